@@ -1,0 +1,177 @@
+"""Subset designs: which frames of the pool each subset holds. Numpy in, numpy out.
+
+A subset is known by (percent, seed); adding seeds or percents never changes subsets already drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+
+DESIGNS = ("balanced", "nested", "independent", "paired")
+# Balanced designs: how hard to search. More of any of these hardly lowers the correlations further.
+_SWEEPS = 6
+_CANDIDATES = 8
+_ROWS_REMEMBERED = 256
+
+
+def subset_size(percent: int, pool: int) -> int:
+    """Frames in a subset of `percent` of `pool` frames: rounded half up, at least 1."""
+    return max(1, (2 * percent * pool + 100) // 200)
+
+
+def draw_subset(design: str, pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
+    """The subset (percent, seed) of a pool of `pool` frames, as bool [pool].
+
+    Args:
+        design: `balanced`, `nested`, `independent` or `paired`.
+        percent: 1…100.
+        seed: at least 1 for `balanced` (its row's number) and for `paired`.
+        study_seed: the study's own seed.
+    """
+    return _DRAW[design](pool, percent, seed, study_seed)
+
+
+def cluster_of(design: str, percent: int, seed: int) -> str:
+    """The name of the cluster a subset belongs to: subsets in different clusters are independent.
+
+    A seed if nested, a pair if paired, else the subset itself.
+    """
+    if design == "nested":
+        return f"nested_seed-{seed}"
+    if design == "paired":
+        return f"paired_seed-{_pair(percent, seed)}" + ("_percent-050" if percent == 50 else "")
+    return f"{design}_percent-{percent:03d}_seed-{seed}"
+
+
+def _nested(pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
+    order = _generator("nested", study_seed, seed).permutation(pool)
+    return _as_mask(order[: subset_size(percent, pool)], pool)
+
+
+def _independent(pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
+    order = _generator("independent", study_seed, percent, seed).permutation(pool)
+    return _as_mask(order[: subset_size(percent, pool)], pool)
+
+
+def _paired(pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
+    """A pair are complements of each other, so above 50 % the size is the pool less the partner's size."""
+    order = _generator("paired", study_seed, min(percent, 100 - percent), _pair(percent, seed)).permutation(pool)
+    first = _as_mask(order[: subset_size(min(percent, 100 - percent), pool)], pool)
+    is_second = seed % 2 == 0 if percent == 50 else percent > 50
+    return ~first if is_second else first
+
+
+def _pair(percent: int, seed: int) -> int:
+    return (seed + 1) // 2 if percent == 50 else seed
+
+
+def _balanced(pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
+    return balanced_rows(pool, percent, seed, study_seed)[-1]
+
+
+def balanced_rows(pool: int, percent: int, rows: int, study_seed: int) -> np.ndarray:
+    """The first `rows` subsets of a balanced design, bool [rows, pool].
+
+    Rows are drawn in blocks (of 8 to 12, see `balanced_block`); at the end of each block every frame has been
+    in the same number of subsets, give or take one. Within that, frames are exchanged between the rows of a
+    block as long as it lowers the correlation of rows, with each other and with the last rows drawn before.
+    As ‖ZᵀZ‖ = ‖ZZᵀ‖, that is also what makes the inclusions of different frames least correlated, and what
+    keeps rows from being complements of each other. A block depends on the blocks before it alone, so a longer
+    design begins with the shorter one.
+    """
+    size = subset_size(percent, pool)
+    block = balanced_block(percent)
+    inclusion = np.zeros((0, pool), bool)
+    while len(inclusion) < rows:
+        rng = _generator("balanced", study_seed, percent, len(inclusion))
+        new = _balanced_block(inclusion.sum(axis=0), block, size, rng)
+        new = _decorrelate(new, inclusion[-_ROWS_REMEMBERED:], size / pool)
+        inclusion = np.vstack([inclusion, new])
+    return inclusion[:rows]
+
+
+def balanced_block(percent: int) -> int:
+    """Rows after which a balanced design is balanced: of 8…12 the number nearest to a whole share."""
+    return min(range(8, 13), key=lambda rows: (abs(rows * percent / 100 - round(rows * percent / 100)), rows))
+
+
+def _balanced_block(counts: np.ndarray, block: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows of `size` frames that bring all `counts` to the same number, give or take one; bool [block, pool]."""
+    share, extra = divmod(int(counts.sum()) + block * size, len(counts))
+    target = np.full(len(counts), share)
+    target[np.lexsort((rng.random(len(counts)), counts))[:extra]] += 1
+    owed = target - counts
+    rows = np.zeros((block, len(counts)), bool)
+    for row in range(block):
+        rows_left = block - row
+        # Taking what is owed in all rows left, the rest at random in proportion to what is owed
+        # (Efraimidis and Spirakis 2006), never leaves more owed than the rows left can hold.
+        with np.errstate(divide="ignore"):
+            keys = np.log(rng.random(len(owed))) / np.maximum(owed, 0)
+        keys[owed == rows_left] = np.inf
+        rows[row, np.argsort(-keys, kind="stable")[:size]] = True
+        owed = owed - rows[row]
+    return rows
+
+
+def _decorrelate(rows: np.ndarray, before: np.ndarray, share: float) -> np.ndarray:
+    """Exchange frames between pairs of `rows` (their sizes and the frames' counts stay) while it helps.
+
+    With K the Gram matrix of the centred rows, exchanging frames i (in row a, not b) and j (in b, not a)
+    changes Σ K² by 4 Σ_r [d_r (K_ar − K_br) + d_r²], d_r = z_rj − z_ri, over the other rows r.
+    """
+    every = np.vstack([before, rows]).astype(float)
+    first = len(before)
+    gram = (every - share) @ (every - share).T
+    for _ in range(_SWEEPS):
+        improved = False
+        for a, b in combinations(range(first, len(every)), 2):
+            while (pair := _best_exchange(every, gram, a, b)) is not None:
+                every[[a, b], pair[0]] = every[[b, a], pair[0]]
+                every[[a, b], pair[1]] = every[[b, a], pair[1]]
+                for row in (a, b):
+                    gram[row] = gram[:, row] = (every - share) @ (every[row] - share)
+                improved = True
+        if not improved:
+            break
+    return every[first:].astype(bool)
+
+
+def _best_exchange(every: np.ndarray, gram: np.ndarray, a: int, b: int) -> tuple[int, int] | None:
+    difference = gram[a] - gram[b]
+    difference[[a, b]] = 0
+    slope = difference @ every
+    leaving = np.flatnonzero(every[a] > every[b])
+    entering = np.flatnonzero(every[b] > every[a])
+    leaving = leaving[np.argsort(-slope[leaving], kind="stable")[:_CANDIDATES]]
+    entering = entering[np.argsort(slope[entering], kind="stable")[:_CANDIDATES]]
+    if not len(leaving) or not len(entering):
+        return None
+    others = np.delete(every, [a, b], axis=0)
+    distance = ((others[:, leaving][:, :, None] - others[:, entering][:, None, :]) ** 2).sum(axis=0)
+    change = slope[entering][None, :] - slope[leaving][:, None] + distance
+    best = np.unravel_index(change.argmin(), change.shape)
+    if change[best] >= -1e-9:
+        return None
+    return int(leaving[best[0]]), int(entering[best[1]])
+
+
+def _as_mask(indices: np.ndarray, size: int) -> np.ndarray:
+    mask = np.zeros(size, bool)
+    mask[indices] = True
+    return mask
+
+
+def _generator(design: str, *numbers: int) -> np.random.Generator:
+    return np.random.default_rng([DESIGNS.index(design), *numbers])
+
+
+_DRAW: dict[str, Callable[[int, int, int, int], np.ndarray]] = {
+    "balanced": _balanced,
+    "nested": _nested,
+    "independent": _independent,
+    "paired": _paired,
+}

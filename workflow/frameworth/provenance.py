@@ -1,0 +1,20 @@
+"""Where an artefact comes from: versions of what made it."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+PACKAGES = ("deeplabcut", "torch", "timm", "albumentations", "numpy", "scipy", "pandas", "h5py", "snakemake")
+
+
+def provenance() -> dict[str, str]:
+    """The versions of Python and of the packages that determine results, by name."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

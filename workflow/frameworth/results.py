@@ -1,0 +1,89 @@
+"""A study's folder as arrays and tables: what figures, report and summary read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.frames import read_frames
+from frameworth.hdf5 import read_hdf5
+from frameworth.labels import Labels, read_labels
+from frameworth.subsets import read_subsets
+
+
+@dataclass(frozen=True)
+class Results:
+    """The collected artefacts of one study, read when first asked for.
+
+    Args:
+        folder: `results/{study}`.
+        options: the config's `influence` and `figures` parts: `{"influence": {...}, "figures": {...}}`.
+    """
+
+    folder: Path
+    options: dict[str, Any]
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """`frames.csv`, a row per labelled frame."""
+        return read_frames(self.folder / "frames.csv")
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Labels [N, K, 2] in px, keypoint names, skeleton, image paths and digests."""
+        return read_labels(self.folder / "labels.h5")
+
+    @cached_property
+    def pool(self) -> np.ndarray:
+        """Bool [N]: may be trained on."""
+        return (self.frames["split"] == "pool").to_numpy()
+
+    @cached_property
+    def planted(self) -> np.ndarray | None:
+        """Bool [N]: an error was planted in the labels; None for a study without planted errors."""
+        if "planted" not in self.frames:
+            return None
+        return self.frames["planted"].notna().to_numpy()
+
+    @cached_property
+    def subsets(self) -> pd.DataFrame:
+        """`subsets.csv`, a row per subset."""
+        return read_subsets(self.folder)[0]
+
+    @cached_property
+    def inclusion(self) -> np.ndarray:
+        """Bool [S, N]: subset holds frame."""
+        return read_subsets(self.folder)[1]
+
+    @cached_property
+    def scores(self) -> dict[str, np.ndarray]:
+        """`scores.h5`: arrays [S, N, K] (poses [S, N, K, 2]) by name."""
+        return read_hdf5(self.folder / "scores.h5")
+
+    @cached_property
+    def rmse(self) -> pd.DataFrame:
+        """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
+        return pd.read_csv(self.folder / "rmse.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def frame_values(self) -> pd.DataFrame:
+        """`frame_values.csv`, a row per pool frame, by `check_priority`."""
+        return pd.read_csv(self.folder / "frame_values.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """`summary.json`: the study's answer in numbers."""
+        return json.loads((self.folder / "summary.json").read_text())
+
+    def influence(self, score: str, estimator: str, group: str = "all") -> dict[str, np.ndarray]:
+        """One estimate from `influence.h5`: `value`, `standard_error` [N, N, K]; rows of held-out frames NaN."""
+        prefix = f"{score}/{estimator}/{group}/"
+        names = [prefix + "value", prefix + "standard_error"]
+        arrays = read_hdf5(self.folder / "influence.h5", names)
+        return {name.removeprefix(prefix): values for name, values in arrays.items()}
