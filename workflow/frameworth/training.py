@@ -1,0 +1,163 @@
+"""Training one network on one subset: a fixed number of gradient steps, resumable to the same bytes."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from frameworth.engine import (
+    Augmentation,
+    build_network,
+    loss_of,
+    make_deterministic,
+    optimizer_of,
+    pose_config,
+    seed_everything,
+)
+from frameworth.errors import UserError
+from frameworth.provenance import provenance
+from frameworth.store import Entry
+from frameworth.subsets import Subset
+
+CHECKPOINT_SECONDS = 30  # at most a minute of work may be lost; a save and a slow step fit in what remains
+_CURVE_POINTS = 100
+
+
+def network_seed(study_seed: int, percent: int, seed: int, member: int) -> int:
+    """The seed of a network's weights and data order, from the study's seed and its place in the grid."""
+    return int(np.random.SeedSequence([study_seed, percent, seed, member]).generate_state(1)[0])
+
+
+def total_steps(training: dict[str, Any], frames: int) -> int:
+    """Gradient steps of a network: `steps`, or `epochs` over its frames."""
+    if "epochs" in training:
+        return max(1, math.ceil(training["epochs"] * frames / training["batch_size"]))
+    return training["steps"]
+
+
+def batch_indices(frames: int, batch_size: int, step: int, seed: int) -> list[int]:
+    """Which of `frames` training frames are in batch `step`.
+
+    Epochs are shuffled passes over all frames, laid end to end and cut into batches, so every batch is full and
+    after k passes each frame was seen k times; a pure function of (seed, step), so that resuming needs no state.
+    """
+    chosen = []
+    for position in range(step * batch_size, (step + 1) * batch_size):
+        epoch, place = divmod(position, frames)
+        chosen.append(int(_pass(frames, seed, epoch)[place]))
+    return chosen
+
+
+def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> float:
+    """The factor on the initial learning rate at `step`: that of the last drop reached (a fraction of `steps`)."""
+    factor = 1.0
+    for fraction, value in drops:
+        if step >= fraction * steps:
+            factor = value
+    return factor
+
+
+def train_network(
+    subset: Subset,
+    images: list[np.ndarray],
+    xy: np.ndarray,
+    training: dict[str, Any],
+    seed: int,
+    entry: Entry,
+    device: torch.device,
+    progress: Callable[[int, int, float, float], None],
+) -> None:
+    """Train until the budget is spent and keep the network in `entry`; continues from its checkpoint.
+
+    Args:
+        images: [M] uint8 [h, w, 3], at the training's scale.
+        xy: labels in px of these images, [M, K, 2].
+        seed: the network's seed.
+        progress: called now and then with (step, steps, loss, samples per second).
+    """
+    make_deterministic(device)
+    config = pose_config(training, subset.keypoints)
+    network = build_network(config, training["weights"], seed).to(device)
+    network.train()
+    optimizer = optimizer_of(config, network, training.get("learning_rate"))
+    initial_rates = [group["lr"] for group in optimizer.param_groups]
+    augment = Augmentation(config)
+    steps = total_steps(training, len(images))
+    state = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
+    if checkpoint := entry.read_checkpoint():
+        network.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
+    first, started, saved = state["step"], time.monotonic(), time.monotonic()
+    wall_before = state["wall_seconds"]
+    for step in range(first, steps):
+        seed_everything(seed, 1, step)
+        factor = learning_rate_factor(training["drops"], step, steps)
+        for group, rate in zip(optimizer.param_groups, initial_rates, strict=True):
+            group["lr"] = rate * factor
+        chosen = batch_indices(len(images), training["batch_size"], step, seed)
+        pairs = [augment(images[index], xy[index]) for index in chosen]
+        batch = torch.from_numpy(np.stack([image for image, _ in pairs])).float().to(device)
+        keypoints = torch.from_numpy(np.stack([points for _, points in pairs]))
+        optimizer.zero_grad()
+        loss = loss_of(network, batch, keypoints)
+        loss.backward()
+        optimizer.step()
+        state["losses"].append(loss.item())
+        state["step"] = step + 1
+        now = time.monotonic()
+        state["wall_seconds"] = wall_before + now - started
+        if now - saved > CHECKPOINT_SECONDS and step + 1 < steps:
+            entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
+            saved = time.monotonic()
+            rate = (step + 1 - first) * training["batch_size"] / (now - started)
+            progress(step + 1, steps, float(np.mean(state["losses"][-50:])), rate)
+    samples = steps * training["batch_size"]
+    record = {
+        "seed": seed,
+        "steps": steps,
+        "batch_size": training["batch_size"],
+        "learning_rate": initial_rates[0],
+        "loss_curve": _curve(state["losses"]),
+        "final_loss": float(np.mean(state["losses"][-max(1, steps // 20) :])),
+        "diverged": not bool(np.isfinite(state["losses"]).all()),
+        "wall_seconds": state["wall_seconds"],
+        "samples_per_second": samples / max(state["wall_seconds"], 1e-9),
+        "resumed": state["resumed"],
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
+        "device_type": device.type,
+        "versions": provenance(),
+    }
+    if record["diverged"]:
+        record["loss_curve"] = [[point, None if not np.isfinite(loss) else loss] for point, loss in record["loss_curve"]]
+        record["final_loss"] = None
+    cpu_state = {name: value.cpu() for name, value in network.state_dict().items()}
+    entry.finish({"model": cpu_state, "metadata": {"epoch": steps}}, record)
+
+
+def scaled_sizes_agree(images: list[np.ndarray], crop: int | None) -> None:
+    """Raise UserError if frames of different sizes would have to share a batch without cropping."""
+    sizes = {image.shape[:2] for image in images}
+    if crop is None and len(sizes) > 1:
+        shown = ", ".join(f"{width}×{height}" for height, width in sorted(sizes)[:3])
+        raise UserError(
+            f"training.crop: null needs frames of one size, but there are {shown} px; set training.crop to the "
+            "side in px of the square to train on"
+        )
+
+
+def _pass(frames: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, 2, epoch]).permutation(frames)
+
+
+def _curve(losses: list[float]) -> list[list[float]]:
+    """At most a hundred [step, mean loss since the last point]."""
+    parts = np.array_split(np.array(losses), min(_CURVE_POINTS, len(losses)))
+    ends = np.cumsum([len(part) for part in parts])
+    return [[int(end), float(part.mean())] for end, part in zip(ends, parts, strict=True)]
