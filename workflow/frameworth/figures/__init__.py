@@ -1,0 +1,66 @@
+"""The figures: one module each, with `table(results)` (the CSV) and `draw(table, results)`.
+
+A module added to this folder is a figure more; modules whose names begin with an underscore are helpers.
+Importing this package imports no matplotlib: the workflow asks for the names before any job runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frameworth.errors import UserError
+
+if TYPE_CHECKING:
+    from frameworth.results import Results
+
+PAIR = "influence_pair"
+
+
+def figure_names(pairs: int, pair_list: list[list[int]]) -> list[str]:
+    """The names of all figures, in alphabetical order of their modules.
+
+    Args:
+        pairs: how many of the most harmful and of the most helpful pairs get a figure each.
+        pair_list: further pairs wanted, as [training frame, evaluated frame].
+    """
+    names = []
+    for module in _modules():
+        names += _pair_names(pairs, pair_list) if module == PAIR else [module]
+    return names
+
+
+def figure_module(name: str) -> str:
+    """The module that draws figure `name`; its caption has the same name."""
+    return PAIR if name.startswith(PAIR + "_") else name
+
+
+def draw_figure(name: str, results: Results, folder: Path) -> None:
+    """Write `folder/name.png`, `.svg` and the `.csv` it is drawn from, each atomically.
+
+    Raises UserError for a name that is no figure, or a pair of frames that does not exist.
+    """
+    module_name = figure_module(name)
+    if module_name not in _modules() or name == PAIR:
+        raise UserError(f"figure '{name}': there is no such figure; there are {', '.join(_modules())}")
+    # Only here, so that asking for names stays quick.
+    from frameworth.figures import _style
+
+    module = importlib.import_module(f"{__name__}.{module_name}")
+    pair = (name.removeprefix(PAIR + "_"),) if module_name == PAIR else ()
+    with _style.theme():
+        table = module.table(results, *pair)
+        _style.save(module.draw(table, results), table, Path(folder) / name)
+
+
+def _modules() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def _pair_names(pairs: int, pair_list: list[list[int]]) -> list[str]:
+    numbers = range(1, pairs + 1)
+    ranked = [f"{PAIR}_{effect}-{k}" for effect in ("harmful", "helpful") for k in numbers]
+    wanted = [f"{PAIR}_{i}_{j}" for i, j in pair_list]
+    return ranked + list(dict.fromkeys(wanted))

@@ -1,0 +1,201 @@
+"""The matrix figures: training frames × evaluated frames, a panel per keypoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from scipy import stats
+
+from frameworth.errors import UserError
+from frameworth.figures import _style
+from frameworth.results import Results
+
+MEAN = "(mean of keypoints)"
+HARMS_RED = "RdBu_r"
+HELPS_BLUE = "RdBu"
+_NAMES = {
+    "error": "error",
+    "confidence": "confidence at its label",
+    "probability": "probability at its label",
+    "variance": "variance of its error over subsets",
+}
+
+
+def matrix_table(results: Results, score: str, estimator: str, part: str = "value") -> pd.DataFrame:
+    """A row per panel, training frame of the pool, and evaluated frame, with the estimate in column `part`.
+
+    There is a panel per keypoint and for their mean, and for the mean within each percent group of the config
+    that the study's percents cover.
+    """
+    whole = results.influence(score, estimator)[part]
+    panels = [("all", name, whole[:, :, index]) for index, name in enumerate(results.labels.keypoints)]
+    panels.append(("all", MEAN, _mean_of_keypoints(whole)))
+    for group in _groups(results):
+        try:
+            values = results.influence(score, estimator, group)[part]
+        except UserError:  # the study's percents do not cover the group
+            continue
+        panels.append((group, MEAN, _mean_of_keypoints(values)))
+    pool, total = np.flatnonzero(results.pool), len(results.pool)
+    cells = len(pool) * total
+    return pd.DataFrame(
+        {
+            "group": _repeated([group for group, _, _ in panels], cells),
+            "keypoint": _repeated([keypoint for _, keypoint, _ in panels], cells),
+            "training_frame": np.tile(np.repeat(pool, total), len(panels)),
+            "evaluated_frame": np.tile(np.arange(total), len(pool) * len(panels)),
+            part: np.concatenate([values[pool].ravel() for _, _, values in panels]),
+        }
+    )
+
+
+def draw_signed(
+    table: pd.DataFrame,
+    results: Results,
+    *,
+    score: str,
+    estimator: str,
+    colours: str,
+    unit: str,
+    digits: int,
+    label: str,
+) -> Figure:
+    """Influences in colours that diverge from 0, blue for what helps and red for what harms.
+
+    The limits are the 99th percentile of the sizes of the influences on other frames, so that neither a
+    frame's influence on itself nor a single outlier bleaches the rest.
+    """
+    others = table["training_frame"] != table["evaluated_frame"]
+    limit = _style.symmetric_limit(table.loc[others, "value"].to_numpy())
+    figure = draw_matrices(table, results, "value", colours, Normalize(-limit, limit), label)
+    note = (
+        f"Influence ({estimator.replace('-', ' ')}): score with the training frame in the subset minus "
+        "without it. Columns right of the black line are held out. Grey: no label, or not estimable. "
+        "Colours are cut at the 99th percentile of influences on other frames."
+    )
+    _style.headline(figure, _in_words(results, score, estimator, unit, digits), note)
+    return figure
+
+
+def draw_matrices(
+    table: pd.DataFrame, results: Results, column: str, colours: str, norm: Normalize, label: str
+) -> Figure:
+    """A panel for each (group, keypoint) of the table, with one colour bar; the pool's columns come first."""
+    pool, held_out = np.flatnonzero(results.pool), np.flatnonzero(~results.pool)
+    panels = list(table.groupby(["group", "keypoint"], sort=False, observed=True)[column])
+    across = min((4, 3, 2), key=lambda columns: (-len(panels) % columns, -columns))
+    across = min(across, len(panels))
+    lines = -(-len(panels) // across)
+    figure = _style.new_figure(2.9 * across + 1, 2.7 * lines + 1.1)
+    grid = figure.subplots(lines, across, squeeze=False)
+    shade = mpl.colormaps[colours].with_extremes(bad=_style.MISSING)
+    for index, (axes, (name, values)) in enumerate(zip(grid.flat, panels, strict=False)):
+        matrix = values.to_numpy().reshape(len(pool), len(results.pool))
+        _panel(axes, matrix, pool, held_out, shade, norm)
+        axes.set_title(_panel_title(*name), pad=13)
+        axes.set_ylabel("training frame (number)" if index % across == 0 else "")
+        axes.set_xlabel("evaluated frame (number)" if index + across >= len(panels) else "")
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    extend = "both" if norm.vmin else "max"
+    bar = figure.colorbar(
+        ScalarMappable(norm, shade), ax=grid, extend=extend, pad=0.01, aspect=40, fraction=0.03
+    )
+    bar.set_label(label)
+    return figure
+
+
+def off_diagonal(values: np.ndarray) -> np.ndarray:
+    """A copy of [N, N, …] with each frame's influence on itself taken out (NaN)."""
+    copy = np.array(values, dtype=float)
+    index = np.arange(len(copy))
+    copy[index, index] = np.nan
+    return copy
+
+
+def share_beyond_chance(values: np.ndarray, errors: np.ndarray, clusters: int, level: float) -> float | None:
+    """Share of the cells farther from 0 than the t quantile of `level` allows; None without standard errors.
+
+    t has `clusters` − 1 degrees of freedom; without any effect the share would be 1 − `level`.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.abs(values / errors)
+    size = size[np.isfinite(size)]
+    if not size.size or clusters < 2:
+        return None
+    return float((size > stats.t.ppf((1 + level) / 2, clusters - 1)).mean())
+
+
+def influence_on_others(results: Results, score: str, estimator: str) -> tuple[float | None, float]:
+    """`share_beyond_chance` of a score's influences on other frames, and what chance alone would give."""
+    estimate = results.influence(score, estimator)
+    level = results.options.get("influence", {}).get("level", 0.95)
+    others = off_diagonal(estimate["value"])
+    clusters = results.subsets["cluster"].nunique()
+    return share_beyond_chance(others, estimate["standard_error"], clusters, level), 1 - level
+
+
+def _in_words(results: Results, score: str, estimator: str, unit: str, digits: int) -> str:
+    own = np.diagonal(results.influence(score, estimator)["value"])
+    own = own[np.isfinite(own)]
+    change = _style.signed(own.mean(), digits) + unit if own.size else "an unknown amount"
+    text = f"Training on a frame changes the {_NAMES[score]} by {change} (the diagonal)"
+    share, chance = influence_on_others(results, score, estimator)
+    if share is None:
+        return text
+    found, expected = _style.percentage(share), f"{_style.percentage(chance)} would by chance"
+    if share < 1.2 * chance:
+        return f"{text}; on other frames no influence shows: {found} stand out, {expected}"
+    return f"{text}; of its influences on other frames {found} stand out ({expected})"
+
+
+def _panel(
+    axes: Axes, matrix: np.ndarray, pool: np.ndarray, held_out: np.ndarray, shade: Colormap, norm: Normalize
+) -> None:
+    order = np.concatenate([pool, held_out])
+    axes.imshow(matrix[:, order], cmap=shade, norm=norm, aspect="auto", interpolation="nearest")
+    axes.axvline(len(pool) - 0.5, color="black", lw=1)
+    for name, middle in (("pool", len(pool) / 2), ("held out", len(pool) + len(held_out) / 2)):
+        axes.text(
+            middle, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=7
+        )
+    _numbers(axes.set_xticks, order)
+    _numbers(axes.set_yticks, pool)
+
+
+def _numbers(set_ticks: Callable[..., object], frames: np.ndarray) -> None:
+    """About eight frame numbers along an axis whose positions are not frame numbers."""
+    places = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
+    set_ticks(places, frames[places], fontsize=7)
+
+
+def _panel_title(group: str, keypoint: str) -> str:
+    return _style.plain(keypoint) if group == "all" else f"mean, subsets of {group.replace('-', ' and ')} %"
+
+
+def _groups(results: Results) -> list[str]:
+    asked = results.options.get("influence", {}).get("groups", [])
+    return [
+        group if isinstance(group, str) else "-".join(str(percent) for percent in group) for group in asked
+    ]
+
+
+def _mean_of_keypoints(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is finite; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0).sum(axis=-1, dtype=float)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _repeated(names: list[str], times: int) -> pd.Categorical:
+    categories = list(dict.fromkeys(names))
+    codes = [categories.index(name) for name in names]
+    return pd.Categorical.from_codes(np.repeat(codes, times), categories=categories)

@@ -1,0 +1,110 @@
+"""The relative value of every pool frame, ranked, with its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.results import Results
+
+_LOOK = {  # colour and marker: never told apart by colour alone
+    "check label": (_style.ORANGE, "s"),
+    "harmful": (_style.RED, "^"),
+    "worse than average": (_style.PURPLE, "^"),
+    "undecided": (_style.GREY, "o"),
+    "better than average": (_style.SKY, "v"),
+    "helpful": (_style.BLUE, "v"),
+}
+_DECIDED = ("harmful", "worse than average", "better than average", "helpful")
+_UNITS = {"log_error": "log(1 + px)", "error": "px", "capped_error": "px, capped"}
+_COLUMNS = [
+    "frame",
+    "video",
+    "image",
+    "value",
+    "ci_low",
+    "ci_high",
+    "p_adjusted",
+    "verdict",
+    "check_priority",
+]
+_MOST_NUMBERS = 70
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row per pool frame from best to worst relative value; `planted` where errors were planted."""
+    ranked = results.frame_values[_COLUMNS].sort_values("value", kind="stable", na_position="last")
+    ranked = ranked.reset_index(drop=True)
+    ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
+    if results.planted is not None:
+        ranked["planted"] = results.frames["planted"].to_numpy()[ranked["frame"]]
+    return ranked
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Values with intervals in rank order, coloured by verdict."""
+    figure = _style.new_figure(9, 4.6)
+    axes = figure.subplots()
+    axes.axhline(0, color=_style.DARK, lw=0.8, zorder=1)
+    crowded = len(table) > _MOST_NUMBERS
+    for verdict, rows in table.groupby("verdict", sort=False):
+        colour, marker = _LOOK.get(str(verdict), (_style.DARK, "x"))
+        axes.vlines(rows["rank"], rows["ci_low"], rows["ci_high"], color=colour, lw=0.6 if crowded else 1.4,
+                    alpha=0.6, zorder=2)  # fmt: skip
+        axes.plot(rows["rank"], rows["value"], marker, color=colour, ms=2.5 if crowded else 5, zorder=3,
+                  label=f"{verdict} ({len(rows)})")  # fmt: skip
+    if "planted" in table:
+        spoilt = table[table["planted"].notna()]
+        foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        height = np.full(len(spoilt), 0.02)
+        axes.plot(spoilt["rank"], height, "k*", ms=7, label=f"label error planted ({len(spoilt)})", **foot)
+    if not crowded:
+        axes.set_xticks(table["rank"], table["frame"], rotation=90, fontsize=7)
+    axes.set_xlim(0, len(table) + 1)
+    axes.margins(y=0.12)
+    axes.set_xlabel(
+        "rank (number of frames)" if crowded else "pool frame (number), from best to worst relative value"
+    )
+    axes.set_ylabel(f"relative value ({unit(results)})\nbetter than average  ←   0   →  worse")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _style.headline(figure, _title(table), _note(table, results))
+    return figure
+
+
+def unit(results: Results) -> str:
+    """The unit of the study's score."""
+    score = results.summary.get("score") or results.options.get("influence", {}).get("score", "log_error")
+    return _UNITS.get(score, score)
+
+
+def _title(table: pd.DataFrame) -> str:
+    decided = table[table["verdict"].isin(_DECIDED)]
+    if table["ci_low"].isna().all():
+        return "No frame is decided: there are too few independent subsets for intervals"
+    if decided.empty:
+        crossing = int(((table["ci_low"] <= 0) & (table["ci_high"] >= 0)).sum())
+        return (
+            f"No frame's value is decided: all {len(table)} intervals include 0"
+            if crossing == len(table)
+            else f"No frame's value is decided: of {len(table)} intervals {crossing} include 0, and none of "
+            "the rest holds once it is counted how many frames were looked at"
+        )
+    counts = [
+        f"{count} {verdict}" for verdict in _DECIDED if (count := int((decided["verdict"] == verdict).sum()))
+    ]
+    return f"{len(decided)} of {len(table)} frames are decided: {', '.join(counts)}"
+
+
+def _note(table: pd.DataFrame, results: Results) -> str:
+    level = results.options.get("influence", {}).get("level", 0.95)
+    text = (
+        "Relative value: change in the score over held-out frames when the frame takes the place of an "
+        f"average one; below 0 is better. Intervals hold {_style.percentage(level)} for one frame each; "
+        "verdicts also count how many frames were looked at."
+    )
+    flagged = int((table["verdict"] == "check label").sum())
+    if flagged:
+        text += f" {flagged} with suspicious labels are marked by their out-of-bag error, not by their value."
+    return text

@@ -1,0 +1,155 @@
+"""Error on held-out frames against the size of the subset: does more data help?"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.results import Results
+
+_COLUMNS = ["subset", "percent", "seed", "design", "cluster", "frames", "kind", "member", "rmse_px"]
+
+
+class Step(NamedTuple):
+    """The mean change of the RMSE (px) from one percent to another, its standard error, and its seeds."""
+
+    low: int
+    high: int
+    change: float
+    error: float
+    seeds: int
+    fell: int
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row per network, and per subset for its consensus (softmax form)."""
+    rmse = results.rmse
+    kept = rmse[(rmse["kind"] == "network") | (rmse["form"] == "softmax")]
+    design = results.subsets[["subset", "design", "cluster", "frames"]]
+    return kept.merge(design, on="subset", how="left")[_COLUMNS].reset_index(drop=True)
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Consensus per seed, networks faint behind, the mean bold, and what the two steps amount to."""
+    consensus = table[table["kind"] == "consensus"]
+    networks = table[table["kind"] == "network"]
+    nested = consensus[consensus["design"] == "nested"]
+    figure = _style.new_figure(9, 4.8)
+    axes = figure.subplots()
+    shift = np.random.default_rng(0).uniform(-0.8, 0.8, len(networks))
+    axes.plot(networks["percent"] + shift, networks["rmse_px"], ".", color=_style.GREY, alpha=0.35,
+              ms=4, zorder=1, label="one network")  # fmt: skip
+    _seeds(axes, consensus, nested)
+    ladder = nested if _joined(nested) else consensus
+    mean = ladder.groupby("percent")["rmse_px"].mean()
+    axes.plot(mean.index, mean, "o-", color=_style.DARK, lw=2.5, ms=6, zorder=4, label="mean over seeds")
+    steps = [step for low, high in _pairs(results, ladder) if (step := _step(ladder, low, high))]
+    _room(axes, table["rmse_px"])
+    for step in steps:
+        _annotate(axes, step)
+    percents = sorted(table["percent"].unique())
+    frames = table.groupby("percent")["frames"].first()
+    axes.set_xticks(percents, [f"{p} %\n{frames[p]} frames" for p in percents])
+    axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _style.headline(figure, _title(consensus, steps), _note(table, consensus, nested))
+    return figure
+
+
+def _joined(nested: pd.DataFrame) -> bool:
+    """Whether there are nested subsets of more than one size."""
+    return len(nested["percent"].unique()) > 1
+
+
+def _seeds(axes: Axes, consensus: pd.DataFrame, nested: pd.DataFrame) -> None:
+    """A dot per subset's consensus; a line joins the subsets of one seed that contain each other."""
+    single = consensus[consensus["design"] != "nested"]
+    if len(single):
+        shift = np.random.default_rng(1).uniform(-0.8, 0.8, len(single))
+        axes.plot(single["percent"] + shift, single["rmse_px"], "D", mfc="none", color=_style.ORANGE, ms=4,
+                  zorder=2, label="consensus of one subset")  # fmt: skip
+    for index, (_, rows) in enumerate(nested.sort_values("percent").groupby("cluster")):
+        axes.plot(rows["percent"], rows["rmse_px"], "o-", color=_style.BLUE, lw=1, ms=3.5, alpha=0.6,
+                  zorder=3, label=None if index else "consensus, one line per seed (nested)")  # fmt: skip
+
+
+def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
+    """The steps to look at: the config's groups that are pairs of percents, else the first and last step."""
+    percents = sorted(int(percent) for percent in ladder["percent"].unique())
+    asked = [_group(group) for group in results.options.get("influence", {}).get("groups", [])]
+    found = [(min(g), max(g)) for g in asked if len(g) == 2 and set(g) <= set(percents)]
+    steps = list(pairwise(percents))
+    return found or list(dict.fromkeys(steps[:1] + steps[-1:]))
+
+
+def _group(group: str | list[int]) -> list[int]:
+    return [int(percent) for percent in (group.split("-") if isinstance(group, str) else group)]
+
+
+def _step(ladder: pd.DataFrame, low: int, high: int) -> Step | None:
+    """Paired by seed where the subsets are nested, else between means."""
+    first, last = (ladder[ladder["percent"] == p].set_index("cluster")["rmse_px"] for p in (low, high))
+    both = first.index.intersection(last.index)
+    if len(both):
+        change = (last[both] - first[both]).to_numpy()
+        error = change.std(ddof=1) / np.sqrt(len(change)) if len(change) > 1 else np.nan
+        return Step(low, high, float(change.mean()), float(error), len(change), int((change < 0).sum()))
+    if not len(first) or not len(last):
+        return None
+    error = np.sqrt(first.var(ddof=1) / len(first) + last.var(ddof=1) / len(last))
+    return Step(low, high, float(last.mean() - first.mean()), float(error), 0, 0)
+
+
+def _room(axes: Axes, rmse: pd.Series) -> None:
+    """Limits with head room for the annotations; from 0 unless that would flatten what is to be seen."""
+    low, high = float(rmse.min()), float(rmse.max())
+    span = (high - low) or high or 1.0
+    axes.set_ylim(max(0.0, low - 0.15 * span), high + 0.35 * span)
+
+
+def _annotate(axes: Axes, step: Step) -> None:
+    colour = _style.BLUE if step.change < 0 else _style.RED
+    axes.axvspan(step.low, step.high, color=colour, alpha=0.09, lw=0, zorder=0)
+    error = f" ± {step.error:.2f}" if np.isfinite(step.error) else ""
+    seeds = f"\nfell in {step.fell} of {step.seeds} seeds" if step.seeds else ""
+    text = f"{step.low} → {step.high} %\n{_style.signed(step.change)} px{error}{seeds}"
+    place = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+    axes.text((step.low + step.high) / 2, 0.98, text, fontsize=8, color=_style.DARK, **place)
+
+
+def _title(consensus: pd.DataFrame, steps: list[Step]) -> str:
+    if steps:
+        words = [
+            f"{_verb(step)} from {step.low} to {step.high}{_style.NBSP}% ({_style.signed(step.change)}{_style.NBSP}px)"
+            for step in steps
+        ]
+        return "The consensus error " + " and ".join(words)
+    percents = ", ".join(f"{percent} %" for percent in sorted(consensus["percent"].unique()))
+    low, high, mean = (getattr(consensus["rmse_px"], name)() for name in ("min", "max", "mean"))
+    return (
+        f"At {percents} of the pool the consensus is off by {mean:.2f} px on average: "
+        f"{len(consensus)} subsets from {low:.2f} to {high:.2f} px"
+    )
+
+
+def _verb(step: Step) -> str:
+    if not np.isfinite(step.error) or abs(step.change) < 2 * step.error:
+        return "does not clearly change"
+    return "falls" if step.change < 0 else "rises"
+
+
+def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame) -> str:
+    networks = int((table["kind"] == "network").sum())
+    text = f"{networks} networks of {len(consensus)} subsets; root mean square over held-out labels."
+    if _joined(nested):
+        text += (
+            " The mean and the steps are those of the nested seeds, ± one standard error of the mean change;"
+            " a change below two of these is called not clear."
+        )
+    return text
