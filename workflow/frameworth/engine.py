@@ -100,7 +100,7 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
     }
     net_type = training["net_type"]
     try:
-        config = PoseConfig.build(project, "pose_config.yaml", net_type=net_type).to_dict()
+        config = PoseConfig.build(project, "pose_config.yaml", net_type=net_type, top_down=False).to_dict()
     except (ValueError, KeyError, FileNotFoundError) as error:
         raise UserError(f"training.net_type: DeepLabCut cannot build {net_type!r} ({error})") from None
     head = config["model"]["heads"].get(HEAD)

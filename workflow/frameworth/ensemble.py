@@ -16,7 +16,8 @@ from frameworth.labels import Labels, read_labels
 from frameworth.predictions import predict, write_deeplabcut_table, write_predictions
 from frameworth.scaling import load_scaled
 from frameworth.store import Entry, network_hash
-from frameworth.subsets import Subset, read_subset, subset_name
+from frameworth.subset_names import subset_name
+from frameworth.subsets import Subset, read_subset
 from frameworth.training import network_seed, scaled_sizes_agree, train_network
 
 
@@ -30,12 +31,14 @@ def run_ensemble(
     study_seed: int,
     members: int,
     device: str,
+    consensus: str,
     distractor_radius: float,
 ) -> None:
     """Train (or take from the store) the members of one subset and write its folder's artefacts.
 
     Args:
         training: the config's `training` without what does not determine weights (the device).
+        consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
     """
     subset, labels = read_subset(subset_json), read_labels(labels_h5)
@@ -55,9 +58,7 @@ def run_ensemble(
     names = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
     scorer = f"frameworth_{subset_name(subset.percent, subset.seed)}"
     write_predictions(predictions, labels.keypoints, folder / "predictions.h5", folder / "consensus.h5")
-    write_deeplabcut_table(
-        predictions, labels.keypoints, names, scorer, folder / "consensus_dlc.h5", folder / "consensus_dlc.csv"
-    )
+    write_deeplabcut_table(predictions, consensus, labels.keypoints, names, scorer, folder / "consensus_dlc")
     records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
     write_json(folder / "training.json", {"subset": subset_name(subset.percent, subset.seed), "members": records})
 

@@ -133,22 +133,30 @@ def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
 
 
 def write_deeplabcut_table(
-    predictions: Predictions, keypoints: Sequence[str], names: Sequence[str], scorer: str, h5: Path, csv: Path
+    predictions: Predictions,
+    form: str,
+    keypoints: Sequence[str],
+    names: Sequence[str],
+    scorer: str,
+    stem: Path,
 ) -> None:
-    """Write the consensus (softmax form) as DeepLabCut writes predictions: scorer / bodyparts / x, y, likelihood.
+    """Write the consensus as DeepLabCut writes predictions: scorer / bodyparts / x, y, likelihood.
 
     Args:
+        form: which of `CONSENSUS_FORMS`.
         names: [N] `video/image`, as in `labeled-data/`.
+        stem: the two files' path without `.h5` and `.csv`.
     """
     columns = pd.MultiIndex.from_product(
         [[scorer], list(keypoints), ["x", "y", "likelihood"]], names=["scorer", "bodyparts", "coords"]
     )
     index = pd.MultiIndex.from_tuples([("labeled-data", *name.split("/", 1)) for name in names])
-    values = np.dstack([predictions.consensus_pose[0], predictions.consensus_confidence])
+    pose = predictions.consensus_pose[list(CONSENSUS_FORMS).index(form)]
+    values = np.dstack([pose, predictions.consensus_confidence])
     table = pd.DataFrame(values.reshape(len(names), -1).astype(float), index=index, columns=columns)
-    with atomic_path(csv) as temporary:
+    with atomic_path(stem.with_suffix(".csv")) as temporary:
         table.to_csv(temporary)
-    with atomic_path(h5) as temporary:
+    with atomic_path(stem.with_suffix(".h5")) as temporary:
         table.to_hdf(temporary, key="df_with_missing", mode="w")
 
 

@@ -23,7 +23,8 @@ class Results:
 
     Args:
         folder: `results/{study}`.
-        options: the config's `influence` and `figures` parts: `{"influence": {...}, "figures": {...}}`.
+        options: the config's `influence` and `figures` parts and the form of consensus:
+            `{"influence": {...}, "figures": {...}, "consensus": "argmax"}`.
     """
 
     folder: Path

@@ -17,6 +17,7 @@ from frameworth.files import write_csv, write_json
 from frameworth.frames import read_frames
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
 from frameworth.labels import read_labels
+from frameworth.subset_names import subset_name
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,6 @@ class Subset:
     names: tuple[str, ...]
     digests: tuple[str, ...]
     xy: np.ndarray
-
-
-def subset_name(percent: int, seed: int) -> str:
-    """The name of a subset in tables, `percent-050_seed-2`."""
-    return f"percent-{percent:03d}_seed-{seed}"
 
 
 def write_subset(

@@ -1,0 +1,179 @@
+"""The config of a study: checked against the schema, with defaults filled in, and expanded to the grid."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from frameworth.errors import UserError
+from frameworth.subset_names import subset_name
+
+SCHEMA = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
+DEFAULT_STEPS = 20000
+
+
+@dataclass(frozen=True)
+class PlannedSubset:
+    """One subset of the grid, as the config asks for it."""
+
+    percent: int
+    seed: int
+    design: str
+    members: int
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return subset_name(self.percent, self.seed)
+
+
+def read_config(path: Path | str) -> dict[str, Any]:
+    """Read and check a study's YAML; raises UserError naming the key or file, what is wrong and what to do."""
+    path = Path(path)
+    try:
+        given = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such config file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(given, dict):
+        raise UserError(f"{path}: a config is a mapping of keys such as study and labels")
+    return check_config(given)
+
+
+def check_config(given: dict[str, Any]) -> dict[str, Any]:
+    """The config with defaults filled in; raises UserError with every problem, a sentence each, in one line."""
+    schema = yaml.safe_load(SCHEMA.read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    problems = [problem for error in validator.iter_errors(given) for problem in _explain(error)]
+    if problems:
+        raise UserError("config: " + "; ".join(dict.fromkeys(problems)))
+    config = _with_defaults(given, schema)
+    training = config["training"]
+    if "steps" in training and "epochs" in training:
+        raise UserError("config: training.steps and training.epochs exclude each other; keep one")
+    if "epochs" not in training:
+        training.setdefault("steps", DEFAULT_STEPS)
+    config["prediction"].setdefault("distractor_radius", 2 * training["target_radius"] / training["scale"])
+    _check_blocks(config)
+    _check_groups(config)
+    return config
+
+
+def planned_subsets(config: dict[str, Any]) -> list[PlannedSubset]:
+    """All subsets of a checked config, block by block, percent by percent, seed by seed."""
+    return [
+        PlannedSubset(percent, seed, block["design"], members)
+        for block in config["subsets"]
+        for percent, members in zip(block["percents"], _members(block), strict=True)
+        for seed in _seeds(block)
+    ]
+
+
+def _seeds(block: dict[str, Any]) -> list[int]:
+    seeds = block["seeds"]
+    return list(range(1, seeds + 1)) if isinstance(seeds, int) else seeds
+
+
+def _members(block: dict[str, Any]) -> list[int]:
+    members = block["members"]
+    return [members] * len(block["percents"]) if isinstance(members, int) else members
+
+
+def _check_blocks(config: dict[str, Any]) -> None:
+    for number, block in enumerate(config["subsets"]):
+        where = f"config: subsets[{number}]"
+        if len(_members(block)) != len(block["percents"]):
+            raise UserError(
+                f"{where}.members: {len(_members(block))} numbers for {len(block['percents'])} percents; give one "
+                "number, or one per percent"
+            )
+        if block["design"] == "paired":
+            lonely = [percent for percent in block["percents"] if 100 - percent not in block["percents"]]
+            if lonely:
+                raise UserError(f"{where}.percents: paired needs {100 - lonely[0]} beside {lonely[0]}")
+            if 50 in block["percents"] and any(_partner(seed) not in _seeds(block) for seed in _seeds(block)):
+                raise UserError(f"{where}.seeds: paired at 50 % needs seeds 2m-1 and 2m together (an even number)")
+    drawn: set[tuple[int, int]] = set()
+    for subset in planned_subsets(config):
+        if (subset.percent, subset.seed) in drawn:
+            raise UserError(
+                f"config: subsets: two blocks draw percent {subset.percent} with seed {subset.seed}; "
+                "give one of them other seeds"
+            )
+        drawn.add((subset.percent, subset.seed))
+
+
+def _partner(seed: int) -> int:
+    return seed + 1 if seed % 2 else seed - 1
+
+
+def _check_groups(config: dict[str, Any]) -> None:
+    percents = {subset.percent for subset in planned_subsets(config)}
+    for group in config["influence"]["groups"]:
+        missing = [percent for percent in group if percent not in percents]
+        if missing:
+            raise UserError(
+                f"config: influence.groups: {group} names {missing[0]} %, which no block of subsets draws"
+            )
+
+
+def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
+    if isinstance(value, dict) and "properties" in schema:
+        filled = dict(value)
+        for key, part in schema["properties"].items():
+            if key not in filled and "default" in part:
+                filled[key] = part["default"]
+            if key in filled:
+                filled[key] = _with_defaults(filled[key], part)
+        return filled
+    if isinstance(value, list) and isinstance(schema.get("items"), dict):
+        return [_with_defaults(item, schema["items"]) for item in value]
+    return value
+
+
+def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
+    where = _key(error.absolute_path)
+    prefix = f"{where}: " if where else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for key in error.instance:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+                hint = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
+                yield f"unknown key {f'{where}.' if where else ''}{key}{hint}"
+    elif error.validator == "required":
+        for key in error.validator_value:
+            if key not in error.instance:
+                about = error.schema["properties"][key].get("description", "")
+                yield f"{prefix}the key {key} is missing ({about.rstrip('.')})"
+    elif error.validator == "enum":
+        yield f"{prefix}{error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
+    elif error.validator in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+        sign = {"minimum": "at least", "maximum": "at most"}.get(error.validator)
+        sign = sign or ("above" if error.validator == "exclusiveMinimum" else "below")
+        yield f"{prefix}{error.instance} must be {sign} {error.validator_value}"
+    elif error.validator == "type":
+        wanted = error.validator_value
+        wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        yield f"{prefix}{error.instance!r} must be of type {wanted}"
+    elif error.validator == "oneOf":
+        kinds = [kind.get("type", "") for kind in error.validator_value]
+        yield f"{prefix}{error.instance!r} must be one of: {', '.join(kinds)}, within bounds"
+    elif error.validator == "pattern":
+        yield f"{prefix}{error.instance!r} may hold letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+    else:
+        yield f"{prefix}{error.message}"
+
+
+def _key(path: Any) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+    return text

@@ -1,0 +1,138 @@
+"""What each frame of the pool is worth, with its uncertainty. Numpy in, numpy out.
+
+Signs: a score's change with the frame, so for errors negative is good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+# A label is flagged where log(1 + out-of-bag error) exceeds the median by this many robust deviations.
+FLAG_DEVIATIONS = 3.0
+
+
+def subset_score(score: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Mean of a score [S, N, K] over held-out frames and their labelled keypoints, [S]; NaN-aware."""
+    of_held_out = score[:, held_out].reshape(len(score), -1)
+    known = np.isfinite(of_held_out)
+    total = np.where(known, of_held_out, 0).sum(axis=1, dtype=float)
+    return total / np.where(known.any(axis=1), known.sum(axis=1), np.nan)
+
+
+def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """Mean error at each frame over its keypoints and the subsets that do not hold it, px [N].
+
+    Args:
+        error: [S, N, K], NaN where not labelled.
+        inclusion: bool [S, N].
+
+    Source: Kwon and Zou 2023 (data-OOB). NaN for a frame that every subset holds.
+    """
+    known = np.isfinite(error)
+    count = known.sum(axis=2)
+    per_frame = np.where(known, error, 0).sum(axis=2, dtype=float) / np.where(count > 0, count, np.nan)
+    left_out = ~inclusion & np.isfinite(per_frame)
+    times = left_out.sum(axis=0)
+    return np.where(left_out, per_frame, 0).sum(axis=0) / np.where(times > 0, times, np.nan)
+
+
+def flagged(out_of_bag: np.ndarray) -> np.ndarray:
+    """Bool [N]: log(1 + out-of-bag error) is an outlier, above median + 3 · 1.4826 · median deviation."""
+    logs = np.log1p(out_of_bag)
+    median = np.nanmedian(logs)
+    deviation = 1.4826 * np.nanmedian(np.abs(logs - median))
+    return logs > median + FLAG_DEVIATIONS * deviation
+
+
+def confidence_interval(
+    value: np.ndarray, standard_error: np.ndarray, clusters: int, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two-sided intervals value ± t(clusters − 1) · standard error."""
+    half = stats.t.ppf((1 + level) / 2, max(clusters - 1, 1)) * standard_error
+    return value - half, value + half
+
+
+def p_values(value: np.ndarray, standard_error: np.ndarray, clusters: int) -> np.ndarray:
+    """Two-sided p of value = 0 by t(clusters − 1); NaN where there is no standard error."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 2 * stats.t.sf(np.abs(value / standard_error), max(clusters - 1, 1))
+
+
+def adjusted(p: np.ndarray) -> np.ndarray:
+    """Holm's family-wise adjustment over all that is not NaN (Holm 1979); valid under any dependence."""
+    out = np.full_like(p, np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        out[known] = multipletests(p[known], method="holm")[1]
+    return out
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Change of the mean score per frame added, between neighbouring percents."""
+
+    percent: int
+    per_frame: float
+    standard_error: float
+
+
+def slope_at_main_size(
+    score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray
+) -> Slope | None:
+    """Slope of the mean score per added frame at the percent that most subsets have; None with one size.
+
+    Between the next smaller and the next larger percent (one-sided at an end), each the mean of its subsets;
+    the standard error sums residuals within clusters first.
+
+    Args:
+        score: [S]. sizes: frames in each subset [S].
+    """
+    known = np.isfinite(score)
+    score, sizes, percents, clusters = score[known], sizes[known], percents[known], clusters[known]
+    names, counts = np.unique(percents, return_counts=True)
+    if len(names) < 2:
+        return None
+    main = int(counts.argmax())
+    low, high = names[max(main - 1, 0)], names[min(main + 1, len(names) - 1)]
+    is_low, is_high = percents == low, percents == high
+    added = sizes[is_high].mean() - sizes[is_low].mean()
+    rise = score[is_high].mean() - score[is_low].mean()
+    contribution = np.zeros(len(score))
+    contribution[is_high] = (score[is_high] - score[is_high].mean()) / is_high.sum()
+    contribution[is_low] -= (score[is_low] - score[is_low].mean()) / is_low.sum()
+    involved = is_high | is_low
+    sums = np.array([contribution[involved & (clusters == name)].sum() for name in np.unique(clusters[involved])])
+    groups = len(sums)
+    spread = np.sqrt((sums**2).sum() * groups / (groups - 1)) if groups > 1 else np.nan
+    return Slope(int(names[main]), float(rise / added), float(spread / added))
+
+
+def group_is_worse(
+    value: np.ndarray, group: np.ndarray, resamples: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Test that the frames in `group` have higher (worse) values than the rest, by relabelling frames.
+
+    One relabelling of the frames is common to all subsets, so the subsets' dependence stays; under the null
+    that the worth of frames has nothing to do with the group all relabellings are equally likely.
+
+    Returns (mean value of the group − mean of the rest, one-sided p, at least 1/(resamples + 1)); NaN if there
+    is no group or no rest.
+    """
+    known = np.isfinite(value)
+    value, group = value[known], group[known]
+    members = int(group.sum())
+    if members in (0, len(value)):
+        return float("nan"), float("nan")
+    total = value.sum()
+
+    def difference(group_sum: np.ndarray | float) -> np.ndarray | float:
+        return group_sum / members - (total - group_sum) / (len(value) - members)
+
+    observed = difference(value[group].sum())
+    drawn = np.array([value[rng.permutation(len(value))[:members]].sum() for _ in range(resamples)])
+    at_least = np.count_nonzero(difference(drawn) >= observed - 1e-12)
+    return float(observed), (1 + at_least) / (resamples + 1)
