@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from frameworth.files import atomic_path, write_bytes, write_csv, write_text
 from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
+
+from frameworth.files import atomic_path, write_bytes, write_csv, write_text
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 SKELETON = (("snout", "leftear"), ("snout", "rightear"), ("leftear", "tailbase"), ("rightear", "tailbase"))
@@ -30,6 +31,7 @@ LABEL_NOISE = 0.3  # px, standard deviation of a careful hand
 MISSING = 0.02  # share of keypoints hidden behind straw and not labelled
 DISTRACTOR_SHARE = 0.65  # of the frames
 SHIFT = (0.15, 0.30)  # of the image's width
+STEEPEST = 1.2  # rad, between the animal's heading and the image's x axis
 
 Pool = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
@@ -122,7 +124,7 @@ def _shift(xy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.nda
 
 @dataclass(frozen=True)
 class _Step:
-    """Where the animal is at one moment: centre [2] px, heading in rad, curvature of the path in [-1, 1]."""
+    """Where the animal is at one moment: centre [2] px, heading in rad, turn of the path in [-1, 1]."""
 
     centre: np.ndarray
     heading: float
@@ -130,21 +132,27 @@ class _Step:
 
 
 def _walk(count: int, size: np.ndarray, length: float, rng: np.random.Generator) -> list[_Step]:
-    """A smooth wandering path on which a frame is taken every 10 to 25 steps, so that neighbours differ."""
-    low, high = 0.55 * length, size - 0.55 * length
+    """A smooth path that crosses the image again and again from left to right, with frames far apart.
+
+    Headings stay within 70 degrees of the right: the demo's tiny network cannot learn all directions from
+    thirty-six frames (in 250 steps its error is 10 px with all of them, and 3 px with these).
+    """
+    low = np.full(2, 0.55 * length)
+    high = size - low
     centre = rng.uniform(low, high)
-    heading, turn = rng.uniform(0, 2 * np.pi), 0.0
-    steps = []
-    for _ in range(count):
+    heading, turn = rng.uniform(-STEEPEST, STEEPEST), 0.0
+    steps: list[_Step] = []
+    while len(steps) < count:
         for _ in range(rng.integers(10, 26)):
             turn = float(np.clip(0.85 * turn + 0.35 * rng.standard_normal(), -1, 1))
-            ahead = centre + 0.5 * length * _direction(heading)
-            if ((ahead < low) | (ahead > high)).any():  # a wall turns it towards the middle
-                bearing = np.arctan2(*(size / 2 - centre)[::-1]) - heading
-                heading += 0.35 * np.sin(bearing)
-            heading += 0.35 * turn
-            centre = np.clip(centre + 0.16 * length * _direction(heading), low, high)
-        steps.append(_Step(centre, heading, turn))
+            aside = (centre[1] - size[1] / 2) / (high[1] - size[1] / 2)  # upper wall -1, lower 1
+            heading += 0.24 * turn - 0.15 * heading - 0.08 * aside**3
+            heading = float(np.clip(heading, -STEEPEST, STEEPEST))
+            centre = np.clip(centre + 0.1 * length * _direction(heading), low, high)
+            if centre[0] >= high[0]:  # the next crossing
+                centre = np.array([low[0], rng.uniform(low[1], high[1])])
+        if not steps or np.linalg.norm(centre - steps[-1].centre) > 0.25 * length:
+            steps.append(_Step(centre, heading, turn))
     return steps
 
 
