@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import AsinhNorm, Colormap, Normalize
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -66,19 +66,28 @@ def draw_signed(
     unit: str,
     digits: int,
     label: str,
+    squash: bool = False,
 ) -> Figure:
     """Influences in colours that diverge from 0, blue for what helps and red for what harms.
 
-    The limits are the 99th percentile of the sizes of the influences on other frames, so that neither a
-    frame's influence on itself nor a single outlier bleaches the rest.
+    The limits are the 98th percentile of the sizes of the influences on other frames, so that neither a
+    frame's influence on itself nor single outliers bleach the rest. `squash` compresses large values instead
+    (inverse hyperbolic sine), for scores whose sizes differ by orders of magnitude; limits: the 99.9th.
     """
-    others = table["training_frame"] != table["evaluated_frame"]
-    limit = _style.symmetric_limit(table.loc[others, "value"].to_numpy())
-    figure = draw_matrices(table, results, "value", colours, Normalize(-limit, limit), label)
+    others = table.loc[table["training_frame"] != table["evaluated_frame"], "value"].to_numpy()
+    limit = _style.symmetric_limit(others, 0.999 if squash else 0.98)
+    linear = _style.symmetric_limit(others, 0.5) if squash else limit
+    norm = AsinhNorm(linear, -limit, limit) if squash else Normalize(-limit, limit)
+    figure = draw_matrices(table, results, "value", colours, norm, label)
     note = (
         f"Influence ({estimator.replace('-', ' ')}): score with the training frame in the subset minus "
         "without it. Columns right of the black line are held out. Grey: no label, or not estimable. "
-        "Colours are cut at the 99th percentile of influences on other frames."
+        + (
+            "Colours are compressed towards their ends. "
+            if squash
+            else "Colours end at the 98th percentile. "
+        )
+        + ("Panels of some sizes only rest on fewer subsets and are noisier." if _groups(results) else "")
     )
     _style.headline(figure, _in_words(results, score, estimator, unit, digits), note)
     return figure
@@ -147,13 +156,19 @@ def _in_words(results: Results, score: str, estimator: str, unit: str, digits: i
     own = own[np.isfinite(own)]
     change = _style.signed(own.mean(), digits) + unit if own.size else "an unknown amount"
     text = f"Training on a frame changes the {_NAMES[score]} by {change} (the diagonal)"
+    if score == "variance":  # a standard error of a variance of heavy-tailed errors says nothing
+        others = np.abs(off_diagonal(results.influence(score, estimator)["value"]))
+        typical = np.median(others[np.isfinite(others)]) if np.isfinite(others).any() else np.nan
+        return f"{text}, and that of another frame typically by ±{typical:.{digits}f}{unit}"
     share, chance = influence_on_others(results, score, estimator)
     if share is None:
         return text
-    found, expected = _style.percentage(share), f"{_style.percentage(chance)} would by chance"
+    found, expected = _style.percentage(share), _style.percentage(chance)
     if share < 1.2 * chance:
-        return f"{text}; on other frames no influence shows: {found} stand out, {expected}"
-    return f"{text}; of its influences on other frames {found} stand out ({expected})"
+        return (
+            f"{text}; other influences stand out no more often than by chance ({found}; {expected} expected)"
+        )
+    return f"{text}; of the other influences {found} stand out, where chance gives {expected}"
 
 
 def _panel(

@@ -82,7 +82,7 @@ def message(text: str, note: str) -> Figure:
     return figure
 
 
-def symmetric_limit(values: np.ndarray, quantile: float = 0.99) -> float:
+def symmetric_limit(values: np.ndarray, quantile: float) -> float:
     """The colour limit v of [-v, v]: a high quantile of the sizes, so that no outlier bleaches the rest."""
     sizes = np.abs(values[np.isfinite(values)])
     limit = float(np.quantile(sizes, quantile)) if sizes.size else 0.0

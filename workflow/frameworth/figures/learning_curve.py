@@ -125,17 +125,18 @@ def _annotate(axes: Axes, step: Step) -> None:
 
 def _title(consensus: pd.DataFrame, steps: list[Step]) -> str:
     if steps:
-        words = [
-            f"{_verb(step)} from {step.low} to {step.high}{_style.NBSP}% ({_style.signed(step.change)}{_style.NBSP}px)"
-            for step in steps
-        ]
-        return "The consensus error " + " and ".join(words)
+        return "The consensus error " + " and ".join(map(_in_words, steps))
     percents = ", ".join(f"{percent} %" for percent in sorted(consensus["percent"].unique()))
     low, high, mean = (getattr(consensus["rmse_px"], name)() for name in ("min", "max", "mean"))
     return (
         f"At {percents} of the pool the consensus is off by {mean:.2f} px on average: "
         f"{len(consensus)} subsets from {low:.2f} to {high:.2f} px"
     )
+
+
+def _in_words(step: Step) -> str:
+    change = f"{_style.signed(step.change)}{_style.NBSP}px"
+    return f"{_verb(step)} from {step.low} to {step.high}{_style.NBSP}% ({change})"
 
 
 def _verb(step: Step) -> str:

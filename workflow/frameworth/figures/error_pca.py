@@ -1,0 +1,162 @@
+"""What the errors of the subsets on held-out frames have in common: principal components of displacements."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from frameworth.figures import _style
+from frameworth.results import Results
+
+_COMPONENTS = 10
+_LOADED = 3
+_COLUMNS = ["part", "component", "name", "value", "unit"]
+
+
+class Components(NamedTuple):
+    """Principal components of the displacements X [S, D] = consensus − label, px.
+
+    Attributes:
+        share: [C] of the variance.
+        scores: [S, C] of the subsets, px.
+        truth: [C], where zero displacement lies, px.
+        loadings: [C, D], rows of length 1, the largest entry positive.
+        common: the share of the squared displacement that all subsets have in common, |mean X|² / mean |X|².
+    """
+
+    share: np.ndarray
+    scores: np.ndarray
+    truth: np.ndarray
+    loadings: np.ndarray
+    common: float
+
+
+def principal_components(displacement: np.ndarray) -> Components:
+    """Principal components of [S, D]; see `Components`."""
+    mean = displacement.mean(axis=0)
+    left, size, loadings = np.linalg.svd(displacement - mean, full_matrices=False)
+    loadings, size, left = loadings[:_COMPONENTS], size[:_COMPONENTS], left[:, :_COMPONENTS]
+    sign = np.sign(loadings[np.arange(len(loadings)), np.abs(loadings).argmax(axis=1)])
+    loadings = loadings * sign[:, None]
+    total = ((displacement - mean) ** 2).sum()
+    squares = (displacement**2).sum(axis=1).mean()
+    return Components(
+        share=size**2 / total if total else np.zeros_like(size),
+        scores=left * size * sign,
+        truth=loadings @ -mean,
+        loadings=loadings,
+        common=float((mean**2).sum() / squares) if squares else 0.0,
+    )
+
+
+def table(results: Results) -> pd.DataFrame:
+    """Long: `part` is variance, subset, ground truth, loading (share of a keypoint) or common.
+
+    Coordinates that any subset lacks, and those without a label, are left out; empty below three subsets.
+    """
+    held_out = ~results.pool
+    pose = results.scores["consensus_pose"][:, held_out].astype(float)
+    displacement = (pose - results.labels.xy[held_out]).reshape(len(pose), -1)
+    keypoints = np.tile(np.repeat(results.labels.keypoints, 2), int(held_out.sum()))
+    known = np.isfinite(displacement).all(axis=0)
+    if len(pose) < 3 or not known.any():
+        return pd.DataFrame(columns=_COLUMNS)
+    found = principal_components(displacement[:, known])
+    rows = [("variance", c + 1, "", share, "of 1") for c, share in enumerate(found.share)]
+    for c in range(min(2, len(found.share))):
+        names = results.subsets["subset"]
+        rows += [("subset", c + 1, n, v, "px") for n, v in zip(names, found.scores[:, c], strict=True)]
+        rows.append(("ground truth", c + 1, "", found.truth[c], "px"))
+    for c in range(min(_LOADED, len(found.share))):
+        squares = found.loadings[c] ** 2
+        for name in results.labels.keypoints:
+            rows.append(("loading", c + 1, name, squares[keypoints[known] == name].sum(), "of 1"))
+    rows.append(("common", 0, "", found.common, "of 1"))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Variance explained, subsets in the space of the first two components, and what moves in each."""
+    if len(table[table["part"] == "ground truth"]) < 2:
+        return _style.message(
+            "There are too few subsets, or no labelled held-out keypoints, for principal components",
+            "Principal components need at least three subsets.",
+        )
+    figure = _style.new_figure(11.5, 4.4)
+    variance, space, loading = figure.subplots(1, 3, width_ratios=[1, 1.7, 1])
+    _variance(variance, table)
+    _space(space, table, results)
+    _loading(loading, table, results)
+    _style.headline(
+        figure,
+        _title(table),
+        "Displacement of each subset's consensus from the label, over all labelled held-out keypoints (x and "
+        "y). Star: where a subset without any error would lie; outside is farther from the middle than 95 % "
+        "of the subsets, in standard deviations. Components are those of the differences between subsets; "
+        "what all have in common is how far the star is from the middle of the dots.",
+    )
+    return figure
+
+
+def _variance(axes: Axes, table: pd.DataFrame) -> None:
+    rows = table[table["part"] == "variance"]
+    axes.bar(rows["component"], rows["value"], color=_style.BLUE, label="each")
+    axes.plot(rows["component"], rows["value"].cumsum(), "o-", color=_style.DARK, ms=3, label="up to here")
+    axes.set(xlabel="component (number)", ylabel="variance explained (%)", ylim=(0, 1.02))
+    axes.set_xticks(rows["component"])
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.legend(loc="upper left", fontsize=7)
+
+
+def _space(axes: Axes, table: pd.DataFrame, results: Results) -> None:
+    first, second = _coordinates(table, "subset")
+    percents = results.subsets["percent"].to_numpy()
+    for percent, colour in _style.percent_colours(percents).items():
+        rows = percents == percent
+        axes.plot(first[rows], second[rows], "o", color=colour, ms=5 if len(first) < 200 else 2.5, alpha=0.8,
+                  mec="white", mew=0.3, label=f"{percent} %")  # fmt: skip
+    truth = _coordinates(table, "ground truth")
+    axes.plot(*truth, "*", color=_style.RED, ms=13, mec="black", mew=0.7, label="ground truth")
+    share = table.loc[table["part"] == "variance", "value"].to_numpy()
+    axes.set_xlabel(f"component 1 (px), {_style.percentage(share[0])} of the variance")
+    axes.set_ylabel(f"component 2 (px), {_style.percentage(share[1])} of the variance")
+    axes.axis("equal")
+    axes.legend(title="subsets of", fontsize=7, loc="best")
+
+
+def _loading(axes: Axes, table: pd.DataFrame, results: Results) -> None:
+    rows = table[table["part"] == "loading"]
+    names = results.labels.keypoints
+    bottom = np.zeros(rows["component"].nunique())
+    for name, colour in zip(names, _style.keypoint_colours(len(names)), strict=True):
+        part = rows[rows["name"] == name]
+        axes.bar(
+            part["component"], part["value"], bottom=bottom, color=colour, label=_style.plain(name), width=0.7
+        )
+        bottom = bottom + part["value"].to_numpy()
+    axes.set(xlabel="component (number)", ylabel="share of the keypoint in the component (%)", ylim=(0, 1))
+    axes.set_xticks(sorted(rows["component"].unique()))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
+
+
+def _coordinates(table: pd.DataFrame, part: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = table[table["part"] == part]
+    first, second = (rows.loc[rows["component"] == c, "value"].to_numpy() for c in (1, 2))
+    return first, second
+
+
+def _title(table: pd.DataFrame) -> str:
+    subsets, truth = np.stack(_coordinates(table, "subset")), np.stack(_coordinates(table, "ground truth"))
+    spread = subsets.std(axis=1, keepdims=True)
+    spread[spread == 0] = 1
+    outside = np.linalg.norm(truth / spread) > np.quantile(np.linalg.norm(subsets / spread, axis=0), 0.95)
+    common = float(table.loc[table["part"] == "common", "value"].iloc[0])
+    text = f"{_style.percentage(common)} of the squared error is common to all subsets"
+    where = "outside the cloud of subsets" if outside else "within the cloud of subsets"
+    return f"{text}; in the plane of their main differences the ground truth lies {where}"

@@ -1,0 +1,78 @@
+"""How much training on a frame lowers the error at that same frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.results import Results
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row per pool frame and keypoint.
+
+    `memorization_px`: difference of means of the error at the frame itself; `out_of_bag_error` (px): mean
+    over the frame's keypoints.
+    """
+    estimate = results.influence("error", "difference-of-means")
+    index = np.arange(len(results.pool))
+    own, error = estimate["value"][index, index], estimate["standard_error"][index, index]
+    known = results.frame_values[["frame", "video", "image", "out_of_bag_error"]].sort_values("frame")
+    made = known.merge(pd.DataFrame({"keypoint": list(results.labels.keypoints)}), how="cross")
+    where = made["frame"], made.groupby("frame").cumcount()
+    made["memorization_px"], made["standard_error_px"] = own[where], error[where]
+    if results.planted is not None:
+        made["planted"] = results.frames["planted"].to_numpy()[made["frame"]]
+    return made
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Mean memorization over keypoints against the out-of-bag error of each frame."""
+    frames = table.groupby("frame").agg(
+        {name: "first" if name == "planted" else "mean" for name in _measured(table)}
+    )
+    figure = _style.new_figure(7.4, 4.8)
+    axes = figure.subplots()
+    reach = float(np.nanmax(frames["out_of_bag_error"], initial=1.0)) * 1.05
+    axes.axhline(0, color=_style.DARK, lw=0.8)
+    axes.plot([0, reach], [0, -reach], "--", color=_style.GREY, lw=1, label="all of its error disappears")
+    spoilt = frames["planted"].notna() if "planted" in frames else pd.Series(False, index=frames.index)
+    for rows, marker, colour, name in (
+        (frames[~spoilt], "o", _style.BLUE, "pool frame"),
+        (frames[spoilt], "*", _style.RED, "pool frame, label error planted"),
+    ):
+        if len(rows):
+            size = 11 if marker == "*" else 5
+            axes.plot(rows["out_of_bag_error"], rows["memorization_px"], marker, color=colour, ms=size,
+                      mec="white", mew=0.4, alpha=0.85, label=f"{name} ({len(rows)})")  # fmt: skip
+    axes.set_xlim(0, reach)
+    axes.set_xlabel("out-of-bag error: mean over networks not trained on the frame (px)")
+    axes.set_ylabel("memorization: change in its own error\nwhen it is trained on (px)")
+    axes.legend(loc="lower left")
+    _style.headline(
+        figure,
+        _title(frames, spoilt),
+        "Means over labelled keypoints; difference of means over all subsets. A frame far below 0 is fitted "
+        "only because it is in the training set: it is rare, or its label is wrong.",
+    )
+    return figure
+
+
+def _measured(table: pd.DataFrame) -> list[str]:
+    return [name for name in ("out_of_bag_error", "memorization_px", "planted") if name in table]
+
+
+def _title(frames: pd.DataFrame, spoilt: pd.Series) -> str:
+    own = frames["memorization_px"]
+    if own.isna().all():
+        return "Memorization cannot be told: no frame is both in some subsets and absent from others"
+    text = f"Training on a frame changes its own error by {_style.signed(own[~spoilt].mean(), 1)} px"
+    if spoilt.any():
+        planted = _style.signed(own[spoilt].mean(), 1)
+        text += f", and by {planted} px where a label error was planted"
+        by_heart = own[spoilt].mean() < 1.5 * own[~spoilt].mean() < 0
+        return f"{text}: wrong labels are learnt by heart" if by_heart else text
+    share = (-own / frames["out_of_bag_error"]).median()
+    return f"{text} on average: the typical frame loses {_style.percentage(share)} of its out-of-bag error"
