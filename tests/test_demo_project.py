@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+
 from frameworth.demo import KEYPOINTS, KINDS, draw_project
 from frameworth.project import LabelledProject, read_project
-from PIL import Image
 
 FRAMES, WIDTH, HEIGHT = 40, 96, 80
 SNOUT, LEFT, RIGHT, TAIL = range(4)

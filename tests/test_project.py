@@ -12,9 +12,10 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+
 from frameworth.errors import UserError
 from frameworth.project import natural_key, read_project, source_files
-from PIL import Image
 
 OPENFIELD = Path(
     os.environ.get("FRAMEWORTH_OPENFIELD")

@@ -99,7 +99,9 @@ def _check_blocks(config: dict[str, Any]) -> None:
             if lonely:
                 raise UserError(f"{where}.percents: paired needs {100 - lonely[0]} beside {lonely[0]}")
             if 50 in block["percents"] and any(_partner(seed) not in _seeds(block) for seed in _seeds(block)):
-                raise UserError(f"{where}.seeds: paired at 50 % needs seeds 2m-1 and 2m together (an even number)")
+                raise UserError(
+                    f"{where}.seeds: paired at 50 % needs seeds 2m-1 and 2m together (an even number)"
+                )
     drawn: set[tuple[int, int]] = set()
     for subset in planned_subsets(config):
         if (subset.percent, subset.seed) in drawn:

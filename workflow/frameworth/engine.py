@@ -126,7 +126,9 @@ def _replace_backbone(model: dict[str, Any], name: str) -> None:
     import timm
 
     if not timm.is_model(name) or "resnet" not in name:
-        raise UserError(f"training.backbone: {name!r} is not a ResNet that timm knows; see timm.list_models('*resnet*')")
+        raise UserError(
+            f"training.backbone: {name!r} is not a ResNet that timm knows; see timm.list_models('*resnet*')"
+        )
     with torch.random.fork_rng():
         width = timm.create_model(name, pretrained=False).num_features
     model["backbone"]["model_name"] = name
@@ -171,7 +173,9 @@ def _load_snapshot(network: PoseModel, path: Path) -> None:
     network.load_state_dict(fitting, strict=False)
 
 
-def optimizer_of(config: dict[str, Any], network: PoseModel, learning_rate: float | None) -> torch.optim.Optimizer:
+def optimizer_of(
+    config: dict[str, Any], network: PoseModel, learning_rate: float | None
+) -> torch.optim.Optimizer:
     """DeepLabCut's optimizer for the network, at `learning_rate` or its stock rate."""
     spec = config["runner"]["optimizer"]
     params = dict(spec["params"])

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from frameworth import values
 from frameworth.estimators import Estimate, estimator
 from frameworth.files import write_csv, write_json
-from frameworth.influence import UNITS, influence_on_frames
+from frameworth.influence import UNITS
 from frameworth.results import Results
 
 RESAMPLES = 9999
@@ -37,7 +37,9 @@ def frame_values(results: Results) -> pd.DataFrame:
     out_of_bag = values.out_of_bag_error(results.scores["error"], results.inclusion)[pool]
     flags = values.flagged(out_of_bag)
     table = results.frames.loc[pool, ["frame", "video", "image"]].assign(
-        check_priority=pd.Series(out_of_bag).rank(ascending=False, method="first", na_option="bottom").to_numpy(int),
+        check_priority=pd.Series(out_of_bag)
+        .rank(ascending=False, method="first", na_option="bottom")
+        .to_numpy(int),
         out_of_bag_error=out_of_bag,
         value=value,
         ci_low=low,
@@ -76,7 +78,11 @@ def summary(results: Results) -> dict[str, Any]:
         "check_first_names": (table["video"] + "/" + table["image"]).head(CHECK_FIRST).tolist(),
         "verdicts": table["verdict"].value_counts().to_dict(),
         "held_out_rmse_px": consensus.groupby("percent")["rmse_px"].mean().round(3).to_dict(),
-        "network_rmse_px": rmse[rmse["kind"] == "network"].groupby("percent")["rmse_px"].mean().round(3).to_dict(),
+        "network_rmse_px": rmse[rmse["kind"] == "network"]
+        .groupby("percent")["rmse_px"]
+        .mean()
+        .round(3)
+        .to_dict(),
     }
     slope = _slope(results, options["score"])
     if slope is not None:
@@ -94,7 +100,12 @@ def summary(results: Results) -> dict[str, Any]:
     difference, p = values.group_is_worse(
         table["value"].to_numpy(), group, RESAMPLES, np.random.default_rng(0)
     )
-    answer |= {"group_name": name, "group_size": int(group.sum()), "group_difference": difference, "group_test_p": p}
+    answer |= {
+        "group_name": name,
+        "group_size": int(group.sum()),
+        "group_difference": difference,
+        "group_test_p": p,
+    }
     answer["statement"] = _statement(answer)
     return answer
 
@@ -142,7 +153,12 @@ def _absolute(
 
 
 def _verdicts(
-    flags: np.ndarray, value: np.ndarray, p: np.ndarray, absolute: np.ndarray, absolute_p: np.ndarray, alpha: float
+    flags: np.ndarray,
+    value: np.ndarray,
+    p: np.ndarray,
+    absolute: np.ndarray,
+    absolute_p: np.ndarray,
+    alpha: float,
 ) -> np.ndarray:
     """The first that applies: check label, harmful or helpful, worse or better than average, undecided."""
     decided, absolutely = p < alpha, absolute_p < alpha

@@ -19,6 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 import yaml
+
 from frameworth.errors import UserError
 
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it

@@ -1,0 +1,52 @@
+"""frameworth: which hand-labelled frames help a pose network, and which harm?
+
+snakemake --cores all                                         the bundled demo
+snakemake --cores all --configfile config/openfield.yaml      a study of your own
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+# The demo's config is for when nothing else is asked for: Snakemake merges configs key by key, so that under
+# a user's file it would smuggle the demo's tiny network into the study.
+if not config:
+
+    configfile: "config/demo.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/frames.smk"
+include: "workflow/rules/subsets.smk"
+include: "workflow/rules/ensembles.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/influence.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    """Everything a study makes."""
+    default_target: True
+    input:
+        f"{RESULTS}/report.html",
+        f"{RESULTS}/summary.json",
+        f"{RESULTS}/frame_values.csv",
+        figures(),
+
+
+onstart:
+    announce_study()
+
+
+onsuccess:
+    print_summary()
+
+
+onerror:
+    print_failure(log)

@@ -1,0 +1,156 @@
+"""Estimators against brute force, known truth, and the traps they exist to avoid."""
+
+import numpy as np
+import pytest
+
+from frameworth.designs import cluster_of, draw_subset
+from frameworth.errors import UserError
+from frameworth.estimators import difference_of_means, estimator, estimator_names, size_centred
+
+LADDER = (10, 30, 70, 90)
+
+
+def grid(blocks, pool, study_seed=1):
+    """inclusion, percents, clusters of blocks (design, percents, seeds)."""
+    planned = [(d, p, s) for d, percents, seeds in blocks for s in range(1, seeds + 1) for p in percents]
+    inclusion = np.array([draw_subset(d, pool, p, s, study_seed) for d, p, s in planned])
+    percents = np.array([p for _, p, _ in planned])
+    return inclusion, percents, np.array([cluster_of(d, p, s) for d, p, s in planned])
+
+
+def run(module, inclusion, scores, percents, clusters, self_frame=None):
+    own = np.full(scores.shape[1], -1) if self_frame is None else np.asarray(self_frame)
+    return module.estimate(inclusion, scores, percents=percents, clusters=clusters, self_frame=own)
+
+
+def least_squares(inclusion, scores, percents, frame, own):
+    columns = [(percents == p).astype(float) for p in np.unique(percents)]
+    if own not in (-1, frame):
+        columns.append(inclusion[:, own].astype(float))
+    columns.append(inclusion[:, frame].astype(float))
+    return np.linalg.lstsq(np.column_stack(columns), scores, rcond=None)[0][-1]
+
+
+def test_the_difference_of_means_is_what_a_loop_gives():
+    rng = np.random.default_rng(0)
+    inclusion, scores = rng.random((30, 9)) < 0.5, rng.normal(5, 2, (30, 7))
+    scores[3, 2] = np.nan
+    scores[:, 5] = np.nan
+    estimate = run(difference_of_means, inclusion, scores, np.full(30, 50), np.arange(30))
+    for i in range(9):
+        for t in range(7):
+            with_i = scores[inclusion[:, i], t][np.isfinite(scores[inclusion[:, i], t])]
+            without = scores[~inclusion[:, i], t][np.isfinite(scores[~inclusion[:, i], t])]
+            if t == 5:
+                assert np.isnan(estimate.value[i, t])
+                continue
+            error = np.sqrt(with_i.var(ddof=1) / len(with_i) + without.var(ddof=1) / len(without))
+            assert estimate.value[i, t] == pytest.approx(with_i.mean() - without.mean())
+            assert estimate.standard_error[i, t] == pytest.approx(error)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [("nested", LADDER, 10)],
+        [("paired", (30, 50, 70), 12)],
+        [("balanced", (50,), 16), ("nested", LADDER, 8)],
+    ],
+    ids=["nested", "paired", "mixed"],
+)
+def test_the_size_centred_difference_and_its_errors_are_a_refitted_jackknife(blocks):
+    inclusion, percents, clusters = grid(blocks, 20)
+    rng = np.random.default_rng(1)
+    own = np.array([-1, 3, 7, -1])
+    scores = rng.normal(size=(len(inclusion), 4)) + inclusion @ rng.normal(size=(20, 4))
+    estimate = run(size_centred, inclusion, scores, percents, clusters, own)
+    names = np.unique(clusters)
+    for i in (0, 3, 7, 19):
+        for t in range(4):
+            value = least_squares(inclusion, scores[:, t], percents, i, own[t])
+            assert estimate.value[i, t] == pytest.approx(value)
+            left_out = [
+                least_squares(inclusion[keep], scores[keep, t], percents[keep], i, own[t])
+                for keep in (clusters != name for name in names)
+            ]
+            variance = (len(names) - 1) / len(names) * ((np.array(left_out) - value) ** 2).sum()
+            assert estimate.standard_error[i, t] == pytest.approx(np.sqrt(variance))
+
+
+def test_size_confounds_the_difference_of_means_but_not_the_size_centred():
+    """The design's example: no frame effect at all, an error that falls from 10 to 5 px with size."""
+    inclusion, percents, clusters = grid([("nested", (10, 30), 200)], 60)
+    scores = np.where(percents == 10, 10.0, 5.0)[:, None]
+    pooled = run(difference_of_means, inclusion, scores, percents, clusters).value
+    centred = run(size_centred, inclusion, scores, percents, clusters).value
+    assert pooled.mean() == pytest.approx(-1.56, abs=0.05)
+    assert np.abs(centred).max() < 1e-9
+
+
+def test_additive_effects_are_found_with_the_stated_scale():
+    """E[value] = n/(n−1)·(b − mean b) at every mix of sizes; with 8 frames the factor is 1.14, not 1."""
+    rng = np.random.default_rng(2)
+    effects = rng.normal(size=8)
+    inclusion, percents, clusters = grid([("nested", LADDER, 4000)], 8)
+    estimate = run(size_centred, inclusion, (inclusion @ effects)[:, None], percents, clusters)
+    truth = 8 / 7 * (effects - effects.mean())
+    assert np.polyfit(truth, estimate.value[:, 0], 1)[0] == pytest.approx(1, abs=0.03)
+    assert np.abs(estimate.value[:, 0] - truth).max() < 4.5 * estimate.standard_error.max()
+
+
+def test_on_the_diagonal_is_memorization_and_beside_it_the_own_effect_is_gone():
+    """A target whose score depends on nothing but its own inclusion: no other frame has influence on it."""
+    inclusion, percents, clusters = grid([("balanced", (50,), 40)], 20)
+    scores = np.where(inclusion[:, 4], 2.0, 9.0)[:, None]
+    adjusted = run(size_centred, inclusion, scores, percents, clusters, [4]).value[:, 0]
+    plain = run(size_centred, inclusion, scores, percents, clusters).value[:, 0]
+    assert adjusted[4] == pytest.approx(-7)
+    assert np.abs(np.delete(adjusted, 4)).max() < 1e-9
+    assert np.abs(np.delete(plain, 4)).max() > 0.1
+
+
+def test_intervals_of_the_size_centred_difference_cover_the_truth():
+    """300 simulated studies of 16 nested seeds, additive effects and noise shared within a seed."""
+    from frameworth.values import confidence_interval
+
+    rng = np.random.default_rng(3)
+    covered, strongest = [], []
+    for study in range(300):
+        inclusion, percents, clusters = grid([("nested", LADDER, 16)], 24, study)
+        effects = rng.normal(size=24) * 0.5
+        shared = rng.normal(size=16).repeat(len(LADDER))
+        scores = inclusion @ effects + shared + rng.normal(size=len(inclusion))
+        estimate = run(size_centred, inclusion, scores[:, None], percents, clusters)
+        truth = 24 / 23 * (effects - effects.mean())
+        low, high = confidence_interval(estimate.value, estimate.standard_error, estimate.clusters, 0.95)
+        inside = (low[:, 0] <= truth) & (truth <= high[:, 0])
+        covered += inside.tolist()
+        strongest += inside[np.argsort(-np.abs(truth))[:2]].tolist()
+    assert 0.93 <= np.mean(covered) <= 0.97
+    assert 0.92 <= np.mean(strongest) <= 0.98
+
+
+def test_with_few_clusters_there_is_a_value_but_no_standard_error():
+    inclusion, percents, clusters = grid([("nested", LADDER, 7)], 20)
+    scores = np.random.default_rng(0).normal(size=(len(inclusion), 1))
+    estimate = run(size_centred, inclusion, scores, percents, clusters)
+    assert np.isfinite(estimate.value).all()
+    assert np.isnan(estimate.standard_error).all()
+
+
+@pytest.mark.parametrize("module", [difference_of_means, size_centred])
+@pytest.mark.parametrize("always", [True, False])
+def test_frames_in_every_or_no_subset_are_nan(module, always):
+    inclusion, percents, clusters = grid([("balanced", (50,), 16)], 12)
+    inclusion[:, 5] = always
+    estimate = run(
+        module, inclusion, np.random.default_rng(0).normal(size=(16, 2)), percents, clusters, [-1, 5]
+    )
+    assert np.isnan(estimate.value[5]).all()
+    assert np.isfinite(np.delete(estimate.value, 5, axis=0)).all()
+
+
+def test_an_unknown_estimator_is_refused_by_name():
+    assert "size-centred" in estimator_names()
+    with pytest.raises(UserError, match="median"):
+        estimator("median")

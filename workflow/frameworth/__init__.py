@@ -1,0 +1,1 @@
+"""frameworth: which hand-labelled frames help a pose network, and which harm?"""

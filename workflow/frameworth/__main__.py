@@ -1,0 +1,227 @@
+"""The command line, `python -m frameworth`: one command per stage, called by the workflow's rules.
+
+Modules are imported where they are used: starting a command must not pay for PyTorch or plotting.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from frameworth.errors import UserError
+
+FILE = click.Path(path_type=Path)
+
+
+class Json(click.ParamType):
+    """An option's value given as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse `value`, failing as click does."""
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+
+
+def _friendly(command: Callable[..., None]) -> Callable[..., None]:
+    """Print a UserError as one line and exit with 2."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except UserError as error:
+            print(f"frameworth: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+    return run
+
+
+@click.group(help=__doc__.split("\n")[0])
+def main() -> None:
+    """Stages of the workflow."""
+
+
+@main.command("draw-demo")
+@click.argument("folder", type=FILE)
+@click.option("--demo", type=Json(), required=True, help="The config's `demo`.")
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@_friendly
+def draw_demo(folder: Path, demo: dict[str, Any], held_out: dict[str, Any], seed: int) -> None:
+    """Draw the demo's DeepLabCut project into FOLDER."""
+    from frameworth.demo import draw_project
+    from frameworth.frames import hold_out
+
+    draw_project(folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **held_out), **demo)
+
+
+@main.command()
+@click.argument("project", type=FILE)
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@click.option("--frames", type=FILE, required=True, help="frames.csv to write.")
+@click.option("--labels", type=FILE, required=True, help="labels.h5 to write.")
+@_friendly
+def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, labels: Path) -> None:
+    """Read PROJECT's labels, and split its frames into pool and held-out."""
+    from frameworth.frames import collect_frames
+
+    for warning in collect_frames(project, held_out, seed, frames, labels):
+        print(f"frameworth: warning: {warning}")
+
+
+@main.command()
+@click.argument("subset", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--design", required=True)
+@click.option("--percent", type=int, required=True)
+@click.option("--seed", type=int, required=True)
+@click.option("--study-seed", type=int, required=True)
+@_friendly
+def subset(
+    subset: Path, frames: Path, labels: Path, design: str, percent: int, seed: int, study_seed: int
+) -> None:
+    """Draw one subset and write its file SUBSET."""
+    from frameworth.subsets import write_subset
+
+    write_subset(subset, frames, labels, design=design, percent=percent, seed=seed, study_seed=study_seed)
+
+
+@main.command()
+@click.argument("subsets", type=FILE, nargs=-1)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--csv", type=FILE, required=True)
+@click.option("--h5", type=FILE, required=True)
+@_friendly
+def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> None:
+    """Collect the files SUBSETS into one table and one matrix."""
+    from frameworth.subsets import collect_subsets
+
+    collect_subsets(subsets, frames, csv, h5)
+
+
+@main.command()
+@click.argument("subset", type=FILE)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--folder", type=FILE, required=True, help="Where this subset's artefacts go.")
+@click.option("--store", type=FILE, required=True, help="The store of networks.")
+@click.option("--training", type=Json(), required=True, help="The config's `training` without the device.")
+@click.option("--study-seed", type=int, required=True)
+@click.option("--members", type=int, required=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table.")
+@click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
+@_friendly
+def ensemble(subset: Path, labels: Path, folder: Path, store: Path, **options: Any) -> None:
+    """Train the networks of the file SUBSET, predict all frames, and form the consensus."""
+    from frameworth.ensemble import run_ensemble
+
+    run_ensemble(subset, labels, folder, store, **options)
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--form", required=True, help="The form of consensus to score.")
+@click.option("--scores", type=FILE, required=True, help="scores.h5 to write.")
+@click.option("--rmse", type=FILE, required=True, help="rmse.csv to write.")
+@_friendly
+def scores(study: Path, frames: Path, labels: Path, form: str, scores: Path, rmse: Path) -> None:
+    """Score all ensembles in the folder STUDY."""
+    from frameworth.scores import collect_scores
+
+    collect_scores(study, frames, labels, form, scores, rmse)
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--scores", type=FILE, required=True)
+@click.option("--groups", type=Json(), required=True, help="The config's `influence.groups`.")
+@click.option("--influence", type=FILE, required=True, help="influence.h5 to write.")
+@_friendly
+def influence(study: Path, frames: Path, scores: Path, groups: list[list[int]], influence: Path) -> None:
+    """Estimate the influence of every frame on every frame."""
+    from frameworth.influence import write_influence
+
+    write_influence(study, frames, scores, groups, influence)
+
+
+@main.command("frame-values")
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@_friendly
+def frame_values(study: Path, options: dict[str, Any]) -> None:
+    """Write frame_values.csv of the folder STUDY."""
+    from frameworth.frame_values import write_frame_values
+    from frameworth.results import Results
+
+    write_frame_values(Results(study, options), study / "frame_values.csv")
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@_friendly
+def summary(study: Path, options: dict[str, Any]) -> None:
+    """Write summary.json of the folder STUDY."""
+    from frameworth.frame_values import write_summary
+    from frameworth.results import Results
+
+    write_summary(Results(study, options), study / "summary.json")
+
+
+@main.command()
+@click.argument("name")
+@click.option("--study", type=FILE, required=True)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@_friendly
+def figure(name: str, study: Path, options: dict[str, Any]) -> None:
+    """Draw the figure NAME (.png, .svg and the .csv behind it)."""
+    from frameworth.figures import draw_figure
+    from frameworth.results import Results
+
+    draw_figure(name, Results(study, options), study / "figures")
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@_friendly
+def report(study: Path, options: dict[str, Any]) -> None:
+    """Write report.html of the folder STUDY."""
+    from frameworth.report import write_report
+    from frameworth.results import Results
+
+    write_report(Results(study, options), study / "report.html")
+
+
+@main.command()
+@click.option("--configfile", type=FILE, required=True)
+@click.option("--cores", type=int, default=1, show_default=True, help="Networks that train side by side.")
+@_friendly
+def estimate(configfile: Path, cores: int) -> None:
+    """Tell what a study will take: networks, jobs, time and disk, from a few measured training steps.
+
+    Example: python -m frameworth estimate --configfile config/openfield.yaml --cores 2
+    """
+    from frameworth.config import read_config
+    from frameworth.planning import describe
+
+    print(describe(read_config(configfile), cores))
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m frameworth")

@@ -1,0 +1,143 @@
+# What all rules share: the checked config, the grid it asks for, and how the library is called.
+# Needs: config. Makes: CONFIG, STUDY, RESULTS, SUBSETS, and helper functions.
+
+import json
+import os
+import subprocess
+
+from snakemake.exceptions import WorkflowError
+
+from frameworth.config import check_config, planned_subsets
+from frameworth.errors import UserError
+from frameworth.figures import figure_module, figure_names
+from frameworth.project import source_files
+from frameworth.subset_names import subset_path
+
+try:
+    CONFIG = check_config(dict(config))
+    SUBSETS = planned_subsets(CONFIG)
+    PROJECT_FILES = [] if CONFIG["labels"] == "demo" else source_files(Path(CONFIG["labels"]))
+except UserError as error:
+    raise WorkflowError(str(error))
+
+STUDY = CONFIG["study"]
+RESULTS = f"results/{STUDY}"
+LOGS = f"logs/{STUDY}"
+BENCHMARKS = f"benchmarks/{STUDY}"
+
+# Not part of what triggers a rerun: where the library and its Python lie.
+shell.prefix(
+    "set -euo pipefail; "
+    f"export PYTHONPATH={str(Path(workflow.basedir) / 'workflow')!r}; "
+    f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
+    "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
+)
+
+
+wildcard_constraints:
+    percent=r"\d{3}",
+    seed=r"\d+",
+    member=r"\d+",
+    subset=r"percent-\d{3}/seed-\d+",
+    figure=r"[A-Za-z0-9_-]+",
+
+
+def as_json(value):
+    """A value for a command's option: keys sorted, so that equal values are equal texts."""
+    return json.dumps(value, sort_keys=True)
+
+
+def project_files(wildcards=None):
+    """The user's files that frames are read from; for the demo, the project that a rule draws."""
+    return PROJECT_FILES or [f"{RESULTS}/project"]
+
+
+def project_folder():
+    """The labelled project of the study."""
+    return f"{RESULTS}/project" if CONFIG["labels"] == "demo" else CONFIG["labels"]
+
+
+def subset_files(wildcards=None):
+    """The files of all subsets, in the order of the config."""
+    return [f"{RESULTS}/subsets/{subset_path(s.percent, s.seed)}.json" for s in SUBSETS]
+
+
+def planned_subset(wildcards):
+    """The planned subset that a rule's wildcards `percent` and `seed` name."""
+    return next(s for s in SUBSETS if (s.percent, s.seed) == (int(wildcards.percent), int(wildcards.seed)))
+
+
+def ensemble_files(*names):
+    """The files of these names of all ensembles, in the order of the config."""
+    return [f"{RESULTS}/ensembles/{subset_path(s.percent, s.seed)}/{name}" for s in SUBSETS for name in names]
+
+
+def paths_by_members():
+    """For each number of members the regular expression of the subsets that have it."""
+    by_members = {}
+    for subset in SUBSETS:
+        by_percent = by_members.setdefault(subset.members, {})
+        by_percent.setdefault(subset.percent, []).append(str(subset.seed))
+    return {
+        members: "|".join(
+            f"percent-{percent:03d}/seed-(?:{'|'.join(seeds)})" for percent, seeds in by_percent.items()
+        )
+        for members, by_percent in by_members.items()
+    }
+
+
+def training_options():
+    """What determines a network's weights, of the config's `training`."""
+    return {key: value for key, value in CONFIG["training"].items() if key != "device"}
+
+
+def options(*parts):
+    """The parts of the config that a stage after the scores depends on, with the form of consensus."""
+    return {part: CONFIG[part] for part in parts} | {"consensus": CONFIG["prediction"]["consensus"]}
+
+
+def figures_by_module():
+    """The names of the study's figures, by the module that draws them."""
+    by_module = {}
+    for name in figure_names(CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]):
+        by_module.setdefault(figure_module(name), []).append(name)
+    return by_module
+
+
+def figures():
+    """All figures of the study."""
+    return [f"{RESULTS}/figures/{name}.png" for names in figures_by_module().values() for name in names]
+
+
+def announce_study():
+    """Say what is coming before the first job."""
+    from frameworth.planning import describe, unfinished
+
+    cores = workflow.resource_settings.cores or 1
+    if unfinished(CONFIG):
+        print(f"\n{describe(CONFIG, cores)}\n", file=sys.stderr)
+
+
+def print_summary():
+    """Say where the results are and what they come to."""
+    folder = Path(RESULTS)
+    if not (folder / "summary.json").exists():
+        return
+    summary = json.loads((folder / "summary.json").read_text())
+    print("\n".join(["", *summary["statement"], ""]))
+    print("Labels to check first:")
+    for rank, name in enumerate(summary["check_first_names"], 1):
+        print(f"  {rank}. {name}")
+    print(f"\nReport         {folder}/report.html")
+    print(f"Figures        {folder}/figures/")
+    print(f"Ranked frames  {folder}/frame_values.csv\n")
+
+
+def print_failure(log):
+    """Say what to do after a failure; Snakemake has named the job and its log above."""
+    print(
+        f"\nA job failed. Its log is named above (logs lie in {LOGS}/). Finished networks are kept: run the same "
+        "command again and only unfinished work is done. After a crash of Snakemake itself, run it once with "
+        "--unlock first.\n",
+        file=sys.stderr,
+    )

@@ -1,0 +1,35 @@
+# Figures: one module of frameworth.figures and one rule each.
+# Needs: the collected artefacts. Makes: figures/*.png, .svg, and the .csv each is drawn from.
+
+for MODULE, NAMES in figures_by_module().items():
+
+    rule:
+        name:
+            f"draw_{MODULE}"
+        input:
+            frames=f"{RESULTS}/frames.csv",
+            labels=f"{RESULTS}/labels.h5",
+            subsets=multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+            scores=f"{RESULTS}/scores.h5",
+            rmse=f"{RESULTS}/rmse.csv",
+            influence=f"{RESULTS}/influence.h5",
+            values=f"{RESULTS}/frame_values.csv",
+            summary=f"{RESULTS}/summary.json",
+        output:
+            report(
+                f"{RESULTS}/figures/{{figure}}.png",
+                caption=f"../report/{MODULE}.rst",
+                category="Figures",
+                labels={"figure": "{figure}"},
+            ),
+            multiext(f"{RESULTS}/figures/{{figure}}", ".svg", ".csv"),
+        wildcard_constraints:
+            figure="|".join(NAMES),
+        params:
+            study=RESULTS,
+            options=as_json(options("influence", "figures")),
+        log:
+            f"{LOGS}/figures/{{figure}}.log",
+        shell:
+            "python -m frameworth figure {wildcards.figure} --study {params.study:q} "
+            "--options {params.options:q} 2> {log:q}"

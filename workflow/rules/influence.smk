@@ -1,0 +1,62 @@
+# Influence: what each training frame does to every frame, and what it is worth.
+# Needs: scores.h5, rmse.csv, subsets.csv, subsets.h5, frames.csv, labels.h5.
+# Makes: influence.h5, frame_values.csv, summary.json.
+
+
+rule influence:
+    """Estimate the influence of every training frame on every frame and keypoint."""
+    input:
+        scores=f"{RESULTS}/scores.h5",
+        frames=f"{RESULTS}/frames.csv",
+        subsets=multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/influence.h5",
+    params:
+        study=RESULTS,
+        groups=as_json(CONFIG["influence"]["groups"]),
+    log:
+        f"{LOGS}/influence.log",
+    benchmark:
+        f"{BENCHMARKS}/influence.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    shell:
+        "python -m frameworth influence {params.study:q} --frames {input.frames:q} --scores {input.scores:q} "
+        "--groups {params.groups:q} --influence {output:q} 2> {log:q}"
+
+
+rule frame_values:
+    """Rank the frames of the pool."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/scores.h5",
+        f"{RESULTS}/influence.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/frame_values.csv",
+    params:
+        study=RESULTS,
+        options=as_json(options("influence")),
+    log:
+        f"{LOGS}/frame_values.log",
+    shell:
+        "python -m frameworth frame-values {params.study:q} --options {params.options:q} 2> {log:q}"
+
+
+rule summary:
+    """Say in numbers and sentences what the study came to."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/scores.h5",
+        f"{RESULTS}/rmse.csv",
+        f"{RESULTS}/frame_values.csv",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/summary.json",
+    params:
+        study=RESULTS,
+        options=as_json(options("influence")),
+    log:
+        f"{LOGS}/summary.log",
+    shell:
+        "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"

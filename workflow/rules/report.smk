@@ -1,0 +1,19 @@
+# Report: one page that opens offline.
+# Needs: all figures, frame_values.csv, summary.json. Makes: report.html.
+
+
+rule report_page:
+    """Write the report."""
+    input:
+        figures(),
+        values=f"{RESULTS}/frame_values.csv",
+        summary=f"{RESULTS}/summary.json",
+    output:
+        f"{RESULTS}/report.html",
+    params:
+        study=RESULTS,
+        options=as_json(options("influence", "figures")),
+    log:
+        f"{LOGS}/report.log",
+    shell:
+        "python -m frameworth report {params.study:q} --options {params.options:q} 2> {log:q}"

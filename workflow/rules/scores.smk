@@ -1,0 +1,26 @@
+# Scores: how well each subset's networks do at every frame and keypoint.
+# Needs: all predictions, frames.csv, labels.h5, subsets.csv. Makes: scores.h5, rmse.csv.
+
+
+rule scores:
+    """Score all networks and ensembles against the labels."""
+    input:
+        ensemble_files("predictions.h5", "consensus.h5"),
+        frames=f"{RESULTS}/frames.csv",
+        labels=f"{RESULTS}/labels.h5",
+        subsets=f"{RESULTS}/subsets.csv",
+    output:
+        scores=f"{RESULTS}/scores.h5",
+        rmse=f"{RESULTS}/rmse.csv",
+    params:
+        study=RESULTS,
+        form=CONFIG["prediction"]["consensus"],
+    log:
+        f"{LOGS}/scores.log",
+    benchmark:
+        f"{BENCHMARKS}/scores.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    shell:
+        "python -m frameworth scores {params.study:q} --frames {input.frames:q} --labels {input.labels:q} "
+        "--form {params.form} --scores {output.scores:q} --rmse {output.rmse:q} 2> {log:q}"
