@@ -14,14 +14,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
+from PIL import Image
+from scipy import stats
+
 from frameworth.designs import cluster_of, draw_subset
 from frameworth.files import digest_of_file, write_csv, write_json
 from frameworth.hdf5 import Array, write_hdf5
 from frameworth.labels import Labels, write_labels
 from frameworth.results import Results
 from frameworth.subsets import subset_name
-from PIL import Image
-from scipy import stats
 
 WIDTH, HEIGHT = 128, 96  # px
 BODY = np.array(
@@ -379,7 +380,8 @@ def _frame_values(
     p = np.minimum(1, 2 * stats.t.sf(np.abs(value[:, 0] / error[:, 0]), freedom) * pool.sum())
     without = ~grid.inclusion[:, pool]
     per_frame = _mean_members(np.swapaxes(scores["error"][:, pool], 1, 2)[:, :, :, None])[..., 0]
-    out_of_bag = (without * per_frame).sum(axis=0) / without.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        out_of_bag = (without * per_frame).sum(axis=0) / without.sum(axis=0)
     frames = pd.read_csv(folder / "frames.csv", keep_default_na=False)[pool].reset_index(drop=True)
     own = influence["error/difference-of-means/all/value"][pool, pool]
     decided = np.where(value[:, 0] > 0, "worse than average", "better than average")

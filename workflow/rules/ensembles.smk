@@ -13,14 +13,28 @@ for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
             labels=f"{RESULTS}/labels.h5",
         output:
             networks=[
-                f"{RESULTS}/ensembles/{{subset}}/member-{member}.pt" for member in range(MEMBERS)
+                f"{RESULTS}/ensembles/{{subset}}/member-{member}.pt"
+                for member in range(MEMBERS)
             ],
             training=f"{RESULTS}/ensembles/{{subset}}/training.json",
-            predictions=ensure(f"{RESULTS}/ensembles/{{subset}}/predictions.h5", non_empty=True),
-            consensus=ensure(f"{RESULTS}/ensembles/{{subset}}/consensus.h5", non_empty=True),
+            predictions=ensure(
+                f"{RESULTS}/ensembles/{{subset}}/predictions.h5", non_empty=True
+            ),
+            consensus=ensure(
+                f"{RESULTS}/ensembles/{{subset}}/consensus.h5", non_empty=True
+            ),
             dlc=multiext(f"{RESULTS}/ensembles/{{subset}}/consensus_dlc", ".h5", ".csv"),
+        log:
+            f"{LOGS}/ensembles/{{subset}}.log",
+        benchmark:
+            f"{BENCHMARKS}/ensembles/{{subset}}.tsv"
         wildcard_constraints:
             subset=SUBSETS_OF_SO_MANY,
+        threads: 1
+        resources:
+            gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 240 * attempt,
         params:
             folder=f"{RESULTS}/ensembles/{{subset}}",
             store=f"{RESULTS}/.store",
@@ -30,15 +44,6 @@ for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
             consensus=CONFIG["prediction"]["consensus"],
             distractor_radius=CONFIG["prediction"]["distractor_radius"],
             device=CONFIG["training"]["device"],
-        log:
-            f"{LOGS}/ensembles/{{subset}}.log",
-        benchmark:
-            f"{BENCHMARKS}/ensembles/{{subset}}.tsv"
-        threads: 1
-        resources:
-            gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 240 * attempt,
         shell:
             "python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
             "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "

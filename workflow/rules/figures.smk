@@ -23,13 +23,13 @@ for MODULE, NAMES in figures_by_module().items():
                 labels={"figure": "{figure}"},
             ),
             multiext(f"{RESULTS}/figures/{{figure}}", ".svg", ".csv"),
+        log:
+            f"{LOGS}/figures/{{figure}}.log",
         wildcard_constraints:
             figure="|".join(NAMES),
         params:
             study=RESULTS,
             options=as_json(options("influence", "figures")),
-        log:
-            f"{LOGS}/figures/{{figure}}.log",
         shell:
             "python -m frameworth figure {wildcards.figure} --study {params.study:q} "
             "--options {params.options:q} 2> {log:q}"

@@ -12,12 +12,12 @@ rule draw_demo:
     """Draw a labelled DeepLabCut project of a walking mouse, with planted label errors."""
     output:
         directory(f"{RESULTS}/project"),
+    log:
+        f"{LOGS}/draw_demo.log",
     params:
         demo=as_json(CONFIG["demo"]),
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
-    log:
-        f"{LOGS}/draw_demo.log",
     shell:
         "python -m frameworth draw-demo {output:q} --demo {params.demo:q} --held-out {params.held_out:q} "
         "--seed {params.seed} 2> {log:q}"
@@ -30,12 +30,12 @@ rule frames:
     output:
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
+    log:
+        f"{LOGS}/frames.log",
     params:
         project=project_folder(),
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
-    log:
-        f"{LOGS}/frames.log",
     shell:
         "python -m frameworth frames {params.project:q} --held-out {params.held_out:q} --seed {params.seed} "
         "--frames {output.frames:q} --labels {output.labels:q} 2> {log:q}"

@@ -11,15 +11,15 @@ rule influence:
         subsets=multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
         f"{RESULTS}/influence.h5",
-    params:
-        study=RESULTS,
-        groups=as_json(CONFIG["influence"]["groups"]),
     log:
         f"{LOGS}/influence.log",
     benchmark:
         f"{BENCHMARKS}/influence.tsv"
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        study=RESULTS,
+        groups=as_json(CONFIG["influence"]["groups"]),
     shell:
         "python -m frameworth influence {params.study:q} --frames {input.frames:q} --scores {input.scores:q} "
         "--groups {params.groups:q} --influence {output:q} 2> {log:q}"
@@ -34,11 +34,11 @@ rule frame_values:
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
         f"{RESULTS}/frame_values.csv",
+    log:
+        f"{LOGS}/frame_values.log",
     params:
         study=RESULTS,
         options=as_json(options("influence")),
-    log:
-        f"{LOGS}/frame_values.log",
     shell:
         "python -m frameworth frame-values {params.study:q} --options {params.options:q} 2> {log:q}"
 
@@ -53,10 +53,10 @@ rule summary:
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
         f"{RESULTS}/summary.json",
+    log:
+        f"{LOGS}/summary.log",
     params:
         study=RESULTS,
         options=as_json(options("influence")),
-    log:
-        f"{LOGS}/summary.log",
     shell:
         "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"

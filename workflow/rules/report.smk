@@ -10,10 +10,10 @@ rule report_page:
         summary=f"{RESULTS}/summary.json",
     output:
         f"{RESULTS}/report.html",
+    log:
+        f"{LOGS}/report.log",
     params:
         study=RESULTS,
         options=as_json(options("influence", "figures")),
-    log:
-        f"{LOGS}/report.log",
     shell:
         "python -m frameworth report {params.study:q} --options {params.options:q} 2> {log:q}"

@@ -12,15 +12,15 @@ rule scores:
     output:
         scores=f"{RESULTS}/scores.h5",
         rmse=f"{RESULTS}/rmse.csv",
-    params:
-        study=RESULTS,
-        form=CONFIG["prediction"]["consensus"],
     log:
         f"{LOGS}/scores.log",
     benchmark:
         f"{BENCHMARKS}/scores.tsv"
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        study=RESULTS,
+        form=CONFIG["prediction"]["consensus"],
     shell:
         "python -m frameworth scores {params.study:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--form {params.form} --scores {output.scores:q} --rmse {output.rmse:q} 2> {log:q}"

@@ -14,12 +14,12 @@ rule subset:
         labels=f"{RESULTS}/labels.h5",
     output:
         f"{RESULTS}/subsets/percent-{{percent}}/seed-{{seed}}.json",
+    log:
+        f"{LOGS}/subset/percent-{{percent}}_seed-{{seed}}.log",
     params:
         design=lambda wildcards: planned_subset(wildcards).design,
         percent=lambda wildcards: int(wildcards.percent),
         study_seed=CONFIG["seed"],
-    log:
-        f"{LOGS}/subset/percent-{{percent}}_seed-{{seed}}.log",
     shell:
         "python -m frameworth subset {output:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--design {params.design} --percent {params.percent} --seed {wildcards.seed} "

@@ -77,7 +77,7 @@ def plain(text: str) -> str:
 
 def message(text: str, note: str) -> Figure:
     """A figure that says why there is nothing to see."""
-    figure = new_figure(7, 2)
+    figure = new_figure(8, 1.2)
     headline(figure, text, note)
     return figure
 
@@ -107,6 +107,11 @@ def keypoint_colours(count: int) -> np.ndarray:
 def signed(value: float, digits: int = 2) -> str:
     """A number with its sign, and a true minus."""
     return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 subset`, `2 subsets`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def percentage(share: float) -> str:
@@ -149,6 +154,9 @@ def box_around(points: np.ndarray, size: tuple[int, int], least: float, margin: 
 def save(figure: Figure, table: pd.DataFrame, stem: Path) -> None:
     """Write `stem`.png, .svg and .csv, each atomically."""
     write_csv(stem.with_name(stem.name + ".csv"), table)
+    # Laid out once for both: finding places for everything takes longer than drawing.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     for kind, metadata in (("png", {}), ("svg", {"Date": None})):
         with atomic_path(stem.with_name(f"{stem.name}.{kind}")) as temporary:
             figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)

@@ -106,5 +106,5 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     )
     flagged = int((table["verdict"] == "check label").sum())
     if flagged:
-        text += f" {flagged} with suspicious labels are marked by their out-of-bag error, not by their value."
+        text += f" Suspicious labels ({flagged}) are told by their out-of-bag error, not by their value."
     return text

@@ -38,6 +38,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     matrix.set_xticks(places, pool[places])
     matrix.set_xlabel("pool frame (number); blue: in the subset")
     matrix.set_ylabel("subset (rank by RMSE, 1 is best)")
+    matrix.set_yticks(np.unique(np.linspace(1, len(table), 10).round().astype(int)))
     if results.planted is not None:
         spoilt = np.flatnonzero(results.planted[pool])
         matrix.plot(spoilt, np.full(len(spoilt), 1.02), "v", color=_style.RED, ms=6, clip_on=False,
@@ -45,7 +46,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     colours = _style.percent_colours(table["percent"])
     for percent, rows in table.groupby("percent"):
         size = 5 if len(table) < 100 else 2.5
-        name = f"{percent} % ({len(rows)} subsets)"
+        name = f"{percent} % ({_style.counted(len(rows), 'subset')})"
         strip.plot(rows["rmse_px"], rows["rank"], "o", color=colours[percent], ms=size, label=name)
     strip.set_xlabel("RMSE on held-out frames (px)")
     strip.legend(title="size of the subset", loc="upper right")
@@ -67,6 +68,9 @@ def _title(table: pd.DataFrame) -> str:
         f"{len(same)} subsets of the same size ({largest}{_style.NBSP}%) "
         f"err by {same.min():.1f} to {same.max():.1f}{_style.NBSP}px"
     )
+    if len(same) < 2:
+        number = _style.counted(len(known), "subset")
+        return f"{number}, no two of the same size: which frames matter cannot be seen"
     if len(sizes) < 2 or known["rmse_px"].var(ddof=0) == 0:
         return f"Which frames a subset holds matters, or chance does: {spread}"
     logs = np.log(known["rmse_px"])

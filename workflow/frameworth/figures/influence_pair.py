@@ -1,10 +1,11 @@
 """One training frame, and what its presence does to one keypoint of another frame.
 
 How the pairs `harmful-k` and `helpful-k` are chosen: of the size-centred influences of pool frames on
-held-out frames that have the right sign, those among the tenth with the largest change in px are ranked by
-the change over its standard error, so that a pair matters in px and is not the luck of one subset. No
-training frame and no evaluated frame is shown twice while there are others. As the most extreme of many
-estimates, these pairs look larger than they are; the note below each says so.
+held-out frames that have the right sign (as has the plain difference of means, so that the picture agrees
+with the number), those among the tenth with the largest change in px are ranked by the change over its
+standard error, so that a pair matters in px and is not the luck of one subset. No training frame and no
+evaluated frame is shown twice while there are others. As the most extreme of many estimates, these pairs
+look larger than they are; the note below each says so.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     """Training frame, evaluated frame, and the crop of it where the detections are."""
     if table.empty:
         return _style.message(
-            "There is no such pair: no influence of this sign can be estimated",
-            f"An influence needs at least {_LEAST_SUBSETS} subsets with and without the training frame.",
+            "There is no such pair: no influence of this sign can be estimated well enough",
+            f"It takes {_LEAST_SUBSETS} subsets with and {_LEAST_SUBSETS} of the same size without it.",
         )
     first = table.iloc[0]
     training, evaluated = int(first["training_frame"]), int(first["evaluated_frame"])
@@ -121,16 +122,26 @@ def ranked_cells(results: Results, effect: str) -> list[Cell]:
     """The most `harmful` or `helpful` influences of pool frames on held-out frames, best first."""
     estimate = results.influence("error", _ESTIMATOR)
     value = estimate["value"].astype(float) * (1 if effect == "harmful" else -1)
-    with_frame = results.inclusion.sum(axis=0)
-    enough = np.minimum(with_frame, len(results.inclusion) - with_frame) >= _LEAST_SUBSETS
-    usable = np.isfinite(value) & (value > 0)
-    usable &= (results.pool & enough)[:, None, None] & ~results.pool[None, :, None]
+    plain = results.influence("error", "difference-of-means")["value"]
+    usable = (value > 0) & (plain * estimate["value"] > 0)
+    usable &= (results.pool & _contrasted(results))[:, None, None] & ~results.pool[None, :, None]
     if not usable.any():
         return []
     cells = np.argwhere(usable & (value >= np.quantile(value[usable], _LARGE)))
     strength = _studentised(value, estimate["standard_error"])[tuple(cells.T)]
     order = np.argsort(-strength, kind="stable")[:_RANKED]
     return _varied([Cell(*map(int, cell)) for cell in cells[order]])
+
+
+def _contrasted(results: Results) -> np.ndarray:
+    """Bool [N]: frames with enough subsets of the same size with and without them.
+
+    Σ over percents of n_with · n_without / n is what a contrast within sizes rests on; it has to reach that
+    of `_LEAST_SUBSETS` with and as many without.
+    """
+    sizes = pd.DataFrame(results.inclusion.astype(float)).groupby(results.subsets["percent"].to_numpy())
+    within = (sizes.sum() * (1 - sizes.mean())).sum().to_numpy()
+    return within >= _LEAST_SUBSETS / 2 - 1e-9
 
 
 def _studentised(value: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -55,7 +55,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         _annotate(axes, step)
     percents = sorted(table["percent"].unique())
     frames = table.groupby("percent")["frames"].first()
-    axes.set_xticks(percents, [f"{p} %\n{frames[p]} frames" for p in percents])
+    axes.set_xticks(percents, [f"{p} %\n{_style.counted(frames[p], 'frame')}" for p in percents])
+    axes.set_xlim(percents[0] - 6, percents[-1] + 6)
     axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _style.headline(figure, _title(consensus, steps), _note(table, consensus, nested))
@@ -117,7 +118,7 @@ def _annotate(axes: Axes, step: Step) -> None:
     colour = _style.BLUE if step.change < 0 else _style.RED
     axes.axvspan(step.low, step.high, color=colour, alpha=0.09, lw=0, zorder=0)
     error = f" ± {step.error:.2f}" if np.isfinite(step.error) else ""
-    seeds = f"\nfell in {step.fell} of {step.seeds} seeds" if step.seeds else ""
+    seeds = f"\nfell in {step.fell} of {_style.counted(step.seeds, 'seed')}" if step.seeds else ""
     text = f"{step.low} → {step.high} %\n{_style.signed(step.change)} px{error}{seeds}"
     place = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
     axes.text((step.low + step.high) / 2, 0.98, text, fontsize=8, color=_style.DARK, **place)
@@ -129,8 +130,8 @@ def _title(consensus: pd.DataFrame, steps: list[Step]) -> str:
     percents = ", ".join(f"{percent} %" for percent in sorted(consensus["percent"].unique()))
     low, high, mean = (getattr(consensus["rmse_px"], name)() for name in ("min", "max", "mean"))
     return (
-        f"At {percents} of the pool the consensus is off by {mean:.2f} px on average: "
-        f"{len(consensus)} subsets from {low:.2f} to {high:.2f} px"
+        f"At {percents} of the pool the consensus is off by {mean:.2f} px on average "
+        f"({_style.counted(len(consensus), 'subset')}, {low:.2f} to {high:.2f}{_style.NBSP}px)"
     )
 
 
@@ -140,14 +141,16 @@ def _in_words(step: Step) -> str:
 
 
 def _verb(step: Step) -> str:
-    if not np.isfinite(step.error) or abs(step.change) < 2 * step.error:
+    if abs(step.change) < 2 * step.error:
         return "does not clearly change"
-    return "falls" if step.change < 0 else "rises"
+    way = "falls" if step.change < 0 else "rises"
+    return way if np.isfinite(step.error) else f"{way} in the only seed"
 
 
 def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame) -> str:
     networks = int((table["kind"] == "network").sum())
-    text = f"{networks} networks of {len(consensus)} subsets; root mean square over held-out labels."
+    of_subsets = f"{_style.counted(networks, 'network')} of {_style.counted(len(consensus), 'subset')}"
+    text = f"{of_subsets}; root mean square over held-out labels."
     if _joined(nested):
         text += (
             " The mean and the steps are those of the nested seeds, ± one standard error of the mean change;"

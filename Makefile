@@ -1,0 +1,46 @@
+# frameworth: `make` runs the demo, `make test` the tests, `make check` the linters. See README.md.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CORES ?= all
+
+.PHONY: demo check test test-long lock config-page openfield clean
+
+demo: .venv/ready
+	$(BIN)/snakemake --cores $(CORES)
+
+# Set-up is done again only when the lock or the project file has changed. --no-deps, because the lock is complete and
+# resolves a conflict (see envs/README.md) that pip would refuse.
+.venv/ready: envs/requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r envs/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q .venv/lib || true
+	touch $@
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+test-long: .venv/ready
+	$(BIN)/python -m pytest -m long
+
+openfield: .venv/ready
+	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml
+
+config-page: .venv/ready
+	$(BIN)/python -m frameworth.config_page > config/README.md
+
+# Needs uv (pip install uv).
+lock:
+	uv pip compile envs/requirements.in --override envs/overrides.txt --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  --output-file envs/requirements.lock
+
+clean:
+	rm -rf .venv .snakemake results/demo logs/demo benchmarks/demo .pytest_cache .ruff_cache .hypothesis

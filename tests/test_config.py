@@ -1,0 +1,122 @@
+"""A mistaken config is refused in one line that names the key and says what to do."""
+
+import copy
+import json
+
+import pytest
+import yaml
+from frameworth.config import SCHEMA, check_config, planned_subsets, read_config
+from frameworth.errors import UserError
+
+GOOD = {"study": "mice", "labels": "project"}
+
+
+def refusal(changes):
+    with pytest.raises(UserError) as caught:
+        check_config(copy.deepcopy(GOOD) | changes)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_two_keys_are_enough_and_the_defaults_are_filled_in():
+    config = check_config(GOOD)
+    assert config["training"]["steps"] == 20000
+    assert config["held_out"] == {"fraction": 0.25, "by": "frame"}
+    assert config["prediction"]["distractor_radius"] == 34
+    assert sum(subset.members for subset in planned_subsets(config)) == 32 + 4 * 3 * 2
+
+
+def test_checking_does_not_change_what_was_given():
+    given = {**GOOD, "training": {"scale": 0.5}}
+    before = copy.deepcopy(given)
+    check_config(given)
+    assert given == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trainig": {}}, ["unknown key trainig", "did you mean training"]),
+        ({"training": {"step": 5}}, ["unknown key training.step", "did you mean steps"]),
+        ({"study": "../up"}, ["study", "'../up'"]),
+        ({"labels": 5}, ["labels", "type string"]),
+        ({"subsets": [{"design": "balanced", "percents": [0], "seeds": 2}]}, ["subsets[0].percents[0]", "at least 1"]),
+        ({"subsets": [{"design": "nested", "percents": [140], "seeds": 2}]}, ["140", "at most 100"]),
+        ({"subsets": [{"design": "latin", "percents": [50], "seeds": 2}]}, ["latin", "balanced, nested"]),
+        ({"subsets": [{"design": "nested", "percents": [50]}]}, ["subsets[0]", "seeds is missing"]),
+        ({"subsets": [{"design": "nested", "percents": [50], "seeds": 0}]}, ["subsets[0].seeds"]),
+        ({"subsets": [{"design": "paired", "percents": [30], "seeds": 2}]}, ["paired needs 70 beside 30"]),
+        ({"subsets": [{"design": "paired", "percents": [50], "seeds": 3}]}, ["even number"]),
+        (
+            {"subsets": [{"design": "nested", "percents": [10, 30], "seeds": 2, "members": [1]}]},
+            ["subsets[0].members", "1 numbers for 2 percents"],
+        ),
+        (
+            {"subsets": [{"design": design, "percents": [50], "seeds": 2} for design in ("nested", "balanced")]},
+            ["percent 50 with seed 1", "two blocks"],
+        ),
+        ({"training": {"steps": 5, "epochs": 5}}, ["steps", "epochs", "exclude"]),
+        ({"training": {"steps": 2.5}}, ["training.steps", "type integer"]),
+        ({"training": {"device": "tpu"}}, ["training.device", "auto, cpu, cuda"]),
+        ({"held_out": {"fraction": 1}}, ["held_out.fraction", "below 1"]),
+        ({"influence": {"groups": [[10, 20]]}}, ["influence.groups", "20 %"]),
+    ],
+    ids=lambda value: "" if isinstance(value, list) else json.dumps(value)[:60],
+)
+def test_a_mistake_is_named_with_its_key(changes, words):
+    text = refusal(changes)
+    for word in words:
+        assert word in text
+
+
+def test_all_mistakes_are_told_at_once():
+    text = refusal({"seed": "one", "held_out": {"fraktion": 0.2}})
+    assert "seed" in text
+    assert "did you mean fraction" in text or "did you mean held_out.fraction" in text
+
+
+def test_a_missing_key_is_named_with_what_it_is_for():
+    with pytest.raises(UserError, match=r"labels is missing .*DeepLabCut"):
+        check_config({"study": "mice"})
+
+
+@pytest.mark.parametrize("name", ["demo", "openfield", "paper"])
+def test_the_configs_that_come_along_are_right(repository, name):
+    assert read_config(repository / "config" / f"{name}.yaml")["study"] == name
+
+
+def test_the_papers_grid_is_ten_seeds_and_120_networks(repository):
+    grid = planned_subsets(read_config(repository / "config" / "paper.yaml"))
+    assert sum(subset.members for subset in grid) == 120
+    assert sorted({subset.seed for subset in grid}) == [2, 27, 42, 52, 89, 102, 122, 142, 162, 7700]
+    assert {(s.percent, s.members) for s in grid} == {(10, 4), (30, 4), (70, 2), (90, 2)}
+    assert {subset.design for subset in grid} == {"nested"}
+
+
+def test_every_key_of_the_schema_has_a_description():
+    def walk(schema, path):
+        for key, part in schema.get("properties", {}).items():
+            assert part.get("description"), f"{path}{key}"
+            walk(part, f"{path}{key}.")
+            walk(part.get("items", {}), f"{path}{key}[].")
+
+    walk(yaml.safe_load(SCHEMA.read_text()), "")
+
+
+def test_the_config_page_explains_every_key(repository):
+    """config/README.md lists what the schema says: a key, its default, its description."""
+    from frameworth.config_page import config_page
+
+    assert (repository / "config" / "README.md").read_text() == config_page()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "no such config"), ("a: [", "not valid YAML"), ("- 1", "mapping")]
+)
+def test_an_unreadable_config_is_refused(tmp_path, text, words):
+    path = tmp_path / "study.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        read_config(path)

@@ -1,0 +1,297 @@
+"""The figures say what the study's files say."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from frameworth import figures
+from frameworth.errors import UserError
+from frameworth.figures import (
+    _matrix,
+    _style,
+    draw_figure,
+    error_pca,
+    figure_module,
+    figure_names,
+    frame_values,
+    influence_bias,
+    influence_histogram,
+    influence_pair,
+    labels_to_check,
+    learning_curve,
+    memorization,
+)
+from frameworth.results import Results
+from synthetic_study import write_study
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_study(tmp_path_factory.mktemp("study"), frames=32, halves=16, ladder_seeds=3)
+
+
+@pytest.fixture(scope="module")
+def drawn(study: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("figures")
+    for name in names_of(study):
+        draw_figure(name, study, folder)
+    return folder
+
+
+def names_of(study: Results) -> list[str]:
+    return figure_names(**study.options["figures"])
+
+
+def titles(figure: object) -> str:
+    return " ".join(figure.get_suptitle().split())
+
+
+def test_names_are_known_without_importing_matplotlib():
+    code = "import sys; from frameworth.figures import figure_names; print(len(figure_names(3, [[1, 2]])))"
+    code += "; print([name for name in ('matplotlib', 'seaborn', 'pandas', 'numpy') if name in sys.modules])"
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"
+    )
+    assert said.stdout.split("\n")[:2] == ["19", "[]"]
+
+
+def test_names_hold_every_figure_that_the_readme_and_the_paper_need():
+    names = figure_names(1, [[4, 7], [4, 7]])
+    assert len(names) == len(set(names))
+    assert set(names) == {
+        "learning_curve", "influence_bias", "influence_confidence", "influence_probability",
+        "influence_variance", "influence_standard_error", "influence_pair_harmful-1",
+        "influence_pair_helpful-1", "influence_pair_4_7", "influence_histogram", "memorization",
+        "inclusion_matrix", "error_pca", "labels_to_check", "frame_values",
+    }  # fmt: skip
+
+
+def test_every_figure_has_a_caption_of_one_sentence():
+    for name in figure_names(1, [[0, 1]]):
+        caption = (ROOT / "workflow" / "report" / f"{figure_module(name)}.rst").read_text()
+        assert caption.count("\n") == 1
+        assert re.fullmatch(r"[A-Z][^.]*\.\n", caption), name
+
+
+def test_every_figure_is_written_as_png_svg_and_csv(study: Results, drawn: Path):
+    for name in names_of(study):
+        with Image.open(drawn / f"{name}.png") as picture:
+            assert round(picture.info["dpi"][0]) == 150
+        assert (drawn / f"{name}.svg").read_text().startswith("<?xml")
+        assert len(pd.read_csv(drawn / f"{name}.csv")) > 0
+    assert not [path for path in drawn.iterdir() if path.name.startswith(".")]
+
+
+def test_a_figure_drawn_twice_is_the_same_byte_for_byte(study: Results, drawn: Path, tmp_path: Path):
+    for name in ("learning_curve", "error_pca", "influence_pair_harmful-1"):
+        draw_figure(name, study, tmp_path)
+        for kind in ("svg", "csv", "png"):
+            assert (tmp_path / f"{name}.{kind}").read_bytes() == (drawn / f"{name}.{kind}").read_bytes()
+
+
+def test_a_module_added_to_the_folder_is_a_figure(
+    study: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "subset_sizes.py").write_text(
+        "from frameworth.figures import _style\n"
+        "def table(results):\n    return results.subsets[['subset', 'frames']]\n"
+        "def draw(table, results):\n    return _style.message('Sizes', 'A note.')\n"
+    )
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
+    assert "subset_sizes" in figure_names(0, [])
+    draw_figure("subset_sizes", study, tmp_path / "out")
+    assert len(pd.read_csv(tmp_path / "out" / "subset_sizes.csv")) == len(study.subsets)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("learning_curves", "no such figure; there are error_pca"),
+        ("influence_pair", "no such figure"),
+        ("_style", "no such figure"),
+        ("influence_pair_0_99", "there is no frame 99"),
+        ("influence_pair_best-1", "ask for harmful-1"),
+    ],
+)
+def test_a_figure_that_does_not_exist_is_refused(study: Results, tmp_path: Path, name: str, words: str):
+    with pytest.raises(UserError, match=words):
+        draw_figure(name, study, tmp_path)
+
+
+def test_a_pair_whose_training_frame_is_held_out_is_refused(study: Results, tmp_path: Path):
+    held_out = np.flatnonzero(~study.pool)
+    with pytest.raises(UserError, match="is held out"):
+        draw_figure(f"influence_pair_{held_out[0]}_{held_out[1]}", study, tmp_path)
+
+
+def test_the_csv_behind_a_matrix_holds_the_values_of_the_influence_file(study: Results, drawn: Path):
+    table = pd.read_csv(drawn / "influence_bias.csv")
+    value = study.influence("error", "size-centred")["value"]
+    for keypoint, name in enumerate(study.labels.keypoints):
+        rows = table[(table["keypoint"] == name) & (table["group"] == "all")]
+        assert len(rows) == study.pool.sum() * len(study.pool)
+        wanted = value[rows["training_frame"], rows["evaluated_frame"], keypoint]
+        np.testing.assert_allclose(rows["value"], wanted, rtol=1e-6)
+    mean = table[(table["keypoint"] == _matrix.MEAN) & (table["group"] == "10-30")]
+    values = study.influence("error", "size-centred", "10-30")["value"]
+    finite = np.isfinite(values[mean["training_frame"], mean["evaluated_frame"]]).any(axis=1)
+    np.testing.assert_array_equal(mean["value"].notna(), finite)
+
+
+def test_matrices_put_the_pool_first_and_centre_their_colours_on_zero(study: Results):
+    with _style.theme():
+        figure = influence_bias.draw(influence_bias.table(study), study)
+    image = figure.axes[0].images[0]
+    assert image.norm.vmin == -image.norm.vmax < 0
+    order = np.concatenate([np.flatnonzero(study.pool), np.flatnonzero(~study.pool)])
+    shown = np.ma.filled(image.get_array().astype(float), np.nan)
+    wanted = study.influence("error", "size-centred")["value"][study.pool][:, order, 0]
+    np.testing.assert_allclose(shown, wanted, rtol=1e-6)
+
+
+def test_one_outlier_does_not_set_the_limits_of_the_colours():
+    values = np.append(np.linspace(-1, 1, 999), 1e6)
+    assert _style.symmetric_limit(values, 0.98) < 1
+    assert _style.symmetric_limit(np.array([np.nan]), 0.98) == 1
+    assert _style.symmetric_limit(np.zeros(5), 0.98) == 1
+
+
+def test_the_share_that_stands_out_is_what_chance_gives_without_any_effect():
+    rng = np.random.default_rng(0)
+    share = _matrix.share_beyond_chance(rng.standard_t(15, 20000), np.ones(20000), clusters=16, level=0.95)
+    assert share == pytest.approx(0.05, abs=0.006)
+    assert _matrix.share_beyond_chance(np.ones(3), np.full(3, np.nan), clusters=16, level=0.95) is None
+
+
+@pytest.mark.parametrize("effect", ["harmful", "helpful"])
+def test_a_pair_shows_every_subset_on_its_side(study: Results, effect: str):
+    table = influence_pair.table(study, f"{effect}-1")
+    training, evaluated = int(table["training_frame"][0]), int(table["evaluated_frame"][0])
+    assert study.pool[training]
+    assert not study.pool[evaluated]
+    with_frame = study.inclusion[:, training]
+    np.testing.assert_array_equal(table["with_training_frame"], with_frame)
+    assert (table["influence_px"] > 0).all() == (effect == "harmful")
+    error = table.groupby("with_training_frame")["error_px"].mean()
+    assert (error[True] > error[False]) == (effect == "harmful")
+    with _style.theme():
+        legend = influence_pair.draw(table, study).legends[0]
+    said = [text.get_text() for text in legend.get_texts()]
+    assert said == [
+        f"with frame {training} ({with_frame.sum()} subsets)",
+        f"without frame {training} ({(~with_frame).sum()} subsets)",
+        "label",
+    ]
+
+
+def test_pairs_first_repeat_neither_a_training_nor_an_evaluated_frame(study: Results):
+    first = influence_pair.ranked_cells(study, "harmful")[:3]
+    assert len({cell.training for cell in first}) == len({cell.evaluated for cell in first}) == 3
+
+
+def test_an_asked_pair_shows_the_keypoint_that_stands_out_most(study: Results):
+    training, evaluated = study.options["figures"]["pair_list"][0]
+    table = influence_pair.table(study, f"{training}_{evaluated}")
+    estimate = study.influence("error", "size-centred")
+    strength = np.abs(estimate["value"] / estimate["standard_error"])[training, evaluated]
+    assert table["keypoint"][0] == study.labels.keypoints[np.nanargmax(strength)]
+
+
+def test_labels_to_check_joins_labels_to_the_consensus_of_subsets_without_the_frame(study: Results):
+    table = labels_to_check.table(study)
+    row = table.iloc[0]
+    keypoint = study.labels.keypoints.index(row["keypoint"])
+    without = ~study.inclusion[:, row["frame"]]
+    mean = study.scores["consensus_pose"][without, row["frame"], keypoint].mean(axis=0)
+    np.testing.assert_allclose([row["consensus_x"], row["consensus_y"]], mean, rtol=1e-5)
+    assert list(dict.fromkeys(table["check_priority"])) == list(range(1, 13))
+    assert row["planted"] == study.frames["planted"][row["frame"]]
+
+
+def test_learning_curve_pairs_a_step_by_seed_and_says_its_sign(study: Results):
+    table = learning_curve.table(study)
+    assert (table["kind"] == "network").sum() == (study.rmse["kind"] == "network").sum()
+    ladder = table[(table["kind"] == "consensus") & (table["design"] == "nested")]
+    wide = ladder.pivot_table(index="seed", columns="percent", values="rmse_px")
+    change = f"{(wide[30] - wide[10]).mean():+.2f}".replace("-", "−")
+    with _style.theme():
+        figure = learning_curve.draw(table, study)
+    assert f"from 10 to 30 % ({change} px)" in titles(figure).replace("\u00a0", " ")
+    assert any(f"{change} px ±" in text.get_text() for text in figure.axes[0].texts)
+
+
+def test_frame_values_says_when_nothing_is_decided(study: Results):
+    table = frame_values.table(study)
+    assert table["value"].is_monotonic_increasing
+    assert frame_values._title(table.assign(verdict="undecided", ci_low=-1.0, ci_high=1.0)) == (
+        f"No frame's value is decided: all {len(table)} intervals include 0"
+    )
+    verdicts = ["harmful", "helpful", "helpful"] + ["undecided"] * (len(table) - 3)
+    assert "3 of 24 frames are decided: 1 harmful, 2 helpful" in frame_values._title(
+        table.assign(verdict=verdicts)
+    )
+
+
+def test_the_histogram_counts_every_influence_on_another_frame_once(study: Results):
+    table = influence_histogram.table(study)
+    value = _matrix.off_diagonal(study.influence("error", "size-centred")["value"])
+    counted = table[table["estimator"] == "size-centred"].groupby("evaluated")["cells"].sum()
+    assert counted["held-out"] == np.isfinite(value[:, ~study.pool]).sum()
+    assert counted["pool"] == np.isfinite(value[:, study.pool]).sum()
+
+
+def test_memorization_is_the_diagonal_of_the_difference_of_means(study: Results):
+    table = memorization.table(study)
+    value = study.influence("error", "difference-of-means")["value"]
+    row = table.dropna(subset="memorization_px").iloc[5]
+    keypoint = study.labels.keypoints.index(row["keypoint"])
+    assert row["memorization_px"] == value[row["frame"], row["frame"], keypoint]
+
+
+def test_principal_components_place_the_ground_truth_where_no_displacement_is():
+    rng = np.random.default_rng(1)
+    direction = np.array([3.0, 4.0, 0.0]) / 5
+    displacement = np.array([0.0, 0.0, 7.0]) + rng.normal(0, 2, (50, 1)) * direction
+    found = error_pca.principal_components(displacement)
+    assert found.share[0] == pytest.approx(1)
+    np.testing.assert_allclose(found.loadings[0], direction, atol=1e-9)
+    np.testing.assert_allclose(found.scores[:, 0] - found.truth[0], displacement @ direction, atol=1e-9)
+    assert found.common == pytest.approx(
+        (displacement.mean(axis=0) ** 2).sum() / (displacement**2).sum(axis=1).mean()
+    )
+
+
+def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tmp_path: Path):
+    odd = dataclasses.replace(study.labels, keypoints=("$no$e", "<b>", r"\frac", "a" * 60))
+    renamed = Results(study.folder, study.options)
+    object.__setattr__(renamed, "labels", odd)
+    for name in ("influence_pair_harmful-1", "labels_to_check", "error_pca"):
+        draw_figure(name, renamed, tmp_path)
+    assert "$no$e" in (tmp_path / "error_pca.svg").read_text()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"frames": 12, "halves": 1, "ladder_seeds": 0},
+        {"frames": 16, "halves": 8, "ladder_seeds": 0, "planted": False},
+        {"frames": 16, "halves": 0, "ladder_seeds": 1, "members": 1},
+    ],
+    ids=["one subset", "one percent, nothing planted", "one seed, one member"],
+)
+def test_studies_that_lack_things_are_drawn(tmp_path: Path, grid: dict[str, int]):
+    study = write_study(tmp_path, **grid)
+    for name in figure_names(1, study.options["figures"]["pair_list"]):
+        draw_figure(name, study, tmp_path / "figures")

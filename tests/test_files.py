@@ -1,0 +1,68 @@
+"""Files are whole or not there, and damage is found."""
+
+import h5py
+import numpy as np
+import pytest
+from frameworth.errors import UserError
+from frameworth.files import atomic_path, write_text
+from frameworth.hdf5 import Array, digest_is_right, read_attributes, read_hdf5, write_hdf5
+
+
+def write_example(path):
+    write_hdf5(
+        path,
+        {
+            "group/value": Array(np.arange(6.0).reshape(2, 3), ("frame", "keypoint"), "px"),
+            "name": Array(np.array(["a", "ü"]), ("frame",)),
+        },
+        {"frame": np.arange(2), "keypoint": np.array(["x", "y", "z"])},
+        {"note": "something"},
+    )
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("new")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_written_is_read_with_its_dimensions_units_and_provenance(tmp_path):
+    write_example(tmp_path / "a.h5")
+    found = read_hdf5(tmp_path / "a.h5")
+    assert found["group/value"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert found["name"].tolist() == ["a", "ü"]
+    attributes = read_attributes(tmp_path / "a.h5")
+    assert attributes["note"] == "something"
+    assert attributes["numpy"] == np.__version__
+    with h5py.File(tmp_path / "a.h5") as file:
+        dataset = file["group/value"]
+        assert dataset.attrs["unit"] == "px"
+        assert [dim.label for dim in dataset.dims] == ["frame", "keypoint"]
+        assert dataset.dims[1][0][()].astype(str).tolist() == ["x", "y", "z"]
+
+
+def test_a_changed_number_is_found_by_the_digest(tmp_path):
+    path = tmp_path / "a.h5"
+    write_example(path)
+    assert digest_is_right(path)
+    with h5py.File(path, "r+") as file:
+        file["group/value"][0, 0] = 99
+    assert not digest_is_right(path)
+
+
+def test_a_truncated_file_is_refused_by_name(tmp_path):
+    path = tmp_path / "a.h5"
+    write_example(path)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(UserError, match=r"a\.h5"):
+        read_hdf5(path)
+    assert not digest_is_right(path)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        read_hdf5(tmp_path / "none.h5")

@@ -1,0 +1,84 @@
+"""Which frames are held out, and what is warned of."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from frameworth.errors import UserError
+from frameworth.frames import collect_frames, hold_out, read_frames
+from frameworth.labels import read_labels
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from tiny import HELD_OUT, draw
+
+
+@given(frames=st.integers(4, 200), fraction=st.floats(0.1, 0.6), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_the_fraction_is_held_out_rounded_half_up(frames, fraction, seed):
+    names = [f"img{index}.png" for index in range(frames)]
+    expected = int(np.floor(fraction * frames + 0.5))
+    assume(0 < expected < frames)
+    held_out = hold_out(["v"] * frames, names, fraction=fraction, by="frame", seed=seed)
+    assert held_out.sum() == expected
+
+
+def test_adding_a_frame_moves_at_most_one_other_across():
+    names = [f"img{index}.png" for index in range(81)]
+    before = hold_out(["v"] * 80, names[:80], fraction=0.25, by="frame", seed=1)
+    after = hold_out(["v"] * 81, names, fraction=0.25, by="frame", seed=1)
+    assert (before != after[:80]).sum() <= 1
+
+
+def test_by_video_no_video_is_on_both_sides():
+    videos = ["a"] * 10 + ["b"] * 20 + ["c"] * 30
+    images = [f"{index}.png" for index in range(60)]
+    for seed in range(10):
+        held_out = hold_out(videos, images, fraction=0.3, by="video", seed=seed)
+        assert 0 < held_out.sum() < 60
+        for video in "abc":
+            rows = np.array(videos) == video
+            assert held_out[rows].all() or not held_out[rows].any()
+
+
+@pytest.mark.parametrize(
+    ("videos", "options", "words"),
+    [
+        (["v"] * 3, {"fraction": 0.1, "by": "frame"}, "held_out.fraction"),
+        (["v"] * 10, {"fraction": 0.5, "by": "video"}, "held_out.by"),
+    ],
+)
+def test_a_split_that_leaves_a_side_empty_is_refused(videos, options, words):
+    with pytest.raises(UserError, match=words):
+        hold_out(videos, [f"{i}.png" for i in range(len(videos))], seed=1, **options)
+
+
+def test_frames_csv_and_labels_h5_say_what_the_project_holds(tmp_path):
+    project = draw(tmp_path / "project", frames=20)
+    warnings = collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
+    frames, labels = read_frames(tmp_path / "frames.csv"), read_labels(tmp_path / "labels.h5")
+    assert warnings == []
+    assert list(frames.columns) == [
+        "frame", "video", "image", "width", "height", "labelled_keypoints", "split", "planted",
+    ]  # fmt: skip
+    assert frames["frame"].tolist() == list(range(20))
+    assert set(frames["width"]) == {64}
+    assert (frames["split"] == "held-out").sum() == 5
+    planted = pd.read_csv(project / "planted.csv")
+    assert frames["planted"].notna().sum() == len(planted)
+    assert frames.loc[frames["planted"].notna(), "split"].eq("pool").all()
+    assert np.isfinite(labels.xy).all(axis=2).sum(axis=1).tolist() == frames["labelled_keypoints"].tolist()
+    assert len(set(labels.digests)) == 20
+
+
+def test_a_twin_across_the_split_is_warned_of_by_name(tmp_path):
+    project = draw(tmp_path / "project", frames=20)
+    collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
+    frames = read_frames(tmp_path / "frames.csv")
+    pool = frames[frames["split"] == "pool"].iloc[0]
+    held_out = frames[frames["split"] == "held-out"].iloc[0]
+    folder = project / "labeled-data"
+    shutil.copy(folder / pool.video / pool.image, folder / held_out.video / held_out.image)
+    (warning,) = collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
+    assert f"{pool.video}/{pool.image}" in warning
+    assert f"{held_out.video}/{held_out.image}" in warning

@@ -1,0 +1,173 @@
+"""Networks are the same byte for byte, whatever interrupts their training, and are never trained twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from frameworth import training
+from frameworth.ensemble import run_ensemble
+from frameworth.errors import UserError
+from frameworth.files import digest_of_file
+from frameworth.hdf5 import digest_is_right, read_hdf5
+from frameworth.labels import read_labels
+from frameworth.store import network_hash
+from frameworth.subsets import read_subset
+from tiny import TRAINING, prepare
+
+OPTIONS = {
+    "training": TRAINING, "study_seed": 1, "device": "cpu", "consensus": "argmax", "distractor_radius": 16.0,
+}  # fmt: skip
+
+
+def ensemble(root, folder, members=1, store=".store", **changes):
+    subset, labels = prepare(root)
+    run_ensemble(subset, labels, root / folder, root / store, members=members, **(OPTIONS | changes))
+    return root / folder
+
+
+def test_the_same_config_gives_the_same_bytes(tmp_path):
+    first, second = (ensemble(tmp_path, name, store=f".store-{name}") for name in ("a", "b"))
+    assert digest_of_file(first / "member-0.pt") == digest_of_file(second / "member-0.pt")
+    assert np.array_equal(*(read_hdf5(f / "predictions.h5")["pose"] for f in (first, second)))
+
+
+def test_members_are_different_networks_and_a_third_leaves_two_untrained(tmp_path, capfd):
+    two = ensemble(tmp_path, "two", members=2)
+    assert digest_of_file(two / "member-0.pt") != digest_of_file(two / "member-1.pt")
+    capfd.readouterr()
+    three = ensemble(tmp_path, "three", members=3)
+    said = capfd.readouterr().err
+    assert said.count("taken from the store") == 2
+    assert said.count("trained 6 steps") == 1
+    for member in (0, 1):
+        name = f"member-{member}.pt"
+        assert digest_of_file(two / name) == digest_of_file(three / name)
+
+
+def test_a_network_loads_with_weights_only_and_its_record_says_how_it_was_made(tmp_path):
+    folder = ensemble(tmp_path, "a")
+    snapshot = torch.load(folder / "member-0.pt", weights_only=True)
+    assert any(name.startswith("backbone.") for name in snapshot["model"])
+    record = json.loads((folder / "training.json").read_text())["members"][0]
+    assert record["steps"] == 6
+    assert record["loss_curve"][-1][0] == 6
+    assert record["seed"] == training.network_seed(1, 50, 1, 0)
+    assert record["versions"]["deeplabcut"] == "3.0.2"
+    assert not record["diverged"]
+
+
+def test_predictions_hold_all_frames_and_confidences_lie_between_0_and_1(tmp_path):
+    folder = ensemble(tmp_path, "a", members=2)
+    found, labels = read_hdf5(folder / "predictions.h5"), read_labels(tmp_path / "labels.h5")
+    assert found["pose"].shape == (2, *labels.xy.shape)
+    assert np.isfinite(found["pose"]).all()
+    for name in ("confidence", "confidence_at_label", "probability_at_label"):
+        known = found[name][np.isfinite(found[name])]
+        assert ((known >= 0) & (known <= 1)).all()
+    missing = np.isnan(labels.xy[..., 0])
+    assert np.isnan(found["confidence_at_label"][:, missing]).all()
+    assert np.isfinite(found["confidence_at_label"][:, ~missing]).all()
+    assert digest_is_right(folder / "predictions.h5")
+
+
+def test_the_consensus_table_is_one_that_deeplabcut_reads(tmp_path):
+    import pandas as pd
+
+    folder = ensemble(tmp_path, "a")
+    table = pd.read_hdf(folder / "consensus_dlc.h5")
+    assert table.columns.names == ["scorer", "bodyparts", "coords"]
+    pose = read_hdf5(folder / "consensus.h5")["pose"][3]  # argmax
+    assert table.xs("x", axis=1, level="coords").to_numpy() == pytest.approx(pose[..., 0], abs=1e-4)
+    csv = pd.read_csv(folder / "consensus_dlc.csv", header=[0, 1, 2], index_col=[0, 1, 2])
+    assert csv.to_numpy() == pytest.approx(table.to_numpy())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 7},
+        {"learning_rate": 0.001},
+        {"drops": []},
+        {"augmentation": {"motion_blur": False}},
+        {"target_radius": 9},
+    ],
+    ids=str,
+)
+def test_whatever_changes_training_changes_the_networks_hash(tmp_path, change):
+    subset = read_subset(prepare(tmp_path)[0])
+    assert network_hash(subset, TRAINING | change, 1) != network_hash(subset, TRAINING, 1)
+    assert network_hash(subset, TRAINING, 2) != network_hash(subset, TRAINING, 1)
+
+
+def test_the_hash_knows_labels_and_images_but_not_where_a_frame_stands_in_the_table(tmp_path):
+    from dataclasses import replace
+
+    subset = read_subset(prepare(tmp_path)[0])
+    whole = network_hash(subset, TRAINING, 1)
+    moved = subset.xy.copy()
+    moved[0, 0, 0] += 0.5
+    assert network_hash(replace(subset, xy=moved), TRAINING, 1) != whole
+    other = ("0" * 64, *subset.digests[1:])
+    assert network_hash(replace(subset, digests=other), TRAINING, 1) != whole
+    assert network_hash(replace(subset, frames=subset.frames + 5), TRAINING, 1) == whole
+
+
+def test_a_torn_network_in_the_store_is_trained_again_to_the_same_bytes(tmp_path):
+    first = ensemble(tmp_path, "a")
+    whole = (first / "member-0.pt").read_bytes()
+    stored = next((tmp_path / ".store").glob("*/network.pt"))
+    stored.unlink()
+    stored.write_bytes(whole[: len(whole) // 2])
+    assert (ensemble(tmp_path, "b") / "member-0.pt").read_bytes() == whole
+
+
+def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_bytes(tmp_path):
+    """A real process, killed by SIGKILL once it has written a checkpoint."""
+    steps = TRAINING | {"steps": 60}
+    undisturbed = ensemble(tmp_path, "undisturbed", store=".store-1", training=steps)
+    script = (
+        "import sys; sys.path[:0] = sys.argv[2:4]\n"
+        "from pathlib import Path\n"
+        "from frameworth import training\n"
+        "training.CHECKPOINT_SECONDS = 0.2\n"
+        "from test_training import ensemble, TRAINING\n"
+        "ensemble(Path(sys.argv[1]), 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n"
+    )
+    here = os.path.dirname(__file__)
+    arguments = [sys.executable, "-c", script, str(tmp_path), here, os.path.join(here, "..", "workflow")]
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 180
+    while not list((tmp_path / ".store-2").glob("*/checkpoint.pt")):
+        assert process.poll() is None, "finished before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list((tmp_path / ".store-2").glob("*/network.pt"))
+    resumed = ensemble(tmp_path, "killed", store=".store-2", training=steps)
+    record = json.loads((resumed / "training.json").read_text())["members"][0]
+    assert record["resumed"] == 1
+    assert (resumed / "member-0.pt").read_bytes() == (undisturbed / "member-0.pt").read_bytes()
+
+
+def test_an_image_that_changed_after_the_subset_was_drawn_is_named(tmp_path):
+    subset, labels = prepare(tmp_path)
+    frame = read_subset(subset).frames[0]
+    path = read_labels(labels).paths[frame]
+    with open(path, "ab") as image:
+        image.write(b"more")
+    with pytest.raises(UserError, match=os.path.basename(path)):
+        run_ensemble(subset, labels, tmp_path / "a", tmp_path / ".store", members=1, **OPTIONS)
+
+
+def test_frames_of_two_sizes_need_a_crop():
+    images = [np.zeros((48, 64, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)]
+    with pytest.raises(UserError, match=r"training\.crop"):
+        training.scaled_sizes_agree(images, None)
+    training.scaled_sizes_agree(images, 64)

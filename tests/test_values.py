@@ -1,0 +1,101 @@
+"""Worth of frames: hand-computed numbers, and tests that reject as often as they say."""
+
+import numpy as np
+import pytest
+from frameworth import values
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+
+def test_out_of_bag_error_is_the_mean_over_subsets_without_the_frame():
+    error = np.array([[[1.0, 3.0], [5.0, 5.0]], [[10.0, 10.0], [7.0, np.nan]], [[4.0, 6.0], [9.0, 1.0]]])
+    inclusion = np.array([[False, True], [True, False], [False, True]])
+    assert values.out_of_bag_error(error, inclusion) == pytest.approx([(2 + 5) / 2, 7])
+
+
+def test_a_frame_in_every_subset_has_no_out_of_bag_error():
+    error = np.ones((3, 2, 1))
+    inclusion = np.array([[True, False]] * 3)
+    assert np.isnan(values.out_of_bag_error(error, inclusion)[0])
+
+
+def test_the_subset_score_ignores_unlabelled_keypoints_and_pool_frames():
+    score = np.array([[[1.0, 3.0], [100.0, 100.0], [5.0, np.nan]]])
+    assert values.subset_score(score, np.array([True, False, True])) == pytest.approx([3.0])
+
+
+def test_only_an_outlier_of_the_out_of_bag_error_is_flagged():
+    errors = np.append(np.random.default_rng(0).lognormal(1, 0.2, 60), 60.0)
+    assert values.flagged(errors)[-1]
+    assert values.flagged(errors)[:-1].sum() <= 2
+
+
+def test_intervals_use_students_t_on_clusters_less_one():
+    low, high = values.confidence_interval(np.array([2.0]), np.array([0.5]), 16, 0.95)
+    half = stats.t.ppf(0.975, 15) * 0.5
+    assert (low[0], high[0]) == pytest.approx((2 - half, 2 + half))
+
+
+def test_holm_is_what_one_computes_by_hand():
+    p = np.array([0.01, np.nan, 0.04, 0.03])
+    assert values.adjusted(p)[[0, 3, 2]] == pytest.approx([0.03, 0.06, 0.06])
+    assert np.isnan(values.adjusted(p)[1])
+
+
+def test_the_slope_is_the_change_of_the_means_per_frame_added():
+    percents = np.array([10, 10, 50, 50, 50, 90, 90])
+    sizes = np.array([4, 4, 20, 20, 20, 36, 36])
+    score = np.array([9.0, 11.0, 5.0, 6.0, 7.0, 2.0, 2.0])
+    slope = values.slope_at_main_size(score, sizes, percents, np.arange(7))
+    assert slope.percent == 50
+    assert slope.per_frame == pytest.approx((2 - 10) / 32)
+
+
+def test_one_size_has_no_slope():
+    assert values.slope_at_main_size(np.ones(4), np.full(4, 5), np.full(4, 50), np.arange(4)) is None
+
+
+def test_the_slopes_standard_error_covers():
+    """Three sizes of a nested design with noise shared by the rows of a seed: z is about standard normal."""
+    rng = np.random.default_rng(0)
+    z = []
+    for _ in range(400):
+        shared = rng.normal(size=20).repeat(3)
+        score = shared + rng.normal(size=60) - np.tile([0, 1, 2], 20)
+        slope = values.slope_at_main_size(
+            score, np.tile([10, 20, 30], 20), np.tile([10, 20, 30], 20), np.arange(20).repeat(3)
+        )
+        z.append((slope.per_frame + 0.1) / slope.standard_error)
+    assert 0.9 < np.std(z) < 1.15
+
+
+def test_the_group_test_rejects_as_often_as_it_says_where_there_is_no_effect():
+    rng = np.random.default_rng(1)
+    p = [
+        values.group_is_worse(rng.standard_t(3, 40), np.arange(40) < 5, 199, np.random.default_rng(study))[1]
+        for study in range(500)
+    ]
+    assert 0.03 <= np.mean(np.array(p) <= 0.05) <= 0.075
+
+
+def test_the_group_test_finds_a_worse_group_and_not_a_better_one():
+    value = np.random.default_rng(2).normal(size=60)
+    group = np.arange(60) < 6
+    worse, p_worse = values.group_is_worse(value + 3 * group, group, 999, np.random.default_rng(0))
+    better, p_better = values.group_is_worse(value - 3 * group, group, 999, np.random.default_rng(0))
+    assert (worse > 0, p_worse) == (True, pytest.approx(0.001))
+    assert better < 0
+    assert p_better > 0.9
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=30, deadline=None)
+def test_the_group_tests_p_is_never_below_what_relabelling_can_attain(seed):
+    value = np.random.default_rng(seed).normal(size=12)
+    _, p = values.group_is_worse(value, value == value.max(), 99, np.random.default_rng(0))
+    assert 0.01 <= p <= 1
+
+
+def test_without_a_group_there_is_no_test():
+    assert np.isnan(values.group_is_worse(np.ones(5), np.zeros(5, bool), 9, np.random.default_rng(0))).all()

@@ -1,0 +1,237 @@
+"""The whole workflow on a small study of real networks, and what makes it run again."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import run_snakemake
+from frameworth.files import digest_of_file
+from frameworth.hdf5 import digest_is_right, read_hdf5
+from frameworth.project import read_project
+from tiny import config, draw, write_config
+
+BLOCKS = [
+    {"design": "balanced", "percents": [50], "seeds": 8, "members": 1},
+    {"design": "nested", "percents": [30, 70], "seeds": 1, "members": 2},
+]
+
+
+class Study:
+    """A study's working directory, its config, and runs of it."""
+
+    def __init__(self, folder: Path, **changes):
+        self.folder = folder
+        self.project = draw(folder / "project")
+        self.results = folder / "results" / "tiny"
+        self.config = config("project", **({"subsets": BLOCKS, "influence": {"groups": [[30, 70]]}} | changes))
+
+    def run(self, *arguments, check=True):
+        path = write_config(self.folder / "study.yaml", self.config)
+        return run_snakemake(self.folder, *arguments, "--configfile", str(path), check=check)
+
+    def jobs(self, done):
+        """Rules that ran (or would run), with how often, from Snakemake's job table."""
+        table = re.search(r"Job stats:\n.*?\n[- ]+\n(.*?)\ntotal", done.stdout + done.stderr, re.S)
+        if table is None:
+            return {}
+        rows = [line.split() for line in table[1].splitlines()]
+        return {name: int(count) for name, count in rows if name != "all"}
+
+    def trained(self):
+        """How many networks were trained, ever: those that the store holds, by their file's identity."""
+        return {path: path.stat().st_mtime_ns for path in self.results.glob(".store/*/network.pt")}
+
+    def correct_label(self, frame, shift=3.0):
+        """Move the labels of a frame in the user's project, as a person would: in the CSV."""
+        frames = pd.read_csv(self.results / "frames.csv")
+        row = frames.loc[frame]
+        folder = self.project / "labeled-data" / row.video
+        (csv,) = folder.glob("CollectedData_*.csv")
+        for h5 in folder.glob("CollectedData_*.h5"):
+            h5.unlink()
+        table = pd.read_csv(csv, header=[0, 1, 2], index_col=[0, 1, 2])
+        table.loc[("labeled-data", row.video, row.image)] += shift
+        table.to_csv(csv)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that has run to its end, with what was printed."""
+    study = Study(tmp_path_factory.mktemp("study"))
+    before = fingerprint(study.project)
+    study.printed = study.run()
+    study.untouched = before == fingerprint(study.project)
+    return study
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    """A copy of the finished study, to be changed by one test."""
+    copy = Study.__new__(Study)
+    copy.folder = tmp_path / "study"
+    shutil.copytree(finished.folder, copy.folder, symlinks=True)
+    copy.project, copy.results = copy.folder / "project", copy.folder / "results" / "tiny"
+    copy.config = json.loads(json.dumps(finished.config))
+    return copy
+
+
+def fingerprint(folder):
+    return {
+        path: (path.stat().st_mtime_ns, digest_of_file(path)) for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_every_artefact_is_there_and_whole(finished):
+    for name in (
+        "frames.csv", "subsets.csv", "scores.h5", "influence.h5", "frame_values.csv", "report.html",
+        "subsets/percent-050/seed-2.json", "ensembles/percent-030/seed-1/member-1.pt",
+        "ensembles/percent-030/seed-1/training.json", "ensembles/percent-030/seed-1/consensus_dlc.csv",
+        "figures/learning_curve.png", "figures/learning_curve.svg", "figures/learning_curve.csv",
+        "figures/influence_pair_harmful-1.png",
+    ):  # fmt: skip
+        assert (finished.results / name).stat().st_size > 0, name
+    for path in finished.results.rglob("*.h5"):
+        if path.name != "consensus_dlc.h5":
+            assert digest_is_right(path), path
+
+
+def test_the_users_project_is_not_touched(finished):
+    assert finished.untouched
+
+
+def test_the_collected_matrix_is_what_the_subsets_files_say(finished):
+    table = pd.read_csv(finished.results / "subsets.csv")
+    inclusion = read_hdf5(finished.results / "subsets.h5")["inclusion"]
+    frames = pd.read_csv(finished.results / "frames.csv")
+    assert inclusion.sum(axis=1).tolist() == table["frames"].tolist()
+    assert not inclusion[:, (frames["split"] == "held-out").to_numpy()].any()
+    for row, subset in table.iterrows():
+        path = finished.results / "subsets" / f"percent-{subset.percent:03d}" / f"seed-{subset.seed}.json"
+        listed = [frame["frame"] for frame in json.loads(path.read_text())["frames"]]
+        assert np.flatnonzero(inclusion[row]).tolist() == listed
+
+
+def test_scores_and_influence_follow_from_the_predictions(finished):
+    """From the members' poses to one cell of the influence matrix, by hand."""
+    table = pd.read_csv(finished.results / "subsets.csv")
+    inclusion = read_hdf5(finished.results / "subsets.h5")["inclusion"]
+    label = read_hdf5(finished.results / "labels.h5")["label"]
+    errors = []
+    for subset in table.itertuples():
+        folder = finished.results / "ensembles" / f"percent-{subset.percent:03d}" / f"seed-{subset.seed}"
+        pose = read_hdf5(folder / "predictions.h5")["pose"]
+        errors.append(np.sqrt(((pose - label) ** 2).sum(-1)).mean(axis=0))
+    errors = np.array(errors)
+    assert np.allclose(read_hdf5(finished.results / "scores.h5")["error"], errors, atol=1e-3, equal_nan=True)
+    value = read_hdf5(finished.results / "influence.h5")["error/difference-of-means/all/value"]
+    frames = pd.read_csv(finished.results / "frames.csv")
+    i = int(np.flatnonzero((frames["split"] == "pool").to_numpy())[0])
+    expected = errors[inclusion[:, i]].mean(axis=0) - errors[~inclusion[:, i]].mean(axis=0)
+    assert np.allclose(value[i], expected, atol=1e-3, equal_nan=True)
+    held_out = (frames["split"] == "held-out").to_numpy()
+    assert np.isnan(value[held_out]).all()
+
+
+def test_frame_values_has_a_row_per_pool_frame_by_priority(finished):
+    values = pd.read_csv(finished.results / "frame_values.csv")
+    frames = pd.read_csv(finished.results / "frames.csv")
+    assert sorted(values["frame"]) == frames.loc[frames["split"] == "pool", "frame"].tolist()
+    assert values["check_priority"].tolist() == list(range(1, len(values) + 1))
+    assert values["out_of_bag_error"].is_monotonic_decreasing
+    assert (values["ci_low"] <= values["value"]).all()
+    assert (values["value"] <= values["ci_high"]).all()
+
+
+def test_the_user_reads_what_is_coming_and_what_came(finished):
+    text = finished.printed.stdout + finished.printed.stderr
+    assert "12 networks on 10 subsets" in text
+    assert re.search(r"About \d+", text)
+    assert "Labels to check first:" in text
+    assert "results/tiny/report.html" in text
+
+
+def test_afterwards_there_is_nothing_to_do(study):
+    assert "Nothing to be done" in study.run("-n").stdout
+
+
+def test_one_seed_more_trains_only_its_own_networks(study):
+    before = study.trained()
+    study.config["subsets"][0]["seeds"] = 9
+    jobs = study.jobs(study.run())
+    assert jobs["ensemble_of_1"] == 1
+    assert jobs["subset"] == 1
+    assert "ensemble_of_2" not in jobs
+    after = study.trained()
+    assert len(after) == len(before) + 1
+    assert before.items() <= after.items()
+
+
+def test_a_changed_figure_setting_redraws_figures_only(study):
+    study.config["figures"] = {"pairs": 2}
+    jobs = study.jobs(study.run("-n"))
+    assert any(name.startswith("draw_") for name in jobs)
+    assert all(name.startswith("draw_") or name == "report_page" for name in jobs)
+
+
+def test_a_corrected_held_out_label_trains_no_network(study):
+    frames = pd.read_csv(study.results / "frames.csv")
+    before = study.trained()
+    study.correct_label(frames.index[frames["split"] == "held-out"][0])
+    study.run(str(Path("results/tiny/frame_values.csv")))
+    assert study.trained() == before
+    old, new = (read_project(project).xy for project in (study.project, study.project))
+    assert np.array_equal(old, new, equal_nan=True)
+
+
+def test_a_corrected_pool_label_trains_only_the_networks_that_saw_it(study):
+    frames = pd.read_csv(study.results / "frames.csv")
+    table = pd.read_csv(study.results / "subsets.csv")
+    inclusion = read_hdf5(study.results / "subsets.h5")["inclusion"]
+    frame = int(frames.index[frames["split"] == "pool"][0])
+    members = np.where(table["design"] == "nested", 2, 1)
+    before = study.trained()
+    study.correct_label(frame)
+    study.run(str(Path("results/tiny/scores.h5")))
+    after = study.trained()
+    assert before.items() <= after.items()
+    assert len(after) - len(before) == members[inclusion[:, frame]].sum()
+
+
+def test_more_training_trains_all_networks_anew(study):
+    study.config["training"]["steps"] += 1
+    jobs = study.jobs(study.run("-n"))
+    assert (jobs["ensemble_of_1"], jobs["ensemble_of_2"]) == (8, 2)
+
+
+def test_networks_survive_the_loss_of_all_declared_files(study):
+    before = study.trained()
+    networks = {path: digest_of_file(path) for path in study.results.glob("ensembles/**/*.pt")}
+    shutil.rmtree(study.results / "ensembles")
+    study.run(str(Path("results/tiny/scores.h5")))
+    assert study.trained() == before
+    assert {path: digest_of_file(path) for path in study.results.glob("ensembles/**/*.pt")} == networks
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trainig": {}}, "did you mean training"),
+        ({"subsets": [{"design": "nested", "percents": [0], "seeds": 1}]}, "percents"),
+        ({"subsets": [{"design": "nested", "percents": [140], "seeds": 1}]}, "140"),
+        ({"labels": "nowhere"}, "nowhere"),
+        ({"labels": "empty"}, "empty"),
+    ],
+    ids=["unknown-key", "percent-0", "percent-140", "no-project", "no-labels"],
+)
+def test_a_mistaken_config_fails_before_any_job_in_one_line(tmp_path, changes, words):
+    (tmp_path / "empty").mkdir()
+    path = write_config(tmp_path / "study.yaml", config("project", **changes))
+    done = run_snakemake(tmp_path, "--configfile", str(path), check=False)
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if words in line]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
