@@ -16,9 +16,7 @@ from frameworth.subset_names import subset_path
 try:
     CONFIG = check_config(dict(config))
     SUBSETS = planned_subsets(CONFIG)
-    PROJECT_FILES = (
-        [] if CONFIG["labels"] == "demo" else source_files(Path(CONFIG["labels"]))
-    )
+    PROJECT_FILES = [] if CONFIG["labels"] == "demo" else source_files(Path(CONFIG["labels"]))
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -66,20 +64,12 @@ def subset_files(wildcards=None):
 
 def planned_subset(wildcards):
     """The planned subset that a rule's wildcards `percent` and `seed` name."""
-    return next(
-        s
-        for s in SUBSETS
-        if (s.percent, s.seed) == (int(wildcards.percent), int(wildcards.seed))
-    )
+    return next(s for s in SUBSETS if (s.percent, s.seed) == (int(wildcards.percent), int(wildcards.seed)))
 
 
 def ensemble_files(*names):
     """The files of these names of all ensembles, in the order of the config."""
-    return [
-        f"{RESULTS}/ensembles/{subset_path(s.percent, s.seed)}/{name}"
-        for s in SUBSETS
-        for name in names
-    ]
+    return [f"{RESULTS}/ensembles/{subset_path(s.percent, s.seed)}/{name}" for s in SUBSETS for name in names]
 
 
 def paths_by_members():
@@ -90,8 +80,7 @@ def paths_by_members():
         by_percent.setdefault(subset.percent, []).append(str(subset.seed))
     return {
         members: "|".join(
-            f"percent-{percent:03d}/seed-(?:{'|'.join(seeds)})"
-            for percent, seeds in by_percent.items()
+            f"percent-{percent:03d}/seed-(?:{'|'.join(seeds)})" for percent, seeds in by_percent.items()
         )
         for members, by_percent in by_members.items()
     }
@@ -104,28 +93,20 @@ def training_options():
 
 def options(*parts):
     """The parts of the config that a stage after the scores depends on, with the form of consensus."""
-    return {part: CONFIG[part] for part in parts} | {
-        "consensus": CONFIG["prediction"]["consensus"]
-    }
+    return {part: CONFIG[part] for part in parts} | {"consensus": CONFIG["prediction"]["consensus"]}
 
 
 def figures_by_module():
     """The names of the study's figures, by the module that draws them."""
     by_module = {}
-    for name in figure_names(
-        CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]
-    ):
+    for name in figure_names(CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]):
         by_module.setdefault(figure_module(name), []).append(name)
     return by_module
 
 
 def figures():
     """All figures of the study."""
-    return [
-        f"{RESULTS}/figures/{name}.png"
-        for names in figures_by_module().values()
-        for name in names
-    ]
+    return [f"{RESULTS}/figures/{name}.png" for names in figures_by_module().values() for name in names]
 
 
 def announce_study():

@@ -12,17 +12,10 @@ for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
             subset=f"{RESULTS}/subsets/{{subset}}.json",
             labels=f"{RESULTS}/labels.h5",
         output:
-            networks=[
-                f"{RESULTS}/ensembles/{{subset}}/member-{member}.pt"
-                for member in range(MEMBERS)
-            ],
+            networks=[f"{RESULTS}/ensembles/{{subset}}/member-{member}.pt" for member in range(MEMBERS)],
             training=f"{RESULTS}/ensembles/{{subset}}/training.json",
-            predictions=ensure(
-                f"{RESULTS}/ensembles/{{subset}}/predictions.h5", non_empty=True
-            ),
-            consensus=ensure(
-                f"{RESULTS}/ensembles/{{subset}}/consensus.h5", non_empty=True
-            ),
+            predictions=ensure(f"{RESULTS}/ensembles/{{subset}}/predictions.h5", non_empty=True),
+            consensus=ensure(f"{RESULTS}/ensembles/{{subset}}/consensus.h5", non_empty=True),
             dlc=multiext(f"{RESULTS}/ensembles/{{subset}}/consensus_dlc", ".h5", ".csv"),
         log:
             f"{LOGS}/ensembles/{{subset}}.log",
