@@ -20,6 +20,7 @@ from scipy import stats
 from frameworth.designs import cluster_of, draw_subset
 from frameworth.files import digest_of_file, write_csv, write_json
 from frameworth.hdf5 import Array, write_hdf5
+from frameworth.influence import group_name, score_arrays
 from frameworth.labels import Labels, write_labels
 from frameworth.results import Results
 from frameworth.subsets import subset_name
@@ -86,7 +87,7 @@ def write_study(
         {},
     )
     write_csv(folder / "rmse.csv", _rmse(grid, poses, scores["consensus_pose"], xy, pool))
-    groups = [name for name in ("10-30", "70-90") if ladder_seeds]
+    groups = [[10, 30], [70, 90]] if ladder_seeds else []
     influence = _influence(grid, scores, pool, groups)
     write_hdf5(
         folder / "influence.h5",
@@ -98,6 +99,7 @@ def write_study(
     write_json(folder / "summary.json", _summary(values, kinds, pool, grid))
     options = {
         "influence": {"estimator": "size-centred", "score": "log_error", "groups": groups, "level": 0.95},
+        "consensus": "argmax",
         "figures": {"pairs": 2, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
     }
     return Results(folder, options)
@@ -252,6 +254,7 @@ def _scores(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> dict[str, n
     bias = ((consensus - xy) ** 2).sum(axis=-1)
     return {
         "error": _mean_members(error),
+        "log_error": _mean_members(np.log1p(error)),
         "confidence": _mean_members(confidence),
         "probability": _mean_members(confidence) * 0.03,
         "consensus_pose": consensus,
@@ -293,57 +296,39 @@ def _errors(pose: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> dict[str, flo
 
 
 def _influence(
-    grid: Grid, scores: dict[str, np.ndarray], pool: np.ndarray, groups: list[str]
+    grid: Grid, scores: dict[str, np.ndarray], pool: np.ndarray, groups: list[list[int]]
 ) -> dict[str, np.ndarray]:
     """Arrays [N, N, K] by `{score}/{estimator}/{group}/{value, standard_error}`."""
     percents = grid.table["percent"].to_numpy()
-    with_logs = scores | {"log_error": np.log1p(scores["error"])}
     arrays = {}
-    for group in ["all", *groups]:
-        rows = np.isin(
-            percents, list(TYPICAL_ERROR) if group == "all" else [int(p) for p in group.split("-")]
-        )
+    for group in [list(TYPICAL_ERROR), *groups]:
+        rows = np.isin(percents, group)
+        in_file = group_name(group) if group in groups else "all"
         included = grid.inclusion[rows][:, pool].astype(float)
-        for score in ("error", "log_error", "confidence", "probability", "variance"):
-            measured = with_logs["error" if score == "variance" else score][rows].reshape(rows.sum(), -1)
-            estimates = {"difference-of-means": difference_of_means(included, measured)}
-            if score == "variance":
-                estimates = {"difference-of-means": _difference_of_variances(included, measured)}
-            estimates["size-centred"] = (
-                size_centred(included, measured, percents[rows])
-                if score != "variance"
-                else estimates["difference-of-means"]
-            )
+        for score, values in score_arrays(scores, percents).items():
+            measured = values[rows].reshape(rows.sum(), -1)
+            estimates = {
+                "difference-of-means": difference_of_means(included, measured),
+                "size-centred": size_centred(included, measured, percents[rows]),
+            }
             for estimator, (value, error) in estimates.items():
                 for name, array in (("value", value), ("standard_error", error)):
                     full = np.full((len(pool), *scores["error"].shape[1:]), np.nan, np.float32)
                     full[pool] = array.reshape(-1, *scores["error"].shape[1:])
-                    arrays[f"{score}/{estimator}/{group}/{name}"] = full
+                    arrays[f"{score}/{estimator}/{in_file}/{name}"] = full
     return arrays
 
 
 def difference_of_means(included: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean with minus mean without and its standard error, each [n, M]; included [S, n], measured [S, M]."""
-    mean, variance, count = _with_and_without(included, measured)
-    return mean[0] - mean[1], np.sqrt(variance[0] / count[0] + variance[1] / count[1])
-
-
-def _difference_of_variances(included: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    _, variance, count = _with_and_without(included, measured)
-    error = np.sqrt(sum(2 * v**2 / np.maximum(n - 1, 1) for v, n in zip(variance, count, strict=True)))
-    return variance[0] - variance[1], error
-
-
-def _with_and_without(included: np.ndarray, measured: np.ndarray) -> tuple[Any, Any, Any]:
-    means, variances, counts = [], [], []
+    means, squared_errors = [], []
     with np.errstate(divide="ignore", invalid="ignore"):
         for weights in (included, 1 - included):
             count = weights.sum(axis=0)[:, None]
-            mean = weights.T @ measured / count
-            variances.append(np.maximum(weights.T @ measured**2 / count - mean**2, 0) * count / (count - 1))
-            means.append(mean)
-            counts.append(count)
-    return means, variances, counts
+            means.append(weights.T @ measured / count)
+            squares = weights.T @ measured**2 / count - means[-1] ** 2
+            squared_errors.append(np.maximum(squares, 0) / (count - 1))
+        return means[0] - means[1], np.sqrt(squared_errors[0] + squared_errors[1])
 
 
 def size_centred(

@@ -32,8 +32,7 @@ def write_report(results: Results, path: Path) -> None:
 
     Raises UserError if a figure is missing.
     """
-    options = results.options.get("figures", {})
-    names = figure_names(options.get("pairs", 0), options.get("pair_list", []))
+    names = figure_names(**results.options["figures"])
     page = _environment().get_template("report.html.j2")
     write_text(
         path,

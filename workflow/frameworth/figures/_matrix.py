@@ -15,6 +15,7 @@ from scipy import stats
 
 from frameworth.errors import UserError
 from frameworth.figures import _style
+from frameworth.influence import group_name
 from frameworth.results import Results
 
 MEAN = "(mean of keypoints)"
@@ -24,7 +25,7 @@ _NAMES = {
     "error": "error",
     "confidence": "confidence at its label",
     "probability": "probability at its label",
-    "variance": "variance of its error over subsets",
+    "variance": "variance of its error between subsets of one size",
 }
 
 
@@ -37,7 +38,7 @@ def matrix_table(results: Results, score: str, estimator: str, part: str = "valu
     whole = results.influence(score, estimator)[part]
     panels = [("all", name, whole[:, :, index]) for index, name in enumerate(results.labels.keypoints)]
     panels.append(("all", MEAN, _mean_of_keypoints(whole)))
-    for group in _groups(results):
+    for group in map(group_name, results.options["influence"]["groups"]):
         try:
             values = results.influence(score, estimator, group)[part]
         except UserError:  # the study's percents do not cover the group
@@ -87,7 +88,11 @@ def draw_signed(
             if squash
             else "Colours end at the 98th percentile. "
         )
-        + ("Panels of some sizes only rest on fewer subsets and are noisier." if _groups(results) else "")
+        + (
+            "Panels of some sizes only rest on fewer subsets and are noisier."
+            if results.options["influence"]["groups"]
+            else ""
+        )
     )
     _style.headline(figure, _in_words(results, score, estimator, unit, digits), note)
     return figure
@@ -145,7 +150,7 @@ def share_beyond_chance(values: np.ndarray, errors: np.ndarray, clusters: int, l
 def influence_on_others(results: Results, score: str, estimator: str) -> tuple[float | None, float]:
     """`share_beyond_chance` of a score's influences on other frames, and what chance alone would give."""
     estimate = results.influence(score, estimator)
-    level = results.options.get("influence", {}).get("level", 0.95)
+    level = results.options["influence"]["level"]
     others = off_diagonal(estimate["value"])
     clusters = results.subsets["cluster"].nunique()
     return share_beyond_chance(others, estimate["standard_error"], clusters, level), 1 - level
@@ -156,10 +161,6 @@ def _in_words(results: Results, score: str, estimator: str, unit: str, digits: i
     own = own[np.isfinite(own)]
     change = _style.signed(own.mean(), digits) + unit if own.size else "an unknown amount"
     text = f"Training on a frame changes the {_NAMES[score]} by {change} (the diagonal)"
-    if score == "variance":  # a standard error of a variance of heavy-tailed errors says nothing
-        others = np.abs(off_diagonal(results.influence(score, estimator)["value"]))
-        typical = np.median(others[np.isfinite(others)]) if np.isfinite(others).any() else np.nan
-        return f"{text}, and that of another frame typically by ±{typical:.{digits}f}{unit}"
     share, chance = influence_on_others(results, score, estimator)
     if share is None:
         return text
@@ -193,13 +194,6 @@ def _numbers(set_ticks: Callable[..., object], frames: np.ndarray) -> None:
 
 def _panel_title(group: str, keypoint: str) -> str:
     return _style.plain(keypoint) if group == "all" else f"mean, subsets of {group.replace('-', ' and ')} %"
-
-
-def _groups(results: Results) -> list[str]:
-    asked = results.options.get("influence", {}).get("groups", [])
-    return [
-        group if isinstance(group, str) else "-".join(str(percent) for percent in group) for group in asked
-    ]
 
 
 def _mean_of_keypoints(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
+from frameworth.influence import UNITS
 from frameworth.results import Results
 
 _LOOK = {  # colour and marker: never told apart by colour alone
@@ -18,7 +19,6 @@ _LOOK = {  # colour and marker: never told apart by colour alone
     "helpful": (_style.BLUE, "v"),
 }
 _DECIDED = ("harmful", "worse than average", "better than average", "helpful")
-_UNITS = {"log_error": "log(1 + px)", "error": "px", "capped_error": "px, capped"}
 _COLUMNS = [
     "frame",
     "video",
@@ -75,8 +75,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 
 def unit(results: Results) -> str:
     """The unit of the study's score."""
-    score = results.summary.get("score") or results.options.get("influence", {}).get("score", "log_error")
-    return _UNITS.get(score, score)
+    score = results.options["influence"]["score"]
+    return UNITS.get(score, score)
 
 
 def _title(table: pd.DataFrame) -> str:
@@ -94,11 +94,12 @@ def _title(table: pd.DataFrame) -> str:
     counts = [
         f"{count} {verdict}" for verdict in _DECIDED if (count := int((decided["verdict"] == verdict).sum()))
     ]
-    return f"{len(decided)} of {len(table)} frames are decided: {', '.join(counts)}"
+    verb = "is" if len(decided) == 1 else "are"
+    return f"{len(decided)} of {len(table)} frames {verb} decided: {', '.join(counts)}"
 
 
 def _note(table: pd.DataFrame, results: Results) -> str:
-    level = results.options.get("influence", {}).get("level", 0.95)
+    level = results.options["influence"]["level"]
     text = (
         "Relative value: change in the score over held-out frames when the frame takes the place of an "
         f"average one; below 0 is better. Intervals hold {_style.percentage(level)} for one frame each; "

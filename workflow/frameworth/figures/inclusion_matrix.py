@@ -13,7 +13,7 @@ from frameworth.results import Results
 
 def table(results: Results) -> pd.DataFrame:
     """A row per subset, by its consensus's RMSE (px); `frame_{i}`, per pool frame, is 1 if included."""
-    rmse = results.rmse[results.rmse["form"] == "softmax"].set_index("subset")["rmse_px"]
+    rmse = results.rmse[results.rmse["form"] == results.options["consensus"]].set_index("subset")["rmse_px"]
     made = results.subsets[["subset", "percent", "seed", "design"]].copy()
     made["rmse_px"] = rmse.reindex(made["subset"]).to_numpy()
     pool = np.flatnonzero(results.pool)
@@ -50,7 +50,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         strip.plot(rows["rmse_px"], rows["rank"], "o", color=colours[percent], ms=size, label=name)
     strip.set_xlabel("RMSE on held-out frames (px)")
     strip.legend(title="size of the subset", loc="upper right")
-    note = "Consensus of each subset (softmax form), root mean square over held-out labels."
+    note = "Consensus of each subset, root mean square over held-out labels."
     if results.planted is not None:
         note += " Red triangles: frames with planted label errors."
     _style.headline(figure, _title(table), note)

@@ -1,4 +1,4 @@
-"""How the presence of each training frame changes the spread of the error over subsets, at every frame."""
+"""How the presence of each training frame changes the spread of the error between subsets, at every frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from frameworth.figures import _matrix
 from frameworth.results import Results
 
-_ESTIMATOR = "difference-of-means"
+_ESTIMATOR = "size-centred"
 
 
 def table(results: Results) -> pd.DataFrame:

@@ -13,10 +13,10 @@ from frameworth.results import Results
 def table(results: Results) -> pd.DataFrame:
     """A row per pool frame and keypoint.
 
-    `memorization_px`: difference of means of the error at the frame itself; `out_of_bag_error` (px): mean
+    `memorization_px`: size-centred influence on the error at the frame itself; `out_of_bag_error` (px): mean
     over the frame's keypoints.
     """
-    estimate = results.influence("error", "difference-of-means")
+    estimate = results.influence("error", "size-centred")
     index = np.arange(len(results.pool))
     own, error = estimate["value"][index, index], estimate["standard_error"][index, index]
     known = results.frame_values[["frame", "video", "image", "out_of_bag_error"]].sort_values("frame")
@@ -54,7 +54,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _style.headline(
         figure,
         _title(frames, spoilt),
-        "Means over labelled keypoints; difference of means over all subsets. A frame far below 0 is fitted "
+        "Means over labelled keypoints, between subsets of the same size. A frame far below 0 is fitted "
         "only because it is in the training set: it is rare, or its label is wrong.",
     )
     return figure
