@@ -100,7 +100,7 @@ def write_study(
     options = {
         "influence": {"estimator": "size-centred", "score": "log_error", "groups": groups, "level": 0.95},
         "consensus": "argmax",
-        "figures": {"pairs": 2, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
+        "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
     }
     return Results(folder, options)
 

@@ -15,12 +15,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from deeplabcut.pose_estimation_pytorch.config import PoseConfig
-from deeplabcut.pose_estimation_pytorch.data import build_transforms
-from deeplabcut.pose_estimation_pytorch.data.utils import apply_transform
-from deeplabcut.pose_estimation_pytorch.models import PoseModel
 
+from frameworth.bare_packages import bare_packages
 from frameworth.errors import UserError
+
+# DeepLabCut's packages import its video, tracking and project code on the way: half of a short job's start.
+with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
+    from deeplabcut.pose_estimation_pytorch.config import PoseConfig
+    from deeplabcut.pose_estimation_pytorch.data import build_transforms
+    from deeplabcut.pose_estimation_pytorch.data.utils import apply_transform
+    from deeplabcut.pose_estimation_pytorch.models import PoseModel
 
 HEAD = "bodypart"
 

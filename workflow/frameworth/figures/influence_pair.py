@@ -198,10 +198,11 @@ def _training(axes: Axes, results: Results, frame: int, keypoint: str) -> None:
 def _detections(axes: Axes, table: pd.DataFrame, size: float) -> None:
     """One mark per subset, with and without the training frame, and the label."""
     outline = [withStroke(linewidth=size / 2 + 1, foreground="white")]
+    small = size * float(np.clip(np.sqrt(60 / len(table)), 0.4, 1))  # hundreds would hide each other
     looks = {True: ("o", _style.BLUE, "with"), False: ("X", _style.RED, "without")}
     for included, (marker, colour, word) in looks.items():
         rows = table[table["with_training_frame"] == included]
-        axes.plot(rows["x"], rows["y"], marker, color=colour, ms=size, mec="white", mew=size / 12, alpha=0.8,
+        axes.plot(rows["x"], rows["y"], marker, color=colour, ms=small, mec="white", mew=small / 12, alpha=0.8,
                   label=f"{word} frame {table['training_frame'].iloc[0]} ({len(rows)} subsets)")  # fmt: skip
     axes.plot(table["label_x"].iloc[0], table["label_y"].iloc[0], "+", color="black", ms=2.4 * size,
               mew=size / 3, path_effects=outline, label="label")  # fmt: skip

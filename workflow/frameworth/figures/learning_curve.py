@@ -73,7 +73,8 @@ def _seeds(axes: Axes, consensus: pd.DataFrame, nested: pd.DataFrame) -> None:
     single = consensus[consensus["design"] != "nested"]
     if len(single):
         shift = np.random.default_rng(1).uniform(-0.8, 0.8, len(single))
-        axes.plot(single["percent"] + shift, single["rmse_px"], "D", mfc="none", color=_style.ORANGE, ms=4,
+        size = 4 if len(single) < 200 else 2
+        axes.plot(single["percent"] + shift, single["rmse_px"], "D", mfc="none", color=_style.ORANGE, ms=size,
                   zorder=2, label="consensus of one subset")  # fmt: skip
     for index, (_, rows) in enumerate(nested.sort_values("percent").groupby("cluster")):
         axes.plot(rows["percent"], rows["rmse_px"], "o-", color=_style.BLUE, lw=1, ms=3.5, alpha=0.6,
