@@ -26,9 +26,7 @@ from frameworth.results import Results
 from frameworth.subsets import subset_name
 
 WIDTH, HEIGHT = 128, 96  # px
-BODY = np.array(
-    [[16.0, 0.0], [7.0, -6.0], [7.0, 6.0], [-14.0, 0.0]]
-)  # keypoints in the animal's own frame, px
+BODY = np.array([[16.0, 0.0], [7.0, -6.0], [7.0, 6.0], [-14.0, 0.0]])  # keypoints in the animal's own frame, px
 KEYPOINTS = ("nose", "left ear", "right ear", "tail base")
 SKELETON = np.array([[0, 1], [0, 2], [1, 3], [2, 3]])
 TYPICAL_ERROR = {10: 6.0, 30: 4.0, 50: 3.4, 70: 3.0, 90: 3.2}  # px, by percent
@@ -271,9 +269,7 @@ def _mean_members(values: np.ndarray) -> np.ndarray:
     return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
 
 
-def _rmse(
-    grid: Grid, poses: np.ndarray, consensus: np.ndarray, xy: np.ndarray, pool: np.ndarray
-) -> pd.DataFrame:
+def _rmse(grid: Grid, poses: np.ndarray, consensus: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> pd.DataFrame:
     rows = []
     for index, subset in enumerate(grid.table.itertuples()):
         known = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
@@ -331,9 +327,7 @@ def difference_of_means(included: np.ndarray, measured: np.ndarray) -> tuple[np.
         return means[0] - means[1], np.sqrt(squared_errors[0] + squared_errors[1])
 
 
-def size_centred(
-    included: np.ndarray, measured: np.ndarray, percents: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def size_centred(included: np.ndarray, measured: np.ndarray, percents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slope of scores on inclusion, both centred within percents, and its robust standard error, [n, M]."""
     z, u = included.copy(), measured.copy()
     for percent in np.unique(percents):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from frameworth.bare_packages import bare_packages
 
 SCRIPT = """

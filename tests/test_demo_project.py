@@ -24,9 +24,7 @@ def three_of_four(videos: Sequence[str], images: Sequence[str]) -> np.ndarray:
 
 
 def draw(folder: Path, *, frames: int = FRAMES, seed: int = 1, planted: float = 0.2) -> Path:
-    draw_project(
-        folder, frames=frames, width=WIDTH, height=HEIGHT, seed=seed, planted=planted, pool=three_of_four
-    )
+    draw_project(folder, frames=frames, width=WIDTH, height=HEIGHT, seed=seed, planted=planted, pool=three_of_four)
     return folder
 
 
@@ -158,9 +156,7 @@ def test_each_planted_error_is_what_its_name_says(folder: Path, tmp_path: Path, 
 
 def test_the_label_lies_on_the_animal_in_the_picture(project: LabelledProject, kinds: np.ndarray) -> None:
     """At the middle of snout, ears and tail base the fur is far darker than the ground."""
-    for path, xy in zip(
-        np.array(project.paths)[kinds == ""], np.nanmean(project.xy[kinds == ""], axis=1), strict=True
-    ):
+    for path, xy in zip(np.array(project.paths)[kinds == ""], np.nanmean(project.xy[kinds == ""], axis=1), strict=True):
         picture = np.asarray(Image.open(path).convert("L"), dtype=float)
         column, row = xy.astype(int)
         assert picture[row - 1 : row + 2, column - 1 : column + 2].mean() < 0.75 * np.median(picture)

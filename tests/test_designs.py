@@ -1,5 +1,7 @@
 """Subset designs: sizes, nesting, pairing, balance, and what a new seed leaves alone."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,14 +24,12 @@ def test_sizes_are_rounded_half_up_and_never_zero(percent, pool, size):
 @SMALL
 def test_nested_subsets_of_a_seed_contain_each_other(pool, seed, study):
     drawn = [draw_subset("nested", pool, percent, seed, study) for percent in (10, 30, 70, 90)]
-    for smaller, larger in zip(drawn, drawn[1:], strict=False):
+    for smaller, larger in pairwise(drawn):
         assert not (smaller & ~larger).any()
         assert smaller.sum() <= larger.sum()
 
 
-@given(
-    pool=st.integers(4, 80), seed=st.integers(1, 500), study=st.integers(0, 99), percent=st.integers(5, 50)
-)
+@given(pool=st.integers(4, 80), seed=st.integers(1, 500), study=st.integers(0, 99), percent=st.integers(5, 50))
 @SMALL
 def test_paired_subsets_are_complements_and_of_one_cluster(pool, seed, study, percent):
     if percent == 50:
@@ -41,9 +41,7 @@ def test_paired_subsets_are_complements_and_of_one_cluster(pool, seed, study, pe
     assert cluster_of("paired", *first) == cluster_of("paired", *second)
 
 
-@given(
-    pool=st.integers(4, 60), percent=st.sampled_from([10, 25, 30, 33, 50, 70, 90]), study=st.integers(0, 99)
-)
+@given(pool=st.integers(4, 60), percent=st.sampled_from([10, 25, 30, 33, 50, 70, 90]), study=st.integers(0, 99))
 @SMALL
 def test_balanced_frames_are_drawn_equally_often_at_the_end_of_each_block(pool, percent, study):
     block = balanced_block(percent)
@@ -79,9 +77,7 @@ def test_inclusions_of_a_balanced_design_correlate_less_than_independent_ones(ro
         matrix = np.corrcoef(inclusion.T.astype(float))
         return np.sqrt((matrix[~np.eye(len(matrix), dtype=bool)] ** 2).mean())
 
-    independent = [
-        [draw_subset("independent", 63, 50, seed, s) for seed in range(1, rows + 1)] for s in range(5)
-    ]
+    independent = [[draw_subset("independent", 63, 50, seed, s) for seed in range(1, rows + 1)] for s in range(5)]
     assert correlation(balanced_rows(63, 50, rows, 1)) < better_than * np.mean(
         [correlation(np.array(one)) for one in independent]
     )

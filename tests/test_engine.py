@@ -5,13 +5,14 @@ import copy
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from frameworth import engine
 from frameworth.errors import UserError
 from frameworth.labels import Labels
 from frameworth.predictions import predict
 from frameworth.scoremaps import CONSENSUS_FORMS
 from frameworth.training import batch_indices, learning_rate_factor, network_seed, total_steps
-from PIL import Image
 from tiny import TRAINING
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")

@@ -143,9 +143,7 @@ def test_with_few_clusters_there_is_a_value_but_no_standard_error():
 def test_frames_in_every_or_no_subset_are_nan(module, always):
     inclusion, percents, clusters = grid([("balanced", (50,), 16)], 12)
     inclusion[:, 5] = always
-    estimate = run(
-        module, inclusion, np.random.default_rng(0).normal(size=(16, 2)), percents, clusters, [-1, 5]
-    )
+    estimate = run(module, inclusion, np.random.default_rng(0).normal(size=(16, 2)), percents, clusters, [-1, 5])
     assert np.isnan(estimate.value[5]).all()
     assert np.isfinite(np.delete(estimate.value, 5, axis=0)).all()
 

@@ -100,9 +100,7 @@ def test_a_figure_drawn_twice_is_the_same_byte_for_byte(study: Results, drawn: P
             assert (tmp_path / f"{name}.{kind}").read_bytes() == (drawn / f"{name}.{kind}").read_bytes()
 
 
-def test_a_module_added_to_the_folder_is_a_figure(
-    study: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_module_added_to_the_folder_is_a_figure(study: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "subset_sizes.py").write_text(
         "from frameworth.figures import _style\n"
         "def table(results):\n    return results.subsets[['subset', 'frames']]\n"
@@ -238,9 +236,7 @@ def test_frame_values_says_when_nothing_is_decided(study: Results):
         f"No frame's value is decided: all {len(table)} intervals include 0"
     )
     verdicts = ["harmful", "helpful", "helpful"] + ["undecided"] * (len(table) - 3)
-    assert "3 of 24 frames are decided: 1 harmful, 2 helpful" in frame_values._title(
-        table.assign(verdict=verdicts)
-    )
+    assert "3 of 24 frames are decided: 1 harmful, 2 helpful" in frame_values._title(table.assign(verdict=verdicts))
 
 
 def test_the_histogram_counts_every_influence_on_another_frame_once(study: Results):
@@ -267,9 +263,7 @@ def test_principal_components_place_the_ground_truth_where_no_displacement_is():
     assert found.share[0] == pytest.approx(1)
     np.testing.assert_allclose(found.loadings[0], direction, atol=1e-9)
     np.testing.assert_allclose(found.scores[:, 0] - found.truth[0], displacement @ direction, atol=1e-9)
-    assert found.common == pytest.approx(
-        (displacement.mean(axis=0) ** 2).sum() / (displacement**2).sum(axis=1).mean()
-    )
+    assert found.common == pytest.approx((displacement.mean(axis=0) ** 2).sum() / (displacement**2).sum(axis=1).mean())
 
 
 def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tmp_path: Path):

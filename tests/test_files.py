@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+
 from frameworth.errors import UserError
 from frameworth.files import atomic_path, write_text
 from frameworth.hdf5 import Array, digest_is_right, read_attributes, read_hdf5, write_hdf5

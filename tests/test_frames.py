@@ -5,11 +5,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
 from frameworth.errors import UserError
 from frameworth.frames import collect_frames, hold_out, read_frames
 from frameworth.labels import read_labels
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from tiny import HELD_OUT, draw
 
 

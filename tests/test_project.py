@@ -51,9 +51,7 @@ def label_table(
     keypoints: tuple[str, ...] = ("snout", "no"),
     style: str = "levels",
 ) -> pd.DataFrame:
-    columns = pd.MultiIndex.from_product(
-        [["Ann"], keypoints, ["x", "y"]], names=["scorer", "bodyparts", "coords"]
-    )
+    columns = pd.MultiIndex.from_product([["Ann"], keypoints, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
     parts = [("labeled-data", video, image) for image in images]
     index = {
         "levels": lambda: pd.MultiIndex.from_tuples(parts),
@@ -314,9 +312,7 @@ def test_a_label_file_with_individuals_is_refused(root: Path) -> None:
         ("!!python/object/apply:os.system ['true']\n", r"config\.yaml: is not a DeepLabCut configuration"),
     ],
 )
-def test_a_mistaken_configuration_is_one_line_that_names_it(
-    root: Path, text: str | None, message: str
-) -> None:
+def test_a_mistaken_configuration_is_one_line_that_names_it(root: Path, text: str | None, message: str) -> None:
     label_table().to_csv(label_path(root))
     (root / "config.yaml").unlink()
     if text is not None:

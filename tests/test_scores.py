@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from frameworth.influence import squared_deviation
-from frameworth.scores import bias_and_variance, distance, rmse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from frameworth.influence import squared_deviation
+from frameworth.scores import bias_and_variance, distance, rmse
 
 
 @given(members=st.integers(1, 8), seed=st.integers(0, 2**31))

@@ -1,15 +1,16 @@
 """Networks are the same byte for byte, whatever interrupts their training, and are never trained twice."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
 from frameworth import training
 from frameworth.ensemble import run_ensemble
 from frameworth.errors import UserError
@@ -139,8 +140,8 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
         "from test_training import ensemble, TRAINING\n"
         "ensemble(Path(sys.argv[1]), 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n"
     )
-    here = os.path.dirname(__file__)
-    arguments = [sys.executable, "-c", script, str(tmp_path), here, os.path.join(here, "..", "workflow")]
+    here = Path(__file__).parent
+    arguments = [sys.executable, "-c", script, str(tmp_path), str(here), str(here.parent / "workflow")]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 180
     while not list((tmp_path / ".store-2").glob("*/checkpoint.pt")):
@@ -159,10 +160,9 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
 def test_an_image_that_changed_after_the_subset_was_drawn_is_named(tmp_path):
     subset, labels = prepare(tmp_path)
     frame = read_subset(subset).frames[0]
-    path = read_labels(labels).paths[frame]
-    with open(path, "ab") as image:
-        image.write(b"more")
-    with pytest.raises(UserError, match=os.path.basename(path)):
+    path = Path(read_labels(labels).paths[frame])
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(UserError, match=path.name):
         run_ensemble(subset, labels, tmp_path / "a", tmp_path / ".store", members=1, **OPTIONS)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from conftest import run_snakemake
 from frameworth.files import digest_of_file
 from frameworth.hdf5 import digest_is_right, read_hdf5
-from frameworth.project import read_project
 from tiny import config, draw, write_config
 
 BLOCKS = [
@@ -80,9 +80,7 @@ def study(finished, tmp_path):
 
 
 def fingerprint(folder):
-    return {
-        path: (path.stat().st_mtime_ns, digest_of_file(path)) for path in folder.rglob("*") if path.is_file()
-    }
+    return {path: (path.stat().st_mtime_ns, digest_of_file(path)) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_every_artefact_is_there_and_whole(finished):
@@ -183,8 +181,6 @@ def test_a_corrected_held_out_label_trains_no_network(study):
     study.correct_label(frames.index[frames["split"] == "held-out"][0])
     study.run(str(Path("results/tiny/frame_values.csv")))
     assert study.trained() == before
-    old, new = (read_project(project).xy for project in (study.project, study.project))
-    assert np.array_equal(old, new, equal_nan=True)
 
 
 def test_a_corrected_pool_label_trains_only_the_networks_that_saw_it(study):
@@ -232,6 +228,6 @@ def test_a_mistaken_config_fails_before_any_job_in_one_line(tmp_path, changes, w
     path = write_config(tmp_path / "study.yaml", config("project", **changes))
     done = run_snakemake(tmp_path, "--configfile", str(path), check=False)
     assert done.returncode != 0
-    (line,) = [line for line in done.stderr.splitlines() if words in line]
+    assert len([line for line in done.stderr.splitlines() if words in line]) == 1
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from frameworth.demo import draw_project
 from frameworth.frames import collect_frames, hold_out
 from frameworth.subsets import write_subset

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -89,9 +89,7 @@ def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, lab
 @click.option("--seed", type=int, required=True)
 @click.option("--study-seed", type=int, required=True)
 @_friendly
-def subset(
-    subset: Path, frames: Path, labels: Path, design: str, percent: int, seed: int, study_seed: int
-) -> None:
+def subset(subset: Path, frames: Path, labels: Path, design: str, percent: int, seed: int, study_seed: int) -> None:
     """Draw one subset and write its file SUBSET."""
     from frameworth.subsets import write_subset
 
@@ -209,10 +207,10 @@ def report(study: Path, options: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.option("--configfile", type=FILE, required=True)
+@click.option("--configfile", type=click.File(), required=True, help="The study's YAML; - for standard input.")
 @click.option("--cores", type=int, default=1, show_default=True, help="Networks that train side by side.")
 @_friendly
-def estimate(configfile: Path, cores: int) -> None:
+def estimate(configfile: TextIO, cores: int) -> None:
     """Tell what a study will take: networks, jobs, time and disk, from a few measured training steps.
 
     Example: python -m frameworth estimate --configfile config/openfield.yaml --cores 2
@@ -220,7 +218,7 @@ def estimate(configfile: Path, cores: int) -> None:
     from frameworth.config import read_config
     from frameworth.planning import describe
 
-    print(describe(read_config(configfile), cores))
+    print(f"\n{describe(read_config(configfile), cores)}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jsonschema
 import yaml
@@ -33,17 +33,14 @@ class PlannedSubset:
         return subset_name(self.percent, self.seed)
 
 
-def read_config(path: Path | str) -> dict[str, Any]:
+def read_config(file: TextIO) -> dict[str, Any]:
     """Read and check a study's YAML; raises UserError naming the key or file, what is wrong and what to do."""
-    path = Path(path)
     try:
-        given = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such config file") from None
+        given = yaml.safe_load(file)
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+        raise UserError(f"{file.name}: not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(given, dict):
-        raise UserError(f"{path}: a config is a mapping of keys such as study and labels")
+        raise UserError(f"{file.name}: a config is a mapping of keys such as study and labels")
     return check_config(given)
 
 
@@ -99,9 +96,7 @@ def _check_blocks(config: dict[str, Any]) -> None:
             if lonely:
                 raise UserError(f"{where}.percents: paired needs {100 - lonely[0]} beside {lonely[0]}")
             if 50 in block["percents"] and any(_partner(seed) not in _seeds(block) for seed in _seeds(block)):
-                raise UserError(
-                    f"{where}.seeds: paired at 50 % needs seeds 2m-1 and 2m together (an even number)"
-                )
+                raise UserError(f"{where}.seeds: paired at 50 % needs seeds 2m-1 and 2m together (an even number)")
     drawn: set[tuple[int, int]] = set()
     for subset in planned_subsets(config):
         if (subset.percent, subset.seed) in drawn:
@@ -121,9 +116,7 @@ def _check_groups(config: dict[str, Any]) -> None:
     for group in config["influence"]["groups"]:
         missing = [percent for percent in group if percent not in percents]
         if missing:
-            raise UserError(
-                f"config: influence.groups: {group} names {missing[0]} %, which no block of subsets draws"
-            )
+            raise UserError(f"config: influence.groups: {group} names {missing[0]} %, which no block of subsets draws")
 
 
 def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
@@ -169,7 +162,8 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
         kinds = [kind.get("type", "") for kind in error.validator_value]
         yield f"{prefix}{error.instance!r} must be one of: {', '.join(kinds)}, within bounds"
     elif error.validator == "pattern":
-        yield f"{prefix}{error.instance!r} may hold letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+        allowed = "letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+        yield f"{prefix}{error.instance!r} may hold {allowed}"
     else:
         yield f"{prefix}{error.message}"
 

@@ -36,9 +36,7 @@ STEEPEST = 1.2  # rad, between the animal's heading and the image's x axis
 Pool = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
-def draw_project(
-    folder: Path, *, frames: int, width: int, height: int, seed: int, planted: float, pool: Pool
-) -> None:
+def draw_project(folder: Path, *, frames: int, width: int, height: int, seed: int, planted: float, pool: Pool) -> None:
     """Write a DeepLabCut project of `frames` labelled images of `width` × `height` px into `folder`.
 
     `pool(videos, images)` says which of the frames [N] may be trained on; only they get planted label errors,
@@ -96,9 +94,7 @@ def _hide(kinds: list[str], rng: np.random.Generator) -> list[int | None]:
     return hidden
 
 
-def _mislabel(
-    kind: str, xy: np.ndarray, decoy: np.ndarray, size: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _mislabel(kind: str, xy: np.ndarray, decoy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Labels [K, 2] with the planted error of that kind; '' leaves them as they are."""
     if kind == "shifted":
         return xy + _shift(xy, size, rng)
@@ -188,9 +184,7 @@ _MOUSE = ((0, 0.06, 0.2, 0.38, 0.55, 0.66, 0.76, 0.88, 0.96, 1), (5, 11, 18, 19,
 _TOY = ((0, 0.08, 0.3, 0.55, 0.75, 0.9, 1), (9, 16, 22, 21, 16, 11, 7))  # position, radius in % of the length
 
 
-def _body(
-    centre: np.ndarray, heading: float, length: float, outline: tuple, bend: float = 0, nod: float = 0
-) -> _Body:
+def _body(centre: np.ndarray, heading: float, length: float, outline: tuple, bend: float = 0, nod: float = 0) -> _Body:
     """A body around `centre`; `bend` rad between its ends, `nod` rad more from the neck on."""
     position = np.linspace(0, 1, 41)
     angles = heading + bend * (position - 0.5) + nod * np.clip((position - 0.55) / 0.2, 0, 1)
@@ -255,9 +249,7 @@ class _Video:
 
 
 _VIDEOS = (
-    _Video(
-        "box-sawdust", (0.80, 0.69, 0.52), (0.40, 0.28, 0.20), (-0.5, -0.55, 0.8), (0.3, 0.25), 0.40, True
-    ),
+    _Video("box-sawdust", (0.80, 0.69, 0.52), (0.40, 0.28, 0.20), (-0.5, -0.55, 0.8), (0.3, 0.25), 0.40, True),
     _Video("round-mat", (0.55, 0.63, 0.64), (0.27, 0.26, 0.28), (0.6, -0.35, 0.8), (0.7, 0.4), 0.42, False),
 )
 
@@ -288,17 +280,13 @@ class _Scenery:
         """Flakes of wood, lighter and darker."""
         for _ in range(int(self.size.prod() / 14)):
             start = rng.uniform(0, self.size)
-            flake = start + np.linspace(0, rng.uniform(1, 3.2), 5)[:, None] * _direction(
-                rng.uniform(0, np.pi)
-            )
+            flake = start + np.linspace(0, rng.uniform(1, 3.2), 5)[:, None] * _direction(rng.uniform(0, np.pi))
             shade = np.array(self.video.ground) * rng.uniform(0.72, 1.22)
             _stroke(self.canvas, self, flake, np.full(5, rng.uniform(0.25, 0.55)), shade, opacity=0.75)
 
     def _box(self) -> None:
         """Wooden walls around the floor, and the shadow at their foot."""
-        inside = np.minimum(
-            np.minimum(self.x, self.size[0] - self.x), np.minimum(self.y, self.size[1] - self.y)
-        )
+        inside = np.minimum(np.minimum(self.x, self.size[0] - self.x), np.minimum(self.y, self.size[1] - self.y))
         self.canvas *= (1 - 0.35 * np.exp(-np.maximum(inside - 2, 0) / 2.5))[..., None]
         wood = np.array((0.62, 0.45, 0.30)) * (1 + 0.06 * np.sin(1.7 * (self.x + self.y)))[..., None]
         self.canvas[inside < 2] = wood[inside < 2]
@@ -313,9 +301,7 @@ class _Scenery:
         self.canvas[np.abs(radius - 1.02) < 0.02] = (0.78, 0.80, 0.80)
 
 
-def _noise(
-    shape: tuple[int, ...], sigma: float | tuple[float, float], rng: np.random.Generator
-) -> np.ndarray:
+def _noise(shape: tuple[int, ...], sigma: float | tuple[float, float], rng: np.random.Generator) -> np.ndarray:
     """Smooth noise of unit variance, float32."""
     noise = gaussian_filter(rng.standard_normal(shape).astype(np.float32), sigma, mode="wrap")
     return noise / noise.std()
@@ -488,9 +474,7 @@ def _png(picture: np.ndarray) -> bytes:
 
 def _write_labels(folder: Path, videos: list[str], images: list[str], labels: np.ndarray) -> None:
     """CollectedData of each video as DeepLabCut writes it; `labels` [N, K, 2] px, NaN where missing."""
-    columns = pd.MultiIndex.from_product(
-        [[SCORER], KEYPOINTS, ["x", "y"]], names=["scorer", "bodyparts", "coords"]
-    )
+    columns = pd.MultiIndex.from_product([[SCORER], KEYPOINTS, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
     for video in dict.fromkeys(videos):
         rows = [i for i, name in enumerate(videos) if name == video]
         index = pd.MultiIndex.from_tuples([("labeled-data", video, images[i]) for i in rows])

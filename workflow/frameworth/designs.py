@@ -58,9 +58,7 @@ def _independent(pool: int, percent: int, seed: int, study_seed: int) -> np.ndar
 
 def _paired(pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
     """A pair are complements of each other, so above 50 % the size is the pool less the partner's size."""
-    order = _generator("paired", study_seed, min(percent, 100 - percent), _pair(percent, seed)).permutation(
-        pool
-    )
+    order = _generator("paired", study_seed, min(percent, 100 - percent), _pair(percent, seed)).permutation(pool)
     first = _as_mask(order[: subset_size(min(percent, 100 - percent), pool)], pool)
     is_second = seed % 2 == 0 if percent == 50 else percent > 50
     return ~first if is_second else first

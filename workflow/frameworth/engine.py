@@ -177,9 +177,7 @@ def _load_snapshot(network: PoseModel, path: Path) -> None:
     network.load_state_dict(fitting, strict=False)
 
 
-def optimizer_of(
-    config: dict[str, Any], network: PoseModel, learning_rate: float | None
-) -> torch.optim.Optimizer:
+def optimizer_of(config: dict[str, Any], network: PoseModel, learning_rate: float | None) -> torch.optim.Optimizer:
     """DeepLabCut's optimizer for the network, at `learning_rate` or its stock rate."""
     spec = config["runner"]["optimizer"]
     params = dict(spec["params"])

@@ -60,9 +60,7 @@ def run_ensemble(
     write_predictions(predictions, labels.keypoints, folder / "predictions.h5", folder / "consensus.h5")
     write_deeplabcut_table(predictions, consensus, labels.keypoints, names, scorer, folder / "consensus_dlc")
     records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
-    write_json(
-        folder / "training.json", {"subset": subset_name(subset.percent, subset.seed), "members": records}
-    )
+    write_json(folder / "training.json", {"subset": subset_name(subset.percent, subset.seed), "members": records})
 
 
 def _train_missing(

@@ -37,9 +37,7 @@ def frame_values(results: Results) -> pd.DataFrame:
     out_of_bag = values.out_of_bag_error(results.scores["error"], results.inclusion)[pool]
     flags = values.flagged(out_of_bag)
     table = results.frames.loc[pool, ["frame", "video", "image"]].assign(
-        check_priority=pd.Series(out_of_bag)
-        .rank(ascending=False, method="first", na_option="bottom")
-        .to_numpy(int),
+        check_priority=pd.Series(out_of_bag).rank(ascending=False, method="first", na_option="bottom").to_numpy(int),
         out_of_bag_error=out_of_bag,
         value=value,
         ci_low=low,
@@ -78,11 +76,7 @@ def summary(results: Results) -> dict[str, Any]:
         "check_first_names": (table["video"] + "/" + table["image"]).head(CHECK_FIRST).tolist(),
         "verdicts": table["verdict"].value_counts().to_dict(),
         "held_out_rmse_px": consensus.groupby("percent")["rmse_px"].mean().round(3).to_dict(),
-        "network_rmse_px": rmse[rmse["kind"] == "network"]
-        .groupby("percent")["rmse_px"]
-        .mean()
-        .round(3)
-        .to_dict(),
+        "network_rmse_px": rmse[rmse["kind"] == "network"].groupby("percent")["rmse_px"].mean().round(3).to_dict(),
     }
     slope = _slope(results, options["score"])
     if slope is not None:
@@ -97,9 +91,7 @@ def summary(results: Results) -> dict[str, Any]:
             "auroc_out_of_bag": float(roc_auc_score(group, table["out_of_bag_error"].fillna(0))),
             "auroc_value": float(roc_auc_score(group, table["value"].fillna(0))),
         }
-    difference, p = values.group_is_worse(
-        table["value"].to_numpy(), group, RESAMPLES, np.random.default_rng(0)
-    )
+    difference, p = values.group_is_worse(table["value"].to_numpy(), group, RESAMPLES, np.random.default_rng(0))
     answer |= {
         "group_name": name,
         "group_size": int(group.sum()),

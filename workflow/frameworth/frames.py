@@ -20,9 +20,7 @@ THUMBNAIL = 64
 NEAR_IDENTICAL = 1.0  # RMS difference of two grey thumbnails, in grey levels of 255
 
 
-def hold_out(
-    videos: Sequence[str], images: Sequence[str], *, fraction: float, by: str, seed: int
-) -> np.ndarray:
+def hold_out(videos: Sequence[str], images: Sequence[str], *, fraction: float, by: str, seed: int) -> np.ndarray:
     """Which frames are held out, bool [N].
 
     Frames (`by="frame"`) or videos (`by="video"`) are put in the order of a hash of (seed, their name), and

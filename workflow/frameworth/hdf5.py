@@ -41,9 +41,7 @@ def write_hdf5(
             file.create_dataset(name, data=_storable(values)).make_scale(name)
         for name, array in arrays.items():
             values = _storable(array.values)
-            packed = (
-                {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 4096 else {}
-            )
+            packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 4096 else {}
             dataset = file.create_dataset(name, data=values, **packed)
             dataset.attrs["unit"] = array.unit
             for axis, dim in enumerate(array.dims):
@@ -68,9 +66,7 @@ def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
     except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: damaged or not a frameworth file ({error}); delete it and run again"
-        ) from None
+        raise UserError(f"{path}: damaged or not a frameworth file ({error}); delete it and run again") from None
 
 
 def read_attributes(path: Path | str) -> dict[str, str]:

@@ -41,9 +41,7 @@ def describe(config: dict[str, Any], cores: int) -> str:
         frames, size = _frames_and_size(config)
         speed = _measure(config, size)
         lines.append(_cost(config, left, frames, speed, cores))
-    lines.append(
-        f"Results go to {study_folder(config)}/; finished networks are kept and never trained twice."
-    )
+    lines.append(f"Results go to {study_folder(config)}/; finished networks are kept and never trained twice.")
     return "\n".join(lines)
 
 
@@ -95,9 +93,7 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], frames: int, speed:
     from frameworth.training import total_steps
 
     pool = frames - round(config["held_out"]["fraction"] * frames)
-    steps = sum(
-        subset.members * total_steps(config["training"], subset_size(subset.percent, pool)) for subset in left
-    )
+    steps = sum(subset.members * total_steps(config["training"], subset_size(subset.percent, pool)) for subset in left)
     seconds = (steps * speed.step + len(left) * speed.start) / min(cores, len(left))
     disk = sum(subset.members for subset in left) * speed.size
     return (

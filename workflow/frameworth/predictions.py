@@ -43,9 +43,7 @@ class Predictions:
     spread: np.ndarray
 
 
-def predict(
-    predictors: Sequence[Predictor], labels: Labels, *, scale: float, distractor_radius: float
-) -> Predictions:
+def predict(predictors: Sequence[Predictor], labels: Labels, *, scale: float, distractor_radius: float) -> Predictions:
     """Predict all frames with all networks in one pass; each image is decoded once, no map outlives its batch.
 
     Args:

@@ -121,9 +121,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; give the folder of a DeepLabCut project") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({_one_line(error)}); mend it, or its permissions"
-        ) from error
+        raise UserError(f"{path}: cannot be read ({_one_line(error)}); mend it, or its permissions") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: is not valid YAML ({_one_line(error)}); mend it") from error
     if not isinstance(values, dict):
@@ -254,8 +252,7 @@ def _coordinates(table: _Table, keypoints: tuple[str, ...], config: Path) -> np.
     for name in keypoints:
         if (name, "x") not in at or (name, "y") not in at:
             raise UserError(
-                f"{table.path}: has no x and y of '{name}', a bodypart of {config.name}; "
-                "label it, or remove it there"
+                f"{table.path}: has no x and y of '{name}', a bodypart of {config.name}; label it, or remove it there"
             )
     order = [[at[name, "x"], at[name, "y"]] for name in keypoints]
     xy = table.values[:, order]
@@ -279,9 +276,7 @@ def _check_row(image: Path, xy: np.ndarray, keypoints: tuple[str, ...], table: P
         name = keypoints[int(np.argmax(infinite))]
         raise UserError(f"{image}: '{name}' lies at infinity in {table.name}; label it again")
     if np.isnan(xy).all():
-        raise UserError(
-            f"{image}: has no labelled keypoint in {table.name}; label it, or remove its row from the file"
-        )
+        raise UserError(f"{image}: has no labelled keypoint in {table.name}; label it, or remove its row from the file")
 
 
 # -- CSV --------------------------------------------------------------------------------------------------
@@ -293,9 +288,7 @@ def _read_csv(path: Path) -> _Table:
     if "individuals" in names[:3]:
         raise _multi_animal(path)
     if names[:3] != ["scorer", "bodyparts", "coords"]:
-        raise UserError(
-            f"{path}: does not open with the rows scorer, bodyparts, coords; save it again from DeepLabCut"
-        )
+        raise UserError(f"{path}: does not open with the rows scorer, bodyparts, coords; save it again from DeepLabCut")
     # A three-level index leaves the header cells above its second and third level empty.
     width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
     for number, row in enumerate(rows, start=1):
@@ -316,9 +309,7 @@ def _csv_rows(path: Path) -> list[list[str]]:
         text = path.read_text(encoding="utf-8-sig")
         return [row for row in csv.reader(io.StringIO(text, newline="")) if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"{path}: cannot be read ({_one_line(error)}); save it again from DeepLabCut"
-        ) from error
+        raise UserError(f"{path}: cannot be read ({_one_line(error)}); save it again from DeepLabCut") from error
 
 
 def _number(path: Path, frame: tuple[str, ...], column: tuple[str, str], cell: str) -> float:
@@ -372,13 +363,9 @@ def _read_h5(path: Path) -> _Table:
     if levels == {4}:
         raise _multi_animal(path)
     if levels - {3}:
-        raise UserError(
-            f"{path}: its columns are not scorer, bodyparts, coords; save the labels again in DeepLabCut"
-        )
+        raise UserError(f"{path}: its columns are not scorer, bodyparts, coords; save the labels again in DeepLabCut")
     keep = [i for i, column in enumerate(columns) if column[2] != "likelihood"]
-    return _Table(
-        path, [_path_parts(list(f)) for f in frames], [columns[i][1:] for i in keep], values[:, keep]
-    )
+    return _Table(path, [_path_parts(list(f)) for f in frames], [columns[i][1:] for i in keep], values[:, keep])
 
 
 # rows of the index, columns as tuples of their levels, float64 [rows, columns]

@@ -86,9 +86,7 @@ def consensus_median(maps: np.ndarray, poses: np.ndarray, offsets: np.ndarray, s
     return _expectation(np.clip(np.median(maps, axis=0).astype(np.float64), _LEAST, 1 - _LEAST), stride)
 
 
-def consensus_weighted_mean(
-    maps: np.ndarray, poses: np.ndarray, offsets: np.ndarray, stride: float
-) -> np.ndarray:
+def consensus_weighted_mean(maps: np.ndarray, poses: np.ndarray, offsets: np.ndarray, stride: float) -> np.ndarray:
     """Mean of the members' positions weighted by their confidences (equally where all are 0); [F, K, 2]."""
     weight = np.maximum(poses[..., 2].astype(np.float64), 1e-12)
     return (poses[..., :2] * weight[..., None]).sum(axis=0) / weight.sum(axis=0)[..., None]

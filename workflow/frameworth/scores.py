@@ -40,9 +40,7 @@ def rmse(errors: np.ndarray) -> float:
     return float(np.sqrt((known**2).mean())) if len(known) else float("nan")
 
 
-def collect_scores(
-    study: Path, frames_csv: Path, labels_h5: Path, form: str, scores_h5: Path, rmse_csv: Path
-) -> None:
+def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, scores_h5: Path, rmse_csv: Path) -> None:
     """Read the predictions of all subsets in `subsets.csv` and write both files.
 
     Args:
@@ -97,9 +95,7 @@ def collect_scores(
 
 def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray) -> list[dict[str, object]]:
     members = [("network", "", member, pose) for member, pose in enumerate(predictions.pose)]
-    forms = [
-        ("consensus", form, "", pose) for form, pose in zip(FORMS, predictions.consensus_pose, strict=True)
-    ]
+    forms = [("consensus", form, "", pose) for form, pose in zip(FORMS, predictions.consensus_pose, strict=True)]
     rows = []
     for kind, form, member, pose in [*members, *forms]:
         error = distance(pose[held_out], label[held_out])

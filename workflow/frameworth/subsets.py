@@ -64,8 +64,7 @@ def write_subset(
                     "name": f"{frames.video[frame]}/{frames.image[frame]}",
                     "image_sha256": labels.digests[frame],
                     "labels": [
-                        [float(x), float(y)] if np.isfinite([x, y]).all() else None
-                        for x, y in labels.xy[frame]
+                        [float(x), float(y)] if np.isfinite([x, y]).all() else None for x, y in labels.xy[frame]
                     ],
                 }
                 for frame in chosen
@@ -89,9 +88,7 @@ def read_subset(path: Path | str) -> Subset:
             frames=np.array([row["frame"] for row in rows], dtype=int),
             names=tuple(row["name"] for row in rows),
             digests=tuple(row["image_sha256"] for row in rows),
-            xy=np.array(
-                [[missing if xy is None else xy for xy in row["labels"]] for row in rows], dtype=float
-            ),
+            xy=np.array([[missing if xy is None else xy for xy in row["labels"]] for row in rows], dtype=float),
         )
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged subset file ({error}); delete it and run again") from None

@@ -114,9 +114,7 @@ def train_network(
         now = time.monotonic()
         state["wall_seconds"] = wall_before + now - started
         if now - saved > CHECKPOINT_SECONDS and step + 1 < steps:
-            entry.write_checkpoint(
-                {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state}
-            )
+            entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
             saved = time.monotonic()
             rate = (step + 1 - first) * training["batch_size"] / (now - started)
             progress(step + 1, steps, float(np.mean(state["losses"][-50:])), rate)
@@ -132,9 +130,7 @@ def train_network(
         "wall_seconds": state["wall_seconds"],
         "samples_per_second": samples / max(state["wall_seconds"], 1e-9),
         "resumed": state["resumed"],
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
         "device_type": device.type,
         "versions": provenance(),
     }

@@ -105,9 +105,7 @@ def slope_at_main_size(
     contribution[is_high] = (score[is_high] - score[is_high].mean()) / is_high.sum()
     contribution[is_low] -= (score[is_low] - score[is_low].mean()) / is_low.sum()
     involved = is_high | is_low
-    sums = np.array(
-        [contribution[involved & (clusters == name)].sum() for name in np.unique(clusters[involved])]
-    )
+    sums = np.array([contribution[involved & (clusters == name)].sum() for name in np.unique(clusters[involved])])
     groups = len(sums)
     spread = np.sqrt((sums**2).sum() * groups / (groups - 1)) if groups > 1 else np.nan
     return Slope(int(names[main]), float(rise / added), float(spread / added))

@@ -79,9 +79,7 @@ def paths_by_members():
         by_percent = by_members.setdefault(subset.members, {})
         by_percent.setdefault(subset.percent, []).append(str(subset.seed))
     return {
-        members: "|".join(
-            f"percent-{percent:03d}/seed-(?:{'|'.join(seeds)})" for percent, seeds in by_percent.items()
-        )
+        members: "|".join(f"percent-{percent:03d}/seed-(?:{'|'.join(seeds)})" for percent, seeds in by_percent.items())
         for members, by_percent in by_members.items()
     }
 
@@ -110,12 +108,16 @@ def figures():
 
 
 def announce_study():
-    """Say what is coming before the first job."""
-    from frameworth.planning import describe, unfinished
-
-    cores = workflow.resource_settings.cores or 1
-    if unfinished(CONFIG):
-        print(f"\n{describe(CONFIG, cores)}\n", file=sys.stderr)
+    """Say what is coming before the first job; in a process of its own, as it trains a few steps to measure."""
+    cores = str(workflow.resource_settings.cores or 1)
+    subprocess.run(
+        [sys.executable, "-m", "frameworth", "estimate", "--configfile", "-", "--cores", cores],
+        input=as_json(dict(config)),
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(workflow.basedir) / "workflow")},
+        stdout=sys.stderr,
+        check=False,
+    )
 
 
 def print_summary():

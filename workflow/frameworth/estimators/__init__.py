@@ -28,7 +28,5 @@ def estimator_names() -> list[str]:
 def estimator(name: str) -> Callable[..., Estimate]:
     """The `estimate` function of an estimator; raises UserError if there is none of that name."""
     if name not in estimator_names():
-        raise UserError(
-            f"influence.estimator: there is no {name!r}; known are {', '.join(estimator_names())}"
-        )
+        raise UserError(f"influence.estimator: there is no {name!r}; known are {', '.join(estimator_names())}")
     return import_module(f"frameworth.estimators.{name.replace('-', '_')}").estimate

@@ -83,11 +83,7 @@ def draw_signed(
     note = (
         f"Influence ({estimator.replace('-', ' ')}): score with the training frame in the subset minus "
         "without it. Columns right of the black line are held out. Grey: no label, or not estimable. "
-        + (
-            "Colours are compressed towards their ends. "
-            if squash
-            else "Colours end at the 98th percentile. "
-        )
+        + ("Colours are compressed towards their ends. " if squash else "Colours end at the 98th percentile. ")
         + (
             "Panels of some sizes only rest on fewer subsets and are noisier."
             if results.options["influence"]["groups"]
@@ -119,9 +115,7 @@ def draw_matrices(
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     extend = "both" if norm.vmin else "max"
-    bar = figure.colorbar(
-        ScalarMappable(norm, shade), ax=grid, extend=extend, pad=0.01, aspect=40, fraction=0.03
-    )
+    bar = figure.colorbar(ScalarMappable(norm, shade), ax=grid, extend=extend, pad=0.01, aspect=40, fraction=0.03)
     bar.set_label(label)
     return figure
 
@@ -166,9 +160,7 @@ def _in_words(results: Results, score: str, estimator: str, unit: str, digits: i
         return text
     found, expected = _style.percentage(share), _style.percentage(chance)
     if share < 1.2 * chance:
-        return (
-            f"{text}; other influences stand out no more often than by chance ({found}; {expected} expected)"
-        )
+        return f"{text}; other influences stand out no more often than by chance ({found}; {expected} expected)"
     return f"{text}; of the other influences {found} stand out, where chance gives {expected}"
 
 
@@ -179,9 +171,7 @@ def _panel(
     axes.imshow(matrix[:, order], cmap=shade, norm=norm, aspect="auto", interpolation="nearest")
     axes.axvline(len(pool) - 0.5, color="black", lw=1)
     for name, middle in (("pool", len(pool) / 2), ("held out", len(pool) + len(held_out) / 2)):
-        axes.text(
-            middle, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=7
-        )
+        axes.text(middle, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=7)
     _numbers(axes.set_xticks, order)
     _numbers(axes.set_yticks, pool)
 

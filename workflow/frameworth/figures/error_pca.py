@@ -135,9 +135,7 @@ def _loading(axes: Axes, table: pd.DataFrame, results: Results) -> None:
     bottom = np.zeros(rows["component"].nunique())
     for name, colour in zip(names, _style.keypoint_colours(len(names)), strict=True):
         part = rows[rows["name"] == name]
-        axes.bar(
-            part["component"], part["value"], bottom=bottom, color=colour, label=_style.plain(name), width=0.7
-        )
+        axes.bar(part["component"], part["value"], bottom=bottom, color=colour, label=_style.plain(name), width=0.7)
         bottom = bottom + part["value"].to_numpy()
     axes.set(xlabel="component (number)", ylabel="share of the keypoint in the component (%)", ylim=(0, 1))
     axes.set_xticks(sorted(rows["component"].unique()))

@@ -64,9 +64,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         axes.set_xticks(table["rank"], table["frame"], rotation=90, fontsize=7)
     axes.set_xlim(0, len(table) + 1)
     axes.margins(y=0.12)
-    axes.set_xlabel(
-        "rank (number of frames)" if crowded else "pool frame (number), from best to worst relative value"
-    )
+    axes.set_xlabel("rank (number of frames)" if crowded else "pool frame (number), from best to worst relative value")
     axes.set_ylabel(f"relative value ({unit(results)})\nbetter than average  ←   0   →  worse")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _style.headline(figure, _title(table), _note(table, results))
@@ -91,9 +89,7 @@ def _title(table: pd.DataFrame) -> str:
             else f"No frame's value is decided: of {len(table)} intervals {crossing} include 0, and none of "
             "the rest holds once it is counted how many frames were looked at"
         )
-    counts = [
-        f"{count} {verdict}" for verdict in _DECIDED if (count := int((decided["verdict"] == verdict).sum()))
-    ]
+    counts = [f"{count} {verdict}" for verdict in _DECIDED if (count := int((decided["verdict"] == verdict).sum()))]
     verb = "is" if len(decided) == 1 else "are"
     return f"{len(decided)} of {len(table)} frames {verb} decided: {', '.join(counts)}"
 

@@ -17,9 +17,7 @@ def table(results: Results) -> pd.DataFrame:
     made = results.subsets[["subset", "percent", "seed", "design"]].copy()
     made["rmse_px"] = rmse.reindex(made["subset"]).to_numpy()
     pool = np.flatnonzero(results.pool)
-    included = pd.DataFrame(
-        results.inclusion[:, pool].astype(int), columns=[f"frame_{frame}" for frame in pool]
-    )
+    included = pd.DataFrame(results.inclusion[:, pool].astype(int), columns=[f"frame_{frame}" for frame in pool])
     made = pd.concat([made, included], axis=1).sort_values("rmse_px", kind="stable").reset_index(drop=True)
     made.insert(0, "rank", np.arange(1, len(made) + 1))
     return made
@@ -75,6 +73,4 @@ def _title(table: pd.DataFrame) -> str:
         return f"Which frames a subset holds matters, or chance does: {spread}"
     logs = np.log(known["rmse_px"])
     between = logs.groupby(known["percent"]).transform("mean").var(ddof=0) / logs.var(ddof=0)
-    return (
-        f"Size explains {_style.percentage(between)} of the spread of the (log) error over subsets; {spread}"
-    )
+    return f"Size explains {_style.percentage(between)} of the spread of the (log) error over subsets; {spread}"

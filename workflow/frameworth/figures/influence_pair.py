@@ -112,9 +112,7 @@ def _cell(results: Results, pair: str) -> Cell | None:
         return ranked[int(number) - 1] if int(number) <= len(ranked) else None
     training, _, evaluated = pair.partition("_")
     if not (training.isdecimal() and evaluated.isdecimal()):
-        raise UserError(
-            f"figure 'influence_pair_{pair}': ask for harmful-1, helpful-1, or two frames like 12_40"
-        )
+        raise UserError(f"figure 'influence_pair_{pair}': ask for harmful-1, helpful-1, or two frames like 12_40")
     return _asked(results, int(training), int(evaluated))
 
 
@@ -169,9 +167,7 @@ def _asked(results: Results, training: int, evaluated: int) -> Cell | None:
         if frame >= total:
             raise UserError(f"figures.pair_list: there is no frame {frame}; frames are 0 to {total - 1}")
     if not results.pool[training]:
-        raise UserError(
-            f"figures.pair_list: frame {training} is held out, no subset holds it; name a pool frame first"
-        )
+        raise UserError(f"figures.pair_list: frame {training} is held out, no subset holds it; name a pool frame first")
     estimate = results.influence("error", _ESTIMATOR)
     value = np.abs(estimate["value"][training, evaluated].astype(float))
     if not np.isfinite(value).any():

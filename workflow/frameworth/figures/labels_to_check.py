@@ -24,9 +24,7 @@ def table(results: Results) -> pd.DataFrame:
     `consensus_x`, `consensus_y` (px): mean consensus pose of the subsets without the frame; `distance_px`:
     from there to the label.
     """
-    values = (
-        results.frame_values.dropna(subset="out_of_bag_error").sort_values("check_priority").head(_FRAMES)
-    )
+    values = results.frame_values.dropna(subset="out_of_bag_error").sort_values("check_priority").head(_FRAMES)
     rows = [row for known in values.to_dict("records") for row in _keypoints(known, results)]
     made = pd.DataFrame(rows, columns=_TABLE)
     return made if results.planted is not None else made.drop(columns="planted")
@@ -100,9 +98,7 @@ def _crop(axes: Axes, rows: pd.DataFrame, results: Results) -> None:
     axes.set_title("\n".join([first, _style.plain(name[-30:]), where]), fontsize=7.5)
 
 
-def _outlined(
-    axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str, colour: str, width: float
-) -> None:
+def _outlined(axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str, colour: str, width: float) -> None:
     """Draw with a dark outline, so that it stands out on any image."""
     outline = [withStroke(linewidth=width + 1.2, foreground="black")]
     axes.plot(x, y, mark, color=colour, ms=6, mfc="none", mew=width, lw=width, path_effects=outline)

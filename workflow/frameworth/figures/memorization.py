@@ -30,9 +30,7 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """Mean memorization over keypoints against the out-of-bag error of each frame."""
-    frames = table.groupby("frame").agg(
-        {name: "first" if name == "planted" else "mean" for name in _measured(table)}
-    )
+    frames = table.groupby("frame").agg({name: "first" if name == "planted" else "mean" for name in _measured(table)})
     figure = _style.new_figure(7.4, 4.8)
     axes = figure.subplots()
     reach = float(np.nanmax(frames["out_of_bag_error"], initial=1.0)) * 1.05
