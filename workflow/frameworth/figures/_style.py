@@ -154,9 +154,18 @@ def box_around(points: np.ndarray, size: tuple[int, int], least: float, margin: 
 def save(figure: Figure, table: pd.DataFrame, stem: Path) -> None:
     """Write `stem`.png, .svg and .csv, each atomically."""
     write_csv(stem.with_name(stem.name + ".csv"), table)
-    # Laid out once for both: finding places for everything takes longer than drawing.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    _lay_out(figure)
     for kind, metadata in (("png", {}), ("svg", {"Date": None})):
         with atomic_path(stem.with_name(f"{stem.name}.{kind}")) as temporary:
             figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Find places for everything once for all files, and round them.
+
+    The solver's last digits change from run to run, and SVG derives the names of clip paths from them.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(number, 6) for number in axes.get_position(original=True).bounds])

@@ -15,6 +15,7 @@ from frameworth.results import Results
 
 _COMPONENTS = 10
 _LOADED = 3
+_DECIMALS = 6
 _COLUMNS = ["part", "component", "name", "value", "unit"]
 
 
@@ -77,7 +78,8 @@ def table(results: Results) -> pd.DataFrame:
         for name in results.labels.keypoints:
             rows.append(("loading", c + 1, name, squares[keypoints[known] == name].sum(), "of 1"))
     rows.append(("common", 0, "", found.common, "of 1"))
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    # Rounded: the last digits of a decomposition change from run to run with threads and memory alignment.
+    return pd.DataFrame(rows, columns=_COLUMNS).round({"value": _DECIMALS})
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:

@@ -198,7 +198,7 @@ def _detections(axes: Axes, table: pd.DataFrame, size: float) -> None:
     looks = {True: ("o", _style.BLUE, "with"), False: ("X", _style.RED, "without")}
     for included, (marker, colour, word) in looks.items():
         rows = table[table["with_training_frame"] == included]
-        axes.plot(rows["x"], rows["y"], marker, color=colour, ms=small, mec="white", mew=small / 12, alpha=0.8,
+        axes.plot(rows["x"], rows["y"], marker, color=colour, ms=small, mec="w", mew=small / 12, alpha=0.8,
                   label=f"{word} frame {table['training_frame'].iloc[0]} ({len(rows)} subsets)")  # fmt: skip
     axes.plot(table["label_x"].iloc[0], table["label_y"].iloc[0], "+", color="black", ms=2.4 * size,
               mew=size / 3, path_effects=outline, label="label")  # fmt: skip
