@@ -266,6 +266,12 @@ def test_principal_components_place_the_ground_truth_where_no_displacement_is():
     assert found.common == pytest.approx((displacement.mean(axis=0) ** 2).sum() / (displacement**2).sum(axis=1).mean())
 
 
+def test_a_subset_that_found_nothing_does_not_become_the_first_component():
+    displacement = np.full((50, 1, 1, 2), [3.0, 4.0])
+    displacement[0] = [[[300.0, 400.0]]]
+    np.testing.assert_allclose(error_pca.shortened(displacement), np.full((50, 1, 1, 2), [3.0, 4.0]))
+
+
 def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tmp_path: Path):
     odd = dataclasses.replace(study.labels, keypoints=("$no$e", "<b>", r"\frac", "a" * 60))
     renamed = Results(study.folder, study.options)

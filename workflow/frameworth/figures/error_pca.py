@@ -16,6 +16,7 @@ from frameworth.results import Results
 _COMPONENTS = 10
 _LOADED = 3
 _DECIMALS = 6
+_LONG = 0.95  # quantile of the lengths of displacements to which longer ones are shortened
 _COLUMNS = ["part", "component", "name", "value", "unit"]
 
 
@@ -35,6 +36,18 @@ class Components(NamedTuple):
     truth: np.ndarray
     loadings: np.ndarray
     common: float
+
+
+def shortened(displacement: np.ndarray) -> np.ndarray:
+    """Displacements [..., 2] in px, none longer than a high quantile of their lengths; directions stay.
+
+    Otherwise one subset that found nothing at all would be the first component.
+    """
+    length = np.linalg.norm(displacement, axis=-1, keepdims=True)
+    if not np.isfinite(length).any():
+        return displacement
+    limit = np.nanquantile(length, _LONG)
+    return displacement * np.minimum(1, limit / np.maximum(length, 1e-9))
 
 
 def principal_components(displacement: np.ndarray) -> Components:
@@ -58,11 +71,12 @@ def principal_components(displacement: np.ndarray) -> Components:
 def table(results: Results) -> pd.DataFrame:
     """Long: `part` is variance, subset, ground truth, loading (share of a keypoint) or common.
 
-    Coordinates that any subset lacks, and those without a label, are left out; empty below three subsets.
+    Long displacements are shortened (see `shortened`). Coordinates that any subset lacks, and those without a
+    label, are left out. Empty below three subsets.
     """
     held_out = ~results.pool
     pose = results.scores["consensus_pose"][:, held_out].astype(float)
-    displacement = (pose - results.labels.xy[held_out]).reshape(len(pose), -1)
+    displacement = shortened(pose - results.labels.xy[held_out]).reshape(len(pose), -1)
     keypoints = np.tile(np.repeat(results.labels.keypoints, 2), int(held_out.sum()))
     known = np.isfinite(displacement).all(axis=0)
     if len(pose) < 3 or not known.any():
@@ -98,9 +112,10 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         figure,
         _title(table),
         "Displacement of each subset's consensus from the label, over all labelled held-out keypoints (x and "
-        "y). Star: where a subset without any error would lie; outside is farther from the middle than 95 % "
-        "of the subsets, in standard deviations. Components are those of the differences between subsets; "
-        "what all have in common is how far the star is from the middle of the dots.",
+        "y). Star: where a subset without any error would lie; outside is farther from the middle than 90 % "
+        "of the subsets, in median deviations. Components are those of the differences between subsets; "
+        "what all have in common is how far the star is from the middle of the dots. The longest twentieth of the "
+        "displacements is shortened to the 95th percentile.",
     )
     return figure
 
@@ -153,9 +168,12 @@ def _coordinates(table: pd.DataFrame, part: str) -> tuple[np.ndarray, np.ndarray
 
 def _title(table: pd.DataFrame) -> str:
     subsets, truth = np.stack(_coordinates(table, "subset")), np.stack(_coordinates(table, "ground truth"))
-    spread = subsets.std(axis=1, keepdims=True)
+    # Medians, so that a few subsets far away do not make the cloud look wide.
+    middle = np.median(subsets, axis=1, keepdims=True)
+    spread = np.median(np.abs(subsets - middle), axis=1, keepdims=True)
     spread[spread == 0] = 1
-    outside = np.linalg.norm(truth / spread) > np.quantile(np.linalg.norm(subsets / spread, axis=0), 0.95)
+    distance = np.linalg.norm((subsets - middle) / spread, axis=0)
+    outside = np.linalg.norm((truth - middle) / spread) > np.quantile(distance, 0.9)
     common = float(table.loc[table["part"] == "common", "value"].iloc[0])
     text = f"{_style.percentage(common)} of the squared error is common to all subsets"
     where = "outside the cloud of subsets" if outside else "within the cloud of subsets"

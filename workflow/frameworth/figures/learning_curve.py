@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from frameworth.figures import _style
 from frameworth.results import Results
 
+_LOGARITHMIC = 6  # ratio of the largest to the smallest error above which the axis is logarithmic
 _COLUMNS = ["subset", "percent", "seed", "design", "cluster", "frames", "kind", "member", "rmse_px"]
 
 
@@ -50,7 +52,6 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     mean = ladder.groupby("percent")["rmse_px"].mean()
     axes.plot(mean.index, mean, "o-", color=_style.DARK, lw=2.5, ms=6, zorder=4, label="mean over seeds")
     steps = [step for low, high in _pairs(results, ladder) if (step := _step(ladder, low, high))]
-    _room(axes, table["rmse_px"])
     for step in steps:
         _annotate(axes, step)
     percents = sorted(table["percent"].unique())
@@ -58,6 +59,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.set_xticks(percents, [f"{p} %\n{_style.counted(frames[p], 'frame')}" for p in percents])
     axes.set_xlim(percents[0] - 6, percents[-1] + 6)
     axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
+    _room(axes, table["rmse_px"])
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _style.headline(figure, _title(consensus, steps), _note(table, consensus, nested))
     return figure
@@ -105,8 +107,16 @@ def _step(ladder: pd.DataFrame, low: int, high: int) -> Step | None:
 
 
 def _room(axes: Axes, rmse: pd.Series) -> None:
-    """Limits with head room for the annotations; from 0 unless that would flatten what is to be seen."""
+    """Limits with head room for the annotations; a logarithmic axis where one outlier would flatten the rest."""
     low, high = float(rmse.min()), float(rmse.max())
+    if low > 0 and high / low > _LOGARITHMIC:
+        axes.set_yscale("log")
+        axes.set_ylabel(f"{axes.get_ylabel()}, logarithmic")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(low / (high / low) ** 0.1, high * (high / low) ** 0.35)
+        return
     span = (high - low) or high or 1.0
     axes.set_ylim(max(0.0, low - 0.15 * span), high + 0.35 * span)
 
