@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from frameworth.config import planned_subsets, read_config
 from frameworth.demo import draw_project
 from frameworth.frames import collect_frames, hold_out, read_frames

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
+
 from frameworth import values
 from frameworth.estimators import size_centred
 from frameworth.hdf5 import digest_is_right, read_hdf5
-from sklearn.metrics import roc_auc_score
 
 TABLE = Path(__file__).parent / "data" / "demo_seeds.h5"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -133,6 +134,7 @@ def train_network(
         "wall_seconds": state["wall_seconds"],
         "samples_per_second": samples / max(state["wall_seconds"], 1e-9),
         "resumed": state["resumed"],
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
         "device_type": device.type,
         "versions": provenance(),

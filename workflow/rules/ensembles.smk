@@ -1,6 +1,7 @@
 # Ensembles: the networks of one subset, their predictions of all frames, and their consensus; the GPU jobs.
 # Needs: one subset's file, labels.h5, and the images that it names.
 # Makes: ensembles/percent-*/seed-*/ {member-*.pt, training.json, predictions.h5, consensus.h5, consensus_dlc.*}.
+# No benchmark: what it polls holds up short trainings, and training.json has their seconds and memory.
 # One rule per number of members, because a rule's outputs cannot depend on its wildcards.
 
 for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
@@ -19,10 +20,6 @@ for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
             dlc=multiext(f"{RESULTS}/ensembles/{{subset}}/consensus_dlc", ".h5", ".csv"),
         log:
             f"{LOGS}/ensembles/{{subset}}.log",
-        benchmark:
-            f"{BENCHMARKS}/ensembles/{{subset}}.tsv"
-        wildcard_constraints:
-            subset=SUBSETS_OF_SO_MANY,
         threads: 1
         resources:
             gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,

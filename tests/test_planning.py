@@ -1,0 +1,27 @@
+"""What a study will take is told before it starts."""
+
+import re
+
+from frameworth.config import check_config
+from frameworth.planning import describe, unfinished
+from tiny import config, draw
+
+
+def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "project")
+    study = check_config(config("project"))
+    text = describe(study, cores=2)
+    assert "3 networks on 3 subsets, 3 networks in 3 jobs still to come" in text
+    assert float(re.search(r"\((\d+) ms per step of 4 frames", text)[1]) > 0
+    assert re.search(r"and \d+ MB for the networks", text)
+
+
+def test_a_finished_ensemble_is_not_counted_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = check_config(config("project"))
+    assert len(unfinished(study)) == 3
+    record = tmp_path / "results/tiny/ensembles/percent-050/seed-2/training.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    assert [subset.seed for subset in unfinished(study)] == [1, 3]
