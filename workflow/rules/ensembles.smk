@@ -20,6 +20,8 @@ for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
             dlc=multiext(f"{RESULTS}/ensembles/{{subset}}/consensus_dlc", ".h5", ".csv"),
         log:
             f"{LOGS}/ensembles/{{subset}}.log",
+        wildcard_constraints:
+            subset=SUBSETS_OF_SO_MANY,
         threads: 1
         resources:
             gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
