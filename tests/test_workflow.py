@@ -42,8 +42,8 @@ class Study:
         return {name: int(count) for name, count in rows if name != "all"}
 
     def trained(self):
-        """How many networks were trained, ever: those that the store holds, by their file's identity."""
-        return {path: path.stat().st_mtime_ns for path in self.results.glob(".store/*/network.pt")}
+        """The networks of the store and when each was trained (Snakemake touches the networks' own files)."""
+        return {path: path.stat().st_mtime_ns for path in self.results.glob(".store/*/training.json")}
 
     def correct_label(self, frame, shift=3.0):
         """Move the labels of a frame in the user's project, as a person would: in the CSV."""
