@@ -22,13 +22,15 @@ for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
             f"{LOGS}/ensembles/{{subset}}.log",
         wildcard_constraints:
             subset=SUBSETS_OF_SO_MANY,
+        conda:
+            "../../envs/frameworth.yaml"
         threads: 1
         resources:
             gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
             runtime=lambda wildcards, attempt: 240 * attempt,
         params:
-            folder=f"{RESULTS}/ensembles/{{subset}}",
+            folder=subpath(output.training, parent=True),
             store=f"{RESULTS}/.store",
             training=as_json(training_options()),
             study_seed=CONFIG["seed"],

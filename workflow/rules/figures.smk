@@ -27,8 +27,10 @@ for MODULE, NAMES in figures_by_module().items():
             f"{LOGS}/figures/{{figure}}.log",
         wildcard_constraints:
             figure="|".join(NAMES),
+        conda:
+            "../../envs/frameworth.yaml"
         params:
-            study=RESULTS,
+            study=subpath(output[0], ancestor=2),
             options=as_json(options("influence", "figures")),
         shell:
             "python -m frameworth figure {wildcards.figure} --study {params.study:q} "

@@ -14,6 +14,8 @@ rule draw_demo:
         directory(f"{RESULTS}/project"),
     log:
         f"{LOGS}/draw_demo.log",
+    conda:
+        "../../envs/frameworth.yaml"
     params:
         demo=as_json(CONFIG["demo"]),
         held_out=as_json(CONFIG["held_out"]),
@@ -32,8 +34,10 @@ rule frames:
         labels=f"{RESULTS}/labels.h5",
     log:
         f"{LOGS}/frames.log",
+    conda:
+        "../../envs/frameworth.yaml"
     params:
-        project=project_folder(),
+        project=lambda wildcards: project_folder(),
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
     shell:

@@ -15,10 +15,12 @@ rule influence:
         f"{LOGS}/influence.log",
     benchmark:
         f"{BENCHMARKS}/influence.tsv"
+    conda:
+        "../../envs/frameworth.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
     params:
-        study=RESULTS,
+        study=subpath(output[0], parent=True),
         groups=as_json(CONFIG["influence"]["groups"]),
     shell:
         "python -m frameworth influence {params.study:q} --frames {input.frames:q} --scores {input.scores:q} "
@@ -36,8 +38,10 @@ rule frame_values:
         f"{RESULTS}/frame_values.csv",
     log:
         f"{LOGS}/frame_values.log",
+    conda:
+        "../../envs/frameworth.yaml"
     params:
-        study=RESULTS,
+        study=subpath(output[0], parent=True),
         options=as_json(options("influence")),
     shell:
         "python -m frameworth frame-values {params.study:q} --options {params.options:q} 2> {log:q}"
@@ -55,8 +59,10 @@ rule summary:
         f"{RESULTS}/summary.json",
     log:
         f"{LOGS}/summary.log",
+    conda:
+        "../../envs/frameworth.yaml"
     params:
-        study=RESULTS,
+        study=subpath(output[0], parent=True),
         options=as_json(options("influence")),
     shell:
         "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"

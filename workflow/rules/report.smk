@@ -12,8 +12,10 @@ rule report_page:
         f"{RESULTS}/report.html",
     log:
         f"{LOGS}/report.log",
+    conda:
+        "../../envs/frameworth.yaml"
     params:
-        study=RESULTS,
+        study=subpath(output[0], parent=True),
         options=as_json(options("influence", "figures")),
     shell:
         "python -m frameworth report {params.study:q} --options {params.options:q} 2> {log:q}"

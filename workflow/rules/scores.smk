@@ -16,10 +16,12 @@ rule scores:
         f"{LOGS}/scores.log",
     benchmark:
         f"{BENCHMARKS}/scores.tsv"
+    conda:
+        "../../envs/frameworth.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
     params:
-        study=RESULTS,
+        study=subpath(output.scores, parent=True),
         form=CONFIG["prediction"]["consensus"],
     shell:
         "python -m frameworth scores {params.study:q} --frames {input.frames:q} --labels {input.labels:q} "

@@ -16,6 +16,8 @@ rule subset:
         f"{RESULTS}/subsets/percent-{{percent}}/seed-{{seed}}.json",
     log:
         f"{LOGS}/subset/percent-{{percent}}_seed-{{seed}}.log",
+    conda:
+        "../../envs/frameworth.yaml"
     params:
         design=lambda wildcards: planned_subset(wildcards).design,
         percent=lambda wildcards: int(wildcards.percent),
@@ -36,6 +38,8 @@ rule subsets:
         h5=f"{RESULTS}/subsets.h5",
     log:
         f"{LOGS}/subsets.log",
+    conda:
+        "../../envs/frameworth.yaml"
     shell:
         "python -m frameworth subsets {input.subsets:q} --frames {input.frames:q} --csv {output.csv:q} "
         "--h5 {output.h5:q} 2> {log:q}"
