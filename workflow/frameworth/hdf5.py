@@ -33,8 +33,8 @@ def write_hdf5(
 ) -> None:
     """Write `arrays` (names may hold `/`) with dimension scales `scales`, atomically.
 
-    Floats are stored as float32 unless they are float64 labels' coordinates; strings as UTF-8. The file's
-    attributes hold the provenance and `digest`, the SHA-256 of all values, which `read_hdf5` checks.
+    Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
+    SHA-256 of all values, which `digest_is_right` compares.
     """
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
         for name, values in scales.items():
