@@ -83,7 +83,8 @@ def test_a_peak_comes_back_at_its_place_through_scale_and_stride(tmp_path, confi
     assert np.abs(found.pose - xy).max() < 0.01
     for form in ("argmax", "weighted_mean"):
         assert np.abs(found.consensus_pose[list(CONSENSUS_FORMS).index(form)] - xy).max() < 0.01
-    assert (found.confidence_at_label > 0.6).all()  # between cells the map is lower than at its peak
+    # Between four cells, 4 px from each in x and y, the map is that much lower than at its peak.
+    assert found.confidence_at_label.min() > np.exp(-32 / (2 * (16 / 3) ** 2)) - 0.01
     assert np.abs(found.spread).max() < 1e-4
 
 
