@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.config import planned_subsets, read_config
+from frameworth.config import planned_subsets, read_config, weight_options
 from frameworth.demo import draw_project
 from frameworth.frames import collect_frames, hold_out, read_frames
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
 from frameworth.labels import read_labels
+from frameworth.subset_names import subset_path
 from frameworth.subsets import read_subset, write_subset
 
 SEEDS = (2, 3, 4)
@@ -60,25 +61,26 @@ def _record(folder: Path, config: dict[str, Any], seed: int, pool: ProcessPoolEx
 
 def _train(folder: Path, config: dict[str, Any], study_seed: int, percent: int, seed: int) -> tuple[np.ndarray, ...]:
     """Inclusion [N], mean error of each frame over its keypoints [N], and the subset's held-out log error."""
-    from frameworth.ensemble import run_ensemble
+    from frameworth.ensemble import run_ensembles
 
-    path, out = folder / f"{percent}-{seed}.json", folder / f"{percent}-{seed}"
+    path = folder / f"{percent}-{seed}.json"
     write_subset(
         path, folder / "frames.csv", folder / "labels.h5",
         design="balanced", percent=percent, seed=seed, study_seed=study_seed,
     )  # fmt: skip
-    run_ensemble(
-        path,
+    run_ensembles(
+        [path],
         folder / "labels.h5",
-        out,
+        folder / "ensembles",
         folder / ".store",
-        training={key: value for key, value in config["training"].items() if key != "device"},
+        training=weight_options(config["training"]),
         study_seed=study_seed,
         members=1,
         device="cpu",
         consensus=config["prediction"]["consensus"],
         distractor_radius=config["prediction"]["distractor_radius"],
     )
+    out = folder / "ensembles" / subset_path(percent, seed)
     label = read_labels(folder / "labels.h5").xy
     error = np.sqrt(((read_hdf5(out / "predictions.h5")["pose"][0] - label) ** 2).sum(axis=-1))
     inclusion = np.zeros(len(label), bool)

@@ -9,7 +9,7 @@ from frameworth.bare_packages import bare_packages
 
 SCRIPT = """
 import sys
-from frameworth import engine
+from frameworth.engine import networks as engine
 assert "deeplabcut" not in sys.modules, "the package itself was imported"
 network = engine.PoseModel
 import deeplabcut

@@ -7,10 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from frameworth import engine
+from frameworth.augmentation import Augmentation
+from frameworth.engine import networks as engine
 from frameworth.errors import UserError
 from frameworth.labels import Labels
 from frameworth.predictions import predict
+from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
 from frameworth.training import batch_indices, learning_rate_factor, network_seed, total_steps
 from tiny import TRAINING
@@ -79,7 +81,7 @@ def test_a_peak_comes_back_at_its_place_through_scale_and_stride(tmp_path, confi
     truth = {number + 1: xy[number] * factors[number] for number in range(3)}
     labels = Labels(xy, KEYPOINTS, np.zeros((0, 2), int), tuple(paths), ("",) * 3, sizes)
     oracle = Oracle(config, model, truth)
-    found = predict([oracle, oracle], labels, scale=scale, distractor_radius=20)
+    found = predict([oracle, oracle], ScaledFrames(labels, scale), distractor_radius=20)
     assert np.abs(found.pose - xy).max() < 0.01
     for form in ("argmax", "weighted_mean"):
         assert np.abs(found.consensus_pose[list(CONSENSUS_FORMS).index(form)] - xy).max() < 0.01
@@ -95,20 +97,18 @@ def test_crop_and_padding_move_labels_as_they_move_the_image(config):
             TRAINING | {"crop": crop, "augmentation": {"affine": None, "motion_blur": False, "gaussian_noise": False}},
             KEYPOINTS,
         )
-        augment = engine.Augmentation(cropped)
         seen = 0
         for seed in range(20):
-            engine.seed_everything(seed)
             rng = np.random.default_rng(seed)
             image = np.zeros((100, 140, 3), np.uint8)
             xy = rng.integers([5, 5], [135, 95], (4, 2)).astype(float)
             for number, (x, y) in enumerate(xy.astype(int)):
                 image[y, x] = 50 * (number + 1)
-            out, labels = augment(image, xy)
-            assert out.shape == (3, crop, crop)
-            for number, (x, y, visible) in enumerate(labels):
+            out, labels = Augmentation(cropped["data"]["train"], [image], xy[None], torch.device("cpu"))([0], [seed])
+            assert out.shape == (1, 3, crop, crop)
+            for number, (x, y, visible) in enumerate(labels[0]):
                 if visible:
-                    value = (out[0, round(float(y)), round(float(x))] * 0.229 + 0.485) * 255
+                    value = (out[0, 0, round(float(y)), round(float(x))] * 0.229 + 0.485) * 255
                     assert value == pytest.approx(50 * (number + 1), abs=0.5)
                     seen += 1
         assert seen > 20
@@ -116,10 +116,10 @@ def test_crop_and_padding_move_labels_as_they_move_the_image(config):
 
 def test_a_missing_label_gives_an_empty_target_and_stays_missing(config, model):
     xy = np.array([[20.0, 20.0], [np.nan, np.nan], [30.0, 10.0], [np.nan, 3.0]])
-    _, labels = engine.Augmentation(config)(np.zeros((64, 80, 3), np.uint8), xy)
-    assert labels[[1, 3], 2].tolist() == [0, 0]
-    outputs = model(torch.zeros(1, 3, 64, 80))
-    target = model.get_target(outputs, {"keypoints": torch.from_numpy(labels)[None, None]})[engine.HEAD]
+    augment = Augmentation(config["data"]["train"], [np.zeros((64, 80, 3), np.uint8)], xy[None], torch.device("cpu"))
+    _, labels = augment([0], [1])
+    assert labels[0, [1, 3], 2].tolist() == [0, 0]
+    target = engine.targets_of(model, model(torch.zeros(1, 3, 64, 80)), labels)[engine.HEAD]
     assert target["heatmap"]["target"][0, 1].abs().max() == 0
     assert target["heatmap"]["target"][0, 0].max() > 0.5
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from frameworth import training
-from frameworth.ensemble import run_ensemble
+from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
 from frameworth.files import digest_of_file
 from frameworth.hdf5 import digest_is_right, read_hdf5
@@ -28,8 +28,8 @@ OPTIONS = {
 
 def ensemble(root, folder, members=1, store=".store", **changes):
     subset, labels = prepare(root)
-    run_ensemble(subset, labels, root / folder, root / store, members=members, **(OPTIONS | changes))
-    return root / folder
+    run_ensembles([subset], labels, root / folder, root / store, members=members, **(OPTIONS | changes))
+    return root / folder / "percent-050" / "seed-1"
 
 
 def test_the_same_config_gives_the_same_bytes(tmp_path):
@@ -163,7 +163,7 @@ def test_an_image_that_changed_after_the_subset_was_drawn_is_named(tmp_path):
     path = Path(read_labels(labels).paths[frame])
     path.write_bytes(path.read_bytes() + b"more")
     with pytest.raises(UserError, match=path.name):
-        run_ensemble(subset, labels, tmp_path / "a", tmp_path / ".store", members=1, **OPTIONS)
+        run_ensembles([subset], labels, tmp_path / "a", tmp_path / ".store", members=1, **OPTIONS)
 
 
 def test_frames_of_two_sizes_need_a_crop():

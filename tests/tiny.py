@@ -25,6 +25,8 @@ TRAINING: dict[str, Any] = {
     "crop": None,
     "target_radius": 8,
     "augmentation": {},
+    "engine": "fast",
+    "precision": "float32",
 }
 
 

@@ -110,22 +110,22 @@ def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> Non
 
 
 @main.command()
-@click.argument("subset", type=FILE)
+@click.argument("subsets", type=FILE, nargs=-1, required=True)
 @click.option("--labels", type=FILE, required=True)
-@click.option("--folder", type=FILE, required=True, help="Where this subset's artefacts go.")
+@click.option("--folder", type=FILE, required=True, help="The study's ensembles/.")
 @click.option("--store", type=FILE, required=True, help="The store of networks.")
-@click.option("--training", type=Json(), required=True, help="The config's `training` without the device.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
 @click.option("--study-seed", type=int, required=True)
 @click.option("--members", type=int, required=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
 @click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table.")
 @click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
 @_friendly
-def ensemble(subset: Path, labels: Path, folder: Path, store: Path, **options: Any) -> None:
-    """Train the networks of the file SUBSET, predict all frames, and form the consensus."""
-    from frameworth.ensemble import run_ensemble
+def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
+    """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
+    from frameworth.ensemble import run_ensembles
 
-    run_ensemble(subset, labels, folder, store, **options)
+    run_ensembles(subsets, labels, folder, store, **options)
 
 
 @main.command()

@@ -63,6 +63,11 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def weight_options(training: dict[str, Any]) -> dict[str, Any]:
+    """What determines a network's weights, of the config's `training`."""
+    return {key: value for key, value in training.items() if key not in ("device", "subsets_per_job")}
+
+
 def planned_subsets(config: dict[str, Any]) -> list[PlannedSubset]:
     """All subsets of a checked config, block by block, percent by percent, seed by seed."""
     return [

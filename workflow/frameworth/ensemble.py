@@ -1,28 +1,29 @@
-"""One job of the grid: the networks of one subset, their predictions of all frames, and their consensus."""
+"""One job of the grid: the networks of a few subsets, their predictions of all frames, and their consensus."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from frameworth.engine import Predictor, build_network, choose_device, make_deterministic, pose_config
+from frameworth.engine.networks import Predictor, build_network, choose_device, make_deterministic, pose_config
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file, write_json
-from frameworth.labels import Labels, read_labels
+from frameworth.files import write_json
+from frameworth.labels import read_labels
 from frameworth.predictions import predict, write_deeplabcut_table, write_predictions
-from frameworth.scaling import load_scaled
+from frameworth.scaling import ScaledFrames
 from frameworth.store import Entry, network_hash
-from frameworth.subset_names import subset_name
+from frameworth.subset_names import subset_name, subset_path
 from frameworth.subsets import Subset, read_subset
 from frameworth.training import network_seed, scaled_sizes_agree, train_network
 
 
-def run_ensemble(
-    subset_json: Path,
+def run_ensembles(
+    subset_jsons: Sequence[Path],
     labels_h5: Path,
     folder: Path,
     store: Path,
@@ -34,38 +35,52 @@ def run_ensemble(
     consensus: str,
     distractor_radius: float,
 ) -> None:
-    """Train (or take from the store) the members of one subset and write its folder's artefacts.
+    """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
 
     Args:
-        training: the config's `training` without what does not determine weights (the device).
+        folder: `ensembles/`; a subset's own folder below it is `percent-050/seed-2`.
+        training: what determines weights, of the config's `training`.
         consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
     """
-    subset, labels = read_subset(subset_json), read_labels(labels_h5)
-    chosen = choose_device(device)
+    labels, chosen = read_labels(labels_h5), choose_device(device)
     make_deterministic(chosen)
-    seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
-    entries = [Entry(store / network_hash(subset, training, seed)) for seed in seeds]
-    _train_missing(subset, labels, training, seeds, entries, chosen)
-    config = pose_config(training, subset.keypoints)
+    frames = ScaledFrames(labels, training["scale"])
+    for subset_json in subset_jsons:
+        subset = read_subset(subset_json)
+        own = folder / subset_path(subset.percent, subset.seed)
+        seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
+        entries = [Entry(store / network_hash(subset, training, seed)) for seed in seeds]
+        _train_missing(subset, frames, training, seeds, entries, chosen)
+        for member, entry in enumerate(entries):
+            entry.hand_out(own / f"member-{member}.pt")
+        predictors = _predictors(entries, training, subset.keypoints, chosen)
+        predictions = predict(predictors, frames, distractor_radius=distractor_radius)
+        write_predictions(predictions, labels.keypoints, own / "predictions.h5", own / "consensus.h5")
+        names = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
+        name = subset_name(subset.percent, subset.seed)
+        write_deeplabcut_table(
+            predictions, consensus, labels.keypoints, names, f"frameworth_{name}", own / "consensus_dlc"
+        )
+        records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
+        write_json(own / "training.json", {"subset": name, "members": records})
+
+
+def _predictors(
+    entries: Sequence[Entry], training: dict[str, Any], keypoints: Sequence[str], device: torch.device
+) -> list[Predictor]:
+    config = pose_config(training, keypoints)
     predictors = []
-    for member, entry in enumerate(entries):
-        entry.hand_out(folder / f"member-{member}.pt")
+    for entry in entries:
         network = build_network(config, "random", 0)
         network.load_state_dict(torch.load(entry.network, map_location="cpu", weights_only=True)["model"])
-        predictors.append(Predictor(config, network, chosen))
-    predictions = predict(predictors, labels, scale=training["scale"], distractor_radius=distractor_radius)
-    names = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
-    scorer = f"frameworth_{subset_name(subset.percent, subset.seed)}"
-    write_predictions(predictions, labels.keypoints, folder / "predictions.h5", folder / "consensus.h5")
-    write_deeplabcut_table(predictions, consensus, labels.keypoints, names, scorer, folder / "consensus_dlc")
-    records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
-    write_json(folder / "training.json", {"subset": subset_name(subset.percent, subset.seed), "members": records})
+        predictors.append(Predictor(config, network, device))
+    return predictors
 
 
 def _train_missing(
     subset: Subset,
-    labels: Labels,
+    frames: ScaledFrames,
     training: dict[str, Any],
     seeds: list[int],
     entries: list[Entry],
@@ -80,7 +95,7 @@ def _train_missing(
                 print(f"{label}: taken from the store ({entry.folder.name})", file=sys.stderr)
                 continue
             if not images:
-                images, xy = _training_data(subset, labels, training["scale"])
+                images, xy = _training_data(subset, frames)
                 scaled_sizes_agree(images, training["crop"])
 
             def progress(step: int, steps: int, loss: float, rate: float, label: str = label) -> None:
@@ -102,13 +117,13 @@ def _train_missing(
             )
 
 
-def _training_data(subset: Subset, labels: Labels, scale: float) -> tuple[list[np.ndarray], np.ndarray]:
+def _training_data(subset: Subset, frames: ScaledFrames) -> tuple[list[np.ndarray], np.ndarray]:
     images, xy = [], subset.xy.copy()
     for index, frame in enumerate(subset.frames):
-        path = labels.paths[frame]
-        if digest_of_file(path) != subset.digests[index]:
-            raise UserError(f"{path}: the image changed while the study was running; run the workflow again")
-        image, factors = load_scaled(path, scale)
-        images.append(image)
-        xy[index] *= factors
+        if frames.digest(frame) != subset.digests[index]:
+            raise UserError(
+                f"{frames.labels.paths[frame]}: the image changed while the study was running; run the workflow again"
+            )
+        images.append(frames.image(frame))
+        xy[index] *= frames.factors[frame]
     return images, xy

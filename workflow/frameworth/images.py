@@ -14,7 +14,7 @@ def read_image(path: Path | str) -> np.ndarray:
     """The image as RGB, uint8 [height, width, 3]; raises UserError naming the file if it is none."""
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.array(image.convert("RGB"))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such image") from None
     except (UnidentifiedImageError, OSError) as error:

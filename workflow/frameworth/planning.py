@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from frameworth.config import PlannedSubset, planned_subsets
+from frameworth.config import PlannedSubset, planned_subsets, weight_options
 from frameworth.designs import subset_size
 from frameworth.images import image_size
 from frameworth.project import read_project
@@ -64,14 +64,14 @@ def _measure(config: dict[str, Any], size: tuple[int, int]) -> _Speed:
     started = time.monotonic()
     import numpy as np
 
-    from frameworth.engine import choose_device
+    from frameworth.engine.networks import choose_device
     from frameworth.store import Entry
     from frameworth.subsets import Subset
     from frameworth.training import train_network
 
     imported = time.monotonic() - started
-    training = {key: value for key, value in config["training"].items() if key not in ("device", "epochs")}
-    training |= {"weights": "random"}
+    training = weight_options(config["training"]) | {"weights": "random"}
+    training.pop("epochs", None)
     width, height = (max(32, round(side * training["scale"])) for side in size)
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (height, width, 3), dtype=np.uint8) for _ in range(training["batch_size"])]
@@ -93,7 +93,8 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], frames: int, speed:
 
     pool = frames - round(config["held_out"]["fraction"] * frames)
     steps = sum(subset.members * total_steps(config["training"], subset_size(subset.percent, pool)) for subset in left)
-    seconds = (steps * speed.step + len(left) * speed.start) / min(cores, len(left))
+    jobs = -(-len(left) // config["training"]["subsets_per_job"])
+    seconds = (steps * speed.step + jobs * speed.start) / min(cores, jobs)
     disk = sum(subset.members for subset in left) * speed.size
     return (
         f"About {_duration(seconds)} with {cores} at a time ({1000 * speed.step:.0f} ms per step of "

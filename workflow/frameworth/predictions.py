@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frameworth.engine import Predictor
+from frameworth.engine.networks import Predictor
 from frameworth.files import atomic_path
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.labels import Labels
-from frameworth.scaling import load_scaled
+from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
 
 _BATCH_PIXELS = 4_000_000  # images predicted at once, by their size: bounds the memory of maps
@@ -43,13 +42,13 @@ class Predictions:
     spread: np.ndarray
 
 
-def predict(predictors: Sequence[Predictor], labels: Labels, *, scale: float, distractor_radius: float) -> Predictions:
+def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor_radius: float) -> Predictions:
     """Predict all frames with all networks in one pass; each image is decoded once, no map outlives its batch.
 
     Args:
-        scale: of the images given to the networks.
         distractor_radius: px of the original image.
     """
+    labels = images.labels
     members, (frames, keypoints) = len(predictors), labels.xy.shape[:2]
     per_member = (members, frames, keypoints)
     out = Predictions(
@@ -63,11 +62,11 @@ def predict(predictors: Sequence[Predictor], labels: Labels, *, scale: float, di
         consensus_confidence=np.full((frames, keypoints), np.nan, np.float32),
         spread=np.full((frames, keypoints), np.nan, np.float32),
     )
-    for batch in _batches_of_one_size(labels.sizes, scale):
-        loaded = [load_scaled(labels.paths[index], scale) for index in batch]
-        factors = np.stack([factor for _, factor in loaded])[:, None, :]
+    for batch in _batches_of_one_size(images.sizes):
+        factors = images.factors[batch][:, None, :]
         target = labels.xy[batch] * factors
-        maps = [predictor([image for image, _ in loaded]) for predictor in predictors]
+        pictures = [images.image(index) for index in batch]
+        maps = [predictor(pictures) for predictor in predictors]
         stride = maps[0].stride
         confidence = np.stack([one.confidence for one in maps])
         everyone = np.broadcast_to(target, (members, *target.shape))
@@ -158,10 +157,10 @@ def write_deeplabcut_table(
         table.to_hdf(temporary, key="df_with_missing", mode="w")
 
 
-def _batches_of_one_size(sizes: np.ndarray, scale: float) -> list[np.ndarray]:
+def _batches_of_one_size(sizes: np.ndarray) -> list[np.ndarray]:
     batches = []
     for size in np.unique(sizes, axis=0):
         same = np.flatnonzero((sizes == size).all(axis=1))
-        per_batch = max(1, int(_BATCH_PIXELS / (size.prod() * scale**2)))
+        per_batch = max(1, int(_BATCH_PIXELS / size.prod()))
         batches += [same[start : start + per_batch] for start in range(0, len(same), per_batch)]
     return batches

@@ -1,22 +1,51 @@
-"""Between the original image and the image the network sees."""
+"""Between the original images and the images the networks see."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from frameworth.files import digest_of_file
 from frameworth.images import read_image
+from frameworth.labels import Labels
+
+_MOST_BYTES = 1_000_000_000  # of decoded images that are kept; the others are decoded again when asked for
 
 
-def load_scaled(path: str, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Read an image at `scale`; returns it, uint8 [h, w, 3], and the true factors (x, y) after rounding to px.
+class ScaledFrames:
+    """A study's frames at the size the networks see, each decoded once for all networks of a job.
 
-    A position in the network's image is the position in the original times the factors, as in DeepLabCut.
+    Attributes:
+        labels: the study's labels, in px of the original images.
+        sizes: int [N, 2], width and height in px at the networks' size.
+        factors: float [N, 2], the true factors (x, y) after rounding to px: a position in the network's image
+            is the position in the original times these, as in DeepLabCut.
     """
-    image = read_image(path)
-    if scale == 1:
-        return image, np.ones(2)
-    height, width = image.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    scaled = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return scaled, np.array(size) / (width, height)
+
+    def __init__(self, labels: Labels, scale: float) -> None:
+        self.labels = labels
+        self.sizes = np.maximum(1, np.round(labels.sizes * scale)).astype(int) if scale != 1 else labels.sizes
+        self.factors = self.sizes / labels.sizes
+        self._interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        self._images: dict[int, np.ndarray] = {}
+        self._digests: dict[int, str] = {}
+        self._bytes = 0
+
+    def image(self, frame: int) -> np.ndarray:
+        """The image of a frame, uint8 [h, w, 3]; raises UserError naming the file if it is unreadable."""
+        if frame in self._images:
+            return self._images[frame]
+        image = read_image(self.labels.paths[frame])
+        size = tuple(int(side) for side in self.sizes[frame])
+        if image.shape[1::-1] != size:
+            image = cv2.resize(image, size, interpolation=self._interpolation)
+        if self._bytes + image.nbytes <= _MOST_BYTES:
+            self._images[frame] = image
+            self._bytes += image.nbytes
+        return image
+
+    def digest(self, frame: int) -> str:
+        """SHA-256 of a frame's image file, as it was when first asked for."""
+        if frame not in self._digests:
+            self._digests[frame] = digest_of_file(self.labels.paths[frame])
+        return self._digests[frame]

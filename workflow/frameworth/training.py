@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import platform
 import resource
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworth.engine import (
-    Augmentation,
+from frameworth.augmentation import Augmentation, is_covered
+from frameworth.engine.networks import (
     build_network,
     loss_of,
     make_deterministic,
@@ -85,13 +86,65 @@ def train_network(
     make_deterministic(device)
     config = pose_config(training, subset.keypoints)
     network = build_network(config, training["weights"], seed)
+    steps = total_steps(training, len(images))
+    if training["engine"] == "stock":
+        from frameworth.engine.stock import train_stock
+
+        started = time.monotonic()
+        losses = train_stock(config, network, images, xy, training, steps, seed, device)
+        state = {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0}
+    else:
+        state = _descend(config, network, images, xy, training, steps, seed, entry, device, progress)
+    record = _record(state, training, steps, seed, device)
+    cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    entry.finish({"model": cpu_state, "metadata": {"epoch": steps}}, record)
+
+
+def train_step(
+    network: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: torch.Tensor,
+    keypoints: np.ndarray,
+    precision: str = "float32",
+) -> torch.Tensor:
+    """One gradient step; the loss before it, still on the device.
+
+    Args:
+        batch: normalised images [B, 3, h, w]; keypoints: labels [B, K, 3] with visibility.
+        precision: `float32`, or `bfloat16` for mixed precision.
+    """
+    optimizer.zero_grad()
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        loss = loss_of(network, batch, keypoints)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def _descend(
+    config: dict[str, Any],
+    network: torch.nn.Module,
+    images: list[np.ndarray],
+    xy: np.ndarray,
+    training: dict[str, Any],
+    steps: int,
+    seed: int,
+    entry: Entry,
+    device: torch.device,
+    progress: Callable[[int, int, float, float], None],
+) -> dict[str, Any]:
+    """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
     # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
-    network = network.to(device, memory_format=torch.channels_last)
-    network.train()
+    network.to(device, memory_format=torch.channels_last).train()
     optimizer = optimizer_of(config, network, training.get("learning_rate"))
     initial_rates = [group["lr"] for group in optimizer.param_groups]
-    augment = Augmentation(config)
-    steps = total_steps(training, len(images))
+    options = config["data"]["train"]
+    if is_covered(options):
+        augment = Augmentation(options, images, xy, device)
+    else:
+        from frameworth.engine.stock import StockAugmentation
+
+        augment = StockAugmentation(options, images, xy, device)
     state = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
         network.load_state_dict(checkpoint["model"])
@@ -99,53 +152,54 @@ def train_network(
         state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
     wall_before = state["wall_seconds"]
+    losses = []  # on the device: reading each would make a GPU wait
     for step in range(first, steps):
         seed_everything(seed, 1, step)
         factor = learning_rate_factor(training["drops"], step, steps)
         for group, rate in zip(optimizer.param_groups, initial_rates, strict=True):
             group["lr"] = rate * factor
         chosen = batch_indices(len(images), training["batch_size"], step, seed)
-        pairs = [augment(images[index], xy[index]) for index in chosen]
-        batch = torch.from_numpy(np.stack([image for image, _ in pairs])).float()
-        batch = batch.to(device, memory_format=torch.channels_last)
-        keypoints = torch.from_numpy(np.stack([points for _, points in pairs]))
-        optimizer.zero_grad()
-        loss = loss_of(network, batch, keypoints)
-        loss.backward()
-        optimizer.step()
-        state["losses"].append(loss.item())
-        state["step"] = step + 1
+        batch, keypoints = augment(chosen, (seed, 1, step))
+        losses.append(train_step(network, optimizer, batch, keypoints, training["precision"]))
         now = time.monotonic()
-        state["wall_seconds"] = wall_before + now - started
         if now - saved > CHECKPOINT_SECONDS and step + 1 < steps:
+            state = _advanced(state, losses, step + 1, wall_before + now - started)
+            losses = []
             entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
             saved = time.monotonic()
             rate = (step + 1 - first) * training["batch_size"] / (now - started)
             progress(step + 1, steps, float(np.mean(state["losses"][-50:])), rate)
-    samples = steps * training["batch_size"]
-    record = {
+    return _advanced(state, losses, steps, wall_before + time.monotonic() - started)
+
+
+def _advanced(state: dict[str, Any], losses: list[torch.Tensor], step: int, seconds: float) -> dict[str, Any]:
+    more = torch.stack(losses).tolist() if losses else []
+    return state | {"step": step, "losses": state["losses"] + more, "wall_seconds": seconds}
+
+
+def _record(
+    state: dict[str, Any], training: dict[str, Any], steps: int, seed: int, device: torch.device
+) -> dict[str, Any]:
+    """What `training.json` says of a network."""
+    losses, seconds = state["losses"], max(state["wall_seconds"], 1e-9)
+    diverged = not bool(np.isfinite(losses).all())
+    curve = _curve(losses, steps)
+    return {
         "seed": seed,
+        "engine": training["engine"],
         "steps": steps,
         "batch_size": training["batch_size"],
-        "learning_rate": initial_rates[0],
-        "loss_curve": _curve(state["losses"]),
-        "final_loss": float(np.mean(state["losses"][-max(1, steps // 20) :])),
-        "diverged": not bool(np.isfinite(state["losses"]).all()),
-        "wall_seconds": state["wall_seconds"],
-        "samples_per_second": samples / max(state["wall_seconds"], 1e-9),
+        "loss_curve": [[step, loss if np.isfinite(loss) else None] for step, loss in curve],
+        "final_loss": None if diverged else float(np.mean(losses[-max(1, len(losses) // 20) :])),
+        "diverged": diverged,
+        "wall_seconds": seconds,
+        "samples_per_second": steps * training["batch_size"] / seconds,
         "resumed": state["resumed"],
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
         "device_type": device.type,
         "versions": provenance(),
     }
-    if record["diverged"]:
-        record["loss_curve"] = [
-            [point, None if not np.isfinite(loss) else loss] for point, loss in record["loss_curve"]
-        ]
-        record["final_loss"] = None
-    cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-    entry.finish({"model": cpu_state, "metadata": {"epoch": steps}}, record)
 
 
 def scaled_sizes_agree(images: list[np.ndarray], crop: int | None) -> None:
@@ -159,12 +213,13 @@ def scaled_sizes_agree(images: list[np.ndarray], crop: int | None) -> None:
         )
 
 
+@functools.lru_cache(maxsize=4)
 def _pass(frames: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, 2, epoch]).permutation(frames)
 
 
-def _curve(losses: list[float]) -> list[list[float]]:
-    """At most a hundred [step, mean loss since the last point]."""
+def _curve(losses: list[float], steps: int) -> list[list[float]]:
+    """At most a hundred [step, mean loss since the last point]; the losses lie evenly over the steps."""
     parts = np.array_split(np.array(losses), min(_CURVE_POINTS, len(losses)))
-    ends = np.cumsum([len(part) for part in parts])
-    return [[int(end), float(part.mean())] for end, part in zip(ends, parts, strict=True)]
+    ends = np.cumsum([len(part) for part in parts]) * steps / len(losses)
+    return [[round(end), float(part.mean())] for end, part in zip(ends, parts, strict=True)]

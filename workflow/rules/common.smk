@@ -7,7 +7,7 @@ import subprocess
 
 from snakemake.exceptions import WorkflowError
 
-from frameworth.config import check_config, planned_subsets
+from frameworth.config import check_config, planned_subsets, weight_options
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.project import source_files
@@ -72,21 +72,25 @@ def ensemble_files(*names):
     return [f"{RESULTS}/ensembles/{subset_path(s.percent, s.seed)}/{name}" for s in SUBSETS for name in names]
 
 
-def paths_by_members():
-    """For each number of members the regular expression of the subsets that have it."""
-    by_members = {}
+def ensemble_jobs():
+    """What the rules of ensembles are made from: (rule's name, members, paths of its subsets, constraint).
+
+    With one subset per job a rule per number of members, its path a wildcard; with several, a rule per job, as
+    the outputs of a rule must share its wildcards.
+    """
+    per_job = CONFIG["training"]["subsets_per_job"]
+    by_kind = {}
     for subset in SUBSETS:
-        by_percent = by_members.setdefault(subset.members, {})
-        by_percent.setdefault(subset.percent, []).append(str(subset.seed))
-    return {
-        members: "|".join(f"percent-{percent:03d}/seed-(?:{'|'.join(seeds)})" for percent, seeds in by_percent.items())
-        for members, by_percent in by_members.items()
-    }
-
-
-def training_options():
-    """What determines a network's weights, of the config's `training`."""
-    return {key: value for key, value in CONFIG["training"].items() if key != "device"}
+        by_kind.setdefault((subset.members, subset.percent), []).append(subset_path(subset.percent, subset.seed))
+    if per_job == 1:
+        for members in sorted({members for members, _ in by_kind}):
+            paths = [path for (count, _), found in by_kind.items() if count == members for path in found]
+            yield f"ensemble_of_{members}", members, ["{subset}"], "|".join(paths)
+    else:
+        for (members, percent), paths in by_kind.items():
+            for start in range(0, len(paths), per_job):
+                name = f"ensembles_{percent:03d}_of_{members}_part_{start // per_job + 1}"
+                yield name, members, paths[start : start + per_job], "none"
 
 
 def options(*parts):

@@ -2,26 +2,27 @@
 # Needs: one subset's file, labels.h5, and the images that it names.
 # Makes: ensembles/percent-*/seed-*/ {member-*.pt, training.json, predictions.h5, consensus.h5, consensus_dlc.*}.
 # No benchmark: what it polls holds up short trainings, and training.json has their seconds and memory.
-# One rule per number of members, because a rule's outputs cannot depend on its wildcards.
+# One rule per number of members, because a rule's outputs cannot depend on its wildcards; with several subsets per
+# job one rule per job.
 
-for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
+for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
 
     rule:
         name:
-            f"ensemble_of_{MEMBERS}"
+            JOB
         input:
-            subset=f"{RESULTS}/subsets/{{subset}}.json",
+            subsets=[f"{RESULTS}/subsets/{path}.json" for path in PATHS],
             labels=f"{RESULTS}/labels.h5",
         output:
-            networks=[f"{RESULTS}/ensembles/{{subset}}/member-{member}.pt" for member in range(MEMBERS)],
-            training=f"{RESULTS}/ensembles/{{subset}}/training.json",
-            predictions=ensure(f"{RESULTS}/ensembles/{{subset}}/predictions.h5", non_empty=True),
-            consensus=ensure(f"{RESULTS}/ensembles/{{subset}}/consensus.h5", non_empty=True),
-            dlc=multiext(f"{RESULTS}/ensembles/{{subset}}/consensus_dlc", ".h5", ".csv"),
+            networks=[f"{RESULTS}/ensembles/{path}/member-{member}.pt" for path in PATHS for member in range(MEMBERS)],
+            training=[f"{RESULTS}/ensembles/{path}/training.json" for path in PATHS],
+            predictions=[f"{RESULTS}/ensembles/{path}/predictions.h5" for path in PATHS],
+            consensus=[f"{RESULTS}/ensembles/{path}/consensus.h5" for path in PATHS],
+            dlc=[f"{RESULTS}/ensembles/{path}/consensus_dlc.{kind}" for path in PATHS for kind in ("h5", "csv")],
         log:
-            f"{LOGS}/ensembles/{{subset}}.log",
+            f"{LOGS}/ensembles/{PATHS[0] if len(PATHS) == 1 else JOB}.log",
         wildcard_constraints:
-            subset=SUBSETS_OF_SO_MANY,
+            subset=SUBSETS_OF_JOB,
         conda:
             "../../envs/frameworth.yaml"
         threads: 1
@@ -30,16 +31,16 @@ for MEMBERS, SUBSETS_OF_SO_MANY in paths_by_members().items():
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
             runtime=lambda wildcards, attempt: 240 * attempt,
         params:
-            folder=subpath(output.training, parent=True),
+            folder=lambda wildcards, output: Path(output.training[0]).parents[2],
             store=f"{RESULTS}/.store",
-            training=as_json(training_options()),
+            training=as_json(weight_options(CONFIG["training"])),
             study_seed=CONFIG["seed"],
             members=MEMBERS,
             consensus=CONFIG["prediction"]["consensus"],
             distractor_radius=CONFIG["prediction"]["distractor_radius"],
             device=CONFIG["training"]["device"],
         shell:
-            "python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
+            "python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "
             "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
             "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
             "--consensus {params.consensus} --distractor-radius {params.distractor_radius} 2> {log:q}"

@@ -1,4 +1,4 @@
-"""The one module that knows DeepLabCut: its networks, targets, losses, augmentation and decoding.
+"""DeepLabCut's networks: configuration, initial weights, targets, losses and decoding.
 
 Everything here speaks of images as uint8 [height, width, 3] and of positions as px of the image given to the
 network; scaling from and to the original image is the caller's.
@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from frameworth.augmentation import normalised
 from frameworth.bare_packages import bare_packages
 from frameworth.errors import UserError
 
 # DeepLabCut's packages import its video, tracking and project code on the way: half of a short job's start.
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
     from deeplabcut.pose_estimation_pytorch.config import PoseConfig
-    from deeplabcut.pose_estimation_pytorch.data import build_transforms
-    from deeplabcut.pose_estimation_pytorch.data.utils import apply_transform
     from deeplabcut.pose_estimation_pytorch.models import PoseModel
+    from deeplabcut.pose_estimation_pytorch.models.target_generators import HeatmapGaussianGenerator
 
 HEAD = "bodypart"
 
@@ -74,6 +74,7 @@ def choose_device(wanted: str) -> torch.device:
 def make_deterministic(device: torch.device) -> None:
     """One CPU thread and deterministic algorithms: the number of threads changes the last bits of weights."""
     torch.set_num_threads(1)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     if device.type == "cpu":
@@ -178,51 +179,60 @@ def _load_snapshot(network: PoseModel, path: Path) -> None:
 
 
 def optimizer_of(config: dict[str, Any], network: PoseModel, learning_rate: float | None) -> torch.optim.Optimizer:
-    """DeepLabCut's optimizer for the network, at `learning_rate` or its stock rate."""
+    """DeepLabCut's optimizer for the network, at `learning_rate` or its stock rate.
+
+    Fused: one pass over all weights, a quarter of the time on a CPU.
+    """
     spec = config["runner"]["optimizer"]
     params = dict(spec["params"])
     if learning_rate is not None:
         params["lr"] = learning_rate
     kind: type[torch.optim.Optimizer] = getattr(torch.optim, spec["type"])
-    return kind(network.parameters(), **params)
+    return kind(network.parameters(), fused=True, **params)
 
 
-class Augmentation:
-    """DeepLabCut's training transforms, drawing from the global generators that `seed_everything` seeds."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self._transform = build_transforms(config["data"]["train"])
-
-    def __call__(self, image: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Augment one image uint8 [h, w, 3] with labels [K, 2] (NaN where missing).
-
-        Returns the normalised image float32 [3, h', w'] and labels float32 [K, 3], the third being
-        DeepLabCut's visibility: 2 labelled, 0 missing or moved out of the image.
-        """
-        missing = ~np.isfinite(xy).all(axis=1)
-        keypoints = np.column_stack([np.where(missing[:, None], -1.0, xy), np.where(missing, 0.0, 2.0)])
-        names = [str(index) for index in range(len(keypoints))]
-        done = apply_transform(self._transform, image, keypoints, np.zeros((0, 4)), class_labels=names)
-        out = np.asarray(done["keypoints"], dtype=np.float32)
-        out[missing, 2] = 0
-        # A crop leaves NaN where a keypoint fell outside; its visibility says so, its place must be a number.
-        lost = ~np.isfinite(out[:, :2]).all(axis=1)
-        out[lost] = (-1.0, -1.0, 0.0)
-        return done["image"].transpose(2, 0, 1), out
-
-
-def loss_of(network: PoseModel, images: torch.Tensor, keypoints: torch.Tensor) -> torch.Tensor:
-    """The network's total loss for images [B, 3, h, w] and labels [B, K, 3] as `Augmentation` gives them."""
+def loss_of(network: PoseModel, images: torch.Tensor, keypoints: np.ndarray) -> torch.Tensor:
+    """The network's total loss for normalised images [B, 3, h, w] and labels [B, K, 3] with visibility."""
     outputs = network(images)
-    targets = network.get_target(outputs, {"keypoints": keypoints[:, None]})
-    return network.get_loss(outputs, targets)["total_loss"]
+    return network.get_loss(outputs, targets_of(network, outputs, keypoints))["total_loss"]
+
+
+def targets_of(
+    network: PoseModel, outputs: dict[str, dict[str, torch.Tensor]], keypoints: np.ndarray
+) -> dict[str, dict[str, dict[str, torch.Tensor]]]:
+    """DeepLabCut's targets and weights of labels [B, K, 3] for the maps in `outputs`.
+
+    Gaussian targets are made for the whole batch at once on the network's device; what they are is DeepLabCut's
+    HeatmapGaussianGenerator for one animal. Other kinds of target are left to DeepLabCut's own generator.
+    """
+    generator = network.heads[HEAD].target_generator
+    if not isinstance(generator, HeatmapGaussianGenerator) or generator.gradient_masking:
+        return network.get_target(outputs, {"keypoints": torch.from_numpy(keypoints[:, None])})
+    heatmap = outputs[HEAD]["heatmap"]
+    batch, count, height, width = heatmap.shape
+    stride = float(network.get_stride(HEAD))
+    # Double precision until the end, as there.
+    labels = torch.from_numpy(keypoints).to(heatmap.device).double()
+    visible = (labels[..., 2] > 0)[..., None, None]
+    columns = torch.arange(width, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
+    rows = torch.arange(height, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
+    across = (labels[..., 0, None] - columns)[:, :, None, :].expand(batch, count, height, width)
+    down = (labels[..., 1, None] - rows)[:, :, :, None].expand(batch, count, height, width)
+    squared = (across.square() + down.square()).sqrt().square()
+    gaussian = torch.exp(-squared / (2 * generator.std**2)) * visible
+    targets = {"heatmap": {"target": gaussian.float(), "weights": torch.ones_like(heatmap, dtype=torch.float32)}}
+    if generator.generate_locref:
+        offsets = torch.stack([across, down], dim=2) * generator.locref_scale * visible[:, :, None]
+        near = ((squared <= generator.dist_thresh_sq) & visible)[:, :, None].expand_as(offsets)
+        shape = (batch, 2 * count, height, width)
+        targets["locref"] = {"target": offsets.float().reshape(shape), "weights": near.long().reshape(shape)}
+    return {HEAD: targets}
 
 
 class Predictor:
     """A trained network in evaluation mode."""
 
     def __init__(self, config: dict[str, Any], network: PoseModel, device: torch.device) -> None:
-        self._normalise = build_transforms(config["data"]["inference"])
         self._network = network.to(device).eval()
         self._device = device
         self._sigmoid = bool(config["model"]["heads"][HEAD]["predictor"]["apply_sigmoid"])
@@ -231,8 +241,8 @@ class Predictor:
     @torch.inference_mode()
     def __call__(self, images: Sequence[np.ndarray]) -> Maps:
         """Confidence maps and decoded poses of images of one size."""
-        batch = np.stack([self._prepared(image) for image in images])
-        outputs = self._network(torch.from_numpy(batch).to(self._device))
+        batch = torch.from_numpy(np.stack(images)).to(self._device).permute(0, 3, 1, 2)
+        outputs = self._network(normalised(batch))
         heatmap = outputs[HEAD]["heatmap"]
         confidence = heatmap.sigmoid() if self._sigmoid else heatmap.clip(0, 1)
         frames, keypoints, height, width = heatmap.shape
@@ -245,7 +255,3 @@ class Predictor:
             pose_confidence=poses[..., 2].float().cpu().numpy(),
             stride=float(self._network.get_stride(HEAD)),
         )
-
-    def _prepared(self, image: np.ndarray) -> np.ndarray:
-        done = self._normalise(image=image, keypoints=[], class_labels=[], bboxes=[], bbox_labels=[])
-        return np.ascontiguousarray(done["image"].transpose(2, 0, 1), dtype=np.float32)

@@ -1,0 +1,129 @@
+"""DeepLabCut's own training: its transforms image by image, and its runner's whole loop (`engine: stock`)."""
+
+from __future__ import annotations
+
+import copy
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from frameworth.bare_packages import bare_packages
+from frameworth.engine.networks import seed_everything
+
+with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
+    from deeplabcut.pose_estimation_pytorch.data import build_transforms
+    from deeplabcut.pose_estimation_pytorch.data.dataset import PoseDataset, PoseDatasetParameters
+    from deeplabcut.pose_estimation_pytorch.data.utils import apply_transform
+    from deeplabcut.pose_estimation_pytorch.models import PoseModel
+    from deeplabcut.pose_estimation_pytorch.runners.train import build_training_runner
+    from deeplabcut.pose_estimation_pytorch.task import Task
+
+
+class StockAugmentation:
+    """DeepLabCut's transforms with the interface of `frameworth.augmentation.Augmentation`.
+
+    For what that does not cover: histogram equalisation, covering and elastic deformation.
+    """
+
+    def __init__(
+        self, options: dict[str, Any], images: Sequence[np.ndarray], xy: np.ndarray, device: torch.device
+    ) -> None:
+        self._transform = build_transforms(options)
+        self._images, self._xy, self._device = images, xy, device
+
+    def __call__(self, chosen: Sequence[int], seed: Sequence[int]) -> tuple[torch.Tensor, np.ndarray]:
+        """As `Augmentation.__call__`."""
+        seed_everything(*seed)
+        pairs = [self._one(self._images[index], self._xy[index]) for index in chosen]
+        batch = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2).float()
+        batch = batch.to(self._device, memory_format=torch.channels_last)
+        return batch, np.stack([labels for _, labels in pairs])
+
+    def _one(self, image: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        missing = ~np.isfinite(xy).all(axis=1)
+        keypoints = np.column_stack([np.where(missing[:, None], -1.0, xy), np.where(missing, 0.0, 2.0)])
+        names = [str(index) for index in range(len(keypoints))]
+        done = apply_transform(self._transform, image, keypoints, np.zeros((0, 4)), class_labels=names)
+        out = np.asarray(done["keypoints"], dtype=np.float32)
+        out[missing, 2] = 0
+        # A crop leaves NaN where a keypoint fell outside; its visibility says so, its place must be a number.
+        lost = ~np.isfinite(out[:, :2]).all(axis=1)
+        out[lost] = (-1.0, -1.0, 0.0)
+        return done["image"], out
+
+
+def train_stock(
+    config: dict[str, Any],
+    network: PoseModel,
+    images: Sequence[np.ndarray],
+    xy: np.ndarray,
+    training: dict[str, Any],
+    steps: int,
+    seed: int,
+    device: torch.device,
+) -> list[float]:
+    """Train `network` in place by DeepLabCut's runner, data loader and schedule; the mean loss of each epoch.
+
+    The runner counts epochs: as many as reach `steps`, with drops of the rate at the epoch's end nearest to theirs.
+    """
+    seed_everything(seed, 3)
+    batch_size = training["batch_size"]
+    per_epoch = math.ceil(len(images) / batch_size)
+    epochs = max(1, round(steps / per_epoch))
+    runner_config = copy.deepcopy(config["runner"])
+    if training.get("learning_rate") is not None:
+        runner_config["optimizer"]["params"]["lr"] = training["learning_rate"]
+    rate = runner_config["optimizer"]["params"]["lr"]
+    drops = training["drops"]
+    runner_config["scheduler"] = {
+        "type": "LRListScheduler",
+        "params": {
+            "milestones": [round(fraction * epochs) for fraction, _ in drops],
+            "lr_list": [[rate * factor] for _, factor in drops],
+        },
+    }
+    # Evaluation would choose the snapshot by the frames it is judged on.
+    runner_config |= {"eval_interval": epochs + 1}
+    runner_config["snapshots"] |= {"save_epochs": epochs + 1}
+    with tempfile.TemporaryDirectory() as folder:
+        data = DataLoader(_dataset(Path(folder), config, images, xy), batch_size=batch_size, shuffle=True)
+        runner = build_training_runner(runner_config, Path(folder), Task.BOTTOM_UP, network, str(device))
+        runner.fit(data, data, epochs=epochs, display_iters=10**9)
+        return [float(loss) for loss in runner.history["train_loss"]]
+
+
+def _dataset(folder: Path, config: dict[str, Any], images: Sequence[np.ndarray], xy: np.ndarray) -> PoseDataset:
+    """DeepLabCut's dataset reads images from files; these are written to `folder`, without loss."""
+    entries, annotations = [], []
+    for index, (image, points) in enumerate(zip(images, xy, strict=True)):
+        path = folder / f"{index:06d}.png"
+        cv2.imwrite(str(path), image[..., ::-1])
+        height, width = image.shape[:2]
+        missing = ~np.isfinite(points).all(axis=1)
+        visible = np.where(missing, 0, 2)
+        keypoints = np.column_stack([np.where(missing[:, None], -1, points), visible])
+        entries.append({"id": index, "file_name": str(path), "width": width, "height": height})
+        annotations.append(
+            {
+                "id": index,
+                "image_id": index,
+                "category_id": 1,
+                "keypoints": keypoints.ravel(),
+                "num_keypoints": int((~missing).sum()),
+                "bbox": [0, 0, width, height],
+                "area": width * height,
+                "iscrowd": 0,
+                "individual": "animal",
+                "individual_id": 0,
+            }
+        )
+    names = [str(name) for name in config["metadata"]["bodyparts"]]
+    parameters = PoseDatasetParameters(bodyparts=names, unique_bpts=[], individuals=["animal"])
+    return PoseDataset(entries, annotations, parameters, build_transforms(config["data"]["train"]), "train")
