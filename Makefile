@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long lock config-page openfield clean
+.PHONY: demo check test test-long benchmark-speed lock config-page openfield clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -29,6 +29,10 @@ test: .venv/ready
 
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long
+
+# About 25 minutes on two cores; results/benchmarks/speed.json.
+benchmark-speed: .venv/ready
+	$(BIN)/python -m frameworth.benchmarks.speed
 
 openfield: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml

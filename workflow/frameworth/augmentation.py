@@ -21,7 +21,7 @@ _PROBABILITY = 0.5
 _DEFAULT_NOISE = 0.05 * 255
 _LARGEST_SHIFT = 0.4
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255
-_DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
+_PER_DEVIATION = 1 / (torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255)
 
 _KNOWN = {"affine", "crop_sampling", "motion_blur", "gaussian_noise", "normalize_images"}
 
@@ -33,9 +33,8 @@ def is_covered(options: dict[str, Any]) -> bool:
 
 def normalised(images: torch.Tensor) -> torch.Tensor:
     """Grey levels [B, 3, h, w] as ImageNet's networks want them, float32 and channels-last."""
-    device = images.device
-    scaled = (images.float() - _MEAN.to(device)).mul_(1 / _DEVIATION.to(device))
-    return scaled.contiguous(memory_format=torch.channels_last)
+    levels = images.contiguous(memory_format=torch.channels_last).float()
+    return (levels - _MEAN.to(images.device)) * _PER_DEVIATION.to(images.device)
 
 
 class Augmentation:
@@ -181,9 +180,10 @@ class Augmentation:
 
 def draw_blur(rng: np.random.Generator) -> np.ndarray:
     """A motion's kernel as albumentations draws it: a random line in a square of 3, 5 or 7 px; sums to 1."""
-    side = int(rng.choice(_BLUR_SIZES))
-    x1, x2 = (int(x) for x in rng.integers(0, side, 2))
-    y1, y2 = (int(y) for y in (rng.permutation(side)[:2] if x1 == x2 else rng.integers(0, side, 2)))
+    side = _BLUR_SIZES[rng.integers(len(_BLUR_SIZES))]
+    x1, x2, y1, y2 = rng.integers(0, side, 4).tolist()
+    if x1 == x2:
+        y1, y2 = rng.permutation(side)[:2].tolist()
     kernel = np.zeros((side, side), np.uint8)
     cv2.line(kernel, (x1, y1), (x2, y2), 1, thickness=1)
     return kernel.astype(np.float32) / kernel.sum()
@@ -194,10 +194,10 @@ def _convolved(image: torch.Tensor, kernel: np.ndarray) -> torch.Tensor:
     half = len(kernel) // 2
     padded = functional.pad(image[None], (half,) * 4, mode="reflect")[0]
     height, width = image.shape[1:]
-    taps = np.argwhere(kernel)
-    total = torch.zeros_like(image)
-    for row, column in taps:
-        total += padded[:, row : row + height, column : column + width]
+    shifted = [padded[:, row : row + height, column : column + width] for row, column in np.argwhere(kernel).tolist()]
+    total = shifted[0] + shifted[1]
+    for one in shifted[2:]:
+        total += one
     return total.mul_(float(kernel.max())).round_()
 
 

@@ -20,7 +20,7 @@ from frameworth.engine.networks import (
     make_deterministic,
     optimizer_of,
     pose_config,
-    seed_everything,
+    seed_network,
 )
 from frameworth.errors import UserError
 from frameworth.provenance import provenance
@@ -154,7 +154,7 @@ def _descend(
     wall_before = state["wall_seconds"]
     losses = []  # on the device: reading each would make a GPU wait
     for step in range(first, steps):
-        seed_everything(seed, 1, step)
+        seed_network(device, seed, 4, step)
         factor = learning_rate_factor(training["drops"], step, steps)
         for group, rate in zip(optimizer.param_groups, initial_rates, strict=True):
             group["lr"] = rate * factor
