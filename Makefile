@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long benchmark-speed lock config-page openfield clean
+.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators lock config-page openfield clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -33,6 +33,21 @@ test-long: .venv/ready
 # About 25 minutes on two cores; results/benchmarks/speed.json.
 benchmark-speed: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.speed
+
+benchmark-levers: .venv/ready
+	$(BIN)/python -m frameworth.benchmarks.levers
+
+# Needs a GPU and about ten minutes; results/benchmarks/gpu.json.
+benchmark-gpu: .venv/ready
+	$(BIN)/python -m frameworth.benchmarks.gpu
+
+# About ten minutes; results/benchmarks/scale.json.
+benchmark-scale: .venv/ready
+	$(BIN)/python -m frameworth.benchmarks.scale
+
+# About 20 minutes; results/benchmarks/estimators.json.
+benchmark-estimators: .venv/ready
+	$(BIN)/python -m frameworth.benchmarks.estimators
 
 openfield: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml

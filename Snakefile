@@ -21,7 +21,9 @@ include: "workflow/rules/frames.smk"
 include: "workflow/rules/subsets.smk"
 include: "workflow/rules/ensembles.smk"
 include: "workflow/rules/scores.smk"
+include: "workflow/rules/warm.smk"
 include: "workflow/rules/influence.smk"
+include: "workflow/rules/toggle.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
@@ -37,6 +39,7 @@ rule all:
         f"{RESULTS}/report.html",
         f"{RESULTS}/summary.json",
         f"{RESULTS}/frame_values.csv",
+        [f"{RESULTS}/toggle.csv"] if CONFIG.get("toggle") else [],
         figures(),
 
 

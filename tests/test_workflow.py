@@ -232,3 +232,23 @@ def test_a_mistaken_config_fails_before_any_job_in_one_line(tmp_path, changes, w
     assert len([line for line in done.stderr.splitlines() if words in line]) == 1
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_jobs_of_several_subsets_give_the_same_networks_and_a_new_seed_trains_only_its_own(finished, tmp_path):
+    networks = "ensembles/percent-*/seed-*/member-*.pt"
+    together = Study(tmp_path / "together")
+    together.config["training"]["subsets_per_job"] = 3
+    targets = [f"results/tiny/{path.relative_to(finished.results)}" for path in finished.results.glob(networks)]
+    done = together.run("--", *targets)
+    assert together.jobs(done)["ensembles_050_of_1_part_3"] == 1
+    assert len(targets) == 12
+    for target in targets:
+        ours, theirs = together.folder / target, finished.folder / target
+        assert digest_of_file(ours) == digest_of_file(theirs), target
+    before = together.trained()
+    together.config["subsets"] = [BLOCKS[0] | {"seeds": 9}, BLOCKS[1]]
+    more = together.run("--", *targets, "results/tiny/ensembles/percent-050/seed-9/member-0.pt")
+    assert not {"ensembles_050_of_1_part_1", "ensembles_050_of_1_part_2"} & together.jobs(more).keys()
+    after = together.trained()
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 1

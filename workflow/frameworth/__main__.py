@@ -67,6 +67,20 @@ def draw_demo(folder: Path, demo: dict[str, Any], held_out: dict[str, Any], seed
 
 @main.command()
 @click.argument("project", type=FILE)
+@click.argument("folder", type=FILE)
+@click.option("--plant", type=Json(), required=True, help="The config's `plant`.")
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@_friendly
+def plant(project: Path, folder: Path, plant: dict[str, Any], held_out: dict[str, Any], seed: int) -> None:
+    """Copy PROJECT to FOLDER and spoil a share of its labels."""
+    from frameworth.plant import plant_errors
+
+    plant_errors(project, folder, held_out=held_out, seed=seed, **plant)
+
+
+@main.command()
+@click.argument("project", type=FILE)
 @click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
 @click.option("--seed", type=int, required=True, help="The study's seed.")
 @click.option("--frames", type=FILE, required=True, help="frames.csv to write.")
@@ -128,6 +142,35 @@ def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path,
     run_ensembles(subsets, labels, folder, store, **options)
 
 
+@main.command("warm-network")
+@click.argument("subset", type=FILE)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--network", type=FILE, required=True, help="The finished network.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@click.option("--warm", type=Json(), required=True, help="The config's `influence.warm`.")
+@click.option("--study-seed", type=int, required=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--out", type=FILE, required=True)
+@_friendly
+def warm_network(subset: Path, labels: Path, frames: Path, network: Path, out: Path, **options: Any) -> None:
+    """Continue the training of SUBSET's network with each frame that it has not seen."""
+    from frameworth.warm import write_warm_network
+
+    write_warm_network(subset, labels, frames, network, out, **options)
+
+
+@main.command("warm-influence")
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--out", type=FILE, required=True, help="warm_influence.h5 to write.")
+@_friendly
+def warm_influence(files: tuple[Path, ...], out: Path) -> None:
+    """Collect the warm influences FILES of single networks."""
+    from frameworth.warm import collect_warm
+
+    collect_warm(files, out)
+
+
 @main.command()
 @click.argument("study", type=FILE)
 @click.option("--frames", type=FILE, required=True)
@@ -148,13 +191,16 @@ def scores(study: Path, frames: Path, labels: Path, form: str, scores: Path, rms
 @click.option("--frames", type=FILE, required=True)
 @click.option("--scores", type=FILE, required=True)
 @click.option("--groups", type=Json(), required=True, help="The config's `influence.groups`.")
+@click.option("--estimator", required=True, help="The config's `influence.estimator`.")
 @click.option("--influence", type=FILE, required=True, help="influence.h5 to write.")
 @_friendly
-def influence(study: Path, frames: Path, scores: Path, groups: list[list[int]], influence: Path) -> None:
+def influence(
+    study: Path, frames: Path, scores: Path, groups: list[list[int]], estimator: str, influence: Path
+) -> None:
     """Estimate the influence of every frame on every frame."""
     from frameworth.influence import write_influence
 
-    write_influence(study, frames, scores, groups, influence)
+    write_influence(study, frames, scores, groups, estimator, influence)
 
 
 @main.command("frame-values")
@@ -179,6 +225,52 @@ def summary(study: Path, options: dict[str, Any]) -> None:
     from frameworth.results import Results
 
     write_summary(Results(study, options), study / "summary.json")
+
+
+@main.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@_friendly
+def validation(study: Path, options: dict[str, Any]) -> None:
+    """Write validation.csv of the folder STUDY."""
+    from frameworth.files import write_csv
+    from frameworth.results import Results
+    from frameworth.validation import validation
+
+    write_csv(study / "validation.csv", validation(Results(study, options)))
+
+
+@main.command("toggle-subset")
+@click.argument("subset", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--values", type=FILE, required=True, help="frame_values.csv, which says what is flagged.")
+@click.option("--toggle", type=Json(), required=True, help="The config's `toggle`.")
+@click.option("--arm", required=True)
+@click.option("--pair", type=int, required=True)
+@click.option("--study-seed", type=int, required=True)
+@_friendly
+def toggle_subset(subset: Path, frames: Path, labels: Path, values: Path, **options: Any) -> None:
+    """Write the file SUBSET of one arm of one pair."""
+    from frameworth.toggle import write_arm
+
+    write_arm(subset, frames, labels, values, **options)
+
+
+@main.command()
+@click.argument("folder", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--values", type=FILE, required=True, help="frame_values.csv, which says what is flagged.")
+@click.option("--toggle", type=Json(), required=True, help="The config's `toggle`.")
+@click.option("--level", type=float, required=True)
+@click.option("--out", type=FILE, required=True, help="toggle.csv to write.")
+@_friendly
+def toggle(folder: Path, frames: Path, labels: Path, values: Path, out: Path, **options: Any) -> None:
+    """Compare the arms in FOLDER pair by pair."""
+    from frameworth.toggle import write_toggle
+
+    write_toggle(folder, frames, labels, values, out, **options)
 
 
 @main.command()

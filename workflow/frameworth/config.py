@@ -63,6 +63,14 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def warm_bases(config: dict[str, Any]) -> list[PlannedSubset]:
+    """The subsets whose first networks are the base of warm influence: the first of those nearest to 50 %."""
+    warm = config["influence"].get("warm")
+    if not warm:
+        return []
+    return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - 50))[: warm["networks"]]
+
+
 def weight_options(training: dict[str, Any]) -> dict[str, Any]:
     """What determines a network's weights, of the config's `training`."""
     return {key: value for key, value in training.items() if key not in ("device", "subsets_per_job")}
@@ -71,10 +79,10 @@ def weight_options(training: dict[str, Any]) -> dict[str, Any]:
 def planned_subsets(config: dict[str, Any]) -> list[PlannedSubset]:
     """All subsets of a checked config, block by block, percent by percent, seed by seed."""
     return [
-        PlannedSubset(percent, seed, block["design"], members)
+        PlannedSubset(percent, seed, block["design"], members + (number < block["repeat"]))
         for block in config["subsets"]
         for percent, members in zip(block["percents"], _members(block), strict=True)
-        for seed in _seeds(block)
+        for number, seed in enumerate(_seeds(block))
     ]
 
 

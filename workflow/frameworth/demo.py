@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,9 @@ import pandas as pd
 from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from frameworth.files import atomic_path, write_bytes, write_csv, write_text
+from frameworth.collected_data import write_collected_data
+from frameworth.files import write_bytes, write_csv, write_text
+from frameworth.plant import shift_inside
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 SKELETON = (("snout", "leftear"), ("snout", "rightear"), ("leftear", "tailbase"), ("rightear", "tailbase"))
@@ -30,7 +31,6 @@ OVERSAMPLING = 4
 LABEL_NOISE = 0.3  # px, standard deviation of a careful hand
 MISSING = 0.02  # share of keypoints hidden behind straw and not labelled
 DISTRACTOR_SHARE = 0.65  # of the frames
-SHIFT = (0.15, 0.30)  # of the image's width
 STEEPEST = 1.2  # rad, between the animal's heading and the image's x axis
 
 Pool = Callable[[Sequence[str], Sequence[str]], np.ndarray]
@@ -60,7 +60,7 @@ def draw_project(folder: Path, *, frames: int, width: int, height: int, seed: in
             rng = np.random.default_rng([seed, 4, row])
             picture, labels[row] = _draw_frame(scenery, step, kinds[row], hidden[row], rng)
             write_bytes(folder / "labeled-data" / video.name / images[row], _png(picture))
-    _write_labels(folder, videos, images, labels)
+    write_collected_data(folder, SCORER, KEYPOINTS, videos, images, labels)
     write_text(folder / "config.yaml", _config_text(width, height))
     table = pd.DataFrame({"video": videos, "image": images, "planted": kinds})
     write_csv(folder / "planted.csv", table[table["planted"] != ""])
@@ -97,22 +97,10 @@ def _hide(kinds: list[str], rng: np.random.Generator) -> list[int | None]:
 def _mislabel(kind: str, xy: np.ndarray, decoy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Labels [K, 2] with the planted error of that kind; '' leaves them as they are."""
     if kind == "shifted":
-        return xy + _shift(xy, size, rng)
+        return xy + shift_inside(xy, size, rng)
     if kind == "swapped":  # left for right and head for tail: the animal as if it faced the other way
         return xy[[KEYPOINTS.index(name) for name in ("tailbase", "rightear", "leftear", "snout")]]
     return decoy if kind == "distractor" else xy
-
-
-def _shift(xy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A vector [2] of 15-30 % of the width by which all points stay inside the image."""
-    angles = rng.permutation(np.arange(0, 2 * np.pi, np.pi / 90))
-    for share in (rng.uniform(*SHIFT), SHIFT[0]):
-        vectors = share * size[0] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-        moved = xy + vectors[:, None]
-        inside = ((moved >= 1) & (moved <= size - 1)).all(axis=(1, 2))
-        if inside.any():
-            return vectors[np.argmax(inside)]
-    raise ValueError(f"no room to shift a label in an image of {size[0]} x {size[1]} px")
 
 
 # -- the animal's path and shape --------------------------------------------------------------------------
@@ -470,28 +458,6 @@ def _png(picture: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, format="PNG", optimize=False)
     return stream.getvalue()
-
-
-def _write_labels(folder: Path, videos: list[str], images: list[str], labels: np.ndarray) -> None:
-    """CollectedData of each video as DeepLabCut writes it; `labels` [N, K, 2] px, NaN where missing."""
-    columns = pd.MultiIndex.from_product([[SCORER], KEYPOINTS, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
-    for video in dict.fromkeys(videos):
-        rows = [i for i, name in enumerate(videos) if name == video]
-        index = pd.MultiIndex.from_tuples([("labeled-data", video, images[i]) for i in rows])
-        table = pd.DataFrame(labels[rows].reshape(len(rows), -1).round(3), index=index, columns=columns)
-        stem = folder / "labeled-data" / video / f"CollectedData_{SCORER}"
-        with atomic_path(stem.with_suffix(".csv")) as path:
-            table.to_csv(path, lineterminator="\n")
-        with atomic_path(stem.with_suffix(".h5")) as path:
-            _write_h5(table, path)
-
-
-def _write_h5(table: pd.DataFrame, path: Path) -> None:
-    """What `table.to_hdf(path, key="df_with_missing", mode="w")` writes, less the time of writing."""
-    with pd.HDFStore(path, mode="w") as store:
-        file = store.root._v_file
-        file.create_array = partial(file.create_array, track_times=False)
-        store.put("df_with_missing", table)
 
 
 def _config_text(width: int, height: int) -> str:

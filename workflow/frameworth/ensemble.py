@@ -14,7 +14,8 @@ from frameworth.engine.networks import Predictor, build_network, choose_device, 
 from frameworth.errors import UserError
 from frameworth.files import write_json
 from frameworth.labels import read_labels
-from frameworth.predictions import predict, write_deeplabcut_table, write_predictions
+from frameworth.predict import predict
+from frameworth.predictions import write_deeplabcut_table, write_predictions
 from frameworth.scaling import ScaledFrames
 from frameworth.store import Entry, network_hash
 from frameworth.subset_names import subset_name, subset_path

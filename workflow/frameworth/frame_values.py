@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from frameworth import values
-from frameworth.estimators import Estimate, estimator
+from frameworth.attribution import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
 from frameworth.files import write_csv, write_json
 from frameworth.influence import UNITS
 from frameworth.results import Results
+from frameworth.warm_values import warm_values
 
-RESAMPLES = 9999
+RESAMPLES = 999  # redraws of the design; the group test is quick and takes ten times as many
 CHECK_FIRST = 5
 
 
@@ -28,26 +31,27 @@ def frame_values(results: Results) -> pd.DataFrame:
     """The worth of each pool frame: see the file formats in the documentation for the columns."""
     options = results.options["influence"]
     pool = np.flatnonzero(results.pool)
-    relative = _held_out_estimate(results, options["score"], options["estimator"])
-    in_px = _held_out_estimate(results, "error", options["estimator"])
-    value, error = relative.value[pool, 0], relative.standard_error[pool, 0]
-    low, high = values.confidence_interval(value, error, relative.clusters, options["level"])
-    p = values.adjusted(values.p_values(value, error, relative.clusters))
-    absolute, absolute_p = _absolute(results, options["score"], value, error, relative.clusters)
+    found = held_out_influence(results, options["score"])
+    in_px = held_out_influence(results, "error", resamples=0)
     out_of_bag = values.out_of_bag_error(results.scores["error"], results.inclusion)[pool]
-    flags = values.flagged(out_of_bag)
+    columns = {
+        "value": found.value,
+        "ci_low": found.ci_low,
+        "ci_high": found.ci_high,
+        "p_adjusted": found.p_adjusted,
+        "absolute_value": found.absolute,
+    }
     table = results.frames.loc[pool, ["frame", "video", "image"]].assign(
         check_priority=pd.Series(out_of_bag).rank(ascending=False, method="first", na_option="bottom").to_numpy(int),
         out_of_bag_error=out_of_bag,
-        value=value,
-        ci_low=low,
-        ci_high=high,
-        p_adjusted=p,
-        absolute_value=absolute,
-        memorization=_memorization(results, options["estimator"])[pool],
-        verdict=_verdicts(flags, value, p, absolute, absolute_p, 1 - options["level"]),
+        **{name: column[pool, 0] for name, column in columns.items()},
+        memorization=_memorization(results)[pool],
+        verdict=_verdicts(values.flagged(out_of_bag), found, pool, 1 - options["level"]),
         value_px=in_px.value[pool, 0],
     )
+    if results.warm is not None:
+        warm = warm_values(**results.warm, resamples=RESAMPLES, rng=np.random.default_rng(0))
+        table["warm_value"], table["warm_p_adjusted"] = warm.value[pool], warm.p_adjusted[pool]
     return table.sort_values("check_priority").reset_index(drop=True)
 
 
@@ -78,7 +82,10 @@ def summary(results: Results) -> dict[str, Any]:
         "held_out_rmse_px": consensus.groupby("percent")["rmse_px"].mean().round(3).to_dict(),
         "network_rmse_px": rmse[rmse["kind"] == "network"].groupby("percent")["rmse_px"].mean().round(3).to_dict(),
     }
-    slope = _slope(results, options["score"])
+    score = values.subset_score(results.scores[options["score"]], ~results.pool)
+    subsets = results.subsets
+    sizes, percents, clusters = (subsets[name].to_numpy() for name in ("frames", "percent", "cluster"))
+    slope = values.slope_at_main_size(score, sizes, percents, clusters)
     if slope is not None:
         answer["absolute_value_percent"] = slope.percent
         answer["slope_per_frame"] = slope.per_frame
@@ -91,69 +98,56 @@ def summary(results: Results) -> dict[str, Any]:
             "auroc_out_of_bag": float(roc_auc_score(group, table["out_of_bag_error"].fillna(0))),
             "auroc_value": float(roc_auc_score(group, table["value"].fillna(0))),
         }
-    difference, p = values.group_is_worse(table["value"].to_numpy(), group, RESAMPLES, np.random.default_rng(0))
+    # Of the values before shrinking, where there are intervals: they lie about these.
+    unshrunken = table[["ci_low", "ci_high"]].mean(axis=1, skipna=False).fillna(table["value"]).to_numpy()
+    difference, p = values.group_is_worse(unshrunken, group, 10 * RESAMPLES, np.random.default_rng(0))
     answer |= {
         "group_name": name,
         "group_size": int(group.sum()),
         "group_difference": difference,
         "group_test_p": p,
     }
-    answer["statement"] = _statement(answer)
+    found = held_out_influence(results, options["score"], resamples=199)
+    answer["networks_to_decide_top"] = networks_to_decide(found, np.flatnonzero(results.pool), answer["networks"])
+    answer["statement"] = _statement(answer, 1 - options["level"])
     return answer
 
 
-def _held_out_estimate(results: Results, score: str, name: str) -> Estimate:
-    per_subset = values.subset_score(results.scores[score], ~results.pool)
-    return estimator(name)(
-        results.inclusion,
-        per_subset[:, None],
-        percents=results.subsets["percent"].to_numpy(),
-        clusters=results.subsets["cluster"].to_numpy(),
-        self_frame=np.array([-1]),
-    )
+def held_out_influence(results: Results, score: str, resamples: int = RESAMPLES) -> Influence:
+    """Influence of all frames on the subsets' mean score over held-out frames, one target."""
+    options, subsets = results.options["influence"], results.subsets
+    with warnings.catch_warnings():
+        # The columns of held-out frames are in no subset, and the verdicts say what few clusters leave undecided.
+        warnings.simplefilter("ignore", UndecidableFrameWarning)
+        warnings.simplefilter("ignore", FewClustersWarning)
+        return estimate_influence(
+            results.inclusion,
+            values.subset_score(results.scores[score], ~results.pool)[:, None],
+            percents=subsets["percent"].to_numpy(),
+            clusters=subsets["cluster"].to_numpy(),
+            design=subsets["design"].to_numpy(),
+            estimator=options["estimator"],
+            level=options["level"],
+            resamples=resamples,
+            random_state=0,
+        )
 
 
-def _memorization(results: Results, name: str) -> np.ndarray:
-    """Influence of each frame on its own error, mean over its keypoints, px [N]."""
-    matrix = results.influence("error", name)["value"]
+def _memorization(results: Results) -> np.ndarray:
+    """Influence of each frame on its own error, size-centred, mean over its keypoints, px [N]."""
+    matrix = results.influence("error", "size-centred")["value"]
     diagonal = matrix[np.arange(len(matrix)), np.arange(len(matrix))]
     known = np.isfinite(diagonal)
     count = known.sum(axis=1)
     return np.where(known, diagonal, 0).sum(axis=1) / np.where(count > 0, count, np.nan)
 
 
-def _slope(results: Results, score: str) -> values.Slope | None:
-    return values.slope_at_main_size(
-        values.subset_score(results.scores[score], ~results.pool),
-        results.subsets["frames"].to_numpy(),
-        results.subsets["percent"].to_numpy(),
-        results.subsets["cluster"].to_numpy(),
-    )
-
-
-def _absolute(
-    results: Results, score: str, value: np.ndarray, error: np.ndarray, clusters: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Absolute value and its adjusted p: (n−1)/n · relative value + the slope per added frame."""
-    slope = _slope(results, score)
-    if slope is None:
-        return np.full_like(value, np.nan), np.full_like(value, np.nan)
-    shrink = (len(value) - 1) / len(value)
-    absolute = shrink * value + slope.per_frame
-    spread = np.hypot(shrink * error, slope.standard_error)
-    return absolute, values.adjusted(values.p_values(absolute, spread, clusters))
-
-
-def _verdicts(
-    flags: np.ndarray,
-    value: np.ndarray,
-    p: np.ndarray,
-    absolute: np.ndarray,
-    absolute_p: np.ndarray,
-    alpha: float,
-) -> np.ndarray:
+def _verdicts(flags: np.ndarray, found: Influence, pool: np.ndarray, alpha: float) -> np.ndarray:
     """The first that applies: check label, harmful or helpful, worse or better than average, undecided."""
-    decided, absolutely = p < alpha, absolute_p < alpha
+    decided, absolutely = found.p_adjusted[pool, 0] < alpha, found.absolute_p_adjusted[pool, 0] < alpha
+    # By the sign of what was tested, which shrinkage may turn in a frame that is close to nothing.
+    value = (found.ci_low + found.ci_high)[pool, 0]
+    absolute = found.absolute[pool, 0]
     cases = [
         (flags, "check label"),
         (absolutely & (absolute > 0), "harmful"),
@@ -164,7 +158,22 @@ def _verdicts(
     return np.select([case for case, _ in cases], [verdict for _, verdict in cases], default="undecided")
 
 
-def _statement(answer: dict[str, Any]) -> list[str]:
+def networks_to_decide(found: Influence, pool: np.ndarray, networks: int) -> int | None:
+    """How many more networks would decide the frames of the highest values with a probability of 80 %.
+
+    From the median over the top frames of their shrunken values, as the largest of many unshrunken ones would
+    promise too much; errors fall with the root of the number of networks. None if values are shrunk to nothing.
+    """
+    top = pool[np.argsort(-np.nan_to_num(found.value[pool, 0], nan=-np.inf))[:CHECK_FIRST]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        times = ((found.critical[0] + stats.norm.ppf(0.8)) * found.standard_error[top, 0] / found.value[top, 0]) ** 2
+    needed = float(np.median(times)) * networks
+    if not np.isfinite(needed) or needed > 1e6:
+        return None
+    return max(0, round(needed) - networks)
+
+
+def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
     verdicts = answer["verdicts"]
     sentences = [
         f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
@@ -184,11 +193,17 @@ def _statement(answer: dict[str, Any]) -> list[str]:
     if np.isfinite(answer["group_test_p"]):
         sentences.append(
             f"As a group the {answer['group_size']} {answer['group_name']} frames have values "
-            f"{answer['group_difference']:+.3g} {answer['score_unit']} against the rest (positive is worse; "
+            f"{answer['group_difference']:+.3g} {answer['score_unit']} against the rest: "
+            f"{'they are worse' if answer['group_test_p'] < alpha else 'not decided'} (positive is worse; "
             f"relabelling test, one-sided p = {answer['group_test_p']:.4f})."
         )
     else:
         sentences.append("No frame is flagged, so there is no group to test.")
+    if answer["networks_to_decide_top"]:
+        sentences.append(
+            f"To decide the {CHECK_FIRST} frames of the highest values one by one, about "
+            f"{answer['networks_to_decide_top']:,} more networks would be needed."
+        )
     return sentences
 
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from frameworth.estimators import Estimate, estimator, estimator_names
+from frameworth.estimators import estimator
 from frameworth.frames import read_frames
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
 from frameworth.subsets import read_subsets
+from frameworth.values import false_discovery, p_values
 
+ALWAYS = ("difference-of-means", "size-centred")
+DIMENSIONS = ("training_frame", "evaluated_frame", "keypoint")
 UNITS = {"error": "px", "log_error": "log(1 + px)", "variance": "px^2", "confidence": "", "probability": ""}
 
 
@@ -37,29 +39,19 @@ def score_arrays(scores: dict[str, np.ndarray], percents: np.ndarray) -> dict[st
     return {name: variance if name == "variance" else scores[name] for name in UNITS}
 
 
-def influence_on_frames(
-    name: str, inclusion: np.ndarray, score: np.ndarray, subsets: pd.DataFrame, pool: np.ndarray
-) -> Estimate:
-    """Influence [N, N·K] by one estimator, of all N frames on `score` [S, N, K].
-
-    Args:
-        pool: bool [N], may be trained on; the others' rows come out NaN.
-    """
-    frames, keypoints = score.shape[1:]
-    own = np.where(pool, np.arange(frames), -1).repeat(keypoints)
-    return estimator(name)(
-        inclusion,
-        score.reshape(len(score), frames * keypoints),
-        percents=subsets["percent"].to_numpy(),
-        clusters=subsets["cluster"].to_numpy(),
-        self_frame=own,
-    )
-
-
 def write_influence(
-    study: Path, frames_csv: Path, scores_h5: Path, groups: Sequence[Sequence[int]], influence_h5: Path
+    study: Path,
+    frames_csv: Path,
+    scores_h5: Path,
+    groups: Sequence[Sequence[int]],
+    chosen: str,
+    influence_h5: Path,
 ) -> None:
-    """Estimate with every estimator, for every score, over all subsets and over each group of percents."""
+    """Estimate for every score, over all subsets and over each group of percents, and write the file.
+
+    With the paper's difference of means, the size-centred difference, and the estimator `chosen`. Where there are
+    standard errors, `q_value` is the false discovery rate over the whole matrix.
+    """
     subsets, inclusion = read_subsets(study)
     frames = read_frames(frames_csv)
     pool = (frames["split"] == "pool").to_numpy()
@@ -68,19 +60,35 @@ def write_influence(
     arrays: dict[str, Array] = {}
     rows_of = {"all": np.ones(len(subsets), bool)}
     rows_of |= {group_name(group): np.isin(percents, group) for group in groups}
-    for score, values in score_arrays(scores, percents).items():
-        for group, rows in rows_of.items():
-            for name in estimator_names():
-                estimate = influence_on_frames(name, inclusion[rows], values[rows], subsets[rows], pool)
-                shape = (len(frames), *values.shape[1:])
-                for part, unit in (("value", UNITS[score]), ("standard_error", UNITS[score])):
-                    matrix = getattr(estimate, part).reshape(shape).astype(np.float32)
+    by_score = score_arrays(scores, percents)
+    shape = (len(frames), *scores["error"].shape[1:])
+    # All scores at once: what depends on inclusion alone is worked out once.
+    together = np.concatenate([values.reshape(len(subsets), -1).astype(np.float32) for values in by_score.values()], 1)
+    own = np.tile(np.where(pool, np.arange(len(frames)), -1).repeat(shape[2]), len(by_score))
+    for group, rows in rows_of.items():
+        for name in sorted({*ALWAYS, chosen}):
+            estimate = estimator(name)(
+                inclusion[rows],
+                together[rows],
+                percents=percents[rows],
+                clusters=subsets["cluster"].to_numpy()[rows],
+                self_frame=own,
+            )
+            parts = {"value": estimate.value, "standard_error": estimate.standard_error}
+            for part, of_all in parts.items():
+                for score, matrix in zip(by_score, np.split(of_all, len(by_score), axis=1), strict=True):
                     arrays[f"{score}/{name}/{group}/{part}"] = Array(
-                        matrix, ("training_frame", "evaluated_frame", "keypoint"), unit
+                        matrix.reshape(shape).astype(np.float32), DIMENSIONS, UNITS[score]
                     )
-                held = inclusion[rows].sum(axis=0)
-                arrays[f"{score}/{name}/{group}/n_with"] = Array(held, ("training_frame",))
-                arrays[f"{score}/{name}/{group}/n_without"] = Array(rows.sum() - held, ("training_frame",))
+            if name == "size-centred":
+                for score in by_score:
+                    value, error = (arrays[f"{score}/{name}/{group}/{part}"].values for part in parts)
+                    q = false_discovery(p_values(value, error, estimate.clusters)).astype(np.float32)
+                    arrays[f"{score}/{name}/{group}/q_value"] = Array(q, DIMENSIONS)
+            held = inclusion[rows].sum(axis=0)
+            for score in by_score:
+                arrays[f"{score}/{name}/{group}/n_with"] = Array(held, DIMENSIONS[:1])
+                arrays[f"{score}/{name}/{group}/n_without"] = Array(rows.sum() - held, DIMENSIONS[:1])
     write_hdf5(
         influence_h5,
         arrays,

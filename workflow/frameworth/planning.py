@@ -35,7 +35,7 @@ def describe(config: dict[str, Any], cores: int) -> str:
     left = unfinished(config)
     lines = [
         f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
-        f"{sum(s.members for s in left)} networks in {len(left)} jobs still to come."
+        f"{sum(s.members for s in left)} networks in {_jobs(config, left)} jobs still to come."
     ]
     if left:
         frames, size = _frames_and_size(config)
@@ -43,6 +43,10 @@ def describe(config: dict[str, Any], cores: int) -> str:
         lines.append(_cost(config, left, frames, speed, cores))
     lines.append(f"Results go to {study_folder(config)}/; finished networks are kept and never trained twice.")
     return "\n".join(lines)
+
+
+def _jobs(config: dict[str, Any], left: list[PlannedSubset]) -> int:
+    return -(-len(left) // config["training"]["subsets_per_job"])
 
 
 def _frames_and_size(config: dict[str, Any]) -> tuple[int, tuple[int, int]]:
@@ -93,7 +97,7 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], frames: int, speed:
 
     pool = frames - round(config["held_out"]["fraction"] * frames)
     steps = sum(subset.members * total_steps(config["training"], subset_size(subset.percent, pool)) for subset in left)
-    jobs = -(-len(left) // config["training"]["subsets_per_job"])
+    jobs = _jobs(config, left)
     seconds = (steps * speed.step + jobs * speed.start) / min(cores, jobs)
     disk = sum(subset.members for subset in left) * speed.size
     return (

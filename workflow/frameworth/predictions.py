@@ -9,13 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frameworth.engine.networks import Predictor
 from frameworth.files import atomic_path
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.scaling import ScaledFrames
-from frameworth.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
-
-_BATCH_PIXELS = 4_000_000  # images predicted at once, by their size: bounds the memory of maps
+from frameworth.scoremaps import CONSENSUS_FORMS
 
 
 @dataclass(frozen=True)
@@ -40,52 +36,6 @@ class Predictions:
     consensus_pose: np.ndarray
     consensus_confidence: np.ndarray
     spread: np.ndarray
-
-
-def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor_radius: float) -> Predictions:
-    """Predict all frames with all networks in one pass; each image is decoded once, no map outlives its batch.
-
-    Args:
-        distractor_radius: px of the original image.
-    """
-    labels = images.labels
-    members, (frames, keypoints) = len(predictors), labels.xy.shape[:2]
-    per_member = (members, frames, keypoints)
-    out = Predictions(
-        pose=np.full((*per_member, 2), np.nan, np.float32),
-        confidence=np.full(per_member, np.nan, np.float32),
-        confidence_at_label=np.full(per_member, np.nan, np.float32),
-        probability_at_label=np.full(per_member, np.nan, np.float32),
-        distractor_pose=np.full((*per_member, 2), np.nan, np.float32),
-        distractor_confidence=np.full(per_member, np.nan, np.float32),
-        consensus_pose=np.full((len(CONSENSUS_FORMS), frames, keypoints, 2), np.nan, np.float32),
-        consensus_confidence=np.full((frames, keypoints), np.nan, np.float32),
-        spread=np.full((frames, keypoints), np.nan, np.float32),
-    )
-    for batch in _batches_of_one_size(images.sizes):
-        factors = images.factors[batch][:, None, :]
-        target = labels.xy[batch] * factors
-        pictures = [images.image(index) for index in batch]
-        maps = [predictor(pictures) for predictor in predictors]
-        stride = maps[0].stride
-        confidence = np.stack([one.confidence for one in maps])
-        everyone = np.broadcast_to(target, (members, *target.shape))
-        out.pose[:, batch] = np.stack([one.pose for one in maps]) / factors
-        out.confidence[:, batch] = np.stack([one.pose_confidence for one in maps])
-        out.confidence_at_label[:, batch] = at_position(confidence, everyone, stride)
-        out.probability_at_label[:, batch] = at_position(probability_maps(confidence), everyone, stride)
-        radius = distractor_radius * factors.mean(axis=(1, 2))[None, :, None]
-        place, height = distractors(confidence, everyone, stride, radius)
-        out.distractor_pose[:, batch] = place / factors
-        out.distractor_confidence[:, batch] = height
-        poses = np.stack([np.dstack([one.pose, one.pose_confidence]) for one in maps])
-        offsets = np.stack([one.offset for one in maps])
-        for form, rule in enumerate(CONSENSUS_FORMS.values()):
-            out.consensus_pose[form, batch] = rule(confidence, poses, offsets, stride) / factors
-        out.consensus_confidence[batch] = confidence.mean(axis=0).max(axis=(-2, -1))
-    deviation = out.pose - out.pose.mean(axis=0)
-    out.spread[:] = np.sqrt((deviation**2).sum(axis=-1).mean(axis=0))
-    return out
 
 
 def write_predictions(
@@ -155,12 +105,3 @@ def write_deeplabcut_table(
         table.to_csv(temporary)
     with atomic_path(stem.with_suffix(".h5")) as temporary:
         table.to_hdf(temporary, key="df_with_missing", mode="w")
-
-
-def _batches_of_one_size(sizes: np.ndarray) -> list[np.ndarray]:
-    batches = []
-    for size in np.unique(sizes, axis=0):
-        same = np.flatnonzero((sizes == size).all(axis=1))
-        per_batch = max(1, int(_BATCH_PIXELS / size.prod()))
-        batches += [same[start : start + per_batch] for start in range(0, len(same), per_batch)]
-    return batches

@@ -78,6 +78,17 @@ class Results:
         return pd.read_csv(self.folder / "frame_values.csv", keep_default_na=False, na_values=[""])
 
     @cached_property
+    def validation(self) -> pd.DataFrame:
+        """`validation.csv`: a row per quantity, method and score."""
+        return pd.read_csv(self.folder / "validation.csv")
+
+    @cached_property
+    def warm(self) -> dict[str, np.ndarray] | None:
+        """`warm_influence.h5`: `change` [B, N, N, K], `inclusion` [B, N]; None without warm influence."""
+        path = self.folder / "warm_influence.h5"
+        return read_hdf5(path, ["change", "inclusion"]) if self.options["influence"].get("warm") else None
+
+    @cached_property
     def summary(self) -> dict[str, Any]:
         """`summary.json`: the study's answer in numbers."""
         return json.loads((self.folder / "summary.json").read_text())

@@ -16,7 +16,7 @@ from frameworth.errors import UserError
 from frameworth.files import write_csv, write_json
 from frameworth.frames import read_frames
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.labels import read_labels
+from frameworth.labels import Labels, read_labels
 from frameworth.subset_names import subset_name
 
 
@@ -47,16 +47,30 @@ def write_subset(
 ) -> None:
     """Draw the subset (percent, seed) and write it to `path`."""
     frames = read_frames(frames_csv)
-    labels = read_labels(labels_h5)
     pool = np.flatnonzero(frames["split"] == "pool")
     chosen = pool[draw_subset(design, len(pool), percent, seed, study_seed)]
+    cluster = cluster_of(design, percent, seed)
+    write_chosen(path, frames, read_labels(labels_h5), chosen, design, percent, seed, cluster)
+
+
+def write_chosen(
+    path: Path,
+    frames: pd.DataFrame,
+    labels: Labels,
+    chosen: np.ndarray,
+    design: str,
+    percent: int,
+    seed: int,
+    cluster: str,
+) -> None:
+    """Write the subset of the frames `chosen` (numbers), with all that training depends on, to `path`."""
     write_json(
         path,
         {
             "percent": percent,
             "seed": seed,
             "design": design,
-            "cluster": cluster_of(design, percent, seed),
+            "cluster": cluster,
             "keypoints": list(labels.keypoints),
             "frames": [
                 {

@@ -163,17 +163,20 @@ def _descend(
         losses.append(train_step(network, optimizer, batch, keypoints, training["precision"]))
         now = time.monotonic()
         if now - saved > CHECKPOINT_SECONDS and step + 1 < steps:
-            state = _advanced(state, losses, step + 1, wall_before + now - started)
+            state = _advanced(state, losses, step + 1, wall_before, started)
             losses = []
             entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
             saved = time.monotonic()
             rate = (step + 1 - first) * training["batch_size"] / (now - started)
             progress(step + 1, steps, float(np.mean(state["losses"][-50:])), rate)
-    return _advanced(state, losses, steps, wall_before + time.monotonic() - started)
+    return _advanced(state, losses, steps, wall_before, started)
 
 
-def _advanced(state: dict[str, Any], losses: list[torch.Tensor], step: int, seconds: float) -> dict[str, Any]:
-    more = torch.stack(losses).tolist() if losses else []
+def _advanced(
+    state: dict[str, Any], losses: list[torch.Tensor], step: int, wall_before: float, started: float
+) -> dict[str, Any]:
+    more = torch.stack(losses).tolist() if losses else []  # waits for the device, so before the clock is read
+    seconds = wall_before + time.monotonic() - started
     return state | {"step": step, "losses": state["losses"] + more, "wall_seconds": seconds}
 
 

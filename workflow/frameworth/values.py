@@ -6,6 +6,7 @@ Signs: a score's change with the frame, so for errors negative is good.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import stats
@@ -62,53 +63,75 @@ def p_values(value: np.ndarray, standard_error: np.ndarray, clusters: int) -> np
         return 2 * stats.t.sf(np.abs(value / standard_error), max(clusters - 1, 1))
 
 
-def adjusted(p: np.ndarray) -> np.ndarray:
-    """Holm's family-wise adjustment over all that is not NaN (Holm 1979); valid under any dependence."""
+def false_discovery(p: np.ndarray) -> np.ndarray:
+    """Benjamini and Hochberg's q over all that is not NaN (1995): for matrices, where family-wise is too strict."""
     out = np.full_like(p, np.nan)
     known = np.isfinite(p)
     if known.any():
-        out[known] = multipletests(p[known], method="holm")[1]
+        out[known] = multipletests(p[known], method="fdr_bh")[1]
     return out
 
 
 @dataclass(frozen=True)
 class Slope:
-    """Change of the mean score per frame added, between neighbouring percents."""
+    """Change of the mean score per frame added, from the subsets of one percent to those of another.
+
+    Attributes:
+        percent: where it is taken: the percent of most subsets, or the lower of two neighbours.
+        per_frame, standard_error: float [T], or one number for a single score.
+    """
 
     percent: int
-    per_frame: float
-    standard_error: float
+    low: int
+    high: int
+    per_frame: np.ndarray
+    standard_error: np.ndarray
 
 
 def slope_at_main_size(
     score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> Slope | None:
-    """Slope of the mean score per added frame at the percent that most subsets have; None with one size.
-
-    Between the next smaller and the next larger percent (one-sided at an end), each the mean of its subsets;
-    the standard error sums residuals within clusters first.
+    """Slope at the percent that most subsets have, between its neighbours (one-sided at an end); None with one size.
 
     Args:
-        score: [S]. sizes: frames in each subset [S].
+        score: [S] or [S, T]. sizes: frames in each subset [S].
     """
-    known = np.isfinite(score)
-    score, sizes, percents, clusters = score[known], sizes[known], percents[known], clusters[known]
     names, counts = np.unique(percents, return_counts=True)
     if len(names) < 2:
         return None
     main = int(counts.argmax())
     low, high = names[max(main - 1, 0)], names[min(main + 1, len(names) - 1)]
-    is_low, is_high = percents == low, percents == high
-    added = sizes[is_high].mean() - sizes[is_low].mean()
-    rise = score[is_high].mean() - score[is_low].mean()
-    contribution = np.zeros(len(score))
-    contribution[is_high] = (score[is_high] - score[is_high].mean()) / is_high.sum()
-    contribution[is_low] -= (score[is_low] - score[is_low].mean()) / is_low.sum()
-    involved = is_high | is_low
-    sums = np.array([contribution[involved & (clusters == name)].sum() for name in np.unique(clusters[involved])])
-    groups = len(sums)
-    spread = np.sqrt((sums**2).sum() * groups / (groups - 1)) if groups > 1 else np.nan
-    return Slope(int(names[main]), float(rise / added), float(spread / added))
+    return _slope(score, sizes, percents, clusters, int(names[main]), int(low), int(high))
+
+
+def slopes(score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> tuple[Slope, ...]:
+    """Slopes between all neighbouring percents, ascending."""
+    names = [int(name) for name in np.unique(percents)]
+    return tuple(_slope(score, sizes, percents, clusters, low, low, high) for low, high in pairwise(names))
+
+
+def _slope(
+    score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray, percent: int, low: int, high: int
+) -> Slope:
+    """The standard error sums residuals within clusters first; where all clusters are single that is Welch's."""
+    scores = score.reshape(len(score), -1)
+    known = np.isfinite(scores)
+    sides = [(percents == name)[:, None] & known for name in (high, low)]
+    counts = [side.sum(axis=0) for side in sides]
+    added = sizes[percents == high].mean() - sizes[percents == low].mean()
+    rise, contribution = 0.0, np.zeros(scores.shape)
+    for sign, side, count in zip((1, -1), sides, counts, strict=True):
+        mean = np.where(side, scores, 0).sum(axis=0) / np.where(count > 0, count, np.nan)
+        rise = rise + sign * mean
+        contribution += sign * np.where(side, scores - mean, 0) / np.where(count > 0, count, np.nan)
+    involved = (percents == low) | (percents == high)
+    names, which = np.unique(clusters[involved], return_inverse=True)
+    sums = np.zeros((len(names), scores.shape[1]))
+    np.add.at(sums, which, contribution[involved])
+    groups = len(names)
+    spread = np.sqrt((sums**2).sum(axis=0) * groups / (groups - 1)) if groups > 1 else np.full(len(rise), np.nan)
+    shape = score.shape[1:]
+    return Slope(percent, low, high, (rise / added).reshape(shape)[()], (spread / added).reshape(shape)[()])
 
 
 def group_is_worse(

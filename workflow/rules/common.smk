@@ -7,11 +7,11 @@ import subprocess
 
 from snakemake.exceptions import WorkflowError
 
-from frameworth.config import check_config, planned_subsets, weight_options
+from frameworth.config import check_config, planned_subsets, warm_bases, weight_options
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.project import source_files
-from frameworth.subset_names import subset_path
+from frameworth.subset_names import subset_path, toggle_arms
 
 try:
     CONFIG = check_config(dict(config))
@@ -40,6 +40,8 @@ wildcard_constraints:
     percent=r"\d{3}",
     seed=r"\d+",
     member=r"\d+",
+    arm=r"with|without|part-\d+",
+    pair=r"\d+",
     subset=r"percent-\d{3}/seed-\d+",
     figure=r"[A-Za-z0-9_-]+",
 
@@ -49,14 +51,16 @@ def as_json(value):
     return json.dumps(value, sort_keys=True)
 
 
-def project_files(wildcards=None):
-    """The user's files that frames are read from; for the demo, the project that a rule draws."""
-    return PROJECT_FILES or [f"{RESULTS}/project"]
-
-
 def project_folder():
-    """The labelled project of the study."""
-    return f"{RESULTS}/project" if CONFIG["labels"] == "demo" else CONFIG["labels"]
+    """The labelled project of the study: the user's own, the demo's, or the copy with planted errors."""
+    if CONFIG["labels"] == "demo":
+        return f"{RESULTS}/project"
+    return f"{RESULTS}/planted_project" if CONFIG.get("plant") else CONFIG["labels"]
+
+
+def project_files(wildcards=None):
+    """The user's files that frames are read from; where a rule makes the project, its folder."""
+    return PROJECT_FILES if project_folder() == CONFIG["labels"] else [project_folder()]
 
 
 def subset_files(wildcards=None):
@@ -93,6 +97,20 @@ def ensemble_jobs():
             for start in range(0, len(paths), per_job):
                 name = f"ensembles_{percent:03d}_of_{members}_part_{start // per_job + 1}"
                 yield name, members, paths[start : start + per_job], "none"
+
+
+def warm_files(wildcards=None):
+    """The warm influences of all base networks."""
+    return [f"{RESULTS}/warm/{subset_path(s.percent, s.seed)}.h5" for s in warm_bases(CONFIG)]
+
+
+def toggle_predictions(wildcards=None):
+    """The predictions of all arms of all pairs."""
+    if not CONFIG.get("toggle"):
+        return []
+    pairs = range(1, CONFIG["toggle"]["pairs"] + 1)
+    folders = [f"{RESULTS}/toggle/{arm}/percent-050" for arm in toggle_arms(CONFIG["toggle"]["parts"])]
+    return [f"{folder}/seed-{pair}/predictions.h5" for folder in folders for pair in pairs]
 
 
 def options(*parts):

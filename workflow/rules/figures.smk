@@ -15,6 +15,7 @@ for MODULE, NAMES in figures_by_module().items():
             influence=f"{RESULTS}/influence.h5",
             values=f"{RESULTS}/frame_values.csv",
             summary=f"{RESULTS}/summary.json",
+            validation=f"{RESULTS}/validation.csv",
         output:
             report(
                 f"{RESULTS}/figures/{{figure}}.png",

@@ -22,9 +22,10 @@ rule influence:
     params:
         study=subpath(output[0], parent=True),
         groups=as_json(CONFIG["influence"]["groups"]),
+        estimator=CONFIG["influence"]["estimator"],
     shell:
         "python -m frameworth influence {params.study:q} --frames {input.frames:q} --scores {input.scores:q} "
-        "--groups {params.groups:q} --influence {output:q} 2> {log:q}"
+        "--groups {params.groups:q} --estimator {params.estimator} --influence {output:q} 2> {log:q}"
 
 
 rule frame_values:
@@ -34,6 +35,7 @@ rule frame_values:
         f"{RESULTS}/scores.h5",
         f"{RESULTS}/influence.h5",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        warm=[f"{RESULTS}/warm_influence.h5"] if CONFIG["influence"].get("warm") else [],
     output:
         f"{RESULTS}/frame_values.csv",
     log:
@@ -66,3 +68,25 @@ rule summary:
         options=as_json(options("influence")),
     shell:
         "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"
+
+
+rule validation:
+    """Test the values: on held-out subsets, and by planted errors."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/scores.h5",
+        f"{RESULTS}/rmse.csv",
+        f"{RESULTS}/influence.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        warm=[f"{RESULTS}/warm_influence.h5"] if CONFIG["influence"].get("warm") else [],
+    output:
+        f"{RESULTS}/validation.csv",
+    log:
+        f"{LOGS}/validation.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth validation {params.study:q} --options {params.options:q} 2> {log:q}"

@@ -55,8 +55,12 @@ def main(path: Path) -> None:
         pytorch_cfg_updates=request["settings"],
     )
     deeplabcut.extract_maps(config, shuffle=shuffle)
-    snapshots = project.glob(f"dlc-models-pytorch/**/*shuffle{shuffle}/train/snapshot-[0-9]*.pt")
-    answer = {"snapshot": str(max(snapshots)), "training_seconds": sum(seconds)}
+    # The last epoch's, which DeepLabCut calls snapshot-best-… where it also scored best.
+    snapshots = project.glob(f"dlc-models-pytorch/**/*shuffle{shuffle}/train/snapshot-*.pt")
+    last = max(snapshots, key=lambda snapshot: int(snapshot.stem.split("-")[-1]))
+    if int(last.stem.split("-")[-1]) != request["epochs"]:
+        raise SystemExit(f"{last} is not of epoch {request['epochs']}")
+    answer = {"snapshot": str(last), "training_seconds": sum(seconds)}
     path.with_suffix(".answer").write_text(json.dumps(answer))
 
 

@@ -3,8 +3,8 @@
     make benchmark-speed
 
 All ways train the same subsets of the demo's frames from the same random weights, for the same epochs and batch
-size, and give score maps of all frames. In every round each way trains its share of the networks, so that ratios
-are taken between neighbours in time; errors are compared in pairs. Writes `results/benchmarks/speed.json`.
+size, and give score maps of all frames. Every round each way trains the round's networks, so that ratios are taken
+between neighbours in time; errors are compared in pairs. Writes `results/benchmarks/speed.json`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from frameworth.engine.networks import Predictor, build_network, pose_config
 from frameworth.files import write_json
 from frameworth.frames import read_frames
 from frameworth.labels import read_labels
-from frameworth.predictions import predict
+from frameworth.predict import predict
 from frameworth.scaling import ScaledFrames
 from frameworth.subsets import read_subset
 
@@ -57,15 +57,15 @@ class Way:
 def main() -> None:
     """Measure, print one table, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--networks", type=int, default=24, help="per round and way")
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
     with (REPOSITORY / "config/demo.yaml").open() as file:
         config = read_config(file)
     with tempfile.TemporaryDirectory() as folder:
         bench = _Bench(Path(folder), config, arguments.cores)
-        share = arguments.networks // arguments.rounds
+        share = arguments.networks
         ways = {name: Way() for name in ("stock", "stock_parallel", "frameworth")}
         floors = []
         for number in range(arguments.rounds):
@@ -253,7 +253,7 @@ class _Clock:
 def _summary(ways: dict[str, Way], floors: list[float], samples: int, arguments: argparse.Namespace) -> dict[str, Any]:
     floor = float(np.median(floors))
     result: dict[str, Any] = {
-        "networks": arguments.networks,
+        "networks_per_round": arguments.networks,
         "rounds": arguments.rounds,
         "cores": arguments.cores,
         "samples_per_network": samples,

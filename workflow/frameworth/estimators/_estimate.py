@@ -1,4 +1,4 @@
-"""What estimators return, and how they meet missing scores."""
+"""What estimators return and share: missing scores, size means, and the frames that can be told apart."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_TARGETS_AT_ONCE = 2048
+
+
+class SamplingWarning(UserWarning):
+    """The subsets were not drawn as the estimator assumes."""
+
 
 @dataclass(frozen=True)
 class Estimate:
     """Influence of N frames on T targets.
 
     Attributes:
-        value: float [N, T], the change of the score with the frame; NaN where it cannot be told.
-        standard_error: float [N, T], NaN where it cannot be told.
+        value: float [N, T], the expected change of the score when the frame takes the place of an average frame;
+            NaN where it cannot be told.
+        standard_error: float [N, T], NaN where it cannot be told, was not asked for, or the estimator has none.
         clusters: number of independent clusters behind the standard error.
     """
 
@@ -29,7 +36,46 @@ def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np
     Targets without any score are left out.
     """
     known = np.isfinite(scores)
-    patterns, which = np.unique(known, axis=1, return_inverse=True)
-    for index, pattern in enumerate(patterns.T):
-        if pattern.any():
-            yield np.flatnonzero(pattern), np.flatnonzero(which.ravel() == index)
+    if known.all():
+        yield np.arange(len(scores)), np.arange(scores.shape[1])
+        return
+    packed = np.ascontiguousarray(np.packbits(known, axis=0).T)
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    for index, column in enumerate(first):
+        if known[:, column].any():
+            yield np.flatnonzero(known[:, column]), np.flatnonzero(which.ravel() == index)
+
+
+def in_portions(columns: np.ndarray) -> Iterator[np.ndarray]:
+    """`columns` in runs short enough that what is computed of them stays small."""
+    for start in range(0, len(columns), _TARGETS_AT_ONCE):
+        yield columns[start : start + _TARGETS_AT_ONCE]
+
+
+def centred(values: np.ndarray, percents: np.ndarray) -> np.ndarray:
+    """`values` [S, …] less the mean of each percent."""
+    out = values.astype(float)
+    for percent in np.unique(percents):
+        rows = percents == percent
+        out[rows] -= out[rows].mean(axis=0)
+    return out
+
+
+def in_percents_of_several_clusters(percents: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Bool [S]: the row's percent was drawn by more than one cluster; others say nothing within their size."""
+    several = [p for p in np.unique(percents) if len(np.unique(clusters[percents == p])) > 1]
+    return np.isin(percents, several)
+
+
+def scale_of(frames: int, own: bool) -> float:
+    """From effects that sum to zero over `frames` frames to the change when one takes an average other's place.
+
+    n/(n−1); where the target's own inclusion is held fixed one frame fewer takes part.
+    """
+    taking_part = frames - own
+    return taking_part / max(taking_part - 1, 1)
+
+
+def without_own(values: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """`values` [S, …] less their regression on the centred inclusion `own` [S] (Frisch and Waugh 1933)."""
+    return values - np.multiply.outer(own, own @ values / (own @ own))

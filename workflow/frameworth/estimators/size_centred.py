@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.estimators._estimate import Estimate, columns_by_missing_rows
+from frameworth.estimators._estimate import (
+    Estimate,
+    centred,
+    columns_by_missing_rows,
+    in_percents_of_several_clusters,
+    without_own,
+)
 
 LEAST_CLUSTERS = 8  # with fewer the jackknife's coverage is not to be trusted, and no interval is given
 
@@ -16,6 +22,7 @@ def estimate(
     percents: np.ndarray,
     clusters: np.ndarray,
     self_frame: np.ndarray,
+    with_errors: bool = True,
 ) -> Estimate:
     """Slope of the scores on inclusion, both centred within each percent, with cluster-robust errors.
 
@@ -26,8 +33,9 @@ def estimate(
 
     Standard errors are CR3, the jackknife over clusters (Bell and McCaffrey 2002; MacKinnon, Nielsen and Webb
     2023), computed without refitting; use with t(clusters − 1). They are NaN below 8 clusters. Percents drawn
-    by one cluster only say nothing and are left out. Cost: O(S·N·T), and O(S·N·m) per target that is a training
-    frame, m the largest cluster.
+    by one cluster only say nothing and are left out. Assumes nothing of how
+    clusters depend on each other within; clusters are independent. Cost: O(S·N·T), and O(S·N·m) per target that is
+    a training frame, m the largest cluster.
 
     Returns an Estimate [N, T]; NaN for frames in every or in no subset of all percents.
     """
@@ -36,93 +44,98 @@ def estimate(
     error = np.full((frames, targets), np.nan)
     counted = 0
     for rows, columns in columns_by_missing_rows(scores):
-        rows = rows[_in_percents_of_several_clusters(percents[rows], clusters[rows])]
+        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
         if not len(rows):
             continue
-        fit = _Fit(inclusion[rows], percents[rows], clusters[rows])
-        counted = max(counted, fit.clusters)
+        blocks = ClusterBlocks(percents[rows], clusters[rows])
+        counted = max(counted, blocks.clusters)
+        z = centred(inclusion[rows], percents[rows])
         own = self_frame[columns]
-        u = _centred(scores[np.ix_(rows, columns)].astype(float), percents[rows])
         for frame in np.unique(own):
-            of_frame = own == frame
-            value[:, columns[of_frame]], error[:, columns[of_frame]] = fit.slopes(u[:, of_frame], int(frame))
+            some = columns[own == frame]
+            u = centred(scores[np.ix_(rows, some)], percents[rows])
+            found = slopes(z, u, blocks, int(frame), with_errors and blocks.clusters >= LEAST_CLUSTERS)
+            value[:, some], error[:, some] = found
     return Estimate(value, error, counted)
 
 
-class _Fit:
-    """All that does not depend on the scores: centred inclusion, and clusters padded to one size."""
+class ClusterBlocks:
+    """Rows of each cluster with (I − leverage of the percents' means)⁻¹ of its block: all that is not inclusion.
 
-    def __init__(self, inclusion: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> None:
-        self._z = _centred(inclusion.astype(float), percents)
-        names, which = np.unique(clusters, return_inverse=True)
-        self.clusters = len(names)
-        members = [np.flatnonzero(which == index) for index in range(len(names))]
-        size = max(len(rows) for rows in members)
-        self._rows = np.array([np.pad(rows, (0, size - len(rows))) for rows in members])
-        self._real = np.array([np.arange(size) < len(rows) for rows in members])
-        # I − the leverage of the percents' means, block by block.
-        counts = {percent: np.count_nonzero(percents == percent) for percent in np.unique(percents)}
-        same = percents[self._rows][:, :, None] == percents[self._rows][:, None, :]
-        share = np.array([counts[percent] for percent in percents])[self._rows][:, :, None]
-        both = self._real[:, :, None] & self._real[:, None, :]
-        self._block = np.eye(size) - np.where(same & both, 1 / share, 0)
+    Clusters of one number of rows lie together, so that a few large ones do not pad the others.
+    """
 
-    def slopes(self, u: np.ndarray, own: int) -> tuple[np.ndarray, np.ndarray]:
-        """Values and standard errors [N, t] for centred scores u [S, t] of frame `own`'s targets (−1: no frame)."""
-        varies = (self._z**2).sum(axis=0) > 1e-9
-        if own < 0 or not varies[own]:
-            return self._simple(self._z, u, self._block)
-        z_own = self._z[:, own]
-        total = z_own @ z_own
-        z = self._z - np.outer(z_own, z_own @ self._z / total)
-        u_rest = u - np.outer(z_own, z_own @ u / total)
-        z_own_padded = z_own[self._rows] * self._real
-        block = self._block - z_own_padded[:, :, None] * z_own_padded[:, None, :] / total
-        value, error = self._simple(z, u_rest, block)
-        memorization, memorization_error = self._simple(z_own[:, None], u, self._block)
-        value[own], error[own] = memorization[0], memorization_error[0]
-        return value, error
+    def __init__(self, percents: np.ndarray, clusters: np.ndarray) -> None:
+        _, which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+        self.clusters = len(counts)
+        by_cluster = np.split(np.argsort(which, kind="stable"), np.cumsum(counts)[:-1])
+        of_percent = dict(zip(*np.unique(percents, return_counts=True), strict=True))
+        share = 1 / np.array([of_percent[percent] for percent in percents])
+        self.rows = [np.array([r for r in by_cluster if len(r) == size]) for size in np.unique(counts)]
+        self._whole = []
+        for rows in self.rows:
+            same = percents[rows][:, :, None] == percents[rows][:, None, :]
+            self._whole.append(np.eye(rows.shape[1]) - same * share[rows][:, :, None])
+        self._inverse = [_inverse(block) for block in self._whole]
 
-    def _simple(self, z: np.ndarray, u: np.ndarray, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Slope of u [S, t] on each column of z [S, n], both centred, and its CR3 error.
+    def inverses(self, z_own: np.ndarray | None) -> list[np.ndarray]:
+        """[clusters, m, m] per size m; with `z_own` [S], its leverage taken off too."""
+        if z_own is None:
+            return self._inverse
+        scaled = z_own / np.sqrt(z_own @ z_own)
+        pairs = zip(self._whole, self.rows, strict=True)
+        return [_inverse(block - scaled[rows][:, :, None] * scaled[rows][:, None, :]) for block, rows in pairs]
 
-        With A = `block`, w = A⁻¹z and q = zᵀw of a cluster, leaving the cluster out changes the slope β by
-        (wᵀu − βq) / (zᵀz − q); the squares of (wᵀu) are summed over pairs of a cluster's rows, so that all is
-        matrix products.
-        """
-        total = (z**2).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = (z.T @ u) / np.where(total > 1e-9, total, np.nan)[:, None]
-        if self.clusters < LEAST_CLUSTERS:
-            return value, np.full_like(value, np.nan)
-        padded = z[self._rows] * self._real[:, :, None]
-        w = np.linalg.pinv(block, rcond=1e-9, hermitian=True) @ padded
-        q = (padded * w).sum(axis=1)
+
+def _inverse(blocks: np.ndarray) -> np.ndarray:
+    if blocks.shape[1] == 1:
+        return np.where(np.abs(blocks) > 1e-9, 1 / np.where(np.abs(blocks) > 1e-9, blocks, 1), 0)
+    return np.linalg.pinv(blocks, rcond=1e-9, hermitian=True)
+
+
+def slopes(
+    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, own: int, with_errors: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values and standard errors [N, t] for centred scores u [S, t] of frame `own`'s targets (−1: no frame)."""
+    if own < 0 or z[:, own] @ z[:, own] <= 1e-9:
+        return _simple(z, u, blocks, None, with_errors)
+    z_own = z[:, own]
+    value, error = _simple(without_own(z, z_own), without_own(u, z_own), blocks, z_own, with_errors)
+    memorization = _simple(z_own[:, None], u, blocks, None, with_errors)
+    value[own], error[own] = memorization[0][0], memorization[1][0]
+    return value, error
+
+
+def _simple(
+    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, z_own: np.ndarray | None, with_errors: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope of u [S, t] on each column of z [S, n], both centred, and its CR3 error.
+
+    With A⁻¹ a cluster's inverse block, w = A⁻¹z and q = zᵀw, leaving the cluster out changes the slope β by
+    (wᵀu − βq) / (zᵀz − q); the squares of (wᵀu) are summed over pairs of a cluster's rows, so that all is
+    matrix products.
+    """
+    total = (z**2).sum(axis=0)
+    value = (z.T @ u) / np.where(total > 1e-9, total, np.nan)[:, None]
+    if not with_errors:
+        return value, np.full_like(value, np.nan)
+    linear, square, own_square = np.zeros_like(value), np.zeros_like(value), np.zeros(z.shape[1])
+    for rows, inverse in zip(blocks.rows, blocks.inverses(z_own), strict=True):
+        size = rows.shape[1]
+        parts = [z[rows[:, index]] for index in range(size)]
+        w = [sum(inverse[:, i, j, None] * parts[j] for j in range(size)) for i in range(size)]
+        q = sum(part * one for part, one in zip(parts, w, strict=True))
         left = total - q
-        weight = np.where(left > 1e-9 * np.maximum(total, 1), 1 / np.where(left == 0, 1, left), np.nan)
-        u_padded = u[self._rows] * self._real[:, :, None]
-        flat = (self.clusters * self._rows.shape[1], -1)
-        linear = ((weight**2 * q)[:, None, :] * w).reshape(flat).T @ u_padded.reshape(flat)
-        square = np.zeros_like(value)
-        for first in range(self._rows.shape[1]):
-            for second in range(first, self._rows.shape[1]):
+        usable = left > 1e-9 * np.maximum(total, 1)
+        weight = np.where(usable, 1 / np.where(usable, left, 1), np.nan)
+        scores = [u[rows[:, index]] for index in range(size)]
+        weight *= weight
+        weighted = weight * q
+        own_square += (weighted * q).sum(axis=0)
+        for first in range(size):
+            linear += (weighted * w[first]).T @ scores[first]
+            for second in range(first, size):
                 twice = 1 if first == second else 2
-                of_z = twice * weight**2 * w[:, first] * w[:, second]
-                square += of_z.T @ (u_padded[:, first] * u_padded[:, second])
-        changes = square - 2 * value * linear + value**2 * (weight**2 * q**2).sum(axis=0)[:, None]
-        jackknife = (self.clusters - 1) / self.clusters * np.maximum(changes, 0)
-        return value, np.sqrt(jackknife)
-
-
-def _centred(values: np.ndarray, percents: np.ndarray) -> np.ndarray:
-    """`values` [S, …] less the mean of each percent."""
-    out = values.copy()
-    for percent in np.unique(percents):
-        rows = percents == percent
-        out[rows] -= values[rows].mean(axis=0)
-    return out
-
-
-def _in_percents_of_several_clusters(percents: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    several = [p for p in np.unique(percents) if len(np.unique(clusters[percents == p])) > 1]
-    return np.isin(percents, several)
+                square += twice * (weight * w[first] * w[second]).T @ (scores[first] * scores[second])
+    changes = square - 2 * value * linear + value**2 * own_square[:, None]
+    return value, np.sqrt((blocks.clusters - 1) / blocks.clusters * np.maximum(changes, 0))

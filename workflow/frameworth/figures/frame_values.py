@@ -98,8 +98,9 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     level = results.options["influence"]["level"]
     text = (
         "Relative value: change in the score over held-out frames when the frame takes the place of an "
-        f"average one; below 0 is better. Intervals hold {_style.percentage(level)} for one frame each; "
-        "verdicts also count how many frames were looked at."
+        f"average one; below 0 is better. Intervals hold {_style.percentage(level)} for one frame each, about the "
+        "size-centred difference, which estimators that shrink (dots) pull towards 0; verdicts also count how many "
+        "frames were looked at."
     )
     flagged = int((table["verdict"] == "check label").sum())
     if flagged:

@@ -1,0 +1,248 @@
+"""estimate_influence: known truths, brute force, traps, and errors for arrays that do not fit."""
+
+import itertools
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+from frameworth import estimate_influence
+from frameworth.attribution import FewClustersWarning, UndecidableFrameWarning
+from frameworth.benchmarks.simulation import grid, simulate
+from frameworth.designs import subset_size
+from frameworth.estimators import estimator, estimator_names
+from frameworth.estimators._estimate import SamplingWarning
+from frameworth.estimators.beta_shapley import beta_weights
+from frameworth.redraw import redrawn
+
+LADDER = (10, 30, 70, 90)
+HALVES = [("balanced", (50,), 24)]
+
+
+def influence(study, scores, **options):
+    options = {"resamples": 0} | options
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SamplingWarning)
+        return estimate_influence(
+            study.inclusion, scores, percents=study.percents, clusters=study.clusters, design=study.designs, **options
+        )
+
+
+@pytest.mark.parametrize("name", estimator_names())
+def test_every_estimator_has_the_scale_of_swapping_a_frame_for_an_average_one(name):
+    """No noise, many halves of eight frames: n/(n−1)·(b − mean b), where the factor is 1.14."""
+    study = grid([("independent", (50,), 700)], 8, 1)
+    effects = np.array([3.0, 1, 0, 0, -1, -1, 2, 0])
+    value = influence(study, (study.inclusion @ effects)[:, None], estimator=name).value[:, 0]
+    truth = 8 / 7 * (effects - effects.mean())
+    loose = {"lasso": 0.05, "ame": 0.12, "regression": 5e-3}
+    assert np.abs(value - truth).max() < loose.get(name, 0.5)
+    assert np.polyfit(truth, value, 1)[0] == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("name", estimator_names())
+def test_frames_in_every_or_no_subset_are_nan_with_a_warning_that_counts_them(name):
+    study = grid([("independent", (50,), 16)], 10, 1)
+    inclusion = np.hstack([study.inclusion, np.zeros((16, 2), bool)])
+    with pytest.warns(UndecidableFrameWarning, match="0 frames are in every subset and 2 in none"):
+        found = estimate_influence(
+            inclusion, np.random.default_rng(0).normal(size=(16, 3)), percents=study.percents,
+            clusters=study.clusters, design="independent", estimator=name, resamples=0,
+        )  # fmt: skip
+    assert np.isnan(found.value[10:]).all()
+    assert np.isfinite(found.value[:10]).all()
+    assert found.n_with[:10].sum() == 80
+    assert found.n_without[10:].tolist() == [16, 16]
+
+
+def test_without_resamples_there_are_point_estimates_only():
+    study = grid(HALVES, 12, 1)
+    found = influence(study, np.random.default_rng(0).normal(size=(24, 2)))
+    assert np.isfinite(found.value).all()
+    for name in ("standard_error", "ci_low", "ci_high", "p_value", "p_adjusted", "absolute"):
+        assert np.isnan(getattr(found, name)).all(), name
+    assert found.slopes == ()
+
+
+def ridge_by_hand(inclusion, u, percents, clusters, own=-1):
+    """The model's restricted likelihood and prediction, from dense covariance matrices over a fine grid."""
+    subsets, frames = inclusion.shape
+    z = inclusion.astype(float)
+    x = (percents[:, None] == np.unique(percents)).astype(float)
+    if own >= 0:
+        x = np.column_stack([x, z[:, own]])
+    others = np.delete(np.arange(frames), own) if own >= 0 else np.arange(frames)
+    same = (clusters[:, None] == clusters[None, :]).astype(float)
+    ratios = (0.0,) if len(np.unique(clusters)) == subsets else (0.0, 0.25, 1.0, 4.0)
+    best = (np.inf,)
+    for ratio in ratios:
+        for penalty in np.logspace(-3, 5, 400):
+            v = z @ z.T + penalty * (np.eye(subsets) + ratio * same)
+            inverse = np.linalg.inv(v)
+            information = x.T @ inverse @ x
+            p = inverse - inverse @ x @ np.linalg.solve(information, x.T @ inverse)
+            freedom = subsets - x.shape[1]
+            criterion = freedom * np.log(u @ p @ u) + np.linalg.slogdet(v)[1] + np.linalg.slogdet(information)[1]
+            if criterion < best[0]:
+                gamma = np.linalg.solve(information, x.T @ inverse @ u)
+                best = (criterion, z[:, others].T @ p @ u, gamma[-1])
+    effects = best[1] - best[1].mean()
+    value = np.zeros(frames)
+    value[others] = effects * len(others) / (len(others) - 1)
+    if own >= 0:
+        value[own] = best[2] - best[1].mean()
+    return value
+
+
+@pytest.mark.parametrize(
+    "blocks", [HALVES, [("nested", LADDER, 9)], [("balanced", (50,), 12), ("paired", (30, 50, 70), 6)]], ids=str
+)
+@pytest.mark.parametrize("own", [-1, 3])
+def test_regression_is_the_best_linear_unbiased_prediction_at_the_restricted_likelihoods_maximum(blocks, own):
+    study = grid(blocks, 14, 1)
+    scores, _ = simulate(study, "additive", 1.5, np.random.default_rng(4))
+    found = influence(study, scores[:, None], estimator="regression", self_frame=np.array([own])).value[:, 0]
+    by_hand = ridge_by_hand(study.inclusion, scores, study.percents, study.clusters, own)
+    assert found == pytest.approx(by_hand, abs=0.02 * np.abs(by_hand).max())
+
+
+def test_regression_treats_each_target_by_its_own_penalty_and_missing_rows():
+    study = grid(HALVES, 14, 1)
+    rng = np.random.default_rng(0)
+    scores = np.column_stack([simulate(study, "additive", strength, rng)[0] for strength in (0.0, 3.0, 1.0)])
+    scores[5, 2] = np.nan
+    together = influence(study, scores).value
+    for target in range(3):
+        rows = np.isfinite(scores[:, target])
+        alone = estimate_influence(
+            study.inclusion[rows], scores[rows, target : target + 1], percents=study.percents[rows],
+            clusters=study.clusters[rows], design="balanced", resamples=0,
+        ).value  # fmt: skip
+        assert together[:, target] == pytest.approx(alone[:, 0])
+
+
+def exact_semivalue(game, frames, omega):
+    """Σ_s ω_s of the mean marginal contribution to sets of s−1 others, over all sets."""
+    value = np.zeros(frames)
+    for i in range(frames):
+        others = [j for j in range(frames) if j != i]
+        for size in range(frames):
+            sets = list(itertools.combinations(others, size))
+            value[i] += omega[size] * np.mean([game(frozenset({*s, i})) - game(frozenset(s)) for s in sets])
+    return value
+
+
+@pytest.mark.parametrize("name", ["shapley", "beta-shapley"])
+def test_exact_semivalues_of_games_of_eight_players_lie_in_their_intervals(name):
+    """Twelve random games with interactions; 96 intervals of 95 %: at least 85 hold the exact value."""
+    frames, inside = 8, 0
+    percents = [100 * size // frames + 1 for size in range(1, frames)]
+    assert [subset_size(p, frames) for p in percents] == list(range(1, frames))
+    omega = np.full(frames, 1 / frames) if name == "shapley" else beta_weights(frames)
+    assert omega.sum() == pytest.approx(1)
+    for number in range(12):
+        rng = np.random.default_rng(number)
+        worth, pairs = rng.normal(size=frames), np.triu(rng.normal(size=(frames, frames)), 1)
+
+        def game(members, worth=worth, pairs=pairs):
+            held = np.zeros(len(worth))
+            held[list(members)] = 1
+            return held @ worth + held @ pairs @ held + math.sqrt(len(members))
+
+        exact = exact_semivalue(game, frames, omega)
+        truth = frames / (frames - 1) * (exact - exact.mean())
+        study = grid([("independent", percents, 60)], frames, number)
+        scores = np.array([game(frozenset(np.flatnonzero(row))) for row in study.inclusion])
+        found = influence(study, scores[:, None], estimator=name, resamples=1)
+        inside += np.count_nonzero((found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0]))
+    assert inside >= 85
+
+
+def test_the_banzhaf_value_and_extrapolation_beyond_the_sizes_drawn_are_warned_of():
+    study = grid([("nested", (10, 30), 30)], 20, 1)
+    scores = np.random.default_rng(0).normal(size=(60, 1))
+    arguments = {"percents": study.percents, "clusters": study.clusters, "self_frame": np.array([-1])}
+    with pytest.warns(SamplingWarning, match="confounded with size"):
+        estimator("banzhaf")(study.inclusion, scores, **arguments)
+    with pytest.warns(SamplingWarning, match="above 6 of 20 frames"):
+        estimator("shapley")(study.inclusion, scores, **arguments, with_errors=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"percents": np.full(24, 30)}, "row 0 holds 6 frames, but 30 % of 12"),
+        ({"percents": np.full(23, 50)}, "percents: 23 rows for 24 subsets"),
+        ({"scores": np.zeros((5, 1))}, "scores: 5 rows"),
+        ({"design": "balancd"}, "there is no 'balancd'"),
+        ({"estimator": "ridge"}, "there is no 'ridge'"),
+        ({"self_frame": np.array([12])}, "self_frame"),
+        ({"self_frame": np.array([1, 2])}, "self_frame: 2 entries for 1 targets"),
+    ],
+    ids=str,
+)
+def test_arrays_that_do_not_fit_are_refused_in_words(change, words):
+    study = grid(HALVES, 12, 1)
+    arguments = {"percents": study.percents, "clusters": study.clusters, "design": "balanced"} | change
+    scores = arguments.pop("scores", np.zeros((24, 1)))
+    with pytest.raises(ValueError, match=words):
+        estimate_influence(study.inclusion, scores, **arguments)
+
+
+def test_a_row_that_does_not_fit_its_percent_is_named():
+    study = grid([("nested", LADDER, 9)], 20, 1)
+    percents = study.percents.copy()
+    percents[[5, 6]] = percents[[6, 5]]
+    with pytest.raises(ValueError, match=r"row 5 holds 6 frames, but 70 % of 20 are 14"):
+        estimate_influence(study.inclusion, np.zeros((36, 1)), percents=percents, clusters=study.clusters,
+                           design="nested")  # fmt: skip
+
+
+def test_with_few_clusters_a_warning_says_so_and_values_remain():
+    study = grid([("nested", LADDER, 7)], 20, 1)
+    with pytest.warns(FewClustersWarning, match="7 clusters are too few"):
+        found = influence(study, np.random.default_rng(0).normal(size=(28, 1)), resamples=9)
+    assert np.isfinite(found.value).all()
+    assert np.isnan(found.p_adjusted).all()
+
+
+@pytest.mark.parametrize("fixed", [-1, 4])
+def test_a_redraw_keeps_what_the_design_promises(fixed):
+    blocks = [("balanced", (50,), 8), ("nested", LADDER, 3), ("paired", (30, 50, 70), 4), ("independent", (50,), 5)]
+    study = grid(blocks, 20, 1)
+    inclusion = np.hstack([study.inclusion, np.zeros((len(study.inclusion), 3), bool)])
+    drawn = redrawn(
+        inclusion, study.percents, study.clusters, study.designs, np.arange(20), np.random.default_rng(0), fixed
+    )
+    assert not drawn[:, 20:].any()
+    assert (drawn.sum(axis=1) == inclusion.sum(axis=1)).all()
+    assert (drawn != inclusion).any(axis=1).mean() > 0.8
+    balanced = study.designs == "balanced"
+    assert (drawn[balanced].sum(axis=0) == inclusion[balanced].sum(axis=0)).all()
+    for seed in range(1, 4):
+        rows = drawn[study.clusters == f"nested_seed-{seed}"]
+        assert all((small <= large).all() for small, large in itertools.pairwise(rows))
+    if fixed >= 0:
+        assert (drawn[:, fixed] == inclusion[:, fixed]).all()
+    else:
+        first, second = (study.clusters == "paired_seed-1_percent-050").nonzero()[0]
+        assert (drawn[first, :20] ^ drawn[second, :20]).all()
+
+
+def test_adjusted_p_values_find_a_strong_frame_and_are_the_same_for_the_same_random_state():
+    study = grid([("balanced", (50,), 40)], 20, 1)
+    scores = np.random.default_rng(3).normal(size=40) + 4.0 * study.inclusion[:, 7]
+    first, second = (influence(study, scores[:, None], resamples=199, random_state=5) for _ in range(2))
+    assert np.array_equal(first.p_adjusted, second.p_adjusted)
+    assert first.p_adjusted[7, 0] == pytest.approx(1 / 200)
+    assert (np.delete(first.p_adjusted[:, 0], 7) > 0.05).all()
+
+
+def test_absolute_values_add_the_slope_of_the_size():
+    study = grid([("balanced", (50,), 16), ("nested", (30, 70), 8)], 20, 1)
+    scores = (20 - 0.25 * study.inclusion.sum(axis=1))[:, None]
+    found = influence(study, scores)
+    assert found.absolute == pytest.approx(np.full((20, 1), -0.25))
+    assert [(s.low, s.high) for s in found.slopes] == [(30, 50), (50, 70)]
+    assert found.slopes[0].per_frame == pytest.approx([-0.25])

@@ -1,0 +1,63 @@
+"""The measuring scripts run, at sizes that show nothing but that."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from frameworth.benchmarks import estimators
+
+
+def run(module, *arguments, folder):
+    command = [sys.executable, "-m", f"frameworth.benchmarks.{module}", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_gpu_benchmark_runs_all_its_ways_on_a_cpu(tmp_path):
+    printed = run("gpu", "--tiny", "--steps", "8", "--at-once", "2", folder=tmp_path)
+    found = json.loads((tmp_path / "results/benchmarks/gpu.json").read_text())
+    assert [row["variant"] for row in found["variants"]] == ["stock", "float32", "bfloat16", "bfloat16 × 2"]
+    assert all(row["images_per_second"] > 0 for row in found["variants"])
+    assert "bfloat16 × 2" in printed
+
+
+def test_the_stages_after_training_run_at_a_small_size(tmp_path):
+    run("scale", "--subsets", "40", "--frames", "20", "--keypoints", "3", folder=tmp_path)
+    stages = json.loads((tmp_path / "results/benchmarks/scale.json").read_text())["stages"]
+    assert {"scores", "influence", "frame values", "report"} <= stages.keys()
+
+
+@pytest.mark.long
+def test_frameworth_is_four_times_as_fast_as_deeplabcut_as_scripted_and_learns_as_well(tmp_path):
+    run("speed", "--rounds", "1", folder=tmp_path)
+    found = json.loads((tmp_path / "results/benchmarks/speed.json").read_text())
+    assert found["frameworth_to_stock"]["networks_per_hour"] >= 4
+    assert found["frameworth_to_stock_parallel"]["networks_per_hour"] >= 2
+    assert found["frameworth"]["samples_per_second"] >= found["floor"]["samples_per_second"] / 1.25
+    assert found["frameworth_to_stock_parallel"]["log_rmse_interval"][0] <= 0
+
+
+def test_intervals_cover_the_truth_where_the_pooled_difference_fails():
+    """Studies with 16 clusters whose error falls with size (all settings: make benchmark-estimators)."""
+    nested = estimators.coverage("nested", "additive", 2.0, 16, 100)
+    assert 0.93 <= nested["size_centred"] <= 0.97
+    assert 0.90 <= nested["size_centred_strongest"] <= 0.99
+    assert nested["pooled"] < 0.85
+
+
+@pytest.mark.parametrize("situation", ["no effect", "a strong frame", "falling error"])
+def test_few_studies_without_an_effect_call_any_frame(situation):
+    found = estimators.false_positives("balanced", situation, 20, 60, 59)
+    assert found["single"] <= 0.08
+    assert found["family_wise"] <= 0.13  # 5 % of 60 studies are 3; 8 or more come by chance 1 time in 100
+
+
+def test_regression_ranks_at_least_as_well_and_both_beat_the_pooled_difference_on_mixed_sizes():
+    names = ("difference-of-means", "size-centred", "regression")
+    quiet = estimators.correlations([("balanced", (50,), 60)], 60, "additive", 4.0, 20, names)
+    assert quiet["regression"] >= quiet["size-centred"] + 0.05
+    mixed = estimators.correlations([("nested", estimators.LADDER, 15)], 60, "additive", 4.0, 20, names)
+    assert min(mixed["regression"], mixed["size-centred"]) >= mixed["difference-of-means"] + 0.05

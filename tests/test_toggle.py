@@ -1,0 +1,70 @@
+"""The toggled group: arms that share all but the group, and a paired comparison."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import run_snakemake
+from frameworth.errors import UserError
+from frameworth.toggle import compare_arms, group_of, parts_of
+from tiny import config, draw, write_config
+
+VALUES = pd.DataFrame({"frame": [7, 2, 9, 4], "verdict": ["check label", "check label", "undecided", "undecided"]})
+
+
+def test_the_group_is_what_is_flagged_unless_frames_are_named():
+    assert group_of(VALUES, {}).tolist() == [7, 2]
+    assert group_of(VALUES, {"frames": [9]}).tolist() == [9]
+    with pytest.raises(UserError, match="frame 5 is not in the pool"):
+        group_of(VALUES, {"frames": [5]})
+    with pytest.raises(UserError, match="no label stands out"):
+        group_of(VALUES.assign(verdict="undecided"), {})
+
+
+def test_parts_make_up_the_group():
+    found = parts_of(np.arange(5), 2)
+    assert found["with"].tolist() == [0, 1, 2, 3, 4]
+    assert sorted([*found["part-1"], *found["part-2"]]) == [0, 1, 2, 3, 4]
+    assert list(parts_of(np.arange(5), 1)) == ["without", "with"]
+    with pytest.raises(UserError, match="leave some empty"):
+        parts_of(np.arange(2), 3)
+
+
+def test_the_comparison_is_a_paired_t_test():
+    rng = np.random.default_rng(0)
+    level = rng.normal(size=12) * 5
+    table = compare_arms({"without": level, "with": level + 1 + 0.1 * rng.normal(size=12)}, 0.95)
+    assert len(table) == 1
+    assert table.loc[0, "ci_low"] < 1 < table.loc[0, "ci_high"]
+    assert table.loc[0, "t"] > 20
+    assert table.loc[0, "p"] < 1e-6
+
+
+def test_the_workflow_toggles_frames_of_a_study_with_common_bases_and_seeds(tmp_path):
+    draw(tmp_path / "project", frames=20)
+    path = write_config(
+        tmp_path / "study.yaml", config("project", toggle={"pairs": 2, "frames": [0, 1, 2], "parts": 2})
+    )
+    frames = tmp_path / "results/tiny/frames.csv"
+    run_snakemake(tmp_path, "--configfile", str(path), "--", "results/tiny/frames.csv")
+    pool = pd.read_csv(frames).query("split == 'pool'")["frame"].tolist()[:3]
+    path = write_config(tmp_path / "study.yaml", config("project", toggle={"pairs": 2, "frames": pool, "parts": 2}))
+    run_snakemake(tmp_path, "--configfile", str(path), "--", "results/tiny/toggle.csv")
+    table = pd.read_csv(tmp_path / "results/tiny/toggle.csv").set_index("arm")
+    assert table["frames"].to_dict() == {
+        "with": " ".join(map(str, pool)), "part-1": " ".join(map(str, pool[:2])), "part-2": str(pool[2]),
+    }  # fmt: skip
+    for pair in (1, 2):
+        held, seeds = {}, set()
+        for arm in ("without", "with", "part-1", "part-2"):
+            folder = tmp_path / "results/tiny/toggle" / arm
+            listed = json.loads((folder / f"subsets/percent-050/seed-{pair}.json").read_text())["frames"]
+            held[arm] = {frame["frame"] for frame in listed}
+            record = json.loads((folder / f"percent-050/seed-{pair}/training.json").read_text())
+            seeds.add(record["members"][0]["seed"])
+        assert held["with"] - held["without"] == set(pool)
+        assert held["part-1"] | held["part-2"] == held["with"]
+        assert not held["without"] & set(pool)
+        assert len(seeds) == 1

@@ -1,0 +1,98 @@
+"""Warm influence: what is changed and what is left alone, and its tests on data of known truth."""
+
+import numpy as np
+import pytest
+import torch
+
+from frameworth.engine.networks import build_network, make_deterministic, pose_config
+from frameworth.labels import read_labels
+from frameworth.scaling import ScaledFrames
+from frameworth.subsets import read_subset
+from frameworth.warm import changes_by_frame
+from frameworth.warm_values import change_per_network, warm_values
+from tiny import TRAINING, prepare
+
+CPU = torch.device("cpu")
+WARM = {"steps": 3, "learning_rate": 2e-4, "slots": 1, "augment": True}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("warm")
+    subset, labels = prepare(folder)
+    make_deterministic(CPU)
+    subset = read_subset(subset)
+    network = build_network(pose_config(TRAINING, subset.keypoints), "random", 1)
+    return subset, ScaledFrames(read_labels(labels), 1), network
+
+
+def run(base, candidates, **changes):
+    subset, frames, network = base
+    return changes_by_frame(network, subset, frames, candidates, TRAINING, WARM | changes, 5, CPU)
+
+
+def outside(base):
+    subset, frames, _ = base
+    return np.setdiff1d(np.arange(len(frames.labels.xy)), subset.frames)
+
+
+def test_the_network_is_left_as_it_was_and_frames_do_not_depend_on_each_other(base):
+    before = {name: value.clone() for name, value in base[2].state_dict().items()}
+    first, second = outside(base)[:2]
+    both = run(base, [first, second])
+    alone = run(base, [second])
+    assert all(torch.equal(before[name], value) for name, value in base[2].state_dict().items())
+    assert np.array_equal(both[1], alone[0], equal_nan=True)
+    assert not np.array_equal(both[0], both[1], equal_nan=True)
+
+
+def test_a_frame_that_only_replaces_itself_changes_nothing(base):
+    """With the frame's own double in the control's place the batches are the same, so the change is exactly 0."""
+    subset = base[0]
+    found = run(base, [int(subset.frames[0])], slots=0)
+    assert np.nanmax(np.abs(found)) == 0
+
+
+def test_missing_labels_have_no_change_and_all_others_have(base):
+    found = run(base, outside(base)[:1])
+    missing = np.isnan(base[1].labels.xy).any(axis=2)
+    assert np.isnan(found[0][missing]).all()
+    assert np.isfinite(found[0][~missing]).all()
+
+
+def study(rng, effects, networks=6, noise=1.0):
+    """Changes [B, N, N, 1] in which frame i adds effects[i] to all others; each network has seen half."""
+    frames = len(effects)
+    inclusion = np.array([rng.permutation(frames) < frames // 2 for _ in range(networks)])
+    change = effects[None, :, None, None] + noise * rng.normal(size=(networks, frames, 1, 1))
+    change = np.broadcast_to(change, (networks, frames, frames, 1)).copy()
+    change += rng.normal(size=(networks, 1, 1, 1))  # what a network does to all frames alike
+    change[inclusion] = np.nan
+    return change, inclusion
+
+
+def test_only_the_other_out_of_bag_frames_count():
+    change = np.zeros((1, 4, 4, 1))
+    inclusion = np.array([[True, False, False, False]])
+    change[0, 0] = np.nan
+    change[0, 1] = np.array([100, 100, 1, 3])[:, None]  # seen, itself, others
+    change[0, 2] = np.array([100, 2, 100, 2])[:, None]
+    change[0, 3] = np.array([100, 0, 0, 100])[:, None]
+    per_network = change_per_network(change, inclusion)
+    assert np.isnan(per_network[0, 0])
+    assert per_network[0, 1:] == pytest.approx([2 - 4 / 3, 2 - 4 / 3, 0 - 4 / 3])
+
+
+def test_strong_frames_are_decided_and_among_frames_without_effect_few_studies_decide_any():
+    wrong = 0
+    for number in range(60):
+        rng = np.random.default_rng(number)
+        change, inclusion = study(rng, np.zeros(40))
+        wrong += (warm_values(change, inclusion, 99, rng).p_adjusted < 0.05).any()
+    assert wrong <= 8
+    rng = np.random.default_rng(0)
+    effects = np.where(np.arange(40) < 4, 12.0, 0.0)
+    found = warm_values(*study(rng, effects, networks=8), 199, rng)
+    assert (found.p_adjusted[:4] < 0.05).sum() >= 3
+    assert (found.p_adjusted[4:] < 0.05).sum() <= 1
+    assert found.value[:4].min() > found.value[4:].max()

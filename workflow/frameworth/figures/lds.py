@@ -1,0 +1,66 @@
+"""How far the values can be trusted: prediction of held-out subsets, and finding of planted errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.results import Results
+
+_QUANTITIES = {
+    "lds": ("linear datamodeling score (rank correlation)", 0.0),
+    "auroc": ("finding the planted label errors (AUROC)", 0.5),
+}
+_NOTE = (
+    "Left: rank correlation between the score measured for a subset and the sum of its frames' values, estimated from "
+    "other subsets; bars hold 95 % of resampled clusters. Dashed: the most that one network per subset can reach, "
+    "where subsets were trained twice. Right, where errors were planted: the chance that a planted frame ranks above "
+    "another; bars resample frames. Dotted: chance."
+)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """`validation.csv`."""
+    return results.validation
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """A row per estimator, with intervals; a panel per quantity that the study has."""
+    score = results.options["influence"]["score"]
+    drawn = [name for name in _QUANTITIES if (table["quantity"] == name).any()]
+    figure = _style.new_figure(9, 4.2)
+    if not drawn:
+        _style.headline(figure, "There are too few subsets to predict any from the others", _NOTE)
+        return figure
+    for axes, quantity in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
+        rows = table[(table["quantity"] == quantity) & table["score"].isin([score, "error"])]
+        rows = rows[(rows["score"] == score) | ~rows["method"].isin(rows.loc[rows["score"] == score, "method"])]
+        _draw_rows(axes, rows.sort_values("value"), *_QUANTITIES[quantity])
+        ceiling = table.loc[table["quantity"] == "lds ceiling", "value"]
+        if quantity == "lds" and len(ceiling):
+            axes.axvline(ceiling.iloc[0], color=_style.DARK, ls="--", lw=1)
+    _style.headline(figure, _title(table, score), _NOTE)
+    return figure
+
+
+def _draw_rows(axes: Axes, rows: pd.DataFrame, label: str, chance: float) -> None:
+    place = np.arange(len(rows))
+    axes.hlines(place, rows["ci_low"], rows["ci_high"], color=_style.BLUE, lw=1.5, alpha=0.6)
+    axes.plot(rows["value"], place, "o", color=_style.BLUE, ms=5)
+    axes.axvline(chance, color=_style.GREY, ls=":", lw=1)
+    axes.set_yticks(place, rows["method"])
+    axes.set_xlabel(label)
+    axes.margins(y=0.08)
+
+
+def _title(table: pd.DataFrame, score: str) -> str:
+    rows = table[(table["quantity"] == "lds") & (table["score"] == score)].set_index("method")
+    if rows.empty:
+        return "Too few subsets to test the values on others"
+    best = rows["value"].idxmax()
+    decided = rows.loc[best, "ci_low"] > 0
+    text = f"{best} predicts held-out subsets best (rank correlation {rows.loc[best, 'value']:.2f})"
+    return text if decided else f"{text}, but it cannot be told from none"

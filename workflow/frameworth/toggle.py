@@ -1,0 +1,142 @@
+"""Toggling a group of frames in and out of otherwise common subsets: far more sensitive than random subsets.
+
+A pair of arms has the same base (half of the frames outside the group), the same network seed and so the same initial
+weights; the arm `with` adds the whole group, `part-1`, `part-2`… a part of it, and `without` nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from frameworth.designs import draw_subset
+from frameworth.errors import UserError
+from frameworth.files import write_csv
+from frameworth.frames import read_frames
+from frameworth.hdf5 import read_hdf5
+from frameworth.labels import read_labels
+from frameworth.subset_names import subset_path, toggle_arms
+from frameworth.subsets import write_chosen
+
+PERCENT = 50
+
+
+def group_of(values: pd.DataFrame, toggle: dict[str, Any]) -> np.ndarray:
+    """The frames to toggle: those that the config names, else the flagged ones, most suspicious first.
+
+    Raises UserError if there is none.
+    """
+    if toggle.get("frames"):
+        unknown = sorted(set(toggle["frames"]) - set(values["frame"]))
+        if unknown:
+            raise UserError(f"toggle.frames: frame {unknown[0]} is not in the pool; see frame_values.csv")
+        return np.array(toggle["frames"])
+    flagged = values.loc[values["verdict"] == "check label", "frame"].to_numpy()
+    if not len(flagged):
+        raise UserError("toggle: no label stands out by its out-of-bag error; name the frames in toggle.frames")
+    return flagged
+
+
+def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
+    """The frames that each arm adds to the base, by the arm's name."""
+    if parts > len(group):
+        raise UserError(f"toggle.parts: {parts} parts of {len(group)} frames leave some empty")
+    pieces = np.array_split(group, parts)
+    added = {f"part-{number}": piece for number, piece in enumerate(pieces, 1)} if parts > 1 else {}
+    return {"without": group[:0], "with": group} | added
+
+
+def write_arm(
+    path: Path,
+    frames_csv: Path,
+    labels_h5: Path,
+    frame_values_csv: Path,
+    *,
+    toggle: dict[str, Any],
+    arm: str,
+    pair: int,
+    study_seed: int,
+) -> None:
+    """Write the subset of one arm of one pair."""
+    frames = read_frames(frames_csv)
+    group = group_of(pd.read_csv(frame_values_csv), toggle)
+    rest = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), group)
+    base = rest[draw_subset("balanced", len(rest), PERCENT, pair, study_seed)]
+    chosen = np.sort(np.concatenate([base, parts_of(group, toggle["parts"])[arm]]))
+    write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", PERCENT, pair, f"toggle_pair-{pair}")
+
+
+def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
+    """Paired differences of each arm to `without`: mean, standard error, t, two-sided p and interval.
+
+    Args:
+        scores: by arm, the held-out score of each pair [pairs].
+    """
+    rows = []
+    for arm, score in scores.items():
+        if arm == "without":
+            continue
+        difference = score - scores["without"]
+        pairs, mean, error = len(difference), difference.mean(), stats.sem(difference)
+        half = stats.t.ppf((1 + level) / 2, pairs - 1) * error
+        rows.append(
+            {
+                "arm": arm,
+                "pairs": pairs,
+                "difference": mean,
+                "standard_error": error,
+                "t": mean / error,
+                "p": 2 * stats.t.sf(abs(mean / error), pairs - 1),
+                "ci_low": mean - half,
+                "ci_high": mean + half,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def write_toggle(
+    folder: Path,
+    frames_csv: Path,
+    labels_h5: Path,
+    frame_values_csv: Path,
+    toggle_csv: Path,
+    *,
+    toggle: dict[str, Any],
+    level: float,
+) -> None:
+    """Score all arms below `folder` on the held-out frames and write `toggle.csv`."""
+    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
+    label = read_labels(labels_h5).xy
+    pairs = range(1, toggle["pairs"] + 1)
+    scores = {
+        arm: np.array([_score(folder / arm / subset_path(PERCENT, pair), label, held_out) for pair in pairs])
+        for arm in toggle_arms(toggle["parts"])
+    }
+    table = compare_arms(scores, level)
+    added = parts_of(group_of(pd.read_csv(frame_values_csv), toggle), toggle["parts"])
+    table["frames"] = [" ".join(map(str, added[arm])) for arm in table["arm"]]
+    write_csv(toggle_csv, table)
+
+
+def _score(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> float:
+    pose = read_hdf5(ensemble / "predictions.h5", ["pose"])["pose"]
+    return float(np.nanmean(np.log1p(np.linalg.norm(pose - label, axis=-1))[:, held_out]))
+
+
+def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
+    """A sentence per arm."""
+    sentences = []
+    for row in table.itertuples():
+        size = len(row.frames.split()) if isinstance(row.frames, str) else 1
+        verdict = "harms" if row.t > 0 else "helps"
+        decided = f"the group {verdict}" if row.p < alpha else "not decided"
+        sentences.append(
+            f"{row.arm}: adding its {size} frames changes the held-out error by {row.difference:+.4f} "
+            f"± {row.standard_error:.4f} log(1 + px) over {row.pairs} pairs (t = {row.t:.1f}): {decided}."
+        )
+    return sentences
