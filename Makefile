@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators lock config-page openfield clean
+.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators lock config-page openfield openfield-planted clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -51,6 +51,9 @@ benchmark-estimators: .venv/ready
 
 openfield: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml
+
+openfield-planted: .venv/ready
+	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-planted.yaml
 
 config-page: .venv/ready
 	$(BIN)/python -m frameworth.config_page > config/README.md

@@ -13,7 +13,7 @@ from frameworth.warm_values import change_per_network, warm_values
 from tiny import TRAINING, prepare
 
 CPU = torch.device("cpu")
-WARM = {"steps": 3, "learning_rate": 2e-4, "slots": 1, "augment": True}
+WARM = {"steps": 3, "learning_rate": 2e-4, "augment": False}
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,12 @@ def test_the_network_is_left_as_it_was_and_frames_do_not_depend_on_each_other(ba
     assert not np.array_equal(both[0], both[1], equal_nan=True)
 
 
-def test_a_frame_that_only_replaces_itself_changes_nothing(base):
-    """With the frame's own double in the control's place the batches are the same, so the change is exactly 0."""
-    subset = base[0]
-    found = run(base, [int(subset.frames[0])], slots=0)
-    assert np.nanmax(np.abs(found)) == 0
+def test_the_frame_itself_is_learned(base):
+    """More steps on a frame lower the loss there, so its own error falls, whatever happens elsewhere."""
+    candidates = outside(base)[:4]
+    found = run(base, candidates, steps=60, learning_rate=1e-3)
+    own = [np.nanmean(found[index, frame]) for index, frame in enumerate(candidates)]
+    assert np.mean(own) < -0.2
 
 
 def test_missing_labels_have_no_change_and_all_others_have(base):
@@ -95,4 +96,4 @@ def test_strong_frames_are_decided_and_among_frames_without_effect_few_studies_d
     found = warm_values(*study(rng, effects, networks=8), 199, rng)
     assert (found.p_adjusted[:4] < 0.05).sum() >= 3
     assert (found.p_adjusted[4:] < 0.05).sum() <= 1
-    assert found.value[:4].min() > found.value[4:].max()
+    assert np.nanmin(found.value[:4]) > np.nanmax(found.value[4:])

@@ -6,6 +6,7 @@ A subset is known by (percent, seed); adding seeds or percents never changes sub
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -82,15 +83,20 @@ def balanced_rows(pool: int, percent: int, rows: int, study_seed: int) -> np.nda
     keeps rows from being complements of each other. A block depends on the blocks before it alone, so a longer
     design begins with the shorter one.
     """
+    blocks = -(-rows // balanced_block(percent))
+    return _balanced_blocks(pool, percent, blocks, study_seed)[:rows].copy()
+
+
+@lru_cache(maxsize=64)
+def _balanced_blocks(pool: int, percent: int, blocks: int, study_seed: int) -> np.ndarray:
+    """The first `blocks` blocks; kept, as a study asks for its rows one by one."""
+    if blocks == 0:
+        return np.zeros((0, pool), bool)
+    before = _balanced_blocks(pool, percent, blocks - 1, study_seed)
     size = subset_size(percent, pool)
-    block = balanced_block(percent)
-    inclusion = np.zeros((0, pool), bool)
-    while len(inclusion) < rows:
-        rng = _generator("balanced", study_seed, percent, len(inclusion))
-        new = _balanced_block(inclusion.sum(axis=0), block, size, rng)
-        new = _decorrelate(new, inclusion[-_ROWS_REMEMBERED:], size / pool)
-        inclusion = np.vstack([inclusion, new])
-    return inclusion[:rows]
+    rng = _generator("balanced", study_seed, percent, len(before))
+    new = _balanced_block(before.sum(axis=0), balanced_block(percent), size, rng)
+    return np.vstack([before, _decorrelate(new, before[-_ROWS_REMEMBERED:], size / pool)])
 
 
 def balanced_block(percent: int) -> int:

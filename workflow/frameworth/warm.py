@@ -1,7 +1,9 @@
-"""Warm influence: what a few more gradient steps with a frame do to a trained network, against the same without it.
+"""Warm influence: what a few more gradient steps on one frame do to a trained network.
 
-One base network at a time: its weights are restored in memory for every frame, the batches are the same but for the
-frame's slots. In theory the proximal Bregman response (Bae et al. 2022, arXiv 2209.05364).
+One base network at a time: its weights are restored in memory for every frame. Each step sees the frame alone, with
+the normalisation layers' statistics as they were after training: of the ways tried, the one that told spoilt labels
+best, and the cheapest (docs/performance.md). In theory the proximal Bregman response (Bae et al. 2022,
+arXiv 2209.05364).
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from frameworth.labels import Labels, read_labels
 from frameworth.scaling import ScaledFrames
 from frameworth.subset_names import subset_name
 from frameworth.subsets import Subset, read_subset
-from frameworth.training import batch_indices, train_step
+from frameworth.training import train_step
 
 _PREDICTED_AT_ONCE = 32
 
@@ -49,15 +51,15 @@ def changes_by_frame(
     seed: int,
     device: torch.device,
 ) -> np.ndarray:
-    """Change of the log error at every frame and keypoint by continued training with each candidate frame.
+    """Change of the log error at every frame and keypoint by continued training on each candidate frame.
 
     Args:
         network: a trained network; left as it was.
         candidates: [M] frames of the pool outside the subset.
-        warm: `steps`, `learning_rate`, `slots` (how many frames of each batch the candidate replaces), `augment`.
-        seed: of the batches and their augmentation, common to all candidates.
+        warm: `steps`, `learning_rate`, `augment`.
+        seed: of the augmentation, common to all candidates.
 
-    Returns float32 [M, N, K]: log(1 + px) with the candidate minus without; NaN where there is no label.
+    Returns float32 [M, N, K]: log(1 + px) afterwards minus before; NaN where there is no label.
     """
     labels = frames.labels
     config = pose_config(training, subset.keypoints)
@@ -66,31 +68,22 @@ def changes_by_frame(
         options = options | dict.fromkeys(("affine", "motion_blur", "gaussian_noise"))
     if not is_covered(options):
         raise UserError("influence.warm: works with DeepLabCut's default augmentation only; set warm.augment: false")
-    used = [*subset.frames.tolist(), *candidates]
-    xy = labels.xy[used] * frames.factors[used][:, None, :]
-    augment = Augmentation(options, [frames.image(frame) for frame in used], xy, device)
-    network = network.to(device, memory_format=torch.channels_last)
+    candidates = list(candidates)
+    xy = labels.xy[candidates] * frames.factors[candidates][:, None, :]
+    augment = Augmentation(options, [frames.image(frame) for frame in candidates], xy, device)
+    network = network.to(device, memory_format=torch.channels_last).eval()
     start = copy.deepcopy(network.state_dict())
-
-    def continued(candidate: int | None) -> np.ndarray:
-        """Log errors [N, K] after the steps, with the frame at place `candidate` of `used` in the slots."""
-        network.load_state_dict(start)
-        network.train()
+    predictor = Predictor(config, network, device)
+    before = _log_errors(predictor, frames)
+    out = np.full((len(candidates), *before.shape), np.nan, np.float32)
+    for place in range(len(candidates)):
         optimizer = optimizer_of(config, network, warm["learning_rate"])
         for step in range(warm["steps"]):
-            chosen = batch_indices(len(subset.frames), training["batch_size"], step, seed)
-            if candidate is not None:
-                chosen[: warm["slots"]] = [candidate] * warm["slots"]
             seed_network(device, seed, 5, step)
-            batch, keypoints = augment(chosen, (seed, 5, step))
+            batch, keypoints = augment([place], (seed, 5, step))
             train_step(network, optimizer, batch, keypoints, training["precision"])
-        return _log_errors(Predictor(config, network, device), frames)
-
-    without = continued(None)
-    out = np.full((len(candidates), *without.shape), np.nan, np.float32)
-    for index in range(len(candidates)):
-        out[index] = continued(len(subset.frames) + index) - without
-    network.load_state_dict(start)
+        out[place] = _log_errors(predictor, frames) - before
+        network.load_state_dict(start)
     return out
 
 
@@ -136,7 +129,7 @@ def write_warm_network(
         {
             "network": name,
             "seed": seed,
-            "steps_taken": (len(candidates) + 1) * warm["steps"],
+            "steps_taken": len(candidates) * warm["steps"],
             "seconds": seconds,
             "options": digest_of_json(warm),
             **warm,
@@ -159,7 +152,7 @@ def collect_warm(files: Sequence[Path], warm_influence_h5: Path) -> None:
             "steps_taken": Array(np.array([int(each["steps_taken"]) for each in attributes]), dims[:1]),
         },
         {"network": np.array(names)} | {name: parts[0][name] for name in dims[1:]},
-        {name: attributes[0][name] for name in ("steps", "learning_rate", "slots", "augment")},
+        {name: attributes[0][name] for name in ("steps", "learning_rate", "augment")},
     )
 
 

@@ -186,7 +186,7 @@ def main() -> None:
     result: dict[str, Any] = {"studies": arguments.studies, "frames": FRAMES}
     result["coverage"] = _coverage_table(arguments.studies)
     result["false_positives"] = _false_positive_table(arguments.studies, arguments.resamples)
-    result["correlation"] = _correlation_table(max(arguments.studies // 5, 2))
+    result["correlation"] = _correlation_table(max(arguments.studies // 10, 2))
     result["designs"] = _design_table(max(arguments.studies // 5, 2))
     result["speed"] = _speed_table()
     OUT.parent.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,8 @@ def simulate(
 
     Args:
         kind: `additive`; `interacting` (each frame also changes the effect of others, pair by pair); or
-            `heteroscedastic` (noise three times as large in the smallest subsets as in the largest).
+            `heteroscedastic` (noise up to three times as large in small subsets, and three times as large in those
+            without the first frame).
         strength: standard deviation of Σ_i effects over subsets of half the frames.
         fall: by how much the score falls from no frame to all.
     """
@@ -73,7 +74,7 @@ def simulate(
     names, which = np.unique(study.clusters, return_inverse=True)
     error = np.sqrt(shared) * rng.normal(size=len(names))[which] + np.sqrt(1 - shared) * rng.normal(size=subsets)
     if kind == "heteroscedastic":
-        error = error * 3 ** (1 - sizes / frames) / 3**0.5
+        error = error * 3 ** (1 - sizes / frames) / 3**0.5 * np.where(study.inclusion[:, 0], 0.5, 1.5)
     scores = z @ effects + ((z @ pairs) * z).sum(axis=1) - fall * sizes / frames + noise * error
     return scores, _truth(study, effects, pairs)
 
