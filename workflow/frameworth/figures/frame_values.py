@@ -53,6 +53,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         colour, marker = _LOOK.get(str(verdict), (_style.DARK, "x"))
         axes.vlines(rows["rank"], rows["ci_low"], rows["ci_high"], color=colour, lw=0.6 if crowded else 1.4,
                     alpha=0.6, zorder=2)  # fmt: skip
+        axes.plot(rows["rank"], rows[["ci_low", "ci_high"]].mean(axis=1), "_", color=colour, ms=4, alpha=0.6, zorder=2)
         axes.plot(rows["rank"], rows["value"], marker, color=colour, ms=2.5 if crowded else 5, zorder=3,
                   label=f"{verdict} ({len(rows)})")  # fmt: skip
     if "planted" in table:
@@ -99,7 +100,7 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     text = (
         "Relative value: change in the score over held-out frames when the frame takes the place of an "
         f"average one; below 0 is better. Intervals hold {_style.percentage(level)} for one frame each, about the "
-        "size-centred difference, which estimators that shrink (dots) pull towards 0; verdicts also count how many "
+        "size-centred difference (ticks), which estimators that shrink (dots) pull towards 0; verdicts also count how many "
         "frames were looked at."
     )
     flagged = int((table["verdict"] == "check label").sum())
