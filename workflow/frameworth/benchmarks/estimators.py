@@ -95,7 +95,7 @@ def correlations(
         scores, truth = simulate(subsets, kind, strength, rng, fall=3.0)
         for name in names:
             value = _run(estimator(name), subsets, scores, with_errors=False).value[:, 0]
-            found[name].append(np.corrcoef(value, truth)[0, 1])
+            found[name].append(_correlation(value, truth))
     return {name: float(np.mean(each)) for name, each in found.items()}
 
 
@@ -122,7 +122,7 @@ def designs_at_equal_cost(networks: int, frames: int, strength: float, studies: 
             count = np.resize(members, len(scores))
             scores = scores + rng.normal(size=len(scores)) / np.sqrt(count)
             value = _run(estimator("regression"), subsets, scores, with_errors=False).value[:, 0]
-            each.append(np.corrcoef(value, truth)[0, 1] if np.ptp(value) > 0 else 0.0)
+            each.append(_correlation(value, truth))
         found[name] = float(np.mean(each))
     return found
 
@@ -155,6 +155,11 @@ def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
     seconds["plain_loop"] = (time.perf_counter() - started) * targets / part
     seconds["peak_rss_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return seconds
+
+
+def _correlation(value: np.ndarray, truth: np.ndarray) -> float:
+    """Of values that are all equal, as when the LASSO keeps nothing, 0."""
+    return float(np.corrcoef(value, truth)[0, 1]) if np.ptp(value) > 0 else 0.0
 
 
 def _plain_loop(inclusion: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -46,6 +46,20 @@ def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np
             yield np.flatnonzero(known[:, column]), np.flatnonzero(which.ravel() == index)
 
 
+def decidable(
+    inclusion: np.ndarray, scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """What can be estimated together: yields (rows, targets, frames that some but not all of these rows hold).
+
+    Rows and targets are indices, frames bool [N]; rows of percents that only one cluster drew are left out.
+    """
+    for rows, columns in columns_by_missing_rows(scores):
+        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
+        varies = inclusion[rows].any(axis=0) & ~inclusion[rows].all(axis=0)
+        if len(rows) and varies.any():
+            yield rows, columns, varies
+
+
 def in_portions(columns: np.ndarray) -> Iterator[np.ndarray]:
     """`columns` in runs short enough that what is computed of them stays small."""
     for start in range(0, len(columns), _TARGETS_AT_ONCE):

@@ -11,8 +11,7 @@ from frameworth.estimators._estimate import (
     Estimate,
     SamplingWarning,
     centred,
-    columns_by_missing_rows,
-    in_percents_of_several_clusters,
+    decidable,
     without_own,
 )
 from frameworth.estimators.size_centred import LEAST_CLUSTERS
@@ -43,11 +42,7 @@ def semivalue(
     value = np.full((frames, targets), np.nan)
     error = np.full((frames, targets), np.nan)
     counted = 0
-    for rows, columns in columns_by_missing_rows(scores):
-        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
-        varies = inclusion[rows].any(axis=0) & ~inclusion[rows].all(axis=0)
-        if not len(rows) or not varies.any():
-            continue
+    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
         held, of_rows = inclusion[rows][:, varies], percents[rows]
         weights = _weights_of_percents(name, marginal_weights, held, of_rows)
         groups = clusters[rows]
@@ -72,8 +67,9 @@ def semivalue(
 def _differences(
     held: np.ndarray, u: np.ndarray, percents: np.ndarray, weights: dict[int, float], own: int
 ) -> np.ndarray:
-    """Σ_p w_p D_p [n, t]; NaN for a frame that all or no subsets of some percent hold."""
+    """Σ_p w_p D_p [n, t]; a percent of which all or no subsets hold a frame leaves its weight to the others."""
     total = np.zeros((held.shape[1], u.shape[1]))
+    counted = np.zeros(held.shape[1])
     for percent, weight in weights.items():
         rows = percents == percent
         z, scores = centred(held[rows], percents[rows]), centred(u[rows], percents[rows])
@@ -86,8 +82,10 @@ def _differences(
         slopes = (z.T @ scores) / np.where(squared > 1e-9, squared, np.nan)[:, None]
         if slope_own is not None:
             slopes[own] = slope_own
-        total += weight * slopes
-    return total
+        told = np.isfinite(slopes).all(axis=1)
+        total += weight * np.where(told[:, None], slopes, 0)
+        counted += weight * told
+    return total * (sum(weights.values()) / np.where(counted > 0, counted, np.nan))[:, None]
 
 
 def _weights_of_percents(

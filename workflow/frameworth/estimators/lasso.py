@@ -6,8 +6,7 @@ import numpy as np
 
 from frameworth.estimators._estimate import (
     Estimate,
-    columns_by_missing_rows,
-    in_percents_of_several_clusters,
+    decidable,
     scale_of,
     without_own,
 )
@@ -35,11 +34,7 @@ def estimate(
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     counted = 0
-    for rows, columns in columns_by_missing_rows(scores):
-        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
-        varies = inclusion[rows].any(axis=0) & ~inclusion[rows].all(axis=0)
-        if not len(rows) or not varies.any():
-            continue
+    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
         counted = max(counted, len(np.unique(clusters[rows])))
         centre = _size_means(percents[rows])
         everything = np.ones(len(rows), bool)

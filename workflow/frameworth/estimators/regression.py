@@ -7,8 +7,7 @@ import numpy as np
 from frameworth.estimators._estimate import (
     Estimate,
     centred,
-    columns_by_missing_rows,
-    in_percents_of_several_clusters,
+    decidable,
     in_portions,
     scale_of,
 )
@@ -41,11 +40,7 @@ def estimate(
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     counted = 0
-    for rows, columns in columns_by_missing_rows(scores):
-        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
-        varies = inclusion[rows].any(axis=0) & ~inclusion[rows].all(axis=0)
-        if not len(rows) or not varies.any():
-            continue
+    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
         counted = max(counted, len(np.unique(clusters[rows])))
         model = _Model(inclusion[rows][:, varies], percents[rows], clusters[rows])
         place = np.full(frames + 1, -1)  # the last stands for self_frame −1

@@ -100,8 +100,8 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     text = (
         "Relative value: change in the score over held-out frames when the frame takes the place of an "
         f"average one; below 0 is better. Intervals hold {_style.percentage(level)} for one frame each, about the "
-        "size-centred difference (ticks), which estimators that shrink (dots) pull towards 0; verdicts also count how many "
-        "frames were looked at."
+        "size-centred difference (ticks), which estimators that shrink (dots) pull towards 0; verdicts also count "
+        "how many frames were looked at."
     )
     flagged = int((table["verdict"] == "check label").sum())
     if flagged:
