@@ -33,6 +33,7 @@ from frameworth.training import train_network
 
 OUT = Path("results/benchmarks/gpu.json")
 KEYPOINTS = ("a", "b", "c", "d")
+_PATIENCE = 900  # seconds
 STEPS_OF_A_NETWORK = 20_000  # the paper's budget, for networks per hour
 
 
@@ -85,13 +86,14 @@ def _variant(name: str, training: dict[str, Any], at_once: int, steps: int, devi
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(at_once + 1), context.Queue()
     processes = [
-        context.Process(target=_train, args=(training, steps, str(device), barrier, answers)) for _ in range(at_once)
+        context.Process(target=_train, args=(training, steps, str(device), barrier, answers), daemon=True)
+        for _ in range(at_once)
     ]
     for process in processes:
         process.start()
-    barrier.wait()
+    barrier.wait(_PATIENCE)  # a process that failed breaks it
     with _busy_share(device) as busy:
-        found = [answers.get() for _ in processes]
+        found = [answers.get(timeout=_PATIENCE) for _ in processes]
     for process in processes:
         process.join()
     return {
@@ -110,11 +112,11 @@ def _train(training: dict[str, Any], steps: int, device_name: str, barrier: Any,
     none = np.zeros(0, int)
     subset = Subset(50, 1, "", "", KEYPOINTS, none, (), (), xy)
     with tempfile.TemporaryDirectory() as folder:
-        for count in (8, steps):  # the first run warms up
-            entry = Entry(Path(folder) / str(count))
-            entry.folder.mkdir(exist_ok=True)
-            if count == steps:
-                barrier.wait()
+        for name, count in (("warm-up", min(steps, 8)), ("measured", steps)):
+            entry = Entry(Path(folder) / name)
+            entry.folder.mkdir()
+            if name == "measured":
+                barrier.wait(_PATIENCE)
             train_network(subset, images, xy, training | {"steps": count}, 0, entry, device, lambda *_: None)
         record = entry.read_record()
     peak = torch.cuda.max_memory_reserved() / 2**30 if device.type == "cuda" else record["peak_memory_mib"] / 1024
