@@ -68,7 +68,7 @@ def main() -> None:
     print(f"{'':16}{'images/s':>10}{'× stock':>9}{'busy':>7}{'of limit':>10}{'GiB':>7}")
     for row in rows:
         print(
-            f"{row['variant']:16}{row['images_per_second']:10.1f}{row['ratio_to_stock']:9.1f}{row['busy_share']:7.2f}"
+            f"{row['variant']:16}{row['images_per_second']:10.1f}{row['ratio_to_stock']:9.1f}{row['busy_share'] or 0:7.2f}"
             f"{row['share_of_arithmetic_limit']:10.3f}{row['peak_gib']:7.1f}"
         )
 
@@ -99,7 +99,7 @@ def _variant(name: str, training: dict[str, Any], at_once: int, steps: int, devi
     return {
         "variant": name,
         "images_per_second": sum(row["images_per_second"] for row in found),
-        "busy_share": float(np.mean(busy)) if busy else float("nan"),
+        "busy_share": float(np.mean(busy)) if busy else None,
         "peak_gib": sum(row["peak_gib"] for row in found),
     }
 

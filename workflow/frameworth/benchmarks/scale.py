@@ -79,6 +79,7 @@ def _commands(study: Path, config: dict[str, Any]) -> list[tuple[str, list[str]]
         ),
         ("frame values", ["frame-values", str(study), *options]),
         ("summary", ["summary", str(study), *options]),
+        ("validation", ["validation", str(study), *options]),
     ]  # fmt: skip
     for name in figure_names(config["figures"]["pairs"], config["figures"]["pair_list"]):
         commands.append((f"figure {name}", ["figure", name, "--study", str(study), *options]))
