@@ -68,8 +68,8 @@ def main() -> None:
     print(f"{'':16}{'images/s':>10}{'× stock':>9}{'busy':>7}{'of limit':>10}{'GiB':>7}")
     for row in rows:
         print(
-            f"{row['variant']:16}{row['images_per_second']:10.1f}{row['ratio_to_stock']:9.1f}{row['busy_share'] or 0:7.2f}"
-            f"{row['share_of_arithmetic_limit']:10.3f}{row['peak_gib']:7.1f}"
+            f"{row['variant']:16}{row['images_per_second']:10.1f}{row['ratio_to_stock']:9.1f}"
+            f"{row['busy_share'] or 0:7.2f}{row['share_of_arithmetic_limit']:10.3f}{row['peak_gib']:7.1f}"
         )
 
 
