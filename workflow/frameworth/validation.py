@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
@@ -20,7 +20,7 @@ from frameworth.results import Results
 from frameworth.warm_values import change_per_network
 
 FOLDS = 10
-RESAMPLES = 1000
+RESAMPLES = 400
 REFERENCE = "size-centred"
 LEAST_SUBSETS = 20  # with fewer a correlation over them says nothing
 
@@ -39,7 +39,9 @@ def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents
         rows = percents == percent
         if rows.sum() < 3 or np.ptp(score[rows]) == 0:
             continue
-        correlation = spearmanr(predicted[rows], score[rows]).statistic if np.ptp(predicted[rows]) > 0 else 0.0
+        # SciPy's spearmanr does the same twenty times as slowly, which the bootstrap would feel.
+        ranks = rankdata([predicted[rows], score[rows]], axis=1)
+        correlation = np.corrcoef(ranks)[0, 1] if np.ptp(predicted[rows]) > 0 else 0.0
         total, weight = total + rows.sum() * correlation, weight + rows.sum()
     return total / weight if weight else float("nan")
 
