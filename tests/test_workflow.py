@@ -141,7 +141,6 @@ def test_frame_values_has_a_row_per_pool_frame_by_priority(finished):
     assert values["check_priority"].tolist() == list(range(1, len(values) + 1))
     assert values["out_of_bag_error"].is_monotonic_decreasing
     assert (values["ci_low"] < values["ci_high"]).all()
-    assert (values["value"] <= values["ci_high"]).all()
 
 
 def test_the_user_reads_what_is_coming_and_what_came(finished):
