@@ -33,6 +33,10 @@ class Study:
         path = write_config(self.folder / "study.yaml", self.config)
         return run_snakemake(self.folder, *arguments, "--configfile", str(path), check=check)
 
+    def make(self, *targets):
+        path = write_config(self.folder / "study.yaml", self.config)
+        return run_snakemake(self.folder, "--configfile", str(path), "--", *targets)
+
     def jobs(self, done):
         """Rules that ran (or would run), with how often, from Snakemake's job table."""
         table = re.search(r"Job stats:\n.*?\n[- ]+\n(.*?)\ntotal", done.stdout + done.stderr, re.S)
@@ -238,7 +242,7 @@ def test_jobs_of_several_subsets_give_the_same_networks_and_a_new_seed_trains_on
     together = Study(tmp_path / "together")
     together.config["training"]["subsets_per_job"] = 3
     targets = [f"results/tiny/{path.relative_to(finished.results)}" for path in finished.results.glob(networks)]
-    done = together.run("--", *targets)
+    done = together.make(*targets)
     assert together.jobs(done)["ensembles_050_of_1_part_3"] == 1
     assert len(targets) == 12
     for target in targets:
@@ -246,7 +250,7 @@ def test_jobs_of_several_subsets_give_the_same_networks_and_a_new_seed_trains_on
         assert digest_of_file(ours) == digest_of_file(theirs), target
     before = together.trained()
     together.config["subsets"] = [BLOCKS[0] | {"seeds": 9}, BLOCKS[1]]
-    more = together.run("--", *targets, "results/tiny/ensembles/percent-050/seed-9/member-0.pt")
+    more = together.make(*targets, "results/tiny/ensembles/percent-050/seed-9/member-0.pt")
     assert not {"ensembles_050_of_1_part_1", "ensembles_050_of_1_part_2"} & together.jobs(more).keys()
     after = together.trained()
     assert before.items() <= after.items()
