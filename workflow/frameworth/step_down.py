@@ -64,7 +64,7 @@ class Study:
 
 
 def decide(study: Study, level: float, resamples: int, rng: np.random.Generator) -> Tests:
-    """Test every frame, take those decided at 1 − level as given, and test the others beside them, until none is new.
+    """Test every frame, take the surest as given if it is decided, and test the others beside it, until none is.
 
     The statistic of max-T is the size-centred difference over its CR3 error, against redraws of the design
     (`frameworth.redraw`). A decided frame adds no more noise to the others: its inclusion is projected out of scores
@@ -98,26 +98,28 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
     for target in np.flatnonzero((adjusted < 1 - level).any(axis=0)):
         one = Study(study.inclusion, study.scores[:, [target]], *arguments, study.self_frame[[target]])
         decided: list[int] = []
+        t, p = np.abs(statistic[:, target]), adjusted[:, target].copy()
         while len(decided) < found.clusters // _CLUSTERS_PER_DECIDED:
-            new = np.flatnonzero(adjusted[:, target] < 1 - level)
-            new = new[~np.isin(new, decided)][: found.clusters // _CLUSTERS_PER_DECIDED - len(decided)]
-            if not len(new):
+            others = np.isfinite(p) & ~np.isin(np.arange(len(p)), decided)
+            if np.count_nonzero(others) < 3:
                 break
-            floor = adjusted[new, target].max()
-            decided = sorted([*decided, *new.tolist()])
-            others = np.isfinite(adjusted[:, target]) & ~np.isin(np.arange(len(adjusted)), decided)
-            if np.count_nonzero(others) < 2:
+            # One at a time: what looks decided beside a strong frame's noise is judged again without it.
+            best = int(np.argmax(np.where(others, t, -1)))
+            if p[best] >= 1 - level:
                 break
-            beside = [*own[target], *decided]
+            decided.append(best)
+            others[best] = False
             slope, relative, cr3 = _beside(one, own[target], decided)
+            beside = [*own[target], *decided]
             left[:, target] = largest_statistics(one.inclusion, one.scores, *arguments, [beside], resamples, rng)[:, 0]
-            again = np.maximum(family_wise(_ratio(slope, cr3)[:, None], left[:, [target]])[:, 0], floor)
-            adjusted[others, target] = again[others]
+            t = np.abs(_ratio(slope, cr3))
+            p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], p[best])[others]
             value[others, target] = relative[others]
             jackknife[others, target] = cr3[others]
             spread = cr3 * _balance(one, [beside])[:, 0]
             error[others, target] = spread[others]
             p_value[others, target] = values.p_values(slope, spread, found.clusters)[others]
+        adjusted[:, target] = p
     critical = np.quantile(left, level, axis=0)
     decided_at_all = adjusted < 1 - level
     return Tests(value, error, jackknife, p_value, adjusted, largest, left, decided_at_all, critical, found.clusters)

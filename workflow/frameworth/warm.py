@@ -2,7 +2,7 @@
 
 One base network at a time: its weights are restored in memory for every frame. Each step sees the frame alone, with
 the normalisation layers' statistics as they were after training: of the ways tried, the one that told spoilt labels
-best, and the cheapest (docs/performance.md). In theory the proximal Bregman response (Bae et al. 2022,
+best, and the cheapest (docs/validation.md). In theory the proximal Bregman response (Bae et al. 2022,
 arXiv 2209.05364).
 """
 

@@ -15,6 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def coverage(design: str, kind: str, strength: float, clusters: int, studies: in
     inside: dict[str, list[bool]] = {"size_centred": [], "size_centred_strongest": [], "pooled": []}
     for study in range(studies):
         rng = np.random.default_rng([study, clusters])
-        subsets = grid(DESIGNS[design](clusters), FRAMES, study)
+        subsets = _grid(design, clusters, study)
         scores, truth = simulate(subsets, kind, strength, rng, fall=3.0)
         # One redraw decides no frame, so that these are the intervals without stepping down.
         found = _influence(subsets, scores, "size-centred", resamples=1)
@@ -70,7 +71,7 @@ def false_positives(design: str, situation: str, clusters: int, studies: int, re
     single, family = [], []
     for study in range(studies):
         rng = np.random.default_rng([study, 1])
-        subsets = grid(DESIGNS[design](clusters), FRAMES, study)
+        subsets = _grid(design, clusters, study)
         scores, _ = simulate(subsets, "additive", 0.0, rng, fall=5.0 if situation == "falling error" else 0.0)
         counted = np.arange(FRAMES)
         if situation == "a strong frame":
@@ -159,6 +160,12 @@ def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
     seconds["plain_loop"] = (time.perf_counter() - started) * targets / part
     seconds["peak_rss_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return seconds
+
+
+@cache
+def _grid(design: str, clusters: int, study: int) -> Grid:
+    """Kept, because balanced subsets take longer to draw than all that is done with them here."""
+    return grid(DESIGNS[design](clusters), FRAMES, study)
 
 
 def _influence(subsets: Grid, scores: np.ndarray, name: str, resamples: int) -> Influence:
