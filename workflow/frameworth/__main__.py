@@ -237,7 +237,25 @@ def validation(study: Path, options: dict[str, Any]) -> None:
     from frameworth.results import Results
     from frameworth.validation import validation
 
-    write_csv(study / "validation.csv", validation(Results(study, options)))
+    results = Results(study, options)
+    write_csv(study / "validation.csv", validation(results))
+    if results.planted is not None and results.label_qc.reason:
+        print(f"frameworth: no row SLEAP label QC: {results.label_qc.reason}", file=sys.stderr)
+
+
+@main.command("label-qc")
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--csv", type=FILE, required=True, help="label_qc.csv to write.")
+@click.option("--about", type=FILE, required=True, help="label_qc.json to write.")
+@_friendly
+def label_qc(frames: Path, labels: Path, csv: Path, about: Path) -> None:
+    """Ask SLEAP, where it is installed, which labels look wrong."""
+    from frameworth.label_qc import write_label_qc
+
+    reason = write_label_qc(frames, labels, csv, about)
+    if reason:
+        print(f"frameworth: label_qc skipped: {reason}")
 
 
 @main.command("toggle-subset")

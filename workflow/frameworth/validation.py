@@ -114,7 +114,7 @@ def validation(results: Results) -> pd.DataFrame:
 
     Quantities: `lds` of each estimator and its `lds difference` to the size-centred difference, with intervals over
     clusters; `lds ceiling`, the root of the reliability of one network; and where errors were planted `auroc` and
-    `average precision` of finding them, with intervals over frames.
+    `average precision` of finding them, with intervals over frames. The score `labels` means that no network was asked.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     return pd.DataFrame(rows, columns=["quantity", "method", "score", "value", "ci_low", "ci_high"])
@@ -254,6 +254,8 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
         found.append(("memorization", "error", -np.nanmean(diagonal, axis=1)))
     if results.warm is not None:
         found.append(("warm value", "log_error", mean_over_networks(results.warm)))
+    if results.label_qc.suspicion is not None:
+        found.append(("SLEAP label QC", "labels", results.label_qc.suspicion))
     for score in ("log_error", "error"):
         measured = values.subset_score(results.scores[score], ~results.pool)
         for name in estimator_names():

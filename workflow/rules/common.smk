@@ -58,6 +58,11 @@ def project_folder():
     return f"{RESULTS}/planted_project" if CONFIG.get("plant") else CONFIG["labels"]
 
 
+def errors_are_planted():
+    """Whether the config asks for label errors on purpose."""
+    return CONFIG["labels"] == "demo" or bool(CONFIG.get("plant"))
+
+
 def project_files(wildcards=None):
     """The user's files that frames are read from; where a rule makes the project, its folder."""
     return PROJECT_FILES if project_folder() == CONFIG["labels"] else [project_folder()]

@@ -23,6 +23,7 @@ import numpy as np
 
 from frameworth import estimate_influence, values
 from frameworth.attribution import Influence
+from frameworth.benchmarks import peers
 from frameworth.benchmarks.simulation import KINDS, Block, Grid, grid, simulate
 from frameworth.designs import draw_subset
 from frameworth.estimators import difference_of_means, estimator
@@ -212,6 +213,7 @@ def main() -> None:
     result["correlation"] = _correlation_table(max(arguments.studies // 10, 2))
     result["designs"] = _design_table(max(arguments.studies // 5, 2))
     result["speed"] = _speed_table()
+    result["pydvl"] = peers.pydvl_table()
     OUT.parent.mkdir(parents=True, exist_ok=True)
     write_json(OUT, result)
 
