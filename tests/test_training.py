@@ -1,6 +1,7 @@
 """Networks are the same byte for byte, whatever interrupts their training, and are never trained twice."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -128,7 +129,7 @@ def test_a_torn_network_in_the_store_is_trained_again_to_the_same_bytes(tmp_path
     assert (ensemble(tmp_path, "b") / "member-0.pt").read_bytes() == whole
 
 
-def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_bytes(tmp_path):
+def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_bytes(tmp_path, capfd):
     """A real process, killed by SIGKILL once it has written a checkpoint."""
     steps = TRAINING | {"steps": 60}
     undisturbed = ensemble(tmp_path, "undisturbed", store=".store-1", training=steps)
@@ -151,7 +152,9 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list((tmp_path / ".store-2").glob("*/network.pt"))
+    capfd.readouterr()
     resumed = ensemble(tmp_path, "killed", store=".store-2", training=steps)
+    assert int(re.search(r"trains from step (\d+) to 60", capfd.readouterr().err)[1]) > 0
     record = json.loads((resumed / "training.json").read_text())["members"][0]
     assert record["resumed"] == 1
     assert (resumed / "member-0.pt").read_bytes() == (undisturbed / "member-0.pt").read_bytes()

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import click
 
 from frameworth.errors import UserError
+from frameworth.preemption import EXIT_CODE, Preempted, sigterm_stops
 
 FILE = click.Path(path_type=Path)
 
@@ -33,7 +34,7 @@ class Json(click.ParamType):
 
 
 def _friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError as one line and exit with 2."""
+    """Print a UserError as one line and exit with 2; so with Preempted, and its own code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -42,6 +43,9 @@ def _friendly(command: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             print(f"frameworth: {error}", file=sys.stderr)
             raise SystemExit(2) from None
+        except Preempted as preempted:
+            print(f"frameworth: {preempted}", file=sys.stderr)
+            raise SystemExit(EXIT_CODE) from None
 
     return run
 
@@ -137,9 +141,10 @@ def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> Non
 @_friendly
 def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
     """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
-    from frameworth.ensemble import run_ensembles
+    with sigterm_stops():
+        from frameworth.ensemble import run_ensembles
 
-    run_ensembles(subsets, labels, folder, store, **options)
+        run_ensembles(subsets, labels, folder, store, **options)
 
 
 @main.command("warm-network")

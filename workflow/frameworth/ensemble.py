@@ -16,6 +16,7 @@ from frameworth.files import write_json
 from frameworth.labels import read_labels
 from frameworth.predict import predict
 from frameworth.predictions import write_deeplabcut_table, write_predictions
+from frameworth.preemption import Preempted
 from frameworth.scaling import ScaledFrames
 from frameworth.store import Entry, network_hash
 from frameworth.subset_names import subset_name, subset_path
@@ -99,22 +100,17 @@ def _train_missing(
                 images, xy = _training_data(subset, frames)
                 scaled_sizes_agree(images, training["crop"])
 
-            def progress(step: int, steps: int, loss: float, rate: float, label: str = label) -> None:
-                left = (steps - step) * training["batch_size"] / rate
-                print(
-                    f"{label}: step {step} of {steps}, loss {loss:.5f}, {rate:.0f} samples/s, "
-                    f"{left:.0f} s left for this network",
-                    file=sys.stderr,
-                    flush=True,
-                )
+            def say(line: str, label: str = label) -> None:
+                print(f"{label}: {line}", file=sys.stderr, flush=True)
 
-            train_network(subset, images, xy, training, seed, entry, device, progress)
+            try:
+                train_network(subset, images, xy, training, seed, entry, device, say)
+            except Preempted as preempted:
+                raise Preempted(f"{label}: {preempted}") from None
             record = entry.read_record()
-            print(
-                f"{label}: trained {record['steps']} steps in {record['wall_seconds']:.1f} s "
-                f"({record['samples_per_second']:.0f} samples/s), final loss {record['final_loss']}",
-                file=sys.stderr,
-                flush=True,
+            say(
+                f"trained {record['steps']} steps in {record['wall_seconds']:.1f} s "
+                f"({record['samples_per_second']:.0f} samples/s), final loss {record['final_loss']}"
             )
 
 

@@ -2,6 +2,7 @@
 # Needs: one subset's file, labels.h5, and the images that it names.
 # Makes: ensembles/percent-*/seed-*/ {member-*.pt, training.json, predictions.h5, consensus.h5, consensus_dlc.*}.
 # No benchmark: what it polls holds up short trainings, and training.json has their seconds and memory.
+# `exec` hands the shell's place to the command, so that SIGTERM, which says that time is up, comes to it.
 # One rule per number of members, because a rule's outputs cannot depend on its wildcards; with several subsets per
 # job one rule per job.
 
@@ -40,7 +41,7 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
             distractor_radius=CONFIG["prediction"]["distractor_radius"],
             device=CONFIG["training"]["device"],
         shell:
-            "python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "
+            "exec python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "
             "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
             "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
             "--consensus {params.consensus} --distractor-radius {params.distractor_radius} 2> {log:q}"

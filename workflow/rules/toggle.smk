@@ -57,7 +57,7 @@ rule toggle_ensemble:
         distractor_radius=CONFIG["prediction"]["distractor_radius"],
         device=CONFIG["training"]["device"],
     shell:
-        "python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
+        "exec python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
         "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
         "--study-seed {params.study_seed} --members 1 --device {params.device} "
         "--consensus {params.consensus} --distractor-radius {params.distractor_radius} 2> {log:q}"
