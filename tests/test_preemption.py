@@ -83,12 +83,15 @@ def test_sigterm_to_the_shell_that_snakemake_starts_comes_to_the_training(tmp_pa
     log = tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log"
     command = [
         str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(REPOSITORY / "Snakefile"),
-        "--directory", str(tmp_path), "--cores", "1", "--configfile", str(path), "--", target,
+        "--directory", str(tmp_path), "--cores", "1", "--configfile", str(path),
+        "--resources", "networks_per_gpu=3", "--", target,
     ]  # fmt: skip
     with (tmp_path / "printed").open("w") as printed:
         snakemake = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=tmp_path)
     wait_until(lambda: log.exists() and "trains from step 0" in log.read_text(), snakemake)
     (shell,) = [pid for pid in children(snakemake.pid) if "frameworth ensemble" in command_line(pid)]
+    # What a profile chooses for GPUs comes to the job, too.
+    assert b"FRAMEWORTH_NETWORKS_PER_GPU=3" in Path(f"/proc/{shell}/environ").read_bytes().split(b"\0")
     os.kill(shell, signal.SIGTERM)
     assert snakemake.wait(PATIENCE) != 0
     assert "stopped by SIGTERM at step" in (tmp_path / "printed").read_text()

@@ -13,6 +13,7 @@ import torch
 from frameworth.engine.networks import Predictor, build_network, choose_device, make_deterministic, pose_config
 from frameworth.errors import UserError
 from frameworth.files import write_json
+from frameworth.gpus import take_gpu
 from frameworth.labels import read_labels
 from frameworth.predict import predict
 from frameworth.predictions import write_deeplabcut_table, write_predictions
@@ -45,7 +46,10 @@ def run_ensembles(
         consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
     """
-    labels, chosen = read_labels(labels_h5), choose_device(device)
+    labels = read_labels(labels_h5)
+    if device != "cpu":
+        take_gpu()
+    chosen = choose_device(device)
     make_deterministic(chosen)
     frames = ScaledFrames(labels, training["scale"])
     for subset_json in subset_jsons:

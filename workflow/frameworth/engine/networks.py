@@ -49,7 +49,10 @@ class Maps:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable."""
+    """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable.
+
+    Of several GPUs it is PyTorch's current one, see `frameworth.gpus.take_gpu`.
+    """
     if wanted == "cpu":
         return torch.device("cpu")
     usable = torch.cuda.is_available()
@@ -62,7 +65,7 @@ def choose_device(wanted: str) -> torch.device:
     else:
         reason = f"PyTorch {torch.__version__} sees no CUDA GPU"
     if usable:
-        return torch.device("cuda")
+        return torch.device("cuda", torch.cuda.current_device())
     if wanted == "cuda":
         raise UserError(
             f"training.device: cuda was asked for, but {reason}. This build of PyTorch needs a GPU of compute "
