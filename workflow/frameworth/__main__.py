@@ -138,6 +138,7 @@ def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> Non
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
 @click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table.")
 @click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
+@click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`.")
 @_friendly
 def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
     """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""

@@ -16,10 +16,10 @@ from frameworth.files import write_json
 from frameworth.gpus import take_gpu
 from frameworth.labels import read_labels
 from frameworth.predict import predict
-from frameworth.predictions import write_deeplabcut_table, write_predictions
+from frameworth.predictions import read_predictions, write_deeplabcut_table, write_predictions
 from frameworth.preemption import Preempted
 from frameworth.scaling import ScaledFrames
-from frameworth.store import Entry, network_hash
+from frameworth.store import Entry, PredictionsEntry, network_hash
 from frameworth.subset_names import subset_name, subset_path
 from frameworth.subsets import Subset, read_subset
 from frameworth.training import network_seed, scaled_sizes_agree, train_network
@@ -37,6 +37,7 @@ def run_ensembles(
     device: str,
     consensus: str,
     distractor_radius: float,
+    keep_snapshots: bool = True,
 ) -> None:
     """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
 
@@ -45,6 +46,7 @@ def run_ensembles(
         training: what determines weights, of the config's `training`.
         consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
+        keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
     """
     labels = read_labels(labels_h5)
     if device != "cpu":
@@ -57,17 +59,28 @@ def run_ensembles(
         own = folder / subset_path(subset.percent, subset.seed)
         seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
         entries = [Entry(store / network_hash(subset, training, seed)) for seed in seeds]
-        _train_missing(subset, frames, training, seeds, entries, chosen)
-        for member, entry in enumerate(entries):
-            entry.hand_out(own / f"member-{member}.pt")
-        predictors = _predictors(entries, training, subset.keypoints, chosen)
-        predictions = predict(predictors, frames, distractor_radius=distractor_radius)
-        write_predictions(predictions, labels.keypoints, own / "predictions.h5", own / "consensus.h5")
-        names = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
         name = subset_name(subset.percent, subset.seed)
+        files = own / "predictions.h5", own / "consensus.h5"
+        kept = PredictionsEntry.of(store, entries, labels_h5, distractor_radius)
+        if not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
+            print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
+        else:
+            _train_missing(subset, frames, training, seeds, entries, chosen)
+            predictors = _predictors(entries, training, subset.keypoints, chosen)
+            write_predictions(
+                predict(predictors, frames, distractor_radius=distractor_radius), labels.keypoints, *files
+            )
+        pictures = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
         write_deeplabcut_table(
-            predictions, consensus, labels.keypoints, names, f"frameworth_{name}", own / "consensus_dlc"
+            read_predictions(*files), consensus, labels.keypoints, pictures, f"frameworth_{name}", own / "consensus_dlc"
         )
+        if keep_snapshots:
+            for member, entry in enumerate(entries):
+                entry.hand_out(own / f"member-{member}.pt")
+        else:
+            kept.keep(files)
+            for network in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
+                network.unlink(missing_ok=True)
         records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
         write_json(own / "training.json", {"subset": name, "members": records})
 
