@@ -37,6 +37,7 @@ def run_ensembles(
     device: str,
     consensus: str,
     distractor_radius: float,
+    imagenet: Path | None = None,
     keep_snapshots: bool = True,
 ) -> None:
     """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
@@ -46,6 +47,7 @@ def run_ensembles(
         training: what determines weights, of the config's `training`.
         consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
+        imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
         keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
     """
     labels = read_labels(labels_h5)
@@ -54,6 +56,8 @@ def run_ensembles(
     chosen = choose_device(device)
     make_deterministic(chosen)
     frames = ScaledFrames(labels, training["scale"])
+    # The hash goes by the config's words, wherever the weights come from.
+    from_file = {"weights": str(imagenet)} if imagenet and training["weights"] == "imagenet" else {}
     for subset_json in subset_jsons:
         subset = read_subset(subset_json)
         own = folder / subset_path(subset.percent, subset.seed)
@@ -65,7 +69,7 @@ def run_ensembles(
         if not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
-            _train_missing(subset, frames, training, seeds, entries, chosen)
+            _train_missing(subset, frames, training | from_file, seeds, entries, chosen)
             predictors = _predictors(entries, training, subset.keypoints, chosen)
             write_predictions(
                 predict(predictors, frames, distractor_radius=distractor_radius), labels.keypoints, *files

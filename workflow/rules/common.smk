@@ -106,6 +106,11 @@ def ensemble_jobs():
                 yield name, members, paths[start : start + per_job], "none"
 
 
+def imagenet_weights(wildcards=None):
+    """The file of ImageNet weights, if training starts from these; fetching them again outdates no network."""
+    return [ancient(f"{RESULTS}/imagenet.pt")] if CONFIG["training"]["weights"] == "imagenet" else []
+
+
 def warm_files(wildcards=None):
     """The warm influences of all base networks."""
     return [f"{RESULTS}/warm/{subset_path(s.percent, s.seed)}.h5" for s in warm_bases(CONFIG)]

@@ -1,5 +1,5 @@
 # Ensembles: the networks of one subset, their predictions of all frames, and their consensus; the GPU jobs.
-# Needs: one subset's file, labels.h5, and the images that it names.
+# Needs: one subset's file, labels.h5, and the images that it names; imagenet.pt if training starts from it.
 # Makes: ensembles/percent-*/seed-*/ {member-*.pt, training.json, predictions.h5, consensus.h5, consensus_dlc.*}; with
 # `keep_snapshots: false` no member-*.pt.
 # No benchmark: what it polls holds up short trainings, and training.json has their seconds and memory.
@@ -15,6 +15,7 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
         input:
             subsets=[f"{RESULTS}/subsets/{path}.json" for path in PATHS],
             labels=f"{RESULTS}/labels.h5",
+            weights=imagenet_weights(),
         output:
             networks=[
                 f"{RESULTS}/ensembles/{path}/member-{member}.pt"
@@ -46,10 +47,11 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
             consensus=CONFIG["prediction"]["consensus"],
             distractor_radius=CONFIG["prediction"]["distractor_radius"],
             device=CONFIG["training"]["device"],
+            imagenet=f"{RESULTS}/imagenet.pt",
             keep_snapshots=CONFIG["keep_snapshots"],
         shell:
             "exec python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "
             "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
             "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
             "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
-            "--keep-snapshots {params.keep_snapshots} 2> {log:q}"
+            "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
