@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators lock config-page openfield openfield-planted clean
+.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators lock envs config-page openfield openfield-planted clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -63,6 +63,11 @@ lock:
 	uv pip compile envs/requirements.in --override envs/overrides.txt --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  --output-file envs/requirements.lock
+	$(MAKE) envs
+
+# The definitions for conda and Apptainer, from the lock.
+envs:
+	PYTHONPATH=workflow $(PYTHON) -m frameworth.environments
 
 clean:
 	rm -rf .venv .snakemake results/demo logs/demo benchmarks/demo .pytest_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ import os
 import subprocess
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from frameworth.config import check_config, planned_subsets, warm_bases, weight_options
 from frameworth.errors import UserError
@@ -31,12 +32,24 @@ NETWORKS_PER_GPU = LIMITS["networks_per_gpu"].value if "networks_per_gpu" in LIM
 if NETWORKS_PER_GPU is not None and NETWORKS_PER_GPU < 1:
     raise WorkflowError(f"networks_per_gpu: {NETWORKS_PER_GPU} must be at least 1 (among the profile's resources)")
 
+# Conda environments and the container bring a Python of their own.
+DEPLOYMENT = workflow.deployment_settings.deployment_method
+OWN_PYTHON = DeploymentMethod.CONDA in DEPLOYMENT or DeploymentMethod.APPTAINER in DEPLOYMENT
+IMAGE = Path(workflow.basedir) / "envs" / "frameworth.sif"
+if DeploymentMethod.APPTAINER in DEPLOYMENT and not IMAGE.exists():
+    raise WorkflowError(f"--sdm apptainer: there is no {IMAGE}; build it from envs/frameworth.def, see envs/README.md")
+
+
+# For all rules, and only with --sdm apptainer.
+container: str(IMAGE)
+
+
 # Not part of what triggers a rerun: where the library and its Python lie.
 shell.prefix(
     "set -euo pipefail; "
     f"export PYTHONPATH={str(Path(workflow.basedir) / 'workflow')!r}; "
-    f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
-    "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
+    + ("" if OWN_PYTHON else f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; ")
+    + "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
     # glibc: keep freed memory instead of handing it back and asking again at every gradient step.
     "export MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=33554432; "
     + (f"export FRAMEWORTH_NETWORKS_PER_GPU={str(NETWORKS_PER_GPU)!r}; " if NETWORKS_PER_GPU is not None else "")
