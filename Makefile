@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators sleap-environment peers lock config-page openfield openfield-planted clean
+.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page openfield openfield-planted clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -67,6 +67,10 @@ benchmark-scale: .venv/ready
 benchmark-estimators: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.estimators
 
+# About half an hour; results/benchmarks/plantings.json.
+benchmark-plantings: .venv/ready
+	$(BIN)/python -m frameworth.benchmarks.plantings
+
 openfield: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml
 
@@ -81,6 +85,11 @@ lock:
 	uv pip compile envs/requirements.in --override envs/overrides.txt --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  --output-file envs/requirements.lock
+	$(MAKE) envs
+
+# The definitions for conda and Apptainer, from the lock.
+envs:
+	PYTHONPATH=workflow $(PYTHON) -m frameworth.environments
 
 clean:
 	rm -rf .venv .venv-sleap .peers .snakemake results/demo logs/demo benchmarks/demo .pytest_cache .ruff_cache .hypothesis

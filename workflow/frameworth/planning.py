@@ -41,7 +41,8 @@ def describe(config: dict[str, Any], cores: int) -> str:
         frames, size = _frames_and_size(config)
         speed = _measure(config, size)
         lines.append(_cost(config, left, frames, speed, cores))
-    lines.append(f"Results go to {study_folder(config)}/; finished networks are kept and never trained twice.")
+    fate = "are kept and never trained twice" if config["keep_snapshots"] else "go once their predictions are written"
+    lines.append(f"Results go to {study_folder(config)}/; finished networks {fate}.")
     return "\n".join(lines)
 
 
@@ -99,11 +100,13 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], frames: int, speed:
     steps = sum(subset.members * total_steps(config["training"], subset_size(subset.percent, pool)) for subset in left)
     jobs = _jobs(config, left)
     seconds = (steps * speed.step + jobs * speed.start) / min(cores, jobs)
-    disk = sum(subset.members for subset in left) * speed.size
+    kept = sum(subset.members for subset in left)
+    if not config["keep_snapshots"]:
+        kept = min(cores, jobs) * config["training"]["subsets_per_job"] * max(subset.members for subset in left)
     return (
         f"About {_duration(seconds)} with {cores} at a time ({1000 * speed.step:.0f} ms per step of "
         f"{config['training']['batch_size']} frames, measured just now on this machine's "
-        f"{'GPU' if speed.device == 'cuda' else 'CPU'}), and {_bytes(disk)} for the networks."
+        f"{'GPU' if speed.device == 'cuda' else 'CPU'}), and {_bytes(kept * speed.size)} for the networks."
     )
 
 

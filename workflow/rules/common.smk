@@ -6,6 +6,7 @@ import os
 import subprocess
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from frameworth.config import check_config, planned_subsets, warm_bases, weight_options
 from frameworth.errors import UserError
@@ -25,14 +26,33 @@ RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
 BENCHMARKS = f"benchmarks/{STUDY}"
 
+# How many networks train at once on one GPU: the profile's choice, see profiles/local-gpu.
+LIMITS = workflow.global_resources
+NETWORKS_PER_GPU = LIMITS["networks_per_gpu"].value if "networks_per_gpu" in LIMITS else None
+if NETWORKS_PER_GPU is not None and NETWORKS_PER_GPU < 1:
+    raise WorkflowError(f"networks_per_gpu: {NETWORKS_PER_GPU} must be at least 1 (among the profile's resources)")
+
+# Conda environments and the container bring a Python of their own.
+DEPLOYMENT = workflow.deployment_settings.deployment_method
+OWN_PYTHON = DeploymentMethod.CONDA in DEPLOYMENT or DeploymentMethod.APPTAINER in DEPLOYMENT
+IMAGE = Path(workflow.basedir) / "envs" / "frameworth.sif"
+if DeploymentMethod.APPTAINER in DEPLOYMENT and not IMAGE.exists():
+    raise WorkflowError(f"--sdm apptainer: there is no {IMAGE}; build it from envs/frameworth.def, see envs/README.md")
+
+
+# For all rules, and only with --sdm apptainer.
+container: str(IMAGE)
+
+
 # Not part of what triggers a rerun: where the library and its Python lie.
 shell.prefix(
     "set -euo pipefail; "
     f"export PYTHONPATH={str(Path(workflow.basedir) / 'workflow')!r}; "
-    f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
-    "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
+    + ("" if OWN_PYTHON else f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; ")
+    + "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
     # glibc: keep freed memory instead of handing it back and asking again at every gradient step.
     "export MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=33554432; "
+    + (f"export FRAMEWORTH_NETWORKS_PER_GPU={str(NETWORKS_PER_GPU)!r}; " if NETWORKS_PER_GPU is not None else "")
 )
 
 
@@ -102,6 +122,11 @@ def ensemble_jobs():
             for start in range(0, len(paths), per_job):
                 name = f"ensembles_{percent:03d}_of_{members}_part_{start // per_job + 1}"
                 yield name, members, paths[start : start + per_job], "none"
+
+
+def imagenet_weights(wildcards=None):
+    """The file of ImageNet weights, if training starts from these; fetching them again outdates no network."""
+    return [ancient(f"{RESULTS}/imagenet.pt")] if CONFIG["training"]["weights"] == "imagenet" else []
 
 
 def warm_files(wildcards=None):

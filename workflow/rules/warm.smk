@@ -27,7 +27,7 @@ rule warm_network:
         study_seed=CONFIG["seed"],
         device=CONFIG["training"]["device"],
     shell:
-        "python -m frameworth warm-network {input.subset:q} --labels {input.labels:q} --frames {input.frames:q} "
+        "exec python -m frameworth warm-network {input.subset:q} --labels {input.labels:q} --frames {input.frames:q} "
         "--network {input.network:q} --training {params.training:q} --warm {params.warm:q} "
         "--study-seed {params.study_seed} --device {params.device} --out {output:q} 2> {log:q}"
 
