@@ -3,6 +3,13 @@
 # Makes: influence.h5, frame_values.csv, summary.json.
 
 
+localrules:
+    influence,
+    frame_values,
+    summary,
+    validation,
+
+
 rule influence:
     """Estimate the influence of every training frame on every frame and keypoint."""
     input:
