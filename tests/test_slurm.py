@@ -1,4 +1,4 @@
-"""The workflow on a real SLURM of one node and two counted GPUs, through `profiles/slurm`, and what may befall it there."""
+"""The workflow on a real SLURM of one node and two counted GPUs, through `profiles/slurm`, and what may befall it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,8 @@ BLOCKS = [
 SUBSETS = ["percent-050/seed-1", "percent-050/seed-2", "percent-050/seed-3", "percent-030/seed-1"]
 # What this site needs beyond the profile: it has no GPU that could train, so trainings run on the CPU and ask SLURM for
 # a GPU all the same; and its jobs are short, so their state is asked for sooner.
-SITE = [
-    "--set-resources", "ensemble_of_1:gpu=1", "ensemble_of_2:gpu=1",
-    "--slurm-init-seconds-before-status-checks", "3",
-]  # fmt: skip
+RESOURCES = ["ensemble_of_1:gpu=1", "ensemble_of_2:gpu=1"]
+SITE = ["--slurm-init-seconds-before-status-checks", "3"]
 
 
 class Study:
@@ -45,7 +43,7 @@ class Study:
         self.config = write_config(folder / "study.yaml", content)
         self.before = {job["JobId"] for job in slurm.jobs()}
 
-    def start(self, *arguments: str, profile: str = "slurm") -> None:
+    def start(self, *arguments: str, profile: str = "slurm", resources: Sequence[str] = ()) -> None:
         """Start Snakemake; the last of `arguments` may be targets."""
         command = [
             str(Path(sys.executable).parent / "snakemake"),
@@ -53,6 +51,7 @@ class Study:
             "--directory", str(self.folder),
             "--workflow-profile", str(REPOSITORY / "profiles" / profile),
             "--configfile", str(self.config),
+            "--set-resources", *RESOURCES, *resources,
             *SITE, *arguments,
         ]  # fmt: skip
         with (self.folder / "printed.txt").open("w") as out:
@@ -79,9 +78,10 @@ class Study:
         """How the jobs of one subset stand, or ended."""
         return [job["JobState"] for job in self.jobs() if subset.replace("/", "_") in job["Comment"]]
 
-    def trains(self, subset: str) -> bool:
-        """Whether the job of a subset is past its start and in its first network."""
-        return any(subset in path.read_text() for path in self.folder.glob("results/tiny/.store/*/lock"))
+    def trainings(self) -> int:
+        """How many networks are being trained, or were when their job was ended."""
+        store = self.folder / "results" / "tiny" / ".store"
+        return len(list(store.glob("*/lock"))) - len(list(store.glob("*/training.json")))
 
     def networks(self) -> dict[str, str]:
         """The digests of the networks' files."""
@@ -99,14 +99,18 @@ def targets(*subsets: str) -> list[str]:
     return ["--", *(f"results/tiny/ensembles/{subset}/member-0.pt" for subset in subsets)]
 
 
-def wait_for(condition: Callable[[], Any], study: Study) -> Any:
-    """The first true value of `condition`, which must come while the study runs."""
+def wait_for_trainings(study: Study, count: int) -> None:
+    """Until `count` networks are being trained."""
     end = time.monotonic() + 180
-    while time.monotonic() < end and study.process.poll() is None:
-        if value := condition():
-            return value
-        time.sleep(0.2)
-    raise AssertionError(f"it did not come to it:\n{study.printed()[-4000:]}")
+    while study.trainings() < count:
+        assert time.monotonic() < end and study.process.poll() is None, f"no training:\n{study.printed()[-4000:]}"
+        time.sleep(0.1)
+
+
+def same_networks(study: Study, undisturbed: Study, count: int) -> bool:
+    """Whether the study has `count` networks, each bit for bit the undisturbed one's."""
+    networks = study.networks()
+    return len(networks) == count and networks.items() <= undisturbed.networks().items()
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +164,86 @@ def test_afterwards_there_is_nothing_to_do_on_the_cluster(undisturbed):
     undisturbed.start("--dry-run")
     undisturbed.finish()
     assert "Nothing to be done" in undisturbed.printed()
+
+
+def test_a_training_that_is_cancelled_is_submitted_again_and_ends_the_same(undisturbed, slurm, tmp_path):
+    study = Study(slurm, tmp_path / "study")
+    study.start(*targets(SUBSETS[0]))
+    wait_for_trainings(study, 1)
+    (job,) = study.jobs()
+    slurm.run("scancel", job["JobId"])
+    assert study.trainings() == 1
+    study.finish()
+    assert study.states(SUBSETS[0]) == ["CANCELLED", "COMPLETED"]
+    assert same_networks(study, undisturbed, 1)
+
+
+@pytest.mark.long
+def test_a_job_that_outgrows_its_memory_is_given_more(undisturbed, slurm, tmp_path):
+    study = Study(slurm, tmp_path / "study")
+    study.start(*targets(SUBSETS[0]), resources=["ensemble_of_1:mem_mb=500 if attempt == 1 else 4000"])
+    study.finish()
+    assert study.states(SUBSETS[0]) == ["FAILED", "COMPLETED"]
+    assert "exceeded memory limit" in study.printed()
+    assert [job["MinMemoryNode"] for job in study.jobs()] == ["500M", "4000M"]
+    assert same_networks(study, undisturbed, 1)
+
+
+@pytest.mark.long
+def test_a_job_that_slurm_puts_back_in_the_queue_ends_the_same(undisturbed, slurm, tmp_path):
+    """As a preempted job is, and one whose node fails."""
+    study = Study(slurm, tmp_path / "study")
+    study.start(*targets(SUBSETS[0]))
+    wait_for_trainings(study, 1)
+    (job,) = study.jobs()
+    slurm.run("scontrol", "requeue", job["JobId"])
+    assert study.trainings() == 1
+    study.finish()
+    (job,) = study.jobs()
+    assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
+    assert same_networks(study, undisturbed, 1)
+
+
+@pytest.mark.long
+def test_a_controller_that_dies_and_comes_back_loses_no_job(undisturbed, slurm, tmp_path):
+    study = Study(slurm, tmp_path / "study")
+    study.start(*targets(*SUBSETS[:3]))
+    wait_for_trainings(study, 2)
+    slurm.kill_controller()
+    time.sleep(15)
+    slurm.start_controller()
+    study.finish()
+    assert [study.states(subset) for subset in SUBSETS[:3]] == [["COMPLETED"]] * 3
+    assert same_networks(study, undisturbed, 3)
+
+
+@pytest.mark.long
+def test_a_site_that_takes_gpus_only_as_gres_gets_one_gres_per_training(undisturbed, slurm, tmp_path):
+    study = Study(slurm, tmp_path / "study")
+    study.start(*targets(*SUBSETS[:2]), profile="slurm-gres")
+    study.finish()
+    assert len(study.jobs()) == 2
+    for job in study.jobs():
+        assert job["TresPerNode"].strip() == "gres:gpu:1"
+        assert job["JOB_GRES"] == "gpu:1"
+        assert "TresPerJob" not in job
+    assert same_networks(study, undisturbed, 2)
+
+
+@pytest.mark.long
+def test_a_job_that_runs_out_of_time_is_given_more_and_continues_from_its_checkpoint(slurm, tmp_path):
+    block = BLOCKS[0] | {"seeds": 1}
+    alone = Study(slurm, tmp_path / "alone", steps=500, blocks=[block])
+    alone.start(*targets(SUBSETS[0]))
+    alone.finish()
+    # SLURM ends a job between one minute and a minute and a half after its start.
+    steps = int(500 * 150 / alone.record(SUBSETS[0])["wall_seconds"])
+    study, undisturbed = (Study(slurm, tmp_path / name, steps, [block]) for name in ("study", "undisturbed"))
+    undisturbed.start(*targets(SUBSETS[0]))
+    study.start(*targets(SUBSETS[0]), resources=["ensemble_of_1:runtime=1 if attempt == 1 else 60"])
+    undisturbed.finish()
+    study.finish()
+    print(study.jobs())
+    assert study.record(SUBSETS[0])["resumed"] == 1
+    assert undisturbed.record(SUBSETS[0])["resumed"] == 0
+    assert same_networks(study, undisturbed, 1)
