@@ -184,7 +184,8 @@ def test_a_job_that_outgrows_its_memory_is_given_more(undisturbed, slurm, tmp_pa
     study.start(*targets(SUBSETS[0]), resources=["ensemble_of_1:mem_mb=500 if attempt == 1 else 4000"])
     study.finish()
     assert study.states(SUBSETS[0]) == ["FAILED", "COMPLETED"]
-    assert "exceeded memory limit" in study.printed()
+    (log,) = study.folder.glob(".snakemake/slurm_logs/**/*.log")
+    assert "exceeded memory limit" in log.read_text()
     assert [job["MinMemoryNode"] for job in study.jobs()] == ["500M", "4000M"]
     assert same_networks(study, undisturbed, 1)
 
