@@ -34,14 +34,13 @@ SITE = ["--slurm-init-seconds-before-status-checks", "3"]
 class Study:
     """A study's working directory and one run of it on the cluster."""
 
-    def __init__(self, slurm: Slurm, folder: Path, steps: int = 200, blocks: list[dict[str, Any]] = BLOCKS):
+    def __init__(self, slurm: Slurm, folder: Path, steps: int = 200):
         self.slurm, self.folder = slurm, folder
         folder.mkdir(parents=True)
         draw(folder / "project")
-        content = config("project", subsets=blocks, influence={"groups": [[30, 50]]})
+        content = config("project", subsets=BLOCKS, influence={"groups": [[30, 50]]})
         content["training"]["steps"] = steps
         self.config = write_config(folder / "study.yaml", content)
-        self.before = {job["JobId"] for job in slurm.jobs()}
 
     def start(self, *arguments: str, profile: str = "slurm", resources: Sequence[str] = ()) -> None:
         """Start Snakemake; the last of `arguments` may be targets."""
@@ -72,7 +71,7 @@ class Study:
 
     def jobs(self) -> list[dict[str, str]]:
         """SLURM's records of this study's jobs."""
-        return [job for job in self.slurm.jobs() if job["JobId"] not in self.before]
+        return [job for job in self.slurm.jobs() if job["WorkDir"] == str(self.folder)]
 
     def states(self, subset: str) -> list[str]:
         """How the jobs of one subset stand, or ended."""
@@ -233,18 +232,18 @@ def test_a_site_that_takes_gpus_only_as_gres_gets_one_gres_per_training(undistur
 
 @pytest.mark.long
 def test_a_job_that_runs_out_of_time_is_given_more_and_continues_from_its_checkpoint(slurm, tmp_path):
-    block = BLOCKS[0] | {"seeds": 1}
-    alone = Study(slurm, tmp_path / "alone", steps=500, blocks=[block])
+    alone = Study(slurm, tmp_path / "alone", steps=500)
     alone.start(*targets(SUBSETS[0]))
     alone.finish()
     # SLURM ends a job between one minute and a minute and a half after its start.
     steps = int(500 * 150 / alone.record(SUBSETS[0])["wall_seconds"])
-    study, undisturbed = (Study(slurm, tmp_path / name, steps, [block]) for name in ("study", "undisturbed"))
+    study, undisturbed = (Study(slurm, tmp_path / name, steps) for name in ("study", "undisturbed"))
     undisturbed.start(*targets(SUBSETS[0]))
     study.start(*targets(SUBSETS[0]), resources=["ensemble_of_1:runtime=1 if attempt == 1 else 60"])
     undisturbed.finish()
     study.finish()
-    print(study.jobs())
+    assert study.states(SUBSETS[0]) == ["TIMEOUT", "COMPLETED"]
+    assert [job["TimeLimit"] for job in study.jobs()] == ["00:01:00", "01:00:00"]
     assert study.record(SUBSETS[0])["resumed"] == 1
     assert undisturbed.record(SUBSETS[0])["resumed"] == 0
     assert same_networks(study, undisturbed, 1)
