@@ -28,6 +28,7 @@ for MODULE, NAMES in figures_by_module().items():
             f"{LOGS}/figures/{{figure}}.log",
         wildcard_constraints:
             figure="|".join(NAMES),
+        localrule: True
         conda:
             "../../envs/frameworth.yaml"
         params:

@@ -7,6 +7,13 @@ localrules:
     label_qc,
 
 
+localrules:
+    influence,
+    frame_values,
+    summary,
+    validation,
+
+
 rule influence:
     """Estimate the influence of every training frame on every frame and keypoint."""
     input:

@@ -2,6 +2,10 @@
 # Needs: all figures, frame_values.csv, summary.json. Makes: report.html.
 
 
+localrules:
+    report_page,
+
+
 rule report_page:
     """Write the report."""
     input:

@@ -2,6 +2,10 @@
 # Needs: all predictions, frames.csv, labels.h5, subsets.csv. Makes: scores.h5, rmse.csv.
 
 
+localrules:
+    scores,
+
+
 rule scores:
     """Score all networks and ensembles against the labels."""
     input:

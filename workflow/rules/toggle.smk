@@ -5,6 +5,7 @@
 
 localrules:
     toggle_subset,
+    toggle,
 
 
 rule toggle_subset:

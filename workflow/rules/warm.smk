@@ -3,6 +3,10 @@
 # Makes: warm/percent-*/seed-*.h5, a job per base network, and warm_influence.h5 of them all.
 
 
+localrules:
+    warm_influence,
+
+
 rule warm_network:
     """Continue the training of one network with each frame outside its subset."""
     input:
