@@ -24,7 +24,7 @@ def test_networks_that_are_not_kept_take_the_disk_of_those_that_train_at_once(tm
     disk = []
     for keep in (True, False):
         text = describe(check_config(config("project", subsets=blocks, keep_snapshots=keep)), cores=2)
-        disk.append(float(re.search(r"and (\d+) MB for the networks", text)[1]))
+        disk.append(float(re.search(r"about (\d+) MB for the networks", text)[1]))
     assert disk[1] < disk[0] / 20
     assert "finished networks go once their predictions are written" in text
 

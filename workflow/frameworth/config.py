@@ -68,6 +68,11 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def study_folder(config: dict[str, Any]) -> Path:
+    """The folder of a study's results."""
+    return Path("results") / config["study"]
+
+
 def warm_bases(config: dict[str, Any]) -> list[PlannedSubset]:
     """The subsets whose first networks are the base of warm influence: the first of those nearest to 50 %."""
     warm = config["influence"].get("warm")

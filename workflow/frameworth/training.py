@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import platform
 import resource
 import time
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from frameworth.augmentation import Augmentation, is_covered
+from frameworth.costs import total_steps
 from frameworth.engine.networks import (
     build_network,
     loss_of,
@@ -35,13 +35,6 @@ _CURVE_POINTS = 100
 def network_seed(study_seed: int, percent: int, seed: int, member: int) -> int:
     """The seed of a network's weights and data order, from the study's seed and its place in the grid."""
     return int(np.random.SeedSequence([study_seed, percent, seed, member]).generate_state(1)[0])
-
-
-def total_steps(training: dict[str, Any], frames: int) -> int:
-    """Gradient steps of a network: `steps`, or `epochs` over its frames."""
-    if "epochs" in training:
-        return max(1, math.ceil(training["epochs"] * frames / training["batch_size"]))
-    return training["steps"]
 
 
 def batch_indices(frames: int, batch_size: int, step: int, seed: int) -> list[int]:

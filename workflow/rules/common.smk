@@ -8,7 +8,8 @@ import subprocess
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from frameworth.config import check_config, planned_subsets, warm_bases, weight_options
+from frameworth.config import PlannedSubset, check_config, planned_subsets, warm_bases, weight_options
+from frameworth.costs import job_memory, job_minutes, measured, study_memory, study_size, warm_minutes
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.project import source_files
@@ -18,9 +19,13 @@ try:
     CONFIG = check_config(dict(config))
     SUBSETS = planned_subsets(CONFIG)
     PROJECT_FILES = [] if CONFIG["labels"] == "demo" else source_files(Path(CONFIG["labels"]))
+    SIZE = study_size(CONFIG, PROJECT_FILES)
 except UserError as error:
     raise WorkflowError(str(error))
 
+BY_PLACE = {(subset.percent, subset.seed): subset for subset in SUBSETS}
+BY_PATH = {subset_path(subset.percent, subset.seed): subset for subset in SUBSETS}
+MEASURED = measured(CONFIG)  # for how long to ask of a scheduler
 STUDY = CONFIG["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
@@ -95,7 +100,31 @@ def subset_files(wildcards=None):
 
 def planned_subset(wildcards):
     """The planned subset that a rule's wildcards `percent` and `seed` name."""
-    return next(s for s in SUBSETS if (s.percent, s.seed) == (int(wildcards.percent), int(wildcards.seed)))
+    try:
+        return BY_PLACE[int(wildcards.percent), int(wildcards.seed)]
+    except KeyError:
+        raise WorkflowError(f"The config draws no subset of {wildcards.percent} % with seed {wildcards.seed}.")
+
+
+def subsets_of_job(paths, wildcards):
+    """The planned subsets that a job of the grid trains; `paths` as `ensemble_jobs` gives them."""
+    places = [wildcards.subset] if paths == ["{subset}"] else paths
+    return [BY_PATH[place] for place in places]
+
+
+def training_memory(wildcards, attempt):
+    """MiB of a job that trains, more at each attempt."""
+    return attempt * job_memory(CONFIG, SIZE)
+
+
+def training_minutes(subsets, attempt):
+    """Minutes of a job that trains these subsets, more at each attempt."""
+    return attempt * job_minutes(CONFIG, SIZE, subsets, MEASURED)
+
+
+def collecting_memory(wildcards, attempt):
+    """MiB of a job that holds the scores of all networks or matrices of all frames, more at each attempt."""
+    return attempt * study_memory(SIZE, len(SUBSETS))
 
 
 def ensemble_files(*names):
@@ -115,8 +144,14 @@ def ensemble_jobs():
         by_kind.setdefault((subset.members, subset.percent), []).append(subset_path(subset.percent, subset.seed))
     if per_job == 1:
         for members in sorted({members for members, _ in by_kind}):
-            paths = [path for (count, _), found in by_kind.items() if count == members for path in found]
-            yield f"ensemble_of_{members}", members, ["{subset}"], "|".join(paths)
+            # One pattern per percent: thousands of alternatives would be tried on every file of the plan.
+            percents = [percent for count, percent in by_kind if count == members]
+            patterns = []
+            for percent in percents:
+                alone = sum(each == percent for _, each in by_kind) == 1
+                seeds = [path.rpartition("-")[2] for path in by_kind[members, percent]]
+                patterns.append(rf"percent-{percent:03d}/seed-" + (r"\d+" if alone else f"(?:{'|'.join(seeds)})"))
+            yield f"ensemble_of_{members}", members, ["{subset}"], "|".join(patterns)
     else:
         for (members, percent), paths in by_kind.items():
             for start in range(0, len(paths), per_job):

@@ -36,8 +36,8 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
         threads: 1
         resources:
             gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 240 * attempt,
+            mem_mb=training_memory,
+            runtime=lambda wildcards, attempt, paths=PATHS: training_minutes(subsets_of_job(paths, wildcards), attempt),
         params:
             folder=lambda wildcards, output: Path(output.training[0]).parents[2],
             store=f"{RESULTS}/.store",

@@ -29,7 +29,7 @@ rule influence:
     conda:
         "../../envs/frameworth.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=collecting_memory,
     params:
         study=subpath(output[0], parent=True),
         groups=as_json(CONFIG["influence"]["groups"]),

@@ -48,8 +48,8 @@ rule toggle_ensemble:
     threads: 1
     resources:
         gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: training_minutes([PlannedSubset(90, 1, "toggle", 1)], attempt),
     params:
         folder=lambda wildcards, output: Path(output[0]).parents[2],
         store=f"{RESULTS}/.store",

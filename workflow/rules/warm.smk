@@ -23,8 +23,8 @@ rule warm_network:
     threads: 1
     resources:
         gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: attempt * warm_minutes(CONFIG, SIZE, MEASURED),
     params:
         training=as_json(weight_options(CONFIG["training"])),
         warm=as_json(CONFIG["influence"].get("warm")),
