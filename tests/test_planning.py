@@ -14,7 +14,8 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
     text = describe(study, cores=2)
     assert "3 networks on 3 subsets, 3 networks in 3 jobs still to come" in text
     assert float(re.search(r"\((\d+) ms per step of 4 frames", text)[1]) > 0
-    assert re.search(r"and \d+ MB for the networks", text)
+    assert re.search(r"\d CPU-hours in all", text)
+    assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
 
 
 def test_networks_that_are_not_kept_take_the_disk_of_those_that_train_at_once(tmp_path, monkeypatch):
