@@ -52,7 +52,7 @@ def coverage(design: str, kind: str, strength: float, clusters: int, studies: in
         subsets = _grid(design, clusters, study)
         scores, truth = simulate(subsets, kind, strength, rng, fall=3.0)
         # One redraw decides no frame, so that these are the intervals without stepping down.
-        found = _influence(subsets, scores, "size-centred", resamples=1)
+        found = _influence(subsets, scores, "size-centred", 1, rng)
         holds = ((found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0])).tolist()
         inside["size_centred"] += holds
         inside["size_centred_strongest"] += [holds[i] for i in np.argsort(-np.abs(truth))[: FRAMES // 10]]
@@ -78,7 +78,7 @@ def false_positives(design: str, situation: str, clusters: int, studies: int, re
         if situation == "a strong frame":
             scores = scores + 5.0 * subsets.inclusion[:, 0]
             counted = counted[1:]
-        found = _influence(subsets, scores, "size-centred", resamples)
+        found = _influence(subsets, scores, "size-centred", resamples, rng)
         single += (found.p_value[counted, 0] < 0.05).tolist()
         family.append((found.p_adjusted[counted, 0] < 0.05).any())
     return {"single": float(np.mean(single)), "family_wise": float(np.mean(family))}
@@ -169,10 +169,12 @@ def _grid(design: str, clusters: int, study: int) -> Grid:
     return grid(DESIGNS[design](clusters), FRAMES, study)
 
 
-def _influence(subsets: Grid, scores: np.ndarray, name: str, resamples: int) -> Influence:
+def _influence(
+    subsets: Grid, scores: np.ndarray, name: str, resamples: int, random_state: np.random.Generator
+) -> Influence:
     return estimate_influence(
         subsets.inclusion, scores[:, None], percents=subsets.percents, clusters=subsets.clusters,
-        design=subsets.designs, estimator=name, resamples=resamples, random_state=0,
+        design=subsets.designs, estimator=name, resamples=resamples, random_state=random_state,
     )  # fmt: skip
 
 
