@@ -9,7 +9,6 @@ frames) and no more networks than warm influence needs. Writes `results/benchmar
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from frameworth import values
 from frameworth.config import check_config
 from frameworth.files import write_json
 from frameworth.frames import read_frames
@@ -42,20 +42,26 @@ def planting_config(seed: int) -> dict[str, Any]:
     return content
 
 
-def measure(seed: int, cores: int) -> dict[str, Any]:
-    """Make the study of one planting up to its warm influences, and say what these find.
+def make_study(seed: int, cores: int) -> None:
+    """Run the study of one planting up to its warm influences."""
+    content = planting_config(seed)
+    folder = Path("results") / content["study"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    targets = [str(folder / name) for name in ("warm_influence.h5", "scores.h5")]
+    command = [str(Path(sys.executable).parent / "snakemake"), "--cores", str(cores), "--quiet"]
+    subprocess.run([*command, "--configfile", str(folder / "config.yaml"), "--", *targets], check=True)
 
-    Returns AUROC and average precision of the spoilt frames among the pool's, the frames that max-T decides and how
-    many of them are spoilt, and the cost in networks trained from scratch (samples seen, base networks included).
+
+def measure(seed: int) -> dict[str, Any]:
+    """What the warm influences of one planting find.
+
+    Returns AUROC and average precision of the spoilt frames among the pool's; how many frames max-T decides, the
+    out-of-bag error of the same networks flags, and both, and how many of each are spoilt; and the cost in networks
+    trained from scratch (samples seen, base networks included).
     """
     content = planting_config(seed)
     folder = Path("results") / content["study"]
-    path = folder / "config.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(content))
-    targets = [str(folder / name) for name in ("warm_influence.h5", "scores.h5")]
-    command = [str(Path(sys.executable).parent / "snakemake"), "--cores", str(cores), "--quiet", "--configfile"]
-    subprocess.run([*command, str(path), "--", *targets], check=True)
     frames = read_frames(folder / "frames.csv")
     pool = (frames["split"] == "pool").to_numpy()
     planted = frames["planted"].notna().to_numpy()
@@ -64,6 +70,10 @@ def measure(seed: int, cores: int) -> dict[str, Any]:
     found = warm_values(**arrays, resamples=RESAMPLES, rng=np.random.default_rng(0))
     seen = pool & np.isfinite(found.value)
     decided = seen & (found.p_adjusted < LEVEL)
+    inclusion = read_hdf5(folder / "subsets.h5", ["inclusion"])["inclusion"]
+    out_of_bag = values.out_of_bag_error(read_hdf5(folder / "scores.h5", ["error"])["error"], inclusion)
+    flagged = np.zeros(len(pool), bool)
+    flagged[pool] = values.flagged(out_of_bag[pool])
     training = content["training"]
     samples = training["steps"] * training["batch_size"]
     per_network = [
@@ -80,6 +90,11 @@ def measure(seed: int, cores: int) -> dict[str, Any]:
         "auroc_per_network": per_network,
         "decided": int(decided.sum()),
         "decided_planted": int((decided & planted).sum()),
+        "flagged": int(flagged.sum()),
+        "flagged_planted": int((flagged & planted).sum()),
+        "both": int((decided & flagged).sum()),
+        "both_planted": int((decided & flagged & planted).sum()),
+        "auroc_out_of_bag": float(roc_auc_score(planted[seen], np.nan_to_num(out_of_bag[seen]))),
         "cost_in_networks": float(len(warm["inclusion"]) + warm["steps_taken"].sum() / samples),
     }
 
@@ -90,18 +105,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
-    print("seed  spoilt of pool  AUROC  average precision  decided  of them spoilt  not spoilt  cost in networks")
+    print("                    warm value: AUROC,      AUROC of out-   frames (of them spoilt) that are        cost in")
+    print("seed  spoilt of pool  average precision      of-bag error    decided      flagged      both      networks")
     rows = []
     for seed in arguments.seeds:
-        row = measure(seed, arguments.cores)
+        make_study(seed, arguments.cores)
+        row = measure(seed)
         rows.append(row)
+        counts = [f"{row[name]:3} ({row[name + '_planted']:2})" for name in ("decided", "flagged", "both")]
         print(
-            f"{seed:4}  {row['planted']:6} of {row['pool']:4}  {row['auroc']:5.2f}  {row['average_precision']:17.2f}"
-            f"  {row['decided']:7}  {row['decided_planted']:14}  {row['decided'] - row['decided_planted']:10}"
-            f"  {row['cost_in_networks']:16.1f}",
+            f"{seed:4}  {row['planted']:6} of {row['pool']:4}  {row['auroc']:5.2f}, {row['average_precision']:.2f}"
+            f"{row['auroc_out_of_bag']:22.2f}       {'   '.join(counts)}  {row['cost_in_networks']:8.1f}",
             flush=True,
         )
-    write_json(OUT, json.loads(json.dumps(rows)))
+    write_json(OUT, rows)
 
 
 if __name__ == "__main__":
