@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators lock config-page openfield openfield-planted clean
+.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page openfield openfield-planted clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -16,6 +16,24 @@ demo: .venv/ready
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r envs/requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q .venv/lib || true
+	touch $@
+
+# Optional: SLEAP's label quality control in an environment of its own, as a rival in studies with planted errors.
+# --no-deps, because all of SLEAP would bring Qt and more, of which this part needs nothing.
+sleap-environment: .venv-sleap/ready
+
+.venv-sleap/ready: envs/sleap.lock
+	rm -rf .venv-sleap
+	$(PYTHON) -m venv .venv-sleap
+	.venv-sleap/bin/python -m pip install --quiet --no-deps -r envs/sleap.lock
+	touch $@
+
+# Optional: pyDVL in a folder of its own, for `make benchmark-estimators`.
+peers: .peers/ready
+
+.peers/ready: envs/peers.lock .venv/ready
+	rm -rf .peers
+	$(BIN)/python -m pip install --quiet --no-deps --target .peers -r envs/peers.lock
 	touch $@
 
 check: .venv/ready
@@ -45,9 +63,13 @@ benchmark-gpu: .venv/ready
 benchmark-scale: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.scale
 
-# About 20 minutes; results/benchmarks/estimators.json.
+# About 20 minutes; results/benchmarks/estimators.json. Compares with pyDVL's speed after `make peers`.
 benchmark-estimators: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.estimators
+
+# About half an hour; results/benchmarks/plantings.json.
+benchmark-plantings: .venv/ready
+	$(BIN)/python -m frameworth.benchmarks.plantings
 
 openfield: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml
@@ -63,6 +85,11 @@ lock:
 	uv pip compile envs/requirements.in --override envs/overrides.txt --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  --output-file envs/requirements.lock
+	$(MAKE) envs
+
+# The definitions for conda and Apptainer, from the lock.
+envs:
+	PYTHONPATH=workflow $(PYTHON) -m frameworth.environments
 
 clean:
-	rm -rf .venv .snakemake results/demo logs/demo benchmarks/demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sleap .peers .snakemake results/demo logs/demo benchmarks/demo .pytest_cache .ruff_cache .hypothesis

@@ -19,6 +19,7 @@ if not config:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/frames.smk"
 include: "workflow/rules/subsets.smk"
+include: "workflow/rules/weights.smk"
 include: "workflow/rules/ensembles.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/warm.smk"

@@ -67,6 +67,7 @@ def test_checking_does_not_change_what_was_given():
         ({"training": {"device": "tpu"}}, ["training.device", "auto, cpu, cuda"]),
         ({"held_out": {"fraction": 1}}, ["held_out.fraction", "below 1"]),
         ({"influence": {"groups": [[10, 20]]}}, ["influence.groups", "20 %"]),
+        ({"influence": {"warm": {}}, "keep_snapshots": False}, ["influence.warm", "keep_snapshots: false"]),
     ],
     ids=lambda value: "" if isinstance(value, list) else json.dumps(value)[:60],
 )

@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 
 from frameworth.augmentation import Augmentation
+from frameworth.costs import total_steps
 from frameworth.engine import networks as engine
 from frameworth.errors import UserError
 from frameworth.labels import Labels
 from frameworth.predict import predict
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.training import batch_indices, learning_rate_factor, network_seed, total_steps
+from frameworth.training import batch_indices, learning_rate_factor, network_seed
 from tiny import TRAINING
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")

@@ -67,3 +67,20 @@ def test_a_truncated_file_is_refused_by_name(tmp_path):
 def test_a_missing_file_is_refused_by_name(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read_hdf5(tmp_path / "none.h5")
+
+
+def test_write_hdf5_takes_arrays_one_by_one(tmp_path):
+    """As generated, so that matrices of a large study need not be in memory together; same digest as a mapping."""
+    arrays = {name: Array(np.full((3, 2), value), ("a", "b")) for name, value in (("x", 1.0), ("y/z", 2.0))}
+    alive = []
+
+    def generated():
+        for name, array in arrays.items():
+            alive.append(name)
+            yield name, array
+
+    for path, given in ((tmp_path / "1.h5", arrays), (tmp_path / "2.h5", generated())):
+        write_hdf5(path, given, {"a": np.arange(3)})
+    with h5py.File(tmp_path / "1.h5") as first, h5py.File(tmp_path / "2.h5") as second:
+        assert first.attrs["digest"] == second.attrs["digest"]
+    assert alive == ["x", "y/z"]

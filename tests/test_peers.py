@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LassoCV
 
+from frameworth.benchmarks.peers import FOLDER, banzhaf_speed, pydvl_table
 from frameworth.estimators import banzhaf
 from frameworth.estimators.ame import marginal_effect_regressors
 from frameworth.validation import linear_datamodeling_score
@@ -55,3 +56,15 @@ def test_the_linear_datamodeling_score_is_dattris(peers):
     for target, expected in enumerate(peers["dattri_lds"]):
         predicted, measured = peers["predicted"][:, target], peers["measured"][:, target]
         assert linear_datamodeling_score(predicted, measured, np.full(30, 50)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_where_pydvl_is_not_installed_the_benchmark_says_so(tmp_path, capsys):
+    assert pydvl_table(tmp_path) is None
+    assert "pyDVL is not installed; `make peers` installs it" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not (FOLDER / "ready").exists(), reason="pyDVL is not installed; `make peers` installs it")
+def test_banzhaf_values_are_pydvls_and_take_less_than_a_twentieth_of_its_time():
+    found = banzhaf_speed(100, 50)
+    assert found["largest_difference"] < 1e-9
+    assert found["ratio"] >= 20

@@ -14,7 +14,20 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
     text = describe(study, cores=2)
     assert "3 networks on 3 subsets, 3 networks in 3 jobs still to come" in text
     assert float(re.search(r"\((\d+) ms per step of 4 frames", text)[1]) > 0
-    assert re.search(r"and \d+ MB for the networks", text)
+    assert re.search(r"\d CPU-hours in all", text)
+    assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
+
+
+def test_networks_that_are_not_kept_take_the_disk_of_those_that_train_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "project")
+    blocks = [{"design": "balanced", "percents": [50], "seeds": 100, "members": 1}]
+    disk = []
+    for keep in (True, False):
+        text = describe(check_config(config("project", subsets=blocks, keep_snapshots=keep)), cores=2)
+        disk.append(float(re.search(r"about (\d+) MB for the networks", text)[1]))
+    assert disk[1] < disk[0] / 20
+    assert "finished networks go once their predictions are written" in text
 
 
 def test_a_finished_ensemble_is_not_counted_again(tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 """Networks are the same byte for byte, whatever interrupts their training, and are never trained twice."""
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,7 +130,7 @@ def test_a_torn_network_in_the_store_is_trained_again_to_the_same_bytes(tmp_path
     assert (ensemble(tmp_path, "b") / "member-0.pt").read_bytes() == whole
 
 
-def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_bytes(tmp_path):
+def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_bytes(tmp_path, capfd):
     """A real process, killed by SIGKILL once it has written a checkpoint."""
     steps = TRAINING | {"steps": 60}
     undisturbed = ensemble(tmp_path, "undisturbed", store=".store-1", training=steps)
@@ -151,10 +153,38 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list((tmp_path / ".store-2").glob("*/network.pt"))
+    capfd.readouterr()
     resumed = ensemble(tmp_path, "killed", store=".store-2", training=steps)
+    assert int(re.search(r"trains from step (\d+) to 60", capfd.readouterr().err)[1]) > 0
     record = json.loads((resumed / "training.json").read_text())["members"][0]
     assert record["resumed"] == 1
     assert (resumed / "member-0.pt").read_bytes() == (undisturbed / "member-0.pt").read_bytes()
+
+
+def test_networks_that_are_not_kept_leave_their_predictions_and_are_not_trained_again_for_these(tmp_path, capfd):
+    folder = ensemble(tmp_path, "a", members=2, keep_snapshots=False)
+    predicted = digest_of_file(folder / "predictions.h5")
+    assert len(json.loads((folder / "training.json").read_text())["members"]) == 2
+    assert not list(tmp_path.rglob("*.pt"))
+    shutil.rmtree(tmp_path / "a")
+    capfd.readouterr()
+    again = ensemble(tmp_path, "a", members=2, keep_snapshots=False, consensus="median")
+    assert "predictions taken from the store" in capfd.readouterr().err
+    assert digest_of_file(again / "predictions.h5") == predicted
+    ensemble(tmp_path, "a", members=2, keep_snapshots=False, distractor_radius=12.0)
+    assert capfd.readouterr().err.count("trained 6 steps") == 2
+    kept = ensemble(tmp_path, "b", members=2, store=".store-b")
+    assert digest_of_file(kept / "predictions.h5") == predicted
+    assert len(list(kept.glob("*.pt"))) == 2
+
+
+def test_a_study_that_no_longer_keeps_networks_drops_them_without_training(tmp_path, capfd):
+    ensemble(tmp_path, "a")
+    assert len(list(tmp_path.rglob("*.pt"))) == 2
+    capfd.readouterr()
+    ensemble(tmp_path, "a", keep_snapshots=False)
+    assert "trains from" not in capfd.readouterr().err
+    assert not list(tmp_path.rglob("*.pt"))
 
 
 def test_an_image_that_changed_after_the_subset_was_drawn_is_named(tmp_path):

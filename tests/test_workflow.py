@@ -216,6 +216,18 @@ def test_networks_survive_the_loss_of_all_declared_files(study):
     assert {path: digest_of_file(path) for path in study.results.glob("ensembles/**/*.pt")} == networks
 
 
+def test_without_snapshots_no_network_stays_and_neither_switching_nor_a_figure_trains_any(study):
+    before = study.trained()
+    study.config["keep_snapshots"] = False
+    study.run()
+    assert study.trained() == before
+    assert not list(study.results.rglob("*.pt"))
+    study.config["figures"] = {"pairs": 2}
+    jobs = study.jobs(study.run("-n"))
+    assert jobs
+    assert all(name.startswith("draw_") or name == "report_page" for name in jobs)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

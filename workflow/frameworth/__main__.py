@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import click
 
 from frameworth.errors import UserError
+from frameworth.preemption import EXIT_CODE, Preempted, sigterm_stops
 
 FILE = click.Path(path_type=Path)
 
@@ -33,7 +34,7 @@ class Json(click.ParamType):
 
 
 def _friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError as one line and exit with 2."""
+    """Print a UserError as one line and exit with 2; so with Preempted, and its own code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -42,6 +43,9 @@ def _friendly(command: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             print(f"frameworth: {error}", file=sys.stderr)
             raise SystemExit(2) from None
+        except Preempted as preempted:
+            print(f"frameworth: {preempted}", file=sys.stderr)
+            raise SystemExit(EXIT_CODE) from None
 
     return run
 
@@ -123,6 +127,19 @@ def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> Non
     collect_subsets(subsets, frames, csv, h5)
 
 
+@main.command("fetch-weights")
+@click.argument("out", type=FILE)
+@click.option("--network", type=Json(), required=True, help="net_type and backbone of the config's `training`.")
+@_friendly
+def fetch_weights(out: Path, network: dict[str, Any]) -> None:
+    """Fetch the backbone's ImageNet weights to the file OUT."""
+    from frameworth.engine.networks import imagenet_weights
+    from frameworth.files import write_bytes
+    from frameworth.store import saved_bytes
+
+    write_bytes(out, saved_bytes({"model": imagenet_weights(**network)}))
+
+
 @main.command()
 @click.argument("subsets", type=FILE, nargs=-1, required=True)
 @click.option("--labels", type=FILE, required=True)
@@ -134,12 +151,15 @@ def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> Non
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
 @click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table.")
 @click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
+@click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it.")
+@click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`.")
 @_friendly
 def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
     """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
-    from frameworth.ensemble import run_ensembles
+    with sigterm_stops():
+        from frameworth.ensemble import run_ensembles
 
-    run_ensembles(subsets, labels, folder, store, **options)
+        run_ensembles(subsets, labels, folder, store, **options)
 
 
 @main.command("warm-network")
@@ -237,7 +257,25 @@ def validation(study: Path, options: dict[str, Any]) -> None:
     from frameworth.results import Results
     from frameworth.validation import validation
 
-    write_csv(study / "validation.csv", validation(Results(study, options)))
+    results = Results(study, options)
+    write_csv(study / "validation.csv", validation(results))
+    if results.planted is not None and results.label_qc.reason:
+        print(f"frameworth: no row SLEAP label QC: {results.label_qc.reason}", file=sys.stderr)
+
+
+@main.command("label-qc")
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--csv", type=FILE, required=True, help="label_qc.csv to write.")
+@click.option("--about", type=FILE, required=True, help="label_qc.json to write.")
+@_friendly
+def label_qc(frames: Path, labels: Path, csv: Path, about: Path) -> None:
+    """Ask SLEAP, where it is installed, which labels look wrong."""
+    from frameworth.label_qc import write_label_qc
+
+    reason = write_label_qc(frames, labels, csv, about)
+    if reason:
+        print(f"frameworth: label_qc skipped: {reason}")
 
 
 @main.command("toggle-subset")

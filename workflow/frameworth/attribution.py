@@ -12,9 +12,10 @@ from frameworth import values
 from frameworth.designs import DESIGNS, subset_size
 from frameworth.estimators import estimator as estimator_by_name
 from frameworth.estimators import estimator_names, size_centred
-from frameworth.redraw import family_wise, largest_statistics
+from frameworth.step_down import Study, decide
 
-OWN_ERRORS = ("difference-of-means", "banzhaf", "shapley", "beta-shapley", "size-centred")
+# Estimators that bring errors of their own; the others are tested by the size-centred difference.
+OWN_ERRORS = ("difference-of-means", "banzhaf", "shapley", "beta-shapley")
 
 
 class UndecidableFrameWarning(UserWarning):
@@ -34,12 +35,13 @@ class Influence:
         absolute: [N, T] (n−1)/n · value + the slope of the score per added frame at the percent of most subsets;
             NaN with one size.
         standard_error, ci_low, ci_high, p_value: [N, T]. Of the estimator where it has errors of its own, else of
-            the size-centred difference, the unshrunken estimate of the same quantity; intervals are then about
-            that. With t(clusters − 1); p_value is for no influence, one cell at a time.
-        p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `frameworth.redraw`); NaN for
-            a target's own frame.
+            the size-centred difference beside the decided frames (see `frameworth.step_down`), the unshrunken
+            estimate of the same quantity; intervals are then about that. With t(clusters − 1); p_value is for no
+            influence, one cell at a time.
+        p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `frameworth.redraw`), stepping
+            down; NaN for a target's own frame.
         absolute_p_adjusted: [N, T] the same for the absolute value being 0, its error that of value and slope.
-        critical: [T] the studentised statistic that a frame must reach to be decided at 1 − level.
+        critical: [T] the studentised statistic that a frame not yet decided must reach to be so at 1 − level.
         n_with, n_without: int [N], subsets with and without the frame.
         slopes: per pair of neighbouring percents the change of the score per frame added, [T] each.
     """
@@ -109,44 +111,44 @@ def estimate_influence(
         )
     with_errors = resamples > 0
     arguments = {"percents": percents, "clusters": clusters, "self_frame": own}
-    of_errors = point = estimator_by_name(estimator)(inclusion, scores, **arguments, with_errors=with_errors)
-    if with_errors and estimator not in OWN_ERRORS:
-        of_errors = size_centred.estimate(inclusion, scores, **arguments)
-    if with_errors and of_errors.clusters < size_centred.LEAST_CLUSTERS:
-        warnings.warn(
-            f"{of_errors.clusters} clusters are too few for standard errors; at least "
-            f"{size_centred.LEAST_CLUSTERS} are needed",
-            FewClustersWarning,
-            stacklevel=2,
-        )
-    low, high = values.confidence_interval(of_errors.value, of_errors.standard_error, of_errors.clusters, level)
+    point = estimator_by_name(estimator)(inclusion, scores, **arguments, with_errors=with_errors)
+    nothing = np.full_like(point.value, np.nan)
+    unshrunk, error, p_value, adjusted = point.value, nothing, nothing, nothing
+    absolute = absolute_adjusted = nothing
+    critical = np.full(scores.shape[1], np.nan)
+    known, statistic_error = 0, nothing
+    if with_errors:
+        study = Study(inclusion, scores, percents, clusters, designs, own)
+        tests = decide(study, level, resamples, np.random.default_rng(random_state))
+        unshrunk, error, p_value, adjusted = tests.value, tests.standard_error, tests.p_value, tests.p_adjusted
+        critical, known, statistic_error = tests.critical, tests.clusters, tests.jackknife_error
+        if known < size_centred.LEAST_CLUSTERS:
+            warnings.warn(
+                f"{known} clusters are too few for standard errors; at least {size_centred.LEAST_CLUSTERS} are needed",
+                FewClustersWarning,
+                stacklevel=2,
+            )
+        if estimator in OWN_ERRORS:
+            unshrunk, error, known = point.value, point.standard_error, point.clusters
+            p_value, statistic_error = values.p_values(unshrunk, error, known), error
+            adjusted = tests.family_wise(unshrunk, statistic_error)
+    low, high = values.confidence_interval(unshrunk, error, known, level)
     sizes = inclusion.sum(axis=1)
     main = values.slope_at_main_size(scores, sizes, percents, clusters)
-    shrink = (np.count_nonzero(n_with) - 1) / max(np.count_nonzero(n_with), 1)
-    absolute = absolute_error = absolute_unshrunk = np.full_like(point.value, np.nan)
     if main is not None:
+        taking_part = np.count_nonzero(n_with)
+        shrink = (taking_part - 1) / max(taking_part, 1)
         absolute = shrink * point.value + main.per_frame
-        absolute_unshrunk = shrink * of_errors.value + main.per_frame
-        absolute_error = np.hypot(shrink * of_errors.standard_error, main.standard_error)
-    adjusted = absolute_adjusted = np.full_like(point.value, np.nan)
-    critical = np.full(scores.shape[1], np.nan)
-    if with_errors and of_errors.clusters >= size_centred.LEAST_CLUSTERS:
-        rng = np.random.default_rng(random_state)
-        largest = largest_statistics(inclusion, scores, percents, clusters, designs, own, resamples, rng)
-        statistic = of_errors.value / of_errors.standard_error
-        mine = np.flatnonzero(own >= 0)
-        statistic[own[mine], mine] = np.nan
-        adjusted = family_wise(statistic, largest)
-        of_absolute = np.where(np.isfinite(statistic), absolute_unshrunk / absolute_error, np.nan)
-        absolute_adjusted = family_wise(of_absolute, largest)
-        critical = np.quantile(largest, level, axis=0)
+        if with_errors:
+            spread = np.hypot(shrink * statistic_error, main.standard_error)
+            absolute_adjusted = tests.family_wise(shrink * unshrunk + main.per_frame, spread)
     return Influence(
         value=point.value,
         absolute=absolute,
-        standard_error=of_errors.standard_error,
+        standard_error=error,
         ci_low=low,
         ci_high=high,
-        p_value=values.p_values(of_errors.value, of_errors.standard_error, of_errors.clusters),
+        p_value=p_value,
         p_adjusted=adjusted,
         absolute_p_adjusted=absolute_adjusted,
         critical=critical,

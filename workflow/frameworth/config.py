@@ -58,9 +58,19 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
     if "epochs" not in training:
         training.setdefault("steps", DEFAULT_STEPS)
     config["prediction"].setdefault("distractor_radius", 2 * training["target_radius"] / training["scale"])
+    if config["influence"].get("warm") and not config["keep_snapshots"]:
+        raise UserError(
+            "config: influence.warm takes finished networks further, but keep_snapshots: false keeps none; leave out "
+            "one of them"
+        )
     _check_blocks(config)
     _check_groups(config)
     return config
+
+
+def study_folder(config: dict[str, Any]) -> Path:
+    """The folder of a study's results."""
+    return Path("results") / config["study"]
 
 
 def warm_bases(config: dict[str, Any]) -> list[PlannedSubset]:

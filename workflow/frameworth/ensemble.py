@@ -13,11 +13,13 @@ import torch
 from frameworth.engine.networks import Predictor, build_network, choose_device, make_deterministic, pose_config
 from frameworth.errors import UserError
 from frameworth.files import write_json
+from frameworth.gpus import take_gpu
 from frameworth.labels import read_labels
 from frameworth.predict import predict
-from frameworth.predictions import write_deeplabcut_table, write_predictions
+from frameworth.predictions import read_predictions, write_deeplabcut_table, write_predictions
+from frameworth.preemption import Preempted
 from frameworth.scaling import ScaledFrames
-from frameworth.store import Entry, network_hash
+from frameworth.store import Entry, PredictionsEntry, network_hash
 from frameworth.subset_names import subset_name, subset_path
 from frameworth.subsets import Subset, read_subset
 from frameworth.training import network_seed, scaled_sizes_agree, train_network
@@ -35,6 +37,8 @@ def run_ensembles(
     device: str,
     consensus: str,
     distractor_radius: float,
+    imagenet: Path | None = None,
+    keep_snapshots: bool = True,
 ) -> None:
     """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
 
@@ -43,26 +47,44 @@ def run_ensembles(
         training: what determines weights, of the config's `training`.
         consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
+        imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
+        keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
     """
-    labels, chosen = read_labels(labels_h5), choose_device(device)
+    labels = read_labels(labels_h5)
+    if device != "cpu":
+        take_gpu()
+    chosen = choose_device(device)
     make_deterministic(chosen)
     frames = ScaledFrames(labels, training["scale"])
+    # The hash goes by the config's words, wherever the weights come from.
+    from_file = {"weights": str(imagenet)} if imagenet and training["weights"] == "imagenet" else {}
     for subset_json in subset_jsons:
         subset = read_subset(subset_json)
         own = folder / subset_path(subset.percent, subset.seed)
         seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
         entries = [Entry(store / network_hash(subset, training, seed)) for seed in seeds]
-        _train_missing(subset, frames, training, seeds, entries, chosen)
-        for member, entry in enumerate(entries):
-            entry.hand_out(own / f"member-{member}.pt")
-        predictors = _predictors(entries, training, subset.keypoints, chosen)
-        predictions = predict(predictors, frames, distractor_radius=distractor_radius)
-        write_predictions(predictions, labels.keypoints, own / "predictions.h5", own / "consensus.h5")
-        names = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
         name = subset_name(subset.percent, subset.seed)
+        files = own / "predictions.h5", own / "consensus.h5"
+        kept = PredictionsEntry.of(store, entries, labels_h5, distractor_radius)
+        if not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
+            print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
+        else:
+            _train_missing(subset, frames, training | from_file, seeds, entries, chosen)
+            predictors = _predictors(entries, training, subset.keypoints, chosen)
+            write_predictions(
+                predict(predictors, frames, distractor_radius=distractor_radius), labels.keypoints, *files
+            )
+        pictures = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
         write_deeplabcut_table(
-            predictions, consensus, labels.keypoints, names, f"frameworth_{name}", own / "consensus_dlc"
+            read_predictions(*files), consensus, labels.keypoints, pictures, f"frameworth_{name}", own / "consensus_dlc"
         )
+        if keep_snapshots:
+            for member, entry in enumerate(entries):
+                entry.hand_out(own / f"member-{member}.pt")
+        else:
+            kept.keep(files)
+            for network in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
+                network.unlink(missing_ok=True)
         records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
         write_json(own / "training.json", {"subset": name, "members": records})
 
@@ -99,22 +121,17 @@ def _train_missing(
                 images, xy = _training_data(subset, frames)
                 scaled_sizes_agree(images, training["crop"])
 
-            def progress(step: int, steps: int, loss: float, rate: float, label: str = label) -> None:
-                left = (steps - step) * training["batch_size"] / rate
-                print(
-                    f"{label}: step {step} of {steps}, loss {loss:.5f}, {rate:.0f} samples/s, "
-                    f"{left:.0f} s left for this network",
-                    file=sys.stderr,
-                    flush=True,
-                )
+            def say(line: str, label: str = label) -> None:
+                print(f"{label}: {line}", file=sys.stderr, flush=True)
 
-            train_network(subset, images, xy, training, seed, entry, device, progress)
+            try:
+                train_network(subset, images, xy, training, seed, entry, device, say)
+            except Preempted as preempted:
+                raise Preempted(f"{label}: {preempted}") from None
             record = entry.read_record()
-            print(
-                f"{label}: trained {record['steps']} steps in {record['wall_seconds']:.1f} s "
-                f"({record['samples_per_second']:.0f} samples/s), final loss {record['final_loss']}",
-                file=sys.stderr,
-                flush=True,
+            say(
+                f"trained {record['steps']} steps in {record['wall_seconds']:.1f} s "
+                f"({record['samples_per_second']:.0f} samples/s), final loss {record['final_loss']}"
             )
 
 

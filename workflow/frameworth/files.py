@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,16 @@ def write_csv(path: Path | str, table: pd.DataFrame) -> None:
     """Write `table` without its index to `path`, atomically; missing values become empty fields."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """Put the file `source` at `path`, atomically: a hard link where the file system allows, else a copy."""
+    with atomic_path(path) as temporary:
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 def digest_of_file(path: Path | str) -> str:

@@ -16,6 +16,7 @@ from frameworth.attribution import FewClustersWarning, Influence, UndecidableFra
 from frameworth.files import write_csv, write_json
 from frameworth.influence import UNITS
 from frameworth.results import Results
+from frameworth.validation import combined_values_if_they_help
 from frameworth.warm_values import warm_values
 
 RESAMPLES = 999  # redraws of the design; the group test is quick and takes ten times as many
@@ -52,6 +53,9 @@ def frame_values(results: Results) -> pd.DataFrame:
     if results.warm is not None:
         warm = warm_values(**results.warm, resamples=RESAMPLES, rng=np.random.default_rng(0))
         table["warm_value"], table["warm_p_adjusted"] = warm.value[pool], warm.p_adjusted[pool]
+        combined = combined_values_if_they_help(results)
+        if combined is not None:
+            table["combined_value"] = combined[pool]
     return table.sort_values("check_priority").reset_index(drop=True)
 
 

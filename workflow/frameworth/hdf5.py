@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,19 +27,20 @@ class Array:
 
 def write_hdf5(
     path: Path | str,
-    arrays: Mapping[str, Array],
+    arrays: Mapping[str, Array] | Iterable[tuple[str, Array]],
     scales: Mapping[str, np.ndarray],
     attributes: Mapping[str, str] | None = None,
 ) -> None:
     """Write `arrays` (names may hold `/`) with dimension scales `scales`, atomically.
 
+    Pairs of names and arrays are taken one by one, so that they need not be in memory together.
     Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
     SHA-256 of all values, which `digest_is_right` compares.
     """
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
         for name, values in scales.items():
             file.create_dataset(name, data=_storable(values)).make_scale(name)
-        for name, array in arrays.items():
+        for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             values = _storable(array.values)
             packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 4096 else {}
             dataset = file.create_dataset(name, data=values, **packed)

@@ -9,6 +9,8 @@ from PIL import Image, UnidentifiedImageError
 
 from frameworth.errors import UserError
 
+DECODED_BYTES_KEPT = 1_000_000_000  # of a job's images; the others are decoded again when asked for
+
 
 def read_image(path: Path | str) -> np.ndarray:
     """The image as RGB, uint8 [height, width, 3]; raises UserError naming the file if it is none."""

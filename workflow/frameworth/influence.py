@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from frameworth.estimators import estimator
 from frameworth.frames import read_frames
@@ -52,53 +53,51 @@ def write_influence(
     With the paper's difference of means, the size-centred difference, and the estimator `chosen`. Where there are
     standard errors, `q_value` is the false discovery rate over the whole matrix.
     """
-    subsets, inclusion = read_subsets(study)
-    frames = read_frames(frames_csv)
-    pool = (frames["split"] == "pool").to_numpy()
-    scores = read_hdf5(scores_h5)
-    percents = subsets["percent"].to_numpy()
-    arrays: dict[str, Array] = {}
-    rows_of = {"all": np.ones(len(subsets), bool)}
-    rows_of |= {group_name(group): np.isin(percents, group) for group in groups}
-    by_score = score_arrays(scores, percents)
-    shape = (len(frames), *scores["error"].shape[1:])
-    # All scores at once: what depends on inclusion alone is worked out once.
-    together = np.concatenate([values.reshape(len(subsets), -1).astype(np.float32) for values in by_score.values()], 1)
-    own = np.tile(np.where(pool, np.arange(len(frames)), -1).repeat(shape[2]), len(by_score))
-    for group, rows in rows_of.items():
-        for name in sorted({*ALWAYS, chosen}):
-            estimate = estimator(name)(
-                inclusion[rows],
-                together[rows],
-                percents=percents[rows],
-                clusters=subsets["cluster"].to_numpy()[rows],
-                self_frame=own,
-            )
-            parts = {"value": estimate.value, "standard_error": estimate.standard_error}
-            for part, of_all in parts.items():
-                for score, matrix in zip(by_score, np.split(of_all, len(by_score), axis=1), strict=True):
-                    arrays[f"{score}/{name}/{group}/{part}"] = Array(
-                        matrix.reshape(shape).astype(np.float32), DIMENSIONS, UNITS[score]
-                    )
-            if name == "size-centred":
-                for score in by_score:
-                    value, error = (arrays[f"{score}/{name}/{group}/{part}"].values for part in parts)
-                    q = false_discovery(p_values(value, error, estimate.clusters)).astype(np.float32)
-                    arrays[f"{score}/{name}/{group}/q_value"] = Array(q, DIMENSIONS)
-            held = inclusion[rows].sum(axis=0)
-            for score in by_score:
-                arrays[f"{score}/{name}/{group}/n_with"] = Array(held, DIMENSIONS[:1])
-                arrays[f"{score}/{name}/{group}/n_without"] = Array(rows.sum() - held, DIMENSIONS[:1])
+    frames, scores = read_frames(frames_csv), read_hdf5(scores_h5)
+    numbers = np.arange(len(frames))
     write_hdf5(
         influence_h5,
-        arrays,
-        {
-            "training_frame": np.arange(len(frames)),
-            "evaluated_frame": np.arange(len(frames)),
-            "keypoint": scores["keypoint"],
-        },
+        _estimates(*read_subsets(study), (frames["split"] == "pool").to_numpy(), scores, groups, chosen),
+        {"training_frame": numbers, "evaluated_frame": numbers, "keypoint": scores["keypoint"]},
         {"sign": "with minus without: for errors negative helps, for confidence and probability positive"},
     )
+
+
+def _estimates(
+    subsets: pd.DataFrame,
+    inclusion: np.ndarray,
+    pool: np.ndarray,
+    scores: dict[str, np.ndarray],
+    groups: Sequence[Sequence[int]],
+    chosen: str,
+) -> Iterator[tuple[str, Array]]:
+    """The datasets of `influence.h5` by name, one after the other: together they may be larger than the memory."""
+    percents, clusters = subsets["percent"].to_numpy(), subsets["cluster"].to_numpy()
+    by_score = score_arrays(scores, percents)
+    shape = (len(pool), *scores["error"].shape[1:])
+    # All scores at once: what depends on inclusion alone is worked out once.
+    together = np.concatenate([values.reshape(len(subsets), -1).astype(np.float32) for values in by_score.values()], 1)
+    own = np.tile(np.where(pool, np.arange(len(pool)), -1).repeat(shape[2]), len(by_score))
+    rows_of = {"all": np.ones(len(subsets), bool)}
+    rows_of |= {group_name(group): np.isin(percents, group) for group in groups}
+    for group, rows in rows_of.items():
+        held = inclusion[rows].sum(axis=0)
+        for name in sorted({*ALWAYS, chosen}):
+            estimate = estimator(name)(
+                inclusion[rows], together[rows], percents=percents[rows], clusters=clusters[rows], self_frame=own
+            )
+            parts = (estimate.value, estimate.standard_error)
+            of_scores = zip(by_score, *(np.split(part, len(by_score), axis=1) for part in parts), strict=True)
+            for score, value, error in of_scores:
+                prefix = f"{score}/{name}/{group}"
+                value, error = (part.reshape(shape).astype(np.float32) for part in (value, error))
+                yield f"{prefix}/value", Array(value, DIMENSIONS, UNITS[score])
+                yield f"{prefix}/standard_error", Array(error, DIMENSIONS, UNITS[score])
+                if name == "size-centred":
+                    q = false_discovery(p_values(value, error, estimate.clusters)).astype(np.float32)
+                    yield f"{prefix}/q_value", Array(q, DIMENSIONS)
+                yield f"{prefix}/n_with", Array(held, DIMENSIONS[:1])
+                yield f"{prefix}/n_without", Array(rows.sum() - held, DIMENSIONS[:1])
 
 
 def group_name(group: Sequence[int]) -> str:

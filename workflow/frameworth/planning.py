@@ -1,22 +1,17 @@
-"""What a study will take, told before it starts: networks, jobs, time and disk."""
+"""What a study will take, told before it starts: networks, jobs, time, device-hours and disk."""
 
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from frameworth.config import PlannedSubset, planned_subsets, weight_options
-from frameworth.designs import subset_size
-from frameworth.images import image_size
-from frameworth.project import read_project
+from frameworth.config import PlannedSubset, planned_subsets, study_folder, weight_options
+from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
+from frameworth.project import source_files
 from frameworth.subset_names import subset_path
 
-
-def study_folder(config: dict[str, Any]) -> Path:
-    """The folder of a study's results."""
-    return Path("results") / config["study"]
+_START_SECONDS = 8  # of a job: Python and its libraries
 
 
 def unfinished(config: dict[str, Any]) -> list[PlannedSubset]:
@@ -30,7 +25,7 @@ def unfinished(config: dict[str, Any]) -> list[PlannedSubset]:
 
 
 def describe(config: dict[str, Any], cores: int) -> str:
-    """Some lines that say what is coming; measures a few training steps of the study's own network."""
+    """Some lines that say what is coming; from finished networks, or a few training steps of the study's network."""
     subsets = planned_subsets(config)
     left = unfinished(config)
     lines = [
@@ -38,10 +33,11 @@ def describe(config: dict[str, Any], cores: int) -> str:
         f"{sum(s.members for s in left)} networks in {_jobs(config, left)} jobs still to come."
     ]
     if left:
-        frames, size = _frames_and_size(config)
-        speed = _measure(config, size)
-        lines.append(_cost(config, left, frames, speed, cores))
-    lines.append(f"Results go to {study_folder(config)}/; finished networks are kept and never trained twice.")
+        size = study_size(config, [] if config["labels"] == "demo" else source_files(Path(config["labels"])))
+        found = measured(config)
+        lines += _cost(config, left, size, found or _measure(config, size), cores)
+    fate = "are kept and never trained twice" if config["keep_snapshots"] else "go once their predictions are written"
+    lines.append(f"Results go to {study_folder(config)}/; finished networks {fate}.")
     return "\n".join(lines)
 
 
@@ -49,23 +45,8 @@ def _jobs(config: dict[str, Any], left: list[PlannedSubset]) -> int:
     return -(-len(left) // config["training"]["subsets_per_job"])
 
 
-def _frames_and_size(config: dict[str, Any]) -> tuple[int, tuple[int, int]]:
-    if config["labels"] == "demo":
-        demo = config["demo"]
-        return demo["frames"], (demo["width"], demo["height"])
-    project = read_project(Path(config["labels"]))
-    return len(project.paths), image_size(project.paths[0])
-
-
-class _Speed:
-    """What was measured: seconds per step, to start a job, and bytes of one network; and where."""
-
-    def __init__(self, step: float, start: float, size: int, device: str) -> None:
-        self.step, self.start, self.size, self.device = step, start, size, device
-
-
-def _measure(config: dict[str, Any], size: tuple[int, int]) -> _Speed:
-    started = time.monotonic()
+def _measure(config: dict[str, Any], size: StudySize) -> Measured:
+    """A few steps of a network of the study's kind on noise."""
     import numpy as np
 
     from frameworth.engine.networks import choose_device
@@ -73,10 +54,9 @@ def _measure(config: dict[str, Any], size: tuple[int, int]) -> _Speed:
     from frameworth.subsets import Subset
     from frameworth.training import train_network
 
-    imported = time.monotonic() - started
     training = weight_options(config["training"]) | {"weights": "random"}
     training.pop("epochs", None)
-    width, height = (max(32, round(side * training["scale"])) for side in size)
+    width, height = (max(32, round(side * training["scale"])) for side in (size.width, size.height))
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (height, width, 3), dtype=np.uint8) for _ in range(training["batch_size"])]
     xy = rng.uniform(0, min(width, height), (len(images), 4, 2))
@@ -89,22 +69,24 @@ def _measure(config: dict[str, Any], size: tuple[int, int]) -> _Speed:
             entry.folder.mkdir()
             train_network(subset, images, xy, training | {"steps": steps}, 0, entry, device, lambda *_: None)
         step = entry.read_record()["wall_seconds"] / steps
-        return _Speed(step, imported, entry.network.stat().st_size, device.type)
+        return Measured(step, device.type, 0, entry.network.stat().st_size)
 
 
-def _cost(config: dict[str, Any], left: list[PlannedSubset], frames: int, speed: _Speed, cores: int) -> str:
-    from frameworth.training import total_steps
-
-    pool = frames - round(config["held_out"]["fraction"] * frames)
-    steps = sum(subset.members * total_steps(config["training"], subset_size(subset.percent, pool)) for subset in left)
+def _cost(config: dict[str, Any], left: list[PlannedSubset], size: StudySize, found: Measured, cores: int) -> list[str]:
     jobs = _jobs(config, left)
-    seconds = (steps * speed.step + jobs * speed.start) / min(cores, jobs)
-    disk = sum(subset.members for subset in left) * speed.size
-    return (
-        f"About {_duration(seconds)} with {cores} at a time ({1000 * speed.step:.0f} ms per step of "
-        f"{config['training']['batch_size']} frames, measured just now on this machine's "
-        f"{'GPU' if speed.device == 'cuda' else 'CPU'}), and {_bytes(disk)} for the networks."
-    )
+    total = job_seconds(config, size, left, found.step) + jobs * _START_SECONDS
+    kept = sum(subset.members for subset in left)
+    if not config["keep_snapshots"]:
+        kept = min(cores, jobs) * config["training"]["subsets_per_job"] * max(subset.members for subset in left)
+    predictions = sum(prediction_bytes(size, subset.members) for subset in left)
+    device = "GPU" if found.device == "cuda" else "CPU"
+    source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
+    return [
+        f"About {_duration(total / min(cores, jobs))} with {cores} at a time, {total / 3600:.1f} {device}-hours in all "
+        f"({1000 * found.step:.0f} ms per step of {config['training']['batch_size']} frames on a {device}, {source}).",
+        f"On disk about {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what they "
+        "predict.",
+    ]
 
 
 def _duration(seconds: float) -> str:

@@ -73,6 +73,11 @@ def source_files(folder: Path) -> list[Path]:
     return [folder / "config.yaml", *tables, *(label.path for label in labels)]
 
 
+def project_keypoints(folder: Path) -> tuple[str, ...]:
+    """The keypoints that config.yaml names; raises UserError as `read_project` does."""
+    return _read_config(Path(folder)).keypoints
+
+
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Sort key under which img2 comes before img10."""
     parts = re.split(r"([0-9]+)", name)

@@ -5,6 +5,8 @@ Numpy in, numpy out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from frameworth.estimators import size_centred
@@ -18,7 +20,7 @@ def redrawn(
     designs: np.ndarray,
     pool: np.ndarray,
     rng: np.random.Generator,
-    fixed: int = -1,
+    fixed: Sequence[int] = (),
 ) -> np.ndarray:
     """One draw of the design under the null that scores do not depend on which frames a subset holds.
 
@@ -28,12 +30,14 @@ def redrawn(
 
     Args:
         inclusion: bool [S, N]. designs: [S] names. pool: int, the columns that may be relabelled.
-        fixed: a frame whose inclusion is held as it is (the target's own), −1 for none.
+        fixed: frames whose inclusion is held as it is; balanced rows are then permuted among those that hold the
+            same of them.
 
     Returns bool [S, N].
     """
     out = inclusion.copy()
-    columns = pool[pool != fixed]
+    fixed = list(fixed)
+    columns = np.setdiff1d(pool, fixed)
     single = _rows_alone(clusters)
     alone = np.flatnonzero((designs != "balanced") & single)
     if len(alone):
@@ -41,11 +45,10 @@ def redrawn(
     for cluster in np.unique(clusters[(designs != "balanced") & ~single]):
         rows = np.flatnonzero(clusters == cluster)
         out[np.ix_(rows, columns)] = inclusion[np.ix_(rows, rng.permutation(columns))]
-    own = inclusion[:, fixed] if fixed >= 0 else np.zeros(len(inclusion), bool)
-    for percent in np.unique(percents[designs == "balanced"]):
-        for held in (False, True):
-            rows = np.flatnonzero((designs == "balanced") & (percents == percent) & (own == held))
-            out[np.ix_(rows, columns)] = inclusion[np.ix_(rng.permutation(rows), columns)]
+    strata = np.column_stack([percents, inclusion[:, fixed]])[designs == "balanced"]
+    for stratum in np.unique(strata, axis=0):
+        rows = np.flatnonzero(designs == "balanced")[(strata == stratum).all(axis=1)]
+        out[np.ix_(rows, columns)] = inclusion[np.ix_(rng.permutation(rows), columns)]
     return out
 
 
@@ -55,14 +58,18 @@ def largest_statistics(
     percents: np.ndarray,
     clusters: np.ndarray,
     designs: np.ndarray,
-    self_frame: np.ndarray,
+    fixed: Sequence[Sequence[int]],
     resamples: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """The largest studentised statistic over the frames in each redraw, for each target: [resamples, T].
 
-    The statistic is the size-centred difference over its CR3 error. Where the target is a training frame its own
-    inclusion is kept and it takes no part.
+    The statistic is the size-centred difference over its CR3 error.
+
+    Args:
+        fixed: per target, frames whose inclusion is kept and that take no part: the target's own, and those that
+            are decided already.
+
     Source: Westfall and Young 1993, chapter 2 (single step max-T).
     """
     pool = np.flatnonzero(inclusion.any(axis=0))
@@ -73,19 +80,19 @@ def largest_statistics(
             continue
         of_rows = percents[rows], clusters[rows]
         blocks = size_centred.ClusterBlocks(*of_rows)
-        for own in np.unique(self_frame[columns]):
-            targets = columns[self_frame[columns] == own]
-            fixed = int(own) if own >= 0 and inclusion[rows, own].any() else -1
+        by_fixed: dict[tuple[int, ...], list[int]] = {}
+        for target in columns:
+            by_fixed.setdefault(tuple(frame for frame in fixed[target] if frame in pool), []).append(target)
+        for held, targets in by_fixed.items():
             u = centred(scores[np.ix_(rows, targets)], of_rows[0])
+            places = np.searchsorted(pool, held)
             for resample in range(resamples):
-                drawn = redrawn(inclusion[rows], *of_rows, designs[rows], pool, rng, fixed)[:, pool]
-                place = int(np.flatnonzero(pool == fixed)[0]) if fixed >= 0 else -1
-                value, error = size_centred.slopes(centred(drawn, of_rows[0]), u, blocks, place, True)
+                drawn = redrawn(inclusion[rows], *of_rows, designs[rows], pool, rng, held)[:, pool]
+                value, error = size_centred.slopes(centred(drawn, of_rows[0]), u, blocks, places, True)
                 with np.errstate(divide="ignore", invalid="ignore"):
                     t = np.abs(value / error)
                 t[~np.isfinite(t)] = -np.inf
-                if fixed >= 0:
-                    t[place] = -np.inf
+                t[places] = -np.inf
                 out[resample, targets] = t.max(axis=0)
     return out
 

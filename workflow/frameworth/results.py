@@ -13,6 +13,7 @@ import pandas as pd
 
 from frameworth.frames import read_frames
 from frameworth.hdf5 import read_hdf5
+from frameworth.label_qc import LabelQC, read_label_qc
 from frameworth.labels import Labels, read_labels
 from frameworth.subsets import read_subsets
 
@@ -87,6 +88,11 @@ class Results:
         """`warm_influence.h5`: `change` [B, N, N, K], `inclusion` [B, N]; None without warm influence."""
         path = self.folder / "warm_influence.h5"
         return read_hdf5(path, ["change", "inclusion"]) if self.options["influence"].get("warm") else None
+
+    @cached_property
+    def label_qc(self) -> LabelQC:
+        """`label_qc.csv` and `.json`: what SLEAP's label quality control suspects, or why that is not known."""
+        return read_label_qc(self.folder)
 
     @cached_property
     def summary(self) -> dict[str, Any]:

@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 
 from frameworth.files import digest_of_file
-from frameworth.images import read_image
+from frameworth.images import DECODED_BYTES_KEPT, read_image
 from frameworth.labels import Labels
-
-_MOST_BYTES = 1_000_000_000  # of decoded images that are kept; the others are decoded again when asked for
 
 
 class ScaledFrames:
@@ -39,7 +37,7 @@ class ScaledFrames:
         size = tuple(int(side) for side in self.sizes[frame])
         if image.shape[1::-1] != size:
             image = cv2.resize(image, size, interpolation=self._interpolation)
-        if self._bytes + image.nbytes <= _MOST_BYTES:
+        if self._bytes + image.nbytes <= DECODED_BYTES_KEPT:
             self._images[frame] = image
             self._bytes += image.nbytes
         return image

@@ -1,7 +1,8 @@
 """The store of networks, `.store/{hash}/`: whatever makes a job run again, a finished network is taken from here.
 
 A network lies under a hash of all that determines its weights. While it trains, its checkpoint lies there;
-when it is finished, the network and its training record do, and the checkpoint goes.
+when it is finished, the network and its training record do, and the checkpoint goes. A study that keeps no networks
+keeps an ensemble's predictions here instead, under a hash of all that determines these.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from __future__ import annotations
 import fcntl
 import io
 import json
-import os
-import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,14 @@ from typing import Any
 
 import torch
 
-from frameworth.files import atomic_path, digest_of_json, write_bytes, write_json
+from frameworth.files import digest_of_json, link_or_copy, write_bytes, write_json
+from frameworth.hdf5 import digest_is_right, read_attributes
 from frameworth.subsets import Subset
 
 # Raise it when a change to the training code changes the weights it ends with: every network is trained anew.
 RECIPE = 2
+# The same for the code that predicts; it tells only where networks are not kept.
+PREDICTION_RECIPE = 1
 
 
 def network_hash(subset: Subset, training: dict[str, Any], seed: int) -> str:
@@ -94,13 +96,40 @@ class Entry:
         return json.loads(self.record.read_text())
 
     def hand_out(self, path: Path) -> None:
-        """Put the network at `path`: a hard link where the file system allows, else a copy."""
-        with atomic_path(path) as temporary:
-            temporary.unlink()
-            try:
-                os.link(self.network, temporary)
-            except OSError:
-                shutil.copyfile(self.network, temporary)
+        """Put the network at `path`."""
+        link_or_copy(self.network, path)
+
+
+@dataclass(frozen=True)
+class PredictionsEntry:
+    """The place in the store of an ensemble's predictions."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, store: Path, networks: Sequence[Entry], labels_h5: Path, distractor_radius: float) -> PredictionsEntry:
+        """The place of what `networks` say of the frames of `labels_h5`."""
+        key = digest_of_json(
+            {
+                "networks": [entry.folder.name for entry in networks],
+                "labels": read_attributes(labels_h5)["digest"],
+                "distractor_radius": distractor_radius,
+                "recipe": PREDICTION_RECIPE,
+            }
+        )
+        return cls(store / key[:32])
+
+    def keep(self, files: Sequence[Path]) -> None:
+        """Keep the files that were written."""
+        for file in files:
+            link_or_copy(file, self.folder / file.name)
+
+    def hand_out(self, files: Sequence[Path]) -> bool:
+        """Put the kept files of these names where they are wanted; whether all were here and undamaged."""
+        whole = all(digest_is_right(self.folder / file.name) for file in files)
+        for file in files if whole else ():
+            link_or_copy(self.folder / file.name, file)
+        return whole
 
 
 def saved_bytes(state: dict[str, Any]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import platform
 import resource
 import time
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from frameworth.augmentation import Augmentation, is_covered
+from frameworth.costs import total_steps
 from frameworth.engine.networks import (
     build_network,
     loss_of,
@@ -23,6 +23,7 @@ from frameworth.engine.networks import (
     seed_network,
 )
 from frameworth.errors import UserError
+from frameworth.preemption import Preempted, sigterm_waits
 from frameworth.provenance import provenance
 from frameworth.store import Entry
 from frameworth.subsets import Subset
@@ -34,13 +35,6 @@ _CURVE_POINTS = 100
 def network_seed(study_seed: int, percent: int, seed: int, member: int) -> int:
     """The seed of a network's weights and data order, from the study's seed and its place in the grid."""
     return int(np.random.SeedSequence([study_seed, percent, seed, member]).generate_state(1)[0])
-
-
-def total_steps(training: dict[str, Any], frames: int) -> int:
-    """Gradient steps of a network: `steps`, or `epochs` over its frames."""
-    if "epochs" in training:
-        return max(1, math.ceil(training["epochs"] * frames / training["batch_size"]))
-    return training["steps"]
 
 
 def batch_indices(frames: int, batch_size: int, step: int, seed: int) -> list[int]:
@@ -73,28 +67,45 @@ def train_network(
     seed: int,
     entry: Entry,
     device: torch.device,
-    progress: Callable[[int, int, float, float], None],
+    say: Callable[[str], None],
 ) -> None:
     """Train until the budget is spent and keep the network in `entry`; continues from its checkpoint.
+
+    SIGTERM writes a checkpoint after the current step and raises Preempted.
 
     Args:
         images: [M] uint8 [h, w, 3], at the training's scale.
         xy: labels in px of these images, [M, K, 2].
         seed: the network's seed.
-        progress: called now and then with (step, steps, loss, samples per second).
+        say: called with a line at the start and at each checkpoint.
     """
     make_deterministic(device)
     config = pose_config(training, subset.keypoints)
     network = build_network(config, training["weights"], seed)
     steps = total_steps(training, len(images))
     if training["engine"] == "stock":
+        # DeepLabCut's runner has no checkpoints: SIGTERM stops it where it is.
         from frameworth.engine.stock import train_stock
 
         started = time.monotonic()
         losses = train_stock(config, network, images, xy, training, steps, seed, device)
         state = {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0}
+        _keep(network, state, training, steps, seed, entry, device)
     else:
-        state = _descend(config, network, images, xy, training, steps, seed, entry, device, progress)
+        with sigterm_waits() as stopping:
+            state = _descend(config, network, images, xy, training, steps, seed, entry, device, say, stopping)
+            _keep(network, state, training, steps, seed, entry, device)
+
+
+def _keep(
+    network: torch.nn.Module,
+    state: dict[str, Any],
+    training: dict[str, Any],
+    steps: int,
+    seed: int,
+    entry: Entry,
+    device: torch.device,
+) -> None:
     record = _record(state, training, steps, seed, device)
     cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     entry.finish({"model": cpu_state, "metadata": {"epoch": steps}}, record)
@@ -131,7 +142,8 @@ def _descend(
     seed: int,
     entry: Entry,
     device: torch.device,
-    progress: Callable[[int, int, float, float], None],
+    say: Callable[[str], None],
+    stopping: Callable[[], bool],
 ) -> dict[str, Any]:
     """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
     # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
@@ -152,6 +164,7 @@ def _descend(
         state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
     wall_before = state["wall_seconds"]
+    say(f"trains from step {first} to {steps}")
     losses = []  # on the device: reading each would make a GPU wait
     for step in range(first, steps):
         seed_network(device, seed, 4, step)
@@ -161,14 +174,19 @@ def _descend(
         chosen = batch_indices(len(images), training["batch_size"], step, seed)
         batch, keypoints = augment(chosen, (seed, 1, step))
         losses.append(train_step(network, optimizer, batch, keypoints, training["precision"]))
-        now = time.monotonic()
-        if now - saved > CHECKPOINT_SECONDS and step + 1 < steps:
+        now, stop = time.monotonic(), stopping()
+        if step + 1 < steps and (stop or now - saved > CHECKPOINT_SECONDS):
             state = _advanced(state, losses, step + 1, wall_before, started)
             losses = []
             entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
+            if stop:
+                raise Preempted(f"stopped by SIGTERM at step {step + 1} of {steps}; the next attempt continues there")
             saved = time.monotonic()
             rate = (step + 1 - first) * training["batch_size"] / (now - started)
-            progress(step + 1, steps, float(np.mean(state["losses"][-50:])), rate)
+            say(
+                f"step {step + 1} of {steps}, loss {float(np.mean(state['losses'][-50:])):.5f}, {rate:.0f} samples/s, "
+                f"{(steps - step - 1) * training['batch_size'] / rate:.0f} s left for this network"
+            )
     return _advanced(state, losses, steps, wall_before, started)
 
 

@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from frameworth import values
+from frameworth.combined import combined_value
 from frameworth.estimators import estimator, estimator_names
 from frameworth.results import Results
 from frameworth.warm_values import change_per_network
@@ -22,6 +23,7 @@ from frameworth.warm_values import change_per_network
 FOLDS = 10
 RESAMPLES = 400
 REFERENCE = "size-centred"
+COMBINED = "regression and warm value"
 LEAST_SUBSETS = 20  # with fewer a correlation over them says nothing
 
 
@@ -49,21 +51,31 @@ def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents
 def out_of_fold(
     name: str, inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> np.ndarray:
-    """Σ_{i∈S} value_i of each subset [S], with values estimated from the other folds of clusters."""
-    predicted = np.zeros(len(score))
-    folds = GroupKFold(min(FOLDS, len(np.unique(clusters))), shuffle=True, random_state=0)
-    for train, test in folds.split(inclusion, groups=clusters):
+    """Σ_{i∈S} value_i of each subset [S], with values of estimator `name` from the other folds of clusters."""
+
+    def values_from(rows: np.ndarray) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            found = estimator(name)(
-                inclusion[train],
-                score[train, None],
-                percents=percents[train],
-                clusters=clusters[train],
+            return estimator(name)(
+                inclusion[rows],
+                score[rows, None],
+                percents=percents[rows],
+                clusters=clusters[rows],
                 self_frame=np.array([-1]),
                 with_errors=False,
-            )
-        predicted[test] = inclusion[test] @ np.nan_to_num(found.value[:, 0])
+            ).value[:, 0]
+
+    return predicted_out_of_fold(values_from, inclusion, clusters)
+
+
+def predicted_out_of_fold(
+    values_from: Callable[[np.ndarray], np.ndarray], inclusion: np.ndarray, clusters: np.ndarray
+) -> np.ndarray:
+    """Σ_{i∈S} value_i of each subset [S], with the values [N] that `values_from` makes of other clusters' rows."""
+    predicted = np.zeros(len(inclusion))
+    folds = GroupKFold(min(FOLDS, len(np.unique(clusters))), shuffle=True, random_state=0)
+    for train, test in folds.split(inclusion, groups=clusters):
+        predicted[test] = inclusion[test] @ np.nan_to_num(values_from(train))
     return predicted
 
 
@@ -102,7 +114,7 @@ def validation(results: Results) -> pd.DataFrame:
 
     Quantities: `lds` of each estimator and its `lds difference` to the size-centred difference, with intervals over
     clusters; `lds ceiling`, the root of the reliability of one network; and where errors were planted `auroc` and
-    `average precision` of finding them, with intervals over frames.
+    `average precision` of finding them, with intervals over frames. The score `labels` means that no network was asked.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     return pd.DataFrame(rows, columns=["quantity", "method", "score", "value", "ci_low", "ci_high"])
@@ -134,39 +146,77 @@ def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
                 ends = interval(lambda some, name=name: lds(name, some) - lds(REFERENCE, some), draw, level)
                 difference = lds(name, everything) - lds(REFERENCE, everything)
                 rows.append(("lds difference", name, score, difference, *ends))
-    rows += _warm_rows(results, percents, clusters, level)
+    rows += _warm_rows(results, level)
     trusted = reliability(results)
     if np.isfinite(trusted):
         rows.append(("lds ceiling", "same subset twice", "log_error", np.sqrt(max(trusted, 0)), np.nan, np.nan))
     return rows
 
 
-def _warm_rows(results: Results, percents: np.ndarray, clusters: np.ndarray, level: float) -> list[tuple[object, ...]]:
+def _warm_rows(results: Results, level: float) -> list[tuple[object, ...]]:
     """How warm values predict the networks that were no base of theirs; spoilt and other frames also apart."""
     if results.warm is None:
         return []
-    warm = np.nan_to_num(_mean_over_networks(results.warm))
-    bases = {row.tobytes() for row in np.ascontiguousarray(results.warm["inclusion"].astype(bool))}
-    others = np.array([np.ascontiguousarray(row).tobytes() not in bases for row in results.inclusion])
-    measured = values.subset_score(results.scores["log_error"], ~results.pool)
+    warm = mean_over_networks(results.warm)
+    others = _no_base(results)
+    if np.count_nonzero(others) < LEAST_SUBSETS // 2:
+        return []
+    percents, clusters = (results.subsets[name].to_numpy()[others] for name in ("percent", "cluster"))
+    inclusion = results.inclusion[others]
+    measured = values.subset_score(results.scores["log_error"], ~results.pool)[others]
     parts = {"warm value": results.pool}
     if results.planted is not None:
         parts |= {"warm value (planted frames)": results.planted, "warm value (other frames)": ~results.planted}
+    predictions = {name: inclusion @ (np.nan_to_num(warm) * part) for name, part in parts.items()}
+    predictions["regression, no base network"] = out_of_fold("regression", inclusion, measured, percents, clusters)
+    predictions[COMBINED] = predicted_out_of_fold(
+        lambda rows: combined_value(warm, inclusion[rows], measured[rows], percents[rows], clusters[rows]),
+        inclusion,
+        clusters,
+    )
+
+    def lds(name: str, some: np.ndarray) -> float:
+        return linear_datamodeling_score(predictions[name][some], measured[some], percents[some])
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        return resampled_clusters(clusters, rng)
+
     rows: list[tuple[object, ...]] = []
-    for name, part in parts.items():
-        predicted = results.inclusion @ (warm * part)
-
-        def lds(some: np.ndarray, predicted: np.ndarray = predicted) -> float:
-            return linear_datamodeling_score(predicted[some], measured[some], percents[some])
-
-        def draw(rng: np.random.Generator) -> np.ndarray:
-            return np.flatnonzero(others)[resampled_clusters(clusters[others], rng)]
-
-        rows.append(("lds", name, "log_error", lds(np.flatnonzero(others)), *interval(lds, draw, level)))
+    everything = np.arange(len(measured))
+    for name in predictions:
+        ends = interval(lambda some, name=name: lds(name, some), draw, level)
+        rows.append(("lds", name, "log_error", lds(name, everything), *ends))
+    for name in ("regression, no base network", "warm value"):
+        ends = interval(lambda some, name=name: lds(COMBINED, some) - lds(name, some), draw, level)
+        difference = lds(COMBINED, everything) - lds(name, everything)
+        rows.append(("lds difference", f"{COMBINED}, to {name}", "log_error", difference, *ends))
     return rows
 
 
-def _mean_over_networks(warm: dict[str, np.ndarray]) -> np.ndarray:
+def combined_values_if_they_help(results: Results) -> np.ndarray | None:
+    """Values [N] by regression and warm influence together, where they predict other networks better than either.
+
+    None without warm influence, and unless the interval of the difference of LDS to both lies above 0.
+    """
+    if results.warm is None or len(results.subsets) < LEAST_SUBSETS:
+        return None
+    rows = _warm_rows(results, results.options["influence"]["level"])
+    lower = [row[4] for row in rows if row[0] == "lds difference"]
+    if not all(end > 0 for end in lower):
+        return None
+    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
+    score = values.subset_score(results.scores["log_error"], ~results.pool)
+    return combined_value(mean_over_networks(results.warm), results.inclusion, score, percents, clusters)
+
+
+def _no_base(results: Results) -> np.ndarray:
+    """Bool [S]: no base network of warm influence was trained on the subset."""
+    bases = {row.tobytes() for row in np.ascontiguousarray(results.warm["inclusion"].astype(bool))}
+    return np.array([np.ascontiguousarray(row).tobytes() not in bases for row in results.inclusion])
+
+
+def mean_over_networks(warm: dict[str, np.ndarray]) -> np.ndarray:
+    """The warm value [N]: `change_per_network`, averaged over the networks that had not seen the frame."""
     per_network = change_per_network(**warm)
     known = np.isfinite(per_network)
     count = known.sum(axis=0)
@@ -203,7 +253,9 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
         warnings.simplefilter("ignore", RuntimeWarning)
         found.append(("memorization", "error", -np.nanmean(diagonal, axis=1)))
     if results.warm is not None:
-        found.append(("warm value", "log_error", _mean_over_networks(results.warm)))
+        found.append(("warm value", "log_error", mean_over_networks(results.warm)))
+    if results.label_qc.suspicion is not None:
+        found.append(("SLEAP label QC", "labels", results.label_qc.suspicion))
     for score in ("log_error", "error"):
         measured = values.subset_score(results.scores[score], ~results.pool)
         for name in estimator_names():

@@ -2,7 +2,7 @@
 
 One base network at a time: its weights are restored in memory for every frame. Each step sees the frame alone, with
 the normalisation layers' statistics as they were after training: of the ways tried, the one that told spoilt labels
-best, and the cheapest (docs/performance.md). In theory the proximal Bregman response (Bae et al. 2022,
+best, and the cheapest (docs/validation.md). In theory the proximal Bregman response (Bae et al. 2022,
 arXiv 2209.05364).
 """
 
@@ -31,6 +31,7 @@ from frameworth.engine.networks import (
 from frameworth.errors import UserError
 from frameworth.files import digest_of_json
 from frameworth.frames import read_frames
+from frameworth.gpus import take_gpu
 from frameworth.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
 from frameworth.labels import Labels, read_labels
 from frameworth.scaling import ScaledFrames
@@ -104,6 +105,8 @@ def write_warm_network(
     pool = (read_frames(frames_csv)["split"] == "pool").to_numpy()
     pool[subset.frames] = False
     candidates = np.flatnonzero(pool)
+    if device != "cpu":
+        take_gpu()
     chosen = choose_device(device)
     make_deterministic(chosen)
     network = build_network(pose_config(training, subset.keypoints), str(network_file), 0)

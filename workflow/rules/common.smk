@@ -6,8 +6,10 @@ import os
 import subprocess
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
-from frameworth.config import check_config, planned_subsets, warm_bases, weight_options
+from frameworth.config import PlannedSubset, check_config, planned_subsets, warm_bases, weight_options
+from frameworth.costs import job_memory, job_minutes, measured, study_memory, study_size, warm_minutes
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.project import source_files
@@ -17,22 +19,45 @@ try:
     CONFIG = check_config(dict(config))
     SUBSETS = planned_subsets(CONFIG)
     PROJECT_FILES = [] if CONFIG["labels"] == "demo" else source_files(Path(CONFIG["labels"]))
+    SIZE = study_size(CONFIG, PROJECT_FILES)
 except UserError as error:
     raise WorkflowError(str(error))
 
+BY_PLACE = {(subset.percent, subset.seed): subset for subset in SUBSETS}
+BY_PATH = {subset_path(subset.percent, subset.seed): subset for subset in SUBSETS}
+MEASURED = measured(CONFIG)  # for how long to ask of a scheduler
 STUDY = CONFIG["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
 BENCHMARKS = f"benchmarks/{STUDY}"
 
+# How many networks train at once on one GPU: the profile's choice, see profiles/local-gpu.
+LIMITS = workflow.global_resources
+NETWORKS_PER_GPU = LIMITS["networks_per_gpu"].value if "networks_per_gpu" in LIMITS else None
+if NETWORKS_PER_GPU is not None and NETWORKS_PER_GPU < 1:
+    raise WorkflowError(f"networks_per_gpu: {NETWORKS_PER_GPU} must be at least 1 (among the profile's resources)")
+
+# Conda environments and the container bring a Python of their own.
+DEPLOYMENT = workflow.deployment_settings.deployment_method
+OWN_PYTHON = DeploymentMethod.CONDA in DEPLOYMENT or DeploymentMethod.APPTAINER in DEPLOYMENT
+IMAGE = Path(workflow.basedir) / "envs" / "frameworth.sif"
+if DeploymentMethod.APPTAINER in DEPLOYMENT and not IMAGE.exists():
+    raise WorkflowError(f"--sdm apptainer: there is no {IMAGE}; build it from envs/frameworth.def, see envs/README.md")
+
+
+# For all rules, and only with --sdm apptainer.
+container: str(IMAGE)
+
+
 # Not part of what triggers a rerun: where the library and its Python lie.
 shell.prefix(
     "set -euo pipefail; "
     f"export PYTHONPATH={str(Path(workflow.basedir) / 'workflow')!r}; "
-    f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
-    "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
+    + ("" if OWN_PYTHON else f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; ")
+    + "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
     # glibc: keep freed memory instead of handing it back and asking again at every gradient step.
     "export MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=33554432; "
+    + (f"export FRAMEWORTH_NETWORKS_PER_GPU={str(NETWORKS_PER_GPU)!r}; " if NETWORKS_PER_GPU is not None else "")
 )
 
 
@@ -58,6 +83,11 @@ def project_folder():
     return f"{RESULTS}/planted_project" if CONFIG.get("plant") else CONFIG["labels"]
 
 
+def errors_are_planted():
+    """Whether the config asks for label errors on purpose."""
+    return CONFIG["labels"] == "demo" or bool(CONFIG.get("plant"))
+
+
 def project_files(wildcards=None):
     """The user's files that frames are read from; where a rule makes the project, its folder."""
     return PROJECT_FILES if project_folder() == CONFIG["labels"] else [project_folder()]
@@ -70,7 +100,31 @@ def subset_files(wildcards=None):
 
 def planned_subset(wildcards):
     """The planned subset that a rule's wildcards `percent` and `seed` name."""
-    return next(s for s in SUBSETS if (s.percent, s.seed) == (int(wildcards.percent), int(wildcards.seed)))
+    try:
+        return BY_PLACE[int(wildcards.percent), int(wildcards.seed)]
+    except KeyError:
+        raise WorkflowError(f"The config draws no subset of {wildcards.percent} % with seed {wildcards.seed}.")
+
+
+def subsets_of_job(paths, wildcards):
+    """The planned subsets that a job of the grid trains; `paths` as `ensemble_jobs` gives them."""
+    places = [wildcards.subset] if paths == ["{subset}"] else paths
+    return [BY_PATH[place] for place in places]
+
+
+def training_memory(wildcards, attempt):
+    """MiB of a job that trains, more at each attempt."""
+    return attempt * job_memory(CONFIG, SIZE)
+
+
+def training_minutes(subsets, attempt):
+    """Minutes of a job that trains these subsets, more at each attempt."""
+    return attempt * job_minutes(CONFIG, SIZE, subsets, MEASURED)
+
+
+def collecting_memory(wildcards, attempt):
+    """MiB of a job that holds the scores of all networks or matrices of all frames, more at each attempt."""
+    return attempt * study_memory(SIZE, len(SUBSETS))
 
 
 def ensemble_files(*names):
@@ -90,13 +144,24 @@ def ensemble_jobs():
         by_kind.setdefault((subset.members, subset.percent), []).append(subset_path(subset.percent, subset.seed))
     if per_job == 1:
         for members in sorted({members for members, _ in by_kind}):
-            paths = [path for (count, _), found in by_kind.items() if count == members for path in found]
-            yield f"ensemble_of_{members}", members, ["{subset}"], "|".join(paths)
+            # One pattern per percent: thousands of alternatives would be tried on every file of the plan.
+            percents = [percent for count, percent in by_kind if count == members]
+            patterns = []
+            for percent in percents:
+                alone = sum(each == percent for _, each in by_kind) == 1
+                seeds = [path.rpartition("-")[2] for path in by_kind[members, percent]]
+                patterns.append(rf"percent-{percent:03d}/seed-" + (r"\d+" if alone else f"(?:{'|'.join(seeds)})"))
+            yield f"ensemble_of_{members}", members, ["{subset}"], "|".join(patterns)
     else:
         for (members, percent), paths in by_kind.items():
             for start in range(0, len(paths), per_job):
                 name = f"ensembles_{percent:03d}_of_{members}_part_{start // per_job + 1}"
                 yield name, members, paths[start : start + per_job], "none"
+
+
+def imagenet_weights(wildcards=None):
+    """The file of ImageNet weights, if training starts from these; fetching them again outdates no network."""
+    return [ancient(f"{RESULTS}/imagenet.pt")] if CONFIG["training"]["weights"] == "imagenet" else []
 
 
 def warm_files(wildcards=None):

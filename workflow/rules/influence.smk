@@ -1,6 +1,10 @@
 # Influence: what each training frame does to every frame, and what it is worth.
 # Needs: scores.h5, rmse.csv, subsets.csv, subsets.h5, frames.csv, labels.h5.
-# Makes: influence.h5, frame_values.csv, summary.json.
+# Makes: influence.h5, frame_values.csv, summary.json, validation.csv; where errors are planted label_qc.csv, .json.
+
+
+localrules:
+    label_qc,
 
 
 localrules:
@@ -25,7 +29,7 @@ rule influence:
     conda:
         "../../envs/frameworth.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=collecting_memory,
     params:
         study=subpath(output[0], parent=True),
         groups=as_json(CONFIG["influence"]["groups"]),
@@ -77,6 +81,23 @@ rule summary:
         "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"
 
 
+rule label_qc:
+    """Ask SLEAP's label quality control, where it is installed, which labels look wrong."""
+    input:
+        frames=f"{RESULTS}/frames.csv",
+        labels=f"{RESULTS}/labels.h5",
+    output:
+        csv=f"{RESULTS}/label_qc.csv",
+        about=f"{RESULTS}/label_qc.json",
+    log:
+        f"{LOGS}/label_qc.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    shell:
+        "python -m frameworth label-qc --frames {input.frames:q} --labels {input.labels:q} "
+        "--csv {output.csv:q} --about {output.about:q} 2> {log:q}"
+
+
 rule validation:
     """Test the values: on held-out subsets, and by planted errors."""
     input:
@@ -86,6 +107,7 @@ rule validation:
         f"{RESULTS}/influence.h5",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         warm=[f"{RESULTS}/warm_influence.h5"] if CONFIG["influence"].get("warm") else [],
+        label_qc=multiext(f"{RESULTS}/label_qc", ".csv", ".json") if errors_are_planted() else [],
     output:
         f"{RESULTS}/validation.csv",
     log:

@@ -23,7 +23,7 @@ rule scores:
     conda:
         "../../envs/frameworth.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=collecting_memory,
     params:
         study=subpath(output.scores, parent=True),
         form=CONFIG["prediction"]["consensus"],

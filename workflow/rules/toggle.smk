@@ -34,8 +34,9 @@ rule toggle_ensemble:
     input:
         subset=f"{RESULTS}/toggle/{{arm}}/subsets/percent-050/seed-{{pair}}.json",
         labels=f"{RESULTS}/labels.h5",
+        weights=imagenet_weights(),
     output:
-        f"{RESULTS}/toggle/{{arm}}/percent-050/seed-{{pair}}/member-0.pt",
+        [f"{RESULTS}/toggle/{{arm}}/percent-050/seed-{{pair}}/member-0.pt"] if CONFIG["keep_snapshots"] else [],
         f"{RESULTS}/toggle/{{arm}}/percent-050/seed-{{pair}}/training.json",
         f"{RESULTS}/toggle/{{arm}}/percent-050/seed-{{pair}}/predictions.h5",
         f"{RESULTS}/toggle/{{arm}}/percent-050/seed-{{pair}}/consensus.h5",
@@ -47,8 +48,8 @@ rule toggle_ensemble:
     threads: 1
     resources:
         gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: training_minutes([PlannedSubset(90, 1, "toggle", 1)], attempt),
     params:
         folder=lambda wildcards, output: Path(output[0]).parents[2],
         store=f"{RESULTS}/.store",
@@ -57,11 +58,14 @@ rule toggle_ensemble:
         consensus=CONFIG["prediction"]["consensus"],
         distractor_radius=CONFIG["prediction"]["distractor_radius"],
         device=CONFIG["training"]["device"],
+        imagenet=f"{RESULTS}/imagenet.pt",
+        keep_snapshots=CONFIG["keep_snapshots"],
     shell:
-        "python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
+        "exec python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
         "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
         "--study-seed {params.study_seed} --members 1 --device {params.device} "
-        "--consensus {params.consensus} --distractor-radius {params.distractor_radius} 2> {log:q}"
+        "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
+        "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
 
 
 rule toggle:

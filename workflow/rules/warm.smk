@@ -23,15 +23,15 @@ rule warm_network:
     threads: 1
     resources:
         gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: attempt * warm_minutes(CONFIG, SIZE, MEASURED),
     params:
         training=as_json(weight_options(CONFIG["training"])),
         warm=as_json(CONFIG["influence"].get("warm")),
         study_seed=CONFIG["seed"],
         device=CONFIG["training"]["device"],
     shell:
-        "python -m frameworth warm-network {input.subset:q} --labels {input.labels:q} --frames {input.frames:q} "
+        "exec python -m frameworth warm-network {input.subset:q} --labels {input.labels:q} --frames {input.frames:q} "
         "--network {input.network:q} --training {params.training:q} --warm {params.warm:q} "
         "--study-seed {params.study_seed} --device {params.device} --out {output:q} 2> {log:q}"
 

@@ -48,6 +48,7 @@ def simulate(
     shared: float = 0.5,
     fall: float = 0.0,
     noise: float = 1.0,
+    interaction: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores [S] of a study and the true value [N] of each frame: its expected size-centred difference.
 
@@ -60,6 +61,7 @@ def simulate(
             without the first frame).
         strength: standard deviation of Σ_i effects over subsets of half the frames.
         fall: by how much the score falls from no frame to all.
+        interaction: deviation of the interactions over that of the effects.
     """
     subsets, frames = study.inclusion.shape
     effects = rng.normal(size=frames)
@@ -68,7 +70,7 @@ def simulate(
     pairs = np.zeros((frames, frames))
     if kind == "interacting":
         pairs = np.triu(rng.normal(size=(frames, frames)), 1)
-        pairs *= 2 * strength / np.sqrt((pairs**2).sum())
+        pairs *= 2 * interaction * strength / np.sqrt((pairs**2).sum())
     z = study.inclusion.astype(float)
     sizes = z.sum(axis=1)
     names, which = np.unique(study.clusters, return_inverse=True)

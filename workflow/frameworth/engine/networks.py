@@ -49,7 +49,10 @@ class Maps:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable."""
+    """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable.
+
+    Of several GPUs it is PyTorch's current one, see `frameworth.gpus.take_gpu`.
+    """
     if wanted == "cpu":
         return torch.device("cpu")
     usable = torch.cuda.is_available()
@@ -62,7 +65,7 @@ def choose_device(wanted: str) -> torch.device:
     else:
         reason = f"PyTorch {torch.__version__} sees no CUDA GPU"
     if usable:
-        return torch.device("cuda")
+        return torch.device("cuda", torch.cuda.current_device())
     if wanted == "cuda":
         raise UserError(
             f"training.device: cuda was asked for, but {reason}. This build of PyTorch needs a GPU of compute "
@@ -165,11 +168,22 @@ def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
         name = model_config["backbone"]["model_name"]
         raise UserError(
             f"training.weights: the ImageNet weights of {name} could not be fetched ({type(error).__name__}). "
-            "Fetch them once on a machine with internet, or use weights: random or a local snapshot file"
+            "Run `snakemake --until fetch_weights` with this config where there is internet, or use weights: random or "
+            "a local snapshot file"
         ) from error
     if weights not in ("imagenet", "random"):
         _load_snapshot(network, Path(weights))
     return network
+
+
+def imagenet_weights(net_type: str, backbone: str | None) -> dict[str, torch.Tensor]:
+    """The ImageNet weights of a network's backbone, from timm's cache or the internet.
+
+    Saved as a snapshot, they give `build_network` the same network as `imagenet` does, bit for bit.
+    """
+    training = {"net_type": net_type, "backbone": backbone, "target_radius": 17, "crop": None}
+    state = build_network(pose_config(training, ["any"]), "imagenet", 0).state_dict()
+    return {name: value for name, value in state.items() if name.startswith("backbone.")}
 
 
 def _load_snapshot(network: PoseModel, path: Path) -> None:

@@ -92,4 +92,9 @@ def scale_of(frames: int, own: bool) -> float:
 
 def without_own(values: np.ndarray, own: np.ndarray) -> np.ndarray:
     """`values` [S, …] less their regression on the centred inclusion `own` [S] (Frisch and Waugh 1933)."""
-    return values - np.multiply.outer(own, own @ values / (own @ own))
+    return without(values, own[:, None] / np.sqrt(own @ own))
+
+
+def without(values: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """`values` [S, …] less their projection on the orthonormal columns of `basis` [S, d]."""
+    return values - basis @ (basis.T @ values)

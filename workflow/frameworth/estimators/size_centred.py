@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from frameworth.estimators._estimate import (
@@ -9,7 +11,7 @@ from frameworth.estimators._estimate import (
     centred,
     columns_by_missing_rows,
     in_percents_of_several_clusters,
-    without_own,
+    without,
 )
 
 LEAST_CLUSTERS = 8  # with fewer the jackknife's coverage is not to be trusted, and no interval is given
@@ -54,7 +56,8 @@ def estimate(
         for frame in np.unique(own):
             some = columns[own == frame]
             u = centred(scores[np.ix_(rows, some)], percents[rows])
-            found = slopes(z, u, blocks, int(frame), with_errors and blocks.clusters >= LEAST_CLUSTERS)
+            held = [int(frame)] if frame >= 0 else []
+            found = slopes(z, u, blocks, held, with_errors and blocks.clusters >= LEAST_CLUSTERS)
             value[:, some], error[:, some] = found
     return Estimate(value, error, counted)
 
@@ -78,13 +81,12 @@ class ClusterBlocks:
             self._whole.append(np.eye(rows.shape[1]) - same * share[rows][:, :, None])
         self._inverse = [_inverse(block) for block in self._whole]
 
-    def inverses(self, z_own: np.ndarray | None) -> list[np.ndarray]:
-        """[clusters, m, m] per size m; with `z_own` [S], its leverage taken off too."""
-        if z_own is None:
+    def inverses(self, basis: np.ndarray | None) -> list[np.ndarray]:
+        """[clusters, m, m] per size m; the leverage of the orthonormal columns `basis` [S, d] taken off too."""
+        if basis is None:
             return self._inverse
-        scaled = z_own / np.sqrt(z_own @ z_own)
         pairs = zip(self._whole, self.rows, strict=True)
-        return [_inverse(block - scaled[rows][:, :, None] * scaled[rows][:, None, :]) for block, rows in pairs]
+        return [_inverse(block - basis[rows] @ basis[rows].transpose(0, 2, 1)) for block, rows in pairs]
 
 
 def _inverse(blocks: np.ndarray) -> np.ndarray:
@@ -94,20 +96,32 @@ def _inverse(blocks: np.ndarray) -> np.ndarray:
 
 
 def slopes(
-    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, own: int, with_errors: bool
+    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, held: Sequence[int], with_errors: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and standard errors [N, t] for centred scores u [S, t] of frame `own`'s targets (−1: no frame)."""
-    if own < 0 or z[:, own] @ z[:, own] <= 1e-9:
+    """Values and standard errors [N, t] for centred scores u [S, t], at given presence of the frames `held`.
+
+    Those of the frames `held` are of each alone.
+    """
+    basis = basis_of(z, held)
+    if basis is None:
         return _simple(z, u, blocks, None, with_errors)
-    z_own = z[:, own]
-    value, error = _simple(without_own(z, z_own), without_own(u, z_own), blocks, z_own, with_errors)
-    memorization = _simple(z_own[:, None], u, blocks, None, with_errors)
-    value[own], error[own] = memorization[0][0], memorization[1][0]
+    value, error = _simple(without(z, basis), without(u, basis), blocks, basis, with_errors)
+    alone = _simple(z[:, list(held)], u, blocks, None, with_errors)
+    value[list(held)], error[list(held)] = alone
     return value, error
 
 
+def basis_of(z: np.ndarray, held: Sequence[int]) -> np.ndarray | None:
+    """Orthonormal columns [S, d] that span the centred inclusion of the frames `held`; None if they do not vary."""
+    varying = [frame for frame in held if z[:, frame] @ z[:, frame] > 1e-9]
+    if not varying:
+        return None
+    left, size, _ = np.linalg.svd(z[:, varying], full_matrices=False)
+    return left[:, size > 1e-6 * size[0]]
+
+
 def _simple(
-    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, z_own: np.ndarray | None, with_errors: bool
+    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, basis: np.ndarray | None, with_errors: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Slope of u [S, t] on each column of z [S, n], both centred, and its CR3 error.
 
@@ -120,7 +134,7 @@ def _simple(
     if not with_errors:
         return value, np.full_like(value, np.nan)
     linear, square, own_square = np.zeros_like(value), np.zeros_like(value), np.zeros(z.shape[1])
-    for rows, inverse in zip(blocks.rows, blocks.inverses(z_own), strict=True):
+    for rows, inverse in zip(blocks.rows, blocks.inverses(basis), strict=True):
         size = rows.shape[1]
         parts = [z[rows[:, index]] for index in range(size)]
         w = [sum(inverse[:, i, j, None] * parts[j] for j in range(size)) for i in range(size)]

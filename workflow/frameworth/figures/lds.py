@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         _style.headline(figure, "There are too few subsets to predict any from the others", _NOTE)
         return figure
     for axes, quantity in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
-        rows = table[(table["quantity"] == quantity) & table["score"].isin([score, "error"])]
+        rows = table[(table["quantity"] == quantity) & table["score"].isin([score, "error", "labels"])]
         rows = rows[(rows["score"] == score) | ~rows["method"].isin(rows.loc[rows["score"] == score, "method"])]
         _draw_rows(axes, rows.sort_values("value"), *_QUANTITIES[quantity])
         ceiling = table.loc[table["quantity"] == "lds ceiling", "value"]

@@ -1,0 +1,126 @@
+"""What a balanced design leaves of an error, and tests beside frames that are decided already."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from frameworth import estimate_influence
+from frameworth.balance import variance_factor
+from frameworth.benchmarks.simulation import grid, simulate
+from frameworth.combined import combined_value
+from frameworth.estimators import size_centred
+from frameworth.estimators._estimate import centred
+
+
+def influence(study, scores, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimate_influence(
+            study.inclusion, scores, percents=study.percents, clusters=study.clusters, design=study.designs,
+            **({"estimator": "size-centred", "resamples": 199, "random_state": 0} | options),
+        )  # fmt: skip
+
+
+def test_the_factor_is_the_true_variance_over_what_the_jackknife_expects():
+    """More subsets than frames and hardly any noise, so that the share due to frames is known: effects drawn anew
+    2,000 times for one design give the difference the variance that the factor says, to a tenth."""
+    study = grid([("balanced", (50,), 40)], 12, 1)
+    rng = np.random.default_rng(0)
+    effects = rng.normal(size=(12, 2000))
+    scores = study.inclusion @ effects + 0.3 * rng.normal(size=(40, 2000))
+    truth = 12 / 11 * (effects - effects.mean(axis=0))
+    found = size_centred.estimate(
+        study.inclusion, scores, percents=study.percents, clusters=study.clusters, self_frame=np.full(2000, -1)
+    )
+    z, u = (centred(values, study.percents) for values in (study.inclusion, scores))
+    factor = variance_factor(z, u, study.percents, study.clusters)
+    variance = ((found.value - truth) ** 2).mean()
+    jackknife = (found.standard_error**2).mean()
+    assert variance / jackknife < 0.25  # the jackknife alone is far too wide
+    assert (factor * found.standard_error**2).mean() == pytest.approx(variance, rel=0.1)
+
+
+def test_without_effects_the_factor_stays_near_one():
+    study = grid([("balanced", (50,), 24)], 60, 1)
+    u = centred(np.random.default_rng(0).normal(size=(24, 300)), study.percents)
+    factor = variance_factor(centred(study.inclusion, study.percents), u, study.percents, study.clusters)
+    assert 0.85 < factor.mean() <= 1.05
+
+
+def test_intervals_of_balanced_studies_with_strong_effects_cover_as_often_as_they_say():
+    inside = []
+    for number in range(60):
+        study = grid([("balanced", (50,), 40)], 60, number)
+        scores, truth = simulate(study, "additive", 2.0, np.random.default_rng([number, 40]), fall=3.0)
+        found = influence(study, scores[:, None], resamples=1)
+        inside += ((found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0])).tolist()
+    assert 0.93 <= np.mean(inside) <= 0.975
+
+
+def test_beside_a_decided_frame_others_are_judged_without_its_noise_and_keep_their_meaning():
+    """Frame 0 is worth eight deviations of the noise, frame 1 two: alone it drowns, beside frame 0 it is decided."""
+    study = grid([("independent", (50,), 40)], 20, 3)
+    rng = np.random.default_rng(1)
+    effects = np.zeros(20)
+    effects[:2] = 8.0, 2.0
+    scores = study.inclusion @ effects + rng.normal(size=40)
+    found = influence(study, scores[:, None])
+    assert found.p_adjusted[0, 0] == pytest.approx(1 / 200)
+    assert found.p_adjusted[1, 0] < 0.05
+    plain = size_centred.estimate(
+        study.inclusion, scores[:, None], percents=study.percents, clusters=study.clusters, self_frame=np.array([-1])
+    )
+    assert abs(plain.value[1, 0] / plain.standard_error[1, 0]) < 3
+    truth = 20 / 19 * (effects - effects.mean())
+    centre = (found.ci_low + found.ci_high)[:, 0] / 2
+    assert np.abs(centre - truth)[1:].max() < 1.5 * stats.t.ppf(0.995, 39) * found.standard_error[1:, 0].max()
+    assert np.mean(np.abs(centre - truth)[1:]) < 0.5 * np.mean(np.abs(plain.value[:, 0] - truth)[1:])
+
+
+def test_beside_a_strong_frame_of_a_balanced_design_one_test_in_twenty_is_wrong():
+    rejected = []
+    for number in range(60):
+        study = grid([("balanced", (50,), 24)], 30, number)
+        scores = np.random.default_rng([number, 9]).normal(size=24) + 5.0 * study.inclusion[:, 0]
+        found = influence(study, scores[:, None], resamples=99)
+        rejected += (found.p_value[1:, 0] < 0.05).tolist()
+    assert 0.02 <= np.mean(rejected) <= 0.085
+
+
+def test_later_steps_are_never_surer_than_earlier_ones():
+    study = grid([("balanced", (50,), 40)], 20, 1)
+    rng = np.random.default_rng(2)
+    scores = study.inclusion[:, :3] @ np.array([9.0, 5.0, 2.5]) + rng.normal(size=40)
+    p = influence(study, scores[:, None]).p_adjusted[:, 0]
+    assert p[0] <= p[1] <= p[2] + 1e-12
+    assert p[2] <= p[3:].min()
+
+
+def test_warm_values_and_regression_together_rank_better_than_either():
+    found = []
+    for number in range(20):
+        rng = np.random.default_rng(number)
+        study = grid([("balanced", (50,), 48)], 60, number)
+        effects = rng.normal(size=60)
+        score = study.inclusion @ effects * 0.5 + 2 * rng.normal(size=48)
+        warm = 0.1 * (effects + 1.2 * rng.normal(size=60))
+        warm[5] = np.nan
+        arguments = (study.inclusion, score, study.percents, study.clusters)
+        both = combined_value(warm, *arguments)
+        alone = influence(study, score[:, None], estimator="regression", resamples=0).value[:, 0]
+        known = np.isfinite(warm)
+        found.append([np.corrcoef(value[known], effects[known])[0, 1] for value in (both, alone, warm)])
+    both, alone, warm = np.mean(found, axis=0)
+    assert both > alone + 0.05
+    assert both > warm + 0.02
+
+
+def test_warm_values_that_say_nothing_change_hardly_anything():
+    study = grid([("independent", (50,), 60)], 30, 1)
+    rng = np.random.default_rng(0)
+    score, _ = simulate(study, "additive", 4.0, rng)
+    alone = influence(study, score[:, None], estimator="regression", resamples=0).value[:, 0]
+    both = combined_value(rng.normal(size=30), study.inclusion, score, study.percents, study.clusters)
+    assert np.corrcoef(alone, both)[0, 1] > 0.95

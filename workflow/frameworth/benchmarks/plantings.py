@@ -1,0 +1,108 @@
+"""Warm influence over several plantings of label errors in one real project: what it finds, decides, and costs.
+
+    make benchmark-plantings
+
+Each planting is a study of config/openfield-planted.yaml with a seed of its own (so other spoilt and other held-out
+frames) and no more networks than warm influence needs. Writes `results/benchmarks/plantings.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from frameworth.config import check_config
+from frameworth.files import write_json
+from frameworth.frames import read_frames
+from frameworth.hdf5 import read_hdf5
+from frameworth.warm_values import change_per_network, warm_values
+
+CONFIG = Path("config/openfield-planted.yaml")
+OUT = Path("results/benchmarks/plantings.json")
+RESAMPLES = 999
+LEVEL = 0.05
+
+
+def planting_config(seed: int) -> dict[str, Any]:
+    """The study of one planting: as many balanced halves as warm influence has base networks, and no toggle."""
+    content = yaml.safe_load(CONFIG.read_text())
+    networks = check_config(dict(content))["influence"]["warm"]["networks"]
+    content |= {"study": f"planting-{seed}", "seed": seed}
+    content["subsets"] = [{"design": "balanced", "percents": [50], "seeds": networks, "members": 1}]
+    content["training"]["subsets_per_job"] = -(-networks // 2)
+    del content["toggle"]
+    return content
+
+
+def measure(seed: int, cores: int) -> dict[str, Any]:
+    """Make the study of one planting up to its warm influences, and say what these find.
+
+    Returns AUROC and average precision of the spoilt frames among the pool's, the frames that max-T decides and how
+    many of them are spoilt, and the cost in networks trained from scratch (samples seen, base networks included).
+    """
+    content = planting_config(seed)
+    folder = Path("results") / content["study"]
+    path = folder / "config.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(content))
+    targets = [str(folder / name) for name in ("warm_influence.h5", "scores.h5")]
+    command = [str(Path(sys.executable).parent / "snakemake"), "--cores", str(cores), "--quiet", "--configfile"]
+    subprocess.run([*command, str(path), "--", *targets], check=True)
+    frames = read_frames(folder / "frames.csv")
+    pool = (frames["split"] == "pool").to_numpy()
+    planted = frames["planted"].notna().to_numpy()
+    warm = read_hdf5(folder / "warm_influence.h5", ["change", "inclusion", "steps_taken"])
+    arrays = {name: warm[name] for name in ("change", "inclusion")}
+    found = warm_values(**arrays, resamples=RESAMPLES, rng=np.random.default_rng(0))
+    seen = pool & np.isfinite(found.value)
+    decided = seen & (found.p_adjusted < LEVEL)
+    training = content["training"]
+    samples = training["steps"] * training["batch_size"]
+    per_network = [
+        float(roc_auc_score(planted[known], row[known]))
+        for row in change_per_network(**arrays)
+        if planted[known := np.isfinite(row)].any()
+    ]
+    return {
+        "seed": seed,
+        "pool": int(pool.sum()),
+        "planted": int(planted.sum()),
+        "auroc": float(roc_auc_score(planted[seen], found.value[seen])),
+        "average_precision": float(average_precision_score(planted[seen], found.value[seen])),
+        "auroc_per_network": per_network,
+        "decided": int(decided.sum()),
+        "decided_planted": int((decided & planted).sum()),
+        "cost_in_networks": float(len(warm["inclusion"]) + warm["steps_taken"].sum() / samples),
+    }
+
+
+def main() -> None:
+    """Measure every planting, print a table, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    parser.add_argument("--cores", type=int, default=2)
+    arguments = parser.parse_args()
+    print("seed  spoilt of pool  AUROC  average precision  decided  of them spoilt  not spoilt  cost in networks")
+    rows = []
+    for seed in arguments.seeds:
+        row = measure(seed, arguments.cores)
+        rows.append(row)
+        print(
+            f"{seed:4}  {row['planted']:6} of {row['pool']:4}  {row['auroc']:5.2f}  {row['average_precision']:17.2f}"
+            f"  {row['decided']:7}  {row['decided_planted']:14}  {row['decided'] - row['decided_planted']:10}"
+            f"  {row['cost_in_networks']:16.1f}",
+            flush=True,
+        )
+    write_json(OUT, json.loads(json.dumps(rows)))
+
+
+if __name__ == "__main__":
+    main()
