@@ -53,8 +53,11 @@ def test_snakemake_killed_five_times_over_does_only_unfinished_work_and_ends_the
     arguments = {}
     for name in ("undisturbed", "killed"):
         draw(tmp_path / name / "project")
-        arguments[name] = ["--configfile", str(write_config(tmp_path / name / "study.yaml", content))]
+        path = write_config(tmp_path / name / "study.yaml", content)
+        arguments[name] = ["--configfile", str(path), "--", "results/tiny/frame_values.csv"]
+    started = time.monotonic()
     run_snakemake(tmp_path / "undisturbed", *arguments["undisturbed"])
+    whole = time.monotonic() - started
     expected = networks(tmp_path / "undisturbed")
     assert len(expected) == NETWORKS
 
@@ -67,7 +70,8 @@ def test_snakemake_killed_five_times_over_does_only_unfinished_work_and_ends_the
         ]  # fmt: skip
         with (folder / "printed.txt").open("w") as out:
             process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        time.sleep(moments.uniform(2, 25))
+        # Late enough for finished trainings, and with five kills in all before the study could be done.
+        time.sleep(moments.uniform(0, 0.3 * whole))
         process.kill()
         assert process.wait() == -9, "Snakemake had ended before it could be killed"
         printed = (folder / "printed.txt").read_text()
@@ -75,7 +79,7 @@ def test_snakemake_killed_five_times_over_does_only_unfinished_work_and_ends_the
             assert table <= JOBS - finished
         finished += finished_jobs(printed)
         assert before.items() <= trained(folder).items()
-        run_snakemake(folder, *arguments["killed"], "--unlock")
+        run_snakemake(folder, "--unlock", *arguments["killed"])
 
     before = trained(folder)
     done = run_snakemake(folder, *arguments["killed"])
@@ -86,4 +90,4 @@ def test_snakemake_killed_five_times_over_does_only_unfinished_work_and_ends_the
     for name in ("frame_values.csv", "rmse.csv", "subsets.csv"):
         ours, theirs = (tmp_path / which / "results" / "tiny" / name for which in ("killed", "undisturbed"))
         assert ours.read_bytes() == theirs.read_bytes(), name
-    assert "Nothing to be done" in run_snakemake(folder, *arguments["killed"], "--dry-run").stdout
+    assert "Nothing to be done" in run_snakemake(folder, "--dry-run", *arguments["killed"]).stdout
