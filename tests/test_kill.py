@@ -17,7 +17,9 @@ BLOCKS = [
     {"design": "balanced", "percents": [50], "seeds": 8, "members": 1},
     {"design": "nested", "percents": [30, 70], "seeds": 1, "members": 2},
 ]
-JOBS, NETWORKS, KILLS = 10, 12, 5
+JOBS, NETWORKS = 10, 12
+# How many trainings each run may finish before it is killed; 0: it may be killed while it starts.
+FINISHED = [0, 0, 1, 1, 2]
 
 
 def networks(folder: Path) -> dict[str, str]:
@@ -55,14 +57,12 @@ def test_snakemake_killed_five_times_over_does_only_unfinished_work_and_ends_the
         draw(tmp_path / name / "project")
         path = write_config(tmp_path / name / "study.yaml", content)
         arguments[name] = ["--configfile", str(path), "--", "results/tiny/frame_values.csv"]
-    started = time.monotonic()
     run_snakemake(tmp_path / "undisturbed", *arguments["undisturbed"])
-    whole = time.monotonic() - started
     expected = networks(tmp_path / "undisturbed")
     assert len(expected) == NETWORKS
 
     folder, finished = tmp_path / "killed", 0
-    for _ in range(KILLS):
+    for wanted in moments.sample(FINISHED, len(FINISHED)):
         before = trained(folder)
         command = [
             str(Path(sys.executable).parent / "snakemake"),
@@ -70,10 +70,11 @@ def test_snakemake_killed_five_times_over_does_only_unfinished_work_and_ends_the
         ]  # fmt: skip
         with (folder / "printed.txt").open("w") as out:
             process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        # Late enough for finished trainings, and with five kills in all before the study could be done.
-        time.sleep(moments.uniform(0, 0.3 * whole))
+        while process.poll() is None and finished_jobs((folder / "printed.txt").read_text()) < wanted:
+            time.sleep(0.1)
+        time.sleep(moments.uniform(0, 4))
         process.kill()
-        assert process.wait() == -9, "Snakemake had ended before it could be killed"
+        assert process.wait() == -9, (folder / "printed.txt").read_text()
         printed = (folder / "printed.txt").read_text()
         if table := planned_jobs(printed):
             assert table <= JOBS - finished
@@ -81,6 +82,7 @@ def test_snakemake_killed_five_times_over_does_only_unfinished_work_and_ends_the
         assert before.items() <= trained(folder).items()
         run_snakemake(folder, "--unlock", *arguments["killed"])
 
+    assert finished >= sum(FINISHED)
     before = trained(folder)
     done = run_snakemake(folder, *arguments["killed"])
     assert planned_jobs(done.stdout + done.stderr) <= JOBS - finished
