@@ -95,6 +95,14 @@ def test_the_disk_foretold_for_predictions_is_about_what_they_take(tmp_path):
     assert 0.5 < (prediction_bytes(size, members) - 60_000) / taken < 3
 
 
+def test_on_a_cluster_nothing_is_measured_where_snakemake_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "project")
+    text = describe(check_config(config("project")), cores=50, measure=False)
+    assert "3 networks in 3 jobs still to come" in text
+    assert "What it takes is told once a network is finished." in text
+
+
 def test_after_the_first_networks_the_cost_is_told_from_these(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")

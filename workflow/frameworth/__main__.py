@@ -339,16 +339,17 @@ def report(study: Path, options: dict[str, Any]) -> None:
 @main.command()
 @click.option("--configfile", type=click.File(), required=True, help="The study's YAML; - for standard input.")
 @click.option("--cores", type=int, default=1, show_default=True, help="Networks that train side by side.")
+@click.option("--measure/--no-measure", default=True, help="Whether to train a few steps here if none is finished.")
 @_friendly
-def estimate(configfile: TextIO, cores: int) -> None:
-    """Tell what a study will take: networks, jobs, time and disk, from a few measured training steps.
+def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
+    """Tell what a study will take: networks, jobs, time, device-hours and disk, from measured training steps.
 
     Example: python -m frameworth estimate --configfile config/openfield.yaml --cores 2
     """
     from frameworth.config import read_config
     from frameworth.planning import describe
 
-    print(f"\n{describe(read_config(configfile), cores)}\n", flush=True)
+    print(f"\n{describe(read_config(configfile), cores, measure)}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,12 @@ def unfinished(config: dict[str, Any]) -> list[PlannedSubset]:
     ]
 
 
-def describe(config: dict[str, Any], cores: int) -> str:
-    """Some lines that say what is coming; from finished networks, or a few training steps of the study's network."""
+def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
+    """Some lines that say what is coming; from finished networks, or a few training steps of the study's network.
+
+    Args:
+        measure: whether to train these steps here, if no network is finished yet.
+    """
     subsets = planned_subsets(config)
     left = unfinished(config)
     lines = [
@@ -35,7 +39,11 @@ def describe(config: dict[str, Any], cores: int) -> str:
     if left:
         size = study_size(config, [] if config["labels"] == "demo" else source_files(Path(config["labels"])))
         found = measured(config)
-        lines += _cost(config, left, size, found or _measure(config, size), cores)
+        if found is None and measure:
+            found = _measure(config, size)
+        lines += (
+            _cost(config, left, size, found, cores) if found else ["What it takes is told once a network is finished."]
+        )
     fate = "are kept and never trained twice" if config["keep_snapshots"] else "go once their predictions are written"
     lines.append(f"Results go to {study_folder(config)}/; finished networks {fate}.")
     return "\n".join(lines)

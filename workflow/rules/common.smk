@@ -197,10 +197,16 @@ def figures():
 
 
 def announce_study():
-    """Say what is coming, beside the first jobs; in a process of its own, as it trains a few steps to measure."""
-    cores = str(workflow.resource_settings.cores or 1)
+    """Say what is coming, beside the first jobs; in a process of its own, as it trains a few steps to measure.
+
+    Not where jobs go to other machines: what is measured here says nothing of them.
+    """
+    at_once = workflow.resource_settings.cores if workflow.local_exec else workflow.resource_settings.nodes
     process = subprocess.Popen(
-        [sys.executable, "-m", "frameworth", "estimate", "--configfile", "-", "--cores", cores],
+        [
+            *(sys.executable, "-m", "frameworth", "estimate", "--configfile", "-", "--cores", str(at_once or 1)),
+            "--measure" if workflow.local_exec else "--no-measure",
+        ],
         stdin=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(workflow.basedir) / "workflow")},
