@@ -5,7 +5,16 @@ import pytest
 from scipy.stats import spearmanr
 
 from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.validation import linear_datamodeling_score, out_of_fold, resampled_clusters, validation
+from frameworth.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.results import Results
+from frameworth.validation import (
+    _warm_rows,
+    combined_values_if_they_help,
+    linear_datamodeling_score,
+    out_of_fold,
+    resampled_clusters,
+    validation,
+)
 from synthetic_study import write_study
 
 
@@ -51,3 +60,47 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     assert ("lds ceiling", "same subset twice", "log_error") in table.index
     assert ("lds difference", "regression", "error") in table.index
     assert table["value"].between(-1, 1).all()
+
+
+def with_warm(results, per_frame):
+    """The study with warm influences in which frame i adds `per_frame[i]` to all others, from its first 6 halves."""
+    halves = np.flatnonzero(results.subsets["percent"] == 50)[:6]
+    inclusion = results.inclusion[halves]
+    change = np.broadcast_to(per_frame[None, :, None, None], (6, len(per_frame), len(per_frame), 1)).copy()
+    change[inclusion] = np.nan
+    change[:, ~results.pool] = np.nan
+    dims = ("network", "training_frame", "evaluated_frame", "keypoint")
+    write_hdf5(
+        results.folder / "warm_influence.h5",
+        {"change": Array(change, dims), "inclusion": Array(inclusion, dims[:2])},
+        {},
+    )
+    options = results.options | {"influence": results.options["influence"] | {"warm": {"networks": 6}}}
+    return Results(results.folder, options)
+
+
+def with_scores(results, effects, noise):
+    """The study with held-out log errors that are the sum of its subsets' effects, and noise per subset."""
+    scores = read_hdf5(results.folder / "scores.h5")
+    of_subset = results.inclusion @ effects + noise
+    scores["log_error"][:, ~results.pool] = of_subset[:, None, None]
+    dims = ("subset", "frame", "keypoint", "xy")
+    arrays = {name: Array(array, dims[: array.ndim]) for name, array in scores.items()}
+    write_hdf5(results.folder / "scores.h5", arrays, {})
+    return Results(results.folder, results.options)
+
+
+def test_warm_values_are_combined_only_where_that_predicts_networks_that_were_no_base(tmp_path):
+    """Warm values that are the frames' effects with a little less noise help; noise alone does not."""
+    results = write_study(tmp_path, frames=100, halves=400, ladder_seeds=0, members=1, planted=False, missing=False)
+    rng = np.random.default_rng(4)
+    effects = np.where(results.pool, rng.normal(size=100), 0)
+    results = with_scores(results, effects, 6 * rng.normal(size=400))
+    noise = rng.normal(size=100)
+    assert combined_values_if_they_help(results) is None
+    assert combined_values_if_they_help(with_warm(results, noise)) is None
+    helped = with_warm(results, effects + 0.8 * noise)
+    found = combined_values_if_they_help(helped)
+    assert np.corrcoef(found[results.pool], effects[results.pool])[0, 1] > 0.7
+    rows = {row[1]: row[3] for row in _warm_rows(helped, 0.95) if row[0] == "lds"}
+    assert rows["regression and warm value"] > max(rows["warm value"], rows["regression, no base network"])
