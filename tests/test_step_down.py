@@ -89,6 +89,19 @@ def test_beside_a_strong_frame_of_a_balanced_design_one_test_in_twenty_is_wrong(
     assert 0.02 <= np.mean(rejected) <= 0.085
 
 
+def test_several_strong_frames_of_a_balanced_design_are_all_decided_and_hardly_any_study_decides_another():
+    """Five frames, each twice the next: with four held, forty rows are too few to permute among those alike in all."""
+    found_strong, found_others = [], []
+    for number in range(25):
+        study = grid([("balanced", (50,), 40)], 40, number)
+        scores = np.random.default_rng([number, 3]).normal(size=40) + study.inclusion[:, :5] @ [80, 40, 20, 10, 5]
+        p = influence(study, scores[:, None], resamples=99).p_adjusted[:, 0]
+        found_strong.append((p[:5] < 0.05).mean())
+        found_others.append((p[5:] < 0.05).any())
+    assert np.mean(found_strong) > 0.9
+    assert np.mean(found_others) <= 0.16  # 5 % of 25 studies are 1; 5 or more come by chance 1 time in 100
+
+
 def test_later_steps_are_never_surer_than_earlier_ones():
     study = grid([("balanced", (50,), 40)], 20, 1)
     rng = np.random.default_rng(2)

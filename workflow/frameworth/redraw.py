@@ -31,7 +31,8 @@ def redrawn(
     Args:
         inclusion: bool [S, N]. designs: [S] names. pool: int, the columns that may be relabelled.
         fixed: frames whose inclusion is held as it is; balanced rows are then permuted among those that hold the
-            same of them.
+            same of them: of the first always, of further ones as long as that leaves eight rows to permute. (Where it
+            does not, a redrawn row may hold a frame more or less than its percent.)
 
     Returns bool [S, N].
     """
@@ -45,10 +46,12 @@ def redrawn(
     for cluster in np.unique(clusters[(designs != "balanced") & ~single]):
         rows = np.flatnonzero(clusters == cluster)
         out[np.ix_(rows, columns)] = inclusion[np.ix_(rows, rng.permutation(columns))]
-    strata = np.column_stack([percents, inclusion[:, fixed]])[designs == "balanced"]
-    for stratum in np.unique(strata, axis=0):
-        rows = np.flatnonzero(designs == "balanced")[(strata == stratum).all(axis=1)]
-        out[np.ix_(rows, columns)] = inclusion[np.ix_(rng.permutation(rows), columns)]
+    for percent in np.unique(percents[designs == "balanced"]):
+        of_percent = np.flatnonzero((designs == "balanced") & (percents == percent))
+        like = inclusion[np.ix_(of_percent, fixed[: max(1, int(np.log2(max(len(of_percent), 8) / 8)))])]
+        for pattern in np.unique(like, axis=0):
+            rows = of_percent[(like == pattern).all(axis=1)]
+            out[np.ix_(rows, columns)] = inclusion[np.ix_(rng.permutation(rows), columns)]
     return out
 
 

@@ -16,6 +16,7 @@ from frameworth.estimators._estimate import centred, columns_by_missing_rows, in
 from frameworth.redraw import family_wise, largest_statistics
 
 _CLUSTERS_PER_DECIDED = 5  # more frames held fixed than a fifth of the clusters would leave too little to judge by
+_MOST_STEPS = 8  # each halves the frames that pass, and costs as much as the first
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Study:
 
 
 def decide(study: Study, level: float, resamples: int, rng: np.random.Generator) -> Tests:
-    """Test every frame, take the surest as given if it is decided, and test the others beside it, until none is.
+    """Test every frame, take the surer half of the decided as given, and test the others beside them, until none is.
 
     The statistic of max-T is the size-centred difference over its CR3 error, against redraws of the design
     (`frameworth.redraw`). A decided frame adds no more noise to the others: its inclusion is projected out of scores
@@ -99,21 +100,22 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
         one = Study(study.inclusion, study.scores[:, [target]], *arguments, study.self_frame[[target]])
         decided: list[int] = []
         t, p = np.abs(statistic[:, target]), adjusted[:, target].copy()
-        while len(decided) < found.clusters // _CLUSTERS_PER_DECIDED:
+        for _ in range(_MOST_STEPS):
             others = np.isfinite(p) & ~np.isin(np.arange(len(p)), decided)
-            if np.count_nonzero(others) < 3:
+            passed = np.flatnonzero(others & (p < 1 - level))
+            # The surer half: what only looks decided beside a strong frame's noise is judged again without it.
+            new = passed[np.argsort(-t[passed], kind="stable")][: max(1, len(passed) // 2)]
+            new = new[: found.clusters // _CLUSTERS_PER_DECIDED - len(decided)]
+            if not len(new) or np.count_nonzero(others) - len(new) < 2:
                 break
-            # One at a time: what looks decided beside a strong frame's noise is judged again without it.
-            best = int(np.argmax(np.where(others, t, -1)))
-            if p[best] >= 1 - level:
-                break
-            decided.append(best)
-            others[best] = False
+            decided += new.tolist()
+            others[new] = False
+            floor = p[new].max()
             slope, relative, cr3 = _beside(one, own[target], decided)
             beside = [*own[target], *decided]
             left[:, target] = largest_statistics(one.inclusion, one.scores, *arguments, [beside], resamples, rng)[:, 0]
             t = np.abs(_ratio(slope, cr3))
-            p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], p[best])[others]
+            p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], floor)[others]
             value[others, target] = relative[others]
             jackknife[others, target] = cr3[others]
             spread = cr3 * _balance(one, [beside])[:, 0]

@@ -51,13 +51,14 @@ def main() -> None:
         writer.start()
         writer.join()
         config = _config(arguments.subsets)
-        stages = {name: _timed(command, Path(folder)) for name, command in _commands(study, config)}
+        print(f"{'stage':40}{'seconds':>9}{'peak MiB':>10}", flush=True)
+        stages = {}
+        for name, command in _commands(study, config):
+            stage = stages[name] = _timed(command, Path(folder))
+            print(f"{name:40}{stage['seconds']:9.1f}{stage['peak_rss_mib']:10.0f}", flush=True)
     result = {"subsets": arguments.subsets, "frames": arguments.frames, "keypoints": arguments.keypoints}
     OUT.parent.mkdir(parents=True, exist_ok=True)
     write_json(OUT, result | {"stages": stages})
-    print(f"{'stage':40}{'seconds':>9}{'peak MiB':>10}")
-    for name, stage in stages.items():
-        print(f"{name:40}{stage['seconds']:9.1f}{stage['peak_rss_mib']:10.0f}")
 
 
 def _commands(study: Path, config: dict[str, Any]) -> list[tuple[str, list[str]]]:
