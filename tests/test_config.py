@@ -124,3 +124,8 @@ def test_an_unreadable_config_is_refused_by_its_name(tmp_path, text, words):
     path.write_text(text)
     with path.open() as file, pytest.raises(UserError, match=rf"study\.yaml.*{words}"):
         read_config(file)
+
+
+def test_a_file_of_weights_that_is_not_there_is_named_before_anything_trains():
+    with pytest.raises(UserError, match=r"training\.weights: there is no file 'snapshot\.pt'"):
+        check_config({"study": "x", "labels": "demo", "training": {"weights": "snapshot.pt"}})

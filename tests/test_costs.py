@@ -96,6 +96,18 @@ def test_the_disk_foretold_for_predictions_is_about_what_they_take(tmp_path):
     assert 0.5 < (prediction_bytes(size, members) - 60_000) / taken < 3
 
 
+def test_the_networks_of_the_toggle_are_told_and_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "project")
+    record(tmp_path, 1, 6000.0)
+    hours = []
+    for toggle in ({}, {"toggle": {"pairs": 5, "parts": 2}}):
+        text = describe(check_config(config("project", **toggle)), cores=1)
+        assert ("Then 20 networks more" in text) == bool(toggle)
+        hours.append(float(re.search(r"([\d.]+) CPU-hours", text)[1]))
+    assert hours[1] == pytest.approx(11 * hours[0], rel=0.02)  # 2 networks, or 22
+
+
 def test_on_a_cluster_nothing_is_measured_where_snakemake_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")

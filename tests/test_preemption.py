@@ -52,16 +52,17 @@ def wait_until(happened, process):
         time.sleep(0.02)
 
 
-def test_sigterm_in_training_writes_a_checkpoint_and_the_next_attempt_continues_there(tmp_path, capfd):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_training_writes_a_checkpoint_and_the_next_attempt_continues_there(tmp_path, capfd, number):
     """The second of two networks is hit; the first is in the store and stays."""
     log = tmp_path / "log"
     process = start(tmp_path, log)
     wait_until(lambda: "member 1: trains from step 0" in log.read_text(), process)
     time.sleep(0.2)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.wait(PATIENCE) == EXIT_CODE
-    (line,) = [line for line in log.read_text().splitlines() if "SIGTERM" in line]
-    assert line.startswith("frameworth: percent-050_seed-1 member 1: stopped by SIGTERM at step ")
+    (line,) = [line for line in log.read_text().splitlines() if "stopped by" in line]
+    assert line.startswith(f"frameworth: percent-050_seed-1 member 1: stopped by {number.name} at step ")
     assert "Traceback" not in log.read_text()
     step = int(re.search(rf"at step (\d+) of {STEPS}", line)[1])
     assert 0 < step < STEPS
@@ -109,14 +110,15 @@ def command_line(pid):
     return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
-def test_a_signal_that_had_to_wait_takes_effect_at_the_end_of_the_block():
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_had_to_wait_takes_effect_at_the_end_of_the_block(number):
+    before = signal.getsignal(number)
     reached = []
     with pytest.raises(Preempted), sigterm_stops():
         with sigterm_waits() as came:
             assert not came()
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
             reached.append(came())
         reached.append("beyond")
-    assert reached == [True]
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert reached == [number.name]
+    assert signal.getsignal(number) is before

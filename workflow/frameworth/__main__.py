@@ -338,7 +338,9 @@ def report(study: Path, options: dict[str, Any]) -> None:
 
 @main.command()
 @click.option("--configfile", type=click.File(), required=True, help="The study's YAML; - for standard input.")
-@click.option("--cores", type=int, default=1, show_default=True, help="Networks that train side by side.")
+@click.option(
+    "--cores", type=click.IntRange(min=1), default=1, show_default=True, help="Networks that train side by side."
+)
 @click.option("--measure/--no-measure", default=True, help="Whether to train a few steps here if none is finished.")
 @_friendly
 def estimate(configfile: TextIO, cores: int, measure: bool) -> None:

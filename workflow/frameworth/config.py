@@ -57,6 +57,11 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
         raise UserError("config: training.steps and training.epochs exclude each other; keep one")
     if "epochs" not in training:
         training.setdefault("steps", DEFAULT_STEPS)
+    if training["weights"] not in ("imagenet", "random") and not Path(training["weights"]).is_file():
+        raise UserError(
+            f"config: training.weights: there is no file {training['weights']!r}; give imagenet, random, or the path "
+            "of a DeepLabCut snapshot, relative to the working directory"
+        )
     config["prediction"].setdefault("distractor_radius", 2 * training["target_radius"] / training["scale"])
     if config["influence"].get("warm") and not config["keep_snapshots"]:
         raise UserError(

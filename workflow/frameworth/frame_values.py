@@ -182,8 +182,8 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
     sentences = [
         f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
         f"{answer['held_out']} held-out frames.",
-        f"{verdicts.get('check label', 0)} labels stand out by their out-of-bag error and should be checked; "
-        f"check first: {', '.join(answer['check_first_names'])}.",
+        f"{verdicts.get('check label', 0) or 'No'} labels stand out by their out-of-bag error; "
+        f"those to look at first: {', '.join(answer['check_first_names'])}.",
         f"Of the others {verdicts.get('harmful', 0)} frames are shown to harm, {verdicts.get('helpful', 0)} to "
         f"help, {verdicts.get('worse than average', 0)} to be worse and "
         f"{verdicts.get('better than average', 0)} better than an average frame; "

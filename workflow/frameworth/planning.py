@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from frameworth.config import PlannedSubset, planned_subsets, study_folder, weight_options
 from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
 from frameworth.project import source_files
-from frameworth.subset_names import subset_path
+from frameworth.subset_names import subset_path, toggle_arms
 
 _START_SECONDS = 8  # of a job: Python and its libraries
 
@@ -24,6 +25,16 @@ def unfinished(config: dict[str, Any]) -> list[PlannedSubset]:
     ]
 
 
+def unfinished_toggle(config: dict[str, Any]) -> list[PlannedSubset]:
+    """The networks of the toggle that are not there yet, each as a subset of 90 %, which they are at most."""
+    toggle, folder = config.get("toggle"), study_folder(config) / "toggle"
+    if not toggle:
+        return []
+    arms = ((arm, pair) for arm in toggle_arms(toggle["parts"]) for pair in range(1, toggle["pairs"] + 1))
+    missing = (pair for arm, pair in arms if not (folder / arm / subset_path(50, pair) / "training.json").exists())
+    return [PlannedSubset(90, pair, "toggle", 1) for pair in missing]
+
+
 def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
     """Some lines that say what is coming; from finished networks, or a few training steps of the study's network.
 
@@ -32,17 +43,23 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
     """
     subsets = planned_subsets(config)
     left = unfinished(config)
+    toggle = unfinished_toggle(config)
     lines = [
         f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
         f"{sum(s.members for s in left)} networks in {_jobs(config, left)} jobs still to come."
     ]
-    if left:
+    if toggle:
+        lines.append(f"Then {len(toggle)} networks more, with and without the flagged frames (`toggle`).")
+    if left or toggle:
         size = study_size(config, [] if config["labels"] == "demo" else source_files(Path(config["labels"])))
         found = measured(config)
         if found is None and measure:
+            print("Measures a few training steps…", file=sys.stderr, flush=True)
             found = _measure(config, size)
         lines += (
-            _cost(config, left, size, found, cores) if found else ["What it takes is told once a network is finished."]
+            _cost(config, [*left, *toggle], size, found, cores)
+            if found
+            else ["What it takes is told once a network is finished."]
         )
     fate = "are kept and never trained twice" if config["keep_snapshots"] else "go once their predictions are written"
     lines.append(f"Results go to {study_folder(config)}/; finished networks {fate}.")
@@ -102,7 +119,7 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     if seconds < 2 * 3600:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 3600:.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def _bytes(count: float) -> str:

@@ -71,7 +71,7 @@ def train_network(
 ) -> None:
     """Train until the budget is spent and keep the network in `entry`; continues from its checkpoint.
 
-    SIGTERM writes a checkpoint after the current step and raises Preempted.
+    SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted.
 
     Args:
         images: [M] uint8 [h, w, 3], at the training's scale.
@@ -143,7 +143,7 @@ def _descend(
     entry: Entry,
     device: torch.device,
     say: Callable[[str], None],
-    stopping: Callable[[], bool],
+    stopping: Callable[[], str],
 ) -> dict[str, Any]:
     """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
     # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
@@ -180,7 +180,7 @@ def _descend(
             losses = []
             entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
             if stop:
-                raise Preempted(f"stopped by SIGTERM at step {step + 1} of {steps}; the next attempt continues there")
+                raise Preempted(f"stopped by {stop} at step {step + 1} of {steps}; the next attempt continues there")
             saved = time.monotonic()
             rate = (step + 1 - first) * training["batch_size"] / (now - started)
             say(
