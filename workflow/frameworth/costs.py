@@ -142,7 +142,7 @@ def study_memory(size: StudySize, subsets: int) -> int:
     """MiB for the stages after training, which hold scores [subsets, frames, keypoints] and matrices of frames²."""
     scores = subsets * size.frames * size.keypoints
     matrix = size.frames**2 * size.keypoints
-    return 1500 + math.ceil((60 * scores + 160 * matrix) / 2**20)
+    return 1500 + math.ceil((70 * scores + 160 * matrix) / 2**20)
 
 
 def prediction_bytes(size: StudySize, members: int) -> int:
