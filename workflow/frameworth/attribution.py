@@ -95,7 +95,8 @@ def estimate_influence(
     Source: the mathematics in docs/mathematics.md.
     """
     inclusion, scores = np.asarray(inclusion, bool), np.asarray(scores, float)
-    percents, clusters = np.asarray(percents), np.asarray(clusters)
+    # Numbers in place of names, which are told apart anew in every redraw.
+    percents, clusters = np.asarray(percents), np.unique(np.asarray(clusters), return_inverse=True)[1]
     own = np.full(scores.shape[1:], -1) if self_frame is None else np.asarray(self_frame)
     designs = np.broadcast_to(np.asarray(design), len(inclusion)) if np.ndim(design) <= 1 else np.asarray(design)
     _check(inclusion, scores, percents, clusters, designs, own, estimator)
