@@ -12,6 +12,7 @@ from frameworth.benchmarks.simulation import grid, simulate
 from frameworth.combined import combined_value
 from frameworth.estimators import size_centred
 from frameworth.estimators._estimate import centred
+from frameworth.redraw import family_wise, largest_statistics
 
 
 def influence(study, scores, **options):
@@ -109,6 +110,21 @@ def test_later_steps_are_never_surer_than_earlier_ones():
     p = influence(study, scores[:, None]).p_adjusted[:, 0]
     assert p[0] <= p[1] <= p[2] + 1e-12
     assert p[2] <= p[3:].min()
+
+
+def test_estimators_with_errors_of_their_own_are_judged_by_the_first_step_alone():
+    """Their statistics hold the strong frame's noise, and so must what they are compared with."""
+    study = grid([("independent", (50,), 40)], 20, 3)
+    scores = np.random.default_rng(1).normal(size=40) + study.inclusion[:, :2] @ np.array([8.0, 2.0])
+    found = influence(study, scores[:, None], estimator="difference-of-means")
+    arguments = study.percents, study.clusters, study.designs
+    largest = largest_statistics(
+        study.inclusion, scores[:, None], *arguments, [[]], 199, np.random.default_rng(0)
+    )  # the first step's redraws, as random_state=0 gives them
+    expected = family_wise(found.value / found.standard_error, largest)
+    assert expected.min() < 0.05 < np.sort(expected[:, 0])[1]
+    assert found.p_adjusted == pytest.approx(expected)
+    assert found.critical == pytest.approx(np.quantile(largest, 0.95, axis=0))
 
 
 def test_warm_values_and_regression_together_rank_better_than_either():

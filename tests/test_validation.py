@@ -62,11 +62,10 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     assert table["value"].between(-1, 1).all()
 
 
-def with_warm(results, per_frame):
-    """The study with warm influences in which frame i adds `per_frame[i]` to all others, from its first 6 halves."""
-    halves = np.flatnonzero(results.subsets["percent"] == 50)[:6]
-    inclusion = results.inclusion[halves]
-    change = np.broadcast_to(per_frame[None, :, None, None], (6, len(per_frame), len(per_frame), 1)).copy()
+def with_warm(results, per_frame, bases=6):
+    """The study with warm influences in which frame i adds `per_frame[i]` to all others, from its first subsets."""
+    inclusion = results.inclusion[:bases]
+    change = np.broadcast_to(per_frame[None, :, None, None], (bases, len(per_frame), len(per_frame), 1)).copy()
     change[inclusion] = np.nan
     change[:, ~results.pool] = np.nan
     dims = ("network", "training_frame", "evaluated_frame", "keypoint")
@@ -104,3 +103,12 @@ def test_warm_values_are_combined_only_where_that_predicts_networks_that_were_no
     assert np.corrcoef(found[results.pool], effects[results.pool])[0, 1] > 0.7
     rows = {row[1]: row[3] for row in _warm_rows(helped, 0.95) if row[0] == "lds"}
     assert rows["regression and warm value"] > max(rows["warm value"], rows["regression, no base network"])
+
+
+def test_nothing_is_combined_where_too_few_networks_are_left_to_tell(tmp_path):
+    """All but six of the subsets are bases of warm influence: there is nothing that the values could predict."""
+    results = write_study(tmp_path, frames=32, halves=12, ladder_seeds=3, members=1)
+    helped = with_warm(results, np.random.default_rng(0).normal(size=32), bases=18)
+    assert len(helped.subsets) >= 20
+    assert _warm_rows(helped, 0.95) == []
+    assert combined_values_if_they_help(helped) is None

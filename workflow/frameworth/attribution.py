@@ -132,7 +132,9 @@ def estimate_influence(
         if estimator in OWN_ERRORS:
             unshrunk, error, known = point.value, point.standard_error, point.clusters
             p_value, statistic_error = values.p_values(unshrunk, error, known), error
-            adjusted = tests.family_wise(unshrunk, statistic_error)
+            # Their statistics know of no decided frames: judged by the first step alone.
+            tests = tests.first_step(level)
+            adjusted, critical = tests.family_wise(unshrunk, statistic_error), tests.critical
     low, high = values.confidence_interval(unshrunk, error, known, level)
     sizes = inclusion.sum(axis=1)
     main = values.slope_at_main_size(scores, sizes, percents, clusters)

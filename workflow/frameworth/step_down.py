@@ -5,7 +5,7 @@ Numpy in, numpy out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,6 +50,12 @@ class Tests:
         statistic = np.where(np.isfinite(self.p_adjusted), _ratio(value, error), np.nan)
         first, last = family_wise(statistic, self.largest), family_wise(statistic, self.largest_left)
         return np.where(self.decided, first, last)
+
+    def first_step(self, level: float) -> Tests:
+        """The same without stepping down, for statistics that are not taken beside decided frames."""
+        if not len(self.largest):
+            return self
+        return replace(self, largest_left=self.largest, critical=np.quantile(self.largest, level, axis=0))
 
 
 @dataclass(frozen=True)

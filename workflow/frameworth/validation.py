@@ -202,7 +202,7 @@ def combined_values_if_they_help(results: Results) -> np.ndarray | None:
         return None
     rows = _warm_rows(results, results.options["influence"]["level"])
     lower = [row[4] for row in rows if row[0] == "lds difference"]
-    if not all(end > 0 for end in lower):
+    if not lower or not all(end > 0 for end in lower):
         return None
     percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
     score = values.subset_score(results.scores["log_error"], ~results.pool)
