@@ -11,13 +11,14 @@ from frameworth.figures import _style
 from frameworth.results import Results
 
 _QUANTITIES = {
-    "lds": ("linear datamodeling score (rank correlation)", 0.0),
-    "auroc": ("finding the planted label errors (AUROC)", 0.5),
+    "lds": ("linear datamodeling score", 0.0),
+    "auroc": ("finding planted errors (AUROC)", 0.5),
 }
 _NOTE = (
     "Left: rank correlation between the score measured for a subset and the sum of its frames' values, estimated from "
     "other subsets; bars hold 95 % of resampled clusters. Dashed: the most that one network per subset can reach, "
-    "where subsets were trained twice. Right, where errors were planted: the chance that a planted frame ranks above "
+    "where subsets were trained twice. Warm values and what they are combined with are tested on networks that were no "
+    "base of theirs. Right, where errors were planted: the chance that a planted frame ranks above "
     "another; bars resample frames. Dotted: chance."
 )
 
