@@ -22,4 +22,4 @@ rule report_page:
         study=subpath(output[0], parent=True),
         options=as_json(options("influence", "figures")),
     shell:
-        "python -m frameworth report {params.study:q} --options {params.options:q} 2> {log:q}"
+        "python -m frameworth report-page {params.study:q} --options {params.options:q} 2> {log:q}"

@@ -1,0 +1,47 @@
+"""What commands share: types of options, and errors in one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from frameworth.errors import UserError
+from frameworth.preemption import EXIT_CODE, Preempted
+
+FILE = click.Path(path_type=Path)
+
+
+class Json(click.ParamType):
+    """An option's value given as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse `value`, failing as click does."""
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+
+
+def friendly(command: Callable[..., None]) -> Callable[..., None]:
+    """Print a UserError as one line and exit with 2; so with Preempted, and its own code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except UserError as error:
+            print(f"frameworth: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+        except Preempted as preempted:
+            print(f"frameworth: {preempted}", file=sys.stderr)
+            raise SystemExit(EXIT_CODE) from None
+
+    return run

@@ -1,0 +1,301 @@
+"""One command per stage, called by the workflow's rules.
+
+Modules are imported where they are used: starting a command must not pay for PyTorch or plotting.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from frameworth.commands._common import FILE, Json, friendly
+from frameworth.preemption import sigterm_stops
+
+
+@click.group()
+def stages() -> None:
+    """Stages of the workflow, one command each."""
+
+
+@stages.command("draw-demo")
+@click.argument("folder", type=FILE)
+@click.option("--demo", type=Json(), required=True, help="The config's `demo`.")
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@friendly
+def draw_demo(folder: Path, demo: dict[str, Any], held_out: dict[str, Any], seed: int) -> None:
+    """Draw the demo's DeepLabCut project into FOLDER."""
+    from frameworth.demo import draw_project
+    from frameworth.frames import hold_out
+
+    draw_project(folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **held_out), **demo)
+
+
+@stages.command()
+@click.argument("project", type=FILE)
+@click.argument("folder", type=FILE)
+@click.option("--plant", type=Json(), required=True, help="The config's `plant`.")
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@friendly
+def plant(project: Path, folder: Path, plant: dict[str, Any], held_out: dict[str, Any], seed: int) -> None:
+    """Copy PROJECT to FOLDER and spoil a share of its labels."""
+    from frameworth.plant import plant_errors
+
+    plant_errors(project, folder, held_out=held_out, seed=seed, **plant)
+
+
+@stages.command()
+@click.argument("project", type=FILE)
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@click.option("--frames", type=FILE, required=True, help="frames.csv to write.")
+@click.option("--labels", type=FILE, required=True, help="labels.h5 to write.")
+@friendly
+def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, labels: Path) -> None:
+    """Read PROJECT's labels, and split its frames into pool and held-out."""
+    from frameworth.frames import collect_frames
+
+    for warning in collect_frames(project, held_out, seed, frames, labels):
+        print(f"frameworth: warning: {warning}")
+
+
+@stages.command()
+@click.argument("subset", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--design", required=True)
+@click.option("--percent", type=int, required=True)
+@click.option("--seed", type=int, required=True)
+@click.option("--study-seed", type=int, required=True)
+@friendly
+def subset(subset: Path, frames: Path, labels: Path, design: str, percent: int, seed: int, study_seed: int) -> None:
+    """Draw one subset and write its file SUBSET."""
+    from frameworth.subsets import write_subset
+
+    write_subset(subset, frames, labels, design=design, percent=percent, seed=seed, study_seed=study_seed)
+
+
+@stages.command()
+@click.argument("subsets", type=FILE, nargs=-1)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--csv", type=FILE, required=True)
+@click.option("--h5", type=FILE, required=True)
+@friendly
+def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> None:
+    """Collect the files SUBSETS into one table and one matrix."""
+    from frameworth.subsets import collect_subsets
+
+    collect_subsets(subsets, frames, csv, h5)
+
+
+@stages.command("fetch-weights")
+@click.argument("out", type=FILE)
+@click.option("--network", type=Json(), required=True, help="net_type and backbone of the config's `training`.")
+@friendly
+def fetch_weights(out: Path, network: dict[str, Any]) -> None:
+    """Fetch the backbone's ImageNet weights to the file OUT."""
+    from frameworth.engine.networks import imagenet_weights
+    from frameworth.files import write_bytes
+    from frameworth.store import saved_bytes
+
+    write_bytes(out, saved_bytes({"model": imagenet_weights(**network)}))
+
+
+@stages.command()
+@click.argument("subsets", type=FILE, nargs=-1, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--folder", type=FILE, required=True, help="The study's ensembles/.")
+@click.option("--store", type=FILE, required=True, help="The store of networks.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@click.option("--study-seed", type=int, required=True)
+@click.option("--members", type=int, required=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table.")
+@click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
+@click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it.")
+@click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`.")
+@friendly
+def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
+    """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
+    with sigterm_stops():
+        from frameworth.ensemble import run_ensembles
+
+        run_ensembles(subsets, labels, folder, store, **options)
+
+
+@stages.command("warm-network")
+@click.argument("subset", type=FILE)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--network", type=FILE, required=True, help="The finished network.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@click.option("--warm", type=Json(), required=True, help="The config's `influence.warm`.")
+@click.option("--study-seed", type=int, required=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--out", type=FILE, required=True)
+@friendly
+def warm_network(subset: Path, labels: Path, frames: Path, network: Path, out: Path, **options: Any) -> None:
+    """Continue the training of SUBSET's network with each frame that it has not seen."""
+    from frameworth.warm import write_warm_network
+
+    write_warm_network(subset, labels, frames, network, out, **options)
+
+
+@stages.command("warm-influence")
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--out", type=FILE, required=True, help="warm_influence.h5 to write.")
+@friendly
+def warm_influence(files: tuple[Path, ...], out: Path) -> None:
+    """Collect the warm influences FILES of single networks."""
+    from frameworth.warm import collect_warm
+
+    collect_warm(files, out)
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--form", required=True, help="The form of consensus to score.")
+@click.option("--scores", type=FILE, required=True, help="scores.h5 to write.")
+@click.option("--rmse", type=FILE, required=True, help="rmse.csv to write.")
+@friendly
+def scores(study: Path, frames: Path, labels: Path, form: str, scores: Path, rmse: Path) -> None:
+    """Score all ensembles in the folder STUDY."""
+    from frameworth.scores import collect_scores
+
+    collect_scores(study, frames, labels, form, scores, rmse)
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--scores", type=FILE, required=True)
+@click.option("--groups", type=Json(), required=True, help="The config's `influence.groups`.")
+@click.option("--estimator", required=True, help="The config's `influence.estimator`.")
+@click.option("--influence", type=FILE, required=True, help="influence.h5 to write.")
+@friendly
+def influence(
+    study: Path, frames: Path, scores: Path, groups: list[list[int]], estimator: str, influence: Path
+) -> None:
+    """Estimate the influence of every frame on every frame."""
+    from frameworth.influence import write_influence
+
+    write_influence(study, frames, scores, groups, estimator, influence)
+
+
+@stages.command("frame-values")
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def frame_values(study: Path, options: dict[str, Any]) -> None:
+    """Write frame_values.csv of the folder STUDY."""
+    from frameworth.frame_values import write_frame_values
+    from frameworth.results import Results
+
+    write_frame_values(Results(study, options), study / "frame_values.csv")
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def summary(study: Path, options: dict[str, Any]) -> None:
+    """Write summary.json of the folder STUDY."""
+    from frameworth.frame_values import write_summary
+    from frameworth.results import Results
+
+    write_summary(Results(study, options), study / "summary.json")
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def validation(study: Path, options: dict[str, Any]) -> None:
+    """Write validation.csv of the folder STUDY."""
+    from frameworth.files import write_csv
+    from frameworth.results import Results
+    from frameworth.validation import validation
+
+    results = Results(study, options)
+    write_csv(study / "validation.csv", validation(results))
+    if results.planted is not None and results.label_qc.reason:
+        print(f"frameworth: no row SLEAP label QC: {results.label_qc.reason}", file=sys.stderr)
+
+
+@stages.command("label-qc")
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--csv", type=FILE, required=True, help="label_qc.csv to write.")
+@click.option("--about", type=FILE, required=True, help="label_qc.json to write.")
+@friendly
+def label_qc(frames: Path, labels: Path, csv: Path, about: Path) -> None:
+    """Ask SLEAP, where it is installed, which labels look wrong."""
+    from frameworth.label_qc import write_label_qc
+
+    reason = write_label_qc(frames, labels, csv, about)
+    if reason:
+        print(f"frameworth: label_qc skipped: {reason}")
+
+
+@stages.command("toggle-subset")
+@click.argument("subset", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--values", type=FILE, required=True, help="frame_values.csv, which says what is flagged.")
+@click.option("--toggle", type=Json(), required=True, help="The config's `toggle`.")
+@click.option("--arm", required=True)
+@click.option("--pair", type=int, required=True)
+@click.option("--study-seed", type=int, required=True)
+@friendly
+def toggle_subset(subset: Path, frames: Path, labels: Path, values: Path, **options: Any) -> None:
+    """Write the file SUBSET of one arm of one pair."""
+    from frameworth.toggle import write_arm
+
+    write_arm(subset, frames, labels, values, **options)
+
+
+@stages.command()
+@click.argument("folder", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--values", type=FILE, required=True, help="frame_values.csv, which says what is flagged.")
+@click.option("--toggle", type=Json(), required=True, help="The config's `toggle`.")
+@click.option("--level", type=float, required=True)
+@click.option("--out", type=FILE, required=True, help="toggle.csv to write.")
+@friendly
+def toggle(folder: Path, frames: Path, labels: Path, values: Path, out: Path, **options: Any) -> None:
+    """Compare the arms in FOLDER pair by pair."""
+    from frameworth.toggle import write_toggle
+
+    write_toggle(folder, frames, labels, values, out, **options)
+
+
+@stages.command()
+@click.argument("name")
+@click.option("--study", type=FILE, required=True)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def figure(name: str, study: Path, options: dict[str, Any]) -> None:
+    """Draw the figure NAME (.png, .svg and the .csv behind it)."""
+    from frameworth.figures import draw_figure
+    from frameworth.results import Results
+
+    draw_figure(name, Results(study, options), study / "figures")
+
+
+@stages.command("report-page")
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def report_page(study: Path, options: dict[str, Any]) -> None:
+    """Write report.html of the folder STUDY."""
+    from frameworth.report import write_report
+    from frameworth.results import Results
+
+    write_report(Results(study, options), study / "report.html")

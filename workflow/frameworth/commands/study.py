@@ -1,0 +1,32 @@
+"""What people call: a study from its first config to its report. Snakemake stays the engine."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+import click
+
+from frameworth.commands._common import friendly
+
+
+@click.group()
+def study() -> None:
+    """A study from its first config to its report."""
+
+
+@study.command()
+@click.option("--configfile", type=click.File(), required=True, help="The study's YAML; - for standard input.")
+@click.option(
+    "--cores", type=click.IntRange(min=1), default=1, show_default=True, help="Networks that train side by side."
+)
+@click.option("--measure/--no-measure", default=True, help="Whether to train a few steps here if none is finished.")
+@friendly
+def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
+    """Tell what a study will take: networks, jobs, time, device-hours and disk, from measured training steps.
+
+    Example: python -m frameworth estimate --configfile config/openfield.yaml --cores 2
+    """
+    from frameworth.config import read_config
+    from frameworth.planning import describe
+
+    print(f"\n{describe(read_config(configfile), cores, measure)}\n", flush=True)
