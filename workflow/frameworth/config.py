@@ -78,6 +78,12 @@ def study_folder(config: dict[str, Any]) -> Path:
     return Path("results") / config["study"]
 
 
+def result_options(config: dict[str, Any]) -> dict[str, Any]:
+    """What `frameworth.results.Results` takes of a checked config."""
+    parts = {part: config[part] for part in ("influence", "figures")}
+    return parts | {"consensus": config["prediction"]["consensus"]}
+
+
 def warm_bases(config: dict[str, Any]) -> list[PlannedSubset]:
     """The subsets whose first networks are the base of warm influence: the first of those nearest to 50 %."""
     warm = config["influence"].get("warm")

@@ -107,14 +107,15 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], size: StudySize, fo
     device = "GPU" if found.device == "cuda" else "CPU"
     source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
     return [
-        f"About {_duration(total / min(cores, jobs))} with {cores} at a time, {total / 3600:.1f} {device}-hours in all "
+        f"About {duration(total / min(cores, jobs))} with {cores} at a time, {total / 3600:.1f} {device}-hours in all "
         f"({1000 * found.step:.0f} ms per step of {config['training']['batch_size']} frames on a {device}, {source}).",
         f"On disk about {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what they "
         "predict.",
     ]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 2 * 3600:

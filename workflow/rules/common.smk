@@ -8,6 +8,7 @@ import subprocess
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
+from frameworth.closing import closing_lines
 from frameworth.config import PlannedSubset, check_config, planned_subsets, warm_bases, weight_options
 from frameworth.costs import job_memory, job_minutes, measured, study_memory, study_size, warm_minutes
 from frameworth.errors import UserError
@@ -197,14 +198,14 @@ def figures():
 
 
 def announce_study():
-    """Say what is coming, beside the first jobs; in a process of its own, as it trains a few steps to measure.
+    """Say what is coming and how far it is, beside the jobs; a process of its own, which may train a few steps.
 
     Not where jobs go to other machines: what is measured here says nothing of them.
     """
     at_once = workflow.resource_settings.cores if workflow.local_exec else workflow.resource_settings.nodes
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "frameworth", "estimate", "--configfile", "-", "--cores", str(at_once or 1)),
+            *(sys.executable, "-m", "frameworth", "announce", "--configfile", "-", "--cores", str(at_once or 1)),
             "--measure" if workflow.local_exec else "--no-measure",
         ],
         stdin=subprocess.PIPE,
@@ -218,17 +219,7 @@ def announce_study():
 
 def print_summary():
     """Say where the results are and what they come to."""
-    folder = Path(RESULTS)
-    if not (folder / "summary.json").exists():
-        return
-    summary = json.loads((folder / "summary.json").read_text())
-    print("\n".join(["", *summary["statement"], ""]))
-    print("Labels to check first:")
-    for rank, name in enumerate(summary["check_first_names"], 1):
-        print(f"  {rank}. {name}")
-    print(f"\nReport         {folder}/report.html")
-    print(f"Figures        {folder}/figures/")
-    print(f"Ranked frames  {folder}/frame_values.csv\n")
+    print("\n".join(["", *closing_lines(Path(RESULTS)), ""]))
 
 
 def print_failure(log):

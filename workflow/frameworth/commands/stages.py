@@ -5,14 +5,18 @@ Modules are imported where they are used: starting a command must not pay for Py
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from frameworth.commands._common import FILE, Json, friendly
 from frameworth.preemption import sigterm_stops
+
+ANNOUNCE_SECONDS = 15  # between words about how far a study is
 
 
 @click.group()
@@ -299,3 +303,28 @@ def report_page(study: Path, options: dict[str, Any]) -> None:
     from frameworth.results import Results
 
     write_report(Results(study, options), study / "report.html")
+
+
+@stages.command()
+@click.option("--configfile", type=click.File(), required=True, help="The study's YAML; - for standard input.")
+@click.option("--cores", type=int, required=True, help="Jobs that run side by side.")
+@click.option("--measure/--no-measure", required=True, help="Whether to train a few steps here if none is finished.")
+@friendly
+def announce(configfile: TextIO, cores: int, measure: bool) -> None:
+    """Say what is coming, then how far it is, as long as the process that called this lives."""
+    from frameworth.config import read_config
+    from frameworth.planning import describe
+    from frameworth.progress import Meter
+
+    caller, config = os.getppid(), read_config(configfile)
+    meter = Meter(config)
+    print(f"\n{describe(config, cores, measure)}\n", flush=True)
+    last = ""
+    while True:
+        time.sleep(ANNOUNCE_SECONDS)
+        if os.getppid() != caller:
+            return
+        line = meter.line()
+        if line != last:
+            print(f"frameworth: {line}", flush=True)
+        last = line

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
-from frameworth.commands._common import friendly
+from frameworth.commands._common import FILE, friendly
+
+_CONFIGFILE = click.option("--configfile", type=click.File(), required=True, help="The study's YAML.")
+
+
+def _examples(*lines: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add examples to a command's help, kept line by line."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command.__doc__ = f"{command.__doc__}\n\n\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+        return command
+
+    return add
 
 
 @click.group()
@@ -15,18 +30,144 @@ def study() -> None:
 
 
 @study.command()
-@click.option("--configfile", type=click.File(), required=True, help="The study's YAML; - for standard input.")
+@click.argument("labels")
+@click.option("--study", help="The study's name; from the project's folder if left out.")
+@click.option("--out", type=FILE, help="The file to write; {study}.yaml, in config/ where there is one, if left out.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="What networks will train on; auto looks for a GPU on this machine.",
+)
+@friendly
+@_examples("frameworth init path/to/dlc-project", "frameworth init path/to/dlc-project --study mice --device cuda")
+def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
+    """Look at the labelled project LABELS and write a commented config for it."""
+    from frameworth.first_config import write_first_config
+
+    gpu = device == "cuda" or (device == "auto" and _has_gpu())
+    path, look = write_first_config(labels, study, out, gpu)
+    print(f"{labels}: {look.sentence()}.")
+    print(f"Networks are planned for a {'GPU' if gpu else 'CPU'}.")
+    print(f"Wrote {path}. Read it, then:\n")
+    print(f"  frameworth estimate --configfile {path}   # what it will take")
+    print(f"  frameworth run --configfile {path}        # or: snakemake --cores all --configfile {path}")
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@study.command()
+@_CONFIGFILE
+@click.option("--cores", help="Networks that train side by side; all cores if left out, or as the profile says.")
+@click.option("--profile", help="local-gpu, slurm, slurm-gres, or the path of a Snakemake profile of your own.")
+@click.argument("snakemake", nargs=-1, type=click.UNPROCESSED)
+@friendly
+@_examples(
+    "frameworth run --configfile config/mine.yaml",
+    "frameworth run --configfile config/mine.yaml --profile slurm",
+    "frameworth run --configfile config/mine.yaml -- --rerun-incomplete",
+)
+def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: tuple[str, ...]) -> None:
+    """Run a study, or what is left of it; what follows `--` goes to Snakemake."""
+    from frameworth.closing import closing_lines
+    from frameworth.config import read_config, study_folder
+    from frameworth.running import run_workflow, snakemake_command
+
+    config = read_config(configfile)
+    log = Path("logs") / config["study"] / "run.log"
+    command = snakemake_command(Path(configfile.name), cores or (None if profile else "all"), profile, snakemake)
+    print(f"Study {config['study']}; all that Snakemake says goes to {log}", flush=True)
+    code = run_workflow(command, log, sys.stderr)
+    if code:
+        print(f"frameworth: not finished; see {log}. Finished networks are kept: run the same command again to go on",
+              file=sys.stderr)  # fmt: skip
+        raise SystemExit(code)
+    print("\n".join(["", *closing_lines(study_folder(config))]))
+
+
+@study.command()
+@_CONFIGFILE
+@friendly
+@_examples("frameworth status --configfile config/mine.yaml")
+def status(configfile: TextIO) -> None:
+    """Tell how far a study is, and what it has found so far."""
+    from frameworth.closing import closing_lines
+    from frameworth.config import read_config, study_folder
+    from frameworth.progress import study_progress
+
+    config = read_config(configfile)
+    now = study_progress(config)
+    print(f"Study {config['study']}: {now.finished} of {now.planned} networks finished, {now.training} training now.")
+    lines = closing_lines(study_folder(config))
+    print("\n".join(["", *lines]) if lines else "Nothing has been estimated yet.")
+
+
+@study.command()
+@_CONFIGFILE
 @click.option(
     "--cores", type=click.IntRange(min=1), default=1, show_default=True, help="Networks that train side by side."
 )
 @click.option("--measure/--no-measure", default=True, help="Whether to train a few steps here if none is finished.")
 @friendly
+@_examples("frameworth estimate --configfile config/openfield.yaml --cores 2")
 def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
-    """Tell what a study will take: networks, jobs, time, device-hours and disk, from measured training steps.
+    """Tell what a study will take: networks, jobs, time, disk.
 
-    Example: python -m frameworth estimate --configfile config/openfield.yaml --cores 2
+    Time comes from finished networks of the study, or from a few training steps made here.
     """
     from frameworth.config import read_config
     from frameworth.planning import describe
 
     print(f"\n{describe(read_config(configfile), cores, measure)}\n", flush=True)
+
+
+@study.command()
+@_CONFIGFILE
+@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+@friendly
+@_examples("frameworth report --configfile config/mine.yaml --open")
+def report(configfile: TextIO, show: bool) -> None:
+    """Bring a finished study's report up to date and say where it is."""
+    from frameworth.config import read_config, study_folder
+    from frameworth.errors import UserError
+    from frameworth.progress import study_progress
+    from frameworth.running import run_workflow, snakemake_command
+
+    config = read_config(configfile)
+    now = study_progress(config)
+    if now.finished < now.planned:
+        raise UserError(
+            f"{now.planned - now.finished} of {now.planned} networks are not trained yet; "
+            f"first: frameworth run --configfile {configfile.name}"
+        )
+    page = study_folder(config) / "report.html"
+    command = snakemake_command(Path(configfile.name), "all", None, ["--", str(page)])
+    if code := run_workflow(command, Path("logs") / config["study"] / "run.log", sys.stderr):
+        raise SystemExit(code)
+    print(page)
+    if show:
+        click.launch(str(page))
+
+
+@study.command()
+@click.argument("frame")
+@_CONFIGFILE
+@friendly
+@_examples(
+    "frameworth explain 12 --configfile config/mine.yaml",
+    "frameworth explain video1/img0042.png --configfile config/mine.yaml",
+)
+def explain(frame: str, configfile: TextIO) -> None:
+    """Tell what a study knows of FRAME: a number as in frames.csv, video/image, or an image's name."""
+    from frameworth.config import read_config, result_options, study_folder
+    from frameworth.explaining import explain, frame_number
+    from frameworth.results import Results
+
+    config = read_config(configfile)
+    results = Results(study_folder(config), result_options(config))
+    print("\n".join(explain(results, frame_number(results, frame))))

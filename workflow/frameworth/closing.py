@@ -1,0 +1,34 @@
+"""What a person reads at the end of a run: the answer, the labels to check, and where the results are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+
+def closing_lines(folder: Path) -> list[str]:
+    """The lines for the study in `folder`; none where it has no summary yet."""
+    if not (folder / "summary.json").exists():
+        return []
+    summary = json.loads((folder / "summary.json").read_text())
+    checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
+    return [
+        *summary["statement"],
+        *_settled(folder),
+        "",
+        "Labels to check first:",
+        *checks,
+        "",
+        f"Report         {folder}/report.html",
+        f"Figures        {folder}/figures/",
+        f"Ranked frames  {folder}/frame_values.csv",
+    ]
+
+
+def _settled(folder: Path) -> list[str]:
+    from frameworth.settling import settled_sentence
+
+    path = folder / "figures" / "settling.csv"
+    return [settled_sentence(pd.read_csv(path))] if path.exists() else []

@@ -1,0 +1,114 @@
+"""What a study knows of one frame, in words: `frameworth explain`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frameworth.errors import UserError
+from frameworth.influence import UNITS
+from frameworth.results import Results
+
+_STRONGEST = 3
+
+
+def frame_number(results: Results, frame: str) -> int:
+    """The number of a frame given as number, `video/image`, or an image's name if only one has it.
+
+    Raises UserError for a frame that is not there, or a name that several have.
+    """
+    table = results.frames
+    names = table["video"] + "/" + table["image"]
+    if frame.isdecimal():
+        if int(frame) < len(table):
+            return int(frame)
+        raise UserError(f"frame {frame}: there is no such frame; frames are 0 to {len(table) - 1}")
+    found = np.flatnonzero((names == frame) | (table["image"] == frame))
+    if len(found) == 1:
+        return int(found[0])
+    if len(found):
+        raise UserError(f"frame {frame}: several have this name: {', '.join(names[found[:5]])}")
+    raise UserError(
+        f"frame {frame}: there is no such frame; give a number or video/image as in {results.folder}/frames.csv"
+    )
+
+
+def explain(results: Results, frame: int) -> list[str]:
+    """Lines about a frame: what networks that did not see its label say of it, its worth, and whom it moves."""
+    row = results.frames.loc[frame]
+    split = "in the pool" if results.pool[frame] else "held out: no network is trained on it"
+    lines = [f"Frame {frame}: {row['video']}/{row['image']}, {row['width']}×{row['height']} px, {split}."]
+    if results.planted is not None and results.planted[frame]:
+        lines.append(f"A label error was planted here: {row['planted']}.")
+    if results.pool[frame]:
+        lines += _worth(results, frame)
+    return lines + ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if results.pool[frame] else [])
+
+
+def _worth(results: Results, frame: int) -> list[str]:
+    table = results.frame_values.set_index("frame")
+    own, median = table.loc[frame], table["out_of_bag_error"].median()
+    unit = UNITS[results.options["influence"]["score"]]
+    lines = [f"Verdict: {own['verdict']}."]
+    if np.isfinite(own["out_of_bag_error"]):
+        times = own["out_of_bag_error"] / median
+        lines.append(
+            f"Out-of-bag error {own['out_of_bag_error']:.1f} px, {times:.1f} times the median: "
+            f"rank {own['check_priority']} of {len(table)} labels to check."
+        )
+    else:
+        lines.append("Out-of-bag error unknown: every subset holds it, or nothing is labelled.")
+    if np.isfinite(own["value"]):
+        text = f"Value {own['value']:+.3g} {unit} against an average frame (negative is better)"
+        if np.isfinite(own["ci_low"]):
+            text += f"; before shrinking the interval is {own['ci_low']:+.3g} to {own['ci_high']:+.3g}"
+        if np.isfinite(own["p_adjusted"]):
+            text += f", p = {own['p_adjusted']:.2g} among all frames"
+        lines.append(text + ".")
+    if "warm_value" in own and np.isfinite(own["warm_value"]):
+        rank = int((table["warm_value"] > own["warm_value"]).sum()) + 1
+        lines.append(f"A few more training steps on it change other frames' log error by {own['warm_value']:+.3g} "
+                     f"(rank {rank} of {len(table)}, 1 harms most).")  # fmt: skip
+    if np.isfinite(own["memorization"]):
+        lines.append(f"Trained on, its own error changes by {own['memorization']:+.1f} px.")
+    return lines
+
+
+def _keypoints(results: Results, frame: int) -> list[str]:
+    """Each label and where networks that were not trained on the frame put it."""
+    unseen = ~results.inclusion[:, frame]
+    poses = results.scores["consensus_pose"][unseen, frame]
+    lines = [f"Labels, and the median of {unseen.sum()} ensembles that did not see the frame (px):"]
+    for index, name in enumerate(results.labels.keypoints):
+        label, there = results.labels.xy[frame, index], poses[:, index]
+        there = there[np.isfinite(there).all(axis=1)]
+        said = f"networks {_place(np.median(there, axis=0))}" if len(there) else "no network says anything"
+        apart = ""
+        if len(there) and np.isfinite(label).all():
+            apart = f", {np.linalg.norm(np.median(there, axis=0) - label):.1f} px apart"
+        lines.append(
+            f"  {name}: {'label ' + _place(label) if np.isfinite(label).all() else 'not labelled'}, {said}{apart}"
+        )
+    return lines
+
+
+def _moves(results: Results, frame: int) -> list[str]:
+    """The held-out frames whose error it changes most for its error of estimation."""
+    found = results.influence("error", "size-centred")
+    value, error = (found[name][frame].astype(float) for name in ("value", "standard_error"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        strength = np.where(~results.pool[:, None] & (error > 0), value / error, np.nan)
+    if not np.isfinite(strength).any():
+        return ["What it does to single held-out frames cannot be told from so few subsets."]
+    order = np.argsort(-np.abs(np.nan_to_num(strength)), axis=None)[:_STRONGEST]
+    names = results.frames["video"] + "/" + results.frames["image"]
+    lines = ["Held-out frames that it seems to move most (the strongest of many look stronger than they are):"]
+    for other, keypoint in zip(*np.unravel_index(order, strength.shape), strict=True):
+        lines.append(
+            f"  {results.labels.keypoints[keypoint]} in frame {other} ({names[other]}): "
+            f"{value[other, keypoint]:+.1f} ± {error[other, keypoint]:.1f} px"
+        )
+    return lines
+
+
+def _place(xy: np.ndarray) -> str:
+    return f"({xy[0]:.1f}, {xy[1]:.1f})"

@@ -1,0 +1,71 @@
+"""Whether the rankings have settled: agreement of two studies on them against the number of networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from frameworth import settling, values
+from frameworth.figures import _style
+from frameworth.results import Results
+
+_DRAWS = 10
+_RANKINGS = {"check": ("labels to check, by out-of-bag error", _style.BLUE, "o"), "value": ("value", _style.RED, "s")}
+_NOTE = (
+    "Rank correlation over frames between two studies that share no network, made by halving the study's clusters at "
+    "random: mean and range of {draws} halvings. Open marks: what all networks together would agree by with "
+    "another study of this size, by the Spearman-Brown formula. Dotted: what is called settled."
+)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row per ranking, share of the clusters and random halving; `networks` is of one half."""
+    pool = results.pool
+    rmse = results.rmse
+    count = rmse[rmse["kind"] == "network"].groupby("subset").size()
+    error = results.scores["error"][:, pool]
+    known = np.isfinite(error)
+    times = known.sum(axis=2)
+    return settling.agreement(
+        np.where(known, error, 0).sum(axis=2) / np.where(times > 0, times, np.nan),
+        values.subset_score(results.scores[results.options["influence"]["score"]], ~pool),
+        results.inclusion[:, pool],
+        results.subsets,
+        count.reindex(results.subsets["subset"]).to_numpy(),
+        estimator=results.options["influence"]["estimator"],
+        draws=_DRAWS,
+        rng=np.random.default_rng(0),
+    )
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Agreement against networks per half, a line per ranking."""
+    if table.empty:
+        return _style.message(
+            "Whether the rankings have settled cannot be told",
+            f"It takes twice {settling.LEAST_CLUSTERS} subsets that are independent of each other.",
+        )
+    figure = _style.new_figure(7.4, 4.6)
+    axes = figure.subplots()
+    axes.axhline(settling.SETTLED, color=_style.GREY, ls=":", lw=1)
+    axes.axhline(0, color=_style.DARK, lw=0.8)
+    for ranking, (name, colour, marker) in _RANKINGS.items():
+        rows = table[table["ranking"] == ranking].fillna({"agreement": 0})
+        by_share = rows.groupby("share").agg({"networks": "mean", "agreement": ["mean", "min", "max"]})
+        size, (mean, low, high) = (
+            by_share["networks"]["mean"],
+            (by_share["agreement"][k] for k in ("mean", "min", "max")),
+        )
+        axes.fill_between(size, low, high, color=colour, alpha=0.15, lw=0)
+        axes.plot(size, mean, marker + "-", color=colour, ms=6, label=name)
+        whole = settling.of_whole_study(table, ranking)
+        axes.plot([size.iloc[-1], 2 * size.iloc[-1]], [mean.iloc[-1], whole], ":", color=colour, lw=1)
+        axes.plot(2 * size.iloc[-1], whole, marker, mfc="white", mec=colour, ms=7, clip_on=False)
+    axes.set_ylim(min(-0.1, float(table["agreement"].min())), 1.02)
+    axes.set_xlim(0)
+    axes.set_xlabel("networks of one study")
+    axes.set_ylabel("rank correlation of two such studies")
+    axes.legend(loc="best")
+    _style.headline(figure, settling.settled_sentence(table).rstrip("."), _NOTE.format(draws=_DRAWS))
+    return figure

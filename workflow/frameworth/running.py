@@ -1,0 +1,149 @@
+"""Running the workflow for a person: Snakemake's words go to a log, the terminal shows how far it is.
+
+What went wrong is said in one line per failed job: the last thing that its log says, and where the log lies.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROFILES = REPOSITORY / "profiles"
+WATCH = "frameworth: networks "  # what the lines of `Meter` begin with in Snakemake's output
+
+_PLAIN_LINE_SECONDS = 30  # between lines where the output is no terminal
+_STEPS = re.compile(r"^(\d+) of (\d+) steps \((\d+)%\) done")
+_FAILED_RULE = re.compile(r"^Error in rule (\S+):|^Error in group ")
+_JOB_LOG = re.compile(r"^\s+log: (.+?) \(check log file")
+_REFUSED = re.compile(r"^(WorkflowError|LockException|MissingInputException|Error: )")
+
+
+def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
+    """The command that runs this workflow with a study's config, from whatever folder."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--configfile", str(configfile)]
+    if profile is not None:
+        own = PROFILES / profile
+        command += ["--workflow-profile", str(own if own.is_dir() else profile)]
+    if cores is not None:
+        command += ["--cores", cores]
+    return command + list(arguments)
+
+
+def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
+    """Run Snakemake, keep all that it says in `log`, and show how far it is on `screen`; its exit code.
+
+    Ctrl-C goes to Snakemake too, which ends its jobs; what is shown then is that it was stopped.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    failed = Failures()
+    display = _Display(screen)
+    with log.open("a", buffering=1) as record:
+        record.write(f"\n=== {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n")
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            for line in _lines(process):
+                record.write(line)
+                failed.read(line)
+                display.read(line)
+            code = process.wait()
+    display.close()
+    for line in failed.lines():
+        print(line, file=screen)
+    return code
+
+
+def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    """The process's lines; Ctrl-C ends the process, not the reading of its last words."""
+    assert process.stdout is not None
+    while True:
+        try:
+            yield from process.stdout
+            return
+        except KeyboardInterrupt:
+            continue
+
+
+class Failures:
+    """What Snakemake's output says went wrong."""
+
+    def __init__(self) -> None:
+        self._jobs: list[tuple[str, Path | None]] = []
+        self._refusal: list[str] | None = None
+        self._refused: list[str] = []
+
+    def read(self, line: str) -> None:
+        """Take in one line of Snakemake's output."""
+        if found := _FAILED_RULE.match(line):
+            self._jobs.append((found[1] or "a group of jobs", None))
+        elif (found := _JOB_LOG.match(line)) and self._jobs and self._jobs[-1][1] is None:
+            self._jobs[-1] = (self._jobs[-1][0], Path(found[1]))
+        elif _REFUSED.match(line):
+            self._refusal = self._refused
+            if not line.startswith("WorkflowError in"):
+                self._refused.append(line.partition(":")[2].strip() if line.startswith("Error: ") else line.strip())
+        elif self._refusal is not None:
+            if line.strip():
+                self._refusal.append(line.strip())
+            else:
+                self._refusal = None
+
+    def lines(self) -> list[str]:
+        """One line per failed job with the last words of its log; else why nothing was started."""
+        jobs = {(rule, log): f"frameworth: {rule} failed: {_last_words(log)}" for rule, log in self._jobs}
+        return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused) if line]
+
+
+def _last_words(log: Path | None) -> str:
+    """The last line that a command of ours or Python said in a job's log, and where the log lies."""
+    if log is None or not log.exists():
+        return "it left no log"
+    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    own = [line.removeprefix("frameworth: ") for line in said if line.startswith("frameworth: ")]
+    last = own[-1] if own else (said[-1] if said else "it said nothing")
+    return f"{last} (log: {log})"
+
+
+class _Display:
+    """The state of a run: one line that is overwritten on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, screen: TextIO) -> None:
+        self._screen = screen
+        self._terminal = screen.isatty()
+        self._networks = ""
+        self._steps = ""
+        self._shown = 0.0
+        self._last = ""
+
+    def read(self, line: str) -> None:
+        if line.startswith(WATCH):
+            self._networks = line.removeprefix("frameworth: ").strip()
+        elif found := _STEPS.match(line):
+            self._steps = f"jobs {found[1]} of {found[2]}"
+        else:
+            return
+        text = "; ".join(part for part in (self._networks, self._steps) if part)
+        now = time.monotonic()
+        if text == self._last or (not self._terminal and now - self._shown < _PLAIN_LINE_SECONDS):
+            return
+        self._shown, self._last = now, text
+        if self._terminal:
+            print(f"\r\033[K{text}", end="", file=self._screen, flush=True)
+        else:
+            print(text, file=self._screen, flush=True)
+
+    def close(self) -> None:
+        if self._terminal and self._last:
+            print("\r\033[K", end="", file=self._screen, flush=True)
