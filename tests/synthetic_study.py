@@ -402,6 +402,7 @@ def _summary(values: pd.DataFrame, kinds: np.ndarray, pool: np.ndarray, grid: Gr
         "pool": int(pool.sum()),
         "held_out": int((~pool).sum()),
         "check_first": first,
+        "check_first_names": [f"walk/img{frame:03d}.png" for frame in first],
         "planted": int((kinds != "").sum()),
         "verdicts": {name: int(count) for name, count in values["verdict"].value_counts().items()},
         "score": "log_error",

@@ -15,13 +15,14 @@ from typing import TextIO
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROFILES = REPOSITORY / "profiles"
-WATCH = "frameworth: networks "  # what the lines of `Meter` begin with in Snakemake's output
+SAID = "frameworth: "  # what the lines that are for the person begin with in Snakemake's output
+WATCH = SAID + "networks "  # and those of `Meter`
 
 _PLAIN_LINE_SECONDS = 30  # between lines where the output is no terminal
 _STEPS = re.compile(r"^(\d+) of (\d+) steps \((\d+)%\) done")
 _FAILED_RULE = re.compile(r"^Error in rule (\S+):|^Error in group ")
 _JOB_LOG = re.compile(r"^\s+log: (.+?) \(check log file")
-_REFUSED = re.compile(r"^(WorkflowError|LockException|MissingInputException|Error: )")
+_REFUSED = re.compile(r"^\w+(Error|Exception)( in .*)?:$")
 
 
 def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
@@ -81,8 +82,8 @@ class Failures:
 
     def __init__(self) -> None:
         self._jobs: list[tuple[str, Path | None]] = []
-        self._refusal: list[str] | None = None
         self._refused: list[str] = []
+        self._refusing = False
 
     def read(self, line: str) -> None:
         """Take in one line of Snakemake's output."""
@@ -91,19 +92,16 @@ class Failures:
         elif (found := _JOB_LOG.match(line)) and self._jobs and self._jobs[-1][1] is None:
             self._jobs[-1] = (self._jobs[-1][0], Path(found[1]))
         elif _REFUSED.match(line):
-            self._refusal = self._refused
-            if not line.startswith("WorkflowError in"):
-                self._refused.append(line.partition(":")[2].strip() if line.startswith("Error: ") else line.strip())
-        elif self._refusal is not None:
-            if line.strip():
-                self._refusal.append(line.strip())
-            else:
-                self._refusal = None
+            self._refusing = True
+        elif self._refusing and line.strip() and not line.startswith("  File "):
+            self._refused.append(line.strip())
+        else:
+            self._refusing = False
 
     def lines(self) -> list[str]:
         """One line per failed job with the last words of its log; else why nothing was started."""
         jobs = {(rule, log): f"frameworth: {rule} failed: {_last_words(log)}" for rule, log in self._jobs}
-        return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused) if line]
+        return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
 
 
 def _last_words(log: Path | None) -> str:
@@ -111,7 +109,7 @@ def _last_words(log: Path | None) -> str:
     if log is None or not log.exists():
         return "it left no log"
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    own = [line.removeprefix("frameworth: ") for line in said if line.startswith("frameworth: ")]
+    own = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
     last = own[-1] if own else (said[-1] if said else "it said nothing")
     return f"{last} (log: {log})"
 
@@ -129,7 +127,10 @@ class _Display:
 
     def read(self, line: str) -> None:
         if line.startswith(WATCH):
-            self._networks = line.removeprefix("frameworth: ").strip()
+            self._networks = line.removeprefix(SAID).strip()
+        elif line.startswith(SAID):
+            self._say(line.removeprefix(SAID).strip())
+            return
         elif found := _STEPS.match(line):
             self._steps = f"jobs {found[1]} of {found[2]}"
         else:
@@ -144,6 +145,12 @@ class _Display:
         else:
             print(text, file=self._screen, flush=True)
 
+    def _say(self, text: str) -> None:
+        self.close()
+        print(text, file=self._screen, flush=True)
+
     def close(self) -> None:
+        """Clear the line that is overwritten."""
         if self._terminal and self._last:
             print("\r\033[K", end="", file=self._screen, flush=True)
+            self._last = ""

@@ -318,7 +318,7 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
 
     caller, config = os.getppid(), read_config(configfile)
     meter = Meter(config)
-    print(f"\n{describe(config, cores, measure)}\n", flush=True)
+    print("".join(f"frameworth: {line}\n" for line in describe(config, cores, measure).splitlines()), flush=True)
     last = ""
     while True:
         time.sleep(ANNOUNCE_SECONDS)

@@ -1,0 +1,249 @@
+"""The commands that people type, on studies with and without results."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from frameworth import first_config, progress
+from frameworth.__main__ import main
+from frameworth.config import check_config
+from frameworth.first_config import Look, study_name
+from frameworth.project import read_project
+from frameworth.running import Failures
+from synthetic_study import write_study
+from tiny import config, draw, write_config
+
+
+def called(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def study(here):
+    """A synthetic study with results, and its config."""
+    results = write_study(here / "results" / "tiny", frames=20, halves=10, ladder_seeds=2)
+    write_config(here / "study.yaml", config("demo", influence={"groups": [[10, 30]]}, subsets=[
+        {"design": "balanced", "percents": [50], "seeds": 10},
+        {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 2, "members": 2},
+    ]))  # fmt: skip
+    return results
+
+
+def test_init_writes_a_config_that_the_workflow_takes_and_names_what_it_saw(here):
+    draw(here / "my mice-Ann-2026-01-02")
+    done = called("init", "my mice-Ann-2026-01-02", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert "16 labelled frames of 2 videos, 4 keypoints, 64×48 px" in done.output
+    written = check_config(yaml.safe_load(Path("my_mice.yaml").read_text()))
+    assert written["study"] == "my_mice"
+    assert written["labels"] == "my mice-Ann-2026-01-02"
+    assert written["training"]["crop"] is None
+
+
+def test_init_puts_the_config_beside_others_and_overwrites_nothing(here):
+    draw(here / "mice")
+    (here / "config").mkdir()
+    assert called("init", "mice", "--device", "cpu").exit_code == 0
+    before = Path("config/mice.yaml").read_text()
+    again = called("init", "mice", "--device", "cpu")
+    assert again.exit_code == 2
+    assert "config/mice.yaml: is there already" in again.output
+    assert Path("config/mice.yaml").read_text() == before
+
+
+def test_init_says_what_is_wrong_with_a_folder_that_is_no_project(here):
+    done = called("init", "nowhere")
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+    assert "nowhere" in done.output
+
+
+@pytest.mark.parametrize("labels", ['a\'b "c"', "$(touch x)", "ä: [1]", "x: - y", "~/x #1"])
+def test_init_keeps_the_name_of_any_folder(here, labels):
+    folder = here / labels
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draw(folder)
+    assert called("init", labels, "--device", "cpu", "--out", "out.yaml", "--study", "s").exit_code == 0
+    assert yaml.safe_load(Path("out.yaml").read_text())["labels"] == labels
+
+
+@pytest.mark.parametrize(
+    ("look", "scale", "crop"),
+    [
+        (Look(116, 4, 1, 640, 480, 110.0, 1), 0.25, None),  # the open-field mouse
+        (Look(200, 4, 1, 96, 80, 30.0, 1), 1.0, None),  # the demo
+        (Look(200, 4, 1, 96, 80, 12.0, 1), 1.0, None),  # a small animal is not blown up
+        (Look(200, 4, 1, 1920, 1080, 56.0, 1), 0.5, 160),  # small in a large arena: crops
+        (Look(200, 4, 1, 640, 480, 110.0, 3), 0.25, 160),  # images of several sizes
+        (Look(200, 1, 1, 160, 120, 0.0, 1), 1.0, None),  # one keypoint has no extent
+    ],
+)
+def test_on_a_cpu_the_animal_becomes_as_large_as_in_the_examples(look, scale, crop):
+    written = check_config(yaml.safe_load(first_config.first_config("demo", "x", look, gpu=False)))["training"]
+    assert (written["scale"], written["crop"]) == (scale, crop)
+
+
+def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole():
+    written = check_config(
+        yaml.safe_load(first_config.first_config("demo", "x", Look(500, 4, 9, 640, 480, 90.0, 1), True))
+    )
+    assert (written["training"]["net_type"], written["training"]["weights"]) == ("resnet_50", "imagenet")
+    assert written["held_out"]["by"] == "video"
+
+
+def test_the_animal_is_measured_between_the_labels_that_are_farthest_apart(here):
+    project = read_project(draw(here / "mice"))
+    apart = [max(np.linalg.norm(a - b) for a in frame for b in frame) for frame in project.xy]
+    assert first_config.look_at(project).animal == pytest.approx(np.median(apart))
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("openfield-Pranav-2018-10-30", "openfield"), ("Händedruck 3", "H_ndedruck_3"), ("...", "study"), ("a-b", "a-b")],
+)
+def test_a_study_is_named_after_the_projects_task(folder, name):
+    assert study_name(folder) == name
+
+
+def test_explain_tells_a_frames_rank_labels_and_worth(study):
+    first = study.frame_values.iloc[0]
+    done = called("explain", str(first["frame"]), "--configfile", "study.yaml")
+    assert done.exit_code == 0, done.output
+    assert f"walk/{first['image']}" in done.output
+    assert f"Out-of-bag error {first['out_of_bag_error']:.1f} px" in done.output
+    assert "rank 1 of 15 labels to check" in done.output
+    assert f"Verdict: {first['verdict']}." in done.output
+    by_name = called("explain", f"walk/{first['image']}", "--configfile", "study.yaml")
+    assert by_name.output == done.output
+
+
+def test_explain_compares_each_label_with_the_networks_that_did_not_see_the_frame(study):
+    frame = int(study.frame_values.iloc[0]["frame"])
+    unseen = study.scores["consensus_pose"][~study.inclusion[:, frame], frame, 0]
+    apart = np.linalg.norm(np.median(unseen, axis=0) - study.labels.xy[frame, 0])
+    done = called("explain", str(frame), "--configfile", "study.yaml")
+    assert re.search(rf"nose: .*, {apart:.1f} px apart", done.output)
+
+
+@pytest.mark.parametrize("frame", ["99", "walk/none.png"])
+def test_explain_names_a_frame_that_is_not_there(study, frame):
+    done = called("explain", frame, "--configfile", "study.yaml")
+    assert done.exit_code == 2
+    assert done.output.startswith(f"frameworth: frame {frame}: there is no such frame")
+
+
+def finish(subset, members=1):
+    record = Path("results/tiny/ensembles") / subset / "training.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text('{"members": []}')
+
+
+def test_progress_counts_finished_networks_and_the_shares_of_those_that_train(study):
+    told = check_config(yaml.safe_load(Path("study.yaml").read_text()))
+    finish("percent-050/seed-1")
+    finish("percent-070/seed-2")
+    log = Path("logs/tiny/ensembles/percent-050/seed-2.log")
+    log.parent.mkdir(parents=True)
+    log.write_text("percent-050_seed-2 member 0: step 3 of 12, loss 0.1, 40 samples/s, 1 s left for this network\n")
+    now = progress.study_progress(told)
+    assert (now.planned, now.finished, now.training) == (26, 3, 1)  # a seed of the ladder has two members
+    assert now.done == pytest.approx(3.25)
+    assert now.samples_per_second == 40
+    log.write_text(log.read_text() + "percent-050_seed-2 member 0: trained 12 steps in 3 s (40 samples/s)\n")
+    assert progress.study_progress(told).training == 0
+
+
+def test_the_time_left_follows_from_what_this_run_has_done(study, monkeypatch):
+    told = check_config(yaml.safe_load(Path("study.yaml").read_text()))
+    for seed in (1, 2, 3):  # of an earlier run: they say nothing of this one's speed
+        finish(f"percent-050/seed-{seed}")
+    clock = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    meter = progress.Meter(told)
+    assert meter.line() == "networks 3 of 26 (12 %)"
+    for seed in (4, 5):
+        finish(f"percent-050/seed-{seed}")
+    clock[0] += 20.0
+    # Two networks of 6 steps of 4 frames in 20 s; 21 are left.
+    assert meter.line() == "networks 5 of 26 (19 %), 2 samples/s, about 4 min left"
+
+
+def test_status_tells_networks_and_the_answer(study):
+    done = called("status", "--configfile", "study.yaml")
+    assert done.exit_code == 0, done.output
+    assert "0 of 26 networks finished" in done.output
+    assert study.summary["statement"][0] in done.output
+
+
+def test_report_of_an_unfinished_study_says_what_to_do_first(study):
+    done = called("report", "--configfile", "study.yaml")
+    assert done.exit_code == 2
+    assert "26 of 26 networks are not trained yet; first: frameworth run --configfile study.yaml" in done.output
+
+
+def run(folder, *arguments):
+    command = [str(Path(sys.executable).parent / "frameworth"), "run", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def test_run_says_in_one_line_what_the_config_has_wrong(here):
+    draw(here / "mice")
+    write_config(here / "study.yaml", config("mice") | {"labels": "mise"})
+    done = run(here, "--configfile", "study.yaml")
+    assert done.returncode != 0
+    assert next(line for line in done.stderr.splitlines() if "mise" in line).startswith("frameworth: ")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "logs/tiny/run.log" in done.stderr
+
+
+def test_run_says_why_a_job_failed_and_where_its_log_is(here):
+    draw(here / "mice")
+    write_config(here / "study.yaml", config("mice"))
+    picture = next((here / "mice" / "labeled-data").rglob("*.png"))
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[: len(whole) // 2])
+    done = run(here, "--configfile", "study.yaml")
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("frameworth: ")]
+    assert len(said) == 2
+    assert picture.name in said[0]
+    assert (here / re.search(r"\(log: (.+)\)", said[0])[1]).exists()
+
+
+def test_failures_are_told_once_each_with_the_last_words_of_their_logs(here):
+    Path("a.log").write_text("noise\nframeworth: scores: no such file\nmore noise\n")
+    failures = Failures()
+    output = """\
+Error in rule scores:
+    message: None
+    jobid: 2
+    log: a.log (check log file(s) for error details)
+Error in rule scores:
+    log: a.log (check log file(s) for error details)
+Error in rule report_page:
+    log: gone.log (check log file(s) for error details)
+"""
+    for line in output.splitlines(keepends=True):
+        failures.read(line)
+    assert failures.lines() == [
+        "frameworth: scores failed: scores: no such file (log: a.log)",
+        "frameworth: report_page failed: it left no log",
+    ]
+
+
+@pytest.mark.parametrize("command", ["init", "run", "status", "estimate", "report", "explain"])
+def test_help_shows_examples(command):
+    done = called(command, "--help")
+    assert f"  frameworth {command} " in done.output.split("Examples:")[1]

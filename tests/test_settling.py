@@ -1,0 +1,74 @@
+"""Whether a ranking has settled is told from halves of the clusters that share no network."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from frameworth.designs import draw_subset
+from frameworth.settling import LEAST_CLUSTERS, agreement, of_whole_study, settled_sentence
+
+FRAMES = 40
+
+
+def simulated(seed, subsets, noise, draws=10):
+    """A study with known errors of labels; `noise` px is the spread of a network's error at one frame."""
+    rng = np.random.default_rng(seed)
+    inclusion = np.array([draw_subset("balanced", FRAMES, 50, number, seed) for number in range(1, subsets + 1)])
+    typical = rng.normal(10, 2, FRAMES)
+    error = typical + noise * rng.normal(size=(subsets, FRAMES))
+    score = rng.normal(size=subsets)
+    names = [f"subset-{number}" for number in range(subsets)]
+    table = pd.DataFrame({"percent": 50, "cluster": names, "design": "balanced"})
+    arguments = {"estimator": "size-centred", "draws": draws, "rng": rng}
+    return agreement(error, score, inclusion, table, np.ones(subsets, int), **arguments), rng, typical
+
+
+def test_the_agreement_foretold_is_that_of_two_studies_of_the_full_size():
+    """Spearman-Brown from halves against pairs of whole studies of the same frames."""
+    foretold, seen = [], []
+    for seed in range(30):
+        subsets, noise = 24, 6.0
+        table, rng, typical = simulated(seed, subsets, noise)
+        foretold.append(of_whole_study(table, "check"))
+        # A frame is left out by half of the subsets, so its out-of-bag error is a mean of so many errors.
+        two = [typical + noise * rng.normal(size=FRAMES) / np.sqrt(subsets / 2) for _ in range(2)]
+        seen.append(pd.Series(two[0]).corr(pd.Series(two[1]), method="spearman"))
+    assert np.mean(foretold) == pytest.approx(np.mean(seen), abs=0.05)
+
+
+def test_more_networks_agree_better_and_noise_alone_agrees_by_nothing():
+    table, *_ = simulated(1, 64, 8.0)
+    check = table[table["ranking"] == "check"].groupby("networks")["agreement"].mean()
+    assert check.is_monotonic_increasing
+    nothing = [of_whole_study(simulated(seed, 32, 8.0, draws=4)[0], "value") for seed in range(12)]
+    assert abs(np.mean(nothing)) < 0.2
+
+
+def test_the_two_halves_share_no_cluster_and_count_their_networks():
+    table, *_ = simulated(2, 4 * LEAST_CLUSTERS, 1.0)
+    assert sorted(table["networks"].unique()) == [LEAST_CLUSTERS, 1.5 * LEAST_CLUSTERS, 2 * LEAST_CLUSTERS]
+
+
+def test_with_too_few_clusters_nothing_is_said():
+    table, *_ = simulated(3, 2 * LEAST_CLUSTERS - 1, 1.0)
+    assert table.empty
+    assert settled_sentence(table) == "Whether the rankings have settled cannot be told from so few subsets."
+
+
+def test_a_half_that_ranks_all_alike_counts_as_no_agreement():
+    rows = [
+        {"ranking": "value", "share": 1.0, "draw": d, "networks": 8, "agreement": a}
+        for d, a in enumerate([0.5, np.nan])
+    ]
+    assert of_whole_study(pd.DataFrame(rows), "value") == pytest.approx(2 * 0.25 / 1.25)
+
+
+def test_what_has_settled_is_said_so():
+    rows = [
+        {"ranking": name, "share": 1.0, "draw": 0, "networks": 8, "agreement": a}
+        for name, a in (("check", 0.9), ("value", 0.5))
+    ]
+    assert settled_sentence(pd.DataFrame(rows)) == (
+        "A second study of this size would agree (rank correlation) on the order of labels to check by 0.95 (settled) "
+        "and on the order of values by 0.67 (not settled)."
+    )
