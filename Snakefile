@@ -7,7 +7,8 @@ snakemake --cores all --configfile config/openfield.yaml      a study of your ow
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+ROOT = Path(workflow.current_basedir)  # of the repository, also where workflow/Snakefile includes this file
+sys.path.insert(0, str(ROOT / "workflow"))
 
 # The demo's config is for when nothing else is asked for: Snakemake merges configs key by key, so that under
 # a user's file it would smuggle the demo's tiny network into the study.

@@ -63,17 +63,19 @@ def test_names_are_known_without_importing_matplotlib():
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"
     )
-    assert said.stdout.split("\n")[:2] == ["20", "[]"]
+    count, imported = said.stdout.split("\n")[:2]
+    assert int(count) == len(figure_names(3, [[1, 2]]))
+    assert imported == "[]"
 
 
 def test_names_hold_every_figure_that_the_readme_and_the_paper_need():
     names = figure_names(1, [[4, 7], [4, 7]])
     assert len(names) == len(set(names))
-    assert set(names) == {
+    assert set(names) >= {
         "learning_curve", "influence_bias", "influence_confidence", "influence_probability",
         "influence_variance", "influence_standard_error", "influence_pair_harmful-1",
         "influence_pair_helpful-1", "influence_pair_4_7", "influence_histogram", "memorization",
-        "inclusion_matrix", "error_pca", "labels_to_check", "frame_values", "lds",
+        "inclusion_matrix", "error_pca", "labels_to_check", "frame_values", "lds", "settling",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from frameworth.closing import closing_lines
 from frameworth.config import PlannedSubset, check_config, planned_subsets, warm_bases, weight_options
 from frameworth.costs import job_memory, job_minutes, measured, study_memory, study_size, warm_minutes
 from frameworth.errors import UserError
-from frameworth.figures import figure_module, figure_names
+from frameworth.figures import figure_category, figure_module, figure_names
 from frameworth.project import source_files
 from frameworth.subset_names import subset_path, toggle_arms
 
@@ -41,7 +41,7 @@ if NETWORKS_PER_GPU is not None and NETWORKS_PER_GPU < 1:
 # Conda environments and the container bring a Python of their own.
 DEPLOYMENT = workflow.deployment_settings.deployment_method
 OWN_PYTHON = DeploymentMethod.CONDA in DEPLOYMENT or DeploymentMethod.APPTAINER in DEPLOYMENT
-IMAGE = Path(workflow.basedir) / "envs" / "frameworth.sif"
+IMAGE = ROOT / "envs" / "frameworth.sif"
 if DeploymentMethod.APPTAINER in DEPLOYMENT and not IMAGE.exists():
     raise WorkflowError(f"--sdm apptainer: there is no {IMAGE}; build it from envs/frameworth.def, see envs/README.md")
 
@@ -53,7 +53,7 @@ container: str(IMAGE)
 # Not part of what triggers a rerun: where the library and its Python lie.
 shell.prefix(
     "set -euo pipefail; "
-    f"export PYTHONPATH={str(Path(workflow.basedir) / 'workflow')!r}; "
+    f"export PYTHONPATH={str(ROOT / 'workflow')!r}; "
     + ("" if OWN_PYTHON else f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; ")
     + "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
     # glibc: keep freed memory instead of handing it back and asking again at every gradient step.
@@ -210,7 +210,7 @@ def announce_study():
         ],
         stdin=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(workflow.basedir) / "workflow")},
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
         stdout=sys.stderr,
     )
     process.stdin.write(as_json(dict(config)))

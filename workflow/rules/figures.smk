@@ -20,7 +20,7 @@ for MODULE, NAMES in figures_by_module().items():
             report(
                 f"{RESULTS}/figures/{{figure}}.png",
                 caption=f"../report/{MODULE}.rst",
-                category="Figures",
+                category=figure_category(MODULE),
                 labels={"figure": "{figure}"},
             ),
             multiext(f"{RESULTS}/figures/{{figure}}", ".svg", ".csv"),

@@ -48,7 +48,12 @@ rule frame_values:
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         warm=[f"{RESULTS}/warm_influence.h5"] if CONFIG["influence"].get("warm") else [],
     output:
-        f"{RESULTS}/frame_values.csv",
+        report(
+            f"{RESULTS}/frame_values.csv",
+            caption="../report/tables/frame_values.rst",
+            category="Worth of frames",
+            labels={"figure": "table of all frames"},
+        ),
     log:
         f"{LOGS}/frame_values.log",
     conda:

@@ -13,7 +13,12 @@ rule report_page:
         values=f"{RESULTS}/frame_values.csv",
         summary=f"{RESULTS}/summary.json",
     output:
-        f"{RESULTS}/report.html",
+        report(
+            f"{RESULTS}/report.html",
+            caption="../report/tables/report.rst",
+            category="Answer",
+            labels={"figure": "report"},
+        ),
     log:
         f"{LOGS}/report.log",
     conda:

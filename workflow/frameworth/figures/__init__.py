@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 PAIR = "influence_pair"
 
+# Where figures stand in Snakemake's report; those that are not named here stand under "Figures".
+CATEGORIES = {
+    "labels_to_check": "Labels to check",
+    "memorization": "Labels to check",
+    "settling": "How far to trust it",
+    "lds": "How far to trust it",
+    "influence_standard_error": "How far to trust it",
+    "learning_curve": "Frames and networks",
+    "error_pca": "Frames and networks",
+    "inclusion_matrix": "Frames and networks",
+    "frame_values": "Worth of frames",
+}
+
 
 def figure_names(pairs: int, pair_list: list[list[int]]) -> list[str]:
     """The names of all figures, in alphabetical order of their modules.
@@ -35,6 +48,11 @@ def figure_names(pairs: int, pair_list: list[list[int]]) -> list[str]:
 def figure_module(name: str) -> str:
     """The module that draws figure `name`; its caption has the same name."""
     return PAIR if name.startswith(PAIR + "_") else name
+
+
+def figure_category(module: str) -> str:
+    """Where the figures of a module stand in Snakemake's report."""
+    return CATEGORIES.get(module, "Influence" if module.startswith("influence_") else "Figures")
 
 
 def draw_figure(name: str, results: Results, folder: Path) -> None:
