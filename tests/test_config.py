@@ -4,9 +4,8 @@ import copy
 import json
 
 import pytest
-import yaml
 
-from frameworth.config import SCHEMA, check_config, planned_subsets, read_config
+from frameworth.config import check_config, config_schema, planned_subsets, read_config
 from frameworth.errors import UserError
 
 GOOD = {"study": "mice", "labels": "project"}
@@ -108,7 +107,7 @@ def test_every_key_of_the_schema_has_a_description():
             walk(part, f"{path}{key}.")
             walk(part.get("items", {}), f"{path}{key}[].")
 
-    walk(yaml.safe_load(SCHEMA.read_text()), "")
+    walk(config_schema(), "")
 
 
 def test_the_config_page_explains_every_key(repository):

@@ -12,9 +12,10 @@ import jsonschema
 import yaml
 
 from frameworth.errors import UserError
+from frameworth.estimators import estimator_names
 from frameworth.subset_names import subset_name
 
-SCHEMA = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
+_SCHEMA = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
 DEFAULT_STEPS = 20000
 
 
@@ -44,9 +45,16 @@ def read_config(file: TextIO) -> dict[str, Any]:
     return check_config(given)
 
 
+def config_schema() -> dict[str, Any]:
+    """The JSON schema of a config, with the estimators that there are."""
+    schema = yaml.safe_load(_SCHEMA.read_text())
+    schema["properties"]["influence"]["properties"]["estimator"]["enum"] = estimator_names()
+    return schema
+
+
 def check_config(given: dict[str, Any]) -> dict[str, Any]:
     """The config with defaults filled in; raises UserError with every problem, a sentence each, in one line."""
-    schema = yaml.safe_load(SCHEMA.read_text())
+    schema = config_schema()
     validator = jsonschema.Draft202012Validator(schema)
     problems = [problem for error in validator.iter_errors(given) for problem in _explain(error)]
     if problems:

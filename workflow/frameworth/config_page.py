@@ -6,9 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
-from frameworth.config import SCHEMA
+from frameworth.config import config_schema
 
 HEAD = """# The config of a study
 
@@ -25,8 +23,8 @@ This page is written from the schema by `make config-page`.
 
 def config_page() -> str:
     """The page as Markdown."""
-    schema = yaml.safe_load(SCHEMA.read_text())
-    return HEAD + "".join(f"| `{key}` | {default} | {text} |\n" for key, default, text in _rows(schema, ""))
+    rows = _rows(config_schema(), "")
+    return HEAD + "".join(f"| `{key}` | {default} | {text} |\n" for key, default, text in rows)
 
 
 def _rows(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 Adding an estimator is adding a module here with
 
-    estimate(inclusion, scores, *, percents, clusters, self_frame) -> Estimate
+    estimate(inclusion, scores, *, percents, clusters, self_frame, with_errors) -> Estimate
 
 where `inclusion` is bool [S, N] (subset holds frame), `scores` float [S, T] (NaN where not scored), `percents`
 and `clusters` are [S], and `self_frame` is int [T], the frame that a target belongs to if it may be trained
@@ -11,9 +11,9 @@ on, else −1.
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 
 from frameworth.errors import UserError
 from frameworth.estimators._estimate import Estimate
@@ -21,8 +21,8 @@ from frameworth.estimators._estimate import Estimate
 
 def estimator_names() -> list[str]:
     """The names of all estimators."""
-    modules = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    return [name.replace("_", "-") for name in modules]
+    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return [name.replace("_", "-") for name in sorted(modules)]
 
 
 def estimator(name: str) -> Callable[..., Estimate]:

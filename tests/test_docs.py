@@ -1,0 +1,77 @@
+"""What the documentation tells people to write works when it is written."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import REPOSITORY
+from frameworth import estimate_influence, estimators, figures
+from frameworth.config import check_config, config_schema
+from frameworth.figures import draw_figure, figure_names
+from synthetic_study import write_study
+from tiny import config
+
+DOCS = REPOSITORY / "docs"
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "envs" / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def code(page, language="python"):
+    """The first block of code of a page."""
+    return re.search(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S)[1]
+
+
+def test_the_estimator_of_the_page_is_an_estimator_as_soon_as_its_file_is_there(tmp_path, monkeypatch):
+    (tmp_path / "difference_of_medians.py").write_text(code("extending/estimator.md"))
+    monkeypatch.setattr(estimators, "__path__", [*estimators.__path__, str(tmp_path)])
+    assert check_config(config("demo", influence={"estimator": "difference-of-medians"}))
+    assert "difference-of-medians" in config_schema()["properties"]["influence"]["properties"]["estimator"]["enum"]
+    rng = np.random.default_rng(0)
+    inclusion = np.array([rng.permutation(20) < 10 for _ in range(40)])
+    scores = np.where(inclusion[:, [3]], 5.0, 1.0) + rng.normal(0, 0.1, (40, 1))
+    scores[0] = 1000
+    kinds = {"percents": np.full(40, 50), "clusters": np.arange(40), "design": "independent", "resamples": 0}
+    found = estimate_influence(inclusion, scores, estimator="difference-of-medians", **kinds)
+    assert found.value[3, 0] == pytest.approx(4, abs=0.2)
+    assert np.abs(np.delete(found.value[:, 0], 3)).max() < 4
+
+
+def test_the_figure_of_the_page_is_a_figure_as_soon_as_its_file_is_there(tmp_path, monkeypatch):
+    (tmp_path / "labelled_keypoints.py").write_text(code("extending/figure.md"))
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
+    study = write_study(tmp_path / "study", frames=14, halves=4, ladder_seeds=0)
+    assert "labelled_keypoints" in figure_names(0, [])
+    draw_figure("labelled_keypoints", study, tmp_path / "out")
+    drawn = pd.read_csv(tmp_path / "out" / "labelled_keypoints.csv")
+    assert drawn["frames"].sum() == 14
+    assert (tmp_path / "out" / "labelled_keypoints.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        place, _, heading = target.partition("#")
+        file = (page.parent / place).resolve() if place else page
+        assert file.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", file.read_text(), re.M)
+            anchors = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+            assert heading in anchors, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_files_and_folders_that_pages_name_are_there(page):
+    named = re.findall(r"`((?:workflow|tests|docs|config|profiles|envs)/[\w./-]+)`", page.read_text())
+    for name in named:
+        if name not in WRITTEN_BY_THE_READER:
+            assert (REPOSITORY / name).exists(), name
+
+
+WRITTEN_BY_THE_READER = {
+    "config/mine.yaml",
+    "workflow/frameworth/estimators/difference_of_medians.py",
+    "workflow/frameworth/figures/labelled_keypoints.py",
+    "workflow/report/labelled_keypoints.rst",
+    "envs/frameworth.sif",
+}
