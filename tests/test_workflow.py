@@ -3,13 +3,16 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import run_snakemake
+from conftest import REPOSITORY, run_snakemake
 from frameworth.files import digest_of_file
 from frameworth.hdf5 import digest_is_right, read_hdf5
 from tiny import config, draw, write_config
@@ -153,6 +156,26 @@ def test_the_user_reads_what_is_coming_and_what_came(finished):
     assert re.search(r"About \d+", text)
     assert "Labels to check first:" in text
     assert "results/tiny/report.html" in text
+
+
+def test_snakemakes_own_report_has_the_figures_and_tables_with_captions_by_category(finished, tmp_path):
+    path = tmp_path / "report.zip"
+    finished.run("--report", str(path))
+    with zipfile.ZipFile(path) as archive:
+        page = archive.read("report/report.html").decode()
+        pictures = {Path(name).name for name in archive.namelist() if name.endswith(".png")}
+    assert pictures == {picture.name for picture in finished.results.glob("figures/*.png")}
+    for text in ("Labels to check", "How far to trust it", "Frames and networks", "table of all frames"):
+        assert text in page
+    caption = (REPOSITORY / "workflow/report/settling.rst").read_text().strip()
+    assert caption in page
+
+
+def test_the_catalogues_snakefile_makes_the_same(finished):
+    command = [str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(REPOSITORY / "workflow/Snakefile")]
+    command += ["--directory", str(finished.folder), "--configfile", "study.yaml", "--dry-run"]
+    done = subprocess.run(command, cwd=finished.folder, capture_output=True, text=True, check=True)
+    assert "Nothing to be done" in done.stdout + done.stderr
 
 
 def test_afterwards_there_is_nothing_to_do(study):

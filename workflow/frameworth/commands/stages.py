@@ -26,16 +26,21 @@ def stages() -> None:
 
 @stages.command("draw-demo")
 @click.argument("folder", type=FILE)
-@click.option("--demo", type=Json(), required=True, help="The config's `demo`.")
-@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
-@click.option("--seed", type=int, required=True, help="The study's seed.")
+@click.option("--demo", type=Json(), help="The config's `demo`; the schema's defaults if left out.")
+@click.option("--held-out", type=Json(), help="The config's `held_out`; the schema's defaults if left out.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The study's seed.")
 @friendly
-def draw_demo(folder: Path, demo: dict[str, Any], held_out: dict[str, Any], seed: int) -> None:
+def draw_demo(folder: Path, demo: dict[str, Any] | None, held_out: dict[str, Any] | None, seed: int) -> None:
     """Draw the demo's DeepLabCut project into FOLDER."""
+    from frameworth.config import check_config
     from frameworth.demo import draw_project
     from frameworth.frames import hold_out
 
-    draw_project(folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **held_out), **demo)
+    given = {"demo": demo, "held_out": held_out}
+    config = check_config({"study": "demo", "labels": "demo"} | {key: part for key, part in given.items() if part})
+    draw_project(
+        folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **config["held_out"]), **config["demo"]
+    )
 
 
 @stages.command()
