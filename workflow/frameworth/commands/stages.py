@@ -299,3 +299,28 @@ def report_page(study: Path, options: dict[str, Any]) -> None:
     from frameworth.results import Results
 
     write_report(Results(study, options), study / "report.html")
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--project", type=FILE, required=True, help="The study's labelled project.")
+@friendly
+def review(study: Path, project: Path) -> None:
+    """Write the frames to check of the folder STUDY as a small DeepLabCut project."""
+    from frameworth.review import write_review
+
+    print("\n".join(write_review(study, project)))
+
+
+@stages.command("apply-review")
+@click.argument("study", type=FILE)
+@click.option("--project", type=FILE, required=True, help="The study's labelled project.")
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@click.option("--keep-snapshots", type=bool, required=True, help="The config's `keep_snapshots`.")
+@friendly
+def apply_review(study: Path, project: Path, **options: Any) -> None:
+    """Write a copy of PROJECT with the labels that were corrected in STUDY's review."""
+    from frameworth.review import apply_review
+
+    print("\n".join(apply_review(study, project, **options)))
