@@ -34,6 +34,17 @@ def draw_demo(folder: Path, demo: dict[str, Any], held_out: dict[str, Any], seed
     draw_project(folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **held_out), **demo)
 
 
+@stages.command("import-labels")
+@click.argument("labels", type=FILE)
+@click.argument("folder", type=FILE)
+@friendly
+def import_labels(labels: Path, folder: Path) -> None:
+    """Write another tool's LABELS, with their images, as a DeepLabCut project into FOLDER."""
+    from frameworth.imported import write_imported
+
+    write_imported(labels, folder)
+
+
 @stages.command()
 @click.argument("project", type=FILE)
 @click.argument("folder", type=FILE)
