@@ -123,14 +123,23 @@ def slp_moved(project, folder):
 
 
 def coco(project, folder):
-    sleap_io.save_coco(on_images(project), str(folder / "labels.json"))
-    content = json.loads((folder / "labels.json").read_text())
-    for image in content["images"]:  # as a data set that is handed on: names relative to the file
-        (path,) = [path for path in project.paths if path.as_posix().endswith(image["file_name"].lstrip("./"))]
-        target = folder / "images" / path.parent.name / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-        image["file_name"] = f"images/{path.parent.name}/{path.name}"
+    """As annotation tools write it: places relative to the file, (0, 0) with visibility 0 where nothing is labelled."""
+    names = list(project.keypoints)
+    bones = [[names.index(first) + 1, names.index(second) + 1] for first, second in project.skeleton]
+    content = {
+        "categories": [{"id": 1, "name": "mouse", "keypoints": names, "skeleton": bones}],
+        "images": [],
+        "annotations": [],
+    }
+    for number, (path, xy) in enumerate(zip(project.paths, project.xy, strict=True), 1):
+        name = f"images/{path.parent.name}/{path.name}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(path.read_bytes())
+        points = [value for x, y in xy for value in ((float(x), float(y), 2) if np.isfinite(x) else (0, 0, 0))]
+        content["images"].append({"id": number, "file_name": name, "width": 64, "height": 48})
+        content["annotations"].append(
+            {"id": number, "image_id": number, "category_id": 1, "keypoints": points, "iscrowd": 0}
+        )
     (folder / "labels.json").write_text(json.dumps(content))
     return folder / "labels.json"
 
@@ -296,6 +305,14 @@ def test_a_missing_image_is_named_instead_of_shifting_the_labels_of_others(drawn
         read_imported(labels)
 
 
+def test_a_coco_file_in_a_folder_beside_its_images_finds_them(drawn, tmp_path):
+    labels = coco(drawn, tmp_path)
+    (tmp_path / "annotations").mkdir()
+    labels = labels.rename(tmp_path / "annotations" / "train.json")
+    copy, rows = imported_as(drawn, tmp_path / "imported", labels)
+    assert_same_labels(drawn, copy, rows, 1e-3)
+
+
 def test_a_missing_video_and_a_short_one_are_named(drawn, tmp_path):
     labels = slp_videos(drawn, tmp_path)
     film = tmp_path / f"{drawn.videos[0]}.avi"
@@ -355,6 +372,6 @@ def test_a_study_of_a_label_file_is_planned_beforehand_and_made_through_the_work
     assert len(copy.images) == 16
     # A film that changes is read again.
     film = tmp_path / f"{drawn.videos[0]}.avi"
-    film.write_bytes(film.read_bytes())
+    film.write_bytes(film.read_bytes() + bytes(8))
     done = run_snakemake(tmp_path, "-n", "results/tiny/frames.csv", "--configfile", str(path))
     assert "import_labels" in done.stdout

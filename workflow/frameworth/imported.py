@@ -6,6 +6,7 @@ of pickle is in `load_dlc_splits`, which is not called. It opens videos only whe
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import warnings
@@ -169,8 +170,9 @@ def _load(path: Path) -> list[Any]:
     """All frames of a label file, or of all splits of an Ultralytics folder."""
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: is no label file; {ADVICE}")
-    # An image that is not there is left out there, and the frames after it move up.
-    rows = csv_rows_images(path) if _is_deeplabcut_csv(path) else None
+    if _is_deeplabcut_csv(path):
+        _check_images(path)
+    root = _coco_root(path)
     import sleap_io
 
     with warnings.catch_warnings(record=True) as said:
@@ -179,22 +181,55 @@ def _load(path: Path) -> list[Any]:
             if path.is_dir():
                 frames = [frame for part in sleap_io.load_labels_set(path).values() for frame in part.labeled_frames]
             else:
-                frames = list(sleap_io.load_file(str(path), open_videos=False).labeled_frames)
+                where = {} if root is None else {"dataset_root": str(root)}
+                frames = list(sleap_io.load_file(str(path), open_videos=False, **where).labeled_frames)
         except Exception as error:  # whatever a parser raises of a stranger's file
             raise UserError(f"{path}: sleap-io cannot read it ({_one_line(error)}); {ADVICE}") from None
     # It warns of what it leaves out: an image that is missing, a second annotation of a task.
     for warning in said:
         if "sleap_io" in warning.filename or "image" in str(warning.message):
             raise UserError(f"{path}: sleap-io says: {_one_line(warning.message)}; mend that first")
-    if rows is not None:
-        found = {Path(name).name for frame in frames for name in frame.video.filename}
-        missing = [row for row in rows if Path(row).name not in found]
-        if missing or len(frames) != len(rows):
-            raise UserError(
-                f"{path}: labels {(missing or rows)[0]}, but there is no such image beside the file; put it back, or "
-                "remove its row"
-            )
     return frames
+
+
+def _check_images(csv: Path) -> None:
+    """Raise UserError if an image of a DeepLabCut-like table is missing: sleap-io would mistake the next for it."""
+    for row in csv_rows_images(csv):
+        if not any(path.is_file() for path in (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)):
+            raise UserError(
+                f"{csv}: labels {row}, but there is no such image beside the file; put it back, or remove its row"
+            )
+
+
+def _coco_root(path: Path) -> Path | None:
+    """The folder that a COCO file's image names start from, its own or the one above; None for other files.
+
+    Raises UserError if an image is missing: sleap-io would take any other of its name for it.
+    """
+    if path.suffix.lower() != ".json":
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+        names = [str(image["file_name"]) for image in content["images"]] if isinstance(content, dict) else []
+    except (ValueError, KeyError, TypeError):
+        return None  # sleap-io says what is wrong
+    if not names:
+        return None
+    roots = [path.parent, path.parent.parent]
+    missing = [[name for name in names if not _in_dataset(root, name)] for root in roots]
+    for root, gone in zip(roots, missing, strict=True):
+        if not gone:
+            return root
+    fewest = min(missing, key=len)
+    raise UserError(
+        f"{path}: names {fewest[0]}, but there is no such image, seen from the file's folder; put it there, or remove "
+        "it from the file"
+    )
+
+
+def _in_dataset(root: Path, name: str) -> bool:
+    """Whether an image is where sleap-io looks before it searches all folders."""
+    return any((root / folder / name).is_file() for folder in ("", "images", "imgs", "data/images"))
 
 
 def _is_deeplabcut_csv(path: Path) -> bool:
