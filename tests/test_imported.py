@@ -261,6 +261,15 @@ def test_predictions_are_not_labels(drawn, tmp_path):
         read_imported(tmp_path / "predictions.slp")
 
 
+def test_a_task_that_two_people_annotated_is_not_decided_by_chance(drawn, tmp_path):
+    labels = label_studio(drawn, tmp_path)
+    content = json.loads(labels.read_text())
+    content[3]["annotations"] *= 2
+    labels.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"labels\.json: sleap-io says: .*Multiple annotations"):
+        read_imported(labels)
+
+
 def test_two_animals_in_a_frame_are_refused_by_its_name(drawn, tmp_path):
     labels = on_images(drawn)
     frame = labels.labeled_frames[5]
@@ -363,13 +372,16 @@ def test_a_deeplabcut_project_is_not_imported(drawn):
 
 def test_a_study_of_a_label_file_is_planned_beforehand_and_made_through_the_workflow(drawn, tmp_path):
     labels = slp_videos(drawn, tmp_path)
-    study = config(labels.name)
+    study = config(labels.name, plant={"share": 0.3})
     said = describe(check_config(config(str(labels))), cores=1, measure=False)
     assert "3 networks on 3 subsets" in said
     path = write_config(tmp_path / "study.yaml", study)
     run_snakemake(tmp_path, "results/tiny/frames.csv", "--configfile", str(path))
     copy = read_project(tmp_path / "results" / "tiny" / "imported_project")
     assert len(copy.images) == 16
+    planted = read_project(tmp_path / "results" / "tiny" / "planted_project")
+    assert planted.images == copy.images
+    assert not np.array_equal(planted.xy, copy.xy, equal_nan=True)
     # A film that changes is read again.
     film = tmp_path / f"{drawn.videos[0]}.avi"
     film.write_bytes(film.read_bytes() + bytes(8))

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 SCORER = "imported"
 ADVICE = "give a label file that sleap-io reads, such as .slp, COCO or Label Studio .json, .nwb, Lightning Pose .csv"
-# Of any other suffix sleap-io would guess, or read poses that no hand made.
-SUFFIXES = (".slp", ".nwb", ".json", ".csv", ".h5", ".mat")
+# What else sleap-io reads holds poses that no hand made (JABS, analysis files), or no poses.
+SUFFIXES = (".slp", ".nwb", ".json", ".csv")
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,13 @@ def _load(path: Path) -> list[Any]:
     """All frames of a label file, or of all splits of an Ultralytics folder."""
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: is no label file; {ADVICE}")
+    options: dict[str, Any] = {"open_videos": False}
     if _is_deeplabcut_csv(path):
         _check_images(path)
+        options["config"] = False  # none of a folder above
     root = _coco_root(path)
+    if root is not None:
+        options["dataset_root"] = str(root)
     import sleap_io
 
     with warnings.catch_warnings(record=True) as said:
@@ -181,13 +185,12 @@ def _load(path: Path) -> list[Any]:
             if path.is_dir():
                 frames = [frame for part in sleap_io.load_labels_set(path).values() for frame in part.labeled_frames]
             else:
-                where = {} if root is None else {"dataset_root": str(root)}
-                frames = list(sleap_io.load_file(str(path), open_videos=False, **where).labeled_frames)
+                frames = list(sleap_io.load_file(str(path), **options).labeled_frames)
         except Exception as error:  # whatever a parser raises of a stranger's file
             raise UserError(f"{path}: sleap-io cannot read it ({_one_line(error)}); {ADVICE}") from None
-    # It warns of what it leaves out: an image that is missing, a second annotation of a task.
-    for warning in said:
-        if "sleap_io" in warning.filename or "image" in str(warning.message):
+    # Of a Label Studio task with two annotations it takes the first, and says so.
+    for warning in said if path.suffix.lower() == ".json" else ():
+        if "sleap_io" in warning.filename:
             raise UserError(f"{path}: sleap-io says: {_one_line(warning.message)}; mend that first")
     return frames
 
