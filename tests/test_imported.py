@@ -367,7 +367,8 @@ def test_a_file_that_holds_no_labels_is_refused_in_one_line(tmp_path, name, cont
 def test_a_deeplabcut_project_is_not_imported(drawn):
     assert not is_import(drawn.root)
     assert not is_import(drawn.root / "config.yaml")
-    assert not is_import(drawn.root / "nowhere")
+    with pytest.raises(UserError, match=r"nowhere\.slp: is not there; .* or a label file"):
+        study_sources(check_config(config(str(drawn.root / "nowhere.slp"))))
 
 
 def test_a_study_of_a_label_file_is_planned_beforehand_and_made_through_the_workflow(drawn, tmp_path):

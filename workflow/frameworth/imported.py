@@ -134,7 +134,8 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
     order = list(range(len(keypoints)))
     if _is_json_list(path):
         order.sort(key=lambda index: natural_key(keypoints[index]))
-    pictures = tuple(_picture(frame.video, frame.frame_idx, path) for frame, _ in labelled)
+    opened: dict[tuple[Path, str], sleap_io.Video] = {}
+    pictures = tuple(_picture(frame.video, frame.frame_idx, path, opened) for frame, _ in labelled)
     videos, images = _names(pictures, path)
     for (video, image), count in Counter(zip(videos, images, strict=True)).items():
         if count > 1:
@@ -251,9 +252,10 @@ def _is_json_list(path: Path) -> bool:
 # -- images and videos ------------------------------------------------------------------------------------
 
 
-def _picture(video: sleap_io.Video, index: int, labels: Path) -> Picture:
-    import sleap_io
-
+def _picture(
+    video: sleap_io.Video, index: int, labels: Path, opened: dict[tuple[Path, str], sleap_io.Video]
+) -> Picture:
+    """Where frame `index` of `video` is; videos are opened once and kept in `opened`, by path and dataset."""
     index, filename = int(index), video.filename
     if video.is_cropped:
         raise UserError(
@@ -263,24 +265,25 @@ def _picture(video: sleap_io.Video, index: int, labels: Path) -> Picture:
     dataset = video.backend_metadata.get("dataset") or getattr(video.backend, "dataset", None)
     if dataset:  # embedded in an HDF5 file
         path = _found(str(filename), index, labels)
-        return Picture(path, index, sleap_io.Video.from_filename(str(path), dataset=dataset))
+        return Picture(path, index, _opened(path, dataset, opened))
     names = list(filename) if isinstance(filename, list | tuple | np.ndarray) else [filename]
     if len(names) > 1 or str(names[0]).lower().endswith(_image_suffixes()):
         if not 0 <= index < len(names):
             raise UserError(f"{labels}: labels image {index} of {len(names)}; correct the file")
         return Picture(_found(str(names[index]), index, labels), 0, None)
     path = _found(str(names[0]), index, labels)
-    return Picture(path, index, _opened(path))
+    return Picture(path, index, _opened(path, "", opened))
 
 
-@lru_cache(maxsize=64)
-def _opened(path: Path) -> sleap_io.Video:
+def _opened(path: Path, dataset: str, opened: dict[tuple[Path, str], sleap_io.Video]) -> sleap_io.Video:
     import sleap_io
 
-    try:
-        return sleap_io.Video.from_filename(str(path))
-    except Exception as error:  # whatever a decoder raises
-        raise UserError(f"{path}: not a readable video ({_one_line(error)}); put a whole one there") from None
+    if (path, dataset) not in opened:
+        try:
+            opened[path, dataset] = sleap_io.Video.from_filename(str(path), dataset=dataset or None)
+        except Exception as error:  # whatever a decoder raises
+            raise UserError(f"{path}: not a readable video ({_one_line(error)}); put a whole one there") from None
+    return opened[path, dataset]
 
 
 def _image_suffixes() -> tuple[str, ...]:
