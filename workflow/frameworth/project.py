@@ -122,7 +122,7 @@ def _read_config(folder: Path) -> _Config:
     if folder.is_file():
         raise UserError(f"{folder}: is a file; give the project folder, the one that holds config.yaml")
     if not folder.is_dir():
-        raise UserError(f"{folder}: is not there; give the folder of a DeepLabCut project, or a label file")
+        raise UserError(f"{folder}: there is no such folder; give a DeepLabCut project's, or a label file")
     values = _load_yaml(path)
     keypoints = _strings(values.get("bodyparts"))
     if _is_true(values.get("multianimalproject")) or values.get("bodyparts") == "MULTI!":
