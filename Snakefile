@@ -28,6 +28,7 @@ include: "workflow/rules/influence.smk"
 include: "workflow/rules/toggle.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/review.smk"
 
 
 localrules:

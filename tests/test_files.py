@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.files import atomic_path, write_text
+from frameworth.files import atomic_path, replaced_folder, write_text
 from frameworth.hdf5 import Array, digest_is_right, read_attributes, read_hdf5, write_hdf5
 
 
@@ -29,6 +29,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all_and_without_litter(tmp_path):
+    folder = tmp_path / "a"
+    with replaced_folder(folder) as new:
+        write_text(new / "first", "old")
+    with pytest.raises(RuntimeError), replaced_folder(folder) as new:
+        write_text(new / "second", "new")
+        raise RuntimeError
+    assert [path.name for path in folder.iterdir()] == ["first"]
+    with replaced_folder(folder) as new:
+        write_text(new / "second", "new")
+    assert [path.name for path in folder.iterdir()] == ["second"]
+    with pytest.raises(RuntimeError), replaced_folder(tmp_path / "b"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_what_is_written_is_read_with_its_dimensions_units_and_provenance(tmp_path):

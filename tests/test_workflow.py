@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import frameworth
 from conftest import REPOSITORY, run_snakemake
 from frameworth.files import digest_of_file
 from frameworth.hdf5 import digest_is_right, read_hdf5
@@ -148,6 +149,21 @@ def test_frame_values_has_a_row_per_pool_frame_by_priority(finished):
     assert values["check_priority"].tolist() == list(range(1, len(values) + 1))
     assert values["out_of_bag_error"].is_monotonic_decreasing
     assert (values["ci_low"] < values["ci_high"]).all()
+
+
+def test_the_study_loads_with_names_that_lead_to_the_files_numbers(finished):
+    study = frameworth.load(finished.results)
+    assert dict(study.sizes) == {
+        "subset": 10, "frame": 16, "training_frame": 16, "keypoint": 4, "xy": 2, "score": 5, "estimator": 3, "group": 2,
+    }  # fmt: skip
+    assert study.group.values.tolist() == ["all", "30-70"]
+    without = study.error.where(~study.inclusion).mean("subset").mean("keypoint")
+    values = pd.read_csv(finished.results / "frame_values.csv").set_index("frame")
+    assert np.allclose(without.sel(frame=values.index), values["out_of_bag_error"], rtol=1e-5)
+    own = study.influence.sel(score="error", estimator="size-centred", group="all")
+    diagonal = [own.sel(training_frame=i, frame=i).mean("keypoint").item() for i in values.index]
+    assert np.allclose(diagonal, values["memorization"], rtol=1e-4, equal_nan=True)
+    assert study.value.attrs["units"] == "log(1 + px)"
 
 
 def test_the_user_reads_what_is_coming_and_what_came(finished):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["Influence", "estimate_influence"]
+_HOMES = {"Influence": "attribution", "estimate_influence": "attribution", "load": "loading"}
+__all__ = ["Influence", "estimate_influence", "load"]
 
 
 def __getattr__(name: str) -> Any:
     # Commands start in a twentieth of a second as long as SciPy is not imported with the package.
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from frameworth import attribution
-
-    return getattr(attribution, name)
+    return getattr(import_module(f"frameworth.{_HOMES[name]}"), name)

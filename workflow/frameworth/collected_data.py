@@ -1,4 +1,4 @@
-"""`CollectedData_*`: label files as DeepLabCut writes them."""
+"""`CollectedData_*` and `machinelabels-*`: label files as DeepLabCut writes them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,64 @@ from frameworth.files import atomic_path
 
 
 def write_collected_data(
-    project: Path, scorer: str, keypoints: Sequence[str], videos: Sequence[str], images: Sequence[str], xy: np.ndarray
+    project: Path,
+    scorer: str,
+    keypoints: Sequence[str],
+    videos: Sequence[str],
+    images: Sequence[str],
+    xy: np.ndarray,
+    decimals: int | None = 3,
 ) -> None:
-    """Write the CSV and HDF5 of each video below `project/labeled-data`; `xy` [N, K, 2] px, NaN where missing."""
-    columns = pd.MultiIndex.from_product(
-        [[scorer], list(keypoints), ["x", "y"]], names=["scorer", "bodyparts", "coords"]
-    )
+    """Write the CSV and HDF5 of each video below `project/labeled-data`; `xy` [N, K, 2] px, NaN where missing.
+
+    Args:
+        decimals: to round to; None keeps every bit, so that networks trained on the same labels are known again.
+    """
+    values = xy if decimals is None else xy.round(decimals)
+    for folder, table in _tables(project, scorer, keypoints, ["x", "y"], videos, images, values):
+        _write(table, folder / f"CollectedData_{scorer}.csv", folder / f"CollectedData_{scorer}.h5")
+
+
+def write_machine_labels(
+    project: Path,
+    scorer: str,
+    keypoints: Sequence[str],
+    videos: Sequence[str],
+    images: Sequence[str],
+    xy: np.ndarray,
+    likelihood: np.ndarray,
+) -> None:
+    """Write what networks say, as DeepLabCut writes it beside frames to refine; `likelihood` [N, K]."""
+    values = np.concatenate([xy, likelihood[..., None]], axis=2)
+    for folder, table in _tables(project, scorer, keypoints, ["x", "y", "likelihood"], videos, images, values):
+        _write(table, folder / "machinelabels.csv", folder / "machinelabels-iter0.h5")
+
+
+def _tables(
+    project: Path,
+    scorer: str,
+    keypoints: Sequence[str],
+    coords: list[str],
+    videos: Sequence[str],
+    images: Sequence[str],
+    values: np.ndarray,
+) -> list[tuple[Path, pd.DataFrame]]:
+    """Each video's folder and table; values [N, K, coords]."""
+    columns = pd.MultiIndex.from_product([[scorer], list(keypoints), coords], names=["scorer", "bodyparts", "coords"])
+    tables = []
     for video in dict.fromkeys(videos):
         rows = [i for i, name in enumerate(videos) if name == video]
         index = pd.MultiIndex.from_tuples([("labeled-data", video, images[i]) for i in rows])
-        table = pd.DataFrame(xy[rows].reshape(len(rows), -1).round(3), index=index, columns=columns)
-        stem = project / "labeled-data" / video / f"CollectedData_{scorer}"
-        with atomic_path(stem.with_name(f"{stem.name}.csv")) as path:
-            table.to_csv(path, lineterminator="\n")
-        with atomic_path(stem.with_name(f"{stem.name}.h5")) as path:
-            _write_h5(table, path)
+        table = pd.DataFrame(values[rows].reshape(len(rows), -1), index=index, columns=columns)
+        tables.append((project / "labeled-data" / video, table))
+    return tables
+
+
+def _write(table: pd.DataFrame, csv: Path, h5: Path) -> None:
+    with atomic_path(csv) as path:
+        table.to_csv(path, lineterminator="\n")
+    with atomic_path(h5) as path:
+        _write_h5(table, path)
 
 
 def _write_h5(table: pd.DataFrame, path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from frameworth.config import PlannedSubset, study_folder
 from frameworth.designs import subset_size
 from frameworth.images import DECODED_BYTES_KEPT, image_size
+from frameworth.imported import is_import, read_imported
 from frameworth.project import project_keypoints
 
 _TABLES = (".yaml", ".yml", ".h5", ".csv")
@@ -64,7 +65,7 @@ class Measured:
 
 
 def study_size(config: dict[str, Any], sources: Sequence[Path]) -> StudySize:
-    """The size of a study from its config, or from the project's files as `frameworth.project.source_files` lists them.
+    """The size of a study from its config, or from its labels, whose files `frameworth.sources.study_sources` lists.
 
     Raises UserError if the first image cannot be read.
     """
@@ -73,6 +74,9 @@ def study_size(config: dict[str, Any], sources: Sequence[Path]) -> StudySize:
 
         demo = config["demo"]
         return StudySize(demo["frames"], demo["width"], demo["height"], len(KEYPOINTS))
+    if is_import(Path(config["labels"])):
+        imported = read_imported(Path(config["labels"]))
+        return StudySize(len(imported.pictures), *imported.pictures[0].size(), len(imported.keypoints))
     images = [path for path in sources if path.suffix.lower() not in _TABLES]
     return StudySize(len(images), *image_size(images[0]), len(project_keypoints(Path(config["labels"]))))
 

@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from frameworth.collected_data import write_collected_data
 from frameworth.files import write_bytes, write_csv, write_text
 from frameworth.plant import shift_inside
+from frameworth.project_config import project_config
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 SKELETON = (("snout", "leftear"), ("snout", "rightear"), ("leftear", "tailbase"), ("rightear", "tailbase"))
@@ -61,7 +62,8 @@ def draw_project(folder: Path, *, frames: int, width: int, height: int, seed: in
             picture, labels[row] = _draw_frame(scenery, step, kinds[row], hidden[row], rng)
             write_bytes(folder / "labeled-data" / video.name / images[row], _png(picture))
     write_collected_data(folder, SCORER, KEYPOINTS, videos, images, labels)
-    write_text(folder / "config.yaml", _config_text(width, height))
+    sizes = {video.name: (width, height) for video in _VIDEOS}
+    write_text(folder / "config.yaml", project_config("demo", SCORER, KEYPOINTS, SKELETON, sizes))
     table = pd.DataFrame({"video": videos, "image": images, "planted": kinds})
     write_csv(folder / "planted.csv", table[table["planted"] != ""])
 
@@ -458,82 +460,3 @@ def _png(picture: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, format="PNG", optimize=False)
     return stream.getvalue()
-
-
-def _config_text(width: int, height: int) -> str:
-    """config.yaml as DeepLabCut 3 lays it out, without a path of this machine."""
-    videos = "".join(f"  videos/{video.name}.mp4:\n    crop: 0, {width}, 0, {height}\n" for video in _VIDEOS)
-    bodyparts = "".join(f"- {name}\n" for name in KEYPOINTS)
-    skeleton = "".join(f"- - {first}\n  - {second}\n" for first, second in SKELETON)
-    return _CONFIG.format(
-        scorer=SCORER, videos=videos, bodyparts=bodyparts, skeleton=skeleton, width=width, height=height
-    )
-
-
-_CONFIG = """# Project definitions (do not edit)
-Task: demo
-scorer: {scorer}
-date: Jan1
-multianimalproject: false
-identity:
-
-
-# Project path (change when moving around)
-project_path: .
-
-
-# Default DeepLabCut engine to use for shuffle creation (either pytorch or tensorflow)
-engine: pytorch
-
-
-# Annotation data set configuration (and individual video cropping parameters)
-video_sets:
-{videos}bodyparts:
-{bodyparts}
-
-# Fraction of video to start/stop when extracting frames for labeling/refinement
-start: 0
-stop: 1
-numframes2pick: 20
-
-
-# Plotting configuration
-skeleton:
-{skeleton}skeleton_color: black
-pcutoff: 0.6
-dotsize: 2
-alphavalue: 0.7
-colormap: rainbow
-
-
-# Training,Evaluation and Analysis configuration
-TrainingFraction:
-- 0.95
-iteration: 0
-default_net_type: resnet_50
-default_augmenter: default
-snapshotindex: -1
-detector_snapshotindex: -1
-batch_size: 8
-detector_batch_size: 1
-
-
-# Cropping Parameters (for analysis and outlier frame detection)
-cropping: false
-#if cropping is true for analysis, then set the values here:
-x1: 0
-x2: {width}
-y1: 0
-y2: {height}
-
-
-# Refinement configuration (parameters from annotation dataset configuration also relevant in this stage)
-corner2move2:
-- 50
-- 50
-move2corner: true
-
-
-# Conversion tables to fine-tune SuperAnimal weights
-SuperAnimalConversionTables:
-"""

@@ -36,6 +36,27 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def replaced_folder(path: Path | str) -> Iterator[Path]:
+    """Yield an empty folder beside `path` that takes its place on success; if the block raises, `path` stays.
+
+    The old folder is moved aside before the new one comes, so that a kill in between loses neither.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".part", dir=path.parent))
+    try:
+        new = workplace / "new"
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.replace(workplace / "old")
+        new.replace(path)
+    finally:
+        if path.exists() or not (workplace / "old").exists():
+            shutil.rmtree(workplace)
+
+
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write `data` to `path` atomically."""
     with atomic_path(path) as temporary:

@@ -9,7 +9,7 @@ from typing import Any
 
 from frameworth.config import PlannedSubset, planned_subsets, study_folder, weight_options
 from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
-from frameworth.project import source_files
+from frameworth.sources import study_sources
 from frameworth.subset_names import subset_path, toggle_arms
 
 _START_SECONDS = 8  # of a job: Python and its libraries
@@ -51,7 +51,7 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
     if toggle:
         lines.append(f"Then {len(toggle)} networks more, with and without the flagged frames (`toggle`).")
     if left or toggle:
-        size = study_size(config, [] if config["labels"] == "demo" else source_files(Path(config["labels"])))
+        size = study_size(config, study_sources(config))
         found = measured(config)
         if found is None and measure:
             print("Measures a few training steps…", file=sys.stderr, flush=True)

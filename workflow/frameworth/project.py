@@ -12,6 +12,7 @@ import io
 import pickle
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,28 @@ def project_keypoints(folder: Path) -> tuple[str, ...]:
     return _read_config(Path(folder)).keypoints
 
 
+def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[str, np.ndarray]:
+    """The labels of one label file by image name, float64 [K, 2] px; all NaN where a row holds none.
+
+    No image is looked for, so that a file can be read in which frames were struck out. Raises UserError as
+    `read_project` does; `config` is the config.yaml that it names.
+    """
+    table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path)
+    xy = _coordinates(table, tuple(keypoints), config)
+    labels: dict[str, np.ndarray] = {}
+    for parts, row in zip(table.frames, xy, strict=True):
+        image = _image_name(path, parts, path.parent)
+        if image in labels:
+            raise UserError(f"{path}: has more than one row for {image}; keep one of them")
+        labels[image] = row
+    return labels
+
+
+def csv_rows_images(path: Path) -> list[str]:
+    """The image that each row of a label CSV names, in any layout that `read_project` reads."""
+    return ["/".join(parts) for parts in _read_csv(path).frames]
+
+
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Sort key under which img2 comes before img10."""
     parts = re.split(r"([0-9]+)", name)
@@ -99,7 +122,7 @@ def _read_config(folder: Path) -> _Config:
     if folder.is_file():
         raise UserError(f"{folder}: is a file; give the project folder, the one that holds config.yaml")
     if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder; give the folder of a DeepLabCut project")
+        raise UserError(f"{folder}: there is no such folder; give a DeepLabCut project's, or a label file")
     values = _load_yaml(path)
     keypoints = _strings(values.get("bodyparts"))
     if _is_true(values.get("multianimalproject")) or values.get("bodyparts") == "MULTI!":

@@ -41,6 +41,21 @@ def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     return np.where(left_out, per_frame, 0).sum(axis=0) / np.where(times > 0, times, np.nan)
 
 
+def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """Mean over the subsets that do not hold a frame of what their consensus says of it.
+
+    Args:
+        consensus: [S, N, K, ...], poses or confidences. inclusion: bool [S, N].
+
+    Returns:
+        [N, K, ...]; NaN where no subset can tell.
+    """
+    outside = ~inclusion.reshape(*inclusion.shape, *[1] * (consensus.ndim - 2))
+    known = outside & np.isfinite(consensus)
+    count = known.sum(axis=0)
+    return np.where(known, consensus, 0).sum(axis=0, dtype=float) / np.where(count > 0, count, np.nan)
+
+
 def flagged(out_of_bag: np.ndarray) -> np.ndarray:
     """Bool [N]: log(1 + out-of-bag error) is an outlier, above median + 3 · 1.4826 · median deviation."""
     logs = np.log1p(out_of_bag)

@@ -13,13 +13,14 @@ from frameworth.config import PlannedSubset, check_config, planned_subsets, warm
 from frameworth.costs import job_memory, job_minutes, measured, study_memory, study_size, warm_minutes
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names
-from frameworth.project import source_files
+from frameworth.imported import is_import
+from frameworth.sources import study_sources
 from frameworth.subset_names import subset_path, toggle_arms
 
 try:
     CONFIG = check_config(dict(config))
     SUBSETS = planned_subsets(CONFIG)
-    PROJECT_FILES = [] if CONFIG["labels"] == "demo" else source_files(Path(CONFIG["labels"]))
+    PROJECT_FILES = study_sources(CONFIG)
     SIZE = study_size(CONFIG, PROJECT_FILES)
 except UserError as error:
     raise WorkflowError(str(error))
@@ -77,11 +78,17 @@ def as_json(value):
     return json.dumps(value, sort_keys=True)
 
 
-def project_folder():
-    """The labelled project of the study: the user's own, the demo's, or the copy with planted errors."""
+def labelled_project():
+    """The project with the labels as they were given: the user's own, the demo's, or the one of imported labels."""
     if CONFIG["labels"] == "demo":
         return f"{RESULTS}/project"
-    return f"{RESULTS}/planted_project" if CONFIG.get("plant") else CONFIG["labels"]
+    return f"{RESULTS}/imported_project" if is_import(Path(CONFIG["labels"])) else CONFIG["labels"]
+
+
+def project_folder():
+    """The labelled project of the study: as it was given, or the copy with planted errors."""
+    planted = CONFIG.get("plant") and CONFIG["labels"] != "demo"
+    return f"{RESULTS}/planted_project" if planted else labelled_project()
 
 
 def errors_are_planted():
@@ -89,9 +96,9 @@ def errors_are_planted():
     return CONFIG["labels"] == "demo" or bool(CONFIG.get("plant"))
 
 
-def project_files(wildcards=None):
-    """The user's files that frames are read from; where a rule makes the project, its folder."""
-    return PROJECT_FILES if project_folder() == CONFIG["labels"] else [project_folder()]
+def project_files(folder):
+    """The user's files, if `folder` is the project that they make up; where a rule makes the project, the folder."""
+    return PROJECT_FILES if folder == CONFIG["labels"] else [folder]
 
 
 def subset_files(wildcards=None):

@@ -1,10 +1,11 @@
 # Frames: the labelled project as tables.
-# Needs: a labelled DeepLabCut project (read only), or `labels: demo`, which draws one.
-# Makes: frames.csv, labels.h5; for the demo project/, with `plant` planted_project/.
+# Needs: a labelled DeepLabCut project or another tool's label file (read only), or `labels: demo`, which draws one.
+# Makes: frames.csv, labels.h5; for the demo project/, of a label file imported_project/, with `plant` planted_project/.
 
 
 localrules:
     draw_demo,
+    import_labels,
     plant,
     frames,
 
@@ -26,10 +27,26 @@ rule draw_demo:
         "--seed {params.seed} 2> {log:q}"
 
 
+rule import_labels:
+    """Read another tool's labels, and write them and their images as a DeepLabCut project."""
+    input:
+        PROJECT_FILES,
+    output:
+        directory(f"{RESULTS}/imported_project"),
+    log:
+        f"{LOGS}/import_labels.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        labels=lambda wildcards: CONFIG["labels"],
+    shell:
+        "python -m frameworth import-labels {params.labels:q} {output:q} 2> {log:q}"
+
+
 rule plant:
     """Copy the user's project and spoil a share of its labels."""
     input:
-        PROJECT_FILES,
+        project_files(labelled_project()),
     output:
         directory(f"{RESULTS}/planted_project"),
     log:
@@ -37,7 +54,7 @@ rule plant:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        project=lambda wildcards: CONFIG["labels"],
+        project=lambda wildcards: labelled_project(),
         plant=as_json(CONFIG.get("plant")),
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
@@ -49,7 +66,7 @@ rule plant:
 rule frames:
     """Read the labels, and split the frames into pool and held-out."""
     input:
-        project_files(),
+        project_files(project_folder()),
     output:
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",

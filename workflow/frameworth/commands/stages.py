@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -41,6 +42,17 @@ def draw_demo(folder: Path, demo: dict[str, Any] | None, held_out: dict[str, Any
     draw_project(
         folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **config["held_out"]), **config["demo"]
     )
+
+
+@stages.command("import-labels")
+@click.argument("labels", type=FILE)
+@click.argument("folder", type=FILE)
+@friendly
+def import_labels(labels: Path, folder: Path) -> None:
+    """Write another tool's LABELS, with their images, as a DeepLabCut project into FOLDER."""
+    from frameworth.imported import write_imported
+
+    write_imported(labels, folder)
 
 
 @stages.command()
@@ -323,7 +335,7 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
 
     caller, config = os.getppid(), read_config(configfile)
     meter = Meter(config)
-    print("".join(f"frameworth: {line}\n" for line in describe(config, cores, measure).splitlines()), flush=True)
+    _say(describe(config, cores, measure).splitlines())
     last = ""
     while True:
         time.sleep(ANNOUNCE_SECONDS)
@@ -331,5 +343,35 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
             return
         line = meter.line()
         if line != last:
-            print(f"frameworth: {line}", flush=True)
+            _say([line])
         last = line
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--project", type=FILE, required=True, help="The study's labelled project.")
+@friendly
+def review(study: Path, project: Path) -> None:
+    """Write the frames to check of the folder STUDY as a small DeepLabCut project."""
+    from frameworth.review import write_review
+
+    _say(write_review(study, project))
+
+
+@stages.command("apply-review")
+@click.argument("study", type=FILE)
+@click.option("--project", type=FILE, required=True, help="The study's labelled project.")
+@click.option("--held-out", type=Json(), required=True, help="The config's `held_out`.")
+@click.option("--seed", type=int, required=True, help="The study's seed.")
+@click.option("--keep-snapshots", type=bool, required=True, help="The config's `keep_snapshots`.")
+@friendly
+def apply_review(study: Path, project: Path, **options: Any) -> None:
+    """Write a copy of PROJECT with the labels that were corrected in STUDY's review."""
+    from frameworth.review import apply_review
+
+    _say(apply_review(study, project, **options))
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Lines for the person, told apart from Snakemake's words beside which they stand."""
+    print("\n".join(f"frameworth: {line}" if line else "" for line in lines), flush=True)

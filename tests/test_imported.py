@@ -1,0 +1,390 @@
+"""Labels of other tools: the same positions on the same images as the project that they were written from."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import sleap_io
+from PIL import Image
+
+from conftest import run_snakemake
+from frameworth.config import check_config
+from frameworth.costs import StudySize, study_size
+from frameworth.errors import UserError
+from frameworth.files import digest_of_file
+from frameworth.imported import is_import, read_imported, write_imported
+from frameworth.planning import describe
+from frameworth.project import read_project
+from frameworth.sources import study_sources
+from tiny import config, draw, write_config
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return read_project(draw(tmp_path_factory.mktemp("drawn") / "project"))
+
+
+def skeleton_of(project):
+    return sleap_io.Skeleton(list(project.keypoints), edges=list(project.skeleton))
+
+
+def labels_of(project, videos, places):
+    """sleap-io's labels of the project; `places` [N] says which (video, index) each frame is."""
+    skeleton = skeleton_of(project)
+    frames = [
+        sleap_io.LabeledFrame(
+            video=videos[video], frame_idx=index, instances=[sleap_io.Instance.from_numpy(xy, skeleton=skeleton)]
+        )
+        for (video, index), xy in zip(places, project.xy, strict=True)
+    ]
+    return sleap_io.Labels(frames)
+
+
+def on_images(project):
+    """Labels on image files, a sleap-io video per folder."""
+    folders = list(dict.fromkeys(project.videos))
+    by_folder = [
+        [path for path, video in zip(project.paths, project.videos, strict=True) if video == folder]
+        for folder in folders
+    ]
+    videos = [sleap_io.Video.from_filename([str(path) for path in paths]) for paths in by_folder]
+    places = [
+        (folders.index(video), by_folder[folders.index(video)].index(path))
+        for path, video in zip(project.paths, project.videos, strict=True)
+    ]
+    return labels_of(project, videos, places)
+
+
+def on_videos(project, folder):
+    """Labels on lossless films of the project's images, in which every image stands three times."""
+    folders = list(dict.fromkeys(project.videos))
+    places, counts = [], dict.fromkeys(folders, 0)
+    writers = {
+        name: cv2.VideoWriter(str(folder / f"{name}.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 10, (64, 48))
+        for name in folders
+    }
+    for path, name in zip(project.paths, project.videos, strict=True):
+        places.append((folders.index(name), 3 * counts[name] + 1))
+        counts[name] += 1
+        for shade in (0.5, 1, 0.8):
+            writers[name].write((cv2.imread(str(path)) * shade).astype(np.uint8))
+    for writer in writers.values():
+        writer.release()
+    videos = [sleap_io.Video.from_filename(str(folder / f"{name}.avi")) for name in folders]
+    return labels_of(project, videos, places)
+
+
+def imported_as(project, folder, labels):
+    """The project that is imported, with its frames matched to the original's by their pixels; [N] rows of it."""
+    write_imported(labels, folder)
+    copy = read_project(folder)
+    theirs = [np.asarray(Image.open(path).convert("RGB")) for path in project.paths]
+    rows = []
+    for path in copy.paths:
+        ours = np.asarray(Image.open(path).convert("RGB"))
+        (row,) = [i for i, other in enumerate(theirs) if np.array_equal(ours, other)]
+        rows.append(row)
+    assert sorted(rows) == list(range(len(project.paths)))
+    return copy, rows
+
+
+def assert_same_labels(project, copy, rows, atol):
+    assert sorted(copy.keypoints) == sorted(project.keypoints)
+    order = [project.keypoints.index(name) for name in copy.keypoints]
+    assert np.isnan(project.xy).any()
+    assert np.allclose(copy.xy, project.xy[rows][:, order], rtol=0, atol=atol, equal_nan=True)
+
+
+def slp_images(project, folder):
+    sleap_io.save_slp(on_images(project), str(folder / "labels.slp"))
+    return folder / "labels.slp"
+
+
+def slp_embedded(project, folder):
+    sleap_io.save_slp(on_videos(project, folder), str(folder / "labels.pkg.slp"), embed=True)
+    for film in folder.glob("*.avi"):
+        film.unlink()
+    return folder / "labels.pkg.slp"
+
+
+def slp_videos(project, folder):
+    sleap_io.save_slp(on_videos(project, folder), str(folder / "labels.slp"), embed=False)
+    return folder / "labels.slp"
+
+
+def slp_moved(project, folder):
+    (folder / "old").mkdir()
+    sleap_io.save_slp(on_videos(project, folder / "old"), str(folder / "old" / "labels.slp"), embed=False)
+    (folder / "old").rename(folder / "new")
+    return folder / "new" / "labels.slp"
+
+
+def coco(project, folder):
+    """As annotation tools write it: places relative to the file, (0, 0) with visibility 0 where nothing is labelled."""
+    names = list(project.keypoints)
+    bones = [[names.index(first) + 1, names.index(second) + 1] for first, second in project.skeleton]
+    content = {
+        "categories": [{"id": 1, "name": "mouse", "keypoints": names, "skeleton": bones}],
+        "images": [],
+        "annotations": [],
+    }
+    for number, (path, xy) in enumerate(zip(project.paths, project.xy, strict=True), 1):
+        name = f"images/{path.parent.name}/{path.name}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(path.read_bytes())
+        points = [value for x, y in xy for value in ((float(x), float(y), 2) if np.isfinite(x) else (0, 0, 0))]
+        content["images"].append({"id": number, "file_name": name, "width": 64, "height": 48})
+        content["annotations"].append(
+            {"id": number, "image_id": number, "category_id": 1, "keypoints": points, "iscrowd": 0}
+        )
+    (folder / "labels.json").write_text(json.dumps(content))
+    return folder / "labels.json"
+
+
+def label_studio(project, folder):
+    sleap_io.save_labelstudio(on_images(project), str(folder / "labels.json"))
+    return folder / "labels.json"
+
+
+def nwb(project, folder):
+    sleap_io.save_nwb(on_videos(project, folder), str(folder / "labels.nwb"), "annotations")
+    return folder / "labels.nwb"
+
+
+def ultralytics(project, folder):
+    sleap_io.save_ultralytics(on_images(project), str(folder / "yolo"), split_ratios={"train": 0.7, "val": 0.3})
+    return folder / "yolo"
+
+
+def lightning_pose(project, folder):
+    """One CSV beside labeled-data, with a path per row."""
+    header = [["scorer"], ["bodyparts"], ["coords"]]
+    for name in project.keypoints:
+        for line, cells in zip(header, (["lp"] * 2, [name] * 2, ["x", "y"]), strict=True):
+            line += cells
+    rows = [",".join(line) for line in header]
+    for path, xy in zip(project.paths, project.xy, strict=True):
+        target = folder / "labeled-data" / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+        values = ["" if np.isnan(value) else repr(float(value)) for value in xy.ravel()]
+        rows.append(",".join([f"labeled-data/{path.parent.name}/{path.name}", *values]))
+    (folder / "CollectedData.csv").write_text("\n".join(rows) + "\n")
+    return folder / "CollectedData.csv"
+
+
+FORMATS = {
+    "slp on images": (slp_images, 1e-9),
+    "slp with embedded images": (slp_embedded, 1e-9),
+    "slp on videos": (slp_videos, 1e-9),
+    "slp beside its videos on another machine": (slp_moved, 1e-9),
+    "COCO": (coco, 1e-3),
+    "Label Studio": (label_studio, 1e-9),
+    "NWB": (nwb, 1e-3),
+    "Ultralytics": (ultralytics, 1e-3),
+    "Lightning Pose": (lightning_pose, 1e-9),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_label_file_gives_the_same_labels_on_the_same_images_and_is_only_read(drawn, tmp_path, name):
+    write, atol = FORMATS[name]
+    source = tmp_path / "source"
+    source.mkdir()
+    labels = write(drawn, source)
+    before = {path: digest_of_file(path) for path in source.rglob("*") if path.is_file()}
+    assert is_import(labels)
+    copy, rows = imported_as(drawn, tmp_path / "imported", labels)
+    assert_same_labels(drawn, copy, rows, atol)
+    assert {path: digest_of_file(path) for path in source.rglob("*") if path.is_file()} == before
+    size = study_size(check_config(config(str(labels))), ())
+    assert size == StudySize(16, 64, 48, 4)
+    sources = study_sources(check_config(config(str(labels))))
+    assert all(path.is_file() for path in sources)
+    assert any(path == labels or labels in path.parents for path in sources)
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_the_order_of_keypoints_does_not_hang_on_the_hash_of_a_string(drawn, tmp_path, seed):
+    labels = label_studio(drawn, tmp_path)
+    command = (
+        "import sys; from pathlib import Path; from frameworth.imported import read_imported; "
+        "print(*read_imported(Path(sys.argv[1])).keypoints)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command, str(labels)],
+        env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["leftear", "rightear", "snout", "tailbase"]
+
+
+def test_nothing_in_a_label_file_is_unpickled(drawn, tmp_path):
+    """Python's own audit: unpickling a class or function raises an event, which ends the process here."""
+    files = []
+    for name, (write, _) in FORMATS.items():
+        (tmp_path / name).mkdir()
+        files.append(str(write(drawn, tmp_path / name)))
+    command = (
+        "import os, sys; from pathlib import Path\n"
+        "import pandas, pynwb, ndx_pose, sleap_io.io.main, sleap_io.io.slp, sleap_io.io.nwb_annotations\n"
+        "from frameworth.imported import read_imported\n"
+        "sys.addaudithook(lambda event, _: os._exit(7) if event.startswith('pickle') else None)\n"
+        "for path in sys.argv[1:]: read_imported(Path(path))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", command, *files], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    caught = subprocess.run(
+        [sys.executable, "-c", command + "import pickle; pickle.loads(pickle.dumps(Path))", files[0]],
+        capture_output=True,
+    )
+    assert caught.returncode == 7
+
+
+def test_predictions_are_not_labels(drawn, tmp_path):
+    labels = on_images(drawn)
+    for frame in labels.labeled_frames[4:]:
+        frame.instances = [
+            sleap_io.PredictedInstance.from_numpy(animal.numpy(), skeleton=animal.skeleton, score=0.9)
+            for animal in frame.instances
+        ]
+    sleap_io.save_slp(labels, str(tmp_path / "labels.slp"))
+    assert len(read_imported(tmp_path / "labels.slp").images) == 4
+    labels.labeled_frames = labels.labeled_frames[4:]
+    sleap_io.save_slp(labels, str(tmp_path / "predictions.slp"))
+    with pytest.raises(UserError, match=r"predictions\.slp: holds no hand-labelled frame"):
+        read_imported(tmp_path / "predictions.slp")
+
+
+def test_a_task_that_two_people_annotated_is_not_decided_by_chance(drawn, tmp_path):
+    labels = label_studio(drawn, tmp_path)
+    content = json.loads(labels.read_text())
+    content[3]["annotations"] *= 2
+    labels.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"labels\.json: sleap-io says: .*Multiple annotations"):
+        read_imported(labels)
+
+
+def test_two_animals_in_a_frame_are_refused_by_its_name(drawn, tmp_path):
+    labels = on_images(drawn)
+    frame = labels.labeled_frames[5]
+    frame.instances.append(sleap_io.Instance.from_numpy(drawn.xy[0], skeleton=frame.instances[0].skeleton))
+    sleap_io.save_slp(labels, str(tmp_path / "labels.slp"))
+    with pytest.raises(UserError, match=rf"labels\.slp: .*{drawn.images[5]} has 2 labelled animals.*keep") as caught:
+        read_imported(tmp_path / "labels.slp")
+    assert "\n" not in str(caught.value)
+
+
+def test_images_of_one_name_in_folders_of_one_name_stay_apart(drawn, tmp_path):
+    paths = []
+    for index, where in enumerate(("a/cam", "b/cam", "c/.hidden", "d/mouse_labeled")):
+        path = tmp_path / where / "ünïcode, and spaces.png"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(drawn.paths[index].read_bytes())
+        paths.append(str(path))
+    skeleton = skeleton_of(drawn)
+    video = sleap_io.Video.from_filename(paths)
+    frames = [
+        sleap_io.LabeledFrame(
+            video=video, frame_idx=i, instances=[sleap_io.Instance.from_numpy(drawn.xy[i], skeleton=skeleton)]
+        )
+        for i in range(4)
+    ]
+    sleap_io.save_slp(sleap_io.Labels(frames), str(tmp_path / "labels.slp"))
+    write_imported(tmp_path / "labels.slp", tmp_path / "imported")
+    copy = read_project(tmp_path / "imported")
+    assert sorted(copy.videos) == ["_.hidden", "cam", "cam-2", "mouse_labeled_"]
+    by_video = dict(zip(copy.videos, range(4), strict=True))
+    for index, video in enumerate(("cam", "cam-2", "_.hidden", "mouse_labeled_")):
+        assert np.allclose(copy.xy[by_video[video]], drawn.xy[index], equal_nan=True)
+        assert copy.paths[by_video[video]].read_bytes() == drawn.paths[index].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["COCO", "Lightning Pose"])
+def test_a_missing_image_is_named_instead_of_shifting_the_labels_of_others(drawn, tmp_path, name):
+    labels = FORMATS[name][0](drawn, tmp_path)
+    gone = sorted(tmp_path.rglob("img*.png"))[3]
+    gone.unlink()
+    with pytest.raises(UserError, match=f"{gone.parent.name}/{gone.name}"):
+        read_imported(labels)
+
+
+def test_a_coco_file_in_a_folder_beside_its_images_finds_them(drawn, tmp_path):
+    labels = coco(drawn, tmp_path)
+    (tmp_path / "annotations").mkdir()
+    labels = labels.rename(tmp_path / "annotations" / "train.json")
+    copy, rows = imported_as(drawn, tmp_path / "imported", labels)
+    assert_same_labels(drawn, copy, rows, 1e-3)
+
+
+def test_a_missing_video_and_a_short_one_are_named(drawn, tmp_path):
+    labels = slp_videos(drawn, tmp_path)
+    film = tmp_path / f"{drawn.videos[0]}.avi"
+    whole = film.read_bytes()
+    film.unlink()
+    with pytest.raises(UserError, match=rf"frame 1 of .*{film.name} is labelled, but not there"):
+        read_imported(labels)
+    film.write_bytes(b"no video")
+    with pytest.raises(UserError, match=rf"{film.name}: .*(not a readable video|cannot be read)"):
+        write_imported(labels, tmp_path / "imported")
+    film.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=rf"{film.name}: frame \d+ cannot be read"):
+        write_imported(labels, tmp_path / "imported-2")
+
+
+def test_a_video_on_the_network_is_never_asked_for(drawn, tmp_path):
+    labels = label_studio(drawn, tmp_path)
+    content = json.loads(labels.read_text())
+    for task in content:
+        task["meta"]["video"] |= {"filename": "https://example.invalid/a.mp4"}
+    labels.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="lies on the network; download it"):
+        read_imported(labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("labels.slp", b"no HDF5", "sleap-io cannot read it"),
+        ("labels.json", b"{", "sleap-io cannot read it"),
+        ("labels.pkl", b"cos\nsystem\n(S'touch /tmp/owned'\ntR.", "is no label file"),
+        ("film.mp4", b"", "is no label file"),
+    ],
+)
+def test_a_file_that_holds_no_labels_is_refused_in_one_line(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=words) as caught:
+        read_imported(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_deeplabcut_project_is_not_imported(drawn):
+    assert not is_import(drawn.root)
+    assert not is_import(drawn.root / "config.yaml")
+    with pytest.raises(UserError, match=r"nowhere\.slp: there is no such folder; .* or a label file"):
+        study_sources(check_config(config(str(drawn.root / "nowhere.slp"))))
+
+
+def test_a_study_of_a_label_file_is_planned_beforehand_and_made_through_the_workflow(drawn, tmp_path):
+    labels = slp_videos(drawn, tmp_path)
+    study = config(labels.name, plant={"share": 0.3})
+    said = describe(check_config(config(str(labels))), cores=1, measure=False)
+    assert "3 networks on 3 subsets" in said
+    path = write_config(tmp_path / "study.yaml", study)
+    run_snakemake(tmp_path, "results/tiny/frames.csv", "--configfile", str(path))
+    copy = read_project(tmp_path / "results" / "tiny" / "imported_project")
+    assert len(copy.images) == 16
+    planted = read_project(tmp_path / "results" / "tiny" / "planted_project")
+    assert planted.images == copy.images
+    assert not np.array_equal(planted.xy, copy.xy, equal_nan=True)
+    # A film that changes is read again.
+    film = tmp_path / f"{drawn.videos[0]}.avi"
+    film.write_bytes(film.read_bytes() + bytes(8))
+    done = run_snakemake(tmp_path, "-n", "results/tiny/frames.csv", "--configfile", str(path))
+    assert "import_labels" in done.stdout
