@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sleap_io
 import yaml
 from click.testing import CliRunner
 
@@ -104,17 +105,38 @@ def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole
 
 
 def test_the_animal_is_measured_between_the_labels_that_are_farthest_apart(here):
-    project = read_project(draw(here / "mice"))
-    apart = [max(np.linalg.norm(a - b) for a in frame for b in frame) for frame in project.xy]
-    assert first_config.look_at(project).animal == pytest.approx(np.median(apart))
+    folder = draw(here / "mice")
+    apart = [max(np.linalg.norm(a - b) for a in frame for b in frame) for frame in read_project(folder).xy]
+    assert first_config.look_at(folder).animal == pytest.approx(np.median(apart))
+
+
+def test_init_writes_nothing_under_a_name_that_no_study_can_have(here):
+    draw(here / "mice")
+    done = called("init", "mice", "--device", "cpu", "--study", "my mice")
+    assert done.exit_code == 2
+    assert "study: 'my mice' may hold letters" in done.output
+    assert not list(here.glob("*.yaml"))
+
+
+def test_init_looks_at_labels_of_other_tools_too(here):
+    sleap_io.save_slp(sleap_io.load_dlc_project(str(draw(here / "mice"))), "walking mice.slp", embed=False)
+    done = called("init", "walking mice.slp", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert "16 labelled frames of 2 videos, 4 keypoints, 64×48 px" in done.output
+    assert yaml.safe_load(Path("walking_mice.yaml").read_text())["labels"] == "walking mice.slp"
 
 
 @pytest.mark.parametrize(
     ("folder", "name"),
-    [("openfield-Pranav-2018-10-30", "openfield"), ("Händedruck 3", "H_ndedruck_3"), ("...", "study"), ("a-b", "a-b")],
+    [
+        ("openfield-Pranav-2018-10-30", "openfield"),
+        ("Händedruck 3", "H_ndedruck_3"),
+        ("(", "study"),
+        ("a-b.slp", "a-b"),
+    ],
 )
 def test_a_study_is_named_after_the_projects_task(folder, name):
-    assert study_name(folder) == name
+    assert study_name(Path(folder)) == name
 
 
 def test_explain_tells_a_frames_rank_labels_and_worth(study):

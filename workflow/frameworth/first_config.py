@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 
-from frameworth.config import read_config
+from frameworth.config import check_config
 from frameworth.errors import UserError
 from frameworth.files import write_text
 from frameworth.images import image_size
-from frameworth.project import LabelledProject, read_project
+from frameworth.imported import is_import, read_imported
+from frameworth.project import read_project
 
 # A CPU trains a small network on small images: the animal as large as in the examples this was tried on.
 _ANIMAL_PX = 28.0
@@ -26,7 +29,7 @@ _VIDEOS_TO_HOLD_OUT = 6  # from so many on, whole videos are held out
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of a project.
+    """What was seen of a project or label file.
 
     Attributes:
         frames, keypoints, videos: counts. width, height: of the largest image, px.
@@ -51,16 +54,27 @@ class Look:
         return f"{self.frames} labelled frames of {videos}, {points}, {size}{animal}"
 
 
-def look_at(project: LabelledProject) -> Look:
-    """Count a project's frames and measure its images and animals."""
-    sizes = {image_size(path) for path in project.paths}
+def look_at(labels: Path) -> Look:
+    """Count the frames of a DeepLabCut project or another tool's label file, and measure images and animals.
+
+    Raises UserError if it cannot be read.
+    """
+    if is_import(labels):
+        imported = read_imported(labels)
+        # Frames of a video have one size, and decoding them all would take long.
+        first = {picture.path: picture for picture in imported.pictures}
+        return _measured(imported.xy, imported.videos, {picture.size() for picture in first.values()})
+    project = read_project(labels)
+    return _measured(project.xy, project.videos, {image_size(path) for path in project.paths})
+
+
+def _measured(xy: np.ndarray, videos: Sequence[str], sizes: set[tuple[int, int]]) -> Look:
     largest = max(sizes, key=lambda size: size[0] * size[1])
-    apart = np.linalg.norm(project.xy[:, :, None] - project.xy[:, None], axis=-1)
-    spans = np.nan_to_num(apart).max(axis=(1, 2))
+    spans = np.nan_to_num(np.linalg.norm(xy[:, :, None] - xy[:, None], axis=-1)).max(axis=(1, 2))
     return Look(
-        frames=len(project.paths),
-        keypoints=len(project.keypoints),
-        videos=len(set(project.videos)),
+        frames=len(xy),
+        keypoints=xy.shape[1],
+        videos=len(set(videos)),
         width=largest[0],
         height=largest[1],
         animal=float(np.median(spans[spans > 0])) if (spans > 0).any() else 0.0,
@@ -69,31 +83,31 @@ def look_at(project: LabelledProject) -> Look:
 
 
 def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bool) -> tuple[Path, Look]:
-    """Look at the project in the folder `labels` and write a commented config for it; returns where, and what was seen.
+    """Look at `labels`, write a commented config for them; returns where, and what was seen.
 
     Args:
-        study: its name; from the project's folder where None.
+        labels: folder of a DeepLabCut project, or another tool's label file.
+        study: its name; from the folder or file where None.
         out: the file; `{study}.yaml`, in config/ where there is such a folder, where None.
         gpu: whether networks will train on a GPU.
 
-    Raises UserError if the project cannot be read, or the file is there already.
+    Raises UserError if the labels cannot be read, or the file is there already.
     """
-    project = read_project(Path(labels))
-    look = look_at(project)
-    name = study or study_name(project.root.name)
+    look = look_at(Path(labels))
+    name = study or study_name(Path(labels).resolve())
     path = out or (Path("config") if Path("config").is_dir() else Path()) / f"{name}.yaml"
     if path.exists():
         raise UserError(f"{path}: is there already; give another name with --study or --out, or delete it first")
     text = first_config(labels, name, look, gpu)
+    check_config(yaml.safe_load(text))
     write_text(path, text)
-    with path.open() as written:
-        read_config(written)
     return path, look
 
 
-def study_name(folder: str) -> str:
-    """A name for a study that a config may hold, from a project's folder: `my reach-Ann-2021-02-03` is `my_reach`."""
-    task = re.sub(r"-[^-]+-\d{4}-\d{2}-\d{2}$", "", folder)
+def study_name(labels: Path) -> str:
+    """A name for a study that a config may hold: that of `my reach-Ann-2021-02-03` or `my reach.slp` is `my_reach`."""
+    stem = labels.name if labels.is_dir() else labels.stem
+    task = re.sub(r"-[^-]+-\d{4}-\d{2}-\d{2}$", "", stem)
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", task).strip("._-")
     return name or "study"
 
