@@ -14,6 +14,7 @@ check_new_videos()
 
 
 rule video:
+    """Form the consensus of many networks over one video, decoded once."""
     input:
         video=lambda wildcards: VIDEOS[wildcards.video],
         networks=network_files_for_videos(),
@@ -32,13 +33,12 @@ rule video:
         runtime=minutes_of_video,
     params:
         folder=subpath(output[0], parent=True),
-        count=len(network_files_for_videos()),
+        members=len(network_files_for_videos()),
         training=as_json(weight_options(CONFIG["training"])),
         device=CONFIG["training"]["device"],
         consensus=CONFIG["prediction"]["consensus"],
-    """Form the consensus of many networks over one video, decoded once."""
     message:
-        "Looks at {input.video} with {params.count} networks; how far it is: tail -f {log}"
+        "Looks at {input.video} with {params.members} networks; how far it is: tail -f {log}"
     shell:
         "exec python -m frameworth video --subset {input.subset:q} --folder {params.folder:q} "
         "--training {params.training:q} --device {params.device} --consensus {params.consensus} "
@@ -57,10 +57,10 @@ rule frames_to_label:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        count=CONFIG["video"]["frames_to_label"],
+        wanted=CONFIG["video"]["frames_to_label"],
         seconds_apart=CONFIG["video"]["seconds_apart"],
     shell:
-        "python -m frameworth frames-to-label {input.videos:q} --frames {input.frames:q} --count {params.count} "
+        "python -m frameworth frames-to-label {input.videos:q} --frames {input.frames:q} --count {params.wanted} "
         "--seconds-apart {params.seconds_apart} --out {output:q} 2> {log:q}"
 
 

@@ -21,7 +21,7 @@ _NOTE = (
 def table(results: Results) -> pd.DataFrame:
     """A row per stretch of a video: `video`, `time_s` of its first frame, `disagreement_px` (highest) and `median_px`.
 
-    Short videos have a row per frame. A stretch with a chosen frame has its `rank`, the first of them if there are more.
+    Short videos have a row per frame. A stretch with chosen frames has the first one's `rank`.
     """
     parts = []
     chosen = results.frames_to_label
