@@ -164,6 +164,10 @@ def _check_videos(config: dict[str, Any]) -> None:
     seen: dict[Path, str] = {}
     for number, video in enumerate(config["videos"]):
         where = f"config: videos[{number}]"
+        if set(video) & set("{}\n"):
+            raise UserError(
+                f"{where}: {video!r} holds a brace or line break, which Snakemake misreads; rename the file"
+            )
         if not Path(video).is_file():
             raise UserError(f"{where}: there is no file {video!r}; give a path relative to the working directory")
         if not Path(video).stat().st_size:

@@ -56,7 +56,7 @@ def frames_to_label(
             {
                 "video": video.video,
                 "frame": frame,
-                "time_s": video.seconds[frame],
+                "time_s": round(float(video.seconds[frame]), 3),
                 "disagreement_px": video.frame_disagreement[frame],
                 "confidence": video.confidence[frame].mean(),
                 "most_uncertain_keypoint": video.keypoints[int(video.disagreement[frame].argmax())],
