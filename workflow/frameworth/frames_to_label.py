@@ -45,7 +45,8 @@ def frames_to_label(
         labelled: for each video the frames that carry labels.
         seconds_apart: none of the frames of a video, nor a labelled one, is nearer to another in time.
 
-    Returns a row per frame, in the columns `COLUMNS`; fewer than `count` where the videos have no more that far apart.
+    Returns a row per frame, in the columns `COLUMNS`; fewer than `count` where the videos have no more that are
+    that far apart and unlike.
     """
     listed = shortlist(videos, labelled, count=_SHORTLIST * count, seconds_apart=seconds_apart)
     features = np.array([(videos[v].pose[f] / np.linalg.norm(videos[v].size)).ravel() for v, f in listed])

@@ -18,6 +18,9 @@ import numpy as np
 
 from frameworth.errors import UserError
 
+# A broken file is told in one line, by us. FFmpeg reads this once, when the first file is opened.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -79,8 +82,6 @@ def read_video(path: Path | str, at_once: int) -> Iterator[VideoFrames]:
 def _opened(path: Path | str) -> Iterator[cv2.VideoCapture]:
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such video")
-    # A broken file is told in one line, by us.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     loud = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
