@@ -17,11 +17,13 @@ from frameworth.config import check_config, planned_subsets, video_networks
 from frameworth.costs import Measured, StudySize, video_minutes
 from frameworth.engine.networks import Maps, Predictor, build_network, make_deterministic, pose_config
 from frameworth.errors import UserError
+from frameworth.figures import draw_figure, figure_names
 from frameworth.frames_to_label import frames_to_label, shortlist, write_frames_to_label
 from frameworth.hdf5 import digest_is_right
 from frameworth.images import read_image
 from frameworth.labels import Labels
 from frameworth.predict import frames_at_once, predict
+from frameworth.results import Results
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
 from frameworth.store import saved_bytes
@@ -431,6 +433,29 @@ def test_minutes_grow_with_frames_and_networks(tmp_path, monkeypatch):
     few, many = (video_minutes(made, size, found, frames, 16) for frames in (4_000, 40_000))
     assert few == 10 + 3 * 16 * 4_000 / 4 * 0.24 / 3 / 60
     assert many - 10 == pytest.approx(10 * (few - 10), abs=1)
+
+
+# -- the figure -------------------------------------------------------------------------------------------
+
+
+def test_the_figure_keeps_every_peak_and_marks_what_was_chosen(tmp_path):
+    """Ten thousand frames are drawn as 600 stretches; one frame's peak is in its stretch all the same."""
+    disagreement = np.ones(10_000)
+    disagreement[[1234, 7000]] = 50, 40
+    video = video_of(disagreement, np.random.default_rng(0).uniform(0, 100, (10_000, 2, 2)), "walk $1.mp4")
+    write_video_consensus(tmp_path / "videos" / "walk-1", video, "frameworth", {})
+    frames_to_label([video], [[]], count=2, seconds_apart=1).to_csv(tmp_path / "frames_to_label.csv", index=False)
+    results = Results(tmp_path, {"videos": ["walk-1"]})
+    draw_figure("video_disagreement", results, tmp_path / "figures")
+    table = pd.read_csv(tmp_path / "figures" / "video_disagreement.csv")
+    assert len(table) == 600
+    marked = table.dropna(subset=["rank"]).sort_values("rank")
+    assert marked["disagreement_px"].iloc[0] == pytest.approx(50)
+    assert marked["time_s"].iloc[0] == pytest.approx(123.4, abs=2)
+    assert table["median_px"].max() < 2
+    assert "video_disagreement" in figure_names(0, [], videos=True)
+    assert "video_disagreement" not in figure_names(0, [])
+    assert (Path(__file__).parents[1] / "workflow" / "report" / "video_disagreement.rst").read_text().count("\n") == 1
 
 
 # -- the workflow -----------------------------------------------------------------------------------------
