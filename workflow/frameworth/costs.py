@@ -24,8 +24,8 @@ _BASE_MIB = 1500
 _GPU_BASE_MIB = 4000  # with CUDA's libraries and pinned buffers; not measured
 _BYTES_PER_PX = 4000
 
-# Of a job that looks at a video: a network's weights (measured: 92 MiB for ResNet-50) with its maps of a batch, and what
-# a network computes in between for a batch (measured on a CPU: below 1000).
+# Of a job that looks at a video: a network's weights (measured: 92 MiB for ResNet-50) with its maps of a batch, and
+# what a network computes in between for a batch (measured on a CPU: below 1000).
 _NETWORK_MIB = 150
 _VIDEO_BATCH_MIB = 1500
 
