@@ -26,6 +26,7 @@ include: "workflow/rules/scores.smk"
 include: "workflow/rules/warm.smk"
 include: "workflow/rules/influence.smk"
 include: "workflow/rules/toggle.smk"
+include: "workflow/rules/videos.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/review.smk"
@@ -43,6 +44,7 @@ rule all:
         f"{RESULTS}/summary.json",
         f"{RESULTS}/frame_values.csv",
         [f"{RESULTS}/toggle.csv"] if CONFIG.get("toggle") else [],
+        [f"{RESULTS}/frames_to_label.csv"] if VIDEOS else [],
         figures(),
 
 

@@ -78,6 +78,7 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
         )
     _check_blocks(config)
     _check_groups(config)
+    _check_videos(config)
     return config
 
 
@@ -98,6 +99,18 @@ def warm_bases(config: dict[str, Any]) -> list[PlannedSubset]:
     if not warm:
         return []
     return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - 50))[: warm["networks"]]
+
+
+def video_networks(config: dict[str, Any]) -> list[tuple[PlannedSubset, int]]:
+    """The networks that look at videos, as (subset, member), the members of one subset beside each other.
+
+    Those of the largest percent; where they are more than `video.networks`, a first of each subset before a second.
+    """
+    subsets = planned_subsets(config)
+    largest = [subset for subset in subsets if subset.percent == max(each.percent for each in subsets)]
+    grid = [(member, place) for place, subset in enumerate(largest) for member in range(subset.members)]
+    chosen = sorted(grid)[: config["video"]["networks"]]
+    return [(largest[place], member) for place, member in sorted((place, member) for member, place in chosen)]
 
 
 def weight_options(training: dict[str, Any]) -> dict[str, Any]:
@@ -159,6 +172,36 @@ def _check_groups(config: dict[str, Any]) -> None:
         missing = [percent for percent in group if percent not in percents]
         if missing:
             raise UserError(f"config: influence.groups: {group} names {missing[0]} %, which no block of subsets draws")
+
+
+def _check_videos(config: dict[str, Any]) -> None:
+    seen: dict[Path, str] = {}
+    for number, video in enumerate(config["videos"]):
+        where = f"config: videos[{number}]"
+        if set(video) & set("{}\n"):
+            raise UserError(
+                f"{where}: {video!r} holds a brace or line break, which Snakemake misreads; rename the file"
+            )
+        if not Path(video).is_file():
+            raise UserError(f"{where}: there is no file {video!r}; give a path relative to the working directory")
+        if not Path(video).stat().st_size:
+            raise UserError(f"{where}: {video!r} is empty; copy it again, or leave it out")
+        same = seen.setdefault(Path(video).resolve(), video)
+        if same is not video:
+            raise UserError(f"{where}: {video!r} is the same file as {same!r}; keep one of them")
+    if not config["videos"]:
+        return
+    if not config["keep_snapshots"]:
+        raise UserError(
+            "config: videos are analysed with the trained networks, but keep_snapshots: false keeps none; leave out "
+            "one of them"
+        )
+    networks = video_networks(config)
+    if len({subset.name for subset, _ in networks}) < 2:
+        raise UserError(
+            f"config: videos: only one subset has the largest percent ({networks[0][0].percent}), so that no two "
+            "ensembles can disagree; give its block another seed"
+        )
 
 
 def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:

@@ -25,6 +25,11 @@ _BASE_MIB = 1500
 _GPU_BASE_MIB = 4000  # with CUDA's libraries and pinned buffers; not measured
 _BYTES_PER_PX = 4000
 
+# Of a job that looks at a video: a network's weights (measured: 92 MiB for ResNet-50) with its maps of a batch, and
+# what a network computes in between for a batch (measured on a CPU: below 1000).
+_NETWORK_MIB = 150
+_VIDEO_BATCH_MIB = 1500
+
 # Before anything has been measured: an old GPU's time for a step of eight crops of 448 px. An assumption.
 _ASSUMED_STEP = 0.25
 _ASSUMED_PX = 8 * 448 * 448
@@ -140,6 +145,26 @@ def job_memory(config: dict[str, Any], size: StudySize) -> int:
     if config["training"]["device"] != "cpu":
         return _GPU_BASE_MIB + math.ceil(frames / 2**20)
     return _BASE_MIB + math.ceil((frames + _BYTES_PER_PX * _batch_px(config, size)) / 2**20)
+
+
+def video_minutes(config: dict[str, Any], size: StudySize, found: Measured | None, frames: int, networks: int) -> int:
+    """Minutes to ask for a video of so many frames, as large as the labelled ones, seen by so many networks."""
+    if found is None and config["training"]["device"] == "cpu":
+        return _ASSUMED_CPU_MINUTES
+    return _START_MINUTES + math.ceil(
+        _RESERVE * video_seconds(config, _step(config, size, found), frames, networks) / 60
+    )
+
+
+def video_seconds(config: dict[str, Any], step: float, frames: int, networks: int) -> float:
+    """Expected seconds of predicting so many frames with so many networks; `step` as for `job_seconds`."""
+    return networks * frames / config["training"]["batch_size"] * step / 3
+
+
+def video_memory(config: dict[str, Any], networks: int) -> int:
+    """MiB for a video: the process, a batch of images and maps, and the networks that look at it."""
+    base = _BASE_MIB if config["training"]["device"] == "cpu" else _GPU_BASE_MIB
+    return base + _VIDEO_BATCH_MIB + networks * _NETWORK_MIB
 
 
 def study_memory(size: StudySize, subsets: int) -> int:

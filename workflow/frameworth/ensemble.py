@@ -10,15 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworth.engine.networks import Predictor, build_network, choose_device, make_deterministic, pose_config
+from frameworth.engine.networks import choose_device, make_deterministic
 from frameworth.errors import UserError
 from frameworth.files import write_json
 from frameworth.gpus import take_gpu
 from frameworth.labels import read_labels
-from frameworth.predict import predict
-from frameworth.predictions import read_predictions, write_deeplabcut_table, write_predictions
+from frameworth.predict import load_predictors, predict
+from frameworth.predictions import (
+    labelled_images_index,
+    read_predictions,
+    write_deeplabcut_table,
+    write_predictions,
+)
 from frameworth.preemption import Preempted
 from frameworth.scaling import ScaledFrames
+from frameworth.scoremaps import CONSENSUS_FORMS
 from frameworth.store import Entry, PredictionsEntry, network_hash
 from frameworth.subset_names import subset_name, subset_path
 from frameworth.subsets import Subset, read_subset
@@ -70,13 +76,19 @@ def run_ensembles(
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
             _train_missing(subset, frames, training | from_file, seeds, entries, chosen)
-            predictors = _predictors(entries, training, subset.keypoints, chosen)
+            predictors = load_predictors([entry.network for entry in entries], training, subset.keypoints, chosen)
             write_predictions(
                 predict(predictors, frames, distractor_radius=distractor_radius), labels.keypoints, *files
             )
         pictures = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
+        said = read_predictions(*files)
         write_deeplabcut_table(
-            read_predictions(*files), consensus, labels.keypoints, pictures, f"frameworth_{name}", own / "consensus_dlc"
+            said.consensus_pose[list(CONSENSUS_FORMS).index(consensus)],
+            said.consensus_confidence,
+            labels.keypoints,
+            labelled_images_index(pictures),
+            f"frameworth_{name}",
+            own / "consensus_dlc",
         )
         if keep_snapshots:
             for member, entry in enumerate(entries):
@@ -87,18 +99,6 @@ def run_ensembles(
                 network.unlink(missing_ok=True)
         records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
         write_json(own / "training.json", {"subset": name, "members": records})
-
-
-def _predictors(
-    entries: Sequence[Entry], training: dict[str, Any], keypoints: Sequence[str], device: torch.device
-) -> list[Predictor]:
-    config = pose_config(training, keypoints)
-    predictors = []
-    for entry in entries:
-        network = build_network(config, "random", 0)
-        network.load_state_dict(torch.load(entry.network, map_location="cpu", weights_only=True)["model"])
-        predictors.append(Predictor(config, network, device))
-    return predictors
 
 
 def _train_missing(

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from frameworth.config import PlannedSubset, planned_subsets, study_folder, weight_options
+from frameworth.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
 from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
 from frameworth.sources import study_sources
 from frameworth.subset_names import subset_path, toggle_arms
@@ -62,6 +62,10 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
             else ["What it takes is told once a network is finished."]
         )
     fate = "are kept and never trained twice" if config["keep_snapshots"] else "go once their predictions are written"
+    if config["videos"]:
+        lines.append(
+            f"{len(config['videos'])} videos are looked at by {len(video_networks(config))} networks (`videos`)."
+        )
     lines.append(f"Results go to {study_folder(config)}/; finished networks {fate}.")
     return "\n".join(lines)
 

@@ -79,29 +79,29 @@ def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
     )
 
 
+def labelled_images_index(names: Sequence[str]) -> pd.MultiIndex:
+    """The index of DeepLabCut's tables of labelled images, of names `video/image`."""
+    return pd.MultiIndex.from_tuples([("labeled-data", *name.split("/", 1)) for name in names])
+
+
 def write_deeplabcut_table(
-    predictions: Predictions,
-    form: str,
-    keypoints: Sequence[str],
-    names: Sequence[str],
-    scorer: str,
-    stem: Path,
+    pose: np.ndarray, confidence: np.ndarray, keypoints: Sequence[str], index: pd.Index, scorer: str, stem: Path
 ) -> None:
-    """Write the consensus as DeepLabCut writes predictions: scorer / bodyparts / x, y, likelihood.
+    """Write positions as DeepLabCut writes predictions: scorer / bodyparts / x, y, likelihood.
 
     Args:
-        form: which of `CONSENSUS_FORMS`.
-        names: [N] `video/image`, as in `labeled-data/`.
+        pose: [N, K, 2] px. confidence: [N, K].
+        index: [N], that of labelled images, or the frames' numbers in a video.
         stem: the two files' path without `.h5` and `.csv`.
     """
     columns = pd.MultiIndex.from_product(
         [[scorer], list(keypoints), ["x", "y", "likelihood"]], names=["scorer", "bodyparts", "coords"]
     )
-    index = pd.MultiIndex.from_tuples([("labeled-data", *name.split("/", 1)) for name in names])
-    pose = predictions.consensus_pose[list(CONSENSUS_FORMS).index(form)]
-    values = np.dstack([pose, predictions.consensus_confidence])
-    table = pd.DataFrame(values.reshape(len(names), -1).astype(float), index=index, columns=columns)
+    values = np.dstack([pose, confidence])
+    table = pd.DataFrame(values.reshape(len(index), -1).astype(float), index=index, columns=columns)
     with atomic_path(stem.with_suffix(".csv")) as temporary:
         table.to_csv(temporary)
+    # As DeepLabCut: videos as a PyTables table, which an index of several levels does not allow.
+    layout = "fixed" if index.nlevels > 1 else "table"
     with atomic_path(stem.with_suffix(".h5")) as temporary:
-        table.to_hdf(temporary, key="df_with_missing", mode="w")
+        table.to_hdf(temporary, key="df_with_missing", mode="w", format=layout)

@@ -32,7 +32,7 @@ def write_report(results: Results, path: Path) -> None:
 
     Raises UserError if a figure is missing.
     """
-    names = figure_names(**results.options["figures"])
+    names = figure_names(**results.options["figures"], videos=bool(results.options.get("videos")))
     page = _environment().get_template("report.html.j2")
     write_text(
         path,

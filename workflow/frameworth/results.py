@@ -16,6 +16,7 @@ from frameworth.hdf5 import read_hdf5
 from frameworth.label_qc import LabelQC, read_label_qc
 from frameworth.labels import Labels, read_labels
 from frameworth.subsets import read_subsets
+from frameworth.video_consensus import VideoConsensus, read_video_consensus
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Results:
     Args:
         folder: `results/{study}`.
         options: the config's `influence` and `figures` parts and the form of consensus:
-            `{"influence": {...}, "figures": {...}, "consensus": "argmax"}`.
+            `{"influence": {...}, "figures": {...}, "consensus": "argmax"}`; where there are videos, `videos`, the names
+            of their folders.
     """
 
     folder: Path
@@ -93,6 +95,16 @@ class Results:
     def label_qc(self) -> LabelQC:
         """`label_qc.csv` and `.json`: what SLEAP's label quality control suspects, or why that is not known."""
         return read_label_qc(self.folder)
+
+    @cached_property
+    def videos(self) -> list[VideoConsensus]:
+        """What was found for each of the study's videos, in the order of the config."""
+        return [read_video_consensus(self.folder / "videos" / name / "consensus.h5") for name in self.options["videos"]]
+
+    @cached_property
+    def frames_to_label(self) -> pd.DataFrame:
+        """`frames_to_label.csv`: a row per frame of a video that is proposed for labelling."""
+        return pd.read_csv(self.folder / "frames_to_label.csv", keep_default_na=False, na_values=[""])
 
     @cached_property
     def summary(self) -> dict[str, Any]:

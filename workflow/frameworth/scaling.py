@@ -10,6 +10,19 @@ from frameworth.images import DECODED_BYTES_KEPT, read_image
 from frameworth.labels import Labels
 
 
+def scaled_sizes(sizes: np.ndarray, scale: float) -> np.ndarray:
+    """Sizes in px, int [..., 2], at the networks' size, which is `scale` of the original, rounded."""
+    return np.maximum(1, np.round(sizes * scale)).astype(int) if scale != 1 else sizes
+
+
+def scaled_image(image: np.ndarray, scale: float) -> np.ndarray:
+    """The image, uint8 [h, w, 3], at the networks' size."""
+    size = tuple(int(side) for side in scaled_sizes(np.array(image.shape[1::-1]), scale))
+    if image.shape[1::-1] == size:
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
 class ScaledFrames:
     """A study's frames at the size the networks see, each decoded once for all networks of a job.
 
@@ -22,9 +35,9 @@ class ScaledFrames:
 
     def __init__(self, labels: Labels, scale: float) -> None:
         self.labels = labels
-        self.sizes = np.maximum(1, np.round(labels.sizes * scale)).astype(int) if scale != 1 else labels.sizes
+        self.sizes = scaled_sizes(labels.sizes, scale)
         self.factors = self.sizes / labels.sizes
-        self._interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        self._scale = scale
         self._images: dict[int, np.ndarray] = {}
         self._digests: dict[int, str] = {}
         self._bytes = 0
@@ -33,10 +46,7 @@ class ScaledFrames:
         """The image of a frame, uint8 [h, w, 3]; raises UserError naming the file if it is unreadable."""
         if frame in self._images:
             return self._images[frame]
-        image = read_image(self.labels.paths[frame])
-        size = tuple(int(side) for side in self.sizes[frame])
-        if image.shape[1::-1] != size:
-            image = cv2.resize(image, size, interpolation=self._interpolation)
+        image = scaled_image(read_image(self.labels.paths[frame]), self._scale)
         if self._bytes + image.nbytes <= DECODED_BYTES_KEPT:
             self._images[frame] = image
             self._bytes += image.nbytes

@@ -9,19 +9,37 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from frameworth.closing import closing_lines
-from frameworth.config import PlannedSubset, check_config, planned_subsets, warm_bases, weight_options
-from frameworth.costs import job_memory, job_minutes, measured, study_memory, study_size, warm_minutes
+from frameworth.config import (
+    PlannedSubset,
+    check_config,
+    planned_subsets,
+    video_networks,
+    warm_bases,
+    weight_options,
+)
+from frameworth.costs import (
+    job_memory,
+    job_minutes,
+    measured,
+    study_memory,
+    study_size,
+    video_memory,
+    video_minutes,
+    warm_minutes,
+)
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names
 from frameworth.imported import is_import
 from frameworth.sources import study_sources
 from frameworth.subset_names import subset_path, toggle_arms
+from frameworth.video_names import video_folder
 
 try:
     CONFIG = check_config(dict(config))
     SUBSETS = planned_subsets(CONFIG)
     PROJECT_FILES = study_sources(CONFIG)
     SIZE = study_size(CONFIG, PROJECT_FILES)
+    VIDEOS = {video_folder(path): path for path in CONFIG["videos"]}
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -71,6 +89,7 @@ wildcard_constraints:
     pair=r"\d+",
     subset=r"percent-\d{3}/seed-\d+",
     figure=r"[A-Za-z0-9_-]+",
+    video=r"[A-Za-z0-9._-]+",
 
 
 def as_json(value):
@@ -186,13 +205,56 @@ def toggle_predictions(wildcards=None):
     return [f"{folder}/seed-{pair}/predictions.h5" for folder in folders for pair in pairs]
 
 
+def network_files_for_videos(wildcards=None):
+    """The networks that look at videos, those of one subset beside each other."""
+    networks = video_networks(CONFIG) if VIDEOS else []
+    return [f"{RESULTS}/ensembles/{subset_path(s.percent, s.seed)}/member-{member}.pt" for s, member in networks]
+
+
+def subset_for_videos(wildcards=None):
+    """The file of the first subset whose networks look at videos."""
+    return [f"{RESULTS}/subsets/{subset_path(s.percent, s.seed)}.json" for s, _ in video_networks(CONFIG)[:1]]
+
+
+def minutes_of_video(wildcards, attempt):
+    """Minutes of a job that looks at a video, more at each attempt."""
+    from frameworth.video_files import video_info
+
+    frames = video_info(VIDEOS[wildcards.video]).frames
+    return attempt * video_minutes(CONFIG, SIZE, MEASURED, frames, len(network_files_for_videos()))
+
+
+def video_consensus_files(wildcards=None):
+    """What was found for each video, in the order of the config."""
+    return [f"{RESULTS}/videos/{video}/consensus.h5" for video in VIDEOS]
+
+
+def check_new_videos():
+    """Refuse a video that cannot be decoded before anything is trained; not again where it has been analysed."""
+    new = [path for video, path in VIDEOS.items() if not Path(f"{RESULTS}/videos/{video}/consensus.h5").exists()]
+    if not new or not workflow.is_main_process:
+        return
+    from frameworth.video_files import video_info
+
+    try:
+        for path in new:
+            video_info(path)
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
 def options(*parts):
     """The parts of the config that a stage after the scores depends on, with the form of consensus."""
     return {part: CONFIG[part] for part in parts} | {"consensus": CONFIG["prediction"]["consensus"]}
 
 
+def options_with_videos(*parts):
+    """The same, with the names of the videos' folders if there are any."""
+    return options(*parts) | ({"videos": list(VIDEOS)} if VIDEOS else {})
+
+
 def figures_by_module():
-    """The names of the study's figures, by the module that draws them."""
+    """The names of the study's figures, by the module that draws them; that of videos has a rule of its own."""
     by_module = {}
     for name in figure_names(CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]):
         by_module.setdefault(figure_module(name), []).append(name)
@@ -201,7 +263,8 @@ def figures_by_module():
 
 def figures():
     """All figures of the study."""
-    return [f"{RESULTS}/figures/{name}.png" for names in figures_by_module().values() for name in names]
+    asked = CONFIG["figures"]
+    return [f"{RESULTS}/figures/{name}.png" for name in figure_names(asked["pairs"], asked["pair_list"], bool(VIDEOS))]
 
 
 def announce_study():

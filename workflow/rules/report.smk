@@ -25,6 +25,6 @@ rule report_page:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output[0], parent=True),
-        options=as_json(options("influence", "figures")),
+        options=as_json(options_with_videos("influence", "figures")),
     shell:
         "python -m frameworth report-page {params.study:q} --options {params.options:q} 2> {log:q}"

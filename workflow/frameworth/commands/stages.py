@@ -178,6 +178,36 @@ def warm_influence(files: tuple[Path, ...], out: Path) -> None:
 
 
 @stages.command()
+@click.argument("video")
+@click.argument("networks", type=FILE, nargs=-1, required=True)
+@click.option("--subset", type=FILE, required=True, help="The file of a subset that one of NETWORKS was trained on.")
+@click.option("--folder", type=FILE, required=True, help="Where the video's files go.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--consensus", required=True, help="The form of consensus.")
+@friendly
+def video(video: str, networks: tuple[Path, ...], subset: Path, folder: Path, **options: Any) -> None:
+    """Form the consensus of NETWORKS over the unlabelled VIDEO; those of one folder are one ensemble."""
+    from frameworth.video import analyse_video
+
+    analyse_video(video, networks, subset, folder, **options)
+
+
+@stages.command("frames-to-label")
+@click.argument("videos", type=FILE, nargs=-1, required=True)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--count", type=int, required=True, help="How many frames to choose.")
+@click.option("--seconds-apart", type=float, required=True, help="None is nearer to another of its video.")
+@click.option("--out", type=FILE, required=True, help="frames_to_label.csv to write.")
+@friendly
+def frames_to_label(videos: tuple[Path, ...], frames: Path, out: Path, **options: Any) -> None:
+    """Choose the frames to label next from VIDEOS, the consensus.h5 of each."""
+    from frameworth.frames_to_label import write_frames_to_label
+
+    write_frames_to_label(videos, frames, out, **options)
+
+
+@stages.command()
 @click.argument("study", type=FILE)
 @click.option("--frames", type=FILE, required=True)
 @click.option("--labels", type=FILE, required=True)

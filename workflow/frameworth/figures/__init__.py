@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from frameworth.results import Results
 
 PAIR = "influence_pair"
+VIDEOS = "video_disagreement"
 
 # Where figures stand in Snakemake's report; those that are not named here stand under "Figures".
 CATEGORIES = {
@@ -32,15 +33,18 @@ CATEGORIES = {
 }
 
 
-def figure_names(pairs: int, pair_list: list[list[int]]) -> list[str]:
+def figure_names(pairs: int, pair_list: list[list[int]], videos: bool = False) -> list[str]:
     """The names of all figures, in alphabetical order of their modules.
 
     Args:
         pairs: how many of the most harmful and of the most helpful pairs get a figure each.
         pair_list: further pairs wanted, as [training frame, evaluated frame].
+        videos: whether the study has any.
     """
     names = []
     for module in _modules():
+        if module == VIDEOS and not videos:
+            continue
         names += _pair_names(pairs, pair_list) if module == PAIR else [module]
     return names
 

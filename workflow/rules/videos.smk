@@ -1,0 +1,89 @@
+# Videos: unlabelled videos, seen by the networks of the largest subsets. Only with `videos` in the config.
+# Needs: the videos; these networks, and the file of one of their subsets; frames.csv, which says what is labelled.
+# Makes: videos/{video}/ {consensus.h5, consensus_dlc.*}, a job per video; frames_to_label.csv from them all, and
+# figures/video_disagreement.*.
+# The log tells frames done, frames per second and time left, every ten seconds.
+
+
+localrules:
+    frames_to_label,
+    draw_video_disagreement,
+
+
+check_new_videos()
+
+
+rule video:
+    """Form the consensus of many networks over one video, decoded once."""
+    input:
+        video=lambda wildcards: VIDEOS[wildcards.video],
+        networks=network_files_for_videos(),
+        subset=subset_for_videos(),
+    output:
+        f"{RESULTS}/videos/{{video}}/consensus.h5",
+        multiext(f"{RESULTS}/videos/{{video}}/consensus_dlc", ".h5", ".csv"),
+    log:
+        f"{LOGS}/videos/{{video}}.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    threads: 1
+    resources:
+        gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
+        mem_mb=lambda wildcards, attempt: attempt * video_memory(CONFIG, len(network_files_for_videos())),
+        runtime=minutes_of_video,
+    params:
+        folder=subpath(output[0], parent=True),
+        members=len(network_files_for_videos()),
+        training=as_json(weight_options(CONFIG["training"])),
+        device=CONFIG["training"]["device"],
+        consensus=CONFIG["prediction"]["consensus"],
+    message:
+        "Looks at {input.video} with {params.members} networks; how far it is: tail -f {log}"
+    shell:
+        "exec python -m frameworth video --subset {input.subset:q} --folder {params.folder:q} "
+        "--training {params.training:q} --device {params.device} --consensus {params.consensus} "
+        "-- {input.video:q} {input.networks:q} 2> {log:q}"
+
+
+rule frames_to_label:
+    """Choose the frames of all videos to label next."""
+    input:
+        videos=video_consensus_files(),
+        frames=f"{RESULTS}/frames.csv",
+    output:
+        f"{RESULTS}/frames_to_label.csv",
+    log:
+        f"{LOGS}/frames_to_label.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        wanted=CONFIG["video"]["frames_to_label"],
+        seconds_apart=CONFIG["video"]["seconds_apart"],
+    shell:
+        "python -m frameworth frames-to-label {input.videos:q} --frames {input.frames:q} --count {params.wanted} "
+        "--seconds-apart {params.seconds_apart} --out {output:q} 2> {log:q}"
+
+
+rule draw_video_disagreement:
+    """Draw where ensembles disagree, and what is to be labelled."""
+    input:
+        videos=video_consensus_files(),
+        chosen=f"{RESULTS}/frames_to_label.csv",
+    output:
+        report(
+            f"{RESULTS}/figures/video_disagreement.png",
+            caption="../report/video_disagreement.rst",
+            category="Figures",
+            labels={"figure": "video_disagreement"},
+        ),
+        multiext(f"{RESULTS}/figures/video_disagreement", ".svg", ".csv"),
+    log:
+        f"{LOGS}/figures/video_disagreement.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], ancestor=2),
+        options=as_json({"videos": list(VIDEOS)}),
+    shell:
+        "python -m frameworth figure video_disagreement --study {params.study:q} --options {params.options:q} "
+        "2> {log:q}"
