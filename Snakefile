@@ -25,6 +25,7 @@ include: "workflow/rules/scores.smk"
 include: "workflow/rules/warm.smk"
 include: "workflow/rules/influence.smk"
 include: "workflow/rules/toggle.smk"
+include: "workflow/rules/questions.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

@@ -22,6 +22,7 @@ from frameworth.files import digest_of_file, write_csv, write_json
 from frameworth.hdf5 import Array, write_hdf5
 from frameworth.influence import group_name, score_arrays
 from frameworth.labels import Labels, write_labels
+from frameworth.members import of_networks, write_members
 from frameworth.results import Results
 from frameworth.subsets import subset_name
 
@@ -84,6 +85,8 @@ def write_study(
         {name: Array(values, dims[: values.ndim], units.get(name, "")) for name, values in scores.items()},
         {},
     )
+    members = _members(grid, poses, truth, distractor, xy, kinds, rng)
+    write_members(folder / "members.h5", members, grid.table["subset"].tolist(), KEYPOINTS, 16.0)
     write_csv(folder / "rmse.csv", _rmse(grid, poses, scores["consensus_pose"], xy, pool))
     groups = [[10, 30], [70, 90]] if ladder_seeds else []
     influence = _influence(grid, scores, pool, groups)
@@ -262,6 +265,37 @@ def _scores(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> dict[str, n
         "member_bias_squared": bias,
         "member_variance": _mean_members(error**2) - bias,
     }
+
+
+def _members(
+    grid: Grid,
+    poses: np.ndarray,
+    truth: np.ndarray,
+    distractor: np.ndarray,
+    xy: np.ndarray,
+    kinds: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """What `members.h5` holds: the lookalike's confidence rises with the planted frames that a subset holds."""
+    share = grid.inclusion[:, kinds != ""].mean(axis=1) if (kinds != "").any() else np.zeros(len(poses))
+    made = []
+    for index, count in enumerate(grid.members):
+        pose = poses[index, :count]
+        confidence = np.exp(-np.linalg.norm(pose - truth, axis=-1) / 8) + 0 * xy[..., 0]
+        height = 0.1 + 0.3 * share[index] + rng.normal(0, 0.02, confidence.shape)
+        place = np.broadcast_to(distractor[:, None], pose.shape[1:]) + rng.normal(0, 2, pose.shape)
+        made.append(
+            of_networks(
+                {
+                    "pose": pose,
+                    "confidence_at_label": confidence,
+                    "probability_at_label": confidence / (2 + 4 * height),
+                    "distractor_pose": np.where(np.isfinite(xy), place, np.nan),
+                    "distractor_confidence": np.where(np.isfinite(xy[..., 0]), height, np.nan),
+                }
+            )
+        )
+    return {name: np.stack([one[name] for one in made]) for name in made[0]}
 
 
 def _mean_members(values: np.ndarray) -> np.ndarray:

@@ -232,6 +232,32 @@ def validation(study: Path, options: dict[str, Any]) -> None:
         print(f"frameworth: no row SLEAP label QC: {results.label_qc.reason}", file=sys.stderr)
 
 
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
+@click.option("--members", type=FILE, required=True, help="members.h5 to write.")
+@friendly
+def members(study: Path, labels: Path, distractor_radius: float, members: Path) -> None:
+    """Collect what the networks of all ensembles in the folder STUDY say of labels and of other places."""
+    from frameworth.members import collect_members
+
+    collect_members(study, labels, distractor_radius, members)
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def distractors(study: Path, options: dict[str, Any]) -> None:
+    """Write distractors.csv of the folder STUDY."""
+    from frameworth.distractors import distractor_table
+    from frameworth.files import write_csv
+    from frameworth.results import Results
+
+    write_csv(study / "distractors.csv", distractor_table(Results(study, options)))
+
+
 @stages.command("label-qc")
 @click.option("--frames", type=FILE, required=True)
 @click.option("--labels", type=FILE, required=True)

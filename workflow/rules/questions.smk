@@ -1,0 +1,53 @@
+# Questions: what the baseline's networks say of distractors, outliers, further labels, and of a larger study.
+# Needs: predictions and training records of all ensembles, the collected artefacts, frame_values.csv.
+# Makes: members.h5, distractors.csv, outliers.csv, plan.csv, add.csv.
+
+
+localrules:
+    members,
+    distractors,
+
+
+rule members:
+    """Collect what all networks say of labels and of other places."""
+    input:
+        ensemble_files("predictions.h5"),
+        labels=f"{RESULTS}/labels.h5",
+        subsets=f"{RESULTS}/subsets.csv",
+    output:
+        f"{RESULTS}/members.h5",
+    log:
+        f"{LOGS}/members.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    resources:
+        mem_mb=collecting_memory,
+    params:
+        study=subpath(output[0], parent=True),
+        radius=CONFIG["prediction"]["distractor_radius"],
+    shell:
+        "python -m frameworth members {params.study:q} --labels {input.labels:q} "
+        "--distractor-radius {params.radius} --members {output:q} 2> {log:q}"
+
+
+rule distractors:
+    """Say whether training frames lower labels or raise other places."""
+    input:
+        f"{RESULTS}/members.h5",
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/frame_values.csv",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/distractors.csv",
+    log:
+        f"{LOGS}/distractors.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    resources:
+        mem_mb=collecting_memory,
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth distractors {params.study:q} --options {params.options:q} 2> {log:q}"
