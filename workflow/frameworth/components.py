@@ -1,4 +1,4 @@
-"""How much of the spread of scores within one percent subsets add, and how much single networks. Numpy in, numpy out."""
+"""How much of the spread of scores within one percent subsets make, and how much networks. Numpy in, numpy out."""
 
 from __future__ import annotations
 

@@ -84,6 +84,11 @@ class Results:
         return pd.read_csv(self.folder / "distractors.csv", keep_default_na=False, na_values=[""])
 
     @cached_property
+    def outliers(self) -> pd.DataFrame:
+        """`outliers.csv`: rows about frames, by score, and about what the score and its parts find."""
+        return pd.read_csv(self.folder / "outliers.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
     def rmse(self) -> pd.DataFrame:
         """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
         return pd.read_csv(self.folder / "rmse.csv", keep_default_na=False, na_values=[""])

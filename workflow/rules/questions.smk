@@ -6,6 +6,7 @@
 localrules:
     members,
     distractors,
+    outliers,
 
 
 rule members:
@@ -51,3 +52,23 @@ rule distractors:
         options=as_json(options("influence")),
     shell:
         "python -m frameworth distractors {params.study:q} --options {params.options:q} 2> {log:q}"
+
+
+rule outliers:
+    """Rank outliers by one score, and say what it and its parts find."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/distractors.csv",
+        label_qc=multiext(f"{RESULTS}/label_qc", ".csv", ".json") if errors_are_planted() else [],
+    output:
+        f"{RESULTS}/outliers.csv",
+    log:
+        f"{LOGS}/outliers.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth outliers {params.study:q} --options {params.options:q} 2> {log:q}"

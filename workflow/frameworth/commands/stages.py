@@ -258,6 +258,19 @@ def distractors(study: Path, options: dict[str, Any]) -> None:
     write_csv(study / "distractors.csv", distractor_table(Results(study, options)))
 
 
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def outliers(study: Path, options: dict[str, Any]) -> None:
+    """Write outliers.csv of the folder STUDY."""
+    from frameworth.files import write_csv
+    from frameworth.outliers import outlier_table
+    from frameworth.results import Results
+
+    write_csv(study / "outliers.csv", outlier_table(Results(study, options)))
+
+
 @stages.command("label-qc")
 @click.option("--frames", type=FILE, required=True)
 @click.option("--labels", type=FILE, required=True)
