@@ -89,6 +89,11 @@ class Results:
         return pd.read_csv(self.folder / "outliers.csv", keep_default_na=False, na_values=[""])
 
     @cached_property
+    def plan(self) -> pd.DataFrame:
+        """`plan.csv`: what a larger study would take."""
+        return pd.read_csv(self.folder / "plan.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
     def rmse(self) -> pd.DataFrame:
         """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
         return pd.read_csv(self.folder / "rmse.csv", keep_default_na=False, na_values=[""])

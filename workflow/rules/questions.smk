@@ -7,6 +7,7 @@ localrules:
     members,
     distractors,
     outliers,
+    plan,
 
 
 rule members:
@@ -72,3 +73,27 @@ rule outliers:
         options=as_json(options("influence")),
     shell:
         "python -m frameworth outliers {params.study:q} --options {params.options:q} 2> {log:q}"
+
+
+rule plan:
+    """Work out what a larger study would take."""
+    input:
+        ensemble_files("training.json"),
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/rmse.csv",
+        f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/summary.json",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/plan.csv",
+    log:
+        f"{LOGS}/plan.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+        training=as_json(weight_options(CONFIG["training"])),
+    shell:
+        "python -m frameworth plan-table {params.study:q} --options {params.options:q} "
+        "--training {params.training:q} 2> {log:q}"

@@ -271,6 +271,21 @@ def outliers(study: Path, options: dict[str, Any]) -> None:
     write_csv(study / "outliers.csv", outlier_table(Results(study, options)))
 
 
+@stages.command("plan-table")
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@friendly
+def plan_table(study: Path, options: dict[str, Any], training: dict[str, Any]) -> None:
+    """Write plan.csv of the folder STUDY."""
+    from frameworth.pilot import write_plan
+    from frameworth.results import Results
+
+    reason = write_plan(Results(study, options), training, study / "plan.csv")
+    if reason:
+        print(f"frameworth: no plan: {reason}")
+
+
 @stages.command("label-qc")
 @click.option("--frames", type=FILE, required=True)
 @click.option("--labels", type=FILE, required=True)
