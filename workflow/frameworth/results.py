@@ -94,6 +94,11 @@ class Results:
         return pd.read_csv(self.folder / "plan.csv", keep_default_na=False, na_values=[""])
 
     @cached_property
+    def add(self) -> pd.DataFrame:
+        """`add.csv`: the learning curve beyond the pool, and which poses the pool hardly holds."""
+        return pd.read_csv(self.folder / "add.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
     def rmse(self) -> pd.DataFrame:
         """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
         return pd.read_csv(self.folder / "rmse.csv", keep_default_na=False, na_values=[""])

@@ -8,6 +8,7 @@ localrules:
     distractors,
     outliers,
     plan,
+    add,
 
 
 rule members:
@@ -97,3 +98,23 @@ rule plan:
     shell:
         "python -m frameworth plan-table {params.study:q} --options {params.options:q} "
         "--training {params.training:q} 2> {log:q}"
+
+
+rule add:
+    """Extrapolate the learning curve, and find poses that the pool hardly holds."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/scores.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/add.csv",
+    log:
+        f"{LOGS}/add.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth add {params.study:q} --options {params.options:q} 2> {log:q}"

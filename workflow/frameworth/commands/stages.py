@@ -286,6 +286,19 @@ def plan_table(study: Path, options: dict[str, Any], training: dict[str, Any]) -
         print(f"frameworth: no plan: {reason}")
 
 
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def add(study: Path, options: dict[str, Any]) -> None:
+    """Write add.csv of the folder STUDY."""
+    from frameworth.files import write_csv
+    from frameworth.further_labels import further_labels
+    from frameworth.results import Results
+
+    write_csv(study / "add.csv", further_labels(Results(study, options)))
+
+
 @stages.command("label-qc")
 @click.option("--frames", type=FILE, required=True)
 @click.option("--labels", type=FILE, required=True)
