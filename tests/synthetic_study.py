@@ -18,11 +18,15 @@ from PIL import Image
 from scipy import stats
 
 from frameworth.designs import cluster_of, draw_subset
+from frameworth.distractors import distractor_table
 from frameworth.files import digest_of_file, write_csv, write_json
+from frameworth.further_labels import further_labels
 from frameworth.hdf5 import Array, write_hdf5
 from frameworth.influence import group_name, score_arrays
 from frameworth.labels import Labels, write_labels
 from frameworth.members import of_networks, write_members
+from frameworth.outliers import outlier_table
+from frameworth.pilot import write_plan
 from frameworth.results import Results
 from frameworth.subsets import subset_name
 
@@ -53,6 +57,7 @@ def write_study(
     planted: bool = True,
     missing: bool = True,
     seed: int = 0,
+    questions: bool = False,
 ) -> Results:
     """Write a whole study below `folder` and return it.
 
@@ -62,6 +67,7 @@ def write_study(
         ladder_seeds: seeds of the nested ladder 10, 30, 70, 90 %.
         members: networks per subset of the ladder.
         planted: spoil the labels of a tenth of the pool, and say so in `frames.csv`.
+        questions: also write the tables that the library makes of these artefacts for figures of their own.
         missing: leave one keypoint of every seventh frame, and all of frame 1, without a label.
     """
     rng = np.random.default_rng(seed)
@@ -104,7 +110,16 @@ def write_study(
         "consensus": "argmax",
         "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
     }
+    if questions:
+        _answer_questions(Results(folder, options))
     return Results(folder, options)
+
+
+def _answer_questions(study: Results) -> None:
+    write_csv(study.folder / "distractors.csv", distractor_table(study))
+    write_csv(study.folder / "outliers.csv", outlier_table(study))
+    write_csv(study.folder / "add.csv", further_labels(study))
+    write_plan(study, {"batch_size": 8, "steps": 100}, study.folder / "plan.csv")
 
 
 def _poses(frames: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

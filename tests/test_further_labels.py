@@ -59,9 +59,8 @@ def test_an_error_that_does_not_change_with_size_is_hardly_ever_said_to():
 
 
 def test_a_curve_that_clearly_falls_is_said_to_and_one_that_is_flat_at_its_end_is_not():
-    falling = extrapolate(
-        *ladder(0, falls=(0.0, 4.0, 0.3), deviation=0.02), POOL, [120], 0.95, np.random.default_rng(0)
-    )
+    arguments = (POOL, [120], 0.95, np.random.default_rng(0))
+    falling = extrapolate(*ladder(0, falls=(0.0, 4.0, 0.3), deviation=0.02), *arguments)
     assert verdict(falling) == "would gain"
     flat = extrapolate(*ladder(0, falls=(1.0, 80.0, 2.0), deviation=0.005), *arguments)
     assert flat.decided

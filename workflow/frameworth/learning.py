@@ -10,7 +10,7 @@ from scipy.special import digamma, polygamma
 
 LEAST_SIZES, LEAST_SUBSETS = 3, 8
 DRAWS = 2000
-_EXPONENTS = np.concatenate([np.geomspace(0.1, 2, 40)])
+_EXPONENTS = np.geomspace(0.1, 2, 40)
 _PRIOR_FREEDOM = 4.0  # what the sizes' common variance counts for beside each one's own
 
 
@@ -19,8 +19,8 @@ class Extrapolated:
     """Expected score at some numbers of frames, and the change from the pool to them.
 
     Attributes:
-        frames: [T]. value, low, high: [T], with intervals. change, change_low, change_high: [T], to the score at
-        `pool`.
+        frames: [T]. value, low, high: [T], with intervals.
+        change, change_low, change_high: [T], from the score at `pool`.
         fall, fall_low, fall_high: change from the smallest to the largest size measured.
         reason: why nothing can be told, else empty; all numbers are NaN then.
     """
@@ -45,7 +45,7 @@ class Extrapolated:
 
 @dataclass(frozen=True)
 class Means:
-    """Mean score of the subsets of each size: frames, mean, degrees of freedom [P], and the means' covariance [P, P]."""
+    """Mean scores of P sizes: frames, mean and degrees of freedom [P], and the means' covariance [P, P]."""
 
     frames: np.ndarray
     mean: np.ndarray

@@ -40,6 +40,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     right = _AUROC.format(missing=missing) if by_truth else _AGREEMENT
     note = _NOTE.format(frames=len(frames), right=right)
     figure = _style.new_figure(10, 1.6 + 0.19 * max(len(frames), 12))
+    # The star is wider than the layout reckons.
+    figure.get_layout_engine().set(rect=(0.03, 0, 0.97, 1))
     left, other = figure.subplots(1, 2, width_ratios=[1.25, 1])
     _heat(left, frames, figure)
     _methods(other, compared.sort_values("result"), by_truth)
@@ -57,7 +59,7 @@ def _heat(axes: Axes, frames: pd.DataFrame, figure: Figure) -> None:
     axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=7.5)
     planted = frames["planted"].notna() if "planted" in frames else pd.Series(False, index=frames.index)
     labels = [
-        _style.plain(f"{'★ ' if spoilt else ''}{int(frame)}  {str(name)[-22:]}")
+        _style.plain(f"{int(frame)}  {str(name)[-22:]}{' ★' if spoilt else ''}")
         for frame, name, spoilt in zip(frames["frame"], frames["image"], planted, strict=True)
     ]
     axes.set_yticks(range(len(frames)), labels, fontsize=7.5)
