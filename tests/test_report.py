@@ -39,7 +39,7 @@ class Parts(HTMLParser):
 
 @pytest.fixture
 def study(tmp_path: Path) -> Results:
-    study = write_study(tmp_path / "walk", frames=16, halves=8, ladder_seeds=0, questions=True)
+    study = write_study(tmp_path / "walk", frames=16, halves=8, ladder_seeds=0)
     (study.folder / "figures").mkdir()
     for name in figure_names(**study.options["figures"]):
         (study.folder / "figures" / f"{name}.png").write_bytes(PIXEL)
