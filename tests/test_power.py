@@ -1,13 +1,18 @@
 """The plan: predicted power against simulated studies of known truth, and its parts by hand."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from click.testing import CliRunner
 from scipy.special import comb
 
 from frameworth import values
 from frameworth.attribution import estimate_influence
 from frameworth.benchmarks.simulation import grid
+from frameworth.commands.study import study as commands
 from frameworth.errors import UserError
 from frameworth.estimators import size_centred
 from frameworth.files import write_json
@@ -28,7 +33,7 @@ from frameworth.power import (
 from frameworth.results import Results
 from frameworth.toggle import compare_arms
 from synthetic_study import write_study
-from tiny import TRAINING
+from tiny import TRAINING, config
 
 PILOT = Pilot(
     pool=24, group=4, percent=50, network_variance=1.0, member_variance=0.4, member_known=True,
@@ -147,7 +152,7 @@ def test_the_plan_costs_what_the_pilots_networks_took(study):
 
 def test_a_pilot_of_too_few_subsets_is_refused(tmp_path):
     few = write_study(tmp_path, frames=16, halves=7, ladder_seeds=0)
-    with pytest.raises(UserError, match="7 subsets of 50 % say too little of the noise; a pilot needs 8"):
+    with pytest.raises(UserError, match=r"too few subsets of 50 % \(7\) to know the noise; a pilot needs 8"):
         pilot_of(few)
 
 
@@ -170,3 +175,33 @@ def test_power_rises_with_networks_to_one_without_gaps_where_the_noncentral_t_is
             assert np.isfinite(chances).all(), method
             assert (np.diff(chances) > -1e-3).all(), (method, effect)
             assert chances[-1] == pytest.approx(1, abs=1e-6)
+
+
+def command(folder, monkeypatch, *arguments):
+    (folder / "pilot.yaml").write_text(yaml.safe_dump(config("project") | {"study": "pilot"}))
+    monkeypatch.chdir(folder)
+    return CliRunner().invoke(commands, ["plan", "--configfile", "pilot.yaml", *arguments])
+
+
+def test_the_command_prints_the_effects_that_were_asked_for(study, tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "pilot").symlink_to(study.folder)
+    done = command(tmp_path, monkeypatch, "--effect", "0.03", "--effect", "0.3", "--power", "0.9")
+    assert done.exit_code == 0, done.output
+    assert "with a chance of 90%" in done.output
+    effects = [line.split()[0] for line in done.output.splitlines() if line.startswith("    0")]
+    assert effects == ["0.03", "0.3"] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), r"results/pilot/frame_values\.csv: there is no such file, as the pilot is not finished; first: "),
+        (("--effect", "-0.1"), r"--effect: -0\.1 must be above 0"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong(tmp_path, monkeypatch, arguments, words):
+    done = command(tmp_path, monkeypatch, *arguments)
+    assert done.exit_code == 2
+    assert re.match(rf"frameworth: {words}", done.output)
+    assert done.output.count("\n") == 1

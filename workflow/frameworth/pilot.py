@@ -49,7 +49,7 @@ def pilot_of(results: Results) -> Pilot:
     noise = components(networks["mean_log_error"].to_numpy(), networks["subset"].to_numpy())
     if noise.subsets < LEAST_SUBSETS or not noise.network > 0:
         raise UserError(
-            f"{results.folder}: {noise.subsets} subsets of {percent} % say too little of the noise; a pilot needs "
+            f"{results.folder}: too few subsets of {percent} % ({noise.subsets}) to know the noise; a pilot needs "
             f"{LEAST_SUBSETS} of one percent"
         )
     table, pool = results.frame_values, int(results.pool.sum())

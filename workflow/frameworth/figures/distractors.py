@@ -127,7 +127,8 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     decided = int((frames[part] < alpha).sum())
     single = int((cells["distractor_confidence_q"] < alpha).sum()) if len(cells) else 0
     moved = f"{_style.counted(decided, 'single frame')} on average over held-out labels"
-    return text + f"decided: {moved}, {_style.counted(single, 'change')} at single held-out labels"
+    text += "decided" if text else "Decided"
+    return text + f": {moved}, {_style.counted(single, 'change')} at single held-out labels"
 
 
 def _way(change: float) -> str:
