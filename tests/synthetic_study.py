@@ -18,10 +18,15 @@ from PIL import Image
 from scipy import stats
 
 from frameworth.designs import cluster_of, draw_subset
+from frameworth.distractors import distractor_table
 from frameworth.files import digest_of_file, write_csv, write_json
+from frameworth.further_labels import further_labels
 from frameworth.hdf5 import Array, write_hdf5
 from frameworth.influence import group_name, score_arrays
 from frameworth.labels import Labels, write_labels
+from frameworth.members import of_networks, write_members
+from frameworth.outliers import outlier_table
+from frameworth.pilot import write_plan
 from frameworth.results import Results
 from frameworth.subsets import subset_name
 
@@ -52,6 +57,7 @@ def write_study(
     planted: bool = True,
     missing: bool = True,
     seed: int = 0,
+    questions: bool = False,
 ) -> Results:
     """Write a whole study below `folder` and return it.
 
@@ -61,6 +67,7 @@ def write_study(
         ladder_seeds: seeds of the nested ladder 10, 30, 70, 90 %.
         members: networks per subset of the ladder.
         planted: spoil the labels of a tenth of the pool, and say so in `frames.csv`.
+        questions: also write the tables that the library makes of these artefacts for figures of their own.
         missing: leave one keypoint of every seventh frame, and all of frame 1, without a label.
     """
     rng = np.random.default_rng(seed)
@@ -84,6 +91,8 @@ def write_study(
         {name: Array(values, dims[: values.ndim], units.get(name, "")) for name, values in scores.items()},
         {},
     )
+    members = _members(grid, poses, truth, distractor, xy, kinds, rng)
+    write_members(folder / "members.h5", members, grid.table["subset"].tolist(), KEYPOINTS, 16.0)
     write_csv(folder / "rmse.csv", _rmse(grid, poses, scores["consensus_pose"], xy, pool))
     groups = [[10, 30], [70, 90]] if ladder_seeds else []
     influence = _influence(grid, scores, pool, groups)
@@ -101,7 +110,16 @@ def write_study(
         "consensus": "argmax",
         "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
     }
+    if questions:
+        _answer_questions(Results(folder, options))
     return Results(folder, options)
+
+
+def _answer_questions(study: Results) -> None:
+    write_csv(study.folder / "distractors.csv", distractor_table(study))
+    write_csv(study.folder / "outliers.csv", outlier_table(study))
+    write_csv(study.folder / "add.csv", further_labels(study))
+    write_plan(study, {"batch_size": 8, "steps": 100}, study.folder / "plan.csv")
 
 
 def _poses(frames: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -262,6 +280,37 @@ def _scores(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> dict[str, n
         "member_bias_squared": bias,
         "member_variance": _mean_members(error**2) - bias,
     }
+
+
+def _members(
+    grid: Grid,
+    poses: np.ndarray,
+    truth: np.ndarray,
+    distractor: np.ndarray,
+    xy: np.ndarray,
+    kinds: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """What `members.h5` holds: the lookalike's confidence rises with the planted frames that a subset holds."""
+    share = grid.inclusion[:, kinds != ""].mean(axis=1) if (kinds != "").any() else np.zeros(len(poses))
+    made = []
+    for index, count in enumerate(grid.members):
+        pose = poses[index, :count]
+        confidence = np.exp(-np.linalg.norm(pose - truth, axis=-1) / 8) + 0 * xy[..., 0]
+        height = 0.1 + 0.3 * share[index] + rng.normal(0, 0.02, confidence.shape)
+        place = np.broadcast_to(distractor[:, None], pose.shape[1:]) + rng.normal(0, 2, pose.shape)
+        made.append(
+            of_networks(
+                {
+                    "pose": pose,
+                    "confidence_at_label": confidence,
+                    "probability_at_label": confidence / (2 + 4 * height),
+                    "distractor_pose": np.where(np.isfinite(xy), place, np.nan),
+                    "distractor_confidence": np.where(np.isfinite(xy[..., 0]), height, np.nan),
+                }
+            )
+        )
+    return {name: np.stack([one[name] for one in made]) for name in made[0]}
 
 
 def _mean_members(values: np.ndarray) -> np.ndarray:

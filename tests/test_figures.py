@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return write_study(tmp_path_factory.mktemp("study"), frames=32, halves=16, ladder_seeds=3)
+    return write_study(tmp_path_factory.mktemp("study"), frames=32, halves=16, ladder_seeds=3, questions=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,7 @@ def test_names_hold_every_figure_that_the_readme_and_the_paper_need():
         "influence_variance", "influence_standard_error", "influence_pair_harmful-1",
         "influence_pair_helpful-1", "influence_pair_4_7", "influence_histogram", "memorization",
         "inclusion_matrix", "error_pca", "labels_to_check", "frame_values", "lds", "settling",
+        "distractors", "bias_variance", "seeds", "outliers", "plan", "add",
     }  # fmt: skip
 
 
@@ -117,7 +118,7 @@ def test_a_module_added_to_the_folder_is_a_figure(study: Results, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("learning_curves", "no such figure; there are error_pca"),
+        ("learning_curves", "no such figure; there are add, bias_variance"),
         ("influence_pair", "no such figure"),
         ("_style", "no such figure"),
         ("influence_pair_0_99", "there is no frame 99"),
@@ -294,7 +295,7 @@ def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tm
     ids=["one subset", "one percent, nothing planted", "one seed, one member"],
 )
 def test_studies_that_lack_things_are_drawn(tmp_path: Path, grid: dict[str, int]):
-    study = write_study(tmp_path, **grid)
+    study = write_study(tmp_path, **grid, questions=True)
     like_bias = {"influence_confidence", "influence_probability", "influence_variance"}
     for name in figure_names(1, study.options["figures"]["pair_list"]):
         if name not in like_bias:

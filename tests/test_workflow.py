@@ -97,7 +97,7 @@ def test_every_artefact_is_there_and_whole(finished):
         "subsets/percent-050/seed-2.json", "ensembles/percent-030/seed-1/member-1.pt",
         "ensembles/percent-030/seed-1/training.json", "ensembles/percent-030/seed-1/consensus_dlc.csv",
         "figures/learning_curve.png", "figures/learning_curve.svg", "figures/learning_curve.csv",
-        "figures/influence_pair_harmful-1.png",
+        "figures/influence_pair_harmful-1.png", "members.h5", "distractors.csv", "outliers.csv", "plan.csv", "add.csv",
     ):  # fmt: skip
         assert (finished.results / name).stat().st_size > 0, name
     for path in finished.results.rglob("*.h5"):

@@ -88,11 +88,16 @@ def study_size(config: dict[str, Any], sources: Sequence[Path]) -> StudySize:
 
 def measured(config: dict[str, Any]) -> Measured | None:
     """What the study's finished networks of this many steps and this batch size took; None if there are none."""
-    folder, steps, devices, sizes = study_folder(config), [], [], []
+    return measured_networks(study_folder(config), config["training"])
+
+
+def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None:
+    """The same of the study in `folder`, for the config's `training`."""
+    steps, devices, sizes = [], [], []
     for path in sorted(folder.glob("ensembles/*/*/training.json"))[:_RECORDS]:
         for member in json.loads(path.read_text()).get("members", []):
-            same = member["batch_size"] == config["training"]["batch_size"]
-            if same and member["steps"] == config["training"].get("steps", member["steps"]):
+            same = member["batch_size"] == training["batch_size"]
+            if same and member["steps"] == training.get("steps", member["steps"]):
                 steps.append(member["wall_seconds"] / member["steps"])
                 devices.append(member["device_type"])
         sizes += [network.stat().st_size for network in path.parent.glob("member-*.pt")]
@@ -114,9 +119,16 @@ def job_seconds(config: dict[str, Any], size: StudySize, subsets: Sequence[Plann
     Args:
         step: seconds of a gradient step; a prediction of as many frames takes a third.
     """
-    pool, networks = size.pool(config), sum(subset.members for subset in subsets)
-    steps = sum(s.members * total_steps(config["training"], subset_size(s.percent, pool)) for s in subsets)
-    return steps * step + networks * size.frames / config["training"]["batch_size"] * step / 3
+    pool, training = size.pool(config), config["training"]
+    return sum(
+        subset.members * network_seconds(training, subset_size(subset.percent, pool), size.frames, step)
+        for subset in subsets
+    )
+
+
+def network_seconds(training: dict[str, Any], trained_on: int, predicted: int, step: float) -> float:
+    """Expected seconds of training one network on some frames and predicting others with it."""
+    return total_steps(training, trained_on) * step + predicted / training["batch_size"] * step / 3
 
 
 def job_minutes(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.frames import read_frames
-from frameworth.hdf5 import read_hdf5
+from frameworth.hdf5 import read_attributes, read_hdf5
 from frameworth.label_qc import LabelQC, read_label_qc
 from frameworth.labels import Labels, read_labels
 from frameworth.subsets import read_subsets
@@ -69,6 +69,36 @@ class Results:
     def scores(self) -> dict[str, np.ndarray]:
         """`scores.h5`: arrays [S, N, K] (poses [S, N, K, 2]) by name."""
         return read_hdf5(self.folder / "scores.h5")
+
+    @cached_property
+    def members(self) -> dict[str, np.ndarray]:
+        """`members.h5`: what `frameworth.members.of_networks` gives of all subsets, by name."""
+        return read_hdf5(self.folder / "members.h5")
+
+    @cached_property
+    def distractor_radius(self) -> float:
+        """Distance from the label in px beyond which a peak counts as a distractor."""
+        return float(read_attributes(self.folder / "members.h5")["distractor_radius_px"])
+
+    @cached_property
+    def distractors(self) -> pd.DataFrame:
+        """`distractors.csv`: rows about groups of training frames, single ones, and single evaluated frames."""
+        return pd.read_csv(self.folder / "distractors.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def outliers(self) -> pd.DataFrame:
+        """`outliers.csv`: rows about frames, by score, and about what the score and its parts find."""
+        return pd.read_csv(self.folder / "outliers.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def plan(self) -> pd.DataFrame:
+        """`plan.csv`: what a larger study would take."""
+        return pd.read_csv(self.folder / "plan.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def add(self) -> pd.DataFrame:
+        """`add.csv`: the learning curve beyond the pool, and which poses the pool hardly holds."""
+        return pd.read_csv(self.folder / "add.csv", keep_default_na=False, na_values=[""])
 
     @cached_property
     def rmse(self) -> pd.DataFrame:

@@ -267,6 +267,18 @@ def figures():
     return [f"{RESULTS}/figures/{name}.png" for name in figure_names(asked["pairs"], asked["pair_list"], bool(VIDEOS))]
 
 
+def further_inputs(module):
+    """What a figure reads beside the artefacts that all figures do."""
+    names = {
+        "distractors": ["members.h5", "distractors.csv"],
+        "bias_variance": ["members.h5"],
+        "outliers": ["outliers.csv"],
+        "plan": ["plan.csv"],
+        "add": ["add.csv"],
+    }
+    return [f"{RESULTS}/{name}" for name in names.get(module, [])]
+
+
 def announce_study():
     """Say what is coming and how far it is, beside the jobs; a process of its own, which may train a few steps.
 

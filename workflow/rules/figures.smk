@@ -16,6 +16,7 @@ for MODULE, NAMES in figures_by_module().items():
             values=f"{RESULTS}/frame_values.csv",
             summary=f"{RESULTS}/summary.json",
             validation=f"{RESULTS}/validation.csv",
+            further=further_inputs(MODULE),
         output:
             report(
                 f"{RESULTS}/figures/{{figure}}.png",

@@ -73,7 +73,7 @@ rule draw_video_disagreement:
         report(
             f"{RESULTS}/figures/video_disagreement.png",
             caption="../report/video_disagreement.rst",
-            category="Figures",
+            category=figure_category("video_disagreement"),
             labels={"figure": "video_disagreement"},
         ),
         multiext(f"{RESULTS}/figures/video_disagreement", ".svg", ".csv"),

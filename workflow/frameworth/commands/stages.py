@@ -279,6 +279,73 @@ def validation(study: Path, options: dict[str, Any]) -> None:
         print(f"frameworth: no row SLEAP label QC: {results.label_qc.reason}", file=sys.stderr)
 
 
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
+@click.option("--members", type=FILE, required=True, help="members.h5 to write.")
+@friendly
+def members(study: Path, labels: Path, distractor_radius: float, members: Path) -> None:
+    """Collect what the networks of all ensembles in the folder STUDY say of labels and of other places."""
+    from frameworth.members import collect_members
+
+    collect_members(study, labels, distractor_radius, members)
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def distractors(study: Path, options: dict[str, Any]) -> None:
+    """Write distractors.csv of the folder STUDY."""
+    from frameworth.distractors import distractor_table
+    from frameworth.files import write_csv
+    from frameworth.results import Results
+
+    write_csv(study / "distractors.csv", distractor_table(Results(study, options)))
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def outliers(study: Path, options: dict[str, Any]) -> None:
+    """Write outliers.csv of the folder STUDY."""
+    from frameworth.files import write_csv
+    from frameworth.outliers import outlier_table
+    from frameworth.results import Results
+
+    write_csv(study / "outliers.csv", outlier_table(Results(study, options)))
+
+
+@stages.command("plan-table")
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@friendly
+def plan_table(study: Path, options: dict[str, Any], training: dict[str, Any]) -> None:
+    """Write plan.csv of the folder STUDY."""
+    from frameworth.pilot import write_plan
+    from frameworth.results import Results
+
+    reason = write_plan(Results(study, options), training, study / "plan.csv")
+    if reason:
+        print(f"frameworth: no plan: {reason}")
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@friendly
+def add(study: Path, options: dict[str, Any]) -> None:
+    """Write add.csv of the folder STUDY."""
+    from frameworth.files import write_csv
+    from frameworth.further_labels import further_labels
+    from frameworth.results import Results
+
+    write_csv(study / "add.csv", further_labels(Results(study, options)))
+
+
 @stages.command("label-qc")
 @click.option("--frames", type=FILE, required=True)
 @click.option("--labels", type=FILE, required=True)

@@ -128,6 +128,37 @@ def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
 
 @study.command()
 @_CONFIGFILE
+@click.option(
+    "--effect", type=float, multiple=True, help="log(1 + px) per frame, as often as wanted; four if left out."
+)
+@click.option("--power", type=click.FloatRange(0.5, 0.99), default=0.8, show_default=True, help="Chance to see it.")
+@friendly
+@_examples(
+    "frameworth plan --configfile config/mine.yaml",
+    "frameworth plan --configfile config/mine.yaml --effect 0.03 --power 0.9",
+)
+def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
+    """Tell how many networks would see an effect of a given size, with a finished study as the pilot."""
+    from frameworth.config import read_config, result_options, study_folder
+    from frameworth.costs import measured
+    from frameworth.errors import UserError
+    from frameworth.pilot import EFFECTS, plan_lines, plan_table
+    from frameworth.results import Results
+
+    if wrong := [one for one in effect if not one > 0]:
+        raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
+    config = read_config(configfile)
+    folder = study_folder(config)
+    if missing := [name for name in ("frame_values.csv", "summary.json") if not (folder / name).exists()]:
+        first = f"frameworth run --configfile {configfile.name}"
+        raise UserError(f"{folder}/{missing[0]}: there is no such file, as the pilot is not finished; first: {first}")
+    found = measured(config)
+    table = plan_table(Results(folder, result_options(config)), config["training"], effect or EFFECTS, power)
+    print("\n".join(plan_lines(table, "GPU" if found and found.device == "cuda" else "CPU")))
+
+
+@study.command()
+@_CONFIGFILE
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
 @friendly
 @_examples("frameworth report --configfile config/mine.yaml --open")

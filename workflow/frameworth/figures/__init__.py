@@ -30,6 +30,13 @@ CATEGORIES = {
     "error_pca": "Frames and networks",
     "inclusion_matrix": "Frames and networks",
     "frame_values": "Worth of frames",
+    "outliers": "Labels to check",
+    "distractors": "Influence",
+    "bias_variance": "Frames and networks",
+    "seeds": "Frames and networks",
+    "add": "Frames and networks",
+    "plan": "How far to trust it",
+    "video_disagreement": "Videos",
 }
 
 

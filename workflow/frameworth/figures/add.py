@@ -1,0 +1,113 @@
+"""Is labelling more frames worth it? The learning curve beyond the pool, keypoint by keypoint, and thin poses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.further_labels import ALL, TIMES, WORTHWHILE
+from frameworth.results import Results
+
+_LISTED = 3
+_IN_WORDS = {
+    "would gain": "more frames help",
+    "would lose": "more frames harm",
+    "would hardly change": "more frames hardly help",
+}
+_NOTE = (
+    "Left: mean of log(1 + px) over held-out labels against the frames trained on (dots), and a + b·n^−c fitted to "
+    "it with {level:.0%} intervals; right of the dotted line it is extrapolated, true only if the curve goes on as "
+    "it did; a change below {least:g} is called none. Middle: its change with {times:g} times the frames, for "
+    "single keypoints with intervals that hold for all together. Right: poses about their centroid in the plane of "
+    "their first two principal components (px); grey the pool, coloured the held-out frames by error; ringed: "
+    "farther from all of the pool than 95 % of its own frames are from each other, with more than the typical "
+    "error."
+)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """`add.csv`."""
+    return results.add
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """The curve and its extrapolation, the gain per keypoint, and the plane of poses."""
+    figure = _style.new_figure(12, 4.4)
+    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 0.85, 1.1])
+    _curve(left, table[table["keypoint"] == ALL], int(results.pool.sum()))
+    gains = table[table["about"] == "gain"].groupby("keypoint", sort=False).last().reset_index()
+    _gains(middle, gains)
+    _plane(right, table[table["about"] == "frame"], figure)
+    note = _NOTE.format(level=results.options["influence"]["level"], times=TIMES[-1], least=WORTHWHILE)
+    _style.headline(figure, _title(table, gains, results), note)
+    return figure
+
+
+def _curve(axes: Axes, rows: pd.DataFrame, pool: int) -> None:
+    measured, curve = rows[rows["about"] == "measured"], rows[rows["about"] == "curve"]
+    if len(curve):
+        axes.fill_between(curve["frames"], curve["ci_low"], curve["ci_high"], color=_style.BLUE, alpha=0.15, lw=0)
+        inside = curve["frames"] <= pool
+        axes.plot(curve["frames"][inside], curve["value"][inside], color=_style.BLUE, lw=1.6)
+        axes.plot(curve["frames"][curve["frames"] >= pool * 0.999], curve["value"][curve["frames"] >= pool * 0.999],
+                  "--", color=_style.BLUE, lw=1.6)  # fmt: skip
+    axes.plot(measured["frames"], measured["value"], "o", color=_style.DARK, ms=5)
+    axes.axvline(pool, color=_style.DARK, ls=":", lw=1)
+    axes.set_xlabel("frames trained on")
+    axes.set_ylabel("error on held-out labels (log(1 + px))")
+
+
+def _gains(axes: Axes, gains: pd.DataFrame) -> None:
+    shown = gains.iloc[::-1]
+    place = np.arange(len(shown))
+    colours = [_style.RED if name == ALL else _style.BLUE for name in shown["keypoint"]]
+    axes.axvline(0, color=_style.GREY, ls=":", lw=1)
+    axes.hlines(place, shown["ci_low"], shown["ci_high"], color=colours, lw=1.5, alpha=0.6)
+    axes.scatter(shown["value"], place, color=colours, s=24, zorder=3)
+    axes.set_yticks(place, [_style.plain(str(name)[:20]) for name in shown["keypoint"]])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.set_xlabel(f"change with {TIMES[-1]:g} times the frames\n(log(1 + px), negative: better)")
+    if not np.isfinite(shown["value"]).any():
+        axes.text(0.5, 0.5, "cannot be told", transform=axes.transAxes, ha="center", color=_style.DARK)
+
+
+def _plane(axes: Axes, frames: pd.DataFrame, figure: Figure) -> None:
+    pool, held_out = frames[frames["split"] == "pool"], frames[frames["split"] == "held-out"]
+    axes.plot(pool["pose_1"], pool["pose_2"], ".", color=_style.MISSING, ms=6)
+    dots = axes.scatter(held_out["pose_1"], held_out["pose_2"], c=held_out["log_error"], cmap="viridis_r", s=18)
+    thin = held_out[held_out["thin"].astype(bool)]
+    axes.plot(thin["pose_1"], thin["pose_2"], "o", mfc="none", mec=_style.RED, ms=9, mew=1.2)
+    axes.set(xlabel="pose, first component (px)", ylabel="second component (px)")
+    bar = figure.colorbar(dots, ax=axes, pad=0.02, aspect=30)
+    bar.set_label("error (log(1 + px))")
+
+
+def _title(table: pd.DataFrame, gains: pd.DataFrame, results: Results) -> str:
+    whole = gains[gains["keypoint"] == ALL].iloc[0]
+    pool = int(results.pool.sum())
+    verdict = str(whole["verdict"])
+    if np.isfinite(whole["value"]):
+        ends = f"[{_style.signed(whole['ci_low'], 3)}, {_style.signed(whole['ci_high'], 3)}]"
+        text = f"With {whole['frames']:.0f} frames in place of {pool} the error would change by "
+        text += f"{_style.signed(whole['value'], 3)} {ends} log(1 + px): {_IN_WORDS.get(verdict, verdict)}"
+        each = gains[(gains["keypoint"] != ALL) & (gains["verdict"] == "would gain")]["keypoint"]
+        text += f"; decided for {', '.join(each)}" if len(each) else ""
+    else:
+        text = f"Whether more frames would help {verdict}"
+    frames = table[(table["about"] == "frame") & table["thin"].eq(True)].sort_values("log_error", ascending=False)
+    if len(frames):
+        first = ", ".join(str(int(frame)) for frame in frames["frame"].head(_LISTED))
+        text += (
+            f"; thin poses: {_style.counted(len(frames), 'held-out frame')} ({first}{'…' * (len(frames) > _LISTED)})"
+        )
+    far = table[table["about"] == "far frames"]
+    if len(far):
+        row = far.iloc[0]
+        seen = row["ci_low"] > 0
+        text += f"; far from the pool {'errors are higher' if seen else 'errors are not shown to be higher'} "
+        text += f"(rank correlation {_style.signed(row['value'])} [{_style.signed(row['ci_low'])}, "
+        text += f"{_style.signed(row['ci_high'])}])"
+    return text

@@ -1,0 +1,224 @@
+"""Is the error of a label bias, which no ensemble of this kind removes, or variance, which a consensus does?"""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from frameworth.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
+from frameworth.errors import UserError
+from frameworth.figures import _style
+from frameworth.results import Results
+
+_ACROSS = (1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
+_OF_SUBSET, _ACROSS_SUBSETS = "members of one subset", "networks of different subsets"
+_NOTE = (
+    "Left, a point per label at {percent} % of the pool: squared bias (of the mean over all networks, less what "
+    "chance adds to it) against the variance between networks that did not see the frame; above the dashed line "
+    "most of the error is bias; red where that is decided (false discovery rate {alpha:.2g}). Right: expected error "
+    "of the mean pose of r networks on held-out labels, with 95 % bars where there are 8 clusters; ∞ is "
+    "extrapolated. The consensus of figures and tables is another form where the config says so."
+)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row per percent, frame and keypoint (`about` = `label`), then a row per percent and number of networks."""
+    _check_sums(results)
+    percents = np.unique(results.subsets["percent"])
+    made = [_label_rows(results, int(percent)) for percent in percents]
+    made += [_curve_rows(results, int(percent)) for percent in percents]
+    return pd.concat(made, ignore_index=True)
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Bias against variance of every label at the percent of most subsets, and the gain by more networks."""
+    percent = _main_percent(results)
+    labels = table[(table["about"] == "label") & (table["percent"] == percent)].dropna(subset="network_variance")
+    curves = table[table["about"].isin([_OF_SUBSET, _ACROSS_SUBSETS])]
+    alpha = 1 - results.options["influence"]["level"]
+    note = _NOTE.format(percent=percent, alpha=alpha)
+    if labels.empty and curves.empty:
+        return _style.message("Bias and variance cannot be told apart: no percent has two networks", note)
+    figure = _style.new_figure(10, 4.8)
+    left, right = figure.subplots(1, 2)
+    _labels(left, labels, alpha)
+    _curves(right, curves)
+    _style.headline(figure, _title(labels, curves, percent, alpha), note)
+    return figure
+
+
+def _check_sums(results: Results) -> None:
+    """Squared bias and variance of members must add up to the mean squared error that `rmse.csv` has of them."""
+    held_out = ~results.pool
+    scores = results.scores
+    summed = (scores["member_bias_squared"] + scores["member_variance"])[:, held_out].astype(float)
+    networks = results.rmse[results.rmse["kind"] == "network"]
+    squared = (networks["rmse_px"] ** 2).groupby(networks["subset"]).mean()
+    found = np.nanmean(summed.reshape(len(summed), -1), axis=1)
+    known = squared.reindex(results.subsets["subset"]).to_numpy()
+    wrong = np.flatnonzero(~np.isclose(found, known, rtol=1e-3, equal_nan=True))
+    if len(wrong):
+        raise UserError(
+            f"{results.folder}/scores.h5: squared bias and variance of {results.subsets['subset'][wrong[0]]} add up to "
+            f"{found[wrong[0]]:.3f} px^2, but rmse.csv says {known[wrong[0]]:.3f}; delete both files and run again"
+        )
+
+
+def _rows_of(results: Results, percent: int) -> np.ndarray:
+    return np.flatnonzero(results.subsets["percent"] == percent)
+
+
+def _label_rows(results: Results, percent: int) -> pd.DataFrame:
+    rows = _rows_of(results, percent)
+    level = results.options["influence"]["level"]
+    unseen, clusters = ~results.inclusion[rows], results.subsets["cluster"].to_numpy()[rows]
+    members = results.members["members"][rows]
+
+    def split(pose: np.ndarray, within: np.ndarray, sizes: np.ndarray) -> Parts:
+        return parts(pose[rows] - results.labels.xy, within, sizes, unseen, clusters, level)
+
+    variance = results.scores["member_variance"][rows].astype(float)
+    own = split(results.members["mean_pose"], variance, members)
+    joint = split(results.scores["consensus_pose"], np.zeros_like(variance), np.ones_like(members))
+    frames, keypoints = np.nonzero(own.subsets > 1)
+    at = frames, keypoints
+    return pd.DataFrame(
+        {
+            "about": "label",
+            "percent": percent,
+            "frame": frames,
+            "split": results.frames["split"].to_numpy()[frames],
+            "keypoint": np.array(results.labels.keypoints)[keypoints],
+            "subsets": own.subsets[at],
+            "mean_squared_error": own.mean_squared_error[at],
+            "bias_squared": own.bias_squared[at],
+            "subset_variance": own.subset_variance[at],
+            "member_variance": own.member_variance[at],
+            "network_variance": own.network_variance[at],
+            "bias_share": own.share[at],
+            "bias_share_low": own.share_low[at],
+            "bias_share_high": own.share_high[at],
+            "bias_share_q": own.q[at],
+            "consensus_bias_squared": joint.bias_squared[at],
+            "consensus_variance": joint.network_variance[at],
+        }
+    )
+
+
+def _curve_rows(results: Results, percent: int) -> pd.DataFrame:
+    rows, held_out = _rows_of(results, percent), ~results.pool
+    clusters, members = results.subsets["cluster"].to_numpy()[rows], results.members["members"][rows]
+    bias, variance = (
+        results.scores[name][rows][:, held_out].reshape(len(rows), -1).astype(float)
+        for name in ("member_bias_squared", "member_variance")
+    )
+    labelled = np.isfinite(bias).all(axis=0)
+    made = []
+    if not labelled.any():
+        return pd.DataFrame()
+    for number in np.unique(members[members > 1]):
+        some = members == number
+        means = (part[some][:, labelled].mean(axis=1) for part in (bias, variance))
+        made.append(_of_curve(_OF_SUBSET, percent, curve_of_members(*means, int(number), clusters[some]), results))
+    if len(rows) > 1:
+        offset = (results.members["mean_pose"][rows] - results.labels.xy)[:, held_out].reshape(len(rows), -1, 2)
+        curve = curve_across_subsets(offset[:, labelled], variance[:, labelled], members, clusters, _ACROSS)
+        made.append(_of_curve(_ACROSS_SUBSETS, percent, curve, results))
+    return pd.concat(made) if made else pd.DataFrame()
+
+
+def _of_curve(about: str, percent: int, curve: Curve, results: Results) -> pd.DataFrame:
+    half = stats.t.ppf((1 + results.options["influence"]["level"]) / 2, max(curve.clusters - 1, 1))
+    low, high = (curve.squared_error + sign * half * curve.standard_error for sign in (-1, 1))
+    return pd.DataFrame(
+        {
+            "about": about,
+            "percent": percent,
+            "largest": max(r for r in curve.asked if np.isfinite(r)),
+            "networks": curve.asked,
+            "rmse_px": np.sqrt(np.maximum(curve.squared_error, 0)),
+            "rmse_low": np.sqrt(np.maximum(low, 0)),
+            "rmse_high": np.sqrt(np.maximum(high, 0)),
+            "gain": curve.gain,
+            "gain_low": curve.gain - half * curve.gain_error,
+            "gain_high": curve.gain + half * curve.gain_error,
+        }
+    )
+
+
+def _main_percent(results: Results) -> int:
+    return int(results.subsets["percent"].mode().iloc[0])
+
+
+def _labels(axes: Axes, labels: pd.DataFrame, alpha: float) -> None:
+    least = 1e-2  # px², where what is not above 0 is drawn
+    bias = np.maximum(labels["bias_squared"], least)
+    variance = np.maximum(labels["network_variance"], least)
+    decided = (labels["bias_share_q"] < alpha).to_numpy()
+    for rows, colour, name in (
+        (~decided, _style.BLUE, "label"),
+        (decided, _style.RED, "label whose error is decidedly mostly bias"),
+    ):
+        axes.plot(variance[rows], bias[rows], ".", color=colour, ms=4, alpha=0.5, label=f"{name} ({rows.sum()})")
+    ends = np.array([least, max(float(bias.max()), float(variance.max()), 1.0) * 1.5])
+    axes.plot(ends, ends, "--", color=_style.GREY, lw=1)
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    axes.set_xlabel("variance between networks (px²)")
+    axes.set_ylabel("squared bias (px²), 0.01 stands for less")
+    axes.legend(loc="upper left", fontsize=7, handletextpad=0.2)
+
+
+def _curves(axes: Axes, curves: pd.DataFrame) -> None:
+    colours = _style.percent_colours(curves["percent"].tolist() or [50])
+    last = 32.0
+    groups = list(curves.groupby(["percent", "about", "largest"], sort=True))
+    for number, ((percent, about, _), part) in enumerate(groups):
+        finite = part[np.isfinite(part["networks"])]
+        style = "o-" if about == _OF_SUBSET else "s:"
+        shift = 2 ** (0.05 * (number - len(groups) / 2))
+        place = np.where(np.isfinite(part["networks"]), part["networks"], last) * shift
+        bars = np.abs(part[["rmse_low", "rmse_high"]].to_numpy().T - part["rmse_px"].to_numpy())
+        axes.errorbar(place, part["rmse_px"], np.nan_to_num(bars), fmt="none", color=colours[percent], lw=0.8)
+        axes.plot(place[: len(finite)], finite["rmse_px"], style, color=colours[percent], ms=4, lw=1.2)
+        axes.plot(place[-1], part["rmse_px"].iloc[-1], style[0], mfc="white", mec=colours[percent], ms=5)
+    marks = [
+        mpl.lines.Line2D([], [], color=_style.DARK, marker=mark, ls=line, ms=4, label=name)
+        for mark, line, name in (("o", "-", _OF_SUBSET), ("s", ":", _ACROSS_SUBSETS))
+        if (curves["about"] == name).any()
+    ]
+    marks += [mpl.lines.Line2D([], [], color=colour, lw=3, label=f"{p} %") for p, colour in colours.items()]
+    axes.set_xscale("log", base=2)
+    ticks = [1, 2, 4, 8, 16, last]
+    axes.set_xticks(ticks, ["1", "2", "4", "8", "16", "∞"])
+    axes.set_xlabel("networks whose mean pose is taken")
+    axes.set_ylabel("RMSE on held-out labels (px)")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+    axes.legend(handles=marks, fontsize=7, loc="best", ncols=2, columnspacing=1)
+
+
+def _title(labels: pd.DataFrame, curves: pd.DataFrame, percent: int, alpha: float) -> str:
+    text = []
+    if len(labels):
+        decided = labels[labels["bias_share_q"] < alpha]
+        share = labels["bias_squared"].sum() / labels["mean_squared_error"].sum()
+        frames = decided["frame"].nunique()
+        text.append(
+            f"{_style.percentage(max(share, 0))} of the squared error at {percent}{_style.NBSP}% is bias; it is "
+            f"decidedly most of it at {len(decided)} of {_style.counted(len(labels), 'label')} "
+            f"({_style.counted(frames, 'frame')})"
+        )
+    rows = curves[(curves["about"] == _ACROSS_SUBSETS) & (curves["percent"] == percent) & (curves["networks"] == 4)]
+    if len(rows):
+        row = rows.iloc[0]
+        ends = ""
+        if np.isfinite(row["gain_low"]):
+            ends = f" [{_style.percentage(row['gain_low'])}, {_style.percentage(row['gain_high'])}]"
+        text.append(f"the mean of 4 networks of different subsets takes off {_style.percentage(row['gain'])}{ends}")
+    return "; ".join(text) or "The gain by more networks at each percent"

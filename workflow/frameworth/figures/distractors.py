@@ -1,0 +1,135 @@
+"""Do harmful frames lower the confidence at labels, or raise that of other places? And where?"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from frameworth.figures import _style
+from frameworth.images import read_image
+from frameworth.results import Results
+
+_MAPS = 4
+_NOTE = (
+    "Left: what a frame's presence changes on average over held-out labels, between subsets of the same size. The "
+    "change of log probability at the label is that of log confidence there (across) less that of the log of the "
+    "map's sum, which holds the label's own peak too (up: the map spreads less). Right: the highest peak away from "
+    "the label in each subset with (red) and without (blue) the training frame, its area the confidence; cross: the "
+    "label, ring: where the confidence changes most. Decided: q below {alpha:.2g} over all training frames and "
+    "held-out labels."
+)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """`distractors.csv`."""
+    return results.distractors
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """The split of each frame's change, and maps of the strongest single changes."""
+    frames, cells = table[table["about"] == "frame"], table[table["about"] == "cell"]
+    note = _NOTE.format(alpha=1 - results.options["influence"]["level"])
+    if not frames["log_probability"].notna().any():
+        return _style.message("What distractors do cannot be told: no frame is in some subsets only", note)
+    shown = _shown(cells)
+    figure = _style.new_figure(11 if len(shown) else 5.5, 5.2)
+    places = [f"map {number}" for number in range(_MAPS)]
+    rows = [["split", *places[:2]], ["split", *places[2:]]] if len(shown) else [["split"]]
+    axes_of = figure.subplot_mosaic(rows, width_ratios=[1.5, 1, 1] if len(shown) else [1])
+    _split(axes_of["split"], frames, results)
+    for place, cell in zip_longest(places if len(shown) else [], shown.itertuples()):
+        if cell is None:
+            axes_of[place].set_axis_off()
+        else:
+            _map(axes_of[place], cell, results)
+    _style.headline(figure, _title(table, results), note)
+    return figure
+
+
+def _shown(cells: pd.DataFrame) -> pd.DataFrame:
+    """The strongest changes, one per training frame, so that one frame does not fill the figure."""
+    return cells.drop_duplicates("training_frame").head(_MAPS)
+
+
+def _split(axes: Axes, frames: pd.DataFrame, results: Results) -> None:
+    x, y = frames["log_confidence"], -frames["log_mass"]
+    reach = 1.1 * float(np.nanmax(np.abs([x, y]), initial=1e-6))
+    axes.axhline(0, color=_style.DARK, lw=0.8)
+    axes.axvline(0, color=_style.DARK, lw=0.8)
+    axes.plot([-reach, reach], [reach, -reach], "--", color=_style.GREY, lw=1, label="probability unchanged")
+    flags = results.frame_values.set_index("frame")["verdict"].eq("check label")
+    flagged = flags.reindex(frames["training_frame"]).to_numpy(bool)
+    planted = np.zeros(len(frames), bool)
+    if results.planted is not None:
+        planted = results.planted[frames["training_frame"].to_numpy(int)]
+    for rows, marker, colour, name in (
+        (~flagged & ~planted, "o", _style.BLUE, "pool frame"),
+        (flagged & ~planted, "D", _style.ORANGE, "label to check"),
+        (planted, "*", _style.RED, "label error planted"),
+    ):
+        if rows.any():
+            size = 10 if marker == "*" else 5
+            axes.plot(x[rows], y[rows], marker, color=colour, ms=size, mec="white", mew=0.4, alpha=0.85,
+                      label=f"{name} ({rows.sum()})")  # fmt: skip
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    axes.set_xlabel("change of log confidence at held-out labels\n← the label goes down")
+    axes.set_ylabel("− change of log sum of the map\n← all the map holds goes up")
+    axes.legend(loc="best", fontsize=7)
+
+
+def _map(axes: Axes, cell: tuple, results: Results) -> None:
+    frame, keypoint = int(cell.evaluated_frame), results.labels.keypoints.index(cell.keypoint)
+    _style.as_image(axes, read_image(results.labels.paths[frame]))
+    pose = results.members["distractor_pose"][:, frame, keypoint]
+    height = np.nan_to_num(results.members["distractor_confidence"][:, frame, keypoint])
+    held = results.inclusion[:, int(cell.training_frame)]
+    most = height.max() or 1.0
+    for rows, colour in ((~held, _style.SKY), (held, _style.RED)):
+        axes.scatter(*pose[rows].T, s=60 * height[rows] / most, color=colour, alpha=0.75, lw=0.3, ec="black")
+    outline = [withStroke(linewidth=2.6, foreground="black")]
+    axes.plot(*results.labels.xy[frame, keypoint], "x", color=_style.ORANGE, ms=7, mew=1.6, path_effects=outline)
+    width = float(results.labels.sizes[frame, 0])
+    axes.plot(cell.x, cell.y, "o", mfc="none", mec="white", ms=13, mew=1.4, path_effects=outline)
+    axes.set_xlim(0, width)
+    decided = "decided" if cell.distractor_confidence_q < 1 - results.options["influence"]["level"] else "not decided"
+    change = f"{_style.signed(cell.distractor_confidence, 3)} ± {cell.distractor_confidence_error:.3f}"
+    where = _style.plain(f"frame {int(cell.training_frame)} on {cell.keypoint} of frame {frame}"[:44])
+    axes.set_title(f"{where}\n{change}, {decided}", fontsize=7.5)
+    axes.tick_params(labelsize=7)
+
+
+def _title(table: pd.DataFrame, results: Results) -> str:
+    alpha = 1 - results.options["influence"]["level"]
+    frames, cells = table[table["about"] == "frame"], table[table["about"] == "cell"]
+    groups = table[table["about"].isin(["planted frames", "flagged frames"])]
+    text = ""
+    if len(groups):
+        # What was planted is known to be wrong; what is flagged only looks so.
+        group = groups.iloc[-1]
+        moves = [
+            f"{verb} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{group[part + '_p']:.2g})"
+            for part, verb in (
+                ("log_confidence", f"{_way(group['log_confidence'])} the log confidence at labels"),
+                ("distractor_confidence", f"{_way(group['distractor_confidence'])} the confidence of distractors"),
+            )
+            if group[f"{part}_p"] < alpha
+        ]
+        text = f"The {group['about']} " + (
+            " and ".join(moves) if moves else "cannot be told from the rest by the confidence at labels or elsewhere"
+        )
+        text += "; "
+    part = "distractor_confidence_p"
+    decided = int((frames[part] < alpha).sum())
+    single = int((cells["distractor_confidence_q"] < alpha).sum()) if len(cells) else 0
+    moved = f"{_style.counted(decided, 'single frame')} on average over held-out labels"
+    text += "decided" if text else "Decided"
+    return text + f": {moved}, {_style.counted(single, 'change')} at single held-out labels"
+
+
+def _way(change: float) -> str:
+    return "lower" if change < 0 else "raise"

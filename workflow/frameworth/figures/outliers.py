@@ -1,0 +1,98 @@
+"""Outliers by one score: which frames, by which of its parts, and how well each finds planted errors."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.outliers import COMBINED, LABEL_QC, PARTS
+from frameworth.results import Results
+
+_FRAMES = 20
+_NOTE = (
+    "The score is the mean of the rank-normal scores of its parts, fixed beforehand; it ranks and tests nothing. "
+    "Left: the {frames} frames of the highest scores and their parts (0: the typical frame of the pool, 2: among "
+    "the highest few percent). Right: {right}"
+)
+_AUROC = (
+    "the chance that a frame with a planted error ranks above another; bars resample frames, dotted: chance.{missing}"
+)
+_AGREEMENT = "rank correlation of each part with the mean of the others; bars resample frames. Nothing was planted."
+
+
+def table(results: Results) -> pd.DataFrame:
+    """`outliers.csv`."""
+    return results.outliers
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """A heat map of the parts of the first frames, and what each part finds."""
+    frames = table[(table["about"] == "frame") & table["outlier_score"].notna()].head(_FRAMES)
+    if frames.empty:
+        return _style.message("No frame has an outlier score", "It takes subsets with and without a frame.")
+    compared = table[table["about"].isin(["auroc", "agreement"])]
+    missing = "" if LABEL_QC in set(compared["method"]) else f" SLEAP's label QC is missing: {results.label_qc.reason}."
+    by_truth = (compared["about"] == "auroc").any()
+    right = _AUROC.format(missing=missing) if by_truth else _AGREEMENT
+    note = _NOTE.format(frames=len(frames), right=right)
+    figure = _style.new_figure(10, 1.6 + 0.19 * max(len(frames), 12))
+    # The star is wider than the layout reckons.
+    figure.get_layout_engine().set(rect=(0.03, 0, 0.97, 1))
+    left, other = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    _heat(left, frames, figure)
+    _methods(other, compared.sort_values("result"), by_truth)
+    _style.headline(figure, _title(table, compared, results), note)
+    return figure
+
+
+def _heat(axes: Axes, frames: pd.DataFrame, figure: Figure) -> None:
+    parts = [name for name in PARTS if f"{name}_normal" in frames and frames[f"{name}_normal"].notna().any()]
+    shown = frames[["outlier_score", *(f"{name}_normal" for name in parts)]].to_numpy(float)
+    shade = mpl.colormaps["RdBu_r"].with_extremes(bad=_style.MISSING)
+    image = axes.imshow(np.ma.masked_invalid(shown), cmap=shade, vmin=-2.5, vmax=2.5, aspect="auto")
+    axes.axvline(0.5, color=_style.DARK, lw=1.2)
+    names = [COMBINED, *(PARTS[name] for name in parts)]
+    axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=7.5)
+    planted = frames["planted"].notna() if "planted" in frames else pd.Series(False, index=frames.index)
+    labels = [
+        _style.plain(f"{int(frame)}  {str(name)[-22:]}{' ★' if spoilt else ''}")
+        for frame, name, spoilt in zip(frames["frame"], frames["image"], planted, strict=True)
+    ]
+    axes.set_yticks(range(len(frames)), labels, fontsize=7.5)
+    axes.set_title("frame" + (" (★ a label error was planted)" if planted.any() else ""), fontsize=8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(True)
+    bar = figure.colorbar(image, ax=axes, pad=0.02, aspect=30, extend="both")
+    bar.set_label("rank-normal score")
+
+
+def _methods(axes: Axes, rows: pd.DataFrame, by_truth: bool) -> None:
+    place = np.arange(len(rows))
+    colours = [_style.RED if name == COMBINED else _style.BLUE for name in rows["method"]]
+    axes.hlines(place, rows["ci_low"], rows["ci_high"], color=colours, lw=1.5, alpha=0.6)
+    axes.scatter(rows["result"], place, color=colours, s=26, zorder=3)
+    axes.axvline(0.5 if by_truth else 0.0, color=_style.GREY, ls=":", lw=1)
+    axes.set_yticks(place, rows["method"])
+    axes.set_xlabel("finding planted errors (AUROC)" if by_truth else "rank correlation with the other parts")
+    axes.set_xlim((min(0.0, float(rows["ci_low"].min())), 1.02) if by_truth else (-1.02, 1.02))
+    axes.margins(y=0.1)
+
+
+def _title(table: pd.DataFrame, compared: pd.DataFrame, results: Results) -> str:
+    found = compared[compared["about"] == "auroc"].set_index("method")
+    if COMBINED not in found.index:
+        first = table.loc[table["about"] == "frame", "frame"].head(3).astype(int)
+        return f"The frames that stand out most: {', '.join(map(str, first))}; their parts say why"
+    row = found.loc[COMBINED]
+    ends = f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+    text = f"The outlier score finds planted errors with AUROC {row['result']:.2f} {ends}"
+    differences = table[table["about"] == "auroc difference"]
+    better = differences.loc[differences["ci_low"] > 1e-9, "method"].tolist()
+    worse = differences.loc[differences["ci_high"] < -1e-9, "method"].tolist()
+    text += f"; decidedly better than {', '.join(better)}" if better else ""
+    text += f"; decidedly worse than {', '.join(worse)}" if worse else ""
+    return text if better or worse else f"{text}; it cannot be told from any of its parts alone"

@@ -1,0 +1,95 @@
+"""What a larger study would take: power against the number of networks, for three ways to look."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.pilot import POWER
+from frameworth.planning import duration
+from frameworth.power import GROUP, METHODS, SINGLE, TOGGLE
+from frameworth.results import Results
+
+_COLOURS = dict(zip(METHODS, (_style.BLUE, _style.ORANGE, _style.GREEN), strict=True))
+_NOTE = (
+    "Chance of seeing that each frame is worse than the average by so much (log(1 + px), about as many hundredths "
+    "of the error), by predicted power from this study's noise: a single frame by max-T over the pool, the group of "
+    "{group} frames ({kind}) by random subsets of one network each, and toggled in and out of common subsets. "
+    "Dots: {power:.0%}, bars: as far as the noise itself is uncertain; dotted: the networks of this "
+    "study.{toggle}{hours}"
+)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """`plan.csv`."""
+    return results.plan
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """A panel per effect, a curve per way to look."""
+    missing = table.loc[table["about"] == "missing", "quantity"]
+    if len(missing):
+        return _style.message("What a larger study would take cannot be told", missing.iloc[0])
+    curves, needed = table[table["about"] == "power"], table[table["about"] == "needed"]
+    effects = sorted(curves["effect"].unique())
+    figure = _style.new_figure(10.5, 4.0)
+    here = int((results.rmse["kind"] == "network").sum())
+    panels = np.atleast_1d(figure.subplots(1, len(effects), sharey=True))
+    for axes, effect in zip(panels, effects, strict=True):
+        _panel(axes, curves[curves["effect"] == effect], needed[needed["effect"] == effect], here)
+        axes.set_title(f"effect {effect:g} per frame")
+    panels[0].set_ylabel("chance of seeing it")
+    panels[-1].legend(loc="lower right", fontsize=7)
+    facts = table[table["about"] == "pilot"].set_index("quantity")["value"]
+    _style.headline(figure, _title(needed, facts), _note(facts))
+    return figure
+
+
+def _panel(axes: Axes, curves: pd.DataFrame, needed: pd.DataFrame, here: int) -> None:
+    axes.axhline(POWER, color=_style.GREY, lw=0.6)
+    axes.axvline(here, color=_style.DARK, ls=":", lw=1)
+    for shift, (method, rows) in enumerate(curves.groupby("method", sort=False)):
+        colour = _COLOURS[method]
+        axes.plot(rows["networks"], rows["power"], color=colour, lw=1.6, label=method)
+        row = needed[needed["method"] == method].iloc[0]
+        if np.isfinite(row["networks"]):
+            # Bars of the three side by side, not on each other.
+            height = row["power"] + 0.02 * (shift - 1)
+            high = row["networks_high"] if np.isfinite(row["networks_high"]) else curves["networks"].max() * 2
+            axes.plot([row["networks_low"], high], [height, height], color=colour, lw=1, alpha=0.6)
+            axes.plot(row["networks"], height, "o", color=colour, ms=5)
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(curves["networks"].min(), curves["networks"].max())
+    axes.set_xticks([8, 64, 512, 4096], ["8", "64", "512", "4096"])
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("networks")
+
+
+def _title(needed: pd.DataFrame, facts: pd.Series) -> str:
+    effects = sorted(needed["effect"].unique())
+    effect = min(effects, key=lambda one: abs(one - 0.05))
+    rows = needed[needed["effect"] == effect].set_index("method")
+    parts = []
+    words = {SINGLE: "for a single frame", GROUP: "for the group by random subsets", TOGGLE: "for the group toggled"}
+    for method, purpose in words.items():
+        row = rows.loc[method]
+        count = f"{row['networks']:,.0f}" if np.isfinite(row["networks"]) else "more than 1,000,000"
+        time = f" ({duration(3600 * row['hours'])})" if np.isfinite(row["hours"]) else ""
+        parts.append(f"{count} {purpose}{time}")
+    return f"Networks to see an effect of {effect:g} log(1 + px) per frame: {', '.join(parts)}"
+
+
+def _note(facts: pd.Series) -> str:
+    flagged = int(facts["of them flagged"])
+    hours = facts["hours per network"]
+    twice = np.isfinite(facts["deviation between networks of one subset"])
+    return _NOTE.format(
+        group=int(facts["frames in the group"]),
+        kind="flagged" if flagged else "a tenth of the pool, as no label is flagged",
+        power=POWER,
+        toggle="" if twice else " No subset of this size was trained twice: the toggle needs at most so many.",
+        hours=f" A network takes {duration(3600 * hours)}." if np.isfinite(hours) else "",
+    )

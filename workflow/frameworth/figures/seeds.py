@@ -1,0 +1,111 @@
+"""Why some seeds do better: predicted against measured scores, and what explains the spread between seeds."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.influence import UNITS
+from frameworth.results import Results
+from frameworth.seeds import LEAST_SHOWN, VALUES, seed_table
+
+_NOTE = (
+    "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
+    "score measured after training against the sum of its frames' values, estimated from other clusters. Right: "
+    "the share of the spread between these subsets that each predictor explains out of fold (below 0: worse than "
+    "the mean), bars hold {level:.0%} of resampled clusters; coverage is the mean distance of held-out frames to "
+    "the nearest frame of the subset. Dashed: the share that the subset makes at all, from subsets trained "
+    "twice{ceiling}."
+)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row per subset, then per percent and predictor the share of the spread that it explains."""
+    return seed_table(results)
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Predicted against measured at the percent of most subsets, and the shares explained."""
+    explained = table[table["about"] == "explained"]
+    if explained.empty:
+        return _style.message(
+            "Why some seeds do better cannot be told: no percent has enough subsets",
+            "It takes 12 subsets of one percent, of several clusters.",
+        )
+    percent = int(table.loc[table["about"] == "subset", "percent"].mode().iloc[0])
+    here = table["percent"] == percent
+    ceiling = table[here & (table["about"] == "ceiling")]
+    figure = _style.new_figure(10, 4.4)
+    left, right = figure.subplots(1, 2)
+    _scatter(left, table[here & (table["about"] == "subset")], results, figure)
+    _bars(right, explained[explained["percent"] == percent], ceiling)
+    note = _NOTE.format(
+        percent=percent,
+        level=results.options["influence"]["level"],
+        ceiling="" if len(ceiling) else ", of which this percent has too few (`repeat` trains some)",
+    )
+    _style.headline(figure, _title(explained[explained["percent"] == percent], ceiling, percent), note)
+    return figure
+
+
+def _scatter(axes: Axes, rows: pd.DataFrame, results: Results, figure: Figure) -> None:
+    column = "planted_share" if "planted_share" in rows else "flagged_share"
+    x, y = (rows[name] - rows["percent_score"] for name in ("predicted_score", "score"))
+    dots = axes.scatter(x, y, c=100 * rows[column], cmap="viridis_r", s=22, lw=0.3, ec="black")
+    reach = np.array([y.min(), y.max()])
+    axes.plot(reach, reach, "--", color=_style.GREY, lw=1)
+    axes.axhline(0, color=_style.DARK, lw=0.6)
+    axes.axvline(0, color=_style.DARK, lw=0.6)
+    unit = UNITS[results.options["influence"]["score"]]
+    axes.set_xlabel(f"predicted from its frames' values ({unit})")
+    axes.set_ylabel(f"measured ({unit})")
+    # Predictions that are shrunk to nothing look like it.
+    span = max(float(np.ptp(x)), 0.3 * float(np.ptp(y))) or 1.0
+    axes.set_xlim(x.min() - 0.1 * span, x.max() + 0.1 * span)
+    bar = figure.colorbar(dots, ax=axes, pad=0.02, aspect=30)
+    bar.set_label(f"{column.removesuffix('_share')} frames in the subset (%)")
+    bar.ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+
+
+def _bars(axes: Axes, rows: pd.DataFrame, ceiling: pd.DataFrame) -> None:
+    place = np.arange(len(rows))[::-1]
+    axes.hlines(place, rows["ci_low"], rows["ci_high"], color=_style.BLUE, lw=1.5, alpha=0.6)
+    axes.plot(rows["r_squared"], place, "o", color=_style.BLUE, ms=5)
+    axes.axvline(0, color=_style.GREY, ls=":", lw=1)
+    if len(ceiling):
+        low, high = ceiling[["ci_low", "ci_high"]].iloc[0]
+        axes.axvspan(low, high, color=_style.GREY, alpha=0.12, lw=0)
+        axes.axvline(ceiling["r_squared"].iloc[0], color=_style.DARK, ls="--", lw=1)
+    axes.set_yticks(place, rows["predictor"])
+    axes.set_xlabel("share of the spread between subsets, out of fold")
+    axes.margins(y=0.12)
+    # An interval far below 0 says no more than one that ends at −0.6.
+    axes.set_xlim(max(-0.6, min(-0.1, float(rows["ci_low"].min()))), 1.02)
+
+
+def _title(rows: pd.DataFrame, ceiling: pd.DataFrame, percent: int) -> str:
+    values = rows[rows["predictor"] == VALUES]
+    text = ""
+    if len(values):
+        row = values.iloc[0]
+        share = f"R²{_style.NBSP}={_style.NBSP}{_style.signed(row['r_squared'])}"
+        ends = f"[{_style.signed(row['ci_low'])}, {_style.signed(row['ci_high'])}]"
+        if row["ci_low"] > LEAST_SHOWN:
+            text = f"The values of frames explain part of the spread between seeds at {percent} % ({share} {ends})"
+        else:
+            text = f"Values of frames are not shown to explain the spread between seeds at {percent} % ({share} {ends})"
+    if len(ceiling):
+        text += f"; the subset makes {_style.percentage(ceiling['r_squared'].iloc[0])} of it"
+    others = rows[(rows["predictor"] != VALUES) & (rows["ci_low"] > LEAST_SHOWN)]
+    if len(others):
+        text += "; alone explain some: " + ", ".join(
+            f"{row.predictor} ({row.r_squared:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}])"
+            for row in others.itertuples()
+        )
+    elif len(rows) > 1:
+        text += "; nothing else alone is shown to"
+    return text

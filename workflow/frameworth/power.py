@@ -1,0 +1,147 @@
+"""How surely an effect of a given size is seen with so many networks: single frames, a group, a toggled group.
+
+Numpy in, numpy out. Scores are means over held-out labels, so their noise between networks is close to normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+SINGLE, GROUP, TOGGLE = "single frame, max-T", "group, random subsets", "group, toggled"
+MOST_NETWORKS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a pilot study says of the noise and of what is looked for.
+
+    Attributes:
+        pool: frames that may be trained on. group: frames that are suspected together.
+        percent: size of the subsets, percent of the pool.
+        network_variance: of the score of one network on a new subset of this size.
+        member_variance: of networks of one subset. Where no subset was trained twice it is not known: then the
+            network variance, the most it can be, and `member_known` is False.
+        value_variance: of the true values between frames outside the group.
+        slope: change of the score per frame added.
+        freedom: degrees of freedom behind `network_variance`.
+    """
+
+    pool: int
+    group: int
+    percent: int
+    network_variance: float
+    member_variance: float
+    member_known: bool
+    value_variance: float
+    slope: float
+    freedom: int
+
+
+def standard_error(pilot: Pilot, networks: float) -> float:
+    """Of the size-centred difference of one frame from as many subsets with one network each.
+
+    Inclusion centred within the size has Σ(z − z̄)² = S f (1 − f), f the share of the pool that a subset holds.
+    """
+    share = pilot.percent / 100
+    return float(np.sqrt(pilot.network_variance / (networks * share * (1 - share))))
+
+
+def power_single(pilot: Pilot, effect: float, networks: int, alpha: float) -> float:
+    """Chance that max-T over the pool decides a frame whose relative value is `effect`.
+
+    Noncentral t with S − 2 degrees of freedom against Šidák's critical value: statistics of frames are nearly
+    independent.
+    """
+    freedom = networks - 2
+    if freedom < 1:
+        return 0.0
+    each = -np.expm1(np.log1p(-alpha) / pilot.pool)
+    critical = stats.t.isf(each / 2, freedom)
+    return _two_sided(critical, freedom, effect / standard_error(pilot, networks))
+
+
+def power_group(pilot: Pilot, effect: float, networks: int, alpha: float) -> float:
+    """Chance that the relabelling test finds the group worse (one-sided), each of its frames by `effect` than the rest.
+
+    The difference of mean values has variance (SE² + σ_v²)(1/g + 1/(n − g)); under relabelling the shift itself
+    widens the spread of the values, by effect² g (n − g)/n².
+    """
+    n, g = pilot.pool, pilot.group
+    if not 0 < g < n:
+        return 0.0
+    weights = 1 / g + 1 / (n - g)
+    spread = standard_error(pilot, networks) ** 2 + pilot.value_variance
+    shifted = spread + effect**2 * g * (n - g) / n**2
+    critical = stats.norm.isf(alpha) * np.sqrt(shifted * weights)
+    return float(stats.norm.sf((critical - effect) / np.sqrt(spread * weights)))
+
+
+def power_toggle(pilot: Pilot, effect: float, networks: int, alpha: float) -> float:
+    """Chance that the paired t-test of half as many pairs decides the group, toggled in and out of common bases.
+
+    A pair's difference has the group's absolute effect g ((n − 1)/n · effect + slope) as its mean and twice the member
+    variance as its variance: what the base adds is common to both.
+    """
+    pairs = networks // 2
+    if pairs < 2 or not pilot.group:
+        return 0.0
+    absolute = pilot.group * ((pilot.pool - 1) / pilot.pool * effect + pilot.slope)
+    error = np.sqrt(2 * pilot.member_variance / pairs)
+    return _two_sided(stats.t.isf(alpha / 2, pairs - 1), pairs - 1, abs(absolute) / error)
+
+
+def _two_sided(critical: float, freedom: int, shift: float) -> float:
+    """Chance that a noncentral t lies beyond ±critical; by Johnson and Welch's normal (1940) where SciPy gives NaN."""
+    upper = stats.nct.sf(critical, freedom, shift)
+    if not np.isfinite(upper):
+        place = (shift - critical * (1 - 1 / (4 * freedom))) / np.sqrt(1 + critical**2 / (2 * freedom))
+        upper = stats.norm.cdf(place)
+    return float(min(1.0, upper + np.nan_to_num(stats.nct.cdf(-critical, freedom, shift))))
+
+
+METHODS: dict[str, Callable[[Pilot, float, int, float], float]] = {
+    SINGLE: power_single,
+    GROUP: power_group,
+    TOGGLE: power_toggle,
+}
+
+
+def networks_needed(pilot: Pilot, method: str, effect: float, power: float, alpha: float) -> int | None:
+    """The least number of networks that sees the effect with a chance of `power`; None beyond `MOST_NETWORKS`.
+
+    For random groups more networks help only until the frames' own differences are all that is left.
+    """
+    reaches = METHODS[method]
+    low, high = 2, 4
+    while reaches(pilot, effect, high, alpha) < power:
+        low, high = high, 2 * high
+        if high > MOST_NETWORKS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(pilot, effect, middle, alpha) >= power else (middle, high)
+    return high + high % 2 if method == TOGGLE else high
+
+
+def noise_limits(pilot: Pilot, level: float) -> tuple[Pilot, Pilot]:
+    """The pilot with the least and the most noise that its few subsets are compatible with (χ² interval)."""
+    tail = (1 - level) / 2
+    factors = [pilot.freedom / stats.chi2.ppf(end, pilot.freedom) for end in (1 - tail, tail)]
+    low, high = (
+        replace(
+            pilot,
+            network_variance=pilot.network_variance * factor,
+            member_variance=pilot.member_variance * factor,
+        )
+        for factor in factors
+    )
+    return low, high
+
+
+def chance_of_any(pool: int, group: int, subset: int) -> float:
+    """Chance that a random subset of `subset` of the pool's frames holds at least one of the group (hypergeometric)."""
+    return float(stats.hypergeom.sf(0, pool, group, subset))

@@ -1,0 +1,120 @@
+# Questions: what the baseline's networks say of distractors, outliers, further labels, and of a larger study.
+# Needs: predictions and training records of all ensembles, the collected artefacts, frame_values.csv.
+# Makes: members.h5, distractors.csv, outliers.csv, plan.csv, add.csv.
+
+
+localrules:
+    members,
+    distractors,
+    outliers,
+    plan,
+    add,
+
+
+rule members:
+    """Collect what all networks say of labels and of other places."""
+    input:
+        ensemble_files("predictions.h5"),
+        labels=f"{RESULTS}/labels.h5",
+        subsets=f"{RESULTS}/subsets.csv",
+    output:
+        f"{RESULTS}/members.h5",
+    log:
+        f"{LOGS}/members.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    resources:
+        mem_mb=collecting_memory,
+    params:
+        study=subpath(output[0], parent=True),
+        radius=CONFIG["prediction"]["distractor_radius"],
+    shell:
+        "python -m frameworth members {params.study:q} --labels {input.labels:q} "
+        "--distractor-radius {params.radius} --members {output:q} 2> {log:q}"
+
+
+rule distractors:
+    """Say whether training frames lower labels or raise other places."""
+    input:
+        f"{RESULTS}/members.h5",
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/frame_values.csv",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/distractors.csv",
+    log:
+        f"{LOGS}/distractors.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    resources:
+        mem_mb=collecting_memory,
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth distractors {params.study:q} --options {params.options:q} 2> {log:q}"
+
+
+rule outliers:
+    """Rank outliers by one score, and say what it and its parts find."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/distractors.csv",
+        label_qc=multiext(f"{RESULTS}/label_qc", ".csv", ".json") if errors_are_planted() else [],
+    output:
+        f"{RESULTS}/outliers.csv",
+    log:
+        f"{LOGS}/outliers.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth outliers {params.study:q} --options {params.options:q} 2> {log:q}"
+
+
+rule plan:
+    """Work out what a larger study would take."""
+    input:
+        ensemble_files("training.json"),
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/rmse.csv",
+        f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/summary.json",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/plan.csv",
+    log:
+        f"{LOGS}/plan.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+        training=as_json(weight_options(CONFIG["training"])),
+    shell:
+        "python -m frameworth plan-table {params.study:q} --options {params.options:q} "
+        "--training {params.training:q} 2> {log:q}"
+
+
+rule add:
+    """Extrapolate the learning curve, and find poses that the pool hardly holds."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/scores.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/add.csv",
+    log:
+        f"{LOGS}/add.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth add {params.study:q} --options {params.options:q} 2> {log:q}"
