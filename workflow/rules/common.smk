@@ -223,7 +223,8 @@ def print_summary():
         return
     summary = json.loads((folder / "summary.json").read_text())
     print("\n".join(["", *summary["statement"], ""]))
-    print("Labels to check first:")
+    flagged = summary["verdicts"].get("check label")
+    print("Labels to check first:" if flagged else "The first by out-of-bag error, of which none stands out:")
     for rank, name in enumerate(summary["check_first_names"], 1):
         print(f"  {rank}. {name}")
     print(f"\nReport         {folder}/report.html")
