@@ -79,6 +79,12 @@ def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
     )
 
 
+def read_distractors(predictions_h5: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Of what `write_predictions` wrote: `distractor_pose` [R, N, K, 2] px and `distractor_confidence` [R, N, K]."""
+    own = read_hdf5(predictions_h5, ["distractor_pose", "distractor_confidence"])
+    return own["distractor_pose"], own["distractor_confidence"]
+
+
 def write_deeplabcut_table(
     predictions: Predictions,
     form: str,
