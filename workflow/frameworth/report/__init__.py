@@ -32,8 +32,8 @@ from frameworth.results import Results
 
 _FOLDER = Path(__file__).resolve().parent
 _CAPTIONS = _FOLDER.parent.parent / "report"
-# Bytes of base64 in the page; with Plotly's 5 MB and the text they keep it below 40 MB.
-BUDGETS = {"pictures": 9_000_000, "matrix": 17_000_000, "detections": 4_000_000, "figures": 4_000_000}
+# Bytes of base64 in the page. The static figures have what is left of `page` when all the rest is in.
+BUDGETS = {"page": 38_000_000, "pictures": 9_000_000, "matrix": 17_000_000, "detections": 4_000_000}
 _MOST_ROWS = 1000  # of the table; the gallery has all frames
 # What a reader asks first comes first; figures not named here follow in the order of their names.
 _ORDER = ("labels_to_check", "learning_curve", "frame_values", "influence_pair", "influence_bias")
@@ -60,9 +60,6 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
     images = pictures(results.labels.paths, pool, BUDGETS["pictures"])
     influences = matrix(results, pool, BUDGETS["matrix"])
     detected = detections(results, BUDGETS["detections"])
-    figures, unfit = _figures(results)
-    left_out = [*_without_picture(images), *influences.left_out, *detected.left_out]
-    left_out += [f"the figure {name} is in the figures folder only" for name in unfit]
     arrays: list[Packed] = [
         packed("labels", results.labels.xy.astype(np.float32)),
         packed("out_of_bag_consensus", consensus.astype(np.float32)),
@@ -87,6 +84,11 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         "distractor_subsets": detected.distractor_subsets,
         "learning": _learning(results),
     }
+    plotly, script_data = get_plotlyjs(), json_in_page(data)
+    rest = [plotly, script_data, *images.jpegs, *(array.text for array in arrays)]
+    figures, unfit = _figures(results, BUDGETS["page"] - sum(map(len, rest)))
+    left_out = [*_without_picture(images), *influences.left_out, *detected.left_out]
+    left_out += [f"the figure {name} is in the figures folder only" for name in unfit]
     page = (
         _environment()
         .get_template("page.html.j2")
@@ -94,8 +96,8 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             study=results.folder.name,
             css=Markup((_FOLDER / "page.css").read_text()),
             script=Markup((_FOLDER / "page.js").read_text()),
-            plotly=Markup(get_plotlyjs()),
-            data=json_in_page(data),
+            plotly=Markup(plotly),
+            data=script_data,
             arrays=arrays,
             images=images.jpegs,
             statement=results.summary.get("statement", []),
@@ -129,12 +131,12 @@ def _environment() -> Environment:
     )
 
 
-def _figures(results: Results) -> tuple[list[dict[str, str]], list[str]]:
-    """The static figures within the budget, and the names of those beyond it."""
+def _figures(results: Results, budget: int) -> tuple[list[dict[str, str]], list[str]]:
+    """The static figures within `budget` bytes of base64, and the names of those beyond it."""
     shown, unfit, spent = [], [], 0
     for name in sorted(figure_names(**results.options["figures"]), key=_place):
         figure = _figure(results.folder / "figures", name)
-        if spent + len(figure["data"]) > BUDGETS["figures"]:
+        if spent + len(figure["data"]) > budget:
             unfit.append(name)
             continue
         spent += len(figure["data"])

@@ -34,9 +34,9 @@ def drawing(label: np.ndarray, consensus: np.ndarray, skeleton: np.ndarray, size
     left, top, side_x, side_y = _box(np.vstack([label, consensus]), width, height)
     mark = _MARK * max(side_x, side_y)
     labelled, found = np.isfinite(label).all(axis=1), np.isfinite(consensus).all(axis=1)
-    crosses = [f"M{x - mark:.2f} {y - mark:.2f}l{2 * mark:.2f} {2 * mark:.2f}m0 {-2 * mark:.2f}l{-2 * mark:.2f} {2 * mark:.2f}"
-               for x, y in label[labelled]]  # fmt: skip
-    circle = f"a{mark:.2f} {mark:.2f} 0 1 0 {2 * mark:.2f} 0a{mark:.2f} {mark:.2f} 0 1 0 {-2 * mark:.2f} 0"
+    m, d = f"{mark:.2f}", f"{2 * mark:.2f}"
+    crosses = [f"M{x - mark:.2f} {y - mark:.2f}l{d} {d}m0 -{d}l-{d} {d}" for x, y in label[labelled]]
+    circle = f"a{m} {m} 0 1 0 {d} 0a{m} {m} 0 1 0 -{d} 0"
     circles = [f"M{x - mark:.2f} {y:.2f}{circle}" for x, y in consensus[found]]
     return Drawing(
         box=f"{left:.2f} {top:.2f} {side_x:.2f} {side_y:.2f}",

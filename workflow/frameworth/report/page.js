@@ -25,6 +25,19 @@ const svg = (tag, attributes = {}, ...children) => made("http://www.w3.org/2000/
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 const number = (value) => known(value) ? String(Number(value.toPrecision(3))).replace("-", "−") : "–";
 const signed = (value) => (known(value) && value > 0 ? "+" : "") + number(value);
+// As many decimals as show two digits of `scale`, what the number is uncertain by.
+function rounded(value, scale) {
+  if (!known(value)) return "–";
+  if (!known(scale) || scale <= 0) return signed(value);
+  const digits = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(scale))));
+  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)}`;
+}
+const plusMinus = (value, error) => known(error) ? `${rounded(value, error)} ± ${rounded(error, error).replace("+", "")}` : signed(value);
+function valueWords(row) {
+  const half = known(row.ci_low) ? (row.ci_high - row.ci_low) / 2 : null;
+  const interval = known(half) ? ` [${rounded(row.ci_low, half)}, ${rounded(row.ci_high, half)}]` : "";
+  return withUnit(rounded(row.value, half) + interval, data.unit);
+}
 const withUnit = (text, unit) => unit ? `${text} ${unit}` : text;
 const frameName = (frame) => `${frames.videos[frames.video[frame]]}/${frames.image[frame]}`;
 
@@ -131,21 +144,19 @@ function chosenRows() {
 function intervalBar(row) {
   if (!known(row.value)) return null;
   const x = (value) => 100 + 96 * Math.max(-1, Math.min(1, value / reach));
-  const text = `value ${signed(row.value)}, interval ${signed(row.ci_low)} to ${signed(row.ci_high)}`;
   return svg("svg", { class: `interval ${KIND[row.verdict] ?? "open"}`, viewBox: "0 0 200 16", preserveAspectRatio: "none",
-    role: "img", "aria-label": text },
+    role: "img", "aria-label": `value and interval ${valueWords(row)}` },
     svg("line", { x1: 0, x2: 200, y1: 8, y2: 8 }), svg("line", { class: "zero", x1: 100, x2: 100, y1: 0, y2: 16 }),
     known(row.ci_low) ? svg("line", { class: "bar", x1: x(row.ci_low), x2: x(row.ci_high), y1: 8, y2: 8 }) : null,
     svg("circle", { cx: x(row.value), cy: 8, r: 4 }));
 }
 
 function card(row, labels, consensus) {
-  const interval = known(row.ci_low) ? ` [${signed(row.ci_low)}, ${signed(row.ci_high)}]` : "";
   return html("li", { class: "card", "data-frame": row.frame },
     pictures[row.frame] ? withLabels(row.frame, labels, consensus, $("crop").checked) : html("div", { class: "nothing" }, "no picture"),
     html("h3", {}, `frame ${row.frame}`, html("span", { class: `verdict ${KIND[row.verdict] ?? "open"}` }, row.verdict)),
     html("p", { class: "name" }, `${frameName(row.frame)} · check priority ${row.check_priority}`),
-    html("p", { class: "number" }, withUnit(`value ${signed(row.value)}${interval}`, data.unit)),
+    html("p", { class: "value" }, `value ${valueWords(row)}`),
     intervalBar(row), html("p", {}, row.reason),
     matrixRow.has(row.frame) ? html("button", { type: "button", class: "link", onclick: () => strongestPair(row.frame) },
       `What frame ${row.frame} does to others`) : null);
@@ -256,7 +267,8 @@ let printing = false;
 const ink = () => printing ? "#000" : getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
 const faint = () => printing ? "#bbb" : getComputedStyle(document.documentElement).getPropertyValue("--line").trim();
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
-const bare = () => ({ paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", color: ink() } });
+const bare = () => ({ paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", color: ink() },
+  modebar: { bgcolor: "rgba(0,0,0,0)", color: faint(), activecolor: ink() } });
 
 // About eight frame numbers along the part of an axis that is in view.
 function ticks(list, range) {
@@ -307,7 +319,7 @@ async function sayCell(training, evaluated) {
   const mean = panel === MEAN, se = mean ? null : valueAt(error, panel, training, evaluated);
   const of = mean ? "mean of keypoints" : keypoints[panel];
   $("cell-said").textContent = known(value)
-    ? `Training frame ${training} on evaluated frame ${evaluated}, ${of}: ${withUnit(signed(value) + (known(se) ? ` ± ${number(se)}` : ""), score.unit)}.`
+    ? `Training frame ${training} on evaluated frame ${evaluated}, ${of}: ${withUnit(plusMinus(value, se), score.unit)}.`
     : `Training frame ${training} on evaluated frame ${evaluated}, ${of}: no label, or not to be told.`;
 }
 
@@ -439,13 +451,13 @@ function middleOf(rows, wanted) {
 function sentence(training, evaluated, score, panel, value, error) {
   const mean = panel === MEAN, cell = mean ? shown.values[matrixRow.get(training) * total + evaluated] : valueAt(value, panel, training, evaluated);
   if (!known(cell)) return "This influence cannot be told: there is no label, or no subsets to compare.";
-  const se = mean ? "" : ` ± ${number(valueAt(error, panel, training, evaluated))}`;
-  const what = mean ? "the mean over keypoints" : keypoints[panel];
+  const se = mean ? null : valueAt(error, panel, training, evaluated), what = mean ? "the mean over keypoints" : keypoints[panel];
+  const sure = `${mean ? "" : "± standard error; "}between subsets of the same size, by the ${score.name === "error" ? "error" : "score"} of single networks`;
   if (score.name === "error") {
-    return `Training on frame ${training} moves ${what} ${number(Math.abs(cell))}${se} px ${cell > 0 ? "farther from" : "nearer to"} its label in frame ${evaluated}`
-      + " (± standard error; between subsets of the same size, by the error of single networks).";
+    const size = plusMinus(Math.abs(cell), se).replace("+", "");
+    return `Training on frame ${training} moves ${what} ${size} px ${cell > 0 ? "farther from" : "nearer to"} its label in frame ${evaluated} (${sure}).`;
   }
-  return `Training on frame ${training} changes this score of ${what} in frame ${evaluated} by ${withUnit(signed(cell) + se, score.unit)} (± standard error).`;
+  return `Training on frame ${training} changes this score of ${what} in frame ${evaluated} by ${withUnit(plusMinus(cell, se), score.unit)} (${sure}).`;
 }
 
 function pairTable(rows, target, score, value, error, training, evaluated) {
@@ -453,7 +465,7 @@ function pairTable(rows, target, score, value, error, training, evaluated) {
   const away = (holds, k) => meanOf(rows.filter((row) => row.holds === holds && finite(row.pose[k])).map((row) =>
     Math.hypot(row.pose[k][0] - target[k][0], row.pose[k][1] - target[k][1])).filter(Number.isFinite));
   const influence = (k) => matrix.keypoints
-    ? `${signed(valueAt(value, k, training, evaluated))} ± ${number(valueAt(error, k, training, evaluated))}` : "–";
+    ? plusMinus(valueAt(value, k, training, evaluated), valueAt(error, k, training, evaluated)) : "–";
   return html("table", {}, html("caption", {}, "Mean errors are of the consensus, over subsets of all sizes"),
     html("thead", {}, html("tr", {}, ...head.map((text) => html("th", { scope: "col" }, text)))),
     html("tbody", {}, ...keypoints.map((name, k) => html("tr", { class: shown.panel === k ? "chosen" : null }, html("th", { scope: "row" }, name),
@@ -483,9 +495,11 @@ function showCurve() {
     hovertemplate: "mean at %{x} %: %{y:.2f} px<extra></extra>" });
   const axis = { gridcolor: faint(), zeroline: false, automargin: true };
   const low = Math.min(...network.rmse.filter(known)), high = Math.max(...network.rmse.filter(known));
+  const logarithmic = low > 0 && high / low > 6;
+  const places = logarithmic ? { tickvals: [-2, -1, 0, 1, 2, 3, 4].flatMap((e) => [1, 2, 5].map((m) => m * 10 ** e)) } : {};
   return Plotly.react($("curve"), traces, { ...bare(), margin: { l: 60, r: 10, t: 10, b: 60 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
-    xaxis: { ...axis, title: { text: "size of the subset" }, tickvals: percents, ticktext: percents.map((p) => `${p} %, ${counts[p]} frames`) },
-    yaxis: { ...axis, title: { text: "RMSE on held-out frames (px)" }, type: low > 0 && high / low > 6 ? "log" : "linear" } }, CONFIG);
+    xaxis: { ...axis, title: { text: "size of the subset (percent of the pool, frames)" }, tickvals: percents, tickangle: 0, ticktext: percents.map((p) => `${p} %<br>${counts[p]}`) },
+    yaxis: { ...axis, ...places, title: { text: "RMSE on held-out frames (px)" }, type: logarithmic ? "log" : "linear" } }, CONFIG);
 }
 
 // ---- start, colours, print -----------------------------------------------------------------------------------
