@@ -42,9 +42,7 @@ def write_reported_study(folder: Path, **options: Any) -> Results:
             np.repeat(pose[:1], len(CONSENSUS_FORMS), axis=0), flat[0], flat[0],
         )  # fmt: skip
         ensemble = folder / "ensembles" / subset_path(subset["percent"], subset["seed"])
-        write_predictions(
-            predictions, study.labels.keypoints, ensemble / "predictions.h5", ensemble / "consensus.h5"
-        )
+        write_predictions(predictions, study.labels.keypoints, ensemble / "predictions.h5", ensemble / "consensus.h5")
     draw_grey_figures(study)
     return study
 
