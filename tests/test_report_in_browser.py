@@ -194,7 +194,7 @@ def test_the_distractor_map_has_a_mark_for_every_network(page: Page, study: Resu
     page.fill("#evaluated", "2")
     page.press("#evaluated", "Enter")
     of_network = study.rmse[study.rmse["kind"] == "network"]["subset"]
-    holds = dict(zip(study.subsets["subset"], study.inclusion[:, training], strict=True))
+    holds = dict(zip(study.subsets["subset"], study.inclusion[:, training].tolist(), strict=True))
     marks = page.locator("#pair figure").nth(3)
     expect(marks.locator("path.with")).to_have_count(sum(holds[name] for name in of_network))
     expect(marks.locator("path.without")).to_have_count(sum(not holds[name] for name in of_network))
@@ -212,8 +212,8 @@ def test_the_matrix_is_worked_by_keys_alone(page: Page, study: Results):
 
 
 def test_a_pair_that_does_not_exist_is_refused_in_words(page: Page, study: Results):
-    held_out = int(np.flatnonzero(~study.pool)[0])
-    for training, evaluated, words in ((held_out, 1, "is no training frame"), (2, 999, "There is no frame 999")):
+    held_out, pool = int(np.flatnonzero(~study.pool)[0]), int(np.flatnonzero(study.pool)[0])
+    for training, evaluated, words in ((held_out, 1, "is no training frame"), (pool, 999, "There is no frame 999")):
         page.fill("#training", str(training))
         page.fill("#evaluated", str(evaluated))
         page.click("#pair-form button")

@@ -305,7 +305,7 @@ async function showMatrix(keepView = true) {
   const view = { x: old ? [...old.xaxis.range] : full.x, y: old ? [...old.yaxis.range] : full.y };
   const axis = { showgrid: false, zeroline: false, ticks: "outside", automargin: true, autorange: false };
   await Plotly.react(plot, [
-    { type: "image", source, hoverinfo: "none" },
+    { type: "image", source, hoverinfo: "skip" },
     { type: "scatter", x: [null], y: [null], hoverinfo: "skip", showlegend: false, marker: { color: [0], cmin: -limit, cmax: limit,
       colorscale: scale, showscale: true, colorbar: { title: { text: withUnit("with − without", score.unit), side: "right" }, thickness: 14 } } },
   ], { ...bare(), margin: { l: 60, r: 10, t: 30, b: 50 }, dragmode: "zoom", hovermode: "closest", shapes: shapes(),
@@ -353,9 +353,22 @@ async function startMatrix() {
   $("matrix-controls").addEventListener("submit", (event) => event.preventDefault());
   await showMatrix();
   const plot = $("matrix");
-  const cell = (event) => [shown.rows[Math.round(event.points[0].y)], shown.columns[Math.round(event.points[0].x)]];
-  plot.on("plotly_click", (event) => choose(...cell(event)));
-  plot.on("plotly_hover", (event) => sayCell(...cell(event)));
+  // The cell under the mouse; null outside. Plotly's own hover is of the picture's colours.
+  const cell = (event) => {
+    const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
+    const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset;
+    if (x < 0 || y < 0 || x >= xaxis._length || y >= yaxis._length) return null;
+    const found = [shown.rows[Math.round(yaxis.p2d(y))], shown.columns[Math.round(xaxis.p2d(x))]];
+    return found.includes(undefined) ? null : found;
+  };
+  let pressed = null;
+  plot.addEventListener("mousedown", (event) => { pressed = event; }, true);
+  addEventListener("mouseup", (event) => {
+    const still = pressed && Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) < 4;
+    if (still && pressed.button === 0 && cell(event)) choose(...cell(event));
+    pressed = null;
+  }, true);
+  plot.addEventListener("mousemove", (event) => { if (!pressed && cell(event)) sayCell(...cell(event)); });
   plot.on("plotly_relayout", (change) => {
     if (Object.keys(change).every((key) => key === "shapes" || key.includes("tick"))) return;
     const all = { x: [-0.5, shown.columns.length - 0.5], y: [shown.rows.length - 0.5, -0.5] };
@@ -498,7 +511,7 @@ function showCurve() {
   const logarithmic = low > 0 && high / low > 6;
   const places = logarithmic ? { tickvals: [-2, -1, 0, 1, 2, 3, 4].flatMap((e) => [1, 2, 5].map((m) => m * 10 ** e)) } : {};
   return Plotly.react($("curve"), traces, { ...bare(), margin: { l: 60, r: 10, t: 10, b: 60 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
-    xaxis: { ...axis, title: { text: "size of the subset (percent of the pool, frames)" }, tickvals: percents, tickangle: 0, ticktext: percents.map((p) => `${p} %<br>${counts[p]}`) },
+    xaxis: { ...axis, title: { text: "size of the subset (% of the pool, frames)" }, tickvals: percents, tickangle: 0, ticktext: percents.map((p) => `${p} %<br>${counts[p]}`) },
     yaxis: { ...axis, ...places, title: { text: "RMSE on held-out frames (px)" }, type: logarithmic ? "log" : "linear" } }, CONFIG);
 }
 
