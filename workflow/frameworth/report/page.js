@@ -230,28 +230,33 @@ function panelValues(packed, panel) {
 const mix = (a, b, share) => a.map((value, index) => Math.round(value + (b[index] - value) * share));
 const ENDS = { false: { blue: [0, 83, 143], red: [165, 58, 0], middle: [250, 250, 250], missing: [205, 208, 212] },
   true: { blue: [90, 190, 255], red: [255, 140, 66], middle: [24, 27, 31], missing: [72, 78, 84] } };
-// 255 colours from one end over 0 to the other, as the canvas wants them (little-endian RGBA).
+// 255 colours from one end over 0 to the other.
 function palette(flipped) {
   const { blue, red, middle } = ENDS[dark.matches && !printing], low = flipped ? red : blue, high = flipped ? blue : red;
   return Array.from({ length: 255 }, (_, i) => i < 127 ? mix(middle, low, ((127 - i) / 127) ** 0.8) : mix(middle, high, ((i - 127) / 127) ** 0.8));
 }
-const packedColour = ([r, g, b]) => (255 << 24 | b << 16 | g << 8 | r) >>> 0;
 
+// A cell a pixel, as a bitmap of 256 colours: a PNG of a million cells takes too long to compress.
 function pictureOf(values, rows, columns, limit, flipped) {
-  const canvas = html("canvas", { width: columns.length, height: rows.length });
-  const context = canvas.getContext("2d"), image = context.createImageData(columns.length, rows.length);
-  const out = new Uint32Array(image.data.buffer), colours = Uint32Array.from(palette(flipped), packedColour);
-  const missing = packedColour(ENDS[dark.matches && !printing].missing);
-  let at = 0;
-  for (const row of rows) {
-    const start = matrixRow.get(row) * total;
-    for (const column of columns) {
-      const value = values[start + column];
-      out[at++] = value === value ? colours[127 + Math.round(127 * Math.max(-1, Math.min(1, value / limit)))] : missing;
+  const HEAD = 54 + 4 * 256, stride = Math.ceil(columns.length / 4) * 4;
+  const bytes = new Uint8Array(HEAD + stride * rows.length), view = new DataView(bytes.buffer);
+  [[0, 0x4d42, 2], [2, bytes.length, 4], [10, HEAD, 4], [14, 40, 4], [18, columns.length, 4], [22, -rows.length, 4], [26, 1, 2], [28, 8, 2],
+    [46, 256, 4]].forEach(([at, value, size]) => size === 2 ? view.setUint16(at, value, true) : view.setInt32(at, value, true));
+  [...palette(flipped), ENDS[dark.matches && !printing].missing].forEach(([r, g, b], i) => bytes.set([b, g, r], 54 + 4 * i));
+  rows.forEach((row, number) => {
+    const start = matrixRow.get(row) * total, line = HEAD + number * stride;
+    for (let i = 0; i < columns.length; i++) {
+      const value = values[start + columns[i]];
+      bytes[line + i] = value === value ? 127 + Math.round(127 * Math.max(-1, Math.min(1, value / limit))) : 255;
     }
-  }
-  context.putImageData(image, 0, 0);
-  return canvas.toDataURL("image/png");
+  });
+  return `data:image/bmp;base64,${base64(bytes)}`;
+}
+function base64(bytes) {
+  if (bytes.toBase64) return bytes.toBase64();
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  return btoa(text);
 }
 
 function ordered() {
@@ -266,7 +271,7 @@ function ordered() {
 let printing = false;
 const ink = () => printing ? "#000" : getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
 const faint = () => printing ? "#bbb" : getComputedStyle(document.documentElement).getPropertyValue("--line").trim();
-const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const CONFIG = { displaylogo: false, responsive: true, doubleClick: "reset", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 const bare = () => ({ paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", color: ink() },
   modebar: { bgcolor: "rgba(0,0,0,0)", color: faint(), activecolor: ink() } });
 
@@ -305,12 +310,12 @@ async function showMatrix(keepView = true) {
   const view = { x: old ? [...old.xaxis.range] : full.x, y: old ? [...old.yaxis.range] : full.y };
   const axis = { showgrid: false, zeroline: false, ticks: "outside", automargin: true, autorange: false };
   await Plotly.react(plot, [
-    { type: "image", source, hoverinfo: "skip" },
     { type: "scatter", x: [null], y: [null], hoverinfo: "skip", showlegend: false, marker: { color: [0], cmin: -limit, cmax: limit,
       colorscale: scale, showscale: true, colorbar: { title: { text: withUnit("with − without", score.unit), side: "right" }, thickness: 14 } } },
-  ], { ...bare(), margin: { l: 60, r: 10, t: 30, b: 50 }, dragmode: "zoom", hovermode: "closest", shapes: shapes(),
+  ], { ...bare(), margin: { l: 60, r: 10, t: 30, b: 50 }, dragmode: "zoom", hovermode: false, shapes: shapes(),
+    images: [{ source, xref: "x", yref: "y", x: -0.5, y: -0.5, sizex: shown.columns.length, sizey: shown.rows.length, sizing: "stretch", layer: "below" }],
     xaxis: { ...axis, title: { text: "evaluated frame (pool, then held out)" }, range: view.x, ...ticks(shown.columns, view.x) },
-    yaxis: { ...axis, title: { text: "training frame" }, range: view.y, scaleanchor: false, ...ticks(shown.rows, view.y) } }, CONFIG);
+    yaxis: { ...axis, title: { text: "training frame" }, range: view.y, ...ticks(shown.rows, view.y) } }, CONFIG);
 }
 
 async function sayCell(training, evaluated) {
@@ -353,7 +358,7 @@ async function startMatrix() {
   $("matrix-controls").addEventListener("submit", (event) => event.preventDefault());
   await showMatrix();
   const plot = $("matrix");
-  // The cell under the mouse; null outside. Plotly's own hover is of the picture's colours.
+  // The cell under the mouse; null outside. Plotly takes the picture for one thing.
   const cell = (event) => {
     const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
     const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset;
@@ -371,9 +376,7 @@ async function startMatrix() {
   plot.addEventListener("mousemove", (event) => { if (!pressed && cell(event)) sayCell(...cell(event)); });
   plot.on("plotly_relayout", (change) => {
     if (Object.keys(change).every((key) => key === "shapes" || key.includes("tick"))) return;
-    const all = { x: [-0.5, shown.columns.length - 0.5], y: [shown.rows.length - 0.5, -0.5] };
-    const x = change["xaxis.autorange"] ? all.x : plot.layout.xaxis.range, y = change["yaxis.autorange"] ? all.y : plot.layout.yaxis.range;
-    const [across, down] = [ticks(shown.columns, x), ticks(shown.rows, y)];
+    const [across, down] = [ticks(shown.columns, plot.layout.xaxis.range), ticks(shown.rows, plot.layout.yaxis.range)];
     Plotly.relayout(plot, { "xaxis.tickvals": across.tickvals, "xaxis.ticktext": across.ticktext,
       "yaxis.tickvals": down.tickvals, "yaxis.ticktext": down.ticktext });
   });
