@@ -202,7 +202,7 @@ def _picture(pose: np.ndarray, distractor: np.ndarray, rng: np.random.Generator)
     """One frame, uint8 [HEIGHT, WIDTH, 3]: a dark animal on a textured ground, and a lookalike spot."""
     ground = cv2.GaussianBlur(rng.normal(0, 60, (HEIGHT, WIDTH)).astype(np.float32), (0, 0), 3) + 190
     picture = np.repeat(np.clip(ground, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
-    nose, left, right, tail = (tuple(int(value) for value in point) for point in pose.round())
+    nose, left, right, tail = (tuple(int(value) for value in point) for point in pose[:4].round())
     centre = tuple(int(value) for value in pose.mean(axis=0).round())
     angle = float(np.degrees(np.arctan2(nose[1] - tail[1], nose[0] - tail[0])))
     cv2.line(picture, tail, tuple(2 * np.array(tail) - centre), (90, 70, 60), 1, cv2.LINE_AA)

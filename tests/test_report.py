@@ -1,95 +1,261 @@
-"""The report is one page that opens offline and shows text as text."""
+"""The report is one page that opens offline, shows text as text, and says what it leaves out."""
 
 from __future__ import annotations
 
 import base64
+import dataclasses
+import gzip
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
+import yaml
 
+from frameworth import report
 from frameworth.errors import UserError
 from frameworth.figures import figure_names
-from frameworth.files import write_csv, write_json
-from frameworth.report import write_report
+from frameworth.files import digest_of_json, write_csv, write_json
+from frameworth.hdf5 import read_attributes
+from frameworth.report.gallery import out_of_bag_consensus, reason
+from frameworth.report.matrix import matrix
+from frameworth.report.packing import Packed, json_in_page, packed_positions, packed_signed, relative_precision
+from frameworth.report.pictures import pictures
 from frameworth.results import Results
-from synthetic_study import write_study
+from report_study import BREAKOUT, CONFIG, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
-PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+VOID = ("meta", "img", "link", "input", "image", "path")
 
 
 class Parts(HTMLParser):
-    """Tags in order, and those left open."""
+    """Tags in order, those left open, and the text inside each script."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
+        self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
+        if tag not in VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
+    def named(self, *names: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag in names]
+
 
 @pytest.fixture
 def study(tmp_path: Path) -> Results:
-    study = write_study(tmp_path / "walk", frames=16, halves=8, ladder_seeds=0)
-    (study.folder / "figures").mkdir()
-    for name in figure_names(**study.options["figures"]):
-        (study.folder / "figures" / f"{name}.png").write_bytes(PIXEL)
-    return study
+    return write_reported_study(tmp_path / "walk", frames=16, halves=8, ladder_seeds=0)
 
 
-def page_of(study: Results) -> str:
-    write_report(study, study.folder / "report.html")
-    return (study.folder / "report.html").read_text()
+def written(study: Results) -> str:
+    return page_of(study).read_text()
 
 
-def test_the_page_asks_for_nothing_from_outside(study: Results):
-    page = page_of(study)
-    assert not re.search(r"(https?:)?//\w", re.sub(r"base64,[\w+/=]*", "", page))
-    parts = Parts()
-    parts.feed(page)
+def without_scripts(page: str) -> str:
+    return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def decoded(packed: Packed) -> np.ndarray:
+    """The numbers behind codes, as the page's script works them out."""
+    codes = np.frombuffer(gzip.decompress(base64.b64decode(packed.text)), packed.kind).reshape(packed.shape)
+    if "reach" in packed.codes:
+        values = packed.codes["small"] * np.sinh(codes * packed.codes["reach"])
+    else:
+        values = packed.codes["low"] + packed.codes["step"] * codes
+    return np.where(codes == packed.codes["missing"], np.nan, values)
+
+
+def test_the_page_names_no_address_and_holds_all_pictures_itself(study: Results):
+    page = written(study)
+    assert not re.search(r"(https?:)?//\w", re.sub(r"base64,[\w+/=]*", "", without_scripts(page)))
+    parts = Parts(page)
     assert not parts.open
-    assert not {tag for tag, _ in parts.tags} & {"script", "link", "iframe", "object"}
-    pictures = [attributes for tag, attributes in parts.tags if tag == "img"]
-    assert len(pictures) == len(figure_names(**study.options["figures"]))
-    assert all(picture["src"].startswith("data:image/png;base64,") and picture["alt"] for picture in pictures)
+    assert not parts.named("iframe", "object")
+    assert all("src" not in script for script in parts.named("script"))
+    shown = parts.named("img")
+    assert len(shown) == len(figure_names(**study.options["figures"]))
+    assert all(picture["src"].startswith("data:image/png;base64,") and picture["alt"] for picture in shown)
+    drawn = parts.named("image")
+    assert len(drawn) == len(study.summary["check_first"])
+    assert all(picture["href"].startswith("data:image/jpeg;base64,") for picture in drawn)
 
 
-def test_the_answer_comes_before_the_labels_to_check_the_figures_and_the_table(study: Results):
-    page = page_of(study)
-    places = [page.index(f'id="{part}"') for part in ("answer", "check", "figures", "frames")]
+def test_without_scripts_the_answer_comes_before_the_labels_to_check_the_table_and_the_figures(study: Results):
+    page = without_scripts(written(study))
+    places = [page.index(f'id="{part}"') for part in ("answer", "check", "table", "figures", "methods")]
     assert places == sorted(places)
-    first = [f"frame {frame}, <code>" for frame in study.summary["check_first"]]
+    first = [f'id="check-{frame}"' for frame in study.summary["check_first"]]
     assert [page.index(text) for text in first] == sorted(page.index(text) for text in first)
     assert study.summary["statement"][0] in page
     assert page.count("<tr><td>") == len(study.frame_values)
 
 
-def test_text_of_the_study_is_shown_as_text(study: Results):
-    write_json(study.folder / "summary.json", {"statement": ["Check <script>alert('tail')</script> & more."]})
-    values = pd.read_csv(study.folder / "frame_values.csv")
-    write_csv(study.folder / "frame_values.csv", values.assign(video="<script>alert(1)</script>"))
-    page = page_of(Results(study.folder, study.options))
-    assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+def test_names_that_try_to_be_markup_stay_text(study: Results):
+    usual = Parts(written(study))
+    hostile = Parts(written(with_hostile_names(study)))
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in usual.tags]
+    assert not any("onerror" in attributes for _, attributes in hostile.tags)
+
+
+def test_json_in_the_page_reads_back_as_it_was_and_holds_no_markup():
+    value = {"name": BREAKOUT, "keypoints": [MARKUP, "<!--"], "missing": float("nan"), "number": np.float32(0.5)}
+    text = str(json_in_page(value))
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == value | {"missing": None, "number": 0.5}
+
+
+def test_the_config_in_the_page_is_the_config_and_its_hash_and_digests_are_those_of_the_files(study: Results):
+    page = written(with_hostile_names(study))
+    shown = re.search(r'<pre id="config">(.*?)</pre>', page, re.DOTALL)[1]
+    assert yaml.safe_load(shown) == CONFIG
+    assert digest_of_json(CONFIG) in page
+    for name in ("scores.h5", "influence.h5"):
+        assert read_attributes(study.folder / name)["digest"] in page
 
 
 def test_a_study_without_a_summary_in_words_still_has_a_page(study: Results):
     write_json(study.folder / "summary.json", {})
-    page = page_of(Results(study.folder, study.options))
+    page = written(Results(study.folder, study.options))
     first = study.frame_values.sort_values("check_priority")["frame"].iloc[0]
-    assert f"frame {first}, <code>" in page
+    assert f'id="check-{first}"' in page
+
+
+def test_networks_that_learned_nothing_alarm(study: Results):
+    assert 'class="answer alarm"' not in written(study)
+    write_json(study.folder / "summary.json", study.summary | {"learned": False})
+    assert 'class="answer alarm" role=alert' in written(Results(study.folder, study.options))
+
+
+def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results):
+    flags = np.where(study.frame_values["check_priority"] == 1, "check label", "undecided")
+    for verdict, heading in ((flags, "Labels to check first"), ("undecided", "No label stands out; the first by")):
+        write_csv(study.folder / "frame_values.csv", study.frame_values.assign(verdict=verdict))
+        assert f'<h2 id="check">{heading}' in written(Results(study.folder, study.options))
+
+
+def test_a_missing_figure_image_or_prediction_is_named(study: Results):
+    missing = study.folder / "ensembles" / "percent-050" / "seed-3" / "predictions.h5"
+    missing.unlink()
+    with pytest.raises(UserError, match=r"seed-3/predictions\.h5: there is no such file"):
+        page_of(study)
+    Path(study.labels.paths[5]).unlink()
+    with pytest.raises(UserError, match=r"img005\.png: there is no such image"):
+        page_of(study)
 
 
 def test_a_missing_figure_is_named(study: Results):
     (study.folder / "figures" / "memorization.png").unlink()
     with pytest.raises(UserError, match=r"memorization\.png"):
         page_of(study)
+
+
+def test_a_lost_network_does_not_move_the_consensus_of_the_others(study: Results):
+    frame = int(study.frame_values["frame"].iloc[0])
+    poses = study.scores["consensus_pose"].copy()
+    outside = np.flatnonzero(~study.inclusion[:, frame])
+    poses[outside[0], frame], poses[study.inclusion[:, frame], frame] = 1e4, -1e4
+    changed = Results(study.folder, study.options)
+    changed.__dict__["scores"] = study.scores | {"consensus_pose": poses}
+    made = out_of_bag_consensus(changed)[frame]
+    np.testing.assert_allclose(made, np.median(poses[outside, frame].astype(float), axis=0))
+    assert (made < 1000).all()
+
+
+def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Results):
+    held = dataclasses.replace(study)
+    held.__dict__["inclusion"] = np.ones_like(study.inclusion)
+    assert np.isnan(out_of_bag_consensus(held)).all()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "interval", "words"),
+    [
+        ("check label", (-1, 1), "That is an outlier"),
+        ("harmful", (0.1, 0.3), "Held-out error is higher with it than without it: absolute value +0.05"),
+        ("helpful", (0.1, 0.3), "Held-out error is lower"),
+        ("worse than average", (0.1, 0.3), "In place of an average frame it changes the held-out score by −0.2"),
+        ("undecided", (-1, 1), "includes 0"),
+        ("undecided", (0.1, 1), "counted how many frames"),
+        ("undecided", (np.nan, np.nan), "no interval"),
+    ],
+)
+def test_the_reason_says_what_the_verdict_rests_on(verdict: str, interval: tuple[float, float], words: str):
+    row = {"out_of_bag_error": 21.0, "verdict": verdict, "ci_low": interval[0], "ci_high": interval[1]}
+    text = reason(row | {"value": -0.2, "absolute_value": 0.05}, 3.5, ("tail", 44.0), "px", "shifted")
+    assert "Out-of-bag error 21.0 px, 6.0 times the median; farthest from its label: tail, 44.0 px." in text
+    assert words in text
+    assert text.endswith("A label error was planted here: shifted.")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_coded_numbers_keep_their_sign_their_gaps_and_their_relative_precision(bits: int):
+    values = np.random.default_rng(0).standard_t(2, (20, 50)).astype(np.float32)
+    values[3, 4], values[0, 0] = np.nan, 0
+    coded = packed_signed("x", values, bits)
+    read, size = decoded(coded), np.abs(values)
+    np.testing.assert_array_equal(np.isnan(read), np.isnan(values))
+    large = size > 4 * coded.codes["small"]
+    assert (np.abs(read - values)[large] <= 1.1 * relative_precision(coded) * size[large]).all()
+    assert relative_precision(coded) < (0.04 if bits == 8 else 2e-4)
+    assert read[0, 0] == 0
+
+
+def test_coded_numbers_that_are_all_missing_or_zero_stay_so():
+    assert np.isnan(decoded(packed_signed("x", np.full(3, np.nan), 8))).all()
+    assert (decoded(packed_signed("x", np.zeros(3), 8)) == 0).all()
+
+
+def test_coded_positions_are_right_to_a_fiftieth_of_a_pixel_and_cut_only_far_outside():
+    xy = np.array([[[0.0, 479.3], [639.9, np.nan]], [[-30.0, 5.0], [9e9, 0.0]]])
+    read = decoded(packed_positions("x", xy, np.array([[640, 480], [640, 480]])))
+    np.testing.assert_allclose(read[0], xy[0], atol=0.02)
+    assert read[1] == pytest.approx(np.array([[-30, 5], [1280, 0]]), abs=0.02)
+
+
+def test_the_matrix_gives_up_precision_then_scores_then_keypoints_then_frames(study: Results):
+    pool = study.frame_values["frame"].tolist()
+    cells = len(pool) * len(study.pool) * 2 * 4 // 3
+    keypoints = len(study.labels.keypoints)
+    whole = matrix(study, pool, 2 * 5 * keypoints * cells)
+    assert (len(whole.scores), whole.scores[0].value.kind, whole.left_out) == (5, "int16", ())
+    value = study.influence("error", "size-centred")["value"]
+    np.testing.assert_allclose(decoded(whole.scores[0].value), np.moveaxis(value[pool], 2, 0), rtol=2e-4, atol=3e-5)
+    coarser = matrix(study, pool, 5 * keypoints * cells)
+    assert (len(coarser.scores), coarser.scores[0].value.kind) == (5, "int8")
+    assert len(matrix(study, pool, keypoints * cells).scores) == 1
+    assert not matrix(study, pool, cells).keypoints
+    half = matrix(study, pool, cells // 2)
+    assert half.rows == tuple(pool[: len(pool) // 2])
+    assert f"the first {len(pool) // 2} of {len(pool)} training frames" in half.left_out[-1]
+
+
+def test_pictures_shrink_before_frames_go_without(study: Results):
+    paths = study.labels.paths
+    large = pictures(paths, [], 10**9)
+    assert (large.side, large.left_out) == (800, 0)
+    some = pictures(paths, [9, 3], sum(map(len, large.jpegs)) // 3)
+    assert some.side == 160
+    assert some.jpegs[9]
+    assert some.jpegs[3]
+    assert 0 < some.left_out < len(paths)
+
+
+def test_what_does_not_fit_is_said(study: Results, monkeypatch: pytest.MonkeyPatch):
+    draw_grey_figures(study)
+    assert 'id="left-out"' not in written(study)
+    monkeypatch.setattr(report, "BUDGETS", {"page": 0, "pictures": 20_000, "matrix": 1500, "detections": 4000})
+    said = re.search(r'id="left-out">(.*?)</p>', written(study), re.DOTALL)[1]
+    for words in ("frames have no picture", "rounded to about", "error in px only", "mean over keypoints only",
+                  "of the 8 subsets", "the figure memorization is in the figures folder only"):  # fmt: skip
+        assert words in said

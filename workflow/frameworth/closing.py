@@ -14,11 +14,12 @@ def closing_lines(folder: Path) -> list[str]:
         return []
     summary = json.loads((folder / "summary.json").read_text())
     checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
+    flagged = summary["verdicts"].get("check label")
     return [
         *summary["statement"],
         *_settled(folder),
         "",
-        "Labels to check first:",
+        "Labels to check first:" if flagged else "The first by out-of-bag error, of which none stands out:",
         *checks,
         "",
         f"Report         {folder}/report.html",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from frameworth import values
 from frameworth.attribution import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
 from frameworth.files import write_csv, write_json
 from frameworth.influence import UNITS
+from frameworth.learning import constant_guess_rmse, more_frames_would, steps
 from frameworth.results import Results
 from frameworth.validation import combined_values_if_they_help
 from frameworth.warm_values import warm_values
@@ -86,6 +88,7 @@ def summary(results: Results) -> dict[str, Any]:
         "held_out_rmse_px": consensus.groupby("percent")["rmse_px"].mean().round(3).to_dict(),
         "network_rmse_px": rmse[rmse["kind"] == "network"].groupby("percent")["rmse_px"].mean().round(3).to_dict(),
     }
+    answer |= _learning(results, answer["network_rmse_px"])
     score = values.subset_score(results.scores[options["score"]], ~results.pool)
     subsets = results.subsets
     sizes, percents, clusters = (subsets[name].to_numpy() for name in ("frames", "percent", "cluster"))
@@ -114,6 +117,29 @@ def summary(results: Results) -> dict[str, Any]:
     found = held_out_influence(results, options["score"], resamples=199)
     answer["networks_to_decide_top"] = networks_to_decide(found, np.flatnonzero(results.pool), answer["networks"])
     answer["statement"] = _statement(answer, 1 - options["level"])
+    return answer
+
+
+def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
+    """Whether single networks are better than a constant guess, and whether more frames would help them.
+
+    Of single networks, as a consensus is better the more members it has, and sizes may differ in that.
+    """
+    known = {percent: rmse for percent, rmse in rmse_px.items() if np.isfinite(rmse)}
+    guess = constant_guess_rmse(results.labels.xy, results.pool)
+    best = min(known, key=known.__getitem__, default=None)
+    answer: dict[str, Any] = {
+        "best_percent": best,
+        "constant_guess_rmse_px": round(guess, 3),
+        "learned": best is not None and not known[best] >= guess,
+    }
+    networks = results.rmse[results.rmse["kind"] == "network"]
+    of_subsets = networks.groupby("subset")["rmse_px"].mean().reindex(results.subsets["subset"]).to_numpy()
+    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
+    found = steps(of_subsets, percents, clusters, results.options["influence"]["level"])
+    if found:
+        answer["last_step"] = asdict(found[-1])
+        answer["more_frames"] = more_frames_would(found[-1], known[found[-1].high])
     return answer
 
 
@@ -180,14 +206,15 @@ def networks_to_decide(found: Influence, pool: np.ndarray, networks: int) -> int
 def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
     verdicts = answer["verdicts"]
     sentences = [
+        *_learning_warning(answer),
         f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
-        f"{answer['held_out']} held-out frames.",
-        f"{verdicts.get('check label', 0) or 'No'} labels stand out by their out-of-bag error; "
-        f"those to look at first: {', '.join(answer['check_first_names'])}.",
+        f"{answer['held_out']} held-out frames{_held_out_error(answer)}.",
+        _labels_to_check(verdicts.get("check label", 0), answer["check_first_names"]),
         f"Of the others {verdicts.get('harmful', 0)} frames are shown to harm, {verdicts.get('helpful', 0)} to "
         f"help, {verdicts.get('worse than average', 0)} to be worse and "
         f"{verdicts.get('better than average', 0)} better than an average frame; "
         f"{verdicts.get('undecided', 0)} cannot be decided with so many networks.",
+        _more_frames(answer, 1 - alpha),
     ]
     if "planted" in answer:
         sentences.append(
@@ -209,6 +236,55 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
             f"{answer['networks_to_decide_top']:,} more networks would be needed."
         )
     return sentences
+
+
+def _learning_warning(answer: dict[str, Any]) -> list[str]:
+    if answer["learned"]:
+        return []
+    percent = answer["best_percent"]
+    reached = "none finished" if percent is None else f"RMSE {answer['network_rmse_px'][percent]:.1f} px at best"
+    return [
+        f"Warning: the networks learned nothing ({reached}; guessing each keypoint's mean position gives "
+        f"{answer['constant_guess_rmse_px']:.1f} px): what follows says nothing about the frames. Train longer, or "
+        "look at the labels and the training settings."
+    ]
+
+
+def _held_out_error(answer: dict[str, Any]) -> str:
+    percent = answer["best_percent"]
+    if percent is None:
+        return ""
+    text = f": RMSE of single networks {answer['network_rmse_px'][percent]:.1f} px at {percent} % of the pool"
+    guess = answer["constant_guess_rmse_px"]
+    return text + (f", where guessing each keypoint's mean position gives {guess:.1f} px" if np.isfinite(guess) else "")
+
+
+def _labels_to_check(flags: int, first: list[str]) -> str:
+    if not flags:
+        return f"No label stands out by its out-of-bag error; the first by order are {', '.join(first)}."
+    stand = "1 label stands" if flags == 1 else f"{flags} labels stand"
+    shown = first[:flags]
+    return f"{stand} out by out-of-bag error; check {'it' if flags == 1 else 'these'} first: {', '.join(shown)}."
+
+
+def _more_frames(answer: dict[str, Any], level: float) -> str:
+    step = answer.get("last_step")
+    if step is None:
+        return "Whether more frames would help cannot be told: all subsets have the same size."
+    words = {
+        "help": "More frames like these would help",
+        "hardly": "More frames like these would hardly help",
+        "harm": "More frames like these would not help: the last ones added harm",
+        "unknown": "Whether more frames would help cannot be told",
+    }[answer["more_frames"]]
+    interval = "no interval, there are too few seeds"
+    if np.isfinite(step["ci_low"]):
+        seeds = f", {step['clusters']} seeds" if step["clusters"] else ""
+        interval = f"{100 * level:.0f} % interval {step['ci_low']:+.2f} to {step['ci_high']:+.2f}{seeds}"
+    return (
+        f"{words} (from {step['low']} to {step['high']} % of the pool the held-out RMSE of single networks changes by "
+        f"{step['change']:+.2f} px; {interval})."
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from frameworth import values
 from frameworth.coverage import nearest, pose_distances
-from frameworth.learning import Extrapolated, extrapolate
+from frameworth.extrapolation import Extrapolated, extrapolate
 from frameworth.results import Results
 from frameworth.validation import interval
 

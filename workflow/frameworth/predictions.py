@@ -84,6 +84,12 @@ def labelled_images_index(names: Sequence[str]) -> pd.MultiIndex:
     return pd.MultiIndex.from_tuples([("labeled-data", *name.split("/", 1)) for name in names])
 
 
+def read_distractors(predictions_h5: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Of what `write_predictions` wrote: `distractor_pose` [R, N, K, 2] px and `distractor_confidence` [R, N, K]."""
+    own = read_hdf5(predictions_h5, ["distractor_pose", "distractor_confidence"])
+    return own["distractor_pose"], own["distractor_confidence"]
+
+
 def write_deeplabcut_table(
     pose: np.ndarray, confidence: np.ndarray, keypoints: Sequence[str], index: pd.Index, scorer: str, stem: Path
 ) -> None:

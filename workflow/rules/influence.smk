@@ -69,6 +69,7 @@ rule summary:
     """Say in numbers and sentences what the study came to."""
     input:
         f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
         f"{RESULTS}/scores.h5",
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/frame_values.csv",

@@ -1,5 +1,5 @@
 # Report: one page that opens offline.
-# Needs: all figures, frame_values.csv, summary.json. Makes: report.html.
+# Needs: all figures and collected artefacts, the networks' predictions. Makes: report.html.
 
 
 localrules:
@@ -10,7 +10,15 @@ rule report_page:
     """Write the report."""
     input:
         figures(),
+        ensemble_files("predictions.h5"),
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        frames=f"{RESULTS}/frames.csv",
+        labels=f"{RESULTS}/labels.h5",
+        scores=f"{RESULTS}/scores.h5",
+        rmse=f"{RESULTS}/rmse.csv",
+        influence=f"{RESULTS}/influence.h5",
         values=f"{RESULTS}/frame_values.csv",
+        validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
     output:
         report(
@@ -26,5 +34,7 @@ rule report_page:
     params:
         study=subpath(output[0], parent=True),
         options=as_json(options_with_videos("influence", "figures")),
+        config=as_json(CONFIG),
     shell:
-        "python -m frameworth report-page {params.study:q} --options {params.options:q} 2> {log:q}"
+        "python -m frameworth report-page {params.study:q} --options {params.options:q} "
+        "--config {params.config:q} 2> {log:q}"

@@ -410,13 +410,14 @@ def figure(name: str, study: Path, options: dict[str, Any]) -> None:
 @stages.command("report-page")
 @click.argument("study", type=FILE)
 @click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
+@click.option("--config", type=Json(), required=True, help="The whole config, for the page to show.")
 @friendly
-def report_page(study: Path, options: dict[str, Any]) -> None:
+def report_page(study: Path, options: dict[str, Any], config: dict[str, Any]) -> None:
     """Write report.html of the folder STUDY."""
     from frameworth.report import write_report
     from frameworth.results import Results
 
-    write_report(Results(study, options), study / "report.html")
+    write_report(Results(study, options), study / "report.html", config)
 
 
 @stages.command()

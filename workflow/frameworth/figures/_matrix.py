@@ -37,13 +37,13 @@ def matrix_table(results: Results, score: str, estimator: str, part: str = "valu
     """
     whole = results.influence(score, estimator)[part]
     panels = [("all", name, whole[:, :, index]) for index, name in enumerate(results.labels.keypoints)]
-    panels.append(("all", MEAN, _mean_of_keypoints(whole)))
+    panels.append(("all", MEAN, mean_of_keypoints(whole)))
     for group in map(group_name, results.options["influence"]["groups"]):
         try:
             values = results.influence(score, estimator, group)[part]
         except UserError:  # the study's percents do not cover the group
             continue
-        panels.append((group, MEAN, _mean_of_keypoints(values)))
+        panels.append((group, MEAN, mean_of_keypoints(values)))
     pool, total = np.flatnonzero(results.pool), len(results.pool)
     cells = len(pool) * total
     return pd.DataFrame(
@@ -128,6 +128,14 @@ def off_diagonal(values: np.ndarray) -> np.ndarray:
     return copy
 
 
+def mean_of_keypoints(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is finite; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0).sum(axis=-1, dtype=float)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def share_beyond_chance(values: np.ndarray, errors: np.ndarray, clusters: int, level: float) -> float | None:
     """Share of the cells farther from 0 than the t quantile of `level` allows; None without standard errors.
 
@@ -184,14 +192,6 @@ def _numbers(set_ticks: Callable[..., object], frames: np.ndarray) -> None:
 
 def _panel_title(group: str, keypoint: str) -> str:
     return _style.plain(keypoint) if group == "all" else f"mean, subsets of {group.replace('-', ' and ')} %"
-
-
-def _mean_of_keypoints(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is finite; NaN where nothing is."""
-    known = np.isfinite(values)
-    count = known.sum(axis=-1)
-    total = np.where(known, values, 0).sum(axis=-1, dtype=float)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _repeated(names: list[str], times: int) -> pd.Categorical:

@@ -107,8 +107,11 @@ def _outlined(axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str,
 def _title(table: pd.DataFrame, frames: list[int], results: Results) -> str:
     worst = table.groupby("frame")["out_of_bag_error"].first()
     rest = results.frame_values.loc[~results.frame_values["frame"].isin(frames), "out_of_bag_error"]
-    text = f"Check these {len(frames)} labels first: out-of-bag errors of "
-    text += f"{worst.min():.1f} to {worst.max():.1f} px"
+    flagged = int((results.frame_values["verdict"] == "check label").sum())
+    stand = f"{flagged} {'stands' if flagged == 1 else 'stand'} out"
+    order = f"Check these {len(frames)} labels first ({stand})"
+    text = order if flagged else f"No label stands out; the first {len(frames)} by order"
+    text += f": out-of-bag errors of {worst.min():.1f} to {worst.max():.1f} px"
     if rest.notna().any():
         text += f" against {rest.median():.1f} px for the typical other frame"
     if results.planted is not None:

@@ -1,0 +1,95 @@
+"""The answer in words says what the numbers say, on the terminal as on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frameworth.files import write_csv
+from frameworth.frame_values import summary
+from frameworth.hdf5 import Array, write_hdf5
+from frameworth.learning import constant_guess_rmse
+from frameworth.results import Results
+from synthetic_study import write_study
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Results:
+    return write_study(tmp_path / "walk", frames=24, halves=8, ladder_seeds=4)
+
+
+def changed(study: Results, table: str, **columns: object) -> Results:
+    """The study with columns of one of its tables set to something else."""
+    write_csv(study.folder / f"{table}.csv", getattr(study, table).assign(**columns))
+    return Results(study.folder, study.options)
+
+
+def said(study: Results) -> str:
+    return " ".join(summary(study)["statement"])
+
+
+def test_the_held_out_error_stands_beside_that_of_a_constant_guess(study: Results):
+    answer = summary(study)
+    guess = constant_guess_rmse(study.labels.xy, study.pool)
+    best = min(answer["network_rmse_px"].values())
+    assert answer["learned"] is True
+    assert f"RMSE of single networks {best:.1f} px" in said(study)
+    assert f"mean position gives {guess:.1f} px" in said(study)
+
+
+def test_networks_no_better_than_a_constant_guess_are_warned_of_first(study: Results):
+    guess = constant_guess_rmse(study.labels.xy, study.pool)
+    worse = changed(study, "rmse", rmse_px=guess + 0.1)
+    assert summary(worse)["learned"] is False
+    assert summary(worse)["statement"][0].startswith("Warning: the networks learned nothing")
+    better = changed(worse, "rmse", rmse_px=guess - 0.1)
+    assert "Warning" not in said(better)
+
+
+def test_networks_that_all_diverged_learned_nothing(study: Results):
+    lost = changed(study, "rmse", rmse_px=np.nan)
+    assert summary(lost)["statement"][0].startswith("Warning: the networks learned nothing (none finished")
+
+
+def test_no_label_is_called_suspicious_where_none_is_flagged(study: Results):
+    none = changed(study, "frame_values", verdict="undecided")
+    assert "No label stands out by its out-of-bag error; the first by order are walk/" in said(none)
+    verdicts = np.where(np.arange(len(study.frame_values)) < 2, "check label", "undecided")
+    first = (study.frame_values["video"] + "/" + study.frame_values["image"]).head(2)
+    two = changed(study, "frame_values", verdict=verdicts)
+    assert f"2 labels stand out by out-of-bag error; check these first: {', '.join(first)}." in said(two)
+
+
+def test_more_frames_help_only_if_all_seeds_agree_well_enough(study: Results):
+    percent = study.rmse["percent"].to_numpy()
+    noise = np.random.default_rng(0).normal(size=len(percent))
+    fell = changed(study, "rmse", rmse_px=np.where(percent == 90, 3.0, 5.0) + 0.05 * noise)
+    assert summary(fell)["more_frames"] == "help"
+    assert "More frames like these would help (from 70 to 90 % of the pool" in said(fell)
+    unclear = changed(study, "rmse", rmse_px=6 + noise)
+    assert "Whether more frames would help cannot be told (from 70 to 90 %" in said(unclear)
+
+
+def test_with_subsets_of_one_size_it_cannot_be_told_whether_more_frames_help(tmp_path: Path):
+    halves = write_study(tmp_path / "halves", frames=24, halves=8, ladder_seeds=0)
+    assert "more frames would help cannot be told: all subsets have the same size" in said(halves)
+
+
+def test_networks_that_never_see_a_labelled_pool_frame_have_no_guess_to_beat(study: Results):
+    labels = study.labels
+    write_hdf5(
+        study.folder / "labels.h5",
+        {
+            "label": Array(np.where(study.pool[:, None, None], np.nan, labels.xy), ("frame", "keypoint", "xy")),
+            "size": Array(labels.sizes, ("frame", "wh")),
+            "path": Array(np.array(labels.paths), ("frame",)),
+            "digest": Array(np.array(labels.digests), ("frame",)),
+            "skeleton": Array(labels.skeleton, ("bone", "end")),
+        },
+        {"keypoint": np.array(labels.keypoints)},
+    )
+    without = Results(study.folder, study.options)
+    assert summary(without)["learned"] is True
+    assert "nan" not in said(without)

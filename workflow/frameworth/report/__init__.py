@@ -1,0 +1,306 @@
+"""`report.html`: one page that opens offline, with the answer in words, the ranked frames, and what each does to which.
+
+Every array and image is inside the page. What does not fit into its budgets is left out, and the page says so.
+"""
+
+from __future__ import annotations
+
+import base64
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from frameworth.errors import UserError
+from frameworth.figures import figure_module, figure_names
+from frameworth.files import digest_of_json, write_text
+from frameworth.hdf5 import read_attributes
+from frameworth.influence import UNITS
+from frameworth.report.detections import detections
+from frameworth.report.drawing import Drawing, drawing
+from frameworth.report.gallery import out_of_bag_consensus, ranked_frames
+from frameworth.report.matrix import matrix
+from frameworth.report.packing import Packed, json_in_page, packed
+from frameworth.report.pictures import Pictures, pictures
+from frameworth.results import Results
+
+_FOLDER = Path(__file__).resolve().parent
+_CAPTIONS = _FOLDER.parent.parent / "report"
+# Bytes of base64 in the page. The static figures have what is left of `page` when all the rest is in.
+BUDGETS = {"page": 38_000_000, "pictures": 9_000_000, "matrix": 17_000_000, "detections": 4_000_000}
+_MOST_ROWS = 1000  # of the table; the gallery has all frames
+# What a reader asks first comes first; figures not named here follow in the order of their names.
+_ORDER = ("labels_to_check", "learning_curve", "frame_values", "influence_pair", "influence_bias")
+_UNITS = {
+    "out_of_bag_error": "px",
+    "memorization": "px",
+    "value_px": "px",
+    "check_priority": "1 is first",
+}
+
+
+def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
+    """Write the page to `path`, with the figures of `results.folder/figures` inside.
+
+    Args:
+        config: the study's whole config, which the page shows.
+
+    Raises UserError if a figure, an image or an artefact of the study is missing or damaged.
+    """
+    table = results.frame_values.sort_values("check_priority")
+    pool = table["frame"].tolist()
+    consensus = out_of_bag_consensus(results)
+    ranked = ranked_frames(results, consensus)
+    images = pictures(results.labels.paths, pool, BUDGETS["pictures"])
+    influences = matrix(results, pool, BUDGETS["matrix"])
+    detected = detections(results, BUDGETS["detections"])
+    arrays: list[Packed] = [
+        packed("labels", results.labels.xy.astype(np.float32)),
+        packed("out_of_bag_consensus", consensus.astype(np.float32)),
+        packed("inclusion", results.inclusion.astype(np.uint8)),
+        detected.consensus,
+        *(part for part in (detected.distractors, detected.distractor_confidence) if part is not None),
+        *(part for score in influences.scores for part in (score.value, score.standard_error)),
+    ]
+    data = {
+        "keypoints": results.labels.keypoints,
+        "skeleton": results.labels.skeleton,
+        "frames": _about_frames(results),
+        "ranked": ranked,
+        "unit": UNITS[results.options["influence"]["score"]],
+        "arrays": {array.name: array.about for array in arrays},
+        "matrix": {
+            "rows": influences.rows,
+            "keypoints": influences.keypoints,
+            "scores": [{"name": score.name, "unit": score.unit, "limits": score.limits} for score in influences.scores],
+        },
+        "subsets": detected.subsets,
+        "distractor_subsets": detected.distractor_subsets,
+        "learning": _learning(results),
+    }
+    plotly, script_data = get_plotlyjs(), json_in_page(data)
+    rest = [plotly, script_data, *images.jpegs, *(array.text for array in arrays)]
+    figures, unfit = _figures(results, BUDGETS["page"] - sum(map(len, rest)))
+    left_out = [*_without_picture(images), *influences.left_out, *detected.left_out]
+    left_out += [f"the figure {name} is in the figures folder only" for name in unfit]
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            study=results.folder.name,
+            css=Markup((_FOLDER / "page.css").read_text()),
+            script=Markup((_FOLDER / "page.js").read_text()),
+            plotly=Markup(plotly),
+            data=script_data,
+            arrays=arrays,
+            images=images.jpegs,
+            statement=results.summary.get("statement", []),
+            learned=results.summary.get("learned", True),
+            facts=_facts(results.summary),
+            stands_out=bool((table["verdict"] == "check label").any()),
+            check_first=_check_first(results, ranked, images, consensus),
+            left_out=left_out,
+            figures=figures,
+            columns=[(name, _UNITS.get(name, "")) for name in table.columns],
+            rows=table.head(_MOST_ROWS).map(_cell).to_numpy().tolist(),
+            rows_in_all=len(table),
+            sizes=_sizes(results),
+            validation=results.validation.map(_cell).to_dict("records"),
+            options=results.options,
+            level=f"{100 * results.options['influence']['level']:g}",
+            provenance=_provenance(results, config),
+            config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+        )
+    )
+    write_text(path, page)
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _figures(results: Results, budget: int) -> tuple[list[dict[str, str]], list[str]]:
+    """The static figures within `budget` bytes of base64, and the names of those beyond it."""
+    shown, unfit, spent = [], [], 0
+    for name in sorted(
+        figure_names(**results.options["figures"], videos=bool(results.options.get("videos"))), key=_place
+    ):
+        figure = _figure(results.folder / "figures", name)
+        if spent + len(figure["data"]) > budget:
+            unfit.append(name)
+            continue
+        spent += len(figure["data"])
+        shown.append(figure)
+    return shown, unfit
+
+
+def _place(name: str) -> tuple[int, str]:
+    module = figure_module(name)
+    return (_ORDER.index(module) if module in _ORDER else len(_ORDER), name)
+
+
+def _figure(folder: Path, name: str) -> dict[str, str]:
+    picture = folder / f"{name}.png"
+    try:
+        data = base64.b64encode(picture.read_bytes()).decode("ascii")
+    except FileNotFoundError:
+        raise UserError(f"{picture}: there is no such file; run the workflow to make it") from None
+    return {"name": name, "title": name.replace("_", " "), "caption": _caption(name), "data": data}
+
+
+def _caption(name: str) -> str:
+    """The figure's sentence for the report; empty for a figure added without one."""
+    path = _CAPTIONS / f"{figure_module(name)}.rst"
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _without_picture(images: Pictures) -> list[str]:
+    if not images.left_out:
+        return []
+    return [f"{images.left_out:,} of {len(images.jpegs):,} frames have no picture"]
+
+
+def _about_frames(results: Results) -> dict[str, Any]:
+    """Columns of `frames.csv` that the page needs, each video's name once."""
+    table = results.frames
+    videos = list(dict.fromkeys(table["video"].astype(str)))
+    return {
+        "videos": videos,
+        "video": [videos.index(video) for video in table["video"].astype(str)],
+        "image": table["image"].astype(str).tolist(),
+        "size": results.labels.sizes,
+        "pool": results.pool.astype(int),
+    }
+
+
+def _check_first(
+    results: Results, ranked: list[dict[str, Any]], images: Pictures, consensus: np.ndarray
+) -> list[dict[str, Any]]:
+    """The frames to check first, in that order, with what is drawn of them where scripts do not run."""
+    wanted = results.summary.get("check_first")
+    if wanted is None:
+        wanted = [record["frame"] for record in ranked if np.isfinite(record["out_of_bag_error"])][:5]
+    known = {record["frame"]: record for record in ranked}
+    names = results.frames["video"].astype(str) + "/" + results.frames["image"].astype(str)
+    return [
+        known[frame]
+        | {
+            "name": names[frame],
+            "error": _cell(known[frame]["out_of_bag_error"]),
+            "picture": images.jpegs[frame],
+            "drawing": _drawing(results, frame, consensus),
+        }
+        for frame in wanted
+        if frame in known
+    ]
+
+
+def _drawing(results: Results, frame: int, consensus: np.ndarray) -> Drawing:
+    labels = results.labels
+    return drawing(labels.xy[frame], consensus[frame], labels.skeleton, labels.sizes[frame])
+
+
+def _learning(results: Results) -> dict[str, Any]:
+    """RMSE of networks and of each subset's consensus, for the learning curve."""
+    rmse = results.rmse
+    design = results.subsets.set_index("subset")
+    kept = rmse[(rmse["kind"] == "network") | (rmse["form"] == results.options["consensus"])]
+    parts = {}
+    for kind, rows in kept.groupby("kind"):
+        of_subset = design.loc[rows["subset"]]
+        parts[str(kind)] = {
+            "percent": rows["percent"].tolist(),
+            "seed": rows["seed"].tolist(),
+            "rmse": rows["rmse_px"].tolist(),
+            "line": [
+                str(c) if d == "nested" else "" for c, d in zip(of_subset["cluster"], of_subset["design"], strict=True)
+            ],
+        }
+    frames = {int(percent): int(count) for percent, count in design.groupby("percent")["frames"].first().items()}
+    return parts | {"frames": frames}
+
+
+def _sizes(results: Results) -> list[dict[str, str]]:
+    """A row per percent: subsets, seeds, networks, and their RMSE on the held-out frames."""
+    rmse = results.rmse
+    rows = []
+    for percent, subsets in results.subsets.groupby("percent"):
+        here = rmse[rmse["percent"] == percent]
+        networks = here.loc[here["kind"] == "network", "rmse_px"]
+        joint = here.loc[(here["kind"] == "consensus") & (here["form"] == results.options["consensus"]), "rmse_px"]
+        rows.append(
+            {
+                "percent": f"{percent} %",
+                "frames": str(subsets["frames"].iloc[0]),
+                "designs": ", ".join(subsets["design"].unique()),
+                "seeds": _seeds(subsets["seed"].to_numpy()),
+                "networks": str(len(networks)),
+                "rmse": _cell(float(networks.mean())),
+                "range": f"{_cell(float(networks.min()))} to {_cell(float(networks.max()))}",
+                "consensus": _cell(float(joint.mean())),
+            }
+        )
+    return rows
+
+
+def _seeds(seeds: np.ndarray) -> str:
+    """Seeds in words: `1 to 40`, or each where they are not in a row."""
+    known = np.unique(seeds)
+    if len(known) > 2 and len(known) == known[-1] - known[0] + 1:
+        return f"{known[0]} to {known[-1]}"
+    return ", ".join(map(str, known))
+
+
+def _provenance(results: Results, config: dict[str, Any]) -> dict[str, Any]:
+    """What made the numbers: versions as written into the files, their digests, and those of this page."""
+    attributes = {name: read_attributes(results.folder / name) for name in ("scores.h5", "influence.h5")}
+    versions = {
+        key: text for key, text in attributes["influence.h5"].items() if key not in ("digest", "sign", "consensus_form")
+    }
+    hashes = {f"digest of {name}": own.get("digest", "") for name, own in attributes.items()}
+    return {
+        "versions": versions | {"plotly (this page)": metadata.version("plotly")},
+        "hashes": {"SHA-256 of the config": digest_of_json(config)} | hashes,
+    }
+
+
+def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """The numbers of the summary that are there, with their names in words."""
+    names = {
+        "networks": "networks trained",
+        "frames": "labelled frames",
+        "pool": "of them in the pool",
+        "held_out": "held out",
+        "constant_guess_rmse_px": "RMSE (px) of guessing each keypoint's mean position",
+        "planted": "label errors planted",
+        "auroc_out_of_bag": "AUROC of out-of-bag error for the planted frames",
+        "auroc_value": "AUROC of value for the planted frames",
+        "group_test_p": f"p of the test that the {summary.get('group_name') or 'flagged'} frames are worse",
+        "score": "score of the values",
+        "estimator": "estimator",
+    }
+    facts = [(words, _cell(summary[key])) for key, words in names.items() if summary.get(key) is not None]
+    for percent, rmse in (summary.get("held_out_rmse_px") or {}).items():
+        facts.append((f"consensus RMSE on held-out frames at {percent} %", f"{_cell(rmse)} px"))
+    for verdict, count in (summary.get("verdicts") or {}).items():
+        facts.append((f"frames with the verdict '{verdict}'", _cell(count)))
+    return facts
+
+
+def _cell(value: Any) -> str:
+    """A number with three significant digits, anything else as text, nothing as nothing."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)

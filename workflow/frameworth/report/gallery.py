@@ -1,0 +1,98 @@
+"""The ranked frames: their numbers, where networks that never saw them put the keypoints, and why they rank so."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.influence import UNITS
+from frameworth.results import Results
+from frameworth.scores import distance
+
+_NUMBERS = ("check_priority", "out_of_bag_error", "value", "ci_low", "ci_high", "p_adjusted", "absolute_value",
+            "memorization", "warm_value", "combined_value")  # fmt: skip
+
+
+def out_of_bag_consensus(results: Results) -> np.ndarray:
+    """Median over the subsets without the frame of their consensus, [N, K, 2] px; NaN where every subset holds it.
+
+    The median, as a few networks that are lost in another corner say nothing of where the others agree.
+    """
+    poses, out_of_bag = results.scores["consensus_pose"], ~results.inclusion
+    made = np.full(poses.shape[1:], np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: stays NaN
+        for frame in np.flatnonzero(out_of_bag.any(axis=0)):
+            made[frame] = np.nanmedian(poses[out_of_bag[:, frame], frame].astype(float), axis=0)
+    return made
+
+
+def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any]]:
+    """A record per pool frame by check priority: the numbers of `frame_values.csv`, `worst` and `reason`.
+
+    `worst` is the index of the keypoint whose label is farthest from the consensus (None where none is known).
+    """
+    table = results.frame_values.sort_values("check_priority")
+    away = distance(consensus, results.labels.xy)
+    median = float(table["out_of_bag_error"].median())
+    unit = UNITS[results.options["influence"]["score"]]
+    records = []
+    for row in table.to_dict("records"):
+        frame = row["frame"]
+        worst = None if np.isnan(away[frame]).all() else int(np.nanargmax(away[frame]))
+        far = None if worst is None else (results.labels.keypoints[worst], float(away[frame, worst]))
+        planted = results.frames["planted"][frame] if results.planted is not None else None
+        records.append(
+            {"frame": frame, "verdict": row["verdict"], "worst": worst}
+            | {name: row[name] for name in _NUMBERS if name in row}
+            | {"reason": reason(row, median, far, unit, planted if pd.notna(planted) else None)}
+        )
+    return records
+
+
+def reason(
+    row: dict[str, Any], median: float, far: tuple[str, float] | None, unit: str, planted: str | None = None
+) -> str:
+    """Why a frame has its verdict, in words.
+
+    Args:
+        row: of `frame_values.csv`. median: out-of-bag error of the typical pool frame, px.
+        far: the keypoint whose label is farthest from the consensus, and how far, px.
+    """
+    parts = [_of_label(row["out_of_bag_error"], median, far), _of_value(row, unit)]
+    if planted:
+        parts.append(f"A label error was planted here: {planted}.")
+    return " ".join(part for part in parts if part)
+
+
+def _of_label(error: float, median: float, far: tuple[str, float] | None) -> str:
+    if not np.isfinite(error):
+        return "No out-of-bag error: it has no label, or no network was trained without it."
+    times = f", {error / median:.1f} times the median" if np.isfinite(median) and median > 0 else ""
+    where = f"; farthest from its label: {far[0]}, {far[1]:.1f} px" if far else ""
+    return f"Out-of-bag error {error:.1f} px{times}{where}."
+
+
+def _of_value(row: dict[str, Any], unit: str) -> str:
+    verdict, low, high = row["verdict"], row["ci_low"], row["ci_high"]
+    if verdict == "check label":
+        return "That is an outlier: look whether the label is right; the value of a wrong label says little."
+    if verdict in ("harmful", "helpful"):
+        way = "higher" if verdict == "harmful" else "lower"
+        return (
+            f"Held-out error is {way} with it than without it: absolute value {_signed(row['absolute_value'])} {unit}."
+        )
+    if verdict in ("worse than average", "better than average"):
+        return f"In place of an average frame it changes the held-out score by {_signed(row['value'])} {unit}."
+    if not np.isfinite([low, high]).all():
+        return "Its value has no interval: there are too few independent subsets."
+    if low <= 0 <= high:
+        return "Undecided: the interval of its value includes 0."
+    return "Undecided: its interval leaves 0 out, but not once it is counted how many frames were looked at."
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−")

@@ -1,0 +1,99 @@
+"""Arrays and text inside one page: small, and never anything but data to the browser."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+_MISSING = {8: -128, 16: -32768}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An array as base64 of gzip, little-endian; what JavaScript needs to read it.
+
+    Attributes:
+        kind: `int8`, `int16`, `uint8`, `uint16` or `float32`.
+        codes: how codes become numbers, by the names that the page's script uses; empty where they are the numbers.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    text: str
+    codes: dict[str, float]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the page's script is told."""
+        return {"kind": self.kind, "shape": list(self.shape), **self.codes}
+
+
+def packed(name: str, values: np.ndarray, codes: dict[str, float] | None = None) -> Packed:
+    """`values` as they are."""
+    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    text = base64.b64encode(gzip.compress(little.tobytes(), 6, mtime=0)).decode("ascii")
+    return Packed(name, values.dtype.name, values.shape, text, codes or {})
+
+
+def packed_signed(name: str, values: np.ndarray, bits: int) -> Packed:
+    """Numbers of either sign as codes of 8 or 16 bits, evenly spaced after asinh; NaN has a code of its own.
+
+    So small numbers and large ones keep about the same relative precision: see `relative_precision`.
+    """
+    steps, sizes = _levels(bits), np.abs(values[np.isfinite(values)])
+    largest = float(sizes.max(initial=0.0)) or 1.0
+    small = (float(np.median(sizes)) if sizes.size else 0.0) / 4 or largest / 100
+    with np.errstate(invalid="ignore"):
+        codes = np.rint(np.arcsinh(values / small) / np.arcsinh(largest / small) * steps)
+    codes = np.where(np.isfinite(values), codes, _MISSING[bits]).astype(f"int{bits}")
+    reach = float(np.arcsinh(largest / small)) / steps
+    return packed(name, codes, {"small": small, "reach": reach, "missing": _MISSING[bits]})
+
+
+def relative_precision(packed: Packed) -> float:
+    """The largest rounding error of a large number, as a share of it."""
+    return packed.codes["reach"] / 2
+
+
+def packed_positions(name: str, xy: np.ndarray, sizes: np.ndarray) -> Packed:
+    """Positions [..., N, K, 2] in px as codes of 16 bits; what lies farther out than an image's size is cut there.
+
+    Args:
+        sizes: [N, 2] width and height of the images.
+    """
+    low, high = -float(sizes.max()), 2 * float(sizes.max())
+    step = (high - low) / 65534
+    known = np.isfinite(xy)
+    codes = np.where(known, np.rint((np.clip(np.where(known, xy, 0), low, high) - low) / step), 65535)
+    return packed(name, codes.astype(np.uint16), {"low": low, "step": step, "missing": 65535})
+
+
+def _levels(bits: int) -> int:
+    return 2 ** (bits - 1) - 1
+
+
+def json_in_page(value: Any) -> Markup:
+    """`value` as JSON that is safe inside a script element, whatever text it holds."""
+    text = json.dumps(_plain(value), allow_nan=False, separators=(",", ":"))
+    # json.dumps leaves only these to be mistaken for markup; all beyond ASCII, as U+2028, is already escaped.
+    return Markup(text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}))
+
+
+def _plain(value: Any) -> Any:
+    """With null for what is not a number, and six significant digits."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value
