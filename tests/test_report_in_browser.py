@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import synthetic_study
 from frameworth.labels import write_labels
-from frameworth.report.gallery import out_of_bag_consensus
 from frameworth.results import Results
 from frameworth.scores import distance
+from frameworth.values import out_of_bag_consensus
 from report_study import BREAKOUT, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
 CHROMIUM = shutil.which("chromium")
@@ -152,7 +152,7 @@ def test_the_gallery_filters_and_says_how_many_frames_are_left(page: Page, study
     expect(page.locator("#gallery-said")).to_contain_text(f"{len(flagged)} of {len(table)} frames")
     assert page.get_attribute("#gallery-said", "aria-live") == "polite"
     page.select_option("#verdict", "")
-    away = distance(out_of_bag_consensus(study), study.labels.xy)
+    away = distance(out_of_bag_consensus(study.scores["consensus_pose"], study.inclusion), study.labels.xy)
     worst = [f for f in table["frame"] if np.isfinite(away[f]).any() and np.nanargmax(away[f]) == 3]
     page.select_option("#worst", label=study.labels.keypoints[3])
     assert frames_shown(page) == worst[:24]
@@ -164,7 +164,10 @@ def test_a_card_draws_every_label_and_the_consensus_where_they_are(page: Page, s
     page.uncheck("#crop")
     card = page.locator(f'#gallery > li[data-frame="{frame}"]')
     assert card.locator("svg.frame").get_attribute("viewBox") == "0 0 128 96"
-    for name, wanted in (("labels", study.labels.xy[frame]), ("consensus", out_of_bag_consensus(study)[frame])):
+    for name, wanted in (
+        ("labels", study.labels.xy[frame]),
+        ("consensus", out_of_bag_consensus(study.scores["consensus_pose"], study.inclusion)[frame]),
+    ):
         box = card.locator(f"path.{name}").evaluate(
             "path => { const b = path.getBBox(); return [b.x, b.y, b.width, b.height]; }"
         )

@@ -7,6 +7,7 @@ import numpy as np
 from frameworth.errors import UserError
 from frameworth.influence import UNITS
 from frameworth.results import Results
+from frameworth.values import out_of_bag_consensus
 
 _STRONGEST = 3
 
@@ -75,18 +76,15 @@ def _worth(results: Results, frame: int) -> list[str]:
 
 def _keypoints(results: Results, frame: int) -> list[str]:
     """Each label and where networks that were not trained on the frame put it."""
-    unseen = ~results.inclusion[:, frame]
-    poses = results.scores["consensus_pose"][unseen, frame]
+    unseen = ~results.inclusion[:, [frame]]
+    median = out_of_bag_consensus(results.scores["consensus_pose"][:, [frame]], ~unseen)[0]
     lines = [f"Labels, and the median of {unseen.sum()} ensembles that did not see the frame (px):"]
-    for index, name in enumerate(results.labels.keypoints):
-        label, there = results.labels.xy[frame, index], poses[:, index]
-        there = there[np.isfinite(there).all(axis=1)]
-        said = f"networks {_place(np.median(there, axis=0))}" if len(there) else "no network says anything"
-        apart = ""
-        if len(there) and np.isfinite(label).all():
-            apart = f", {np.linalg.norm(np.median(there, axis=0) - label):.1f} px apart"
+    for name, label, there in zip(results.labels.keypoints, results.labels.xy[frame], median, strict=True):
+        apart = float(np.linalg.norm(there - label))
         lines.append(
-            f"  {name}: {'label ' + _place(label) if np.isfinite(label).all() else 'not labelled'}, {said}{apart}"
+            f"  {name}: {f'label {_place(label)}' if np.isfinite(label).all() else 'not labelled'}, "
+            f"{f'networks {_place(there)}' if np.isfinite(there).all() else 'no network says anything'}"
+            + (f", {apart:.1f} px apart" if np.isfinite(apart) else "")
         )
     return lines
 

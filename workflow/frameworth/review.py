@@ -54,7 +54,7 @@ class Review:
 def write_review(study: Path, project: Path) -> list[str]:
     """Write the folder `review` of `study`: the flagged frames and at least the first five; returns what to say.
 
-    It holds images, labels, and as machine labels the mean consensus of the networks that never saw the frame.
+    It holds images, labels, and as machine labels the median consensus of the networks that never saw the frame.
     Raises UserError, and leaves everything as it is, if labels in it were changed that the study does not have.
     """
     results = Results(study, {})

@@ -5,6 +5,7 @@ Signs: a score's change with the frame, so for errors negative is good.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,18 +43,22 @@ def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 
 
 def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Mean over the subsets that do not hold a frame of what their consensus says of it.
+    """Median over the subsets that do not hold a frame of what their consensus says of it.
+
+    The median, as a few networks that are lost in another corner say nothing of where the others agree.
 
     Args:
         consensus: [S, N, K, ...], poses or confidences. inclusion: bool [S, N].
 
     Returns:
-        [N, K, ...]; NaN where no subset can tell.
+        float [N, K, ...]; NaN where no subset can tell.
     """
-    outside = ~inclusion.reshape(*inclusion.shape, *[1] * (consensus.ndim - 2))
-    known = outside & np.isfinite(consensus)
-    count = known.sum(axis=0)
-    return np.where(known, consensus, 0).sum(axis=0, dtype=float) / np.where(count > 0, count, np.nan)
+    made = np.full(consensus.shape[1:], np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: stays NaN
+        for frame in np.flatnonzero(~inclusion.all(axis=0)):
+            made[frame] = np.nanmedian(consensus[~inclusion[:, frame], frame].astype(float), axis=0)
+    return made
 
 
 def flagged(out_of_bag: np.ndarray) -> np.ndarray:

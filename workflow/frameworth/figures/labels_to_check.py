@@ -21,7 +21,7 @@ _TABLE = ["check_priority", "frame", "video", "image", "out_of_bag_error", "keyp
 def table(results: Results) -> pd.DataFrame:
     """A row per labelled keypoint of the frames to check first.
 
-    `consensus_x`, `consensus_y` (px): mean consensus pose of the subsets without the frame; `distance_px`:
+    `consensus_x`, `consensus_y` (px): median consensus pose of the subsets without the frame; `distance_px`:
     from there to the label.
     """
     values = results.frame_values.dropna(subset="out_of_bag_error").sort_values("check_priority").head(_FRAMES)
@@ -62,14 +62,14 @@ def _keypoints(known: dict, results: Results) -> list[dict]:
         seen = poses[np.isfinite(poses[:, index]).all(axis=1), index]
         if not np.isfinite(label).all() or not len(seen):
             continue
-        mean = seen.mean(axis=0, dtype=float)
+        place = np.median(seen.astype(float), axis=0)
         rows.append(
             {name: known[name] for name in ("check_priority", "frame", "video", "image", "out_of_bag_error")}
             | {"keypoint": name, "label_x": label[0], "label_y": label[1]}
             | {
-                "consensus_x": mean[0],
-                "consensus_y": mean[1],
-                "distance_px": float(np.hypot(*(mean - label))),
+                "consensus_x": place[0],
+                "consensus_y": place[1],
+                "distance_px": float(np.hypot(*(place - label))),
             }
             | {"subsets_without": len(seen), "planted": results.frames.get("planted", {frame: None})[frame]}
         )
@@ -123,6 +123,6 @@ def _title(table: pd.DataFrame, frames: list[int], results: Results) -> str:
 
 def _note(results: Results) -> str:
     return (
-        "Orange cross: the label. Blue circle: mean consensus of the subsets without the frame, joined to "
+        "Orange cross: the label. Blue circle: median consensus of the subsets without the frame, joined to "
         "its label. Either may be wrong: a large distance says look, not that the label is false."
     )

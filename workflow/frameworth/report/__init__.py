@@ -24,11 +24,12 @@ from frameworth.hdf5 import read_attributes
 from frameworth.influence import UNITS
 from frameworth.report.detections import detections
 from frameworth.report.drawing import Drawing, drawing
-from frameworth.report.gallery import out_of_bag_consensus, ranked_frames
+from frameworth.report.gallery import ranked_frames
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
 from frameworth.results import Results
+from frameworth.values import out_of_bag_consensus
 
 _FOLDER = Path(__file__).resolve().parent
 _CAPTIONS = _FOLDER.parent.parent / "report"
@@ -55,7 +56,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
     """
     table = results.frame_values.sort_values("check_priority")
     pool = table["frame"].tolist()
-    consensus = out_of_bag_consensus(results)
+    consensus = out_of_bag_consensus(results.scores["consensus_pose"], results.inclusion)
     ranked = ranked_frames(results, consensus)
     images = pictures(results.labels.paths, pool, BUDGETS["pictures"])
     influences = matrix(results, pool, BUDGETS["matrix"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,6 @@ from frameworth.scores import distance
 
 _NUMBERS = ("check_priority", "out_of_bag_error", "value", "ci_low", "ci_high", "p_adjusted", "absolute_value",
             "memorization", "warm_value", "combined_value")  # fmt: skip
-
-
-def out_of_bag_consensus(results: Results) -> np.ndarray:
-    """Median over the subsets without the frame of their consensus, [N, K, 2] px; NaN where every subset holds it.
-
-    The median, as a few networks that are lost in another corner say nothing of where the others agree.
-    """
-    poses, out_of_bag = results.scores["consensus_pose"], ~results.inclusion
-    made = np.full(poses.shape[1:], np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: stays NaN
-        for frame in np.flatnonzero(out_of_bag.any(axis=0)):
-            made[frame] = np.nanmedian(poses[out_of_bag[:, frame], frame].astype(float), axis=0)
-    return made
 
 
 def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any]]:
