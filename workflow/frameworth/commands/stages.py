@@ -29,7 +29,7 @@ def stages() -> None:
 def draw_demo(folder: Path, demo: dict[str, Any], held_out: dict[str, Any], seed: int) -> None:
     """Draw the demo's DeepLabCut project into FOLDER."""
     from frameworth.demo import draw_project
-    from frameworth.frames import hold_out
+    from frameworth.split import hold_out
 
     draw_project(folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **held_out), **demo)
 
@@ -59,8 +59,8 @@ def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, lab
     """Read PROJECT's labels, and split its frames into pool and held-out."""
     from frameworth.frames import collect_frames
 
-    for warning in collect_frames(project, held_out, seed, frames, labels):
-        print(f"frameworth: warning: {warning}")
+    for problem in collect_frames(project, held_out, seed, frames, labels):
+        print(f"frameworth: {problem.severity}: {problem}")
 
 
 @stages.command()
