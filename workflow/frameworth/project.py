@@ -12,7 +12,7 @@ import io
 import pickle
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ def inspect_project(folder: Path) -> Inspection:
         xy=np.stack([label.xy for label in labels]),
     )
     problems += _keypoint_problems(project, folder / "config.yaml")
+    problems += _braced(folder, [label.path for label in labels])
     sources = (folder / "config.yaml", *tables, *(label.path for label in labels))
     return Inspection(project, sources, tuple(problems))
 
@@ -219,6 +220,13 @@ def _multi_animal(path: Path) -> Problem:
         "belongs to a multi-animal project, which frameworth cannot weigh yet",
         "give a single-animal project (`multianimalproject: false`)",
     )
+
+
+def _braced(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
+    """Snakemake takes what is in braces for a wildcard, in names of input files too."""
+    for path in dict.fromkeys(part for image in images for part in (folder, image.parent, image)):
+        if set(str(path) if path == folder else path.name) & set("{}"):
+            yield error(path, "its name holds a brace, which Snakemake takes for a wildcard", "rename it without")
 
 
 def _keypoint_problems(project: LabelledProject, config: Path) -> Iterator[Problem]:
