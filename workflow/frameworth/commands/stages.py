@@ -271,9 +271,10 @@ def toggle_subset(subset: Path, frames: Path, labels: Path, values: Path, **opti
 @friendly
 def toggle(folder: Path, frames: Path, labels: Path, values: Path, out: Path, **options: Any) -> None:
     """Compare the arms in FOLDER pair by pair."""
-    from frameworth.toggle import write_toggle
+    from frameworth.toggle import statement, write_toggle
 
-    write_toggle(folder, frames, labels, values, out, **options)
+    table = write_toggle(folder, frames, labels, values, out, **options)
+    print("\n".join(statement(table, 1 - options["level"])))
 
 
 @stages.command()
