@@ -20,7 +20,7 @@ from frameworth.subset_names import subset_name
 SCHEMA = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
 DEFAULT_STEPS = 20000
 MOST_ROWS = 10000  # of a balanced design, whose rows are drawn one after the other
-_DEEPEST = 12  # levels of a config that are looked through; the schema has fewer
+_MOST_VALUES = 200_000  # more than the largest grid that the schema allows to list
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,9 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
 
 def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Problem]]:
     """The config with defaults filled in, and what is wrong with it; None if it does not even fit the schema."""
+    if _is_vast(given):
+        what = f"holds more than {_MOST_VALUES} values, or one that holds itself"
+        return None, [error("config", what, "write out what is meant, without YAML's aliases")]
     schema = yaml.safe_load(SCHEMA.read_text())
     validator = jsonschema.Draft202012Validator(schema)
     problems = [problem for found in validator.iter_errors(given) for problem in _explain(found)]
@@ -198,11 +201,22 @@ def _group_problems(config: dict[str, Any]) -> Iterator[Problem]:
             yield error("config: influence.groups", what, "draw it, or leave it out of the group")
 
 
+def _is_vast(value: Any) -> bool:
+    """Whether `value` holds too many values to look at: aliases can make billions of a few lines of YAML."""
+    waiting, count = [value], 0
+    while waiting and count <= _MOST_VALUES:
+        value = waiting.pop()
+        count += 1
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return count > _MOST_VALUES
+
+
 def _not_finite(value: Any, path: tuple[Any, ...]) -> Iterator[Problem]:
     """YAML knows .nan and .inf, which no bound of the schema refuses."""
     if isinstance(value, float) and not math.isfinite(value):
         yield error(f"config: {_key(path)}", f"{value} is no finite number", "give a number")
-    elif len(path) < _DEEPEST and isinstance(value, dict | list):
+    elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _not_finite(item, (*path, key))
 
