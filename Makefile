@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page openfield openfield-planted clean
+.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page openfield openfield-planted clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -79,6 +79,9 @@ openfield-planted: .venv/ready
 
 config-page: .venv/ready
 	$(BIN)/python -m frameworth.config_page > config/README.md
+
+bad-inputs-page: .venv/ready
+	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
 
 # Needs uv (pip install uv).
 lock:

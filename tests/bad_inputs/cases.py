@@ -179,8 +179,8 @@ config("cuda without a GPU", "warning", "training.device | no GPU that can be us
        training__device="cuda")  # fmt: skip
 config("toggled frames that do not exist", "error", "toggle.frames | no frame 24 | 0 to 23", "found after all training",
        toggle={"frames": [24]})  # fmt: skip
-config("toggled frames that are held out", "error", "toggle.frames | frame 0 is held out", "no subset may hold it",
-       toggle={"frames": [0]})  # fmt: skip
+config("toggled frames that are held out", "error", "toggle.frames | frame 4 is held out", "no subset may hold it",
+       toggle={"frames": [4]})  # fmt: skip
 config("more parts than toggled frames", "error", "toggle.parts | 3 parts of 2 frames", "some would be empty",
        toggle={"frames": [1, 3], "parts": 3})  # fmt: skip
 config("a pair of frames that does not exist", "error", "figures.pair_list | no frame 99", "found at the very end",
@@ -438,6 +438,12 @@ def _(study: Study) -> None:
     study.image().unlink()
 
 
+def _word(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.astype(object)
+    table.iloc[0, 0] = "left"
+    return table
+
+
 def _set(value: float, columns: slice | int = 0, rows: slice | int = 0) -> Callable[[pd.DataFrame], None]:
     def change(table: pd.DataFrame) -> None:
         table.iloc[rows, columns] = value
@@ -455,8 +461,13 @@ labels("columns by another scorer", "warning", "columns are by the scorer 'Bob'"
        lambda table: table.rename(columns={"Ann": "Bob"}, level=0))  # fmt: skip
 labels("rows of another video", "error", "belongs to the video 'day9'", "a copied file, or a renamed folder",
        lambda table: table.rename(index={"day1": "day9"}, level=1))  # fmt: skip
-labels("a word for a number", "error", "x of 'snout' in img00.png is 'left'", "nothing to learn",
-       lambda table: table.astype(object).mask(table.index.get_level_values(2) == "img00.png", "left"))  # fmt: skip
+labels(
+    "a word for a number",
+    "error",
+    "x of 'snout' in img00.png is 'left'",
+    "nothing to learn",
+    lambda table: _word(table),
+)
 labels("a frame without a label", "error", "img00.png | no labelled keypoint", "it can be neither learnt nor measured",
        _set(np.nan, slice(None)))  # fmt: skip
 labels(

@@ -15,7 +15,7 @@ def page() -> str:
     counts = {kind: sum(case.severity == kind for case in CASES) for kind in ("error", "warning", "good")}
     lines = [
         HEAD.read_text(),
-        f"{len(CASES)} cases: {counts['error']} errors, {counts['warning']} warnings, {counts['good']} that are good.\n",
+        f"{len(CASES)} cases: {counts['error']} errors, {counts['warning']} warnings, {counts['good']} good.\n",
     ]
     for part, cases in groupby(sorted(CASES, key=lambda case: _PARTS.index(case.part)), key=lambda case: case.part):
         lines += [f"## {part[0].upper()}{part[1:]}\n", "| input | is | why | the line says |", "|---|---|---|---|"]
