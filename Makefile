@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page openfield openfield-planted clean
+.PHONY: demo check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page openfield openfield-planted clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -48,6 +48,10 @@ test: .venv/ready
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long
 
+# 10,000 examples of each kind instead of some tens; about an hour.
+fuzz: .venv/ready
+	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest tests/test_fuzz.py
+
 # About 25 minutes on two cores; results/benchmarks/speed.json.
 benchmark-speed: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.speed
@@ -79,6 +83,9 @@ openfield-planted: .venv/ready
 
 config-page: .venv/ready
 	$(BIN)/python -m frameworth.config_page > config/README.md
+
+bad-inputs-page: .venv/ready
+	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
 
 # Needs uv (pip install uv).
 lock:

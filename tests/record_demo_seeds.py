@@ -18,9 +18,10 @@ import pandas as pd
 
 from frameworth.config import planned_subsets, read_config, weight_options
 from frameworth.demo import draw_project
-from frameworth.frames import collect_frames, hold_out, read_frames
+from frameworth.frames import collect_frames, read_frames
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
 from frameworth.labels import read_labels
+from frameworth.split import hold_out
 from frameworth.subset_names import subset_path
 from frameworth.subsets import read_subset, write_subset
 

@@ -1,16 +1,18 @@
 """Which frames are held out, and what is warned of."""
 
-import shutil
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from frameworth.errors import UserError
-from frameworth.frames import collect_frames, hold_out, read_frames
+from frameworth.frames import collect_frames, read_frames
 from frameworth.labels import read_labels
+from frameworth.split import hold_out
 from tiny import HELD_OUT, draw
 
 
@@ -72,14 +74,49 @@ def test_frames_csv_and_labels_h5_say_what_the_project_holds(tmp_path):
     assert len(set(labels.digests)) == 20
 
 
-def test_a_twin_across_the_split_is_warned_of_by_name(tmp_path):
+def test_a_twin_across_the_split_is_warned_of_by_name_and_joins_its_twin(tmp_path):
     project = draw(tmp_path / "project", frames=20)
     collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
-    frames = read_frames(tmp_path / "frames.csv")
-    pool = frames[frames["split"] == "pool"].iloc[0]
-    held_out = frames[frames["split"] == "held-out"].iloc[0]
+    before = read_frames(tmp_path / "frames.csv")
+    pool = before[before["split"] == "pool"].iloc[0]
+    held_out = before[before["split"] == "held-out"].iloc[0]
     folder = project / "labeled-data"
-    shutil.copy(folder / pool.video / pool.image, folder / held_out.video / held_out.image)
+    # The same pixels in another file: an alpha channel is dropped by whoever reads it.
+    Image.open(folder / pool.video / pool.image).convert("RGBA").save(folder / held_out.video / held_out.image)
     (warning,) = collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
-    assert f"{pool.video}/{pool.image}" in warning
-    assert f"{held_out.video}/{held_out.image}" in warning
+    assert warning.severity == "warning"
+    assert f"{pool.video}/{pool.image}" in str(warning)
+    assert f"{held_out.video}/{held_out.image}" in str(warning)
+    after = read_frames(tmp_path / "frames.csv")
+    assert after.loc[pool.frame, "split"] == after.loc[held_out.frame, "split"]
+
+
+def test_without_twins_the_split_is_what_it_was_and_with_them_no_picture_is_on_both_sides():
+    names = [f"{index}.png" for index in range(60)]
+    videos = [f"v{index % 6}" for index in range(60)]
+    pictures = [*names[:50], *names[:10]]  # ten twins, some of them in another video
+    for by, seed in product(("frame", "video"), range(12)):
+        options = {"fraction": 0.3, "by": by, "seed": seed}
+        plain = hold_out(videos, names, **options)
+        assert (hold_out(videos, names, **options, pictures=names) == plain).all()
+        held_out = hold_out(videos, names, **options, pictures=pictures)
+        assert 0 < held_out.sum() < 60
+        sides = {}
+        for picture, side in zip(pictures, held_out, strict=True):
+            assert sides.setdefault(picture, side) == side
+        if by == "video":
+            assert all(len(set(held_out[np.array(videos) == video])) == 1 for video in set(videos))
+
+
+def test_videos_that_all_share_pictures_cannot_be_split():
+    with pytest.raises(UserError, match=r"held_out\.by.*all share pictures"):
+        hold_out(["a", "b", "c"] * 2, list("123456"), fraction=0.3, by="video", seed=1, pictures=list("xxyzyw"))
+
+
+def test_the_split_of_a_seed_stays_what_it_is():
+    """Written down from before twins were kept together: studies that ran must not be split anew."""
+    names = [f"img{index}.png" for index in range(16)]
+    by_frame = hold_out(["v"] * 16, names, fraction=0.25, by="frame", seed=1)
+    by_video = hold_out([f"v{index // 4}" for index in range(16)], names, fraction=0.25, by="video", seed=1)
+    assert np.flatnonzero(by_frame).tolist() == [0, 2, 4, 12]
+    assert np.flatnonzero(by_video).tolist() == [8, 9, 10, 11]

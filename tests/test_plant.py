@@ -6,9 +6,9 @@ import pytest
 
 from frameworth.errors import UserError
 from frameworth.files import digest_of_file
-from frameworth.frames import hold_out
 from frameworth.plant import plant_errors
 from frameworth.project import read_project
+from frameworth.split import hold_out
 from tiny import HELD_OUT, draw
 
 

@@ -308,7 +308,7 @@ def test_a_label_file_with_individuals_is_refused(root: Path) -> None:
         ("a: [1, 2", r"config\.yaml: is not valid YAML"),
         ("- a\n- b\n", r"config\.yaml: is not a DeepLabCut configuration"),
         ("scorer: Ann\nbodyparts:\n", r"config\.yaml: names no bodyparts"),
-        ("bodyparts: [a, a]\n", r"config\.yaml: names the bodypart 'a' 2 times"),
+        ("scorer: Ann\nbodyparts: [snout, no, no]\n", r"config\.yaml: names the bodypart 'no' 2 times"),
         ("!!python/object/apply:os.system ['true']\n", r"config\.yaml: is not a DeepLabCut configuration"),
     ],
 )

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from conftest import run_snakemake
+from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
-from frameworth.toggle import compare_arms, group_of, parts_of
-from tiny import config, draw, write_config
+from frameworth.toggle import compare_arms, group_of, parts_of, statement, write_arm, write_toggle
+from tiny import TRAINING, config, draw, prepare, write_config
 
 VALUES = pd.DataFrame({"frame": [7, 2, 9, 4], "verdict": ["check label", "check label", "undecided", "undecided"]})
 
@@ -19,8 +20,7 @@ def test_the_group_is_what_is_flagged_unless_frames_are_named():
     assert group_of(VALUES, {"frames": [9]}).tolist() == [9]
     with pytest.raises(UserError, match="frame 5 is not in the pool"):
         group_of(VALUES, {"frames": [5]})
-    with pytest.raises(UserError, match="no label stands out"):
-        group_of(VALUES.assign(verdict="undecided"), {})
+    assert group_of(VALUES.assign(verdict="undecided"), {}).tolist() == []
 
 
 def test_parts_make_up_the_group():
@@ -28,8 +28,7 @@ def test_parts_make_up_the_group():
     assert found["with"].tolist() == [0, 1, 2, 3, 4]
     assert sorted([*found["part-1"], *found["part-2"]]) == [0, 1, 2, 3, 4]
     assert list(parts_of(np.arange(5), 1)) == ["without", "with"]
-    with pytest.raises(UserError, match="leave some empty"):
-        parts_of(np.arange(2), 3)
+    assert [len(part) for part in parts_of(np.arange(2), 3).values()] == [0, 2, 1, 1, 0]
 
 
 def test_the_comparison_is_a_paired_t_test():
@@ -68,3 +67,31 @@ def test_the_workflow_toggles_frames_of_a_study_with_common_bases_and_seeds(tmp_
         assert held["part-1"] | held["part-2"] == held["with"]
         assert not held["without"] & set(pool)
         assert len(seeds) == 1
+
+
+@pytest.mark.parametrize("flagged", [0, 1])
+def test_what_is_not_there_is_not_trained_on_and_is_no_failure(tmp_path, flagged):
+    """Nothing flagged: no network and a table without rows. One frame in two parts: no network of the second part."""
+    toggle = {"pairs": 2, "parts": 2}
+    _, labels = prepare(tmp_path)
+    frames = pd.read_csv(tmp_path / "frames.csv")
+    pool = frames.loc[frames["split"] == "pool", "frame"]
+    verdicts = ["check label"] * flagged + ["undecided"] * (len(pool) - flagged)
+    pd.DataFrame({"frame": pool, "verdict": verdicts}).to_csv(tmp_path / "frame_values.csv", index=False)
+    inputs = tmp_path / "frames.csv", labels, tmp_path / "frame_values.csv"
+    for arm in ("without", "with", "part-1", "part-2"):
+        for pair in (1, 2):
+            path = tmp_path / f"subset-{arm}-{pair}.json"
+            write_arm(path, *inputs, toggle=toggle, arm=arm, pair=pair, study_seed=1)
+            run_ensembles(
+                [path], labels, tmp_path / "toggle" / arm, tmp_path / "store", training=TRAINING, study_seed=1,
+                members=1, device="cpu", consensus="argmax", distractor_radius=16,
+            )  # fmt: skip
+            made = {path.name for path in (tmp_path / "toggle" / arm / f"percent-050/seed-{pair}").iterdir()}
+            assert made == {"member-0.pt", "training.json", "predictions.h5", "consensus.h5", "consensus_dlc.csv",
+                            "consensus_dlc.h5"}  # fmt: skip
+    table = write_toggle(tmp_path / "toggle", *inputs, tmp_path / "toggle.csv", toggle=toggle, level=0.95)
+    assert pd.read_csv(tmp_path / "toggle.csv")["arm"].tolist() == ["with", "part-1"][: 2 * flagged]
+    trained = list((tmp_path / "store").glob("*/network.pt"))
+    assert len(trained) == 4 * flagged  # `with` and its only part have the same frames and seed
+    assert statement(table, 0.05)[0].startswith("with: " if flagged else "No label stands out")

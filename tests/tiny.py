@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from frameworth.demo import draw_project
-from frameworth.frames import collect_frames, hold_out
+from frameworth.frames import collect_frames
+from frameworth.split import hold_out
 from frameworth.subsets import write_subset
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}

@@ -12,11 +12,12 @@ import torch
 
 from frameworth.engine.networks import choose_device, make_deterministic
 from frameworth.errors import UserError
-from frameworth.files import write_json
+from frameworth.files import write_bytes, write_json
 from frameworth.gpus import take_gpu
 from frameworth.labels import read_labels
 from frameworth.predict import load_predictors, predict
 from frameworth.predictions import (
+    Predictions,
     labelled_images_index,
     read_predictions,
     write_deeplabcut_table,
@@ -25,7 +26,7 @@ from frameworth.predictions import (
 from frameworth.preemption import Preempted
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.store import Entry, PredictionsEntry, network_hash
+from frameworth.store import Entry, PredictionsEntry, network_hash, saved_bytes
 from frameworth.subset_names import subset_name, subset_path
 from frameworth.subsets import Subset, read_subset
 from frameworth.training import network_seed, scaled_sizes_agree, train_network
@@ -72,7 +73,13 @@ def run_ensembles(
         name = subset_name(subset.percent, subset.seed)
         files = own / "predictions.h5", own / "consensus.h5"
         kept = PredictionsEntry.of(store, entries, labels_h5, distractor_radius)
-        if not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
+        if not len(subset.frames):
+            print(f"{name}: has no frames, so that nothing is trained", file=sys.stderr)
+            entries = []
+            write_predictions(Predictions.unknown(0, *labels.xy.shape[:2]), labels.keypoints, *files)
+            for member in range(members if keep_snapshots else 0):
+                write_bytes(own / f"member-{member}.pt", saved_bytes({"model": {}, "metadata": {"epoch": 0}}))
+        elif not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
             _train_missing(subset, frames, training | from_file, seeds, entries, chosen)
@@ -93,7 +100,7 @@ def run_ensembles(
         if keep_snapshots:
             for member, entry in enumerate(entries):
                 entry.hand_out(own / f"member-{member}.pt")
-        else:
+        elif entries:
             kept.keep(files)
             for network in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
                 network.unlink(missing_ok=True)

@@ -1,8 +1,54 @@
 """Errors meant for the person at the keyboard."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 
 class UserError(Exception):
     """Something the user can mend: the text names the file, frame or key, what is wrong, and what to do.
 
     The command line prints it as one line and exits with 2; it is never a traceback.
     """
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a study's input: an error stops the study, a warning does not."""
+
+    severity: Literal["error", "warning"]
+    where: str  # file, frame or key
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        """One line: names may hold line ends, or what a terminal takes for a command."""
+        text = f"{self.where}: {self.what}; {self.todo}"
+        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def error(where: object, what: str, todo: str) -> Problem:
+    """A problem that stops the study."""
+    return Problem("error", str(where), what, todo)
+
+
+def warning(where: object, what: str, todo: str) -> Problem:
+    """A problem that the study can live with."""
+    return Problem("warning", str(where), what, todo)
+
+
+class RefusedError(UserError):
+    """Input with errors; the text has a line for each."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+def refuse_errors(problems: Sequence[Problem]) -> None:
+    """Raise RefusedError with all errors among `problems`, if there are any."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise RefusedError(errors)

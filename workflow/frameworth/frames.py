@@ -2,75 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
-from frameworth.errors import UserError
+from frameworth.errors import Problem, UserError, refuse_errors, warning
 from frameworth.files import digest_of_file, write_csv
-from frameworth.images import image_size, read_image
 from frameworth.labels import Labels, write_labels
+from frameworth.pictures import inspect_pictures
 from frameworth.project import LabelledProject, read_project
+from frameworth.split import hold_out
 
-THUMBNAIL = 64
 NEAR_IDENTICAL = 1.0  # RMS difference of two grey thumbnails, in grey levels of 255
-
-
-def hold_out(videos: Sequence[str], images: Sequence[str], *, fraction: float, by: str, seed: int) -> np.ndarray:
-    """Which frames are held out, bool [N].
-
-    Frames (`by="frame"`) or videos (`by="video"`) are put in the order of a hash of (seed, their name), and
-    the first `fraction` of the frames is taken, so that frames added later hardly move the others. By video,
-    whole videos are taken until the fraction is reached, at least one and never all.
-
-    Raises UserError if no frame, or no pool, would remain.
-    """
-    names = [f"{video}/{image}" for video, image in zip(videos, images, strict=True)]
-    wanted = int(np.floor(fraction * len(names) + 0.5))
-    if by == "frame":
-        order = sorted(range(len(names)), key=lambda index: _hash(seed, names[index]))
-        held_out = np.zeros(len(names), bool)
-        held_out[order[:wanted]] = True
-    else:
-        order = sorted(set(videos), key=lambda video: _hash(seed, video))
-        if len(order) < 2:
-            raise UserError("held_out.by: 'video' needs at least two videos with labels; use by: frame")
-        chosen: set[str] = {order[0]}
-        for video in order[1:-1]:
-            if sum(name in chosen for name in videos) >= wanted:
-                break
-            chosen.add(video)
-        held_out = np.array([video in chosen for video in videos])
-    if not held_out.any() or held_out.all():
-        raise UserError(
-            f"held_out.fraction: {fraction} of {len(names)} frames leaves "
-            f"{held_out.sum()} held out and {(~held_out).sum()} to train on; both must be at least 1"
-        )
-    return held_out
 
 
 def collect_frames(
     folder: Path, held_out: dict[str, object], seed: int, frames_csv: Path, labels_h5: Path
-) -> list[str]:
-    """Read the project in `folder`, write `frames.csv` and `labels.h5`; returns warnings.
+) -> list[Problem]:
+    """Read the project in `folder`, decode its images, write `frames.csv` and `labels.h5`; returns warnings.
+
+    Raises RefusedError with all errors of the labels and the images.
 
     Args:
         held_out: `{"fraction": float, "by": "frame" | "video"}`.
     """
     project = read_project(folder)
+    pictures, problems = inspect_pictures(project, decode=True)
+    refuse_errors(problems)
     labels = Labels(
         xy=project.xy,
         keypoints=project.keypoints,
         skeleton=_skeleton_indices(project),
         paths=tuple(str(path) for path in project.paths),
         digests=tuple(digest_of_file(path) for path in project.paths),
-        sizes=np.array([image_size(path) for path in project.paths]),
+        sizes=pictures.sizes,
     )
-    split = hold_out(project.videos, project.images, seed=seed, **held_out)  # type: ignore[arg-type]
+    options = held_out | {"pictures": pictures.digests}
+    split = hold_out(project.videos, project.images, seed=seed, **options)  # type: ignore[arg-type]
     table = pd.DataFrame(
         {
             "frame": np.arange(len(split)),
@@ -88,7 +58,9 @@ def collect_frames(
         table = table.merge(planted, how="left", on=["video", "image"], validate="one_to_one")
     write_csv(frames_csv, table)
     write_labels(labels_h5, labels)
-    return leaks(labels, split, [f"{v}/{i}" for v, i in zip(project.videos, project.images, strict=True)])
+    assert pictures.thumbnails is not None
+    names = [f"{video}/{image}" for video, image in zip(project.videos, project.images, strict=True)]
+    return problems + leaks(pictures.thumbnails, split, names)
 
 
 def read_frames(path: Path | str) -> pd.DataFrame:
@@ -100,9 +72,12 @@ def read_frames(path: Path | str) -> pd.DataFrame:
                        na_values={"planted": [""]})  # fmt: skip
 
 
-def leaks(labels: Labels, held_out: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Warnings about held-out frames that are all but identical to a pool frame (they flatter the error)."""
-    thumbnails = np.stack([_thumbnail(path) for path in labels.paths])
+def leaks(thumbnails: np.ndarray, held_out: np.ndarray, names: Sequence[str]) -> list[Problem]:
+    """A warning about held-out frames that are all but identical to a pool frame (they flatter the error).
+
+    Args:
+        thumbnails: [N, px] grey levels; names: [N] `video/image`.
+    """
     pool = np.flatnonzero(~held_out)
     found = []
     for index in np.flatnonzero(held_out):
@@ -113,22 +88,11 @@ def leaks(labels: Labels, held_out: np.ndarray, names: Sequence[str]) -> list[st
     if not found:
         return []
     shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-    return [
-        f"{len(found)} held-out frames are nearly identical to pool frames, so held-out errors will look "
-        f"better than they are: {shown}. Consider held_out: {{by: video}} or removing one of each."
-    ]
-
-
-def _thumbnail(path: str) -> np.ndarray:
-    grey = cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    what = f"{len(found)} are nearly identical to pool frames, which flatters the held-out errors: {shown}"
+    return [warning("held-out frames", what, "consider held_out: {by: video}, or remove one of each")]
 
 
 def _skeleton_indices(project: LabelledProject) -> np.ndarray:
     position = {name: index for index, name in enumerate(project.keypoints)}
     pairs = [(position[a], position[b]) for a, b in project.skeleton]
     return np.array(pairs, dtype=int).reshape(-1, 2)
-
-
-def _hash(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{name}".encode()).digest()

@@ -45,6 +45,11 @@ def take_gpu() -> None:
     torch.cuda.set_device(index)
 
 
+def machine_has_gpu() -> bool:
+    """Whether there is an NVIDIA driver, by its device files: asking PyTorch takes seconds."""
+    return any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg"))
+
+
 def is_chosen(visible: str) -> bool:
     """Whether CUDA_VISIBLE_DEVICES, `visible`, names one GPU alone."""
     return bool(visible) and "," not in visible

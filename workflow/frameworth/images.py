@@ -1,34 +1,116 @@
-"""Reading image files as the networks see them."""
+"""Reading image files as the networks see them, and what makes a file unfit for that."""
 
 from __future__ import annotations
 
+import hashlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from frameworth.errors import UserError
+from frameworth.errors import Problem, RefusedError, error, warning
 
 DECODED_BYTES_KEPT = 1_000_000_000  # of a job's images; the others are decoded again when asked for
+# What DeepLabCut's reader (OpenCV) and Pillow both decode; Pillow knows others that start programs (EPS).
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # these become RGB in both readers alike
+MAX_PIXELS = 100_000_000
+ORIENTATION = 0x0112  # of EXIF; 1 is upright
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An image as the networks see it.
+
+    Attributes:
+        rgb: uint8 [height, width, 3].
+        pixels: SHA-256 of its size and pixels: equal for pictures that are the same, however they are stored.
+    """
+
+    rgb: np.ndarray
+    pixels: str
 
 
 def read_image(path: Path | str) -> np.ndarray:
-    """The image as RGB, uint8 [height, width, 3]; raises UserError naming the file if it is none."""
-    try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such image") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path}: not a readable image ({error})") from None
+    """The image as RGB, uint8 [height, width, 3]; raises RefusedError naming the file if it is unfit."""
+    with _opened(path) as image:
+        return np.array(image.convert("RGB"))
 
 
 def image_size(path: Path | str) -> tuple[int, int]:
-    """Width and height in px, from the file's header."""
+    """Width and height in px, from the file's header; raises RefusedError naming the file if it is unfit."""
+    with _opened(path) as image:
+        return image.size
+
+
+def inspect_header(path: Path | str) -> tuple[tuple[int, int] | None, list[Problem]]:
+    """Width and height in px, and what the header says is wrong with the file; nothing is decoded."""
     try:
-        with Image.open(path) as image:
-            return image.size
+        with _opened(path) as image:
+            return image.size, list(_warnings(path, image))
+    except RefusedError as refused:
+        return None, list(refused.problems)
+
+
+def inspect_image(path: Path | str) -> tuple[DecodedImage | None, list[Problem]]:
+    """The image decoded, and what is wrong with the file."""
+    try:
+        with _opened(path) as image:
+            rgb, problems = np.array(image.convert("RGB")), list(_warnings(path, image))
+            _refuse_turned(path, image.getexif())  # a PNG may say so after its pixels
+    except RefusedError as refused:
+        return None, list(refused.problems)
+    return DecodedImage(rgb, hashlib.sha256(f"{rgb.shape}".encode() + rgb.tobytes()).hexdigest()), problems
+
+
+@contextmanager
+def _opened(path: Path | str) -> Iterator[Image.Image]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is stricter than its error
+            with Image.open(path, formats=FORMATS) as image:
+                _refuse(path, image)
+                yield image
+    except RefusedError:
+        raise
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such image") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path}: not a readable image ({error})") from None
+        raise RefusedError([error(path, "there is no such image", "put it back, or remove its labels")]) from None
+    except Image.DecompressionBombError:
+        raise RefusedError([_too_large(path)]) from None
+    except Exception as problem:  # a broken file may raise anything
+        what = f"not a readable image ({' '.join(str(problem).split()) or type(problem).__name__})"
+        todo = "put a good copy in its place, or remove the image and its labels"
+        raise RefusedError([error(path, what, todo)]) from problem
+
+
+def _refuse(path: Path | str, image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise RefusedError([_too_large(path)])
+    if image.mode not in MODES:
+        what = f"stores pixels as {image.mode}, which would lose its greys"
+        raise RefusedError([error(path, what, "save it with 8 bits per channel, as DeepLabCut would read it")])
+    if exif := image.info.get("exif"):
+        header = Image.Exif()
+        header.load(exif)
+        _refuse_turned(path, header)
+
+
+def _refuse_turned(path: Path | str, exif: Image.Exif) -> None:
+    """DeepLabCut trains on the turned picture (OpenCV turns it) but takes its size from the file as it is stored."""
+    turn = exif.get(ORIENTATION, 1)
+    if turn != 1:
+        what = f"is to be turned when shown (EXIF orientation {turn}), which programs do or do not"
+        raise RefusedError([error(path, what, "save it upright without that mark, and see that its labels fit")])
+
+
+def _warnings(path: Path | str, image: Image.Image) -> Iterator[Problem]:
+    if image.mode == "CMYK":
+        yield warning(path, "is stored for printing (CMYK), so that its colours are approximate", "save it as RGB")
+
+
+def _too_large(path: Path | str) -> Problem:
+    return error(path, f"has more than {MAX_PIXELS // 10**6} million px", "scale it down, and its labels with it")

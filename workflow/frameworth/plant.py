@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from frameworth.collected_data import write_collected_data
-from frameworth.errors import UserError
+from frameworth.errors import UserError, refuse_errors
 from frameworth.files import write_csv
-from frameworth.frames import hold_out
-from frameworth.images import image_size
+from frameworth.pictures import inspect_pictures
 from frameworth.project import LabelledProject, read_project
+from frameworth.split import hold_out
 
 SHIFT = (0.15, 0.30)  # of the image's width
 
@@ -30,7 +30,10 @@ def plant_errors(
     `planted.csv` says which. Held-out frames stay as they are, and the source is only read.
     """
     project = read_project(source)
-    split = hold_out(project.videos, project.images, seed=seed, **held_out)  # type: ignore[arg-type]
+    pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together
+    refuse_errors(problems)
+    options = held_out | {"pictures": pictures.digests}
+    split = hold_out(project.videos, project.images, seed=seed, **options)  # type: ignore[arg-type]
     pool = np.flatnonzero(~split)
     count = round(share * len(pool))
     if count == 0:
@@ -40,7 +43,7 @@ def plant_errors(
     partners = _partners(project)
     for place, row in enumerate(rng.permutation(pool)[:count]):
         kind = kinds[place % len(kinds)]
-        xy[row] = _spoilt(kind, xy[row], np.array(image_size(project.paths[row])), partners, rng)
+        xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, rng)
         planted[row] = kind
     for video, image, path in zip(project.videos, project.images, project.paths, strict=True):
         target = folder / "labeled-data" / video / image

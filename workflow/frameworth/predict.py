@@ -90,18 +90,7 @@ def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor
     """
     labels = images.labels
     members, (frames, keypoints) = len(predictors), labels.xy.shape[:2]
-    per_member = (members, frames, keypoints)
-    out = Predictions(
-        pose=np.full((*per_member, 2), np.nan, np.float32),
-        confidence=np.full(per_member, np.nan, np.float32),
-        confidence_at_label=np.full(per_member, np.nan, np.float32),
-        probability_at_label=np.full(per_member, np.nan, np.float32),
-        distractor_pose=np.full((*per_member, 2), np.nan, np.float32),
-        distractor_confidence=np.full(per_member, np.nan, np.float32),
-        consensus_pose=np.full((len(CONSENSUS_FORMS), frames, keypoints, 2), np.nan, np.float32),
-        consensus_confidence=np.full((frames, keypoints), np.nan, np.float32),
-        spread=np.full((frames, keypoints), np.nan, np.float32),
-    )
+    out = Predictions.unknown(members, frames, keypoints)
     for batch in _batches_of_one_size(images.sizes):
         factors = images.factors[batch][:, None, :]
         target = labels.xy[batch] * factors

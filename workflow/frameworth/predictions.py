@@ -37,6 +37,19 @@ class Predictions:
     consensus_confidence: np.ndarray
     spread: np.ndarray
 
+    @classmethod
+    def unknown(cls, members: int, frames: int, keypoints: int) -> Predictions:
+        """Everything NaN, for so many members, frames and keypoints."""
+        per_member = (members, frames, keypoints)
+        shapes = {
+            "pose": (*per_member, 2),
+            "distractor_pose": (*per_member, 2),
+            "consensus_pose": (len(CONSENSUS_FORMS), frames, keypoints, 2),
+            "consensus_confidence": (frames, keypoints),
+            "spread": (frames, keypoints),
+        }
+        return cls(**{f.name: np.full(shapes.get(f.name, per_member), np.nan, np.float32) for f in fields(cls)})
+
 
 def write_predictions(
     predictions: Predictions, keypoints: Sequence[str], predictions_h5: Path, consensus_h5: Path

@@ -1,17 +1,50 @@
-"""The files of the user's that a study's labels come from, whatever tool they were made with."""
+"""What a study's labels come from, whatever tool they were made with: a DeepLabCut project, or a label file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from frameworth.imported import is_import, read_imported
-from frameworth.project import source_files
+from frameworth.errors import Problem, RefusedError, UserError, refuse_errors
+from frameworth.imported import SCORER, is_import, read_imported
+from frameworth.project import Inspection, LabelledProject, inspect_project, keypoint_problems
+
+
+def inspect_labels(labels: Path) -> Inspection:
+    """Read the labels of a DeepLabCut project's folder or another tool's label file, and tell what is wrong with them.
+
+    Of a label file the paths are those of images and videos, where they lie before they are imported.
+    """
+    try:
+        if not is_import(labels):
+            return inspect_project(labels)
+        imported = read_imported(labels)
+    except RefusedError as refused:
+        return Inspection(None, (), refused.problems)
+    except UserError as refused:
+        where, _, what = str(refused).partition(": ")
+        what, _, todo = what.partition("; ")
+        return Inspection(None, (), (Problem("error", where, what, todo or "mend it"),))
+    except (OSError, ValueError) as problem:  # a name that no file can have
+        where, what = str(labels), f"cannot be a file ({' '.join(str(problem).split())})"
+        return Inspection(None, (), (Problem("error", where, what, "give the path of your labels"),))
+    project = LabelledProject(
+        root=labels.resolve(),
+        scorer=SCORER,
+        keypoints=imported.keypoints,
+        skeleton=imported.skeleton,
+        videos=imported.videos,
+        images=imported.images,
+        paths=tuple(picture.path for picture in imported.pictures),
+        xy=imported.xy,
+    )
+    return Inspection(project, imported.sources, tuple(keypoint_problems(project, labels)))
 
 
 def study_sources(config: dict[str, Any]) -> list[Path]:
-    """Label files and images or videos; none for the demo. Raises UserError for what is missing or unreadable."""
+    """Label files and images or videos; none for the demo. Raises RefusedError for what is missing or unreadable."""
     if config["labels"] == "demo":
         return []
-    labels = Path(config["labels"])
-    return list(read_imported(labels).sources) if is_import(labels) else source_files(labels)
+    found = inspect_labels(Path(config["labels"]))
+    refuse_errors(found.problems)
+    return list(found.sources)

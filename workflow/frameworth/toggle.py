@@ -1,7 +1,8 @@
 """Toggling a group of frames in and out of otherwise common subsets: far more sensitive than random subsets.
 
 A pair of arms has the same base (half of the frames outside the group), the same network seed and so the same initial
-weights; the arm `with` adds the whole group, `part-1`, `part-2`… a part of it, and `without` nothing.
+weights; the arm `with` adds the whole group, `part-1`, `part-2`… a part of it, and `without` nothing. An arm of no
+frames (nothing is flagged, or less than there are parts) is an empty subset: nothing is trained on it.
 """
 
 from __future__ import annotations
@@ -20,32 +21,28 @@ from frameworth.files import write_csv
 from frameworth.frames import read_frames
 from frameworth.hdf5 import read_hdf5
 from frameworth.labels import read_labels
-from frameworth.subset_names import subset_path, toggle_arms
+from frameworth.subset_names import subset_path
 from frameworth.subsets import write_chosen
 
 PERCENT = 50
+COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high"]
 
 
 def group_of(values: pd.DataFrame, toggle: dict[str, Any]) -> np.ndarray:
-    """The frames to toggle: those that the config names, else the flagged ones, most suspicious first.
+    """The frames to toggle: those that the config names, else the flagged ones (if any), most suspicious first.
 
-    Raises UserError if there is none.
+    Raises UserError for a frame that is not in the pool.
     """
     if toggle.get("frames"):
         unknown = sorted(set(toggle["frames"]) - set(values["frame"]))
         if unknown:
             raise UserError(f"toggle.frames: frame {unknown[0]} is not in the pool; see frame_values.csv")
         return np.array(toggle["frames"])
-    flagged = values.loc[values["verdict"] == "check label", "frame"].to_numpy()
-    if not len(flagged):
-        raise UserError("toggle: no label stands out by its out-of-bag error; name the frames in toggle.frames")
-    return flagged
+    return values.loc[values["verdict"] == "check label", "frame"].to_numpy()
 
 
 def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
-    """The frames that each arm adds to the base, by the arm's name."""
-    if parts > len(group):
-        raise UserError(f"toggle.parts: {parts} parts of {len(group)} frames leave some empty")
+    """The frames that each arm adds to the base, by the arm's name; with more parts than frames the last have none."""
     pieces = np.array_split(group, parts)
     added = {f"part-{number}": piece for number, piece in enumerate(pieces, 1)} if parts > 1 else {}
     return {"without": group[:0], "with": group} | added
@@ -67,7 +64,9 @@ def write_arm(
     group = group_of(pd.read_csv(frame_values_csv), toggle)
     rest = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), group)
     base = rest[draw_subset("balanced", len(rest), PERCENT, pair, study_seed)]
-    chosen = np.sort(np.concatenate([base, parts_of(group, toggle["parts"])[arm]]))
+    added = parts_of(group, toggle["parts"])[arm]
+    empty = len(group) == 0 or (arm != "without" and len(added) == 0)
+    chosen = group[:0] if empty else np.sort(np.concatenate([base, added]))
     write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", PERCENT, pair, f"toggle_pair-{pair}")
 
 
@@ -96,7 +95,7 @@ def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
                 "ci_high": mean + half,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def write_toggle(
@@ -108,19 +107,21 @@ def write_toggle(
     *,
     toggle: dict[str, Any],
     level: float,
-) -> None:
-    """Score all arms below `folder` on the held-out frames and write `toggle.csv`."""
+) -> pd.DataFrame:
+    """Score all arms below `folder` on the held-out frames and write `toggle.csv`: no rows if nothing is flagged."""
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy
     pairs = range(1, toggle["pairs"] + 1)
+    added = parts_of(group_of(pd.read_csv(frame_values_csv), toggle), toggle["parts"])
+    arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
     scores = {
         arm: np.array([_score(folder / arm / subset_path(PERCENT, pair), label, held_out) for pair in pairs])
-        for arm in toggle_arms(toggle["parts"])
+        for arm in arms
     }
     table = compare_arms(scores, level)
-    added = parts_of(group_of(pd.read_csv(frame_values_csv), toggle), toggle["parts"])
     table["frames"] = [" ".join(map(str, added[arm])) for arm in table["arm"]]
     write_csv(toggle_csv, table)
+    return table
 
 
 def _score(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> float:
@@ -130,6 +131,10 @@ def _score(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> float:
 
 def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
     """A sentence per arm."""
+    if table.empty:
+        return [
+            "No label stands out by its out-of-bag error, so there was nothing to toggle; toggle.frames names frames."
+        ]
     sentences = []
     for row in table.itertuples():
         size = len(row.frames.split()) if isinstance(row.frames, str) else 1

@@ -8,10 +8,10 @@ import subprocess
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
+from frameworth.checking import check_study, read_config_file
 from frameworth.closing import closing_lines
 from frameworth.config import (
     PlannedSubset,
-    check_config,
     planned_subsets,
     video_networks,
     warm_bases,
@@ -30,19 +30,27 @@ from frameworth.costs import (
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names
 from frameworth.imported import is_import
-from frameworth.sources import study_sources
+from frameworth.study_record import write_record
 from frameworth.subset_names import subset_path, toggle_arms
 from frameworth.video_names import video_folder
 
-try:
-    CONFIG = check_config(dict(config))
-    SUBSETS = planned_subsets(CONFIG)
-    PROJECT_FILES = study_sources(CONFIG)
-    SIZE = study_size(CONFIG, PROJECT_FILES)
-    VIDEOS = {video_folder(path): path for path in CONFIG["videos"]}
-except UserError as error:
-    raise WorkflowError(str(error))
+# All that is wrong is told at once, before any job. A job on another machine evaluates this again, and need not look
+# at the images a second time.
+CHECKED = check_study(
+    dict(config), "headers" if workflow.is_main_process else "tables", runs_here=bool(workflow.local_exec)
+)
+MISTAKES = [problem for path in workflow.configfiles for problem in read_config_file(Path(path))[1]]
+PROBLEMS = [f"{problem.severity}: {problem}" for problem in (*MISTAKES, *CHECKED.problems)]
+if MISTAKES or CHECKED.count("error"):
+    raise WorkflowError("\n".join(PROBLEMS))
+if workflow.is_main_process:
+    print(*PROBLEMS, sep="\n", end="\n" * bool(PROBLEMS), file=sys.stderr)
 
+CONFIG = CHECKED.config
+SUBSETS = planned_subsets(CONFIG)
+PROJECT_FILES = list(CHECKED.sources)
+SIZE = study_size(CONFIG, PROJECT_FILES)
+VIDEOS = {video_folder(path): path for path in CONFIG["videos"]}
 BY_PLACE = {(subset.percent, subset.seed): subset for subset in SUBSETS}
 BY_PATH = {subset_path(subset.percent, subset.seed): subset for subset in SUBSETS}
 MEASURED = measured(CONFIG)  # for how long to ask of a scheduler
@@ -284,6 +292,7 @@ def announce_study():
 
     Not where jobs go to other machines: what is measured here says nothing of them.
     """
+    write_record(CONFIG)  # so that a config that differs is noticed
     at_once = workflow.resource_settings.cores if workflow.local_exec else workflow.resource_settings.nodes
     process = subprocess.Popen(
         [

@@ -31,14 +31,14 @@ class Json(click.ParamType):
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError as one line and exit with 2; so with Preempted, and its own code."""
+    """Print a UserError, each of its lines by itself, and exit with 2; so with Preempted, and its own code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except UserError as error:
-            print(f"frameworth: {error}", file=sys.stderr)
+            print("\n".join(f"frameworth: {line}" for line in str(error).splitlines()), file=sys.stderr)
             raise SystemExit(2) from None
         except Preempted as preempted:
             print(f"frameworth: {preempted}", file=sys.stderr)

@@ -35,7 +35,7 @@ def draw_demo(folder: Path, demo: dict[str, Any] | None, held_out: dict[str, Any
     """Draw the demo's DeepLabCut project into FOLDER."""
     from frameworth.config import check_config
     from frameworth.demo import draw_project
-    from frameworth.frames import hold_out
+    from frameworth.split import hold_out
 
     given = {"demo": demo, "held_out": held_out}
     config = check_config({"study": "demo", "labels": "demo"} | {key: part for key, part in given.items() if part})
@@ -80,8 +80,8 @@ def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, lab
     """Read PROJECT's labels, and split its frames into pool and held-out."""
     from frameworth.frames import collect_frames
 
-    for warning in collect_frames(project, held_out, seed, frames, labels):
-        print(f"frameworth: warning: {warning}")
+    for problem in collect_frames(project, held_out, seed, frames, labels):
+        print(f"frameworth: {problem.severity}: {problem}")
 
 
 @stages.command()
@@ -389,9 +389,10 @@ def toggle_subset(subset: Path, frames: Path, labels: Path, values: Path, **opti
 @friendly
 def toggle(folder: Path, frames: Path, labels: Path, values: Path, out: Path, **options: Any) -> None:
     """Compare the arms in FOLDER pair by pair."""
-    from frameworth.toggle import write_toggle
+    from frameworth.toggle import statement, write_toggle
 
-    write_toggle(folder, frames, labels, values, out, **options)
+    table = write_toggle(folder, frames, labels, values, out, **options)
+    print("\n".join(statement(table, 1 - options["level"])))
 
 
 @stages.command()

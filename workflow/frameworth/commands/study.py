@@ -202,3 +202,25 @@ def explain(frame: str, configfile: TextIO) -> None:
     config = read_config(configfile)
     results = Results(study_folder(config), result_options(config))
     print("\n".join(explain(results, frame_number(results, frame))))
+
+
+@study.command()
+@click.option("--configfile", type=FILE, required=True, help="The study's YAML.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if there are warnings.")
+@friendly
+@_examples("frameworth check --configfile config/mine.yaml")
+def check(configfile: Path, strict: bool) -> None:
+    """Tell all that is wrong with a study before anything trains, a line each; nothing on disk is changed.
+
+    Exits with 0 if there is no error, with 2 if there is one.
+    """
+    from frameworth.checking import check_study_file
+
+    checked = check_study_file(configfile)
+    for line in checked.lines():
+        print(line)
+    print(f"{configfile}: {checked.count('error')} errors, {checked.count('warning')} warnings")
+    if checked.count("error"):
+        raise SystemExit(2)
+    if strict and checked.count("warning"):
+        raise SystemExit(3)

@@ -1,0 +1,596 @@
+"""The table of bad inputs: what is done to a good study, what frameworth must say of it, and why.
+
+`error` stops the study before anything trains, `warning` is told and the study goes on, `good` is nothing to speak of.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from bad_inputs.study import DLC_CONFIG, Study
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table."""
+
+    part: str  # of the input
+    name: str
+    severity: str  # error, warning, good
+    words: tuple[str, ...]  # that one line of the answer holds
+    why: str
+    make: Callable[[Study], Any]
+
+
+CASES: list[Case] = []
+
+
+def case(part: str, name: str, severity: str, words: str, why: str) -> Callable[[Callable[[Study], Any]], None]:
+    """Add what is decorated to the table; `words` are separated by ` | `."""
+
+    def add(make: Callable[[Study], Any]) -> None:
+        CASES.append(Case(part, name, severity, tuple(filter(None, words.split(" | "))), why, make))
+
+    return add
+
+
+def config(name: str, severity: str, words: str, why: str, **changes: Any) -> None:
+    """A case of keys put into the config; `training__steps=5` changes one key of `training` only."""
+
+    def make(study: Study) -> None:
+        for key, value in changes.items():
+            part, _, inner = key.partition("__")
+            study.config[part] = study.config.get(part, {}) | {inner: value} if inner else value
+
+    case("config", name, severity, words, why)(make)
+
+
+def text(name: str, severity: str, words: str, why: str, content: str | bytes) -> None:
+    """A case of a config file of this text."""
+    case("config file", name, severity, words, why)(lambda study: setattr(study, "text", content))
+
+
+def dlc_config(name: str, severity: str, words: str, why: str, content: str | bytes) -> None:
+    """A case of a project's config.yaml of this text."""
+    data = content.encode() if isinstance(content, str) else content
+    case("config.yaml", name, severity, words, why)(lambda study: study.dlc_config.write_bytes(data))
+
+
+def labels(name: str, severity: str, words: str, why: str, change: Callable[[pd.DataFrame], Any]) -> None:
+    """A case of changed labels."""
+    case("labels", name, severity, words, why)(lambda study: study.relabel(change))
+
+
+def picture(name: str, severity: str, words: str, why: str, change: Callable[[Study], Any]) -> None:
+    """A case of a changed image."""
+    case("images", name, severity, words, why)(change)
+
+
+def block(**changes: Any) -> list[dict[str, Any]]:
+    """One block of subsets."""
+    return [{"design": "balanced", "percents": [50], "seeds": 8} | changes]
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("it-ran"),))
+
+
+# -- the config file --------------------------------------------------------------------------------------
+
+GOOD_TEXT = "study: mine\nlabels: project\n"
+case("study", "a good study", "good", "", "must not be spoken of")(lambda study: None)
+case("config file", "there is none", "error", "study.yaml | cannot be read", "nothing to do")(
+    lambda study: setattr(study, "text", None) or study.folder.joinpath("absent").touch()
+)
+text("it is empty", "error", "study.yaml | mapping", "nothing is asked for", "")
+text("a list", "error", "study.yaml | mapping", "keys are needed", "- study\n- labels\n")
+text("not YAML", "error", "study.yaml | not valid YAML", "cannot be read", "study: [mine\n")
+text("not UTF-8", "error", "study.yaml | cannot be read", "cannot be read", b"study: m\xff\n")
+text("nested 100,000 deep", "error", "study.yaml | not valid YAML", "would overflow a stack", "[" * 100_000)
+text(
+    "a key twice",
+    "error",
+    "the key seed twice",
+    "YAML takes the last and says nothing",
+    GOOD_TEXT + "seed: 1\nseed: 2\n",
+)
+text(
+    "template code", "error", "__use_yte__ | template code", "runs in Snakemake before any check",
+    "__use_yte__: true\n" + GOOD_TEXT + "?if True:\n  seed: 2\n",
+)  # fmt: skip
+text(
+    "a Python object", "error", "study.yaml | not valid YAML", "a config makes plain values only",
+    GOOD_TEXT + "seed: !!python/object/apply:pathlib.Path.touch [it-ran]\n",
+)  # fmt: skip
+text(
+    "a value of a billion values", "error", "config | more than 200000 values | aliases", "looking at it would never end",
+    "a: &a [x, x, x, x, x, x, x, x, x]\n"
+    + "".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True))
+    + "study: *i\nlabels: project\n",
+)  # fmt: skip
+
+# -- keys and values --------------------------------------------------------------------------------------
+
+config("an unknown key", "error", "unknown key colour | known keys", "it would be ignored", colour="red")
+config("a misspelt key", "error", "unknown key trainig | did you mean training?", "it would be ignored", trainig={})
+config("a misspelt key inside", "error", "training.step | did you mean steps?", "would be ignored", training__step=5)
+config("seed is a word", "error", "config: seed | 'one' | integer", "wrong type", seed="one")
+config("steps is a fraction", "error", "training.steps | 2.5 | integer", "wrong type", training__steps=2.5)
+config("a rate that is no number", "error", "training.learning_rate | no finite number", "trains to NaN",
+       training__learning_rate=float("nan"))  # fmt: skip
+config("an infinite scale", "error", "training.scale | no finite number", "no image is so large",
+       training__scale=float("inf"))  # fmt: skip
+config("steps and epochs", "error", "training.steps | epochs | exclude", "which of them?", training__epochs=3)
+config("a billion seeds", "error", "subsets[0].seeds | 100000", "fills the memory", subsets=block(seeds=10**9))
+config("a billion members", "error", "subsets[0].members | 1000", "fills the memory", subsets=block(members=10**9))
+config("drops that go backwards", "error", "training.drops | backwards", "the last one that is reached counts",
+       training__drops=[[0.6, 0.1], [0.3, 0.5]])  # fmt: skip
+config("scaling from large to small", "error", "affine.scaling | exchange", "an empty range",
+       training__augmentation={"affine": {"scaling": [1.2, 0.8]}})  # fmt: skip
+config("a study's name that leaves the folder", "error", "config: study | '../up'", "results would lie elsewhere",
+       study="../up")  # fmt: skip
+config("a study's name that a shell would run", "error", "config: study | letters", "it is part of every path",
+       study="a;$(touch it-ran)")  # fmt: skip
+config("a study's name with a line end", "error", "config: study | letters", "it is part of every path", study="a\nb")
+config("a study's name of 300 characters", "error", "config: study | up to 80", "longer than file names",
+       study="a" * 300)  # fmt: skip
+config("a percent that rounds to no frame", "error", "subsets[0].percents | 1 % of a pool of 18 | no frame",
+       "it would silently be one frame", subsets=block(percents=[1, 50]))  # fmt: skip
+config("a percent that rounds to all frames", "warning", "subsets[0].percents | 98 % | is all of them",
+       "right for a learning curve, but tells nothing of frames", subsets=block(percents=[50, 98]))  # fmt: skip
+config("all percents are all frames", "error", "config: subsets | the whole pool", "no frame is ever left out",
+       subsets=block(percents=[100]))  # fmt: skip
+config("too few seeds", "warning", "config: subsets | 3 independent subsets | nothing can be decided",
+       "values are there, but no interval and no test", subsets=block(seeds=3))  # fmt: skip
+config("nested seeds are few clusters", "warning", "config: subsets | 2 independent subsets",
+       "the subsets of one seed hang together", subsets=block(design="nested", percents=[10, 30, 50, 70, 90], seeds=2))  # fmt: skip
+config("paired without its partner", "error", "subsets[0].percents | paired needs 70 beside 30", "no complement",
+       subsets=block(design="paired", percents=[30]))  # fmt: skip
+config("two blocks of the same subsets", "error", "config: subsets | percent 50 with seed 1", "one file for two",
+       subsets=block() + block(design="independent"))  # fmt: skip
+config("a balanced seed of a million", "error", "subsets[0].seeds | all those before it", "takes days to draw",
+       subsets=block(seeds=[1_000_000]))  # fmt: skip
+config("a held-out share of no frame", "error", "held_out.fraction | leaves 0 held out", "nothing to measure on",
+       held_out={"fraction": 0.01})  # fmt: skip
+config("a held-out share of all frames", "error", "held_out.fraction | 0 to train on", "nothing to train on",
+       held_out={"fraction": 0.99})  # fmt: skip
+config("a network that DeepLabCut does not have", "error", "training.net_type | resnet_51", "cannot be built",
+       training__net_type="resnet_51")  # fmt: skip
+config("a network without a heatmap", "error", "training.net_type | heatmap", "there are no maps to read",
+       training__net_type="rtmpose_s")  # fmt: skip
+config("a backbone that timm does not have", "error", "training.backbone | 'resnet19' | no", "cannot be built",
+       training__backbone="resnet19")  # fmt: skip
+config("weights that are not there", "error", "training.weights | no file 'snapshot.pt'", "cannot be loaded",
+       training__weights="snapshot.pt")  # fmt: skip
+config("cuda without a GPU", "warning", "training.device | no GPU that can be used",
+       "of `check`, which may run on a login node; an error where the workflow trains on the machine itself",
+       training__device="cuda")  # fmt: skip
+config("toggled frames that do not exist", "error", "toggle.frames | no frame 24 | 0 to 23", "found after all training",
+       toggle={"frames": [24]})  # fmt: skip
+config("toggled frames that are held out", "error", "toggle.frames | frame 4 is held out", "no subset may hold it",
+       toggle={"frames": [4]})  # fmt: skip
+config("more parts than toggled frames", "error", "toggle.parts | 3 parts of 2 frames", "some would be empty",
+       toggle={"frames": [1, 3], "parts": 3})  # fmt: skip
+config("a pair of frames that does not exist", "error", "figures.pair_list | no frame 99", "found at the very end",
+       figures={"pair_list": [[1, 99]]})  # fmt: skip
+config("groups of percents that are not drawn", "error", "influence.groups | 30 %", "nothing to group",
+       influence={"groups": [[30, 50]]})  # fmt: skip
+config("warm influence without networks", "error", "influence.warm | keep_snapshots", "nothing to take further",
+       influence={"warm": {}}, keep_snapshots=False)  # fmt: skip
+config("planted errors in no frame", "error", "plant.share | 0.01 of a pool of 18 | no frame", "nothing would be planted",
+       plant={"share": 0.01})  # fmt: skip
+config("demo keys for a project of one's own", "warning", "config: demo | does nothing", "labels may be meant to be demo",
+       demo={"frames": 20})  # fmt: skip
+
+
+@case("config", "a file of weights that holds a program", "error", "training.weights | not a readable DeepLabCut snapshot",
+      "weights are loaded without running anything")  # fmt: skip
+def _(study: Study) -> None:
+    (study.folder / "snapshot.pt").write_bytes(pickle.dumps(Bomb()))
+    study.config["training"]["weights"] = "snapshot.pt"
+
+
+@case(
+    "config", "held out by video, of one video", "error", "held_out.by | at least two videos", "no video is left over"
+)
+def _(study: Study) -> None:
+    for path in sorted(study.labels("day2").parent.iterdir()):
+        path.unlink()
+    study.config["held_out"] = {"by": "video"}
+
+
+@case("config", "changed after half of the study has run", "warning", "training.steps | was 6 | 4 subsets | trained again",
+      "may be wanted; the networks of both are kept")  # fmt: skip
+def _(study: Study) -> None:
+    study.has_run()
+    study.config["training"] = study.config["training"] | {"steps": 9}
+
+
+@case("config", "another study has this name", "error", "config: study | another study of this name | another name",
+      "it would overwrite that study's results")  # fmt: skip
+def _(study: Study) -> None:
+    study.has_run(labels="demo")
+
+
+@case("config", "another project's study has this name", "error", "config: study | shares no frame",
+      "it would overwrite that study's results")  # fmt: skip
+def _(study: Study) -> None:
+    study.has_run()
+    frames = "frame,video,image,split\n0,other,img00.png,pool\n"
+    (study.folder / "results/mine/frames.csv").write_text(frames)
+
+
+@case("config", "a study that goes on", "good", "", "the same config again is no change")
+def _(study: Study) -> None:
+    study.has_run()
+
+
+# -- the project and its config.yaml ----------------------------------------------------------------------
+
+config("labels is no folder", "error", "nowhere | no such folder", "nothing to read", labels="nowhere")
+config(
+    "labels is a file", "error", "project/config.yaml | is a file", "the folder is meant", labels="project/config.yaml"
+)
+config("labels with a NUL", "error", "cannot be a folder", "no path", labels="pro\0ject")
+config("labels of 5,000 characters", "error", "cannot be a folder", "no path", labels="p" * 5000)
+dlc_config("empty", "error", "config.yaml | is not a DeepLabCut configuration", "nothing to read", "")
+dlc_config("not YAML", "error", "config.yaml | is not valid YAML", "cannot be read", "bodyparts: [snout\n")
+dlc_config("not UTF-8", "error", "config.yaml | cannot be read", "cannot be read", b"scorer: \xff\n")
+dlc_config("nested 3,000 deep", "error", "config.yaml | is not valid YAML", "ends Python with libyaml's loader",
+           "a: " + "[" * 3000 + "]" * 3000)  # fmt: skip
+dlc_config("no bodyparts", "error", "config.yaml | names no bodyparts", "nothing to learn", "scorer: Ann\n")
+dlc_config("a bodypart twice", "error", "the bodypart 'tail' 2 times", "which of them?", DLC_CONFIG + "- tail\n"
+           if DLC_CONFIG.endswith("tail\n") else DLC_CONFIG.replace("- tail\n", "- tail\n- tail\n"))  # fmt: skip
+dlc_config("a bodypart that is a list", "error", "bodyparts that are no names", "DeepLabCut knows no such thing",
+           DLC_CONFIG.replace("- tail\n", "- tail\n- [a, b]\n"))  # fmt: skip
+dlc_config("a multi-animal project", "error", "multi-animal", "frames of several animals cannot be weighed yet",
+           DLC_CONFIG.replace("project: false", "project: true"))  # fmt: skip
+dlc_config("a bodypart that no label file has", "error", "CollectedData_Ann.csv | no x and y of 'ear'", "DeepLabCut fails too",
+           DLC_CONFIG.replace("- tail\n", "- tail\n- ear\n"))  # fmt: skip
+dlc_config("a program in it", "error", "config.yaml | is not a DeepLabCut configuration", "nothing in it is run",
+           "!!python/object/apply:pathlib.Path.touch [it-ran]\n")  # fmt: skip
+dlc_config("another scorer", "warning", "day1 | labels by Ann, not by the scorer 'Bob'", "there is only one to take",
+           DLC_CONFIG.replace("Ann", "Bob"))  # fmt: skip
+case(
+    "config.yaml",
+    "the words of DeepLabCut's template",
+    "warning",
+    "bodypart1 | placeholder",
+    "may be what was labelled",
+)(lambda study: study.rename_keypoint("bodypart1"))
+case("config.yaml", "it is missing", "error", "config.yaml: is missing", "nothing to read")(
+    lambda study: study.dlc_config.unlink()
+)
+for NAME, SEVERITY, WORDS, WHY in (
+    ("left ear 'b' \"c\"; $(touch it-ran) é", "good", "", "no shell and no path sees it"),
+    ("<script>alert(1)</script>", "good", "", "the report escapes it"),
+    ("ear\nleft", "error", "'ear\\nleft' | control character", "tables and logs would break"),
+    ("e" * 300, "warning", "has 300 characters", "figures have no room for it"),
+):
+    case("config.yaml", f"a bodypart `{NAME[:40]!r}`", SEVERITY, WORDS, WHY)(
+        lambda study, name=NAME: study.rename_keypoint(name)
+    )
+
+
+@case("project", "it is empty", "error", "config.yaml: is missing", "nothing to read")
+def _(study: Study) -> None:
+    study.config["labels"] = "empty"
+    (study.folder / "empty").mkdir()
+
+
+@case("project", "no labeled-data", "error", "labeled-data | no such folder", "nothing is labelled")
+def _(study: Study) -> None:
+    (study.project / "labeled-data").rename(study.project / "videos")
+
+
+@case("project", "a name with spaces, quotes, line ends, `;` and `$()`", "good", "", "no shell sees it unquoted")
+def _(study: Study) -> None:
+    study.config["labels"] = "a b'c\"\n;$(touch it-ran)`é`"
+    study.project.rename(study.folder / study.config["labels"])
+
+
+@case("project", "a name with braces", "error", "brace | rename", "Snakemake would take it for a wildcard")
+def _(study: Study) -> None:
+    study.config["labels"] = "mouse{1}"
+    study.project.rename(study.folder / "mouse{1}")
+
+
+@case("project", "a folder that is a link to itself", "error", "round | cannot be a folder", "no path")
+def _(study: Study) -> None:
+    study.config["labels"] = "round"
+    (study.folder / "round").symlink_to("round")
+
+
+@case("project", "images that are links out of it", "warning", "day1 | 2 images are links | outside the project",
+      "labs do so; a stranger's project may show files of yours")  # fmt: skip
+def _(study: Study) -> None:
+    (study.folder / "elsewhere").mkdir()
+    for index in range(2):
+        study.image(index).rename(study.folder / "elsewhere" / f"{index}.png")
+        study.image(index).symlink_to(study.folder / "elsewhere" / f"{index}.png")
+
+
+# -- label files ------------------------------------------------------------------------------------------
+
+
+@case("labels", "no label file at all", "error", "labeled-data | holds no labels", "nothing is labelled")
+def _(study: Study) -> None:
+    study.labels("day1").unlink()
+    study.labels("day2").unlink()
+
+
+@case("labels", "a video without a label file", "warning", "day2 | has images but no label file", "it is left out")
+def _(study: Study) -> None:
+    study.labels("day2").unlink()
+
+
+@case("labels", "HDF5 truncated", "error", "day2/CollectedData_Ann.h5 | cannot be read", "half of a table is no table")
+def _(study: Study) -> None:
+    data = study.labels("day2").read_bytes()
+    study.labels("day2").write_bytes(data[: len(data) // 2])
+
+
+@case("labels", "HDF5 of zero bytes", "error", "day2/CollectedData_Ann.h5 | cannot be read", "no table")
+def _(study: Study) -> None:
+    study.labels("day2").write_bytes(b"")
+
+
+@case(
+    "labels", "text named .h5", "error", "day2/CollectedData_Ann.h5 | cannot be read | .csv", "the CSV is the way out"
+)
+def _(study: Study) -> None:
+    study.labels("day2").write_text("scorer,Ann\n")
+
+
+@case("labels", "a pickle named .h5", "error", "day2/CollectedData_Ann.h5 | cannot be read", "it is not loaded")
+def _(study: Study) -> None:
+    study.labels("day2").write_bytes(pickle.dumps(Bomb()))
+
+
+@case("labels", "HDF5 whose column names are a program", "error", "cannot be read safely | may run a program",
+      "pandas would run it")  # fmt: skip
+def _(study: Study) -> None:
+    table = pd.read_hdf(study.labels("day2"))
+    table.index = ["/".join(row) for row in table.index]
+    table.to_hdf(study.labels("day2"), key="df_with_missing", mode="w", format="table")
+    with h5py.File(study.labels("day2"), "r+") as file:
+        file["df_with_missing"]["table"].attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(Bomb(), 0))
+
+
+@case(
+    "labels",
+    "HDF5 of pickled objects",
+    "error",
+    "cannot be read safely | pickled objects | .csv",
+    "pandas would run them",
+)
+def _(study: Study) -> None:
+    with h5py.File(study.labels("day2"), "r+") as file:
+        del file["df_with_missing"]["block0_values"]
+        file["df_with_missing"].create_dataset("block0_values", (1,), dtype=h5py.vlen_dtype(np.uint8))
+
+
+@case("labels", "two tables of labels in one HDF5", "error", "2 pandas tables", "which of them?")
+def _(study: Study) -> None:
+    table = pd.read_hdf(study.labels("day2"))
+    table.to_hdf(study.labels("day2"), key="one", mode="w")
+    table.to_hdf(study.labels("day2"), key="two", mode="a")
+
+
+@case("labels", "labels of two other scorers", "error", "day1 | labels by Bob, Cai | 'Ann'", "which of them?")
+def _(study: Study) -> None:
+    for scorer in ("Bob", "Cai"):
+        study.labels().with_name(f"CollectedData_{scorer}.csv").write_bytes(study.labels().read_bytes())
+    study.labels().unlink()
+
+
+@case("labels", "CSV that is no label table", "error", "CollectedData_Ann.csv | does not open with", "wrong columns")
+def _(study: Study) -> None:
+    study.labels().write_text("frame,x,y\n0,1,2\n")
+
+
+@case("labels", "CSV with a row cut short", "error", "row 15 has 6 fields, not 7", "a torn file")
+def _(study: Study) -> None:
+    study.labels().write_text(study.labels().read_text().rstrip("\n").rpartition(",")[0] + "\n")
+
+
+@case("labels", "CSV with two styles of rows", "error", "img00.png// | names no image", "which image is it?")
+def _(study: Study) -> None:
+    text = study.labels().read_text()
+    study.labels().write_text(text.replace("labeled-data,day1,img00.png", "labeled-data/day1/img00.png,,"))
+
+
+@case("labels", "other styles of rows in each video", "good", "", "DeepLabCut wrote different ones over the years")
+def _(study: Study) -> None:
+    text = study.labels().read_text().replace("labeled-data,day1,", "labeled-data\\day1\\").replace(",,", "")
+    study.labels().write_text(text)
+
+
+@case("labels", "a multi-animal table", "error", "multi-animal", "frames of several animals cannot be weighed yet")
+def _(study: Study) -> None:
+    def change(table: pd.DataFrame) -> None:
+        names = ["scorer", "individuals", "bodyparts", "coords"]
+        columns = [(scorer, "mouse1", name, coordinate) for scorer, name, coordinate in table.columns]
+        table.columns = pd.MultiIndex.from_tuples(columns, names=names)
+
+    study.relabel(change)
+
+
+@case("labels", "an image without a row", "warning", "1 images have no row | img11.png", "it is not used")
+def _(study: Study) -> None:
+    study.relabel(lambda table: table.iloc[:-1])
+
+
+@case("labels", "a row without an image", "error", "img00.png | does not exist | put the image back", "nothing to see")
+def _(study: Study) -> None:
+    study.image().unlink()
+
+
+def _word(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.astype(object)
+    table.iloc[0, 0] = "left"
+    return table
+
+
+def _set(value: float, columns: slice | int = 0, rows: slice | int = 0) -> Callable[[pd.DataFrame], None]:
+    def change(table: pd.DataFrame) -> None:
+        table.iloc[rows, columns] = value
+
+    return change
+
+
+labels("a row twice", "error", "more than one row for img00.png", "which of them?",
+       lambda table: pd.concat([table, table.iloc[:1]]))  # fmt: skip
+labels("a bodypart that config.yaml does not know", "error", "labels 'nose', which is not among", "wrong columns",
+       lambda table: table.rename(columns={"snout": "nose"}, level=1))  # fmt: skip
+labels("a column twice", "error", "has 2 columns 'snout' x", "which of them?",
+       lambda table: pd.concat([table, table.iloc[:, :1]], axis=1))  # fmt: skip
+labels("columns by another scorer", "warning", "columns are by the scorer 'Bob'", "may be a copied file",
+       lambda table: table.rename(columns={"Ann": "Bob"}, level=0))  # fmt: skip
+labels("rows of another video", "error", "belongs to the video 'day9'", "a copied file, or a renamed folder",
+       lambda table: table.rename(index={"day1": "day9"}, level=1))  # fmt: skip
+labels(
+    "a word for a number",
+    "error",
+    "x of 'snout' in img00.png is 'left'",
+    "nothing to learn",
+    lambda table: _word(table),
+)
+labels("a frame without a label", "error", "img00.png | no labelled keypoint", "it can be neither learnt nor measured",
+       _set(np.nan, slice(None)))  # fmt: skip
+labels(
+    "half a position",
+    "warning",
+    "img00.png | 'snout' has only one of x and y",
+    "it counts as not labelled",
+    _set(np.nan),
+)
+labels("an infinite coordinate", "error", "img00.png | 'snout' lies at infinity", "nothing to learn", _set(np.inf))
+labels("a negative coordinate", "error", "img00.png | 'snout' lies outside | -3", "there is nothing to see", _set(-3.0))
+labels("a coordinate beyond the image", "error", "img00.png | outside the image | (64.5, ", "there is nothing to see",
+       _set(64.5))  # fmt: skip
+labels("a coordinate of 1e300", "error", "img00.png | outside the image", "there is nothing to see", _set(1e300))
+labels("a coordinate on the image's edge", "good", "", "px are counted from their corners or their middles",
+       lambda table: _set(-0.5, 0)(table) or _set(64.0, 2)(table))  # fmt: skip
+labels("x and y swapped", "error", "outside the image | x and y swapped", "seen where a label leaves the image",
+       lambda table: _set(60.0, 1)(table))  # fmt: skip
+
+
+@case("labels", "a bodypart without any label", "error", "'tail' is labelled in no frame", "no network can learn it")
+def _(study: Study) -> None:
+    for video in ("day1", "day2"):
+        study.relabel(_set(np.nan, slice(2, 4), slice(None)), video)
+
+
+@case(
+    "labels",
+    "a bodypart with few labels",
+    "warning",
+    "'tail' is labelled in 5 of 24 frames",
+    "its errors are uncertain",
+)
+def _(study: Study) -> None:
+    study.relabel(_set(np.nan, slice(2, 4), slice(None)), "day2")
+    study.relabel(_set(np.nan, slice(2, 4), slice(0, 7)))
+
+
+for NAME, SEVERITY, WORDS, WHY in (
+    ("a b'c\"\n;$(touch it-ran)é", "good", "", "no shell sees it unquoted"),
+    ("v" * 200, "good", "", "file systems take 255 bytes"),
+    ("mouse{1}", "error", "mouse{1} | brace", "Snakemake would take it for a wildcard"),
+):
+    case("names", f"a video `{NAME[:30]!r}`", SEVERITY, WORDS, WHY)(lambda study, name=NAME: study.rename_video(name))
+for NAME, SEVERITY, WORDS, WHY in (
+    ("a b'c\"\n;$(touch it-ran)é.png", "good", "", "no shell sees it unquoted"),
+    ("i" * 240 + ".png", "good", "", "file systems take 255 bytes"),
+    ("{image}.png", "error", "{image}.png | brace", "Snakemake would take it for a wildcard"),
+):
+    case("names", f"an image `{NAME[:30]!r}`", SEVERITY, WORDS, WHY)(lambda study, name=NAME: study.rename_image(name))
+
+# -- images -----------------------------------------------------------------------------------------------
+
+
+@case(
+    "images", "a truncated PNG", "error", "img00.png | not a readable image", "found by `check` and the stage `frames`"
+)
+def _(study: Study) -> None:
+    data = study.image().read_bytes()
+    study.image().write_bytes(data[: len(data) // 2])
+
+
+@case("images", "two twins in two videos, by frame", "warning", "day1/img00.png | same picture as day2/img03.png | one side",
+      "they would leak between pool and held-out frames")  # fmt: skip
+def _(study: Study) -> None:
+    study.picture().convert("L").save(study.image(3, "day2"), compress_level=0)
+
+
+@case("images", "all videos share a picture, held out by video", "error", "held_out.by | all share pictures",
+      "no video can be held out without a leak")  # fmt: skip
+def _(study: Study) -> None:
+    study.image(3, "day2").write_bytes(study.image().read_bytes())
+    study.config["held_out"] = {"by": "video"}
+
+
+def _orientation(study: Study, turn: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    study.picture().save(study.image(), "JPEG", quality=95, exif=exif)
+
+
+def _huge(study: Study) -> None:
+    Image.new("1", (20_000, 20_000)).save(study.image())
+
+
+picture(
+    "zero bytes", "error", "img00.png | not a readable image", "no image", lambda study: study.image().write_bytes(b"")
+)
+picture("text named .png", "error", "img00.png | not a readable image", "no image",
+        lambda study: study.image().write_text("no image"))  # fmt: skip
+picture("PostScript named .png", "error", "img00.png | not a readable image", "reading it would start a program",
+        lambda study: study.picture().save(study.image(), "EPS"))  # fmt: skip
+picture(
+    "a JPEG named .png",
+    "good",
+    "",
+    "readers go by the content",
+    lambda study: study.picture().save(study.image(), "JPEG"),
+)
+picture("CMYK", "warning", "img00.png | CMYK", "decoded within one grey level of DeepLabCut's reader",
+        lambda study: study.picture().convert("CMYK").save(study.image(), "JPEG"))  # fmt: skip
+picture("16 bits of grey", "error", "img00.png | I;16 | 8 bits", "all above 255 would be white",
+        lambda study: Image.fromarray(np.full((48, 64), 9000, np.uint16)).save(study.image()))  # fmt: skip
+picture("grey, or with alpha", "good", "", "both readers make the same RGB of it",
+        lambda study: study.picture().convert("RGBA").save(study.image()))  # fmt: skip
+picture("turned by EXIF", "error", "img00.png | EXIF orientation 6 | upright",
+        "DeepLabCut trains on the turned picture, but takes its size from the other", lambda study: _orientation(study, 6))  # fmt: skip
+picture("upright by EXIF", "good", "", "nothing is turned", lambda study: _orientation(study, 1))
+picture(
+    "1×1 px",
+    "error",
+    "img00.png | outside the image",
+    "no label fits",
+    lambda study: Image.new("L", (1, 1)).save(study.image()),
+)
+picture("too small for a network", "error", "img00.png | has 64×8 px", "nothing is left of it after pooling",
+        lambda study: (Image.new("L", (64, 8)).save(study.image()), study.relabel(_set(3.0, slice(None)))))  # fmt: skip
+picture("20,000×20,000 px", "error", "img00.png | more than 100 million px", "fills the memory", _huge)
+picture("another size, without crop", "error", "training.crop | one size | 64×48, 80×48", "they share no batch",
+        lambda study: Image.new("L", (80, 48)).save(study.image()))  # fmt: skip
+
+
+@case("images", "another size, with crop", "good", "", "squares of one size are cut out")
+def _(study: Study) -> None:
+    Image.new("L", (80, 48)).save(study.image())
+    study.config["training"]["crop"] = 48

@@ -1,0 +1,207 @@
+"""Whatever a config, a project or a label table is: a good study or a clean refusal, never a traceback.
+
+A few hundred examples here; `make fuzz` tries 10,000 of each kind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bad_inputs.study import Study
+from frameworth.checking import check_study, read_config_file
+from frameworth.config import SCHEMA, check_config, planned_subsets
+from frameworth.errors import UserError
+from frameworth.pictures import inspect_pictures
+from frameworth.project import read_project
+
+EXAMPLES = int(os.environ.get("FRAMEWORTH_FUZZ", "60"))
+fuzzed = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-2, 120)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["demo", "project", "imagenet", "resnet_50", "\0", "../x", "é" * 300])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """What the schema allows, and now and then anything else."""
+    if "oneOf" in schema:
+        right: st.SearchStrategy[Any] = st.one_of(*(of_schema(kind) for kind in schema["oneOf"]))
+    elif "enum" in schema:
+        right = st.sampled_from(schema["enum"])
+    elif "properties" in schema:
+        required = schema.get("required", [])
+        parts = {key: of_schema(part) for key, part in schema["properties"].items()}
+        right = st.fixed_dictionaries(
+            {key: part for key, part in parts.items() if key in required},
+            optional={key: part for key, part in parts.items() if key not in required},
+        )
+    elif schema.get("type") == "array":
+        right = st.lists(of_schema(schema["items"]), max_size=3)
+    elif schema.get("type") == "integer":
+        low = schema.get("minimum", 0)
+        right = st.integers(low, min(schema.get("maximum", 60), low + 60))
+    elif schema.get("type") == "number":
+        right = st.floats(0.01, min(schema.get("maximum", 9), 9))
+    else:
+        right = SCALARS
+    return st.one_of(*[right] * 9, VALUES)  # one value in ten is anything
+
+
+CONFIGS = of_schema(yaml.safe_load(SCHEMA.read_text())).map(
+    lambda found: found | {"study": "mine", "labels": "project"} if isinstance(found, dict) else {}
+)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    study = Study(tmp_path_factory.mktemp("fuzz"))
+    study.write()
+    return study
+
+
+def is_sound(checked: Any) -> None:
+    """Every problem is one line of four parts, and there is a config unless there is an error."""
+    assert all(line.isprintable() and line.count(": ") >= 2 for line in checked.lines())
+    assert checked.config is not None or checked.count("error")
+
+
+@given(given_config=CONFIGS)
+@fuzzed
+def test_any_config_is_planned_or_refused(good: Study, given_config: dict[str, Any]) -> None:
+    with inside(good.folder):
+        checked = check_study(given_config, "headers", runs_here=True)
+    is_sound(checked)
+    if not checked.count("error"):
+        assert planned_subsets(checked.config)
+        assert check_config(given_config) == checked.config
+
+
+@given(
+    text=st.text(max_size=60)
+    | VALUES.map(yaml.safe_dump)
+    | st.binary(max_size=60).map(lambda data: data.decode("latin1"))
+)
+@fuzzed
+def test_any_text_is_read_as_a_config_or_refused(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.yaml"
+        path.write_bytes(text.encode(errors="surrogatepass"))
+        found, problems = read_config_file(path)
+    assert isinstance(found, dict)
+    assert found or problems or not text.strip() or yaml.safe_load(text) == {}
+    is_sound(check_study(found, "tables"))
+
+
+@given(
+    bodyparts=VALUES | st.lists(st.text(min_size=1, max_size=6), max_size=4),
+    others=st.dictionaries(st.sampled_from(["scorer", "skeleton", "multianimalproject", "Task"]), VALUES),
+)
+@fuzzed
+def test_any_configuration_of_a_project_is_read_or_refused(good: Study, bodyparts: Any, others: dict[str, Any]) -> None:
+    with copied(good) as study:
+        study.dlc_config.write_text(yaml.safe_dump({"bodyparts": bodyparts} | others))
+        read_or_refuse(study)
+
+
+@given(data=st.data())
+@fuzzed
+def test_any_damage_to_a_projects_files_is_read_or_refused(good: Study, data: st.DataObject) -> None:
+    with copied(good) as study:
+        for path in data.draw(st.lists(st.sampled_from(damageable(study)), min_size=1, max_size=2, unique=True)):
+            content = bytearray(path.read_bytes())
+            if data.draw(st.booleans()):
+                del content[data.draw(st.integers(0, len(content))) :]
+            for _ in range(data.draw(st.integers(0, 4))):
+                if content:
+                    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+            path.write_bytes(content)
+        read_or_refuse(study)
+
+
+CELLS = st.sampled_from(["", "nan", "inf", "-1", "1e300", "x", "5.5", " 7 ", '"', "\0", "é", "0x10"])
+
+
+@given(data=st.data())
+@fuzzed
+def test_any_change_to_cells_of_a_csv_is_read_or_refused(good: Study, data: st.DataObject) -> None:
+    with copied(good) as study:
+        rows = [line.split(",") for line in study.labels().read_text().splitlines()]
+        for _ in range(data.draw(st.integers(1, 4))):
+            row = data.draw(st.integers(0, len(rows) - 1))
+            rows[row][data.draw(st.integers(0, len(rows[row]) - 1))] = data.draw(CELLS | st.text(max_size=4))
+        study.labels().write_bytes("\n".join(map(",".join, rows)).encode(errors="surrogatepass"))
+        read_or_refuse(study)
+
+
+def damageable(study: Study) -> list[Path]:
+    return [study.dlc_config, study.labels("day1"), study.labels("day2"), study.image(), study.image(1)]
+
+
+def read_or_refuse(study: Study) -> None:
+    """`check` and `read_project` agree, whatever the project is."""
+    with inside(study.folder):
+        checked = check_study(study.config, "headers", runs_here=True)
+    is_sound(checked)
+    try:
+        project = read_project(study.project)
+    except UserError as refused:
+        assert checked.count("error"), refused
+    else:
+        assert project.xy.shape == (len(project.paths), len(project.keypoints), 2)
+        pictures, problems = inspect_pictures(project, decode=True)
+        assert all(str(problem).isprintable() for problem in problems)
+        assert (pictures.sizes > 0).all() or problems
+
+
+class inside:  # noqa: N801
+    """Another working directory for a while."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.before = folder, Path.cwd()
+
+    def __enter__(self) -> None:
+        os.chdir(self.folder)
+
+    def __exit__(self, *_: object) -> None:
+        os.chdir(self.before)
+
+
+class copied:  # noqa: N801
+    """A copy of a study's project of two images a video, gone afterwards."""
+
+    def __init__(self, good: Study) -> None:
+        self.good = good
+
+    def __enter__(self) -> Study:
+        self.folder = Path(tempfile.mkdtemp())
+        shutil.copytree(self.good.folder, self.folder, dirs_exist_ok=True)
+        study = Study.__new__(Study)
+        study.__dict__ |= self.good.__dict__ | {"folder": self.folder, "project": self.folder / "project"}
+        return study
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder)

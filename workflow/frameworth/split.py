@@ -1,0 +1,82 @@
+"""Which frames are held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from frameworth.errors import UserError
+
+
+def hold_out(
+    videos: Sequence[str],
+    images: Sequence[str],
+    *,
+    fraction: float,
+    by: str,
+    seed: int,
+    pictures: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Which frames are held out, bool [N].
+
+    Frames (`by="frame"`) or videos (`by="video"`) are put in the order of a hash of (seed, their name), and
+    the first `fraction` of the frames is taken, so that frames added later hardly move the others. By video,
+    whole videos are taken until the fraction is reached, at least one and never all. Frames of the same picture,
+    and videos that share one, go together.
+
+    Args:
+        pictures: [N] equal for frames of the same picture; left out, all differ.
+
+    Raises UserError if no frame, or no pool, would remain.
+    """
+    names = [f"{video}/{image}" for video, image in zip(videos, images, strict=True)]
+    wanted = int(np.floor(fraction * len(names) + 0.5))
+    if by == "frame":
+        units = np.array(names if pictures is None else pictures, object)
+        order = [units[index] for index in sorted(range(len(names)), key=lambda index: _hash(seed, names[index]))]
+        candidates = list(dict.fromkeys(order))
+        chosen: set[str] = set()
+        left = wanted
+    else:
+        units = _linked_videos(videos, pictures)
+        candidates = list(dict.fromkeys(units[list(videos).index(v)] for v in _in_order(videos, seed)))
+        if len(candidates) < 2:
+            shared = " (all share pictures)" if len(set(videos)) > 1 else ""
+            raise UserError(f"held_out.by: 'video' needs at least two videos with labels{shared}; use by: frame")
+        chosen = {candidates[0]}
+        left = wanted - int((units == candidates[0]).sum())
+        candidates = candidates[1:-1]
+    for unit in candidates:
+        if left <= 0:
+            break
+        chosen.add(unit)
+        left -= int((units == unit).sum())
+    held_out = np.array([unit in chosen for unit in units])
+    if not held_out.any() or held_out.all():
+        raise UserError(
+            f"held_out.fraction: {fraction} of {len(names)} frames leaves "
+            f"{held_out.sum()} held out and {(~held_out).sum()} to train on; both must be at least 1"
+        )
+    return held_out
+
+
+def _in_order(videos: Sequence[str], seed: int) -> list[str]:
+    return sorted(set(videos), key=lambda video: _hash(seed, video))
+
+
+def _linked_videos(videos: Sequence[str], pictures: Sequence[str] | None) -> np.ndarray:
+    """For each frame a name of its video, the same for videos that share a picture, [N]."""
+    name = {video: video for video in videos}
+    seen: dict[str, str] = {}
+    for video, picture in zip(videos, pictures or (), strict=pictures is not None):
+        other = name[seen.setdefault(picture, video)]
+        if other != name[video]:
+            old = name[video]
+            name = {key: other if value == old else value for key, value in name.items()}
+    return np.array([name[video] for video in videos], object)
+
+
+def _hash(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}\0{name}".encode()).digest()

@@ -1,0 +1,91 @@
+"""`config.json`: the config that a study was last run with, and what has changed since."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frameworth.config import study_folder, weight_options
+from frameworth.errors import Problem, error, warning
+from frameworth.files import write_json
+from frameworth.project import LabelledProject
+
+NAME = "config.json"
+
+
+def write_record(config: dict[str, Any]) -> None:
+    """Write the checked config, defaults and all, to the study's folder, where it differs from what is there."""
+    if _recorded(config) != config:
+        write_json(study_folder(config) / NAME, config)
+
+
+def record_problems(config: dict[str, Any], project: LabelledProject | None) -> Iterator[Problem]:
+    """What speaks against running `config` in the folder of its study, which may hold results.
+
+    Args:
+        project: the labelled project, if it is the user's own and can be read.
+    """
+    folder, record = study_folder(config), _recorded(config)
+    todo = f"give this study another name, or remove {folder}"
+    if record and "demo" in (record["labels"], config["labels"]) and record["labels"] != config["labels"]:
+        what = f"{folder} holds the results of another study of this name, of labels: {record['labels']}"
+        yield error("config: study", what, todo)
+        return
+    frames = _frames(folder)
+    names = set(zip(project.videos, project.images, strict=True)) if project is not None else set()
+    if frames and names and names.isdisjoint(frames):
+        what = f"{folder} holds the results of another study of this name, which shares no frame with this one"
+        yield error("config: study", what, todo)
+        return
+    trained = len(list(folder.glob("ensembles/*/*/training.json")))
+    if not record or not trained:
+        return
+    before, now = _what_networks_depend_on(record), _what_networks_depend_on(config)
+    for key in dict.fromkeys((*before, *now)):
+        if before.get(key) != now.get(key):
+            yield warning(
+                f"config: {key}",
+                f"was {before.get(key)} when {trained} subsets of the study were trained and is {now.get(key)}; "
+                "what depends on it is trained again",
+                "set it back, or give the study another name to keep both",
+            )
+
+
+def recorded_split(config: dict[str, Any], project: LabelledProject) -> np.ndarray | None:
+    """Which frames the study holds out, bool [N], as its frames.csv says; None if that is not of this config."""
+    record, frames = _recorded(config), _frames(study_folder(config))
+    names = list(zip(project.videos, project.images, strict=True))
+    if not record or any(record[key] != config[key] for key in ("seed", "held_out")) or frames.keys() != set(names):
+        return None
+    return np.array([frames[name] == "held-out" for name in names])
+
+
+def _recorded(config: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        record = json.loads((study_folder(config) / NAME).read_text())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and {"labels", "training", "seed", "held_out"} <= record.keys() else None
+
+
+def _frames(folder: Path) -> dict[tuple[str, str], str]:
+    """`split` by (video, image) of the frames that the study's results are of; empty where there are none.
+
+    Read without pandas, which would double the time that planning takes.
+    """
+    try:
+        with (folder / "frames.csv").open(newline="") as file:
+            return {(row["video"], row["image"]): row["split"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return {}
+
+
+def _what_networks_depend_on(config: dict[str, Any]) -> dict[str, Any]:
+    parts = {key: config.get(key) for key in ("seed", "plant")}
+    parts |= {f"held_out.{key}": value for key, value in config["held_out"].items()}
+    return parts | {f"training.{key}": value for key, value in weight_options(config["training"]).items()}
