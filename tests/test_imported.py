@@ -367,7 +367,7 @@ def test_a_file_that_holds_no_labels_is_refused_in_one_line(tmp_path, name, cont
 def test_a_deeplabcut_project_is_not_imported(drawn):
     assert not is_import(drawn.root)
     assert not is_import(drawn.root / "config.yaml")
-    with pytest.raises(UserError, match=r"nowhere\.slp: there is no such folder; .* or a label file"):
+    with pytest.raises(UserError, match=r"nowhere\.slp: there is no such folder; .* or another tool's label file"):
         study_sources(check_config(config(str(drawn.root / "nowhere.slp"))))
 
 
