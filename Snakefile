@@ -25,6 +25,8 @@ include: "workflow/rules/scores.smk"
 include: "workflow/rules/warm.smk"
 include: "workflow/rules/influence.smk"
 include: "workflow/rules/toggle.smk"
+include: "workflow/rules/arms.smk"
+include: "workflow/rules/prune.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
@@ -41,6 +43,8 @@ rule all:
         f"{RESULTS}/summary.json",
         f"{RESULTS}/frame_values.csv",
         [f"{RESULTS}/toggle.csv"] if CONFIG.get("toggle") else [],
+        [f"{RESULTS}/arms.csv"] if ARMS else [],
+        [f"{RESULTS}/prune.csv"] if CONFIG.get("prune") else [],
         figures(),
 
 

@@ -70,6 +70,10 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
         )
     _check_blocks(config)
     _check_groups(config)
+    from frameworth.arms import check_arms, check_prune  # which needs this module
+
+    check_arms(config)
+    check_prune(config)
     return config
 
 
@@ -162,6 +166,8 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
             if key in filled:
                 filled[key] = _with_defaults(filled[key], part)
         return filled
+    if isinstance(value, dict) and isinstance(schema.get("additionalProperties"), dict):
+        return {key: _with_defaults(each, schema["additionalProperties"]) for key, each in value.items()}
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
         return [_with_defaults(item, schema["items"]) for item in value]
     return value
