@@ -82,8 +82,8 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level
         none = scores["none"][score].to_numpy()
         for count in prune["counts"]:
             draws = [scores[f"random-{count}-{draw}"][score] for draw in range(1, prune["draws"] + 1)]
-            means = {"worst": scores[f"worst-{count}"][score].to_numpy(), "best": scores[f"best-{count}"][score].to_numpy(),
-                     "random": np.mean(draws, axis=0)}  # fmt: skip
+            means = {kind: scores[f"{kind}-{count}"][score].to_numpy() for kind in ("worst", "best")}
+            means["random"] = np.mean(draws, axis=0)
             for removed, own in means.items():
                 others = {"none": none, "random": means["random"]} if removed != "random" else {"none": none}
                 for against, other in others.items():
