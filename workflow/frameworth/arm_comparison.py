@@ -41,7 +41,7 @@ def collect_arm_scores(study: Path, config: dict[str, Any], frames_csv: Path, la
     """A row per network of each arm and of the baseline on the same subsets.
 
     Columns `arm`, `percent`, `seed`, `design`, `cluster`, `member`, `weights`, `order`, `augmentation` (the member of
-    the baseline that each of these seeds is of), `log_error`, `rmse_px`.
+    the baseline that each of these seeds is of), `start` (percent of the network continued), `log_error`, `rmse_px`.
     """
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy[held_out]
@@ -55,6 +55,7 @@ def collect_arm_scores(study: Path, config: dict[str, Any], frames_csv: Path, la
             table = network_scores(pose[:, held_out], label)
             seeds = member_seeds({} if arm == BASELINE else config["arms"][arm], len(pose))
             place = {"arm": arm, "percent": subset.percent, "seed": subset.seed, "design": subset.design}
+            place["start"] = config["arms"][arm].get("start_from", {}).get("percent") if arm != BASELINE else None
             place["cluster"] = cluster_of(subset.design, subset.percent, subset.seed)
             tables.append(pd.concat([pd.DataFrame([place | {"member": m} | vars(own) for m, own in enumerate(seeds)]),
                                      table], axis=1))  # fmt: skip

@@ -64,20 +64,21 @@ class Cutout:
             keypoints: after augmentation [B, K, 3]; extent: width and height that patches lie in, [B, 2].
         """
         corners = []
-        for image, frame in enumerate(chosen):
+        # A generator per image: `random` draws more numbers, and the next image must have as many patches all the same.
+        for image, (frame, own) in enumerate(zip(chosen, rng.spawn(len(chosen)), strict=True)):
             visible = keypoints[image, :, 2] > 0
-            wanted = visible & (rng.random(len(visible)) < self.probability)
+            wanted = visible & (own.random(len(visible)) < self.probability)
             labels = keypoints[image, visible, :2]
             if self.place == "target":
-                found = [self._over(rng, keypoints[image, keypoint, :2]) for keypoint in np.flatnonzero(wanted)]
+                found = [self._over(own, keypoints[image, keypoint, :2]) for keypoint in np.flatnonzero(wanted)]
             else:
                 found = []
                 for keypoint in np.flatnonzero(wanted):
-                    centre = self._distractor(rng, frame, keypoint, matrices[image], offsets[image])
+                    centre = self._distractor(own, frame, keypoint, matrices[image], offsets[image])
                     if centre is not None and self._is_free(corner := self._corner(centre), labels, extent[image]):
                         found.append(corner)
                 if self.place == "random":
-                    found = self._elsewhere(rng, len(found), labels, extent[image])
+                    found = self._elsewhere(own, len(found), labels, extent[image])
             corners.append(np.array(found, int).reshape(-1, 2))
         return corners
 

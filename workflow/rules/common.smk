@@ -248,6 +248,13 @@ def figures_by_module():
     return by_module
 
 
+def experiment_tables(module):
+    """The table of an experiment that a figure shows, if the config has the experiment."""
+    table = {"arms": "arms", "history": "arm_scores", "variance_components": "variance_components", "prune": "prune"}
+    asked = bool(CONFIG.get("prune")) if module == "prune" else bool(ARMS)
+    return [f"{RESULTS}/{table[module]}.csv"] if module in table and asked else []
+
+
 def figures():
     """All figures of the study."""
     return [f"{RESULTS}/figures/{name}.png" for names in figures_by_module().values() for name in names]

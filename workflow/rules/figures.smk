@@ -16,6 +16,7 @@ for MODULE, NAMES in figures_by_module().items():
             values=f"{RESULTS}/frame_values.csv",
             summary=f"{RESULTS}/summary.json",
             validation=f"{RESULTS}/validation.csv",
+            experiment=experiment_tables(MODULE),
         output:
             report(
                 f"{RESULTS}/figures/{{figure}}.png",
