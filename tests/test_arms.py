@@ -294,8 +294,9 @@ def simulated(effect, rng, seeds=8, arms=1):
             for member in range(2):
                 added = 0.0 if arm < 0 else effect + own[seed][arm]
                 value = 2 + common + added + rng.normal(0, 0.05)
+                name = "baseline" if arm < 0 else f"arm-{arm}"
                 rows.append({
-                    "arm": "baseline" if arm < 0 else f"arm-{arm}", "percent": percent, "seed": seed, "design": "nested",
+                    "arm": name, "percent": percent, "seed": seed, "design": "nested",
                     "cluster": f"nested_seed-{seed}", "member": member, "weights": member, "order": member,
                     "augmentation": member, "log_error": value, "rmse_px": 10 * value,
                 })  # fmt: skip
