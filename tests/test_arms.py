@@ -1,5 +1,6 @@
 """Arms: variants of training on common subsets and seeds, and what is concluded from their differences."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -46,10 +47,15 @@ def cutout(place="distractor", seed=0, clearance=10.0):
     return Cutout(**(CUTOUT | {"place": place}), clearance=clearance, xy=xy, weight=np.ones((2, 3, 4)))
 
 
+@functools.cache
+def stock_options():
+    return pose_config(TRAINING, ("a", "b", "c"))["data"]["train"]
+
+
 def augmented(cut, seed, affine=None):
     images = [np.random.default_rng(frame).integers(0, 255, (48, 64, 3), dtype=np.uint8) for frame in (0, 1)]
     xy = np.array([[[20.0, 20.0], [40.0, 30.0], [np.nan, np.nan]], [[10.0, 40.0], [50.0, 8.0], [32.0, 24.0]]])
-    options = pose_config(TRAINING | {"augmentation": {"affine": affine}}, ("a", "b", "c"))["data"]["train"]
+    options = stock_options() | {"affine": affine}
     augment = Augmentation(options, images, xy, torch.device("cpu"), cut)
     corners = []
     if cut is not None:
