@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -385,9 +386,7 @@ def test_the_workflow_compares_two_arms_and_leaves_the_baseline_alone(tmp_path):
     content["arms"] = {"cut": {"augment": {"distractor_cutout": {}}}, "pseudo": {"pseudo": {"confidence": 0.0}}}
     path = write_config(tmp_path / "study.yaml", content)
     done = run_snakemake(tmp_path, "--configfile", str(path), "--", "results/tiny/figures/arms.png")
-    assert "ensembles_050" not in done.stdout + done.stderr.replace("arm_1_ensembles_050", "").replace(
-        "arm_2_ensembles_050", ""
-    )
+    assert not re.search(r"^ensembles_050", done.stdout + done.stderr, re.M)  # the job table
     assert {file: digest_of_file(file) for file in before} == before
     table = pd.read_csv(results / "arms.csv")
     assert table.groupby("arm")["pairs"].max().to_dict() == {"cut": 2, "pseudo": 2}
@@ -400,4 +399,4 @@ def test_the_workflow_compares_two_arms_and_leaves_the_baseline_alone(tmp_path):
     inside = {f["frame"]: f for f in own}
     for each in listed:
         expected = inside[each["frame"]]["labels"] if each["frame"] in inside else consensus[each["frame"]].tolist()
-        assert each["labels"] == pytest.approx(expected)
+        assert each["labels"] == expected

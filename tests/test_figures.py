@@ -63,7 +63,7 @@ def test_names_are_known_without_importing_matplotlib():
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"
     )
-    assert said.stdout.split("\n")[:2] == ["20", "[]"]
+    assert said.stdout.split("\n")[:2] == ["25", "[]"]
 
 
 def test_names_hold_every_figure_that_the_readme_and_the_paper_need():
