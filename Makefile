@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page openfield openfield-planted clean
+.PHONY: demo check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -80,6 +80,10 @@ openfield: .venv/ready
 
 openfield-planted: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-planted.yaml
+
+# About 35 minutes on two cores: arms, history and prune.
+openfield-arms: .venv/ready
+	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-arms.yaml
 
 config-page: .venv/ready
 	$(BIN)/python -m frameworth.config_page > config/README.md

@@ -28,6 +28,8 @@ include: "workflow/rules/influence.smk"
 include: "workflow/rules/toggle.smk"
 include: "workflow/rules/videos.smk"
 include: "workflow/rules/questions.smk"
+include: "workflow/rules/arms.smk"
+include: "workflow/rules/prune.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/review.smk"
@@ -46,6 +48,8 @@ rule all:
         f"{RESULTS}/frame_values.csv",
         [f"{RESULTS}/toggle.csv"] if CONFIG.get("toggle") else [],
         [f"{RESULTS}/frames_to_label.csv"] if VIDEOS else [],
+        [f"{RESULTS}/arms.csv"] if ARMS else [],
+        [f"{RESULTS}/prune.csv"] if CONFIG.get("prune") else [],
         figures(),
 
 

@@ -90,7 +90,7 @@ def test_a_missing_key_is_named_with_what_it_is_for():
         check_config({"study": "mice"})
 
 
-@pytest.mark.parametrize("name", ["demo", "openfield", "openfield-planted", "paper"])
+@pytest.mark.parametrize("name", ["demo", "openfield", "openfield-arms", "openfield-planted", "paper"])
 def test_the_configs_that_come_along_are_right(repository, name):
     assert shipped(repository, name)["study"] == name
 

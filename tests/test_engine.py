@@ -15,7 +15,8 @@ from frameworth.labels import Labels
 from frameworth.predict import predict
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.training import batch_indices, learning_rate_factor, network_seed
+from frameworth.training import learning_rate_factor, network_seed
+from frameworth.variants import batch_indices
 from tiny import TRAINING
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")

@@ -34,6 +34,7 @@ from frameworth.results import Results
 from synthetic_study import write_study
 
 ROOT = Path(__file__).resolve().parents[1]
+EXPERIMENTS = {"arms": "No arm was trained", "prune": "were not trained", "variance_components": "was not asked"}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_names_hold_every_figure_that_the_readme_and_the_paper_need():
         "influence_variance", "influence_standard_error", "influence_pair_harmful-1",
         "influence_pair_helpful-1", "influence_pair_4_7", "influence_histogram", "memorization",
         "inclusion_matrix", "error_pca", "labels_to_check", "frame_values", "lds", "settling",
-        "distractors", "bias_variance", "seeds", "outliers", "plan", "add",
+        "distractors", "bias_variance", "seeds", "outliers", "plan", "add", *EXPERIMENTS, "history",
     }  # fmt: skip
 
 
@@ -92,8 +93,13 @@ def test_every_figure_is_written_as_png_svg_and_csv(study: Results, drawn: Path)
         with Image.open(drawn / f"{name}.png") as picture:
             assert round(picture.info["dpi"][0]) == 150
         assert (drawn / f"{name}.svg").read_text().startswith("<?xml")
-        assert len(pd.read_csv(drawn / f"{name}.csv")) > 0
+        assert (len(pd.read_csv(drawn / f"{name}.csv")) > 0) == (name not in EXPERIMENTS)
     assert not [path for path in drawn.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_figure_of_an_experiment_that_was_not_made_says_so(study: Results, drawn: Path, name: str):
+    assert EXPERIMENTS[name] in (drawn / f"{name}.svg").read_text()
 
 
 def test_a_figure_drawn_twice_is_the_same_byte_for_byte(study: Results, drawn: Path, tmp_path: Path):
@@ -118,7 +124,7 @@ def test_a_module_added_to_the_folder_is_a_figure(study: Results, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("learning_curves", "no such figure; there are add, bias_variance"),
+        ("learning_curves", "no such figure; there are add, arms, bias_variance"),
         ("influence_pair", "no such figure"),
         ("_style", "no such figure"),
         ("influence_pair_0_99", "there is no frame 99"),

@@ -15,6 +15,8 @@ import torch
 from scipy.spatial.distance import cdist
 from torch.nn import functional
 
+from frameworth.cutout import Cutout
+
 # As albumentations' MotionBlur and DeepLabCut's build_transforms have them.
 _BLUR_SIZES = (3, 5, 7)
 _PROBABILITY = 0.5
@@ -44,11 +46,22 @@ class Augmentation:
         options: DeepLabCut's `data: train`; see `is_covered`.
         images: [N] uint8 [h, w, 3]; of one size unless `crop_sampling` is on.
         xy: labels in px of these images, [N, K, 2], NaN where missing.
+        cutout: patches to erase, of an arm.
+
+    Attributes:
+        patches: how many were erased so far.
     """
 
     def __init__(
-        self, options: dict[str, Any], images: Sequence[np.ndarray], xy: np.ndarray, device: torch.device
+        self,
+        options: dict[str, Any],
+        images: Sequence[np.ndarray],
+        xy: np.ndarray,
+        device: torch.device,
+        cutout: Cutout | None = None,
     ) -> None:
+        self._cutout = cutout
+        self.patches = 0
         self._affine = options.get("affine")
         self._crop = options.get("crop_sampling")
         self._blur = bool(options.get("motion_blur"))
@@ -85,6 +98,7 @@ class Augmentation:
         keypoints[..., :2] = np.einsum("bij,bkj->bki", matrices[:, :, :2], keypoints[..., :2])
         keypoints[..., :2] += matrices[:, None, :, 2]
         images = self._frames[torch.from_numpy(index).to(self._device)].float()
+        offsets = np.zeros((len(index), 2))
         if self._crop:
             offsets = np.stack([self._draw_crop(rng, *pair) for pair in zip(keypoints, sizes, strict=True)])
             keypoints[..., :2] -= offsets[:, None]
@@ -98,6 +112,8 @@ class Augmentation:
                 none = np.zeros((np.count_nonzero(moved), 2))
                 images[which] = self._resampled(images[which], matrices[moved], none, sizes[moved])
             keypoints[_outside(keypoints, sizes), 2] = 0
+        if self._cutout is not None:
+            self._cut(index, images, keypoints, matrices, offsets, seed)
         if self._blur:
             for image in np.flatnonzero(rng.random(len(index)) < _PROBABILITY):
                 images[image] = _convolved(images[image], draw_blur(rng))
@@ -111,6 +127,29 @@ class Augmentation:
             # albumentations cuts the fraction off here where the other steps round.
             images[which] = (images[which] + noise).clamp_(0, 255).floor_()
         return normalised(images), keypoints.astype(np.float32)
+
+    def _cut(
+        self,
+        index: np.ndarray,
+        images: torch.Tensor,
+        keypoints: np.ndarray,
+        matrices: np.ndarray,
+        offsets: np.ndarray,
+        seed: Sequence[int],
+    ) -> None:
+        """Erase patches in place, and turn off the keypoints under them.
+
+        From a generator of its own: all else is augmented as it is without patches.
+        """
+        rng = np.random.default_rng([*seed, 7])
+        generator = torch.Generator(self._device).manual_seed(int(rng.integers(2**63)))
+        extent = self._sizes[index]
+        if self._crop:
+            extent = np.broadcast_to([self._crop["width"], self._crop["height"]], extent.shape)
+        for image, corners in enumerate(self._cutout.draw(rng, index, matrices, offsets, keypoints, extent)):
+            self._cutout.erase(images[image], corners, generator)
+            keypoints[image, self._cutout.hides(corners, keypoints[image]), 2] = 0
+            self.patches += len(corners)
 
     def _draw_affine(self, rng: np.random.Generator, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Forward matrices [B, 2, 3] in px about the images' centres, and which images are moved at all."""

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import jsonschema
 import yaml
 
-from frameworth.errors import Problem, error, refuse_errors, warning
+from frameworth.errors import Problem, UserError, error, problem_of, refuse_errors, warning
 from frameworth.estimators import estimator_names
 from frameworth.subset_names import subset_name
 
@@ -112,6 +112,13 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
         if key in given and other:
             what = f"does nothing with labels: {config['labels']}"
             found.append(warning(f"config: {key}", what, "leave it out, or see that labels is what you mean"))
+    from frameworth.arms import check_arms, check_prune  # which needs this module
+
+    for check in (check_arms, check_prune):
+        try:
+            check(config)
+        except UserError as refused:
+            found.append(problem_of(refused))
     return config, found
 
 
@@ -283,6 +290,8 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
             if key in filled:
                 filled[key] = _with_defaults(filled[key], part)
         return filled
+    if isinstance(value, dict) and isinstance(schema.get("additionalProperties"), dict):
+        return {key: _with_defaults(each, schema["additionalProperties"]) for key, each in value.items()}
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
         return [_with_defaults(item, schema["items"]) for item in value]
     return value

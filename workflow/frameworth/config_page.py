@@ -38,6 +38,8 @@ def _rows(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]
         yield name, shown, text.replace("|", "\\|")
         yield from _rows(part, f"{name}.")
         yield from _rows(part.get("items", {}), f"{name}[].")
+        if isinstance(part.get("additionalProperties"), dict):
+            yield from _rows(part["additionalProperties"], f"{name}.{{name}}.")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from frameworth.store import Entry, PredictionsEntry, network_hash, saved_bytes
 from frameworth.subset_names import subset_name, subset_path
 from frameworth.subsets import Subset, read_subset
 from frameworth.training import network_seed, scaled_sizes_agree, train_network
+from frameworth.variants import BASELINE, Variant
 
 
 def run_ensembles(
@@ -46,6 +47,7 @@ def run_ensembles(
     distractor_radius: float,
     imagenet: Path | None = None,
     keep_snapshots: bool = True,
+    plan: Callable[[Subset], list[tuple[int, Variant]]] | None = None,
 ) -> None:
     """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
 
@@ -56,6 +58,7 @@ def run_ensembles(
         distractor_radius: px of the original image.
         imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
         keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
+        plan: the seed and variant of each of an arm's networks; these stay in the store, no `member-*.pt` is written.
     """
     labels = read_labels(labels_h5)
     if device != "cpu":
@@ -68,8 +71,14 @@ def run_ensembles(
     for subset_json in subset_jsons:
         subset = read_subset(subset_json)
         own = folder / subset_path(subset.percent, subset.seed)
-        seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
-        entries = [Entry(store / network_hash(subset, training, seed)) for seed in seeds]
+        if plan is None:
+            seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
+            networks = [(seed, BASELINE) for seed in seeds]
+        else:
+            networks = plan(subset)
+        entries = [
+            Entry(store / network_hash(subset, training, seed, variant.identity(seed))) for seed, variant in networks
+        ]
         name = subset_name(subset.percent, subset.seed)
         files = own / "predictions.h5", own / "consensus.h5"
         kept = PredictionsEntry.of(store, entries, labels_h5, distractor_radius)
@@ -82,7 +91,7 @@ def run_ensembles(
         elif not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
-            _train_missing(subset, frames, training | from_file, seeds, entries, chosen)
+            _train_missing(subset, frames, training | from_file, networks, entries, chosen)
             predictors = load_predictors([entry.network for entry in entries], training, subset.keypoints, chosen)
             write_predictions(
                 predict(predictors, frames, distractor_radius=distractor_radius), labels.keypoints, *files
@@ -98,12 +107,12 @@ def run_ensembles(
             own / "consensus_dlc",
         )
         if keep_snapshots:
-            for member, entry in enumerate(entries):
+            for member, entry in enumerate(entries if plan is None else ()):
                 entry.hand_out(own / f"member-{member}.pt")
         elif entries:
             kept.keep(files)
-            for network in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
-                network.unlink(missing_ok=True)
+            for file in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
+                file.unlink(missing_ok=True)
         records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
         write_json(own / "training.json", {"subset": name, "members": records})
 
@@ -112,13 +121,13 @@ def _train_missing(
     subset: Subset,
     frames: ScaledFrames,
     training: dict[str, Any],
-    seeds: list[int],
+    networks: list[tuple[int, Variant]],
     entries: list[Entry],
     device: torch.device,
 ) -> None:
     images: list[np.ndarray] = []
     xy = np.zeros(0)
-    for member, (seed, entry) in enumerate(zip(seeds, entries, strict=True)):
+    for member, ((seed, variant), entry) in enumerate(zip(networks, entries, strict=True)):
         label = f"{subset_name(subset.percent, subset.seed)} member {member}"
         with entry.locked():
             if entry.is_finished():
@@ -132,7 +141,7 @@ def _train_missing(
                 print(f"{label}: {line}", file=sys.stderr, flush=True)
 
             try:
-                train_network(subset, images, xy, training, seed, entry, device, say)
+                train_network(subset, images, xy, training, seed, entry, device, say, variant)
             except Preempted as preempted:
                 raise Preempted(f"{label}: {preempted}") from None
             record = entry.read_record()

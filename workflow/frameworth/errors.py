@@ -39,6 +39,16 @@ def warning(where: object, what: str, todo: str) -> Problem:
     return Problem("warning", str(where), what, todo)
 
 
+def problem_of(refused: UserError) -> Problem:
+    """The problem that the one line of an error tells: `file: what; what to do`, or `config: key: what; what to do`."""
+    head, _, rest = str(refused).partition(": ")
+    if head == "config":
+        key, _, rest = rest.partition(": ")
+        head = f"config: {key}"
+    what, _, todo = rest.partition("; ")
+    return Problem("error", head, what, todo or "mend it")
+
+
 class RefusedError(UserError):
     """Input with errors; the text has a line for each."""
 

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from frameworth.arms import arm_names, arm_subsets
 from frameworth.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
 from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
 from frameworth.sources import study_sources
-from frameworth.subset_names import subset_path, toggle_arms
+from frameworth.subset_names import prune_sets, subset_path, toggle_arms
 
 _START_SECONDS = 8  # of a job: Python and its libraries
 
@@ -35,6 +36,37 @@ def unfinished_toggle(config: dict[str, Any]) -> list[PlannedSubset]:
     return [PlannedSubset(90, pair, "toggle", 1) for pair in missing]
 
 
+def unfinished_arms(config: dict[str, Any]) -> list[PlannedSubset]:
+    """The subsets of the arms whose networks are not there yet."""
+    folder = study_folder(config) / "arms"
+    planned = ((arm, subset) for arm in arm_names(config) for subset in arm_subsets(config, arm))
+    return [
+        subset
+        for arm, subset in planned
+        if not (folder / arm / subset_path(subset.percent, subset.seed) / "training.json").exists()
+    ]
+
+
+def unfinished_prune(config: dict[str, Any]) -> list[PlannedSubset]:
+    """The networks of `prune` that are not there yet, each as a subset of 100 %, which they are at most."""
+    prune, folder = config.get("prune"), study_folder(config) / "prune"
+    if not prune:
+        return []
+    sets = prune_sets(prune["counts"], prune["draws"])
+    planned = ((removed, number) for removed in sets for number in range(1, prune["networks"] + 1))
+    missing = (n for removed, n in planned if not (folder / removed / subset_path(100, n) / "training.json").exists())
+    return [PlannedSubset(100, number, "prune", 1) for number in missing]
+
+
+def planned_networks(config: dict[str, Any]) -> int:
+    """All networks that a config asks for: the study's, the arms', the toggle's, those of `prune`."""
+    toggle, prune = config.get("toggle"), config.get("prune")
+    planned = sum(subset.members for subset in planned_subsets(config))
+    planned += sum(subset.members for arm in arm_names(config) for subset in arm_subsets(config, arm))
+    planned += toggle["pairs"] * len(toggle_arms(toggle["parts"])) if toggle else 0
+    return planned + (prune["networks"] * len(prune_sets(prune["counts"], prune["draws"])) if prune else 0)
+
+
 def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
     """Some lines that say what is coming; from finished networks, or a few training steps of the study's network.
 
@@ -43,21 +75,26 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
     """
     subsets = planned_subsets(config)
     left = unfinished(config)
-    toggle = unfinished_toggle(config)
+    arms, toggle, prune = unfinished_arms(config), unfinished_toggle(config), unfinished_prune(config)
+    more = [*arms, *toggle, *prune]
     lines = [
         f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
         f"{sum(s.members for s in left)} networks in {_jobs(config, left)} jobs still to come."
     ]
+    if arms:
+        lines.append(f"Then {sum(s.members for s in arms)} networks more in the arms {', '.join(arm_names(config))}.")
     if toggle:
         lines.append(f"Then {len(toggle)} networks more, with and without the flagged frames (`toggle`).")
-    if left or toggle:
+    if prune:
+        lines.append(f"Then {len(prune)} networks more, without the worst, the best and random frames (`prune`).")
+    if left or more:
         size = study_size(config, study_sources(config))
         found = measured(config)
         if found is None and measure:
             print("Measures a few training steps…", file=sys.stderr, flush=True)
             found = _measure(config, size)
         lines += (
-            _cost(config, [*left, *toggle], size, found, cores)
+            _cost(config, [*left, *more], size, found, cores)
             if found
             else ["What it takes is told once a network is finished."]
         )

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameworth.config import planned_subsets
-from frameworth.planning import duration, unfinished, unfinished_toggle
-from frameworth.subset_names import toggle_arms
+from frameworth.planning import (
+    duration,
+    planned_networks,
+    unfinished,
+    unfinished_arms,
+    unfinished_prune,
+    unfinished_toggle,
+)
 
 _FRESH_SECONDS = 90  # a log that has not grown for longer is not of a training that runs
 _TAIL_BYTES = 4096
@@ -37,10 +42,9 @@ class Progress:
 
 def study_progress(config: dict[str, Any]) -> Progress:
     """How far the study of a checked config is; reads nothing but names, times and the ends of logs."""
-    toggle = config.get("toggle")
-    planned = sum(subset.members for subset in planned_subsets(config))
-    planned += toggle["pairs"] * len(toggle_arms(toggle["parts"])) if toggle else 0
-    left = sum(subset.members for subset in [*unfinished(config), *unfinished_toggle(config)])
+    planned = planned_networks(config)
+    missing = (unfinished, unfinished_arms, unfinished_toggle, unfinished_prune)
+    left = sum(subset.members for part in missing for subset in part(config))
     shares, rates = [], []
     for log in (Path("logs") / config["study"]).glob("**/*.log"):
         last = _fresh_tail(log).rstrip().rpartition("\n")[2]

@@ -121,6 +121,11 @@ class Results:
         path = self.folder / "warm_influence.h5"
         return read_hdf5(path, ["change", "inclusion"]) if self.options["influence"].get("warm") else None
 
+    def experiment(self, name: str) -> pd.DataFrame | None:
+        """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""
+        path = self.folder / f"{name}.csv"
+        return pd.read_csv(path) if path.exists() else None
+
     @cached_property
     def label_qc(self) -> LabelQC:
         """`label_qc.csv` and `.json`: what SLEAP's label quality control suspects, or why that is not known."""

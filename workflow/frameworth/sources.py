@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from frameworth.errors import Problem, RefusedError, UserError, refuse_errors
+from frameworth.errors import RefusedError, UserError, error, problem_of, refuse_errors
 from frameworth.imported import SCORER, is_import, read_imported
 from frameworth.project import Inspection, LabelledProject, inspect_project, keypoint_problems
 
@@ -22,12 +22,10 @@ def inspect_labels(labels: Path) -> Inspection:
     except RefusedError as refused:
         return Inspection(None, (), refused.problems)
     except UserError as refused:
-        where, _, what = str(refused).partition(": ")
-        what, _, todo = what.partition("; ")
-        return Inspection(None, (), (Problem("error", where, what, todo or "mend it"),))
+        return Inspection(None, (), (problem_of(refused),))
     except (OSError, ValueError) as problem:  # a name that no file can have
-        where, what = str(labels), f"cannot be a file ({' '.join(str(problem).split())})"
-        return Inspection(None, (), (Problem("error", where, what, "give the path of your labels"),))
+        what = f"cannot be a file ({' '.join(str(problem).split())})"
+        return Inspection(None, (), (error(labels, what, "give the path of your labels"),))
     project = LabelledProject(
         root=labels.resolve(),
         scorer=SCORER,

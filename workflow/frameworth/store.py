@@ -29,8 +29,12 @@ RECIPE = 2
 PREDICTION_RECIPE = 1
 
 
-def network_hash(subset: Subset, training: dict[str, Any], seed: int) -> str:
-    """The hash of all that determines a network's weights: labels and images, training config, seed, recipe."""
+def network_hash(subset: Subset, training: dict[str, Any], seed: int, identity: dict[str, Any] | None = None) -> str:
+    """The hash of all that determines a network's weights: labels and images, training config, seed, recipe.
+
+    Args:
+        identity: what `Variant.identity` says of an arm's network; nothing for the baseline's.
+    """
     labels = [[None if x != x else [float(x), float(y)] for x, y in frame] for frame in subset.xy]
     return digest_of_json(
         {
@@ -40,6 +44,7 @@ def network_hash(subset: Subset, training: dict[str, Any], seed: int) -> str:
             "seed": seed,
             "recipe": RECIPE,
         }
+        | ({"variant": identity} if identity else {})
     )[:32]
 
 

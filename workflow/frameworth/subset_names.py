@@ -1,5 +1,7 @@
 """The names of subsets in tables and in paths."""
 
+from collections.abc import Sequence
+
 
 def subset_name(percent: int, seed: int) -> str:
     """In tables: `percent-050_seed-2`."""
@@ -14,3 +16,10 @@ def subset_path(percent: int, seed: int) -> str:
 def toggle_arms(parts: int) -> list[str]:
     """The names of the arms of a toggled group that is also taken in `parts` parts."""
     return ["without", "with", *(f"part-{number}" for number in range(1, parts + 1) if parts > 1)]
+
+
+def prune_sets(counts: Sequence[int], draws: int) -> list[str]:
+    """The names of what `prune` leaves out: `none`, `worst-4`, `best-4`, `random-4-1`…"""
+    sets = [[f"worst-{count}", f"best-{count}", *(f"random-{count}-{draw}" for draw in range(1, draws + 1))]
+            for count in counts]  # fmt: skip
+    return ["none", *(name for names in sets for name in names)]

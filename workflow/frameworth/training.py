@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import platform
 import resource
 import time
@@ -27,6 +26,7 @@ from frameworth.preemption import Preempted, sigterm_waits
 from frameworth.provenance import provenance
 from frameworth.store import Entry
 from frameworth.subsets import Subset
+from frameworth.variants import BASELINE, Variant, ordered_batches
 
 CHECKPOINT_SECONDS = 30  # at most a minute of work may be lost; a save and a slow step fit in what remains
 _CURVE_POINTS = 100
@@ -35,19 +35,6 @@ _CURVE_POINTS = 100
 def network_seed(study_seed: int, percent: int, seed: int, member: int) -> int:
     """The seed of a network's weights and data order, from the study's seed and its place in the grid."""
     return int(np.random.SeedSequence([study_seed, percent, seed, member]).generate_state(1)[0])
-
-
-def batch_indices(frames: int, batch_size: int, step: int, seed: int) -> list[int]:
-    """Which of `frames` training frames are in batch `step`.
-
-    Epochs are shuffled passes over all frames, laid end to end and cut into batches, so every batch is full and
-    after k passes each frame was seen k times; a pure function of (seed, step), so that resuming needs no state.
-    """
-    chosen = []
-    for position in range(step * batch_size, (step + 1) * batch_size):
-        epoch, place = divmod(position, frames)
-        chosen.append(int(_pass(frames, seed, epoch)[place]))
-    return chosen
 
 
 def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> float:
@@ -68,6 +55,7 @@ def train_network(
     entry: Entry,
     device: torch.device,
     say: Callable[[str], None],
+    variant: Variant = BASELINE,
 ) -> None:
     """Train until the budget is spent and keep the network in `entry`; continues from its checkpoint.
 
@@ -78,10 +66,11 @@ def train_network(
         xy: labels in px of these images, [M, K, 2].
         seed: the network's seed.
         say: called with a line at the start and at each checkpoint.
+        variant: how an arm's network differs.
     """
     make_deterministic(device)
     config = pose_config(training, subset.keypoints)
-    network = build_network(config, training["weights"], seed)
+    network = build_network(config, str(variant.start or training["weights"]), seed)
     steps = total_steps(training, len(images))
     if training["engine"] == "stock":
         # DeepLabCut's runner has no checkpoints: SIGTERM stops it where it is.
@@ -90,11 +79,11 @@ def train_network(
         started = time.monotonic()
         losses = train_stock(config, network, images, xy, training, steps, seed, device)
         state = {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0}
-        _keep(network, state, training, steps, seed, entry, device)
+        _keep(network, state, training, steps, seed, entry, device, variant)
     else:
         with sigterm_waits() as stopping:
-            state = _descend(config, network, images, xy, training, steps, seed, entry, device, say, stopping)
-            _keep(network, state, training, steps, seed, entry, device)
+            state = _descend(config, network, images, xy, training, steps, seed, entry, device, say, stopping, variant)
+            _keep(network, state, training, steps, seed, entry, device, variant)
 
 
 def _keep(
@@ -105,8 +94,12 @@ def _keep(
     seed: int,
     entry: Entry,
     device: torch.device,
+    variant: Variant,
 ) -> None:
     record = _record(state, training, steps, seed, device)
+    if variant.identity(seed):
+        record["variant"] = variant.identity(seed)
+        record["patches_per_image"] = state.get("patches", 0) / (steps * training["batch_size"])
     cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     entry.finish({"model": cpu_state, "metadata": {"epoch": steps}}, record)
 
@@ -144,6 +137,7 @@ def _descend(
     device: torch.device,
     say: Callable[[str], None],
     stopping: Callable[[], str],
+    variant: Variant,
 ) -> dict[str, Any]:
     """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
     # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
@@ -152,7 +146,7 @@ def _descend(
     initial_rates = [group["lr"] for group in optimizer.param_groups]
     options = config["data"]["train"]
     if is_covered(options):
-        augment = Augmentation(options, images, xy, device)
+        augment = Augmentation(options, images, xy, device, variant.cutout)
     else:
         from frameworth.engine.stock import StockAugmentation
 
@@ -166,17 +160,19 @@ def _descend(
     wall_before = state["wall_seconds"]
     say(f"trains from step {first} to {steps}")
     losses = []  # on the device: reading each would make a GPU wait
+    order_seed, draw_seed = variant.seeds(seed)
+    sequence = ordered_batches(variant.ranks, len(images), training["batch_size"], steps, order_seed)
+    patches_before = state.get("patches", 0)
     for step in range(first, steps):
-        seed_network(device, seed, 4, step)
+        seed_network(device, draw_seed, 4, step)
         factor = learning_rate_factor(training["drops"], step, steps)
         for group, rate in zip(optimizer.param_groups, initial_rates, strict=True):
             group["lr"] = rate * factor
-        chosen = batch_indices(len(images), training["batch_size"], step, seed)
-        batch, keypoints = augment(chosen, (seed, 1, step))
+        batch, keypoints = augment(sequence(step), (draw_seed, 1, step))
         losses.append(train_step(network, optimizer, batch, keypoints, training["precision"]))
         now, stop = time.monotonic(), stopping()
         if step + 1 < steps and (stop or now - saved > CHECKPOINT_SECONDS):
-            state = _advanced(state, losses, step + 1, wall_before, started)
+            state = _advanced(state, losses, step + 1, wall_before, started, patches_before + augment.patches)
             losses = []
             entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
             if stop:
@@ -187,15 +183,16 @@ def _descend(
                 f"step {step + 1} of {steps}, loss {float(np.mean(state['losses'][-50:])):.5f}, {rate:.0f} samples/s, "
                 f"{(steps - step - 1) * training['batch_size'] / rate:.0f} s left for this network"
             )
-    return _advanced(state, losses, steps, wall_before, started)
+    return _advanced(state, losses, steps, wall_before, started, patches_before + augment.patches)
 
 
 def _advanced(
-    state: dict[str, Any], losses: list[torch.Tensor], step: int, wall_before: float, started: float
+    state: dict[str, Any], losses: list[torch.Tensor], step: int, wall_before: float, started: float, patches: int
 ) -> dict[str, Any]:
     more = torch.stack(losses).tolist() if losses else []  # waits for the device, so before the clock is read
     seconds = wall_before + time.monotonic() - started
-    return state | {"step": step, "losses": state["losses"] + more, "wall_seconds": seconds}
+    done = {"step": step, "losses": state["losses"] + more, "wall_seconds": seconds, "patches": patches}
+    return state | done
 
 
 def _record(
@@ -232,11 +229,6 @@ def scaled_sizes_agree(images: list[np.ndarray], crop: int | None) -> None:
             f"training.crop: null needs frames of one size, but there are {shown} px; set training.crop to the "
             "side in px of the square to train on"
         )
-
-
-@functools.lru_cache(maxsize=4)
-def _pass(frames: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng([seed, 2, epoch]).permutation(frames)
 
 
 def _curve(losses: list[float], steps: int) -> list[list[float]]:

@@ -3,11 +3,13 @@
 
 import json
 import os
+import re
 import subprocess
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
+from frameworth.arms import arm_names, arm_subsets
 from frameworth.checking import check_study, read_config_file
 from frameworth.closing import closing_lines
 from frameworth.config import (
@@ -31,7 +33,7 @@ from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names
 from frameworth.imported import is_import
 from frameworth.study_record import write_record
-from frameworth.subset_names import subset_path, toggle_arms
+from frameworth.subset_names import prune_sets, subset_path, toggle_arms
 from frameworth.video_names import video_folder
 
 # All that is wrong is told at once, before any job. A job on another machine evaluates this again, and need not look
@@ -58,6 +60,10 @@ STUDY = CONFIG["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
 BENCHMARKS = f"benchmarks/{STUDY}"
+
+ARMS = {arm: arm_subsets(CONFIG, arm) for arm in arm_names(CONFIG)}
+ARM_PATTERN = "|".join(map(re.escape, ARMS)) or "none"
+REMOVED_PATTERN = r"none|(?:worst|best)-\d+|random-\d+-\d+"
 
 # How many networks train at once on one GPU: the profile's choice, see profiles/local-gpu.
 LIMITS = workflow.global_resources
@@ -173,9 +179,14 @@ def ensemble_jobs():
     With one subset per job a rule per number of members, its path a wildcard; with several, a rule per job, as
     the outputs of a rule must share its wildcards.
     """
+    yield from jobs_of(SUBSETS)
+
+
+def jobs_of(subsets):
+    """`ensemble_jobs` for some subsets; an arm's are part of the study's."""
     per_job = CONFIG["training"]["subsets_per_job"]
     by_kind = {}
-    for subset in SUBSETS:
+    for subset in subsets:
         by_kind.setdefault((subset.members, subset.percent), []).append(subset_path(subset.percent, subset.seed))
     if per_job == 1:
         for members in sorted({members for members, _ in by_kind}):
@@ -251,6 +262,51 @@ def check_new_videos():
         raise WorkflowError(str(error))
 
 
+def arm_jobs():
+    """What the rules of arms are made from: (rule's name, arm, members, paths of its subsets, constraint)."""
+    for number, (arm, subsets) in enumerate(ARMS.items(), 1):
+        for name, *job in jobs_of(subsets):
+            yield f"arm_{number}_{name}", arm, *job
+
+
+def arm_subsets_of_job(arm, paths, wildcards):
+    """The planned subsets that a job of an arm trains; `paths` as `arm_jobs` gives them."""
+    places = [wildcards.subset] if paths == ["{subset}"] else paths
+    return [subset for subset in ARMS[arm] if subset_path(subset.percent, subset.seed) in places]
+
+
+def arm_subset_folder(arm):
+    """Where the files of an arm's subsets lie: the study's own, unless the arm adds frames to them."""
+    return f"{RESULTS}/arms/{{arm}}/subsets" if "pseudo" in CONFIG["arms"][arm] else f"{RESULTS}/subsets"
+
+
+def arm_inputs(arm, paths, wildcards):
+    """What a job of an arm needs besides its subsets: the baseline's networks to continue, or what they told."""
+    options = CONFIG["arms"][arm]
+    if "start_from" in options:
+        starts = [subset_path(options["start_from"]["percent"], s.seed)
+                  for s in arm_subsets_of_job(arm, paths, wildcards)]  # fmt: skip
+        return [f"{RESULTS}/ensembles/{start}/training.json" for start in starts]
+    return [f"{RESULTS}/out_of_bag.h5"] if "curriculum" in options or "augment" in options else []
+
+
+def arm_predictions(wildcards=None):
+    """The predictions of all arms, and of the baseline on the same subsets."""
+    places = {arm: [subset_path(s.percent, s.seed) for s in subsets] for arm, subsets in ARMS.items()}
+    own = [f"{RESULTS}/arms/{arm}/{path}/predictions.h5" for arm, paths in places.items() for path in paths]
+    shared = dict.fromkeys(path for paths in places.values() for path in paths)
+    return own + [f"{RESULTS}/ensembles/{path}/predictions.h5" for path in shared]
+
+
+def prune_predictions(wildcards=None):
+    """The predictions of all networks on a pruned pool."""
+    prune = CONFIG.get("prune")
+    if not prune:
+        return []
+    folders = [f"{RESULTS}/prune/{removed}/percent-100" for removed in prune_sets(prune["counts"], prune["draws"])]
+    return [f"{folder}/seed-{n}/predictions.h5" for folder in folders for n in range(1, prune["networks"] + 1)]
+
+
 def options(*parts):
     """The parts of the config that a stage after the scores depends on, with the form of consensus."""
     return {part: CONFIG[part] for part in parts} | {"consensus": CONFIG["prediction"]["consensus"]}
@@ -267,6 +323,13 @@ def figures_by_module():
     for name in figure_names(CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]):
         by_module.setdefault(figure_module(name), []).append(name)
     return by_module
+
+
+def experiment_tables(module):
+    """The table of an experiment that a figure shows, if the config has the experiment."""
+    table = {"arms": "arms", "history": "arm_scores", "variance_components": "variance_components", "prune": "prune"}
+    asked = bool(CONFIG.get("prune")) if module == "prune" else bool(ARMS)
+    return [f"{RESULTS}/{table[module]}.csv"] if module in table and asked else []
 
 
 def figures():

@@ -17,6 +17,7 @@ for MODULE, NAMES in figures_by_module().items():
             summary=f"{RESULTS}/summary.json",
             validation=f"{RESULTS}/validation.csv",
             further=further_inputs(MODULE),
+            experiment=experiment_tables(MODULE),
         output:
             report(
                 f"{RESULTS}/figures/{{figure}}.png",

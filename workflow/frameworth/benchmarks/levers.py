@@ -29,7 +29,8 @@ from frameworth.files import write_json
 from frameworth.labels import Labels
 from frameworth.predict import predict
 from frameworth.scaling import ScaledFrames
-from frameworth.training import batch_indices, train_step
+from frameworth.training import train_step
+from frameworth.variants import batch_indices
 
 OUT = Path("results/benchmarks/levers.json")
 CPU = torch.device("cpu")

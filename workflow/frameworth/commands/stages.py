@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,6 +23,29 @@ ANNOUNCE_SECONDS = 15  # between words about how far a study is
 @click.group()
 def stages() -> None:
     """Stages of the workflow, one command each."""
+
+
+def _ensemble_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What the commands that train the networks of subsets take."""
+    options = [
+        click.argument("subsets", type=FILE, nargs=-1, required=True),
+        click.option("--labels", type=FILE, required=True),
+        click.option("--folder", type=FILE, required=True, help="The folder of the ensembles."),
+        click.option("--store", type=FILE, required=True, help="The store of networks."),
+        click.option(
+            "--training", type=Json(), required=True, help="What determines weights, of the config's `training`."
+        ),
+        click.option("--study-seed", type=int, required=True),
+        click.option("--members", type=int, required=True),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True),
+        click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table."),
+        click.option("--distractor-radius", type=float, required=True, help="px of the original image."),
+        click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it."),
+        click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @stages.command("draw-demo")
@@ -127,18 +150,7 @@ def fetch_weights(out: Path, network: dict[str, Any]) -> None:
 
 
 @stages.command()
-@click.argument("subsets", type=FILE, nargs=-1, required=True)
-@click.option("--labels", type=FILE, required=True)
-@click.option("--folder", type=FILE, required=True, help="The study's ensembles/.")
-@click.option("--store", type=FILE, required=True, help="The store of networks.")
-@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
-@click.option("--study-seed", type=int, required=True)
-@click.option("--members", type=int, required=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
-@click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table.")
-@click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
-@click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it.")
-@click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`.")
+@_ensemble_options
 @friendly
 def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
     """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
@@ -393,6 +405,94 @@ def toggle(folder: Path, frames: Path, labels: Path, values: Path, out: Path, **
 
     table = write_toggle(folder, frames, labels, values, out, **options)
     print("\n".join(statement(table, 1 - options["level"])))
+
+
+@stages.command("out-of-bag")
+@click.argument("study", type=FILE)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--out", type=FILE, required=True, help="out_of_bag.h5 to write.")
+@friendly
+def out_of_bag(study: Path, labels: Path, out: Path) -> None:
+    """Collect what networks in the folder STUDY say of frames that they had not seen."""
+    from frameworth.out_of_bag import collect_out_of_bag
+
+    collect_out_of_bag(study, labels, out)
+
+
+@stages.command("arm-subset")
+@click.argument("out", type=FILE)
+@click.option("--subset", type=FILE, required=True)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--consensus", type=FILE, required=True, help="consensus.h5 of the baseline on the same subset.")
+@click.option("--pseudo", type=Json(), required=True, help="The arm's `pseudo`.")
+@click.option("--form", required=True, help="The form of consensus.")
+@friendly
+def arm_subset(out: Path, subset: Path, frames: Path, labels: Path, consensus: Path, **options: Any) -> None:
+    """Write a subset with pseudo-labelled frames to OUT."""
+    from frameworth.arm_training import write_pseudo_subset
+
+    write_pseudo_subset(out, subset, frames, labels, consensus, **options)
+
+
+@stages.command("arm-ensemble")
+@_ensemble_options
+@click.option("--arm", type=Json(), required=True, help="The arm's options, of the config's `arms`.")
+@click.option("--baseline", type=FILE, required=True, help="The study's ensembles/.")
+@click.option("--out-of-bag", type=FILE, required=True, help="What out-of-bag wrote, for arms that are steered by it.")
+@friendly
+def arm_ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
+    """Train the networks of one arm on the files SUBSETS, as `ensemble` does the baseline's."""
+    with sigterm_stops():
+        from frameworth.arm_training import run_arm
+
+        run_arm(subsets, labels, folder, store, **options)
+
+
+@stages.command()
+@click.argument("study", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--plan", type=Json(), required=True, help="The config's `arms` and `subsets`.")
+@click.option("--level", type=float, required=True)
+@friendly
+def arms(study: Path, frames: Path, labels: Path, plan: dict[str, Any], level: float) -> None:
+    """Compare the arms in the folder STUDY with the baseline."""
+    from frameworth.arm_comparison import write_arms
+
+    write_arms(study, plan, frames, labels, level)
+
+
+@stages.command("prune-subset")
+@click.argument("subset", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--values", type=FILE, required=True, help="frame_values.csv, which ranks the frames.")
+@click.option("--by", required=True, help="The config's `prune.by`.")
+@click.option("--removed", required=True, help="none, worst-4, best-4, random-4-1 …")
+@click.option("--network", type=int, required=True)
+@click.option("--study-seed", type=int, required=True)
+@friendly
+def prune_subset(subset: Path, frames: Path, labels: Path, values: Path, **options: Any) -> None:
+    """Write the file SUBSET of the pool without some frames."""
+    from frameworth.prune import write_pruned
+
+    write_pruned(subset, frames, labels, values, **options)
+
+
+@stages.command()
+@click.argument("folder", type=FILE)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--prune", type=Json(), required=True, help="The config's `prune`.")
+@click.option("--level", type=float, required=True)
+@click.option("--out", type=FILE, required=True)
+@friendly
+def prune(folder: Path, frames: Path, labels: Path, out: Path, **options: Any) -> None:
+    """Compare networks without the worst frames in FOLDER with those without random ones."""
+    from frameworth.prune import write_prune
+
+    write_prune(folder, frames, labels, out, **options)
 
 
 @stages.command()

@@ -32,6 +32,8 @@ class StockAugmentation:
     For what that does not cover: histogram equalisation, covering and elastic deformation.
     """
 
+    patches = 0  # it erases none
+
     def __init__(
         self, options: dict[str, Any], images: Sequence[np.ndarray], xy: np.ndarray, device: torch.device
     ) -> None:

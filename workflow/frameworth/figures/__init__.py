@@ -37,6 +37,10 @@ CATEGORIES = {
     "add": "Frames and networks",
     "plan": "How far to trust it",
     "video_disagreement": "Videos",
+    "arms": "Experiments",
+    "history": "Experiments",
+    "variance_components": "Experiments",
+    "prune": "Experiments",
 }
 
 

@@ -1,0 +1,139 @@
+"""Patches erased from augmented images: over distractors, at random places, or over the label itself.
+
+Where patches come from is decided in the px of the training images and moved with each image's own affine and crop.
+Off the target means that no px of a patch lies within `clearance` of any visible keypoint: three standard deviations
+of the target's Gaussian.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+_TRIES = 50  # random places per patch; where all touch a target the patch is left out
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """Which patches to erase.
+
+    Attributes:
+        place: `distractor`, `random` (as many as there are distractors to erase) or `target`.
+        size: side of a patch, px of the augmented image. probability: of a patch, per image and keypoint.
+        fill: `mean` or `noise`.
+        clearance: px of the augmented image.
+        xy: distractors of the training frames, px of the training images, [M, K, D, 2], NaN where there are fewer.
+        weight: of each of them, [M, K, D], 0 where there are fewer.
+    """
+
+    place: str
+    size: int
+    probability: float
+    fill: str
+    clearance: float
+    xy: np.ndarray
+    weight: np.ndarray
+
+    def identity(self) -> dict[str, Any]:
+        """All that determines the patches, as JSON holds it; the places as a digest."""
+        options = {name: getattr(self, name) for name in ("place", "size", "probability", "fill", "clearance")}
+        if self.place == "target":
+            return options
+        digest = hashlib.sha256(np.ascontiguousarray(self.xy, "<f4").tobytes())
+        digest.update(np.ascontiguousarray(self.weight, "<f4").tobytes())
+        return options | {"places": digest.hexdigest()}
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        chosen: Sequence[int],
+        matrices: np.ndarray,
+        offsets: np.ndarray,
+        keypoints: np.ndarray,
+        extent: np.ndarray,
+    ) -> list[np.ndarray]:
+        """The corners (left, top) of the patches of each image, int [P, 2]; a patch ends `size` px further.
+
+        Args:
+            chosen: the training frames [B]. matrices, offsets: each image's affine [B, 2, 3] and crop [B, 2].
+            keypoints: after augmentation [B, K, 3]; extent: width and height that patches lie in, [B, 2].
+        """
+        corners = []
+        # A generator per image: `random` draws more numbers, and the next image must have as many patches all the same.
+        for image, (frame, own) in enumerate(zip(chosen, rng.spawn(len(chosen)), strict=True)):
+            visible = keypoints[image, :, 2] > 0
+            wanted = visible & (own.random(len(visible)) < self.probability)
+            labels = keypoints[image, visible, :2]
+            if self.place == "target":
+                found = [self._over(own, keypoints[image, keypoint, :2]) for keypoint in np.flatnonzero(wanted)]
+            else:
+                found = []
+                for keypoint in np.flatnonzero(wanted):
+                    centre = self._distractor(own, frame, keypoint, matrices[image], offsets[image])
+                    if centre is not None and self._is_free(corner := self._corner(centre), labels, extent[image]):
+                        found.append(corner)
+                if self.place == "random":
+                    found = self._elsewhere(own, len(found), labels, extent[image])
+            corners.append(np.array(found, int).reshape(-1, 2))
+        return corners
+
+    def hides(self, corners: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+        """Which keypoints [K, 3] lie under a patch with these corners [P, 2]; bool [K]."""
+        beyond = keypoints[:, None, :2] - corners[None]
+        return ((beyond >= 0) & (beyond < self.size)).all(axis=2).any(axis=1)
+
+    def erase(self, image: torch.Tensor, corners: np.ndarray, generator: torch.Generator) -> None:
+        """Fill the patches of an image [3, h, w] in grey levels, in place."""
+        height, width = image.shape[1:]
+        for left, top in corners.tolist():
+            columns = slice(max(0, left), min(width, left + self.size))
+            rows = slice(max(0, top), min(height, top + self.size))
+            margin = self.size // 2 + 1
+            around = image[
+                :,
+                max(0, rows.start - margin) : rows.stop + margin,
+                max(0, columns.start - margin) : columns.stop + margin,
+            ].flatten(1)
+            patch = around.mean(dim=1)[:, None, None].expand(-1, rows.stop - rows.start, columns.stop - columns.start)
+            if self.fill == "noise":
+                noise = torch.randn(patch.shape, generator=generator, device=image.device)
+                patch = patch + noise * around.std(dim=1)[:, None, None]
+            image[:, rows, columns] = patch.round().clamp(0, 255)
+
+    def _corner(self, centre: np.ndarray) -> np.ndarray:
+        return np.round(centre - (self.size - 1) / 2).astype(int)
+
+    def _over(self, rng: np.random.Generator, label: np.ndarray) -> np.ndarray:
+        """A patch that holds the label, anywhere in it."""
+        return np.floor(label).astype(int) - rng.integers(0, self.size, 2)
+
+    def _distractor(
+        self, rng: np.random.Generator, frame: int, keypoint: int, matrix: np.ndarray, offset: np.ndarray
+    ) -> np.ndarray | None:
+        weight = self.weight[frame, keypoint].astype(float)
+        if not weight.sum():
+            return None
+        place = self.xy[frame, keypoint, rng.choice(len(weight), p=weight / weight.sum())]
+        return matrix[:, :2] @ place + matrix[:, 2] - offset
+
+    def _is_free(self, corner: np.ndarray, labels: np.ndarray, extent: np.ndarray) -> bool:
+        """Whether a patch lies in the image and `clearance` away from all labels [V, 2]."""
+        if (corner < 0).any() or (corner + self.size > extent).any():
+            return False
+        # The nearest point of the square to each label.
+        nearest = np.clip(labels, corner, corner + self.size - 1)
+        return bool((np.linalg.norm(nearest - labels, axis=1) > self.clearance).all())
+
+    def _elsewhere(
+        self, rng: np.random.Generator, count: int, labels: np.ndarray, extent: np.ndarray
+    ) -> list[np.ndarray]:
+        found: list[np.ndarray] = []
+        for _ in range(count):
+            tried = np.floor(rng.random((_TRIES, 2)) * (extent - self.size + 1)).astype(int)
+            found += [corner for corner in tried if self._is_free(corner, labels, extent)][:1]
+        return found

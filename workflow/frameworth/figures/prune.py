@@ -1,0 +1,59 @@
+"""Held-out error against how many frames are left out: the worst, the best, random ones."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from frameworth.figures import _style
+from frameworth.results import Results
+
+_KINDS = {"worst": (_style.BLUE, "o"), "random": (_style.GREY, "s"), "best": (_style.RED, "^")}
+_LABELS = {"rmse_px": "RMSE on held-out frames (px)", "log_error": "mean log(1 + px) on held-out frames"}
+_COLUMNS = ["score", "count", "removed", "against", "mean", "mean_none", "difference", "ci_low", "ci_high", "pairs"]
+
+
+def table(results: Results) -> pd.DataFrame:
+    """The rows of `prune.csv`; none where nothing was left out."""
+    found = results.experiment("prune")
+    return pd.DataFrame(columns=_COLUMNS) if found is None else found
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """A panel per score: its mean, with the interval of the difference to leaving none out."""
+    if table.empty:
+        return _style.message(
+            "Networks without the frames judged worst were not trained", "They are with `prune` in the config."
+        )
+    figure = _style.new_figure(9, 4.2)
+    counts = sorted(table["count"].unique())
+    width = 0.04 * counts[-1]
+    for axes, (score, label) in zip(figure.subplots(1, 2), _LABELS.items(), strict=True):
+        own = table[(table["score"] == score) & (table["against"] == "none")]
+        axes.axhline(own["mean_none"].iloc[0], color=_style.DARK, ls=":", lw=1, label="none left out")
+        for shift, (kind, (colour, marker)) in zip((-width, 0, width), _KINDS.items(), strict=True):
+            rows = own[own["removed"] == kind]
+            place = rows["count"] + shift
+            axes.vlines(place, rows["mean_none"] + rows["ci_low"], rows["mean_none"] + rows["ci_high"], color=colour)
+            axes.plot(place, rows["mean_none"] + rows["difference"], marker=marker, color=colour, label=kind)
+        axes.set_xticks(counts)
+        axes.set(xlabel="frames left out", ylabel=label)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    level = results.options["influence"]["level"]
+    note = (
+        f"Networks on the whole pool without these frames, {table['pairs'].max()} for each; bars: {100 * level:g} % "
+        "t interval of the difference to leaving none out, paired by initial weights. The figure's table also has the "
+        "differences to random frames, which the title speaks of."
+    )
+    _style.headline(figure, _title(table, 1 - level), note)
+    return figure
+
+
+def _title(table: pd.DataFrame, alpha: float) -> str:
+    rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
+    decided = rows[rows["p_adjusted"] < alpha]
+    if decided.empty:
+        return "Leaving out the frames judged worst cannot be told from leaving out random ones"
+    parts = [f"{row.count_} ({_style.signed(row.difference, 3)})" for row in
+             decided.rename(columns={"count": "count_"}).itertuples()]  # fmt: skip
+    return f"Leaving out the worst frames in place of random ones changes the error: {', '.join(parts)} log(1 + px)"

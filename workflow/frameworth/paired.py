@@ -1,0 +1,51 @@
+"""Paired differences: their mean, its standard error over clusters, t interval and p."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+class Paired(NamedTuple):
+    """A mean paired difference; all but `difference` are NaN with fewer than two clusters."""
+
+    difference: float
+    standard_error: float
+    t: float
+    p: float
+    ci_low: float
+    ci_high: float
+    pairs: int
+    clusters: int
+
+
+def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: float) -> Paired:
+    """The mean of `differences` [n], with t(G − 1) over G independent clusters.
+
+    Differences that are NaN, as where a network diverged, are left out.
+    """
+    known = np.isfinite(differences)
+    differences, clusters = differences[known], np.asarray(clusters)[known]
+    names, member = np.unique(clusters, return_inverse=True)
+    pairs, groups = len(differences), len(names)
+    mean = float(differences.mean()) if pairs else float("nan")
+    if groups < 2:
+        return Paired(mean, *[float("nan")] * 5, pairs, groups)
+    sums = np.bincount(member, weights=differences - mean)
+    error = float(np.sqrt(groups / (groups - 1) * (sums**2).sum()) / pairs)
+    half = float(stats.t.ppf((1 + level) / 2, groups - 1)) * error
+    t = mean / error if error > 0 else float("nan")
+    p = float(2 * stats.t.sf(abs(t), groups - 1))
+    return Paired(mean, error, t, p, mean - half, mean + half, pairs, groups)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """p-values adjusted by Holm's step-down over those that are not NaN."""
+    p = np.asarray(p, float)
+    adjusted, known = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(steps))
+    return adjusted
