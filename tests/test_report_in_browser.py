@@ -81,9 +81,10 @@ def numbers(text: str) -> list[float]:
     return [float(part.replace("−", "-")) for part in re.findall(r"[+−-]?\d+\.?\d*(?:e[+−-]?\d+)?", text)]
 
 
-def click_cell(page: Page, training: int, evaluated: int) -> None:
-    """Click the middle of a cell of the matrix, where it lies in the order by frame number."""
-    page.select_option("#order", "frame")
+def click_cell(page: Page, training: int, evaluated: int, ordered: bool = False) -> None:
+    """Click the middle of a cell of the matrix, once it is `ordered` by frame number."""
+    if not ordered:
+        page.select_option("#order", "frame")
     # Not wait_for_function, as the page forbids to evaluate text as a script.
     page.wait_for_timeout(300)
     place = page.evaluate(
@@ -189,6 +190,37 @@ def test_a_click_on_a_cell_shows_that_pair_with_its_numbers(page: Page, study: R
     detections = page.locator("#pair figure").nth(1)
     assert detections.locator("path.with").count() == holds
     assert detections.locator("path.without").count() == len(study.subsets) - holds
+
+
+def test_zoomed_in_a_click_still_finds_its_cell_and_a_double_click_zooms_out(page: Page, study: Results):
+    training, evaluated = fully_labelled(study, study.pool)[3], fully_labelled(study, study.pool)[5]
+    click_cell(page, training, evaluated)
+    box = page.locator("#matrix .nsewdrag").first.bounding_box()
+    corner = box["x"] + 2, box["y"] + 2
+    page.mouse.move(*corner)
+    page.mouse.down()
+    page.mouse.move(corner[0] + 0.4 * box["width"], corner[1] + 0.4 * box["height"], steps=4)
+    page.mouse.up()
+    span = "() => { const r = document.getElementById('matrix').layout.xaxis.range; return Math.abs(r[1] - r[0]); }"
+    page.wait_for_timeout(300)
+    assert page.evaluate(span) < 0.5 * len(study.pool)
+    assert page.locator("#pair h3").inner_text() == f"Training frame {training} → evaluated frame {evaluated}"
+    other = fully_labelled(study, study.pool)[4]
+    click_cell(page, other, evaluated, ordered=True)
+    expect(page.locator("#pair h3")).to_have_text(f"Training frame {other} → evaluated frame {evaluated}")
+    page.wait_for_timeout(500)
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(500)
+    assert page.evaluate(span) == len(study.pool)
+
+
+def test_a_page_that_is_printed_in_the_dark_comes_out_light(page: Page):
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("#matrix .xtitle")).to_have_css("fill", "rgb(230, 232, 234)")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("#matrix .xtitle")).to_have_css("fill", "rgb(0, 0, 0)")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator("#matrix .xtitle")).to_have_css("fill", "rgb(230, 232, 234)")
 
 
 def test_the_distractor_map_has_a_mark_for_every_network(page: Page, study: Results):

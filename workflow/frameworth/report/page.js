@@ -30,7 +30,8 @@ function rounded(value, scale) {
   if (!known(value)) return "–";
   if (!known(scale) || scale <= 0) return signed(value);
   const digits = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(scale))));
-  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)}`;
+  const size = Math.abs(value).toFixed(digits);
+  return Number(size) === 0 ? size : `${value > 0 ? "+" : "−"}${size}`;
 }
 const plusMinus = (value, error) => known(error) ? `${rounded(value, error)} ± ${rounded(error, error).replace("+", "")}` : signed(value);
 function valueWords(row) {
@@ -148,7 +149,7 @@ function intervalBar(row) {
     role: "img", "aria-label": `value and interval ${valueWords(row)}` },
     svg("line", { x1: 0, x2: 200, y1: 8, y2: 8 }), svg("line", { class: "zero", x1: 100, x2: 100, y1: 0, y2: 16 }),
     known(row.ci_low) ? svg("line", { class: "bar", x1: x(row.ci_low), x2: x(row.ci_high), y1: 8, y2: 8 }) : null,
-    svg("circle", { cx: x(row.value), cy: 8, r: 4 }));
+    svg("line", { class: "dot", x1: x(row.value), x2: x(row.value), y1: 8, y2: 8 }));
 }
 
 function card(row, labels, consensus) {
@@ -272,7 +273,8 @@ let printing = false;
 const ink = () => printing ? "#000" : getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
 const faint = () => printing ? "#bbb" : getComputedStyle(document.documentElement).getPropertyValue("--line").trim();
 const CONFIG = { displaylogo: false, responsive: true, doubleClick: "reset", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
-const bare = () => ({ paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", color: ink() },
+const PAPER = 680;  // px that fit on A4 between the margins
+const bare = () => ({ width: printing ? PAPER : undefined, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", color: ink() },
   modebar: { bgcolor: "rgba(0,0,0,0)", color: faint(), activecolor: ink() } });
 
 // About eight frame numbers along the part of an axis that is in view.
