@@ -382,6 +382,52 @@ def _(study: Study) -> None:
         file["df_with_missing"].create_dataset("block0_values", (1,), dtype=h5py.vlen_dtype(np.uint8))
 
 
+def _stored_elsewhere(study: Study, create: Callable[[h5py.Group, tuple[int, int]], Any]) -> None:
+    with h5py.File(study.labels("day2"), "r+") as file:
+        group = file["df_with_missing"]
+        shape = group["block0_values"].shape
+        del group["block0_values"]
+        create(group, shape)
+
+
+@case(
+    "labels",
+    "HDF5 that links to another file",
+    "error",
+    "cannot be read safely | a link to another file",
+    "it could be any file of yours",
+)
+def _(study: Study) -> None:
+    study.labels("day2").rename(study.folder / "other.h5")
+    with h5py.File(study.labels("day2"), "w") as file:
+        file["df_with_missing"] = h5py.ExternalLink(study.folder / "other.h5", "df_with_missing")
+
+
+@case(
+    "labels",
+    "HDF5 whose values lie in another file",
+    "error",
+    "cannot be read safely | values in another file",
+    "it could be any file of yours",
+)
+def _(study: Study) -> None:
+    raw = [(str(study.dlc_config), 0, h5py.h5f.UNLIMITED)]
+    _stored_elsewhere(study, lambda group, shape: group.create_dataset("block0_values", shape, "f8", external=raw))
+
+
+@case(
+    "labels",
+    "HDF5 of 8 TB that compress to nothing",
+    "error",
+    "cannot be read safely | more than 256 MiB",
+    "fills the memory",
+)
+def _(study: Study) -> None:
+    _stored_elsewhere(
+        study, lambda group, shape: group.create_dataset("block0_values", (10**6, 10**6), "f8", chunks=True)
+    )
+
+
 @case("labels", "two tables of labels in one HDF5", "error", "2 pandas tables", "which of them?")
 def _(study: Study) -> None:
     table = pd.read_hdf(study.labels("day2"))

@@ -24,6 +24,7 @@ import yaml
 from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
 
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
+MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
 IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels, and its cropped copies
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
@@ -558,7 +559,8 @@ _Stored = tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]
 
 
 def _pandas_group(file: h5py.File) -> h5py.Group:
-    groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
+    members = {name: _member(file, name) for name in file}
+    groups = {name: item for name, item in members.items() if isinstance(item, h5py.Group)}
     if "df_with_missing" in groups:
         return groups["df_with_missing"]
     tables = [group for group in groups.values() if "pandas_type" in group.attrs]
@@ -569,7 +571,7 @@ def _pandas_group(file: h5py.File) -> h5py.Group:
 
 def _read_table(group: h5py.Group) -> _Stored:
     """The layout of `to_hdf(format="table")`: one row holds the path and all numbers of a frame."""
-    table = group["table"]
+    table = _dataset(group, "table")
     fields = list(table.dtype.names or ())
     blocks = [name for name in fields if name.startswith("values_block_")]
     if set(fields) - set(blocks) != {"index"}:
@@ -590,7 +592,7 @@ def _read_fixed(group: h5py.Group) -> _Stored:
     values = [np.empty((len(frames), 0))]
     for block in range(int(group.attrs["nblocks"])):
         columns += _fixed_axis(group, f"block{block}_items")
-        values.append(_numbers(_array(group[f"block{block}_values"])).reshape(len(frames), -1))
+        values.append(_numbers(_array(group, f"block{block}_values")).reshape(len(frames), -1))
     return frames, columns, _joined(values, columns)
 
 
@@ -603,23 +605,42 @@ def _joined(values: list[np.ndarray], columns: list[tuple[str, ...]]) -> np.ndar
 
 def _fixed_axis(group: h5py.Group, axis: str) -> list[tuple[str, ...]]:
     if _text(group.attrs[f"{axis}_variety"]) == "regular":
-        return [(name,) for name in _strings_of(_array(group[axis]))]
+        return [(name,) for name in _strings_of(_array(group, axis))]
     levels = []
     for level in range(int(group.attrs[f"{axis}_nlevels"])):
-        names = _strings_of(_array(group[f"{axis}_level{level}"]))
-        codes = _array(group[f"{axis}_label{level}"])
+        names = _strings_of(_array(group, f"{axis}_level{level}"))
+        codes = _array(group, f"{axis}_label{level}")
         if codes.size and not (codes.min() >= 0 and codes.max() < len(names)):
             raise _UnreadableError(f"{axis} misses a name")
         levels.append([names[code] for code in codes])
     return list(zip(*levels, strict=True))
 
 
-def _array(dataset: h5py.Dataset) -> np.ndarray:
+def _array(group: h5py.Group, name: str) -> np.ndarray:
+    dataset = _dataset(group, name)
     if "shape" in dataset.attrs and "value_type" in dataset.attrs:
         return np.empty(0)  # how pandas writes an array without elements
     if dataset.dtype.hasobject:
         raise _UnreadableError(f"{dataset.name} holds pickled objects, which may run a program")
     return dataset[()]
+
+
+def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A dataset whose values lie in the file itself, and are not too many to be labels."""
+    dataset = _member(group, name)
+    if not isinstance(dataset, h5py.Dataset):
+        raise _UnreadableError(f"{name} is no dataset")
+    if dataset.is_virtual or dataset.external:
+        raise _UnreadableError(f"{dataset.name} has its values in another file")
+    if dataset.size and dataset.size * dataset.dtype.itemsize > MAX_DATASET:
+        raise _UnreadableError(f"{dataset.name} holds more than {MAX_DATASET >> 20} MiB")
+    return dataset
+
+
+def _member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+        raise _UnreadableError(f"{name} is a link to another file")
+    return group[name]
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
