@@ -48,7 +48,7 @@ test: .venv/ready
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long
 
-# 10,000 examples of each kind instead of some tens; about an hour.
+# 10,000 examples of each of five kinds, where `make test` tries 60; hours.
 fuzz: .venv/ready
 	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest tests/test_fuzz.py
 

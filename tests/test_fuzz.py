@@ -1,6 +1,6 @@
 """Whatever a config, a project or a label table is: a good study or a clean refusal, never a traceback.
 
-A few hundred examples here; `make fuzz` tries 10,000 of each kind.
+Some hundred examples here; `make fuzz` tries 10,000 of each kind.
 """
 
 from __future__ import annotations
