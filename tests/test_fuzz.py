@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bad_inputs.study import Study
 from frameworth.checking import check_study, read_config_file
-from frameworth.config import SCHEMA, check_config, planned_subsets
+from frameworth.config import check_config, config_schema, planned_subsets
 from frameworth.errors import UserError
 from frameworth.pictures import inspect_pictures
 from frameworth.project import read_project
@@ -71,7 +71,7 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     return st.one_of(*[right] * 9, VALUES)  # one value in ten is anything
 
 
-CONFIGS = of_schema(yaml.safe_load(SCHEMA.read_text())).map(
+CONFIGS = of_schema(config_schema()).map(
     lambda found: found | {"study": "mine", "labels": "project"} if isinstance(found, dict) else {}
 )
 

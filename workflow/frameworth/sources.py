@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from frameworth.errors import RefusedError, UserError, error, problem_of, refuse_errors
+from frameworth.errors import RefusedError, UserError, problem_of, refuse_errors
 from frameworth.imported import SCORER, is_import, read_imported
 from frameworth.project import Inspection, LabelledProject, inspect_project, keypoint_problems
 
@@ -18,14 +18,14 @@ def inspect_labels(labels: Path) -> Inspection:
     try:
         if not is_import(labels):
             return inspect_project(labels)
+    except (OSError, ValueError):  # a name that no file can have
+        return inspect_project(labels)
+    try:
         imported = read_imported(labels)
     except RefusedError as refused:
         return Inspection(None, (), refused.problems)
     except UserError as refused:
         return Inspection(None, (), (problem_of(refused),))
-    except (OSError, ValueError) as problem:  # a name that no file can have
-        what = f"cannot be a file ({' '.join(str(problem).split())})"
-        return Inspection(None, (), (error(labels, what, "give the path of your labels"),))
     project = LabelledProject(
         root=labels.resolve(),
         scorer=SCORER,
