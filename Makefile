@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page openfield openfield-planted openfield-arms clean
+.PHONY: demo check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -90,6 +90,11 @@ config-page: .venv/ready
 
 bad-inputs-page: .venv/ready
 	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
+
+# The rule graph and the demo's picture in README.md, after `make`.
+docs: .venv/ready config-page bad-inputs-page
+	$(BIN)/python -m frameworth.rule_graph
+	cp results/demo/figures/labels_to_check.png docs/images/
 
 # Needs uv (pip install uv).
 lock:

@@ -5,11 +5,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from conftest import REPOSITORY
 from frameworth import estimate_influence, estimators, figures
 from frameworth.config import check_config, config_schema
 from frameworth.figures import draw_figure, figure_names
+from frameworth.planning import describe
+from frameworth.rule_graph import rule_graph
 from synthetic_study import write_study
 from tiny import config
 
@@ -46,6 +49,19 @@ def test_the_figure_of_the_page_is_a_figure_as_soon_as_its_file_is_there(tmp_pat
     drawn = pd.read_csv(tmp_path / "out" / "labelled_keypoints.csv")
     assert drawn["frames"].sum() == 14
     assert (tmp_path / "out" / "labelled_keypoints.png").stat().st_size > 1000
+
+
+def test_the_arms_of_the_page_are_planned_beside_the_baseline(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = check_config(yaml.safe_load(code("extending/arm.md", "yaml")))
+    text = describe(told, cores=1, measure=False)
+    assert "4 networks on 4 subsets" in text
+    assert "12 networks more in the arms small-patches, large-patches, random-patches" in text
+
+
+def test_the_rule_graph_of_the_readme_is_that_of_the_rules():
+    """After a change of rules, `make docs` writes it again."""
+    assert f"```mermaid\n{rule_graph()}```" in (REPOSITORY / "README.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

@@ -19,10 +19,12 @@ _NODE = re.compile(r"\tid(\d+)\[(\w+)\]")
 _EDGE = re.compile(r"\tid(\d+) --> id(\d+)")
 # Rules that are made in numbers stand for one.
 _ONE_FOR_MANY = (
-    ("draw_demo", "draw_demo"),
-    ("draw_", "figures"),
-    ("ensemble", "ensemble"),
-    ("toggle_", "toggle_ensemble"),
+    (r"draw_demo", "draw_demo"),
+    (r"draw_", "figures"),
+    (r"ensemble", "ensemble"),
+    (r"toggle_", "toggle_ensemble"),
+    (r"prune_", "prune_ensemble"),
+    (r"arm_\d+_|arm_subset", "arm_ensemble"),
 )
 
 # A config that asks for all that the workflow can make.
@@ -33,6 +35,8 @@ EVERYTHING = {
     "training": {"backbone": "test_resnet", "steps": 1},
     "influence": {"warm": {"networks": 1}},
     "toggle": {"pairs": 2},
+    "prune": {"counts": [1], "networks": 2},
+    "arms": {"cutout": {"augment": {"distractor_cutout": {}}}},
 }
 
 
@@ -57,7 +61,7 @@ def write_rule_graph() -> None:
 
 
 def _shown(rule: str) -> str:
-    return next((name for start, name in _ONE_FOR_MANY if rule.startswith(start)), rule)
+    return next((name for start, name in _ONE_FOR_MANY if re.match(start, rule)), rule)
 
 
 def _lines(edges: Iterable[tuple[str, str]]) -> list[str]:
