@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -12,9 +11,8 @@ from sklearn.model_selection import GroupKFold
 from frameworth import values
 from frameworth.components import components
 from frameworth.coverage import appearance_distances, mean_nearest, pose_distances
-from frameworth.estimators import estimator
 from frameworth.results import Results
-from frameworth.validation import FOLDS, interval, resampled_clusters
+from frameworth.validation import FOLDS, interval, resampled_clusters, values_from
 
 LEAST_SUBSETS = 12  # of a percent; with fewer a share of variance says nothing
 LEAST_SHOWN = 0.01  # the share that an interval must lie above: values shrunk to nothing explain nothing
@@ -101,17 +99,7 @@ def _summed_values(
     """Σ_{i∈S} value_i of all subsets, with values by regression on the given rows; shrunk, so their slope is 1."""
 
     def summed(rows: np.ndarray) -> np.ndarray:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            found = estimator("regression")(
-                inclusion[rows],
-                score[rows, None],
-                percents=percents[rows],
-                clusters=clusters[rows],
-                self_frame=np.array([-1]),
-                with_errors=False,
-            ).value[:, 0]
-        return inclusion @ np.nan_to_num(found)
+        return inclusion @ np.nan_to_num(values_from("regression", rows, inclusion, score, percents, clusters))
 
     return summed
 

@@ -48,24 +48,36 @@ def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents
     return total / weight if weight else float("nan")
 
 
+def values_from(
+    name: str,
+    rows: np.ndarray,
+    inclusion: np.ndarray,
+    score: np.ndarray,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+) -> np.ndarray:
+    """The values [N] that estimator `name` makes of the subsets `rows` alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return estimator(name)(
+            inclusion[rows],
+            score[rows, None],
+            percents=percents[rows],
+            clusters=clusters[rows],
+            self_frame=np.array([-1]),
+            with_errors=False,
+        ).value[:, 0]
+
+
 def out_of_fold(
     name: str, inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> np.ndarray:
     """Σ_{i∈S} value_i of each subset [S], with values of estimator `name` from the other folds of clusters."""
 
-    def values_from(rows: np.ndarray) -> np.ndarray:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            return estimator(name)(
-                inclusion[rows],
-                score[rows, None],
-                percents=percents[rows],
-                clusters=clusters[rows],
-                self_frame=np.array([-1]),
-                with_errors=False,
-            ).value[:, 0]
+    def values(rows: np.ndarray) -> np.ndarray:
+        return values_from(name, rows, inclusion, score, percents, clusters)
 
-    return predicted_out_of_fold(values_from, inclusion, clusters)
+    return predicted_out_of_fold(values, inclusion, clusters)
 
 
 def predicted_out_of_fold(
