@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,37 @@ def test_a_corrected_label_trains_only_the_networks_that_saw_it(tour):
     assert of == 40
     assert 0 < outdated < of
     assert trained[-1] == 40 + outdated
+
+
+README = (REPOSITORY / "README.md").read_text()
+PROFILES = {"profiles/slurm": "test_slurm.py", "profiles/local-gpu": "test_profiles.py"}
+
+
+def commands_of_readme():
+    """Each command that README tells people to type, in blocks and between the lines."""
+    lines = [line.split("#")[0].strip() for block in blocks(README) for line in block.splitlines()]
+    between = re.findall(r"`((?:frameworth|snakemake|make) [^`]+|make)`", re.sub(r"```.*?```", "", README, flags=re.S))
+    return list(dict.fromkeys(" ".join(line.split()) for line in [*lines, *between] if line))
+
+
+def test_every_command_of_the_readme_can_be_typed(tour):
+    """In a folder where the tutorial's study is called `mine`; what make runs is there, and CI runs some of it."""
+    folder, *_ = tour
+    (folder / "config").mkdir()
+    shutil.copy(folder / "mice.yaml", folder / "config" / "mine.yaml")
+    shutil.copytree(folder / "mice", folder / "path" / "to" / "dlc-project")
+    for command in commands_of_readme():
+        first, *rest = command.split()
+        if first == "make":
+            subprocess.run(["make", "--dry-run", *rest], cwd=REPOSITORY, check=True, capture_output=True)
+        elif profile := next((name for name in PROFILES if name in command), None):
+            assert profile.split("/")[1] in (REPOSITORY / "tests" / PROFILES[profile]).read_text()
+        elif first in ("frameworth", "snakemake"):
+            there = command.replace("FRAME", "12").replace(" --open", "").replace(" --study mine", " --study own")
+            if first == "frameworth" and "--configfile" not in there and rest[0] != "init":
+                there += " --configfile config/mine.yaml"
+            if first == "snakemake":
+                there = there.replace("snakemake", f"snakemake --snakefile {REPOSITORY / 'Snakefile'}", 1)
+            typed(there, folder)
+        else:
+            assert command == "source .venv/bin/activate"
