@@ -246,6 +246,9 @@ def test_run_says_why_a_job_failed_and_where_its_log_is(here):
 
 def test_failures_are_told_once_each_with_the_last_words_of_their_logs(here):
     Path("a.log").write_text("noise\nframeworth: scores: no such file\nmore noise\n")
+    Path("b.log").write_text(
+        "frameworth: member 0: stopped by SIGINT at step 3 of 9; the next attempt continues there\n"
+    )
     failures = Failures()
     output = """\
 Error in rule scores:
@@ -254,6 +257,8 @@ Error in rule scores:
     log: a.log (check log file(s) for error details)
 Error in rule scores:
     log: a.log (check log file(s) for error details)
+Error in rule ensemble_of_1:
+    log: b.log (check log file(s) for error details)
 Error in rule report_page:
     log: gone.log (check log file(s) for error details)
 """
@@ -261,8 +266,24 @@ Error in rule report_page:
         failures.read(line)
     assert failures.lines() == [
         "frameworth: scores failed: scores: no such file (log: a.log)",
+        "frameworth: ensemble_of_1 was stopped: member 0: stopped by SIGINT at step 3 of 9; the next attempt continues there "
+        "(log: b.log)",
         "frameworth: report_page failed: it left no log",
     ]
+
+
+def test_a_locked_folder_is_told_in_one_line_with_what_to_do():
+    failures = Failures()
+    output = """\
+LockException:
+Error: Directory cannot be locked. Please make sure that no other Snakemake process is trying to create the same files
+/somewhere
+If you are sure that no other instances of snakemake are running on this directory, the remaining lock
+"""
+    for line in output.splitlines(keepends=True):
+        failures.read(line)
+    assert len(failures.lines()) == 1
+    assert "-- --unlock" in failures.lines()[0]
 
 
 @pytest.mark.parametrize("command", ["init", "run", "status", "estimate", "report", "explain"])

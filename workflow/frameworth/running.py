@@ -24,6 +24,12 @@ _FAILED_RULE = re.compile(r"^Error in rule (\S+):|^Error in group ")
 _JOB_LOG = re.compile(r"^\s+log: (.+?) \(check log file")
 _REFUSED = re.compile(r"^\w+(Error|Exception)( in .*)?:$")
 
+_LOCKED = "Directory cannot be locked"
+_LOCKED_ADVICE = (
+    "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
+    "`-- --unlock` at its end, then again without"
+)
+
 
 def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
     """The command that runs this workflow with a study's config, from whatever folder."""
@@ -100,8 +106,14 @@ class Failures:
 
     def lines(self) -> list[str]:
         """One line per failed job with the last words of its log; else why nothing was started."""
-        jobs = {(rule, log): f"frameworth: {rule} failed: {_last_words(log)}" for rule, log in self._jobs}
+        if any(_LOCKED in line for line in self._refused):
+            return [f"frameworth: {_LOCKED_ADVICE}"]
+        jobs = {(rule, log): f"frameworth: {_told(rule, _last_words(log))}" for rule, log in self._jobs}
         return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
+
+
+def _told(rule: str, words: str) -> str:
+    return f"{rule} {'was stopped' if ': stopped by SIG' in words else 'failed'}: {words}"
 
 
 def _last_words(log: Path | None) -> str:
