@@ -266,8 +266,8 @@ Error in rule report_page:
         failures.read(line)
     assert failures.lines() == [
         "frameworth: scores failed: scores: no such file (log: a.log)",
-        "frameworth: ensemble_of_1 was stopped: member 0: stopped by SIGINT at step 3 of 9; the next attempt continues there "
-        "(log: b.log)",
+        "frameworth: ensemble_of_1 was stopped: member 0: stopped by SIGINT at step 3 of 9; the next attempt continues "
+        "there (log: b.log)",
         "frameworth: report_page failed: it left no log",
     ]
 
