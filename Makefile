@@ -91,10 +91,11 @@ config-page: .venv/ready
 bad-inputs-page: .venv/ready
 	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
 
-# The rule graph and the demo's picture in README.md, after `make`.
+# The rule graph and the demo's pictures in README.md, after `make`; needs Debian's chromium.
 docs: .venv/ready config-page bad-inputs-page
 	$(BIN)/python -m frameworth.rule_graph
 	cp results/demo/figures/labels_to_check.png docs/images/
+	$(BIN)/python tests/picture_of_report.py results/demo/report.html docs/images/report.png
 
 # Needs uv (pip install uv).
 lock:
