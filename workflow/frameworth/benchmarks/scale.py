@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from frameworth.config import check_config, planned_subsets
+from frameworth.config import check_config, planned_subsets, weight_options
 from frameworth.figures import figure_names
 from frameworth.files import digest_of_file, write_csv, write_json
 from frameworth.labels import Labels, write_labels
@@ -81,10 +81,19 @@ def _commands(study: Path, config: dict[str, Any]) -> list[tuple[str, list[str]]
         ("frame values", ["frame-values", str(study), *options]),
         ("summary", ["summary", str(study), *options]),
         ("validation", ["validation", str(study), *options]),
+        (
+            "members",
+            ["members", str(study), "--labels", names["labels"], "--members", str(study / "members.h5"),
+             "--distractor-radius", str(config["prediction"]["distractor_radius"])],
+        ),
+        ("distractors", ["distractors", str(study), *options]),
+        ("outliers", ["outliers", str(study), *options]),
+        ("plan", ["plan-table", str(study), *options, "--training", json.dumps(weight_options(config["training"]))]),
+        ("add", ["add", str(study), *options]),
     ]  # fmt: skip
     for name in figure_names(config["figures"]["pairs"], config["figures"]["pair_list"]):
         commands.append((f"figure {name}", ["figure", name, "--study", str(study), *options]))
-    return [*commands, ("report", ["report", str(study), *options])]
+    return [*commands, ("report", ["report-page", str(study), *options, "--config", json.dumps(config)])]
 
 
 def _timed(command: list[str], folder: Path) -> dict[str, float]:
@@ -138,6 +147,8 @@ def _write_study(study: Path, subsets: int, frames: int, keypoints: int) -> None
         names = [f"keypoint {index}" for index in range(keypoints)]
         folder = study / "ensembles" / path
         folder.mkdir(parents=True)
+        member = {"steps": config["training"]["steps"], "batch_size": 8, "wall_seconds": 100.0, "device_type": "cpu"}
+        write_json(folder / "training.json", {"subset": planned.name, "members": [member]})
         write_predictions(predictions, names, folder / "predictions.h5", folder / "consensus.h5")
 
 
