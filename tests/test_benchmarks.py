@@ -24,6 +24,7 @@ def test_the_gpu_benchmark_runs_all_its_ways_on_a_cpu(tmp_path):
     assert "bfloat16 × 2" in printed
 
 
+@pytest.mark.long
 def test_the_stages_after_training_run_at_a_small_size(tmp_path):
     run("scale", "--subsets", "40", "--frames", "20", "--keypoints", "3", folder=tmp_path)
     stages = json.loads((tmp_path / "results/benchmarks/scale.json").read_text())["stages"]

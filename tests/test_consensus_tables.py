@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 import sleap_io
 
-from frameworth.predictions import Predictions, write_deeplabcut_table
+from frameworth.predictions import labelled_images_index, write_deeplabcut_table
 from frameworth.project import LabelledProject, read_project
-from frameworth.scoremaps import CONSENSUS_FORMS
 from tiny import draw
 
 SCORER = "frameworth_percent-050_seed-1"
@@ -33,22 +32,11 @@ def tables(tmp_path_factory):
     project = read_project(draw(folder / "project"))
     rng = np.random.default_rng(0)
     shape = project.xy.shape
-    none = np.zeros(0)
-    predictions = Predictions(
-        *[none] * 6,
-        consensus_pose=rng.uniform(0, 60, (len(CONSENSUS_FORMS), *shape)),
-        consensus_confidence=rng.uniform(0, 1, shape[:2]),
-        spread=none,
-    )
+    pose, confidence = rng.uniform(0, 60, shape), rng.uniform(0, 1, shape[:2])
     names = [f"{video}/{image}" for video, image in zip(project.videos, project.images, strict=True)]
-    write_deeplabcut_table(predictions, "argmax", project.keypoints, names, SCORER, folder / "consensus_dlc")
-    argmax = list(CONSENSUS_FORMS).index("argmax")
-    return Tables(
-        project,
-        folder / "consensus_dlc",
-        predictions.consensus_pose[argmax],
-        predictions.consensus_confidence,
-    )
+    stem = folder / "consensus_dlc"
+    write_deeplabcut_table(pose, confidence, project.keypoints, labelled_images_index(names), SCORER, stem)
+    return Tables(project, stem, pose, confidence)
 
 
 def test_deeplabcut_finds_and_reads_the_table_by_its_name(tables):

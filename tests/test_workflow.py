@@ -203,7 +203,7 @@ def test_afterwards_there_is_nothing_to_do(study):
 def test_one_seed_more_trains_only_its_own_networks(study):
     before = study.trained()
     study.config["subsets"][0]["seeds"] = 9
-    jobs = study.jobs(study.run())
+    jobs = study.jobs(study.make("results/tiny/scores.h5"))
     assert jobs["ensemble_of_1"] == 1
     assert jobs["subset"] == 1
     assert "ensemble_of_2" not in jobs
