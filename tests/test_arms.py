@@ -3,10 +3,6 @@
 import functools
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +29,7 @@ from frameworth.planning import planned_networks
 from frameworth.store import network_hash
 from frameworth.subsets import read_subset
 from frameworth.variants import BASELINE, Variant, batch_indices, ordered_batches
-from tiny import TRAINING, config, draw, prepare, write_config
+from tiny import TRAINING, config, draw, kill_while_training, prepare, write_config
 
 OPTIONS = {
     "training": TRAINING, "study_seed": 1, "device": "cpu", "consensus": "argmax", "distractor_radius": 16.0,
@@ -265,26 +261,13 @@ def test_an_arm_killed_in_training_ends_with_the_same_bytes(baseline, tmp_path):
     arm = {"augment": {"distractor_cutout": CUTOUT}, "curriculum": "hard-first"}
     steps = TRAINING | {"steps": 60}
     (undisturbed,) = arm_of(baseline, arm, "undisturbed", store=".store-1", training=steps)
-    script = (
-        "import sys; sys.path[:0] = sys.argv[2:4]\n"
-        "from pathlib import Path\n"
-        "from frameworth import training\n"
-        "training.CHECKPOINT_SECONDS = 0.2\n"
+    kill_while_training(
         "from test_arms import arm_of, CUTOUT, TRAINING\n"
         "arm = {'augment': {'distractor_cutout': CUTOUT}, 'curriculum': 'hard-first'}\n"
-        "arm_of(Path(sys.argv[1]), arm, 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n"
+        "arm_of(folder, arm, 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n",
+        baseline,
+        ".store-2",
     )
-    here = Path(__file__).parent
-    arguments = [sys.executable, "-c", script, str(baseline), str(here), str(here.parent / "workflow")]
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 180
-    while not list((baseline / ".store-2").glob("*/checkpoint.pt")):
-        assert process.poll() is None, "finished before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not list((baseline / ".store-2").glob("*/network.pt"))
     (resumed,) = arm_of(baseline, arm, "killed", store=".store-2", training=steps)
     assert resumed["resumed"] == 1
     assert resumed["file"].read_bytes() == undisturbed["file"].read_bytes()

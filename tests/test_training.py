@@ -3,10 +3,6 @@
 import json
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +17,7 @@ from frameworth.hdf5 import digest_is_right, read_hdf5
 from frameworth.labels import read_labels
 from frameworth.store import network_hash
 from frameworth.subsets import read_subset
-from tiny import TRAINING, prepare
+from tiny import TRAINING, kill_while_training, prepare
 
 OPTIONS = {
     "training": TRAINING, "study_seed": 1, "device": "cpu", "consensus": "argmax", "distractor_radius": 16.0,
@@ -134,25 +130,12 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
     """A real process, killed by SIGKILL once it has written a checkpoint."""
     steps = TRAINING | {"steps": 60}
     undisturbed = ensemble(tmp_path, "undisturbed", store=".store-1", training=steps)
-    script = (
-        "import sys; sys.path[:0] = sys.argv[2:4]\n"
-        "from pathlib import Path\n"
-        "from frameworth import training\n"
-        "training.CHECKPOINT_SECONDS = 0.2\n"
+    kill_while_training(
         "from test_training import ensemble, TRAINING\n"
-        "ensemble(Path(sys.argv[1]), 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n"
+        "ensemble(folder, 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n",
+        tmp_path,
+        ".store-2",
     )
-    here = Path(__file__).parent
-    arguments = [sys.executable, "-c", script, str(tmp_path), str(here), str(here.parent / "workflow")]
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 180
-    while not list((tmp_path / ".store-2").glob("*/checkpoint.pt")):
-        assert process.poll() is None, "finished before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not list((tmp_path / ".store-2").glob("*/network.pt"))
     capfd.readouterr()
     resumed = ensemble(tmp_path, "killed", store=".store-2", training=steps)
     assert int(re.search(r"trains from step (\d+) to 60", capfd.readouterr().err)[1]) > 0

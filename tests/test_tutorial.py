@@ -81,7 +81,9 @@ def test_a_corrected_label_trains_only_the_networks_that_saw_it(tour):
 
 
 README = (REPOSITORY / "README.md").read_text()
-PROFILES = {"profiles/slurm": "test_slurm.py", "profiles/local-gpu": "test_profiles.py"}
+ON_A_CLUSTER = (
+    "snakemake --workflow-profile profiles/slurm --configfile config/mine.yaml"  # typed by tests/test_slurm.py
+)
 
 
 def commands_of_readme():
@@ -101,8 +103,8 @@ def test_every_command_of_the_readme_can_be_typed(tour):
         first, *rest = command.split()
         if first == "make":
             subprocess.run(["make", "--dry-run", *rest], cwd=REPOSITORY, check=True, capture_output=True)
-        elif profile := next((name for name in PROFILES if name in command), None):
-            assert profile.split("/")[1] in (REPOSITORY / "tests" / PROFILES[profile]).read_text()
+        elif command == ON_A_CLUSTER:
+            continue
         elif first in ("frameworth", "snakemake"):
             there = command.replace("FRAME", "12").replace(" --open", "").replace(" --study mine", " --study own")
             if first == "frameworth" and "--configfile" not in there and rest[0] != "init":

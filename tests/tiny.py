@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +76,28 @@ def write_config(path: Path, content: dict[str, Any]) -> Path:
     """Write a config as YAML."""
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+def kill_while_training(code: str, folder: Path, store: str) -> None:
+    """Run `code` (which finds `folder` in `folder`) in a process that is killed once a checkpoint lies in `store`.
+
+    Checkpoints are written five times a second there.
+    """
+    script = (
+        "import sys; sys.path[:0] = sys.argv[2:4]\n"
+        "from pathlib import Path\n"
+        "from frameworth import training\n"
+        "training.CHECKPOINT_SECONDS = 0.2\n"
+        f"folder = Path(sys.argv[1])\n{code}"
+    )
+    here = Path(__file__).parent
+    arguments = [sys.executable, "-c", script, str(folder), str(here), str(here.parent / "workflow")]
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 180
+    while not list((folder / store).glob("*/checkpoint.pt")):
+        assert process.poll() is None, "finished before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list((folder / store).glob("*/network.pt"))
