@@ -14,7 +14,7 @@ import torch
 from conftest import run_snakemake
 from frameworth import training
 from frameworth.arm_comparison import compare_arms
-from frameworth.arm_training import pseudo_labels, run_arm
+from frameworth.arm_training import run_arm
 from frameworth.arms import arm_subsets
 from frameworth.augmentation import Augmentation
 from frameworth.config import check_config
@@ -26,6 +26,7 @@ from frameworth.files import digest_of_file
 from frameworth.hdf5 import read_hdf5
 from frameworth.out_of_bag import ranks_of, strongest_places
 from frameworth.planning import planned_networks
+from frameworth.pseudo import pseudo_labels
 from frameworth.store import network_hash
 from frameworth.subsets import read_subset
 from frameworth.variants import BASELINE, Variant, batch_indices, ordered_batches

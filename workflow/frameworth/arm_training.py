@@ -7,20 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from frameworth.arms import member_seeds
 from frameworth.cutout import Cutout
 from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
-from frameworth.frames import read_frames
 from frameworth.hdf5 import read_hdf5
 from frameworth.labels import Labels, read_labels
 from frameworth.out_of_bag import ranks_of
 from frameworth.scaling import ScaledFrames
-from frameworth.scoremaps import CONSENSUS_FORMS
 from frameworth.subset_names import subset_path
-from frameworth.subsets import Subset, read_subset, write_chosen
+from frameworth.subsets import Subset
 from frameworth.training import network_seed
 from frameworth.variants import Variant
 
@@ -105,49 +101,3 @@ def started_from(baseline: Path, store: Path, arm: dict[str, Any], subset: Subse
     if not file.exists():
         raise UserError(f"{file}: the network to start from is gone; delete {record} and run again")
     return {"start": file, "start_hash": name}
-
-
-def write_pseudo_subset(
-    path: Path,
-    subset_json: Path,
-    frames_csv: Path,
-    labels_h5: Path,
-    consensus_h5: Path,
-    *,
-    pseudo: dict[str, Any],
-    form: str,
-) -> None:
-    """Write the subset with the frames of the pool outside it that the consensus is sure of.
-
-    Args:
-        consensus_h5: of the baseline's ensemble of the same subset.
-        pseudo: the arm's `pseudo`. form: of consensus.
-    """
-    subset, labels, frames = read_subset(subset_json), read_labels(labels_h5), read_frames(frames_csv)
-    found = read_hdf5(consensus_h5, ["pose", "confidence"])
-    added = pseudo_labels(
-        found["pose"][list(CONSENSUS_FORMS).index(form)],
-        found["confidence"],
-        (frames["split"] == "pool").to_numpy() & ~np.isin(np.arange(len(frames)), subset.frames),
-        pseudo["confidence"],
-        labels.xy if pseudo["labels"] is True else None,
-    )
-    xy = added.copy()
-    xy[subset.frames] = subset.xy
-    chosen = np.union1d(subset.frames, np.flatnonzero(np.isfinite(added).any(axis=(1, 2))))
-    extended = Labels(xy, labels.keypoints, labels.skeleton, labels.paths, labels.digests, labels.sizes)
-    write_chosen(path, frames, extended, chosen, subset.design, subset.percent, subset.seed, subset.cluster)
-
-
-def pseudo_labels(
-    pose: np.ndarray, confidence: np.ndarray, outside: np.ndarray, threshold: float, truth: np.ndarray | None
-) -> np.ndarray:
-    """Labels [N, K, 2] for the frames `outside` (bool [N]); NaN for other frames and below the threshold.
-
-    Args:
-        pose: the consensus, px [N, K, 2]. confidence: its, [N, K].
-        truth: labels to give in place of the consensus, at the keypoints that it is sure of.
-    """
-    sure = outside[:, None] & (confidence >= threshold) & np.isfinite(pose).all(axis=-1)
-    given = pose if truth is None else truth
-    return np.where(sure[..., None], given, np.nan).astype(float)

@@ -430,7 +430,7 @@ def out_of_bag(study: Path, labels: Path, out: Path) -> None:
 @friendly
 def arm_subset(out: Path, subset: Path, frames: Path, labels: Path, consensus: Path, **options: Any) -> None:
     """Write a subset with pseudo-labelled frames to OUT."""
-    from frameworth.arm_training import write_pseudo_subset
+    from frameworth.pseudo import write_pseudo_subset
 
     write_pseudo_subset(out, subset, frames, labels, consensus, **options)
 
