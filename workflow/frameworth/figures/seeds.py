@@ -66,6 +66,7 @@ def _scatter(axes: Axes, rows: pd.DataFrame, results: Results, figure: Figure) -
     # Predictions that are shrunk to nothing look like it.
     span = max(float(np.ptp(x)), 0.3 * float(np.ptp(y))) or 1.0
     axes.set_xlim(x.min() - 0.1 * span, x.max() + 0.1 * span)
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
     bar = figure.colorbar(dots, ax=axes, pad=0.02, aspect=30)
     bar.set_label(f"{column.removesuffix('_share')} frames in the subset (%)")
     bar.ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
