@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sleap_io
 import yaml
@@ -16,6 +17,7 @@ from frameworth.__main__ import main
 from frameworth.config import check_config
 from frameworth.first_config import Look, study_name
 from frameworth.project import read_project
+from frameworth.prune import compare_pruned
 from frameworth.running import Failures
 from synthetic_study import write_study
 from tiny import config, draw, write_config
@@ -207,6 +209,21 @@ def test_status_tells_networks_and_the_answer(study):
     assert done.exit_code == 0, done.output
     assert "0 of 26 networks finished" in done.output
     assert study.summary["statement"][0] in done.output
+
+
+def test_status_tells_what_the_experiments_beside_the_baseline_said(study):
+    rng = np.random.default_rng(0)
+    keys = ("none", "worst-4", "best-4", "random-4-1")
+    effects = dict(zip(keys, (0.0, -0.5, 0.3, 0.1), strict=True))
+    scores = {
+        key: pd.DataFrame({name: 3 + effect + rng.normal(0, 0.02, 6) for name in ("log_error", "rmse_px")})
+        for key, effect in effects.items()
+    }
+    table = compare_pruned(scores, {"counts": [4], "draws": 1}, 0.95)
+    table.to_csv("results/tiny/prune.csv", index=False)
+    told = called("status", "--configfile", "study.yaml").output
+    found = re.search(r"Leaving out the worst frames in place of random ones changes the error: 4 \((-0\.\d+)\)", told)
+    assert float(found[1]) == pytest.approx(-0.6, abs=0.05)
 
 
 def test_report_of_an_unfinished_study_says_what_to_do_first(study):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 
-def closing_lines(folder: Path) -> list[str]:
-    """The lines for the study in `folder`; none where it has no summary yet."""
+def closing_lines(folder: Path, level: float) -> list[str]:
+    """The lines for the study in `folder`; none where it has no summary yet. `level` is that of its intervals."""
     if not (folder / "summary.json").exists():
         return []
     summary = json.loads((folder / "summary.json").read_text())
@@ -18,6 +18,7 @@ def closing_lines(folder: Path) -> list[str]:
     return [
         *summary["statement"],
         *_settled(folder),
+        *_experiments(folder, 1 - level),
         "",
         "Labels to check first:" if flagged else "The first by out-of-bag error, of which none stands out:",
         *checks,
@@ -33,3 +34,21 @@ def _settled(folder: Path) -> list[str]:
 
     path = folder / "figures" / "settling.csv"
     return [settled_sentence(pd.read_csv(path))] if path.exists() else []
+
+
+def _experiments(folder: Path, alpha: float) -> list[str]:
+    """A sentence for each experiment that was made beside the baseline."""
+    lines = []
+    if (path := folder / "toggle.csv").exists():
+        from frameworth import toggle
+
+        lines += toggle.statement(pd.read_csv(path), alpha)
+    if (path := folder / "arms.csv").exists():
+        from frameworth import arm_comparison
+
+        lines.append(f"{arm_comparison.statement(pd.read_csv(path), alpha)}.")
+    if (path := folder / "prune.csv").exists():
+        from frameworth import prune
+
+        lines.append(f"{prune.statement(pd.read_csv(path), alpha)}.")
+    return lines

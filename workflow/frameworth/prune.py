@@ -110,3 +110,13 @@ def write_prune(
         pose = np.concatenate([read_hdf5(file, ["pose"])["pose"][:, held_out] for file in files])
         scores[removed] = network_scores(pose, label)
     write_csv(prune_csv, compare_pruned(scores, prune, level))
+
+
+def statement(table: pd.DataFrame, alpha: float) -> str:
+    """What `prune.csv` says of leaving out the worst frames in place of random ones."""
+    rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
+    decided = rows[rows["p_adjusted"] < alpha]
+    if decided.empty:
+        return "Leaving out the frames judged worst cannot be told from leaving out random ones"
+    parts = [f"{count} ({change:+.3f})" for count, change in zip(decided["count"], decided["difference"], strict=True)]
+    return f"Leaving out the worst frames in place of random ones changes the error: {', '.join(parts)} log(1 + px)"

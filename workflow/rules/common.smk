@@ -373,7 +373,7 @@ def announce_study():
 
 def print_summary():
     """Say where the results are and what they come to."""
-    print("\n".join(["", *closing_lines(Path(RESULTS)), ""]))
+    print("\n".join(["", *closing_lines(Path(RESULTS), CONFIG["influence"]["level"]), ""]))
 
 
 def print_failure(log):

@@ -87,7 +87,7 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
         print(f"frameworth: not finished; see {log}. Finished networks are kept: run the same command again to go on",
               file=sys.stderr)  # fmt: skip
         raise SystemExit(code)
-    print("\n".join(["", *closing_lines(study_folder(config))]))
+    print("\n".join(["", *closing_lines(study_folder(config), config["influence"]["level"])]))
 
 
 @study.command()
@@ -103,7 +103,7 @@ def status(configfile: TextIO) -> None:
     config = read_config(configfile)
     now = study_progress(config)
     print(f"Study {config['study']}: {now.finished} of {now.planned} networks finished, {now.training} training now.")
-    lines = closing_lines(study_folder(config))
+    lines = closing_lines(study_folder(config), config["influence"]["level"])
     print("\n".join(["", *lines]) if lines else "Nothing has been estimated yet.")
 
 
@@ -164,6 +164,8 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
 @_examples("frameworth report --configfile config/mine.yaml --open")
 def report(configfile: TextIO, show: bool) -> None:
     """Bring a finished study's report up to date and say where it is."""
+    import webbrowser
+
     from frameworth.config import read_config, study_folder
     from frameworth.errors import UserError
     from frameworth.progress import study_progress
@@ -181,8 +183,8 @@ def report(configfile: TextIO, show: bool) -> None:
     if code := run_workflow(command, Path("logs") / config["study"] / "run.log", sys.stderr):
         raise SystemExit(code)
     print(page)
-    if show:
-        click.launch(str(page))
+    if show and not webbrowser.open(page.resolve().as_uri()):
+        raise UserError(f"{page}: no browser was found to show it with; open the file yourself, it needs nothing else")
 
 
 @study.command()

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from frameworth.arm_comparison import statement
 from frameworth.figures import _style
 from frameworth.results import Results
 
@@ -43,17 +44,5 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         f"Arm minus baseline, the same subsets, seeds and members; mean over subsets with its {100 * level:g} % "
         "t interval over clusters. Where an interval is missing, fewer than two independent subsets were trained."
     )
-    _style.headline(figure, _title(table, 1 - level), note)
+    _style.headline(figure, _style.plain(statement(table, 1 - level)), note)
     return figure
-
-
-def _title(table: pd.DataFrame, alpha: float) -> str:
-    own = table[table["score"] == "log_error"]
-    decided = own[own["p_adjusted"] < alpha]
-    if decided.empty:
-        return "No arm can be told from the baseline"
-    parts = []
-    for row in decided.itertuples():
-        where = "over all percents" if row.percent == "all" else f"at {row.percent} %"
-        parts.append(f"{row.arm} {'lowers' if row.difference < 0 else 'raises'} the error {where}")
-    return "; ".join(parts)

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
+from frameworth.prune import statement
 from frameworth.results import Results
 
 _KINDS = {"worst": (_style.BLUE, "o"), "random": (_style.GREY, "s"), "best": (_style.RED, "^")}
@@ -45,15 +46,5 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         "t interval of the difference to leaving none out, paired by initial weights. The figure's table also has the "
         "differences to random frames, which the title speaks of."
     )
-    _style.headline(figure, _title(table, 1 - level), note)
+    _style.headline(figure, statement(table, 1 - level), note)
     return figure
-
-
-def _title(table: pd.DataFrame, alpha: float) -> str:
-    rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
-    decided = rows[rows["p_adjusted"] < alpha]
-    if decided.empty:
-        return "Leaving out the frames judged worst cannot be told from leaving out random ones"
-    parts = [f"{row.count_} ({_style.signed(row.difference, 3)})" for row in
-             decided.rename(columns={"count": "count_"}).itertuples()]  # fmt: skip
-    return f"Leaving out the worst frames in place of random ones changes the error: {', '.join(parts)} log(1 + px)"
