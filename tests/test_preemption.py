@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from conftest import REPOSITORY, run_snakemake
@@ -99,6 +100,27 @@ def test_sigterm_to_the_shell_that_snakemake_starts_comes_to_the_training(tmp_pa
     assert not (tmp_path / target).exists()
     assert list(tmp_path.glob("results/tiny/.store/*/checkpoint.pt"))
     run_snakemake(tmp_path, "--configfile", str(path), "--", target)
+    assert json.loads((tmp_path / target).read_text())["members"][0]["resumed"] == 1
+
+
+def test_sigterm_to_frameworth_run_ends_snakemake_and_leaves_checkpoints_to_go_on_from(tmp_path):
+    draw(tmp_path / "project")
+    study = config("project")
+    study["training"]["steps"] = 150
+    write_config(tmp_path / "study.yaml", study)
+    target = "results/tiny/ensembles/percent-050/seed-1/training.json"
+    log = tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log"
+    command = [str(Path(sys.executable).parent / "frameworth"), "run", "--configfile", "study.yaml", "--", target]
+    with (tmp_path / "printed").open("w") as printed:
+        run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=tmp_path)
+    wait_until(lambda: log.exists() and "trains from step 0" in log.read_text(), run)
+    started = psutil.Process(run.pid).children(recursive=True)
+    run.terminate()
+    assert run.wait(PATIENCE) != 0
+    assert not [process for process in started if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert "was stopped: percent-050_seed-1 member 0: stopped by SIGTERM at step" in (tmp_path / "printed").read_text()
+    assert list(tmp_path.glob("results/tiny/.store/*/checkpoint.pt"))
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=tmp_path, check=True)
     assert json.loads((tmp_path / target).read_text())["members"][0]["resumed"] == 1
 
 

@@ -5,13 +5,17 @@ What went wrong is said in one line per failed job: the last thing that its log 
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
+
+import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROFILES = REPOSITORY / "profiles"
@@ -46,7 +50,8 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
 def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     """Run Snakemake, keep all that it says in `log`, and show how far it is on `screen`; its exit code.
 
-    Ctrl-C goes to Snakemake too, which ends its jobs; what is shown then is that it was stopped.
+    Ctrl-C goes to Snakemake too, which ends its jobs; what is shown then is that it was stopped. SIGTERM comes to this
+    process alone, and is passed on to Snakemake and its jobs: trainings write their checkpoints.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     failed = Failures()
@@ -61,15 +66,27 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
             text=True,
             errors="replace",
         ) as process:
-            for line in _lines(process):
-                record.write(line)
-                failed.read(line)
-                display.read(line)
-            code = process.wait()
+            before = signal.signal(signal.SIGTERM, lambda number, frame: _end(process.pid))
+            try:
+                for line in _lines(process):
+                    record.write(line)
+                    failed.read(line)
+                    display.read(line)
+                code = process.wait()
+            finally:
+                signal.signal(signal.SIGTERM, before)
     display.close()
     for line in failed.lines():
         print(line, file=screen)
     return code
+
+
+def _end(pid: int) -> None:
+    """Send SIGTERM to a process, which then starts nothing more, and to all that it has started."""
+    process = psutil.Process(pid)
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.terminate()
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
