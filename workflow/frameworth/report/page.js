@@ -420,10 +420,13 @@ function marks(rows, wanted, r, strength = () => 1) {
     svg("path", { class: side, opacity: strength(row), d: wanted.map((k) => row.pose[k]).filter(finite).map(looks[side]).join("") })));
 }
 
-async function showPair(training, evaluated) {
-  const [labels, inclusion, consensus, value, error, distractors, confidence] = await Promise.all([array("labels"), array("inclusion"),
-    array("consensus"), partOf(shown.score, "value"), partOf(shown.score, "standard_error"),
+function partsOfPairs() {
+  return Promise.all([array("labels"), array("inclusion"), array("consensus"), partOf(shown.score, "value"), partOf(shown.score, "standard_error"),
     ...(data.arrays.distractors ? [array("distractors"), array("distractor_confidence")] : [])]);
+}
+
+async function showPair(training, evaluated) {
+  const [labels, inclusion, consensus, value, error, distractors, confidence] = await partsOfPairs();
   const { score, panel } = shown, wanted = panel === MEAN ? keypoints.map((_, k) => k) : [panel];
   const of = panel === MEAN ? "all keypoints" : keypoints[panel];
   const rows = sides(consensus, data.subsets, inclusion, training, evaluated);
@@ -533,6 +536,7 @@ async function start() {
   addEventListener("beforeprint", () => { printing = true; recolour(); });
   addEventListener("afterprint", () => { printing = false; recolour(); });
   document.documentElement.dataset.ready = "true";
+  (window.requestIdleCallback ?? setTimeout)(partsOfPairs);  // unpacked before the first click asks for them
 }
 start();
 })();
