@@ -42,8 +42,9 @@ check: .venv/ready
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+# Two files of tests at a time: most tests are busy on one core.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long
