@@ -8,7 +8,7 @@ from pathlib import Path
 PYTHON = "3.11"  # what `make lock` resolves for
 # Snakemake runs the rules and is not needed within them; nor is what checks and tests the project.
 NOT_IN_RULES = {
-    "snakemake", "snakemake-executor-plugin-slurm", "hypothesis", "pytest", "ruff", "snakefmt",
+    "snakemake", "snakemake-executor-plugin-slurm", "hypothesis", "pytest", "pytest-xdist", "ruff", "snakefmt",
 }  # fmt: skip
 
 CONDA = """\
