@@ -92,7 +92,7 @@ config-page: .venv/ready
 bad-inputs-page: .venv/ready
 	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
 
-# The rule graph and the demo's pictures in README.md, after `make`; needs Debian's chromium.
+# The rule graph in docs/developing.md and the demo's pictures, after `make`; needs Debian's chromium.
 docs: .venv/ready config-page bad-inputs-page
 	$(BIN)/python -m frameworth.rule_graph
 	cp results/demo/figures/labels_to_check.png docs/images/

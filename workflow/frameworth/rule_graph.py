@@ -1,4 +1,4 @@
-"""The rules and what they pass on, as the README draws them: written by `make docs` from the workflow itself."""
+"""The rules and what they pass on, as the page for developers draws them: written by `make docs` from the workflow itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import networkx as nx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-README = REPOSITORY / "README.md"
+PAGE = REPOSITORY / "docs" / "developing.md"
 _BLOCK = re.compile(r"(```mermaid\n).*?(```)", re.S)
 _NODE = re.compile(r"\tid(\d+)\[(\w+)\]")
 _EDGE = re.compile(r"\tid(\d+) --> id(\d+)")
@@ -56,8 +56,8 @@ def rule_graph() -> str:
 
 
 def write_rule_graph() -> None:
-    """Put the graph in its place in the README."""
-    README.write_text(_BLOCK.sub(lambda found: found[1] + rule_graph() + found[2], README.read_text()))
+    """Put the graph in its place on the page."""
+    PAGE.write_text(_BLOCK.sub(lambda found: found[1] + rule_graph() + found[2], PAGE.read_text()))
 
 
 def _shown(rule: str) -> str:
