@@ -1,4 +1,4 @@
-"""The rules and what they pass on, as the page for developers draws them: written by `make docs` from the workflow itself."""
+"""The rules and what they pass on, as a page for developers draws them: written by `make docs` from the workflow."""
 
 from __future__ import annotations
 
