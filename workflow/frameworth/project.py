@@ -1,8 +1,8 @@
 """Read a single-animal DeepLabCut project (2.x or 3) without DeepLabCut, and without running what is in it.
 
 pandas keeps column names of a label file (`CollectedData_*.h5`) as pickles in HDF5 attributes, and
-`pandas.read_hdf` runs them. Here h5py reads the arrays, and the one pickle that is needed goes through an
-unpickler that can build nothing but plain Python values. The project is only ever read.
+`pandas.read_hdf` runs them. Here h5py reads the arrays, and the one pickle that is needed is refused if it holds
+anything but plain Python values. The project is only ever read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import pickletools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ import numpy as np
 import yaml
 
 from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
+from frameworth.hdf5_content import reaching_out
 
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
 MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
@@ -519,11 +521,22 @@ class _UnreadableError(Exception):
     """Why a label file cannot be read, or not safely."""
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Builds lists, tuples, strings and numbers only: no class or function is ever looked up."""
+# What lists and tuples of strings and numbers take: nothing that looks up, makes or calls a class or function.
+_PLAIN_OPCODES = frozenset(
+    "PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT "
+    "STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE "
+    "TUPLE TUPLE1 TUPLE2 TUPLE3 PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET".split()
+)
 
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}, which may run a program")
+
+def _unpickled(data: bytes) -> Any:
+    """What a pickle of plain values holds; every opcode is looked at before any of it is obeyed."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name not in _PLAIN_OPCODES:
+            raise pickle.UnpicklingError(f"a pickle with {opcode.name} {argument or ''}, which may run a program")
+        if opcode.name in ("PUT", "LONG_BINPUT") and argument > len(data):  # room is made for all places before it
+            raise pickle.UnpicklingError("a pickle that fills the memory")
+    return pickle.loads(data, encoding="utf-8")
 
 
 # What h5py and numpy raise for a file that is broken or not laid out as expected.
@@ -534,6 +547,8 @@ def _read_h5(path: Path) -> _Table:
     twin = path.with_suffix(".csv").name
     try:
         with h5py.File(path, "r") as file:
+            if found := reaching_out(file):
+                raise _UnreadableError(found)
             group = _pandas_group(file)
             kind = _text(group.attrs.get("pandas_type", b""))
             if kind not in ("frame_table", "frame"):
@@ -559,8 +574,7 @@ _Stored = tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]
 
 
 def _pandas_group(file: h5py.File) -> h5py.Group:
-    members = {name: _member(file, name) for name in file}
-    groups = {name: item for name, item in members.items() if isinstance(item, h5py.Group)}
+    groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
     if "df_with_missing" in groups:
         return groups["df_with_missing"]
     tables = [group for group in groups.values() if "pandas_type" in group.attrs]
@@ -626,21 +640,13 @@ def _array(group: h5py.Group, name: str) -> np.ndarray:
 
 
 def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset whose values lie in the file itself, and are not too many to be labels."""
-    dataset = _member(group, name)
+    """A dataset whose values are not too many to be labels."""
+    dataset = group[name]
     if not isinstance(dataset, h5py.Dataset):
         raise _UnreadableError(f"{name} is no dataset")
-    if dataset.is_virtual or dataset.external:
-        raise _UnreadableError(f"{dataset.name} has its values in another file")
     if dataset.size and dataset.size * dataset.dtype.itemsize > MAX_DATASET:
         raise _UnreadableError(f"{dataset.name} holds more than {MAX_DATASET >> 20} MiB")
     return dataset
-
-
-def _member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-        raise _UnreadableError(f"{name} is a link to another file")
-    return group[name]
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
@@ -660,7 +666,7 @@ def _unpickled_columns(attribute: Any) -> list[tuple[str, ...]]:
     if not 0 < len(data) <= MAX_PICKLE:
         raise _UnreadableError("its column names are not where pandas writes them")
     try:
-        columns = _PlainUnpickler(io.BytesIO(data), encoding="utf-8").load()
+        columns = _unpickled(data)
     except Exception as problem:  # a broken pickle may raise anything
         raise _UnreadableError(f"its column names: {_one_line(problem)}") from problem
     if not isinstance(columns, list) or not all(isinstance(column, tuple) for column in columns):

@@ -259,7 +259,7 @@ def check_new_videos():
         for path in new:
             video_info(path)
     except UserError as error:
-        raise WorkflowError(str(error))
+        raise WorkflowError("\n".join(error.lines()))
 
 
 def arm_jobs():
