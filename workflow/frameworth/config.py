@@ -17,7 +17,6 @@ import yaml
 from frameworth.errors import Problem, UserError, error, problem_of, refuse_errors, warning
 from frameworth.estimators import estimator_names
 from frameworth.subset_names import subset_name
-from frameworth.video_content import refuse_no_film
 
 _SCHEMA = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
 DEFAULT_STEPS = 20000
@@ -270,11 +269,6 @@ def _video_problems(config: dict[str, Any]) -> Iterator[Problem]:
             yield error(where, f"{video!r} is empty", "copy it again, or leave it out")
         elif same is not video:
             yield error(where, f"{video!r} is the same file as {same!r}", "keep one of them")
-        else:
-            try:
-                refuse_no_film(path)
-            except UserError as refused:
-                yield problem_of(refused)
     if not config["videos"]:
         return
     if not config["keep_snapshots"]:

@@ -25,6 +25,7 @@ import yaml
 from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
 from frameworth.hdf5_content import reaching_out
 
+MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
 MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
 IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels, and its cropped copies
@@ -213,6 +214,10 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     # The base loader leaves every scalar the text it is: a bodypart `no` or a scorer `007` must not become
     # False or 7. It builds nothing but str, list and dict. Not libyaml's: deep nesting overflows its stack.
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait forever
+            raise OSError("no regular file")
+        if path.exists() and path.stat().st_size > MAX_CONFIG:
+            raise OSError(f"more than {MAX_CONFIG >> 20} MiB")
         values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
     except FileNotFoundError:
         raise RefusedError([error(path, "is missing", "give the folder of a DeepLabCut project")]) from None

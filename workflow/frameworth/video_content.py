@@ -18,22 +18,22 @@ _FILMS = {
     "avi": rb"RIFF.{4}AVI ",
     "matroska": rb"\x1a\x45\xdf\xa3",
     "mpegts": rb"(.{4})?\x47.{187}(.{4})?\x47",
-    "mpeg": rb"\0\0\1\xba",
-    "mpegvideo": rb"\0\0\1\xb3",
-    "m4v": rb"\0\0\1[\0\xb0\xb5]",
-    "h264": rb"\0?\0\0\1[\x09\x27\x47\x67]",
-    "hevc": rb"\0?\0\0\1[\x40\x42\x46]\1",
+    "mpeg": rb"\x00\x00\x01\xba",
+    "mpegvideo": rb"\x00\x00\x01\xb3",
+    "m4v": rb"\x00\x00\x01[\x00\xb0\xb5]",
+    "h264": rb"\x00?\x00\x00\x01[\x09\x27\x47\x67]",
+    "hevc": rb"\x00?\x00\x00\x01[\x40\x42\x46]\x01",
     "asf": rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-    "flv": rb"FLV\1",
+    "flv": rb"FLV\x01",
     "ogg": rb"OggS",
     "gif": rb"GIF8[79]a",
     "mxf": rb"\x06\x0e\x2b\x34",
     "nut": rb"nut/multimedia container",
     "ivf": rb"DKIF",
-    "dv": rb"\x1f\x07\0",
+    "dv": rb"\x1f\x07\x00",
     "mjpeg": rb"\xff\xd8\xff",
     "yuv4mpegpipe": rb"YUV4MPEG2 ",
-    "obu": rb"\x12\0\x0a",
+    "obu": rb"\x12\x00\x0a",
 }
 _FILM = re.compile(b"|".join(b"(?:%s)" % start for start in _FILMS.values()), re.DOTALL)
 _LIST = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:ffconcat|#EXTM3U|v=0|# VobSub|<\?xml|<MPD|\[playlist\]|<asx)", re.IGNORECASE)
@@ -52,8 +52,6 @@ def refuse_no_film(path: Path | str) -> None:
         raise UserError(f"{path}: cannot be read ({problem.strerror}); mend its permissions, or leave it out") from None
     if _FILM.match(start):
         return
-    if not start:
-        raise UserError(f"{path}: is empty; copy it again, or leave it out")
     if _LIST.match(start):
         raise UserError(
             f"{path}: is a playlist or another list of files, not a video; give the videos themselves, or join them to "
