@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,11 @@ def printable(text: str) -> str:
     Names of bodyparts, videos, images and scorers come from projects, and may hold what a terminal takes for a command.
     """
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def commands_a_terminal(name: str) -> bool:
+    """Whether a name holds an escape sequence or another control character; a line end is none."""
+    return any(unicodedata.category(char) == "Cc" and char != "\n" for char in name)
 
 
 class UserError(Exception):

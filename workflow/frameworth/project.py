@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 import yaml
 
-from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
+from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, warning
 from frameworth.hdf5_content import reaching_out
 
 MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
@@ -87,7 +87,7 @@ def inspect_project(folder: Path) -> Inspection:
         xy=np.stack([label.xy for label in labels]),
     )
     problems += keypoint_problems(project, folder / "config.yaml")
-    problems += _braced(folder, [label.path for label in labels])
+    problems += _misread_names(folder, [label.path for label in labels])
     sources = (folder / "config.yaml", *tables, *(label.path for label in labels))
     return Inspection(project, sources, tuple(problems))
 
@@ -256,11 +256,14 @@ def _multi_animal(path: Path) -> Problem:
     )
 
 
-def _braced(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
-    """Snakemake takes what is in braces for a wildcard, in names of input files too."""
+def _misread_names(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
+    """Snakemake takes what is in braces for a wildcard, and shows names of input files on the terminal as they are."""
     for path in dict.fromkeys(part for image in images for part in (folder, image.parent, image)):
-        if set(str(path) if path == folder else path.name) & set("{}"):
+        name = str(path) if path == folder else path.name
+        if set(name) & set("{}"):
             yield error(path, "its name holds a brace, which Snakemake takes for a wildcard", "rename it without")
+        if commands_a_terminal(name):
+            yield error(path, "its name holds a control character, which a terminal obeys", "rename it without")
 
 
 def keypoint_problems(project: LabelledProject, config: Path) -> Iterator[Problem]:
@@ -528,9 +531,7 @@ class _UnreadableError(Exception):
 
 # What lists and tuples of strings and numbers take: nothing that looks up, makes or calls a class or function.
 _PLAIN_OPCODES = frozenset(
-    "PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT "
-    "STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE "
-    "TUPLE TUPLE1 TUPLE2 TUPLE3 PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET".split()
+    ["PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET"]
 )
 
 

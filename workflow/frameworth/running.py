@@ -40,7 +40,7 @@ _LOCKED_ADVICE = (
 def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
     """The command that runs this workflow with a study's config, from whatever folder."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--configfile", str(configfile)]
+    command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
     if profile is not None:
         own = PROFILES / profile
         command += ["--workflow-profile", str(own if own.is_dir() else profile)]
