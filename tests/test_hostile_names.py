@@ -22,7 +22,8 @@ ESCAPE = "\x1b]0;owned\x07\x1b[2J"
 # Of the config, bounded by its schema to numbers and to words of a list.
 BOUNDED = {
     "design", "percent", "seed", "study_seed", "members", "device", "consensus", "distractor_radius", "keep_snapshots",
-    "wanted", "seconds_apart", "radius", "level", "form", "by", "estimator", "figure", "pair", "arm", "network", "removed",
+    "wanted", "seconds_apart", "radius", "level", "form", "by", "estimator", "figure", "pair", "arm",
+    "network", "removed",
 }  # fmt: skip
 
 

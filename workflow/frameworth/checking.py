@@ -19,6 +19,7 @@ from frameworth.errors import Problem, UserError, error, problem_of, warning
 from frameworth.estimators.size_centred import LEAST_CLUSTERS
 from frameworth.gpus import machine_has_gpu
 from frameworth.imported import is_import
+from frameworth.library_path import libraries_here
 from frameworth.pictures import Pictures, inspect_pictures
 from frameworth.project import Inspection, LabelledProject
 from frameworth.sources import inspect_labels
@@ -83,6 +84,7 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
         runs_here: whether its networks train on this machine; None if that is not known.
     """
     config, problems = inspect_config(given)
+    problems += libraries_here()
     labels = given.get("labels")
     found = Inspection(None, (), ())
     pictures = None

@@ -41,5 +41,5 @@ def reaching_out(file: h5py.File) -> str | None:
                     return f"{place} has its values in another file"
                 claimed, stored = (item.size or 0) * item.dtype.itemsize, item.id.get_storage_size()
                 if claimed > MAX_UNSTORED and claimed > MAX_RATIO * stored:
-                    return f"{place} claims {claimed >> 20} MiB, but stores {stored >> 20}"
+                    return f"{place} holds more than {MAX_UNSTORED >> 20} MiB by its own account, and stores hardly any"
     return None

@@ -36,7 +36,9 @@ _FILMS = {
     "obu": rb"\x12\x00\x0a",
 }
 _FILM = re.compile(b"|".join(b"(?:%s)" % start for start in _FILMS.values()), re.DOTALL)
-_LIST = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:ffconcat|#EXTM3U|v=0|# VobSub|<\?xml|<MPD|\[playlist\]|<asx)", re.IGNORECASE)
+_LIST = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?\s*(?:ffconcat|#EXTM3U|v=0|# VobSub|<\?xml|<MPD|<asx|\[playlist)", re.IGNORECASE
+)
 _START = 4096  # bytes that are looked at
 
 # OpenCV hands this to FFmpeg whenever it opens a file: what passes as a film here and is none is refused there.
