@@ -405,6 +405,62 @@ def _(study: Study) -> None:
 
 @case(
     "labels",
+    "HDF5 that links to another file by way of itself",
+    "error",
+    "cannot be read safely | a link to another file",
+    "the link that is read leads to one that is not",
+)
+def _(study: Study) -> None:
+    copy = study.folder / "other.h5"
+    copy.write_bytes(study.labels("day2").read_bytes())
+    with h5py.File(study.labels("day2"), "r+") as file:
+        group = file["df_with_missing"]
+        del group["block0_values"]
+        group["aside"] = h5py.ExternalLink(copy, "df_with_missing")
+        group["block0_values"] = h5py.SoftLink("/df_with_missing/aside/block0_values")
+
+
+@case(
+    "labels",
+    "HDF5 whose values are put together from another file",
+    "error",
+    "cannot be read safely | values in another file",
+    "it could be any file of yours",
+)
+def _(study: Study) -> None:
+    copy = study.folder / "other.h5"
+    copy.write_bytes(study.labels("day2").read_bytes())
+
+    def create(group: h5py.Group, shape: tuple[int, int]) -> None:
+        layout = h5py.VirtualLayout(shape, "f8")
+        layout[:] = h5py.VirtualSource(copy, "df_with_missing/block0_values", shape)
+        group.create_virtual_dataset("block0_values", layout)
+
+    _stored_elsewhere(study, create)
+
+
+def _column_names(study: Study, pickled: bytes) -> None:
+    table = pd.read_hdf(study.labels("day2"))
+    table.index = ["/".join(row) for row in table.index]
+    table.to_hdf(study.labels("day2"), key="df_with_missing", mode="w", format="table")
+    with h5py.File(study.labels("day2"), "r+") as file:
+        file["df_with_missing"]["table"].attrs["values_block_0_kind"] = np.void(pickled)
+
+
+@case("labels", "HDF5 whose column names fill the memory", "error", "cannot be read safely | fills the memory | .csv",
+      "ten bytes of a pickle can take gigabytes")  # fmt: skip
+def _(study: Study) -> None:
+    _column_names(study, b"\x80\x02]r\xff\xff\xff\x0f.")
+
+
+@case("labels", "HDF5 whose column names are a class", "error", "cannot be read safely | may run a program",
+      "nothing is looked up by its name")  # fmt: skip
+def _(study: Study) -> None:
+    _column_names(study, pickle.dumps([np.float64(1)]))
+
+
+@case(
+    "labels",
     "HDF5 whose values lie in another file",
     "error",
     "cannot be read safely | values in another file",
@@ -564,6 +620,44 @@ for NAME, SEVERITY, WORDS, WHY in (
     ("{image}.png", "error", "{image}.png | brace", "Snakemake would take it for a wildcard"),
 ):
     case("names", f"an image `{NAME[:30]!r}`", SEVERITY, WORDS, WHY)(lambda study, name=NAME: study.rename_image(name))
+
+for WHERE in ("video", "image"):
+    case("names", f"{WHERE} named by an escape sequence", "error", r"\x1b]0;owned\x07 | control character",
+         "a terminal obeys it")(
+        lambda study, where=WHERE: getattr(study, f"rename_{where}")("\x1b]0;owned\x07" + ".png" * (where == "image"))
+    )  # fmt: skip
+
+
+@case("study", "a library in the working directory", "error", "libcuda.so.1 | PyTorch would run it",
+      "NVIDIA's cuSPARSELt looks for the driver there first")  # fmt: skip
+def _(study: Study) -> None:
+    study.folder.joinpath("libcuda.so.1").touch()
+
+
+# -- videos -----------------------------------------------------------------------------------------------
+
+LISTS = {
+    "an ffconcat list": "ffconcat version 1.0\nfile other.avi\n",
+    "an HLS playlist": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.avi\n#EXT-X-ENDLIST\n",
+    "a DASH manifest": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>\n',
+    "a session description": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+}
+
+
+def _video(study: Study, content: str | bytes) -> None:
+    study.folder.joinpath("walk.mp4").write_bytes(content.encode() if isinstance(content, str) else content)
+    study.config["videos"] = ["walk.mp4"]
+    study.config["subsets"] = block(percents=[50], seeds=8)
+
+
+for NAME, CONTENT in LISTS.items():
+    case("videos", NAME, "error", "walk.mp4 | is a playlist or another list of files",
+         "FFmpeg would read the files, or ask the network, that it names")(
+        lambda study, content=CONTENT: _video(study, content)
+    )  # fmt: skip
+case("videos", "text", "error", "walk.mp4 | cannot be opened as a video", "FFmpeg makes a film of letters of it")(
+    lambda study: _video(study, "my words\n" * 50)
+)
 
 # -- images -----------------------------------------------------------------------------------------------
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from frameworth.library_path import name_no_empty_place
+
 _HOMES = {"Influence": "attribution", "estimate_influence": "attribution", "load": "loading"}
 __all__ = ["Influence", "estimate_influence", "load"]
+
+name_no_empty_place()
 
 
 def __getattr__(name: str) -> Any:

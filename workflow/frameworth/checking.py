@@ -15,15 +15,17 @@ import numpy as np
 
 from frameworth.config import inspect_config, parse_config, planned_subsets
 from frameworth.designs import cluster_of, subset_size
-from frameworth.errors import Problem, UserError, error, warning
+from frameworth.errors import Problem, UserError, error, problem_of, warning
 from frameworth.estimators.size_centred import LEAST_CLUSTERS
 from frameworth.gpus import machine_has_gpu
 from frameworth.imported import is_import
+from frameworth.library_path import libraries_here
 from frameworth.pictures import Pictures, inspect_pictures
 from frameworth.project import Inspection, LabelledProject
 from frameworth.sources import inspect_labels
 from frameworth.split import hold_out
 from frameworth.study_record import record_problems, recorded_split
+from frameworth.video_content import refuse_no_film
 
 LEAST_SIDE = 16  # px that a network sees of an image; DeepLabCut's networks halve it four or five times
 
@@ -82,6 +84,7 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
         runs_here: whether its networks train on this machine; None if that is not known.
     """
     config, problems = inspect_config(given)
+    problems += libraries_here()
     labels = given.get("labels")
     found = Inspection(None, (), ())
     pictures = None
@@ -96,6 +99,8 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
         problems += _together(config, found.project, pictures)
         problems += record_problems(config, found.project)
         problems += _device_problems(config, depth, runs_here)
+        if depth != "tables":
+            problems += _film_problems(config)
         if depth == "images":
             problems += _network_problems(config)
     return CheckedStudy(config, found.sources, _sorted(problems))
@@ -212,6 +217,16 @@ def _frame_number_problems(config: dict[str, Any], total: int, held_out: np.ndar
     if toggle.get("frames") and toggle["parts"] > len(toggle["frames"]):
         what = f"{toggle['parts']} parts of {len(toggle['frames'])} frames leave some empty"
         yield error("config: toggle.parts", what, "ask for fewer")
+
+
+def _film_problems(config: dict[str, Any]) -> Iterator[Problem]:
+    """Videos that are none by their first bytes; what is not there or empty was told before."""
+    for video in config["videos"]:
+        if Path(video).is_file() and Path(video).stat().st_size:
+            try:
+                refuse_no_film(video)
+            except UserError as refused:
+                yield problem_of(refused)
 
 
 def _device_problems(config: dict[str, Any], depth: Depth, runs_here: bool | None) -> Iterator[Problem]:

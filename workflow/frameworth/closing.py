@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from frameworth.errors import printable
+
 
 def closing_lines(folder: Path, level: float) -> list[str]:
     """The lines for the study in `folder`; none where it has no summary yet. `level` is that of its intervals."""
@@ -15,7 +17,7 @@ def closing_lines(folder: Path, level: float) -> list[str]:
     summary = json.loads((folder / "summary.json").read_text())
     checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
     flagged = summary["verdicts"].get("check label")
-    return [
+    lines = [
         *summary["statement"],
         *_settled(folder),
         *_experiments(folder, 1 - level),
@@ -27,6 +29,7 @@ def closing_lines(folder: Path, level: float) -> list[str]:
         f"Figures        {folder}/figures/",
         f"Ranked frames  {folder}/frame_values.csv",
     ]
+    return [printable(line) for line in lines]
 
 
 def _settled(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import jsonschema
 import yaml
 
-from frameworth.errors import Problem, UserError, error, problem_of, refuse_errors, warning
+from frameworth.errors import Problem, UserError, commands_a_terminal, error, problem_of, refuse_errors, warning
 from frameworth.estimators import estimator_names
 from frameworth.subset_names import subset_name
 
@@ -263,6 +263,8 @@ def _video_problems(config: dict[str, Any]) -> Iterator[Problem]:
         same = seen.setdefault(path.resolve(), video)
         if set(video) & set("{}\n"):
             yield error(where, f"{video!r} holds a brace or line break, which Snakemake misreads", "rename the file")
+        elif commands_a_terminal(video):
+            yield error(where, f"{video!r} holds a control character, which a terminal obeys", "rename the file")
         elif not path.is_file():
             yield error(where, f"there is no file {video!r}", "give a path relative to the working directory")
         elif not path.stat().st_size:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+
+def printable(text: str) -> str:
+    """`text` in one line that is safe on a terminal: line ends, escape sequences and their like are written out.
+
+    Names of bodyparts, videos, images and scorers come from projects, and may hold what a terminal takes for a command.
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def commands_a_terminal(name: str) -> bool:
+    """Whether a name holds an escape sequence or another control character; a line end is none."""
+    return any(unicodedata.category(char) == "Cc" and char != "\n" for char in name)
 
 
 class UserError(Exception):
@@ -12,6 +26,10 @@ class UserError(Exception):
 
     The command line prints it as one line and exits with 2; it is never a traceback.
     """
+
+    def lines(self) -> list[str]:
+        """What to print, safe on a terminal."""
+        return [printable(str(self))]
 
 
 @dataclass(frozen=True)
@@ -24,9 +42,8 @@ class Problem:
     todo: str
 
     def __str__(self) -> str:
-        """One line: names may hold line ends, or what a terminal takes for a command."""
-        text = f"{self.where}: {self.what}; {self.todo}"
-        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        """One line, whatever names are in it."""
+        return printable(f"{self.where}: {self.what}; {self.todo}")
 
 
 def error(where: object, what: str, todo: str) -> Problem:
@@ -55,6 +72,10 @@ class RefusedError(UserError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+
+    def lines(self) -> list[str]:
+        """A line for each error, safe on a terminal."""
+        return [str(problem) for problem in self.problems]
 
 
 def refuse_errors(problems: Sequence[Problem]) -> None:

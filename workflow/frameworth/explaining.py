@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.errors import UserError
+from frameworth.errors import UserError, printable
 from frameworth.influence import UNITS
 from frameworth.results import Results
 from frameworth.values import out_of_bag_consensus
@@ -42,7 +42,8 @@ def explain(results: Results, frame: int) -> list[str]:
         lines.append(f"A label error was planted here: {row['planted']}.")
     if results.pool[frame]:
         lines += _worth(results, frame)
-    return lines + ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if results.pool[frame] else [])
+    lines += ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if results.pool[frame] else [])
+    return [printable(line) for line in lines]
 
 
 def _worth(results: Results, frame: int) -> list[str]:

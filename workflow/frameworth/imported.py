@@ -1,7 +1,8 @@
 """Labels of other tools, read through sleap-io, as a single-animal DeepLabCut project. The source is only read.
 
 sleap-io's loaders for these formats parse JSON, CSV and HDF5 (through h5py); none of them unpickles. Its only use
-of pickle is in `load_dlc_splits`, which is not called. It opens videos only where a frame of them is asked for.
+of pickle is in `load_dlc_splits`, which is not called. It opens videos only where a frame of them is asked for. HDF5
+that leads to other files, and videos that are lists of other files, are refused before sleap-io sees them.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 from PIL import Image
 
 from frameworth.collected_data import write_collected_data
 from frameworth.errors import UserError
 from frameworth.files import atomic_path, write_text
+from frameworth.hdf5_content import reaching_out
 from frameworth.images import image_size
 from frameworth.project import IGNORED_FOLDERS, csv_rows_images, natural_key
 from frameworth.project_config import project_config
+from frameworth.video_content import refuse_no_film
 
 if TYPE_CHECKING:
     import sleap_io
@@ -34,6 +38,7 @@ SCORER = "imported"
 ADVICE = "give a label file that sleap-io reads, such as .slp, COCO or Label Studio .json, .nwb, Lightning Pose .csv"
 # What else sleap-io reads holds poses that no hand made (JABS, analysis files), or no poses.
 SUFFIXES = (".slp", ".nwb", ".json", ".csv")
+FILMS = (".mp4", ".avi", ".mov", ".mj2", ".mkv")  # what sleap-io hands to FFmpeg
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,7 @@ def _load(path: Path) -> list[Any]:
     """All frames of a label file, or of all splits of an Ultralytics folder."""
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: is no label file; {ADVICE}")
+    _refuse_reaching_out(path)
     options: dict[str, Any] = {"open_videos": False}
     if _is_deeplabcut_csv(path):
         _check_images(path)
@@ -196,6 +202,19 @@ def _load(path: Path) -> list[Any]:
     return frames
 
 
+def _refuse_reaching_out(path: Path) -> None:
+    """Raise UserError if an HDF5 file takes content from another; any other kind of file passes."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return
+    try:
+        with h5py.File(path, "r") as file:
+            found = reaching_out(file)
+    except Exception as error:  # whatever a broken file makes h5py raise
+        raise UserError(f"{path}: cannot be read ({_one_line(error)}); save it again") from None
+    if found:
+        raise UserError(f"{path}: {found}; save the labels again with all that belongs to them in one file")
+
+
 def _check_images(csv: Path) -> None:
     """Raise UserError if an image of a DeepLabCut-like table is missing: sleap-io would mistake the next for it."""
     for row in csv_rows_images(csv):
@@ -215,7 +234,7 @@ def _coco_root(path: Path) -> Path | None:
     try:
         content = json.loads(path.read_bytes())
         names = [str(image["file_name"]) for image in content["images"]] if isinstance(content, dict) else []
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None  # sleap-io says what is wrong
     if not names:
         return None
@@ -279,8 +298,12 @@ def _opened(path: Path, dataset: str, opened: dict[tuple[Path, str], sleap_io.Vi
     import sleap_io
 
     if (path, dataset) not in opened:
+        if path.suffix.lower() in FILMS:
+            refuse_no_film(path)
+        _refuse_reaching_out(path)
         try:
-            opened[path, dataset] = sleap_io.Video.from_filename(str(path), dataset=dataset or None)
+            # Not as `a:b`, which may be a protocol's name to FFmpeg.
+            opened[path, dataset] = sleap_io.Video.from_filename(str(path.absolute()), dataset=dataset or None)
         except Exception as error:  # whatever a decoder raises
             raise UserError(f"{path}: not a readable video ({_one_line(error)}); put a whole one there") from None
     return opened[path, dataset]

@@ -1,8 +1,8 @@
 """Read a single-animal DeepLabCut project (2.x or 3) without DeepLabCut, and without running what is in it.
 
 pandas keeps column names of a label file (`CollectedData_*.h5`) as pickles in HDF5 attributes, and
-`pandas.read_hdf` runs them. Here h5py reads the arrays, and the one pickle that is needed goes through an
-unpickler that can build nothing but plain Python values. The project is only ever read.
+`pandas.read_hdf` runs them. Here h5py reads the arrays, and the one pickle that is needed is refused if it holds
+anything but plain Python values. The project is only ever read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import pickletools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,10 @@ import h5py
 import numpy as np
 import yaml
 
-from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
+from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, warning
+from frameworth.hdf5_content import reaching_out
 
+MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
 MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
 IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels, and its cropped copies
@@ -84,7 +87,7 @@ def inspect_project(folder: Path) -> Inspection:
         xy=np.stack([label.xy for label in labels]),
     )
     problems += keypoint_problems(project, folder / "config.yaml")
-    problems += _braced(folder, [label.path for label in labels])
+    problems += _misread_names(folder, [label.path for label in labels])
     sources = (folder / "config.yaml", *tables, *(label.path for label in labels))
     return Inspection(project, sources, tuple(problems))
 
@@ -211,6 +214,10 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     # The base loader leaves every scalar the text it is: a bodypart `no` or a scorer `007` must not become
     # False or 7. It builds nothing but str, list and dict. Not libyaml's: deep nesting overflows its stack.
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait forever
+            raise OSError("no regular file")
+        if path.exists() and path.stat().st_size > MAX_CONFIG:
+            raise OSError(f"more than {MAX_CONFIG >> 20} MiB")
         values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
     except FileNotFoundError:
         raise RefusedError([error(path, "is missing", "give the folder of a DeepLabCut project")]) from None
@@ -249,11 +256,14 @@ def _multi_animal(path: Path) -> Problem:
     )
 
 
-def _braced(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
-    """Snakemake takes what is in braces for a wildcard, in names of input files too."""
+def _misread_names(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
+    """Snakemake takes what is in braces for a wildcard, and shows names of input files on the terminal as they are."""
     for path in dict.fromkeys(part for image in images for part in (folder, image.parent, image)):
-        if set(str(path) if path == folder else path.name) & set("{}"):
+        name = str(path) if path == folder else path.name
+        if set(name) & set("{}"):
             yield error(path, "its name holds a brace, which Snakemake takes for a wildcard", "rename it without")
+        if commands_a_terminal(name):
+            yield error(path, "its name holds a control character, which a terminal obeys", "rename it without")
 
 
 def keypoint_problems(project: LabelledProject, config: Path) -> Iterator[Problem]:
@@ -519,11 +529,24 @@ class _UnreadableError(Exception):
     """Why a label file cannot be read, or not safely."""
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Builds lists, tuples, strings and numbers only: no class or function is ever looked up."""
+# What lists and tuples of strings and numbers take: nothing that looks up, makes or calls a class or function.
+_PLAIN_OPCODES = frozenset({
+    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "NONE", "NEWTRUE", "NEWFALSE",
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE",
+    "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3",
+    "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET",
+})  # fmt: skip
 
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}, which may run a program")
+
+def _unpickled(data: bytes) -> Any:
+    """What a pickle of plain values holds; every opcode is looked at before any of it is obeyed."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name not in _PLAIN_OPCODES:
+            raise pickle.UnpicklingError(f"a pickle with {opcode.name} {argument or ''}, which may run a program")
+        if opcode.name in ("PUT", "LONG_BINPUT") and argument > len(data):  # room is made for all places before it
+            raise pickle.UnpicklingError("a pickle that fills the memory")
+    return pickle.loads(data, encoding="utf-8")
 
 
 # What h5py and numpy raise for a file that is broken or not laid out as expected.
@@ -534,6 +557,8 @@ def _read_h5(path: Path) -> _Table:
     twin = path.with_suffix(".csv").name
     try:
         with h5py.File(path, "r") as file:
+            if found := reaching_out(file):
+                raise _UnreadableError(found)
             group = _pandas_group(file)
             kind = _text(group.attrs.get("pandas_type", b""))
             if kind not in ("frame_table", "frame"):
@@ -559,8 +584,7 @@ _Stored = tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]
 
 
 def _pandas_group(file: h5py.File) -> h5py.Group:
-    members = {name: _member(file, name) for name in file}
-    groups = {name: item for name, item in members.items() if isinstance(item, h5py.Group)}
+    groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
     if "df_with_missing" in groups:
         return groups["df_with_missing"]
     tables = [group for group in groups.values() if "pandas_type" in group.attrs]
@@ -626,21 +650,13 @@ def _array(group: h5py.Group, name: str) -> np.ndarray:
 
 
 def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset whose values lie in the file itself, and are not too many to be labels."""
-    dataset = _member(group, name)
+    """A dataset whose values are not too many to be labels."""
+    dataset = group[name]
     if not isinstance(dataset, h5py.Dataset):
         raise _UnreadableError(f"{name} is no dataset")
-    if dataset.is_virtual or dataset.external:
-        raise _UnreadableError(f"{dataset.name} has its values in another file")
     if dataset.size and dataset.size * dataset.dtype.itemsize > MAX_DATASET:
         raise _UnreadableError(f"{dataset.name} holds more than {MAX_DATASET >> 20} MiB")
     return dataset
-
-
-def _member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-        raise _UnreadableError(f"{name} is a link to another file")
-    return group[name]
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
@@ -660,7 +676,7 @@ def _unpickled_columns(attribute: Any) -> list[tuple[str, ...]]:
     if not 0 < len(data) <= MAX_PICKLE:
         raise _UnreadableError("its column names are not where pandas writes them")
     try:
-        columns = _PlainUnpickler(io.BytesIO(data), encoding="utf-8").load()
+        columns = _unpickled(data)
     except Exception as problem:  # a broken pickle may raise anything
         raise _UnreadableError(f"its column names: {_one_line(problem)}") from problem
     if not isinstance(columns, list) or not all(isinstance(column, tuple) for column in columns):

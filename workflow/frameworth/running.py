@@ -17,6 +17,8 @@ from typing import TextIO
 
 import psutil
 
+from frameworth.errors import printable
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROFILES = REPOSITORY / "profiles"
 SAID = "frameworth: "  # what the lines that are for the person begin with in Snakemake's output
@@ -38,7 +40,7 @@ _LOCKED_ADVICE = (
 def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
     """The command that runs this workflow with a study's config, from whatever folder."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--configfile", str(configfile)]
+    command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
     if profile is not None:
         own = PROFILES / profile
         command += ["--workflow-profile", str(own if own.is_dir() else profile)]
@@ -77,7 +79,7 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
                 signal.signal(signal.SIGTERM, before)
     display.close()
     for line in failed.lines():
-        print(line, file=screen)
+        print(printable(line), file=screen)
     return code
 
 
@@ -156,7 +158,7 @@ class _Display:
 
     def read(self, line: str) -> None:
         if line.startswith(WATCH):
-            self._networks = line.removeprefix(SAID).strip()
+            self._networks = printable(line.removeprefix(SAID).strip())
         elif line.startswith(SAID):
             self._say(line.removeprefix(SAID).strip())
             return
@@ -176,7 +178,7 @@ class _Display:
 
     def _say(self, text: str) -> None:
         self.close()
-        print(text, file=self._screen, flush=True)
+        print(printable(text), file=self._screen, flush=True)
 
     def close(self) -> None:
         """Clear the line that is overwritten."""

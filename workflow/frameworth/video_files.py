@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from frameworth.errors import UserError
+from frameworth.video_content import refuse_no_film
 
 # A broken file is told in one line, by us. FFmpeg reads this once, when the first file is opened.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -82,8 +83,9 @@ def read_video(path: Path | str, at_once: int) -> Iterator[VideoFrames]:
 def _opened(path: Path | str) -> Iterator[cv2.VideoCapture]:
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such video")
+    refuse_no_film(path)
     loud = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(str(Path(path).absolute()), cv2.CAP_FFMPEG)  # `a:b` alone may be a protocol's name
     try:
         if not capture.isOpened():
             raise UserError(

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 
 from snakemake.exceptions import WorkflowError
@@ -79,15 +80,17 @@ if DeploymentMethod.APPTAINER in DEPLOYMENT and not IMAGE.exists():
     raise WorkflowError(f"--sdm apptainer: there is no {IMAGE}; build it from envs/frameworth.def, see envs/README.md")
 
 
-# For all rules, and only with --sdm apptainer.
-container: str(IMAGE)
+# For all rules, and only with --sdm apptainer: an image's path cannot hold a space, a repository's may.
+if DeploymentMethod.APPTAINER in DEPLOYMENT:
+
+    container: str(IMAGE)
 
 
 # Not part of what triggers a rerun: where the library and its Python lie.
 shell.prefix(
     "set -euo pipefail; "
-    f"export PYTHONPATH={str(ROOT / 'workflow')!r}; "
-    + ("" if OWN_PYTHON else f"export PATH={str(Path(sys.executable).parent)!r}:$PATH; ")
+    f"export PYTHONPATH={shlex.quote(str(ROOT / 'workflow'))}; "
+    + ("" if OWN_PYTHON else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
     + "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
     # glibc: keep freed memory instead of handing it back and asking again at every gradient step.
     "export MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=33554432; "
@@ -259,7 +262,7 @@ def check_new_videos():
         for path in new:
             video_info(path)
     except UserError as error:
-        raise WorkflowError(str(error))
+        raise WorkflowError("\n".join(error.lines()))
 
 
 def arm_jobs():

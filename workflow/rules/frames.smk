@@ -40,7 +40,7 @@ rule import_labels:
     params:
         labels=lambda wildcards: CONFIG["labels"],
     shell:
-        "python -m frameworth import-labels {params.labels:q} {output:q} 2> {log:q}"
+        "python -m frameworth import-labels -- {params.labels:q} {output:q} 2> {log:q}"
 
 
 rule plant:
@@ -59,8 +59,8 @@ rule plant:
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
     shell:
-        "python -m frameworth plant {params.project:q} {output:q} --plant {params.plant:q} "
-        "--held-out {params.held_out:q} --seed {params.seed} 2> {log:q}"
+        "python -m frameworth plant --plant {params.plant:q} --held-out {params.held_out:q} --seed {params.seed} "
+        "-- {params.project:q} {output:q} 2> {log:q}"
 
 
 rule frames:
@@ -79,5 +79,5 @@ rule frames:
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
     shell:
-        "python -m frameworth frames {params.project:q} --held-out {params.held_out:q} --seed {params.seed} "
-        "--frames {output.frames:q} --labels {output.labels:q} 2> {log:q}"
+        "python -m frameworth frames --held-out {params.held_out:q} --seed {params.seed} "
+        "--frames {output.frames:q} --labels {output.labels:q} -- {params.project:q} 2> {log:q}"

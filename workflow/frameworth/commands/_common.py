@@ -38,7 +38,7 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except UserError as error:
-            print("\n".join(f"frameworth: {line}" for line in str(error).splitlines()), file=sys.stderr)
+            print("\n".join(f"frameworth: {line}" for line in error.lines()), file=sys.stderr)
             raise SystemExit(2) from None
         except Preempted as preempted:
             print(f"frameworth: {preempted}", file=sys.stderr)
