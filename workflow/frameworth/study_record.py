@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from frameworth.config import study_folder, weight_options
+from frameworth.digests import keep_digests
 from frameworth.errors import Problem, error, warning
 from frameworth.files import write_json
 from frameworth.project import LabelledProject
@@ -19,7 +20,11 @@ NAME = "config.json"
 
 
 def write_record(config: dict[str, Any]) -> None:
-    """Write the checked config, defaults and all, to the study's folder, where it differs from what is there."""
+    """Write the checked config, defaults and all, to the study's folder, where it differs from what is there.
+
+    From then on, digests are kept of what is written into the folder.
+    """
+    keep_digests(study_folder(config))
     if _recorded(config) != config:
         write_json(study_folder(config) / NAME, config)
 
