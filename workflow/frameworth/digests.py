@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 from frameworth.errors import UserError
@@ -71,10 +72,15 @@ def is_recorded(path: Path) -> bool | None:
 
 
 def whole(path: Path | str) -> Path:
-    """`path`, for its reader; raises UserError if the file is not as it was written. A missing file passes."""
+    """`path`, for its reader; raises UserError if the file is not as it was written. A missing file passes.
+
+    A file is looked at once in a process, unless it changes: what is read in many small parts is read fast.
+    """
     path = Path(path)
-    if path.is_file() and is_recorded(path) is False:
-        raise damaged(path)
+    if path.is_file():
+        stat = path.stat()
+        if _is_recorded(path.absolute(), (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)) is False:
+            raise damaged(path)
     return path
 
 
@@ -85,6 +91,11 @@ def damaged(path: Path | str, why: str = "its SHA-256 is not that of what was wr
         return UserError(f"{path}: damaged or not a frameworth file ({why}); delete it and run again")
     shown = study.relative_to(Path.cwd()) if study.is_relative_to(Path.cwd()) else study
     return UserError(f"{path}: damaged ({why}); remove it with `frameworth verify {shown} --remove` and run again")
+
+
+@lru_cache(maxsize=1024)
+def _is_recorded(path: Path, changed: tuple[int, ...]) -> bool | None:
+    return is_recorded(path)
 
 
 def _inside(study: Path, path: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from frameworth.digests import damaged
+from frameworth.digests import damaged, whole
 from frameworth.errors import UserError
 from frameworth.files import atomic_path
 from frameworth.provenance import provenance
@@ -41,7 +41,7 @@ def write_hdf5(
     Pairs of names and arrays are taken one by one, so that they need not be in memory together.
     Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
     SHA-256 of all values, which `digest_is_right` compares. Each dataset has a `digest` of its own, for who reads it
-    wholly, and each chunk of numbers a checksum (Fletcher-32), for who reads a part.
+    wholly, and each chunk of numbers a checksum (Fletcher-32), for who reads a part: they hold wherever the file goes.
     """
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
         for name, values in scales.items():
@@ -80,7 +80,7 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     Raises UserError naming the file if it is missing, or what is read of it is damaged.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(whole(path), "r") as file:
             yield file
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
