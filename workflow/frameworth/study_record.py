@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from frameworth.config import study_folder, weight_options
-from frameworth.digests import keep_digests
-from frameworth.errors import Problem, error, warning
+from frameworth.digests import keep_digests, whole
+from frameworth.errors import Problem, UserError, error, warning
 from frameworth.files import write_json
 from frameworth.project import LabelledProject
 
@@ -72,8 +72,8 @@ def recorded_split(config: dict[str, Any], project: LabelledProject) -> np.ndarr
 
 def _recorded(config: dict[str, Any]) -> dict[str, Any] | None:
     try:
-        record = json.loads((study_folder(config) / NAME).read_text())
-    except (OSError, ValueError):
+        record = json.loads(whole(study_folder(config) / NAME).read_text())
+    except (OSError, ValueError, UserError):
         return None
     return record if isinstance(record, dict) and {"labels", "training", "seed", "held_out"} <= record.keys() else None
 
@@ -84,9 +84,9 @@ def _frames(folder: Path) -> dict[tuple[str, str], str]:
     Read without pandas, which would double the time that planning takes.
     """
     try:
-        with (folder / "frames.csv").open(newline="") as file:
+        with whole(folder / "frames.csv").open(newline="") as file:
             return {(row["video"], row["image"]): row["split"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error, UserError):
         return {}
 
 
