@@ -33,6 +33,7 @@ include: "workflow/rules/prune.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/review.smk"
+include: "workflow/rules/verify.smk"
 
 
 localrules:
@@ -45,12 +46,7 @@ rule all:
     input:
         f"{RESULTS}/report.html",
         f"{RESULTS}/summary.json",
-        f"{RESULTS}/frame_values.csv",
-        [f"{RESULTS}/toggle.csv"] if CONFIG.get("toggle") else [],
-        [f"{RESULTS}/frames_to_label.csv"] if VIDEOS else [],
-        [f"{RESULTS}/arms.csv"] if ARMS else [],
-        [f"{RESULTS}/prune.csv"] if CONFIG.get("prune") else [],
-        figures(),
+        artefacts(),
 
 
 onstart:

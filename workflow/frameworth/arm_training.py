@@ -9,6 +9,7 @@ from typing import Any
 
 from frameworth.arms import member_seeds
 from frameworth.cutout import Cutout
+from frameworth.digests import whole
 from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
 from frameworth.hdf5 import read_hdf5
@@ -96,7 +97,7 @@ def started_from(baseline: Path, store: Path, arm: dict[str, Any], subset: Subse
     Raises UserError if it is not in the store.
     """
     record = baseline / subset_path(arm["start_from"]["percent"], subset.seed) / "training.json"
-    name = json.loads(record.read_text())["members"][member]["hash"]
+    name = json.loads(whole(record).read_text())["members"][member]["hash"]
     file = store / name / "network.pt"
     if not file.exists():
         raise UserError(f"{file}: the network to start from is gone; delete {record} and run again")

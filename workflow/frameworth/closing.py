@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from frameworth.digests import whole
 from frameworth.errors import printable
 
 
@@ -14,7 +15,7 @@ def closing_lines(folder: Path, level: float) -> list[str]:
     """The lines for the study in `folder`; none where it has no summary yet. `level` is that of its intervals."""
     if not (folder / "summary.json").exists():
         return []
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = json.loads(whole(folder / "summary.json").read_text())
     checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
     flagged = summary["verdicts"].get("check label")
     lines = [
@@ -36,7 +37,7 @@ def _settled(folder: Path) -> list[str]:
     from frameworth.settling import settled_sentence
 
     path = folder / "figures" / "settling.csv"
-    return [settled_sentence(pd.read_csv(path))] if path.exists() else []
+    return [settled_sentence(pd.read_csv(whole(path)))] if path.exists() else []
 
 
 def _experiments(folder: Path, alpha: float) -> list[str]:
@@ -45,13 +46,13 @@ def _experiments(folder: Path, alpha: float) -> list[str]:
     if (path := folder / "toggle.csv").exists():
         from frameworth import toggle
 
-        lines += toggle.statement(pd.read_csv(path), alpha)
+        lines += toggle.statement(pd.read_csv(whole(path)), alpha)
     if (path := folder / "arms.csv").exists():
         from frameworth import arm_comparison
 
-        lines.append(f"{arm_comparison.statement(pd.read_csv(path), alpha)}.")
+        lines.append(f"{arm_comparison.statement(pd.read_csv(whole(path)), alpha)}.")
     if (path := folder / "prune.csv").exists():
         from frameworth import prune
 
-        lines.append(f"{prune.statement(pd.read_csv(path), alpha)}.")
+        lines.append(f"{prune.statement(pd.read_csv(whole(path)), alpha)}.")
     return lines

@@ -12,6 +12,8 @@ from typing import Any
 
 from frameworth.config import PlannedSubset, study_folder
 from frameworth.designs import subset_size
+from frameworth.digests import whole
+from frameworth.errors import UserError
 from frameworth.images import DECODED_BYTES_KEPT, image_size
 from frameworth.imported import is_import, read_imported
 from frameworth.project import project_keypoints
@@ -95,7 +97,7 @@ def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None
     """The same of the study in `folder`, for the config's `training`."""
     steps, devices, sizes = [], [], []
     for path in sorted(folder.glob("ensembles/*/*/training.json"))[:_RECORDS]:
-        for member in json.loads(path.read_text()).get("members", []):
+        for member in _members(path):
             same = member["batch_size"] == training["batch_size"]
             if same and member["steps"] == training.get("steps", member["steps"]):
                 steps.append(member["wall_seconds"] / member["steps"])
@@ -104,6 +106,14 @@ def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None
     if not steps:
         return None
     return Measured(statistics.median(steps), devices[-1], len(steps), max(sizes, default=0))
+
+
+def _members(training_json: Path) -> list[dict[str, Any]]:
+    """The networks' records; none of a damaged file, which who needs it will name."""
+    try:
+        return json.loads(whole(training_json).read_text())["members"]
+    except (UserError, ValueError, KeyError):
+        return []
 
 
 def total_steps(training: dict[str, Any], frames: int) -> int:

@@ -12,7 +12,7 @@ import torch
 
 from frameworth.engine.networks import choose_device, make_deterministic
 from frameworth.errors import UserError
-from frameworth.files import write_bytes, write_json
+from frameworth.files import remove_file, write_bytes, write_json
 from frameworth.gpus import take_gpu
 from frameworth.labels import read_labels
 from frameworth.predict import load_predictors, predict
@@ -112,7 +112,7 @@ def run_ensembles(
         elif entries:
             kept.keep(files)
             for file in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
-                file.unlink(missing_ok=True)
+                remove_file(file)
         records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
         write_json(own / "training.json", {"subset": name, "members": records})
 

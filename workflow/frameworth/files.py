@@ -12,6 +12,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frameworth.digests import announce, digest_of_file, forget, settle, whole
+from frameworth.renaming import LEFTOVER, renamed
+
+__all__ = [
+    "atomic_path",
+    "copy_file",
+    "digest_of_file",
+    "digest_of_json",
+    "link_or_copy",
+    "remove_file",
+    "replaced_folder",
+    "write_bytes",
+    "write_csv",
+    "write_json",
+    "write_text",
+]
+
 if TYPE_CHECKING:  # planning writes no table, and would wait for pandas
     import pandas as pd
 
@@ -21,20 +38,13 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced to disk and renamed to `path`.
 
     Parent folders are made. If the block raises, the temporary file is removed and `path` stays as it was.
+    In a study, the SHA-256 of what was written is recorded.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with renamed(path) as temporary:
         yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        announce(path, temporary)
+    settle(path)
 
 
 @contextmanager
@@ -45,7 +55,7 @@ def replaced_folder(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".part", dir=path.parent))
+    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=LEFTOVER, dir=path.parent))
     try:
         new = workplace / "new"
         new.mkdir()
@@ -81,8 +91,12 @@ def write_csv(path: Path | str, table: pd.DataFrame) -> None:
 
 
 def link_or_copy(source: Path, path: Path) -> None:
-    """Put the file `source` at `path`, atomically: a hard link where the file system allows, else a copy."""
+    """Put the file `source` at `path`, atomically: a hard link where the file system allows, else a copy.
+
+    Raises UserError if `source` is damaged: at `path` it would be recorded as whole.
+    """
     with atomic_path(path) as temporary:
+        whole(source)
         temporary.unlink()
         try:
             os.link(source, temporary)
@@ -90,19 +104,19 @@ def link_or_copy(source: Path, path: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def digest_of_file(path: Path | str) -> str:
-    """SHA-256 of the bytes of a file, in hex."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def copy_file(source: Path | str, path: Path | str) -> None:
+    """Put a copy of the file `source` at `path`, atomically."""
+    with atomic_path(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def remove_file(path: Path) -> None:
+    """Remove `path`, if it is there, and the record of its digest."""
+    path.unlink(missing_ok=True)
+    forget(path)
 
 
 def digest_of_json(value: Any) -> str:
     """SHA-256 of `value` in canonical JSON (sorted keys, no spaces), in hex."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

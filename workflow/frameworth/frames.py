@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from frameworth.digests import whole
 from frameworth.errors import Problem, UserError, refuse_errors, warning
 from frameworth.files import digest_of_file, write_csv
 from frameworth.labels import Labels, write_labels
@@ -68,7 +69,7 @@ def read_frames(path: Path | str) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    return pd.read_csv(path, dtype={"video": str, "image": str, "planted": str}, keep_default_na=False,
+    return pd.read_csv(whole(path), dtype={"video": str, "image": str, "planted": str}, keep_default_na=False,
                        na_values={"planted": [""]})  # fmt: skip
 
 

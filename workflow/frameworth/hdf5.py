@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from frameworth.digests import damaged, whole
 from frameworth.errors import UserError
 from frameworth.files import atomic_path
 from frameworth.provenance import provenance
+
+# What h5py and numpy raise for a file whose bytes are not those that were written.
+_BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ def write_hdf5(
 
     Pairs of names and arrays are taken one by one, so that they need not be in memory together.
     Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
-    SHA-256 of all values, which `digest_is_right` compares.
+    SHA-256 of all values, which `digest_is_right` compares. Each dataset has a `digest` of its own, for who reads it
+    wholly, and each chunk of numbers a checksum (Fletcher-32), for who reads a part: they hold wherever the file goes.
     """
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
         for name, values in scales.items():
@@ -43,7 +49,8 @@ def write_hdf5(
         for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             values = _storable(array.values)
             packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 4096 else {}
-            dataset = file.create_dataset(name, data=values, **packed)
+            summed = {"fletcher32": True} if values.size and values.ndim and values.dtype.kind != "O" else {}
+            dataset = file.create_dataset(name, data=values, **packed, **summed)
             dataset.attrs["unit"] = array.unit
             for axis, dim in enumerate(array.dims):
                 dataset.dims[axis].label = dim
@@ -51,28 +58,39 @@ def write_hdf5(
                     dataset.dims[axis].attach_scale(file[dim])
         for key, text in {**provenance(), **(attributes or {})}.items():
             file.attrs[key] = text
-        file.attrs["digest"] = _digest(file)
+        digests = _digests(file)
+        file.attrs["digest"] = digests.pop("")
+        for name, digest in digests.items():
+            file[name].attrs["digest"] = np.bytes_(digest)  # of fixed length: lies where HDF5 has checksums
 
 
 def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.ndarray]:
     """Read datasets `names` (all, with their full names, if None) of a file that `write_hdf5` wrote.
 
-    Raises UserError naming the file if it is missing, damaged or not such a file.
+    Raises UserError naming the file if it is missing, not such a file, or a dataset has not the values written.
     """
-    path = Path(path)
+    with open_hdf5(path) as file:
+        return {name: _checked(file[name]) for name in (_dataset_names(file) if names is None else names)}
+
+
+@contextmanager
+def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
+    """Open a file that `write_hdf5` wrote, to read parts of its datasets in the block.
+
+    Raises UserError naming the file if it is missing, or what is read of it is damaged.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            wanted = _dataset_names(file) if names is None else names
-            return {name: _loaded(file[name]) for name in wanted}
+        with h5py.File(whole(path), "r") as file:
+            yield file
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
-    except (OSError, KeyError) as error:
-        raise UserError(f"{path}: damaged or not a frameworth file ({error}); delete it and run again") from None
+    except _BROKEN as error:
+        raise damaged(path, " ".join(str(error).split())) from None
 
 
 def read_attributes(path: Path | str) -> dict[str, str]:
-    """The file's provenance and other attributes."""
-    with h5py.File(path, "r") as file:
+    """The file's provenance and other attributes; raises UserError as `read_hdf5` does."""
+    with open_hdf5(path) as file:
         return {key: str(value) for key, value in file.attrs.items()}
 
 
@@ -80,8 +98,8 @@ def digest_is_right(path: Path | str) -> bool:
     """Whether the values in the file are those that were written."""
     try:
         with h5py.File(path, "r") as file:
-            return file.attrs["digest"] == _digest(file)
-    except (OSError, KeyError):
+            return bool(file.attrs["digest"] == _digests(file)[""])
+    except _BROKEN:
         return False
 
 
@@ -104,13 +122,32 @@ def _dataset_names(file: h5py.File) -> list[str]:
     return sorted(names)
 
 
-def _digest(file: h5py.File) -> str:
-    digest = hashlib.sha256()
+def _checked(dataset: h5py.Dataset) -> np.ndarray:
+    """The values, which have the dataset's digest; files of earlier versions have none."""
+    values = _loaded(dataset)
+    if "digest" in dataset.attrs:
+        digest = hashlib.sha256()
+        for part in _parts(dataset.name[1:], values):
+            digest.update(part)
+        if digest.hexdigest().encode() != dataset.attrs["digest"]:
+            raise ValueError(f"the values of {dataset.name[1:]} are not those that were written")
+    return values
+
+
+def _digests(file: h5py.File) -> dict[str, str]:
+    """The digest of each dataset by its name, and under "" that of all."""
+    everything = hashlib.sha256()
+    digests: dict[str, str] = {}
     for name in _dataset_names(file):
-        values = _loaded(file[name])
-        digest.update(json.dumps([name, str(values.dtype), list(values.shape)]).encode())
-        if values.dtype.kind == "U":
-            digest.update("\0".join(values.ravel().tolist()).encode())
-        else:
-            digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
+        own = hashlib.sha256()
+        for part in _parts(name, _loaded(file[name])):
+            everything.update(part)
+            own.update(part)
+        digests[name] = own.hexdigest()
+    return digests | {"": everything.hexdigest()}
+
+
+def _parts(name: str, values: np.ndarray) -> Iterator[bytes]:
+    """What a digest is taken of."""
+    yield json.dumps([name, str(values.dtype), list(values.shape)]).encode()
+    yield "\0".join(values.ravel().tolist()).encode() if values.dtype.kind == "U" else values.tobytes()

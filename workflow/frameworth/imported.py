@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,7 +23,7 @@ from PIL import Image
 
 from frameworth.collected_data import write_collected_data
 from frameworth.errors import UserError
-from frameworth.files import atomic_path, write_text
+from frameworth.files import atomic_path, copy_file, write_text
 from frameworth.hdf5_content import reaching_out
 from frameworth.images import image_size
 from frameworth.project import IGNORED_FOLDERS, csv_rows_images, natural_key
@@ -103,10 +102,9 @@ def write_imported(labels: Path, folder: Path) -> None:
     sizes: dict[str, tuple[int, int]] = {}
     for video, image, picture in zip(imported.videos, imported.images, imported.pictures, strict=True):
         target = folder / "labeled-data" / video / image
-        target.parent.mkdir(parents=True, exist_ok=True)
         if picture.video is None:
             sizes[video] = picture.size()
-            shutil.copyfile(picture.path, target)
+            copy_file(picture.path, target)
         else:
             pixels = picture.pixels()
             sizes[video] = (pixels.shape[1], pixels.shape[0])

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.files import write_csv, write_json
 from frameworth.frames import read_frames
@@ -92,7 +93,7 @@ def read_label_qc(folder: Path) -> LabelQC:
     about = folder / "label_qc.json"
     if not about.exists():
         return LabelQC(None, "label_qc.json is made only where the config plants errors")
-    content = json.loads(about.read_text())
+    content = json.loads(whole(about).read_text())
     if not content["available"]:
         return LabelQC(None, content["reason"])
-    return LabelQC(pd.read_csv(folder / "label_qc.csv")["suspicion"].to_numpy())
+    return LabelQC(pd.read_csv(whole(folder / "label_qc.csv"))["suspicion"].to_numpy())

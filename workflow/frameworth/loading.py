@@ -14,9 +14,10 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.frames import read_frames
-from frameworth.hdf5 import read_attributes, read_hdf5
+from frameworth.hdf5 import open_hdf5, read_attributes, read_hdf5
 from frameworth.influence import UNITS
 from frameworth.labels import read_labels
 from frameworth.subsets import read_subsets
@@ -93,9 +94,9 @@ def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
     path = folder / "frame_values.csv"
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""]).set_index("frame")
+    table = pd.read_csv(whole(path), keep_default_na=False, na_values=[""]).set_index("frame")
     table = table.drop(columns=["video", "image"]).reindex(frames["frame"])
-    unit = json.loads((folder / "summary.json").read_text()).get("score_unit", "")
+    unit = json.loads(whole(folder / "summary.json").read_text()).get("score_unit", "")
     units = VALUE_UNITS | dict.fromkeys(IN_THE_STUDYS_SCORE, unit)
     return {
         name: (
@@ -109,12 +110,9 @@ def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
 
 def _influence(path: Path, frames: int, keypoints: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Variables that read when indexed, and the coordinates of their first three dimensions."""
-    try:
-        with h5py.File(path, "r") as file:
-            there: list[str] = []
-            file.visit(lambda name: there.append(name) if name.endswith("/value") else None)
-    except OSError as error:
-        raise UserError(f"{path}: missing or damaged ({error}); run the workflow to make it") from None
+    with open_hdf5(path) as file:
+        there: list[str] = []
+        file.visit(lambda name: there.append(name) if name.endswith("/value") else None)
     parts = [name.split("/")[:3] for name in there]
     scores, estimators, groups = (list(dict.fromkeys(part[axis] for part in parts)) for axis in range(3))
     # `all` first, then the groups of percents by size.
@@ -149,7 +147,7 @@ class _InfluenceArray(BackendArray):
         # A backward step is h5py's to refuse and numpy's to take.
         inner = tuple(part if isinstance(part, int | np.integer) else slice(None) for part in key[3:])
         left = tuple(part for part in key[3:] if isinstance(part, slice))
-        with h5py.File(self.path, "r") as file:
+        with open_hdf5(self.path) as file:
             parts = [
                 self._dataset(file, [names[i] for names, i in zip(self.names, place, strict=True)], inner)[left]
                 for place in np.stack(np.meshgrid(*chosen, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 
 from frameworth.collected_data import write_collected_data
 from frameworth.errors import UserError, refuse_errors
-from frameworth.files import write_csv
+from frameworth.files import copy_file, write_csv
 from frameworth.pictures import inspect_pictures
 from frameworth.project import LabelledProject, read_project
 from frameworth.split import hold_out
@@ -47,9 +46,8 @@ def plant_errors(
         planted[row] = kind
     for video, image, path in zip(project.videos, project.images, project.paths, strict=True):
         target = folder / "labeled-data" / video / image
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-    shutil.copyfile(project.root / "config.yaml", folder / "config.yaml")
+        copy_file(path, target)
+    copy_file(project.root / "config.yaml", folder / "config.yaml")
     write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy)
     table = pd.DataFrame({"video": project.videos, "image": project.images, "planted": planted})
     write_csv(folder / "planted.csv", table[table["planted"] != ""])

@@ -14,6 +14,7 @@ from frameworth.engine.networks import Predictor, build_network, pose_config
 from frameworth.predictions import Predictions
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
+from frameworth.store import read_archive
 
 _BATCH_PIXELS = 4_000_000  # images predicted at once, by their size: bounds the memory of maps
 
@@ -61,12 +62,12 @@ class JointMaps:
 def load_predictors(
     networks: Sequence[Path], training: dict[str, Any], keypoints: Sequence[str], device: torch.device
 ) -> list[Predictor]:
-    """Trained networks, ready to predict, from their files."""
+    """Trained networks, ready to predict, from their files; raises UserError naming a file that is damaged."""
     config = pose_config(training, keypoints)
     predictors = []
     for file in networks:
         network = build_network(config, "random", 0)
-        network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["model"])
+        network.load_state_dict(read_archive(file)["model"])
         predictors.append(Predictor(config, network, device))
     return predictors
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.arm_comparison import SCORES, network_scores
+from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.files import write_csv
 from frameworth.frames import read_frames
@@ -60,7 +61,7 @@ def write_pruned(
     study_seed: int,
 ) -> None:
     """Write the subset of one network: the pool without what is left out."""
-    frames, values = read_frames(frames_csv), pd.read_csv(frame_values_csv)
+    frames, values = read_frames(frames_csv), pd.read_csv(whole(frame_values_csv))
     out = removed_frames(values, by, removed, network, study_seed)
     chosen = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), out)
     write_chosen(path, frames, read_labels(labels_h5), chosen, "prune", PERCENT, network, f"prune_network-{network}")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from frameworth.digests import whole
 from frameworth.frames import read_frames
 from frameworth.hdf5 import read_attributes, read_hdf5
 from frameworth.label_qc import LabelQC, read_label_qc
@@ -83,37 +84,37 @@ class Results:
     @cached_property
     def distractors(self) -> pd.DataFrame:
         """`distractors.csv`: rows about groups of training frames, single ones, and single evaluated frames."""
-        return pd.read_csv(self.folder / "distractors.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(whole(self.folder / "distractors.csv"), keep_default_na=False, na_values=[""])
 
     @cached_property
     def outliers(self) -> pd.DataFrame:
         """`outliers.csv`: rows about frames, by score, and about what the score and its parts find."""
-        return pd.read_csv(self.folder / "outliers.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(whole(self.folder / "outliers.csv"), keep_default_na=False, na_values=[""])
 
     @cached_property
     def plan(self) -> pd.DataFrame:
         """`plan.csv`: what a larger study would take."""
-        return pd.read_csv(self.folder / "plan.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(whole(self.folder / "plan.csv"), keep_default_na=False, na_values=[""])
 
     @cached_property
     def add(self) -> pd.DataFrame:
         """`add.csv`: the learning curve beyond the pool, and which poses the pool hardly holds."""
-        return pd.read_csv(self.folder / "add.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(whole(self.folder / "add.csv"), keep_default_na=False, na_values=[""])
 
     @cached_property
     def rmse(self) -> pd.DataFrame:
         """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
-        return pd.read_csv(self.folder / "rmse.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(whole(self.folder / "rmse.csv"), keep_default_na=False, na_values=[""])
 
     @cached_property
     def frame_values(self) -> pd.DataFrame:
         """`frame_values.csv`, a row per pool frame, by `check_priority`."""
-        return pd.read_csv(self.folder / "frame_values.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(whole(self.folder / "frame_values.csv"), keep_default_na=False, na_values=[""])
 
     @cached_property
     def validation(self) -> pd.DataFrame:
         """`validation.csv`: a row per quantity, method and score."""
-        return pd.read_csv(self.folder / "validation.csv")
+        return pd.read_csv(whole(self.folder / "validation.csv"))
 
     @cached_property
     def warm(self) -> dict[str, np.ndarray] | None:
@@ -124,7 +125,7 @@ class Results:
     def experiment(self, name: str) -> pd.DataFrame | None:
         """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""
         path = self.folder / f"{name}.csv"
-        return pd.read_csv(path) if path.exists() else None
+        return pd.read_csv(whole(path)) if path.exists() else None
 
     @cached_property
     def label_qc(self) -> LabelQC:
@@ -139,12 +140,12 @@ class Results:
     @cached_property
     def frames_to_label(self) -> pd.DataFrame:
         """`frames_to_label.csv`: a row per frame of a video that is proposed for labelling."""
-        return pd.read_csv(self.folder / "frames_to_label.csv", keep_default_na=False, na_values=[""])
+        return pd.read_csv(whole(self.folder / "frames_to_label.csv"), keep_default_na=False, na_values=[""])
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """`summary.json`: the study's answer in numbers."""
-        return json.loads((self.folder / "summary.json").read_text())
+        return json.loads(whole(self.folder / "summary.json").read_text())
 
     def influence(self, score: str, estimator: str, group: str = "all") -> dict[str, np.ndarray]:
         """One estimate from `influence.h5`: `value`, `standard_error` [N, N, K]; rows of held-out frames NaN."""

@@ -6,7 +6,6 @@ Neither folder is an output that Snakemake knows: it would delete corrections be
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import pandas as pd
 from frameworth.collected_data import write_collected_data, write_machine_labels
 from frameworth.designs import draw_subset
 from frameworth.errors import UserError
-from frameworth.files import replaced_folder, write_csv, write_json, write_text
+from frameworth.files import copy_file, replaced_folder, write_csv, write_json, write_text
 from frameworth.frame_values import CHECK_FIRST
 from frameworth.frames import hold_out
 from frameworth.project import LabelledProject, read_label_file, read_project
@@ -70,8 +69,7 @@ def write_review(study: Path, project: Path) -> list[str]:
     with replaced_folder(folder) as new:
         for video, image, frame in zip(videos, images, frames, strict=True):
             target = new / "labeled-data" / video / image
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(labels.paths[frame], target)
+            copy_file(labels.paths[frame], target)
         write_text(new / "config.yaml", project_config(f"{study.name}-review", scorer, labels.keypoints, bones, sizes))
         write_collected_data(new, scorer, labels.keypoints, videos, images, labels.xy[frames], decimals=None)
         pose, confidence = (
@@ -232,9 +230,8 @@ def _write_copy(folder: Path, source: LabelledProject, keep: list[int], xy: np.n
     videos, images = ([names[row] for row in keep] for names in (source.videos, source.images))
     for video, image, row in zip(videos, images, keep, strict=True):
         target = folder / "labeled-data" / video / image
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.paths[row], target)
-    shutil.copyfile(source.root / "config.yaml", folder / "config.yaml")
+        copy_file(source.paths[row], target)
+    copy_file(source.root / "config.yaml", folder / "config.yaml")
     scorer = source.scorer or "frameworth"
     write_collected_data(folder, scorer, source.keypoints, videos, images, xy[keep], decimals=None)
     if (source.root / "planted.csv").exists():

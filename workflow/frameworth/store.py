@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ from typing import Any
 
 import torch
 
-from frameworth.files import digest_of_json, link_or_copy, write_bytes, write_json
+from frameworth.digests import damaged, is_recorded, whole
+from frameworth.errors import UserError
+from frameworth.files import digest_of_json, link_or_copy, remove_file, write_bytes, write_json
 from frameworth.hdf5 import digest_is_right, read_attributes
 from frameworth.subsets import Subset
 
@@ -77,14 +80,23 @@ class Entry:
             yield
 
     def is_finished(self) -> bool:
-        """Whether a whole network and its record are here."""
-        return self.record.exists() and _is_whole(self.network)
+        """Whether a whole network and its record are here; says so where the network is damaged."""
+        if not self.record.exists() or not self.network.exists():
+            return False
+        if damage := archive_damage(self.network):
+            print(f"warning: {self.network}: damaged ({damage}); this network is trained again", file=sys.stderr)
+        return not damage
 
     def read_checkpoint(self) -> dict[str, Any] | None:
-        """The last checkpoint, or None if there is none that can be read."""
-        if not _is_whole(self._checkpoint):
+        """The last checkpoint, or None if there is none; one that is damaged is dropped, and said to be."""
+        if not self._checkpoint.exists():
             return None
-        return torch.load(self._checkpoint, map_location="cpu", weights_only=True)
+        try:
+            return read_archive(self._checkpoint)
+        except UserError as error:
+            remove_file(self._checkpoint)
+            print(f"warning: {error}: dropped, training starts again from the beginning", file=sys.stderr)
+            return None
 
     def write_checkpoint(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint, atomically."""
@@ -94,11 +106,14 @@ class Entry:
         """Keep the finished network and its record, and drop the checkpoint."""
         write_bytes(self.network, saved_bytes(state))
         write_json(self.record, record)
-        self._checkpoint.unlink(missing_ok=True)
+        remove_file(self._checkpoint)
 
     def read_record(self) -> dict[str, Any]:
-        """The training record of a finished network."""
-        return json.loads(self.record.read_text())
+        """The training record of a finished network; raises UserError if it is damaged."""
+        try:
+            return json.loads(whole(self.record).read_text())
+        except ValueError as error:
+            raise damaged(self.record, str(error)) from None
 
     def hand_out(self, path: Path) -> None:
         """Put the network at `path`."""
@@ -144,10 +159,23 @@ def saved_bytes(state: dict[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether `path` is a torch archive whose parts all have their checksums (a torn or damaged one has not)."""
+def read_archive(path: Path) -> dict[str, Any]:
+    """What torch saved at `path`; raises UserError naming it if it is damaged or nothing that torch saved."""
+    if damage := archive_damage(path):
+        raise damaged(path, damage)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever unpickling makes of other bytes
+        raise damaged(path, " ".join(str(error).split())[:200]) from None
+
+
+def archive_damage(path: Path) -> str:
+    """What is wrong with the torch archive at `path`: its digest, or a part's checksum; empty if nothing is."""
+    if is_recorded(path) is False:
+        return "its SHA-256 is not that of what was written"
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
-        return False
+            wrong = archive.testzip()
+    except Exception as error:  # whatever unzipping makes of other bytes
+        return str(error)
+    return f"the checksum of its part {wrong} is wrong" if wrong else ""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from frameworth.config import study_folder, weight_options
-from frameworth.errors import Problem, error, warning
+from frameworth.digests import keep_digests, whole
+from frameworth.errors import Problem, UserError, error, warning
 from frameworth.files import write_json
 from frameworth.project import LabelledProject
 
@@ -19,7 +20,11 @@ NAME = "config.json"
 
 
 def write_record(config: dict[str, Any]) -> None:
-    """Write the checked config, defaults and all, to the study's folder, where it differs from what is there."""
+    """Write the checked config, defaults and all, to the study's folder, where it differs from what is there.
+
+    From then on, digests are kept of what is written into the folder.
+    """
+    keep_digests(study_folder(config))
     if _recorded(config) != config:
         write_json(study_folder(config) / NAME, config)
 
@@ -67,8 +72,8 @@ def recorded_split(config: dict[str, Any], project: LabelledProject) -> np.ndarr
 
 def _recorded(config: dict[str, Any]) -> dict[str, Any] | None:
     try:
-        record = json.loads((study_folder(config) / NAME).read_text())
-    except (OSError, ValueError):
+        record = json.loads(whole(study_folder(config) / NAME).read_text())
+    except (OSError, ValueError, UserError):
         return None
     return record if isinstance(record, dict) and {"labels", "training", "seed", "held_out"} <= record.keys() else None
 
@@ -79,9 +84,9 @@ def _frames(folder: Path) -> dict[tuple[str, str], str]:
     Read without pandas, which would double the time that planning takes.
     """
     try:
-        with (folder / "frames.csv").open(newline="") as file:
+        with whole(folder / "frames.csv").open(newline="") as file:
             return {(row["video"], row["image"]): row["split"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error, UserError):
         return {}
 
 

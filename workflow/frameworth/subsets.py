@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.designs import cluster_of, draw_subset
+from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.files import write_csv, write_json
 from frameworth.frames import read_frames
@@ -90,7 +91,7 @@ def write_chosen(
 def read_subset(path: Path | str) -> Subset:
     """Read one subset's JSON; raises UserError naming it if it is damaged."""
     try:
-        content: dict[str, Any] = json.loads(Path(path).read_text())
+        content: dict[str, Any] = json.loads(whole(path).read_text())
         rows = content["frames"]
         missing = [float("nan"), float("nan")]
         return Subset(
@@ -139,4 +140,4 @@ def read_subsets(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
     path = folder / "subsets.csv"
     if not path.exists():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    return pd.read_csv(path), read_hdf5(folder / "subsets.h5", ["inclusion"])["inclusion"]
+    return pd.read_csv(whole(path)), read_hdf5(folder / "subsets.h5", ["inclusion"])["inclusion"]

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from frameworth.designs import draw_subset
+from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.files import write_csv
 from frameworth.frames import read_frames
@@ -61,7 +62,7 @@ def write_arm(
 ) -> None:
     """Write the subset of one arm of one pair."""
     frames = read_frames(frames_csv)
-    group = group_of(pd.read_csv(frame_values_csv), toggle)
+    group = group_of(pd.read_csv(whole(frame_values_csv)), toggle)
     rest = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), group)
     base = rest[draw_subset("balanced", len(rest), PERCENT, pair, study_seed)]
     added = parts_of(group, toggle["parts"])[arm]
@@ -112,7 +113,7 @@ def write_toggle(
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy
     pairs = range(1, toggle["pairs"] + 1)
-    added = parts_of(group_of(pd.read_csv(frame_values_csv), toggle), toggle["parts"])
+    added = parts_of(group_of(pd.read_csv(whole(frame_values_csv)), toggle), toggle["parts"])
     arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
     scores = {
         arm: np.array([_score(folder / arm / subset_path(PERCENT, pair), label, held_out) for pair in pairs])

@@ -341,6 +341,56 @@ def figures():
     return [f"{RESULTS}/figures/{name}.png" for name in figure_names(asked["pairs"], asked["pair_list"], bool(VIDEOS))]
 
 
+def of_ensemble(predictions, members):
+    """All files of the ensemble that these predictions are of; `members` of its networks are kept beside them."""
+    names = ["training.json", "consensus.h5", "consensus_dlc.h5", "consensus_dlc.csv"]
+    names += [f"member-{member}.pt" for member in range(members if CONFIG["keep_snapshots"] else 0)]
+    folder = predictions.rpartition("/")[0]
+    return [predictions, *(f"{folder}/{name}" for name in names)]
+
+
+def of_experiments():
+    """The files of the subsets and ensembles of toggle, prune and arms."""
+    single = [*toggle_predictions(), *prune_predictions()]
+    arms = {
+        f"{RESULTS}/arms/{arm}/{subset_path(s.percent, s.seed)}/predictions.h5": CONFIG["arms"][arm]
+        for arm, subsets in ARMS.items()
+        for s in subsets
+    }
+    for predictions in single + [path for path, options in arms.items() if "pseudo" in options]:
+        folder, percent, seed, _ = predictions.rsplit("/", 3)
+        yield f"{folder}/subsets/{percent}/{seed}.json"
+    yield from (file for predictions in single for file in of_ensemble(predictions, 1))
+    yield from (file for predictions in arms for file in of_ensemble(predictions, 0))
+    if any({"curriculum", "augment"} & options.keys() for options in arms.values()):
+        yield f"{RESULTS}/out_of_bag.h5"
+
+
+def artefacts():
+    """All that a study makes on the way, too, because Snakemake leaves a lost file lost where nothing asks for it.
+
+    Except the ImageNet weights, which only training needs.
+    """
+    tables = ["frames", "subsets", "rmse", "frame_values", "validation", "distractors", "outliers", "plan", "add"]
+    tables += [name for name in ("toggle", "prune") if CONFIG.get(name)]
+    tables += ["arms", "arm_scores", "variance_components"] if ARMS else []
+    tables += ["frames_to_label"] if VIDEOS else []
+    names = [f"{table}.csv" for table in tables]
+    names += ["labels.h5", "subsets.h5", "scores.h5", "influence.h5", "members.h5"]
+    names += ["label_qc.csv", "label_qc.json"] if errors_are_planted() else []
+    names += ["warm_influence.h5"] if CONFIG["influence"].get("warm") else []
+    names += [f"videos/{video}/consensus{end}" for video in VIDEOS for end in (".h5", "_dlc.h5", "_dlc.csv")]
+    return [
+        *sorted({labelled_project(), project_folder()} - {CONFIG["labels"]}),
+        *subset_files(),
+        *(file for path, s in zip(ensemble_files("predictions.h5"), SUBSETS) for file in of_ensemble(path, s.members)),
+        *warm_files(),
+        *of_experiments(),
+        *(f"{RESULTS}/{name}" for name in names),
+        *(path.removesuffix("png") + kind for path in figures() for kind in ("png", "svg", "csv")),
+    ]
+
+
 def further_inputs(module):
     """What a figure reads beside the artefacts that all figures do."""
     names = {

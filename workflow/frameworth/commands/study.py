@@ -227,3 +227,32 @@ def check(configfile: Path, strict: bool) -> None:
         raise SystemExit(2)
     if strict and checked.count("warning"):
         raise SystemExit(3)
+
+
+@study.command()
+@click.argument("folder", type=FILE)
+@click.option("--remove", is_flag=True, help="Remove what is damaged, so that the next run makes it anew.")
+@friendly
+@_examples("frameworth verify results/mine", "frameworth verify results/mine --remove")
+def verify(folder: Path, remove: bool) -> None:
+    """Read all files of the study in FOLDER again and tell which are not as they were written, a line each.
+
+    Exits with 0 if there is none, or all were removed, else with 1.
+    """
+    from frameworth.verifying import files_of, remove_damaged, verify_study
+
+    size = sum(path.stat().st_size for path in files_of(folder)) if folder.is_dir() else 0
+    with click.progressbar(length=size, file=sys.stderr, label=str(folder)) as shown:
+        found = verify_study(folder, shown.update)
+    for damage in found.damages:
+        print(damage)
+    for line in remove_damaged(folder, found.damages) if remove else ():
+        print(line)
+    unknown = f", {len(found.unrecorded)} that nothing is known of" if found.unrecorded else ""
+    print(f"{folder}: {found.agreed} files as they were written, {len(found.damages)} damaged or left behind{unknown}")
+    if not found.damages:
+        return
+    if not remove:
+        print(f"Remove them with: frameworth verify {folder} --remove")
+        raise SystemExit(1)
+    print("The next run makes anew what is missing; networks that are whole are not trained again.")

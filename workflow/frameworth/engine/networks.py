@@ -18,6 +18,7 @@ import torch
 
 from frameworth.augmentation import normalised
 from frameworth.bare_packages import bare_packages
+from frameworth.digests import whole
 from frameworth.errors import UserError
 
 # DeepLabCut's packages import its video, tracking and project code on the way: half of a short job's start.
@@ -156,7 +157,7 @@ def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
     """A network with initial weights: `random`, `imagenet` (the backbone's), or a snapshot file's.
 
     Random weights, the heads' included, are drawn from `seed`. A snapshot gives all weights whose shapes agree.
-    Raises UserError if ImageNet weights cannot be had, or a file holds no weights for this network.
+    Raises UserError if ImageNet weights cannot be had, or a file is damaged or holds no weights for this network.
     """
     seed_everything(seed, 0)
     model_config = copy.deepcopy(config["model"])
@@ -187,6 +188,7 @@ def imagenet_weights(net_type: str, backbone: str | None) -> dict[str, torch.Ten
 
 
 def _load_snapshot(network: PoseModel, path: Path) -> None:
+    whole(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["model"]
     except Exception as error:

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.files import digest_of_json, write_text
@@ -155,7 +156,7 @@ def _place(name: str) -> tuple[int, str]:
 def _figure(folder: Path, name: str) -> dict[str, str]:
     picture = folder / f"{name}.png"
     try:
-        data = base64.b64encode(picture.read_bytes()).decode("ascii")
+        data = base64.b64encode(whole(picture).read_bytes()).decode("ascii")
     except FileNotFoundError:
         raise UserError(f"{picture}: there is no such file; run the workflow to make it") from None
     return {"name": name, "title": name.replace("_", " "), "caption": _caption(name), "data": data}
