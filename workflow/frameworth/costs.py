@@ -95,7 +95,7 @@ def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None
     """The same of the study in `folder`, for the config's `training`."""
     steps, devices, sizes = [], [], []
     for path in sorted(folder.glob("ensembles/*/*/training.json"))[:_RECORDS]:
-        for member in json.loads(path.read_text()).get("members", []):
+        for member in _members(path):
             same = member["batch_size"] == training["batch_size"]
             if same and member["steps"] == training.get("steps", member["steps"]):
                 steps.append(member["wall_seconds"] / member["steps"])
@@ -104,6 +104,15 @@ def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None
     if not steps:
         return None
     return Measured(statistics.median(steps), devices[-1], len(steps), max(sizes, default=0))
+
+
+def _members(record: Path) -> list[dict[str, Any]]:
+    """The networks of a training.json that say what they took: not those of a file that is gone or damaged by now."""
+    try:
+        members = json.loads(record.read_text())["members"]
+        return [member for member in members if {"batch_size", "steps", "wall_seconds", "device_type"} <= member.keys()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def total_steps(training: dict[str, Any], frames: int) -> int:
