@@ -19,6 +19,7 @@ from frameworth.frames import read_frames
 from frameworth.hdf5 import read_attributes, read_hdf5
 from frameworth.influence import UNITS
 from frameworth.labels import read_labels
+from frameworth.readable import ESTIMATED, require, require_one_study
 from frameworth.subsets import read_subsets
 
 SCORE_UNITS = UNITS | {
@@ -48,11 +49,14 @@ def load(folder: Path | str) -> xr.Dataset:
     Args:
         folder: `results/{study}`.
 
-    Raises UserError if the folder is no study, or one that has not come to its end.
+    Raises UserError if the folder is no study, one that has not come to its end, or one whose files were made from
+    other labels or subsets than it holds now.
     """
     folder = Path(folder)
     if not (folder / "frames.csv").is_file():
         raise UserError(f"{folder}: is no study (it holds no frames.csv); give the folder results/{{study}}")
+    require(folder, (*ESTIMATED, "summary.json"))
+    require_one_study(folder)
     frames, labels = read_frames(folder / "frames.csv"), read_labels(folder / "labels.h5")
     subsets, inclusion = read_subsets(folder)
     variables: dict[str, Any] = {
@@ -90,10 +94,7 @@ def _scores(path: Path) -> dict[str, Any]:
 
 def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
     """The table's columns over all frames; NaN, or '' for text, where a frame has no row."""
-    path = folder / "frame_values.csv"
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""]).set_index("frame")
+    table = pd.read_csv(folder / "frame_values.csv", keep_default_na=False, na_values=[""]).set_index("frame")
     table = table.drop(columns=["video", "image"]).reindex(frames["frame"])
     unit = json.loads((folder / "summary.json").read_text()).get("score_unit", "")
     units = VALUE_UNITS | dict.fromkeys(IN_THE_STUDYS_SCORE, unit)
@@ -109,12 +110,9 @@ def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
 
 def _influence(path: Path, frames: int, keypoints: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Variables that read when indexed, and the coordinates of their first three dimensions."""
-    try:
-        with h5py.File(path, "r") as file:
-            there: list[str] = []
-            file.visit(lambda name: there.append(name) if name.endswith("/value") else None)
-    except OSError as error:
-        raise UserError(f"{path}: missing or damaged ({error}); run the workflow to make it") from None
+    with h5py.File(path, "r") as file:
+        there: list[str] = []
+        file.visit(lambda name: there.append(name) if name.endswith("/value") else None)
     parts = [name.split("/")[:3] for name in there]
     scores, estimators, groups = (list(dict.fromkeys(part[axis] for part in parts)) for axis in range(3))
     # `all` first, then the groups of percents by size.

@@ -56,6 +56,14 @@ def study_progress(config: dict[str, Any], networks: StudyNetworks | None = None
     return Progress(planned, finished, left.outdated, len(shares), done, float(sum(rates)))
 
 
+def progress_sentence(now: Progress) -> str:
+    """What `frameworth status` says of a study's networks."""
+    text = f"{now.finished} of {now.planned} networks finished"
+    if now.outdated:
+        text += f" for the present labels and config, {now.outdated} are outdated and will be trained again"
+    return f"{text}, {now.training} training now."
+
+
 class Meter:
     """Progress since a run began, as a line with the time that is left."""
 

@@ -98,13 +98,28 @@ def status(configfile: TextIO) -> None:
     """Tell how far a study is, and what it has found so far."""
     from frameworth.closing import closing_lines
     from frameworth.config import read_config, study_folder
-    from frameworth.progress import study_progress
+    from frameworth.errors import UserError
+    from frameworth.progress import progress_sentence, study_progress
+    from frameworth.readable import require
 
     config = read_config(configfile)
-    now = study_progress(config)
-    print(f"Study {config['study']}: {now.finished} of {now.planned} networks finished, {now.training} training now.")
-    lines = closing_lines(study_folder(config), config["influence"]["level"])
-    print("\n".join(["", *lines]) if lines else "Nothing has been estimated yet.")
+    folder, outdated = study_folder(config), False
+    try:
+        now = study_progress(config)
+        outdated = now.outdated > 0
+        print(f"Study {config['study']}: {progress_sentence(now)}")
+    except UserError as refused:
+        print(f"Study {config['study']}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
+    if not (folder / "summary.json").exists():
+        print("Nothing has been estimated yet.")
+        return
+    require(folder, ["summary.json"], _first(configfile))
+    print("\nThis was found before the labels or the config changed:" if outdated else "")
+    print("\n".join(closing_lines(folder, config["influence"]["level"])))
+
+
+def _first(configfile: TextIO) -> str:
+    return f"first: frameworth run --configfile {configfile.name}"
 
 
 @study.command()
@@ -143,15 +158,15 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.costs import measured
     from frameworth.errors import UserError
     from frameworth.pilot import EFFECTS, plan_lines, plan_table
+    from frameworth.readable import ESTIMATED, require, require_one_study
     from frameworth.results import Results
 
     if wrong := [one for one in effect if not one > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
     config = read_config(configfile)
     folder = study_folder(config)
-    if missing := [name for name in ("frame_values.csv", "summary.json") if not (folder / name).exists()]:
-        first = f"frameworth run --configfile {configfile.name}"
-        raise UserError(f"{folder}/{missing[0]}: there is no such file, as the pilot is not finished; first: {first}")
+    require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
+    require_one_study(folder, _first(configfile))
     found = measured(config)
     table = plan_table(Results(folder, result_options(config)), config["training"], effect or EFFECTS, power)
     print("\n".join(plan_lines(table, "GPU" if found and found.device == "cuda" else "CPU")))
@@ -175,8 +190,9 @@ def report(configfile: TextIO, show: bool) -> None:
     now = study_progress(config)
     if now.finished < now.planned:
         raise UserError(
-            f"{now.planned - now.finished} of {now.planned} networks are not trained yet; "
-            f"first: frameworth run --configfile {configfile.name}"
+            f"{now.planned - now.finished} of {now.planned} networks are still to be trained"
+            + (f" ({now.outdated} are outdated)" if now.outdated else "")
+            + f"; {_first(configfile)}"
         )
     page = study_folder(config) / "report.html"
     command = snakemake_command(Path(configfile.name), "all", None, ["--", str(page)])
@@ -199,10 +215,14 @@ def explain(frame: str, configfile: TextIO) -> None:
     """Tell what a study knows of FRAME: a number as in frames.csv, video/image, or an image's name."""
     from frameworth.config import read_config, result_options, study_folder
     from frameworth.explaining import explain, frame_number
+    from frameworth.readable import ESTIMATED, require, require_one_study
     from frameworth.results import Results
 
     config = read_config(configfile)
-    results = Results(study_folder(config), result_options(config))
+    folder = study_folder(config)
+    require(folder, ESTIMATED, _first(configfile))
+    require_one_study(folder, _first(configfile))
+    results = Results(folder, result_options(config))
     print("\n".join(explain(results, frame_number(results, frame))))
 
 
