@@ -11,20 +11,18 @@ import pandas as pd
 import pytest
 
 from frameworth import images, still_to_train
-from frameworth.config import check_config, weight_options
+from frameworth.config import check_config
 from frameworth.designs import draw_subset
 from frameworth.files import digest_of_file
-from frameworth.frames import collect_frames
 from frameworth.network_hashes import HashedFrames, network_hash, network_seed
 from frameworth.planning import describe
 from frameworth.project import read_project
 from frameworth.still_to_train import StudyNetworks
 from frameworth.store import Entry, PredictionsEntry
-from frameworth.study_record import write_record
 from frameworth.subset_names import subset_path
-from frameworth.subsets import Subset, collect_subsets, read_subset, write_subset
+from frameworth.subsets import Subset, collect_subsets
 from frameworth.toggle import write_arm
-from tiny import HELD_OUT, config, draw
+from tiny import HELD_OUT, config, draw, pretend_networks, pretend_trained, read_frames_of
 
 FOLDER = Path("results/tiny")
 
@@ -35,34 +33,10 @@ class Study:
     def __init__(self, **changes):
         self.config = check_config(config("project", held_out=HELD_OUT, **changes))
 
-    def read(self):
-        collect_frames(Path("project"), HELD_OUT, 1, FOLDER / "frames.csv", FOLDER / "labels.h5")
-        write_record(self.config)
-
-    def subset(self, percent, seed, design="balanced"):
-        path = FOLDER / f"subsets/{subset_path(percent, seed)}.json"
-        options = {"design": design, "percent": percent, "seed": seed, "study_seed": 1}
-        write_subset(path, FOLDER / "frames.csv", FOLDER / "labels.h5", **options)
-        return path
-
-    def train(self, percent=50, seeds=(1, 2, 3), members=1, design="balanced"):
+    def train(self, seeds=(1, 2, 3), members=1):
         """As the workflow's jobs would, with hashes of the subsets' own files."""
-        paths = [self.subset(percent, seed, design) for seed in seeds]
-        for path, seed in zip(paths, seeds, strict=True):
-            self.finish(path, FOLDER / "ensembles" / subset_path(percent, seed), percent, seed, members)
+        paths = [pretend_networks(self.config, 50, seed, members) for seed in seeds]
         collect_subsets(paths, FOLDER / "frames.csv", FOLDER / "subsets.csv", FOLDER / "subsets.h5")
-
-    def finish(self, path, place, percent, seed, members=1):
-        options, subset = weight_options(self.config["training"]), read_subset(path)
-        names = [network_hash(subset, options, network_seed(1, percent, seed, m)) for m in range(members)]
-        for name in names:
-            folder = FOLDER / ".store" / name
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "training.json").write_text("{}")
-            (folder / "network.pt").touch()
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "predictions.h5").touch()
-        (place / "training.json").write_text(json.dumps({"members": [{"hash": name} for name in names]}))
 
     def left(self):
         return StudyNetworks(self.config).left()
@@ -88,7 +62,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     study = Study()
-    study.read()
+    read_frames_of(study.config)
     study.train()
     return study
 
@@ -159,7 +133,7 @@ def test_a_removed_frame_draws_the_subsets_anew(study):
     table = pd.read_csv(path, header=[0, 1, 2], index_col=[0, 1, 2])
     table.drop(index=("labeled-data", row.video, row.image)).to_csv(path)
     left = study.left()
-    study.read()  # what the workflow finds
+    read_frames_of(study.config)  # what the workflow finds
     assert len(study.pool()) in (before - 1, before)
     study.train()
     assert study.left().networks == 0
@@ -215,7 +189,7 @@ def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
             path = FOLDER / f"toggle/{arm}/subsets/{subset_path(50, pair)}.json"
             write_arm(path, FOLDER / "frames.csv", FOLDER / "labels.h5", Path("values.csv"),
                       toggle=study.config["toggle"], arm=arm, pair=pair, study_seed=1)  # fmt: skip
-            study.finish(path, FOLDER / "toggle" / arm / subset_path(50, pair), 50, pair)
+            pretend_trained(study.config, path, FOLDER / "toggle" / arm / subset_path(50, pair))
     assert study.left().toggle == []
     correct(study.pool().loc[0])  # toggled in
     left = study.left()
