@@ -281,6 +281,8 @@ def test_run_says_in_one_line_what_the_config_has_wrong(here):
     assert next(line for line in done.stderr.splitlines() if "mise" in line).startswith("frameworth: ")
     assert "Traceback" not in done.stdout + done.stderr
     assert "logs/tiny/run.log" in done.stderr
+    assert "Nothing was run: mend what is named above, then run the same command again" in done.stderr
+    assert "to go on" not in done.stderr
 
 
 def test_run_says_why_a_job_failed_and_where_its_log_is(here):
@@ -294,6 +296,7 @@ def test_run_says_why_a_job_failed_and_where_its_log_is(here):
     said = [line for line in done.stderr.splitlines() if line.startswith("frameworth: ")]
     assert len(said) == 2
     assert picture.name in said[0]
+    assert "Mend what is named above, then run the same command again; finished networks are kept" in said[1]
     assert (here / re.search(r"\(log: (.+)\)", said[0])[1]).exists()
 
 
@@ -323,6 +326,27 @@ Error in rule report_page:
         "there (log: b.log)",
         "frameworth: report_page failed: it left no log",
     ]
+
+
+@pytest.mark.parametrize(
+    ("last", "advice"),
+    [
+        ("frameworth: img.png: not a readable image; put a good copy in its place", "Mend what is named above"),
+        ("frameworth: member 0: stopped by SIGTERM at step 3 of 9; the next attempt continues there", "to go on"),
+        ("frameworth: warning: ears are rare\nRuntimeError: out of memory", "to go on"),
+        ("", "to go on"),
+    ],
+)
+def test_after_a_failed_job_the_same_command_is_advised_unless_something_is_to_mend(here, last, advice):
+    Path("a.log").write_text(last)
+    failures = Failures()
+    for line in ("Error in rule frames:\n", "    log: a.log (check log file(s) for error details)\n"):
+        failures.read(line)
+    assert advice in failures.advice()
+
+
+def test_a_run_that_was_interrupted_goes_on_with_the_same_command():
+    assert Failures().advice() == "Finished networks are kept: run the same command again to go on"
 
 
 def test_a_locked_folder_is_told_in_one_line_with_what_to_do():

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import frameworth
+import frameworth.results
 from frameworth.__main__ import main
 from frameworth.errors import UserError
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
@@ -185,3 +186,19 @@ def test_a_file_says_what_it_was_made_from_and_is_refused_once_that_changed(stud
     assert "influence.h5: was made from other scores" in refused_by_load(study)
     write_hdf5(study / "scores.h5", arrays, scales, sources | {"labels_digest": "of others"})
     assert "scores.h5: was made from other labels" in refused_by_load(study)
+
+
+def test_a_file_that_a_run_takes_away_while_it_is_read_is_told(study, monkeypatch):
+    def taken(self):
+        raise FileNotFoundError(2, "No such file or directory", str(study / "frame_values.csv"))
+
+    monkeypatch.setattr(frameworth.results.Results, "frame_values", property(taken))
+    assert "frame_values.csv: went away while it was read, as the study is being run" in line_of("explain")
+
+
+def test_a_table_of_an_experiment_of_an_earlier_version_is_told_by_status(study):
+    (study / "toggle.csv").write_text("arm,difference\nwith,0.1\n")
+    (study / "prune.csv").write_text("")
+    done = called("status")
+    assert done.exit_code == 2
+    assert "as if an earlier version had made it" in done.output

@@ -19,7 +19,7 @@ from frameworth.frames import read_frames
 from frameworth.hdf5 import read_attributes, read_hdf5
 from frameworth.influence import UNITS
 from frameworth.labels import read_labels
-from frameworth.readable import ESTIMATED, require, require_one_study
+from frameworth.readable import ESTIMATED, being_read, require, require_one_study
 from frameworth.subsets import read_subsets
 
 SCORE_UNITS = UNITS | {
@@ -55,8 +55,13 @@ def load(folder: Path | str) -> xr.Dataset:
     folder = Path(folder)
     if not (folder / "frames.csv").is_file():
         raise UserError(f"{folder}: is no study (it holds no frames.csv); give the folder results/{{study}}")
-    require(folder, (*ESTIMATED, "summary.json"))
-    require_one_study(folder)
+    with being_read(folder):
+        require(folder, (*ESTIMATED, "summary.json"))
+        require_one_study(folder)
+        return _dataset(folder)
+
+
+def _dataset(folder: Path) -> xr.Dataset:
     frames, labels = read_frames(folder / "frames.csv"), read_labels(folder / "labels.h5")
     subsets, inclusion = read_subsets(folder)
     variables: dict[str, Any] = {

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -43,6 +44,22 @@ _HOLDS = {
     ),
     "summary.json": ("check_first_names", "verdicts", "statement"),
 }  # fmt: skip
+
+
+@contextmanager
+def being_read(folder: Path) -> Iterator[None]:
+    """Raise UserError, in place of what Python raises, for a file that goes away while it is read: a run makes it anew.
+
+    Also for a table that lacks what is read of it, without being among those that `require` knows.
+    """
+    try:
+        yield
+    except FileNotFoundError as gone:
+        path = gone.filename or folder
+        raise UserError(f"{path}: went away while it was read, as the study is being run; wait for its end") from None
+    except (KeyError, AttributeError, pd.errors.EmptyDataError) as lacking:
+        what = f"one of its tables lacks {lacking}, as if an earlier version had made it"
+        raise UserError(f"{folder}: {what}; {RUN_FIRST}") from None
 
 
 def require(folder: Path, names: Sequence[str], todo: str = RUN_FIRST) -> None:

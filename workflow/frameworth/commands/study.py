@@ -82,10 +82,7 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
     log = Path("logs") / config["study"] / "run.log"
     command = snakemake_command(Path(configfile.name), cores or (None if profile else "all"), profile, snakemake)
     print(f"Study {config['study']}; all that Snakemake says goes to {log}", flush=True)
-    code = run_workflow(command, log, sys.stderr)
-    if code:
-        print(f"frameworth: not finished; see {log}. Finished networks are kept: run the same command again to go on",
-              file=sys.stderr)  # fmt: skip
+    if code := run_workflow(command, log, sys.stderr):
         raise SystemExit(code)
     print("\n".join(["", *closing_lines(study_folder(config), config["influence"]["level"])]))
 
@@ -100,7 +97,7 @@ def status(configfile: TextIO) -> None:
     from frameworth.config import read_config, study_folder
     from frameworth.errors import UserError
     from frameworth.progress import progress_sentence, study_progress
-    from frameworth.readable import require
+    from frameworth.readable import being_read, require
 
     config = read_config(configfile)
     folder, outdated = study_folder(config), False
@@ -113,9 +110,11 @@ def status(configfile: TextIO) -> None:
     if not (folder / "summary.json").exists():
         print("Nothing has been estimated yet.")
         return
-    require(folder, ["summary.json"], _first(configfile))
+    with being_read(folder):
+        require(folder, ["summary.json"], _first(configfile))
+        lines = closing_lines(folder, config["influence"]["level"])
     print("\nThis was found before the labels or the config changed:" if outdated else "")
-    print("\n".join(closing_lines(folder, config["influence"]["level"])))
+    print("\n".join(lines))
 
 
 def _first(configfile: TextIO) -> str:
@@ -158,17 +157,18 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.costs import measured
     from frameworth.errors import UserError
     from frameworth.pilot import EFFECTS, plan_lines, plan_table
-    from frameworth.readable import ESTIMATED, require, require_one_study
+    from frameworth.readable import ESTIMATED, being_read, require, require_one_study
     from frameworth.results import Results
 
     if wrong := [one for one in effect if not one > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
     config = read_config(configfile)
     folder = study_folder(config)
-    require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
-    require_one_study(folder, _first(configfile))
+    with being_read(folder):
+        require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
+        require_one_study(folder, _first(configfile))
+        table = plan_table(Results(folder, result_options(config)), config["training"], effect or EFFECTS, power)
     found = measured(config)
-    table = plan_table(Results(folder, result_options(config)), config["training"], effect or EFFECTS, power)
     print("\n".join(plan_lines(table, "GPU" if found and found.device == "cuda" else "CPU")))
 
 
@@ -215,15 +215,17 @@ def explain(frame: str, configfile: TextIO) -> None:
     """Tell what a study knows of FRAME: a number as in frames.csv, video/image, or an image's name."""
     from frameworth.config import read_config, result_options, study_folder
     from frameworth.explaining import explain, frame_number
-    from frameworth.readable import ESTIMATED, require, require_one_study
+    from frameworth.readable import ESTIMATED, being_read, require, require_one_study
     from frameworth.results import Results
 
     config = read_config(configfile)
     folder = study_folder(config)
-    require(folder, ESTIMATED, _first(configfile))
-    require_one_study(folder, _first(configfile))
-    results = Results(folder, result_options(config))
-    print("\n".join(explain(results, frame_number(results, frame))))
+    with being_read(folder):
+        require(folder, ESTIMATED, _first(configfile))
+        require_one_study(folder, _first(configfile))
+        results = Results(folder, result_options(config))
+        lines = explain(results, frame_number(results, frame))
+    print("\n".join(lines))
 
 
 @study.command()
