@@ -367,3 +367,15 @@ If you are sure that no other instances of snakemake are running on this directo
 def test_help_shows_examples(command):
     done = called(command, "--help")
     assert f"  frameworth {command} " in done.output.split("Examples:")[1]
+
+
+def test_help_lists_what_people_call_in_the_order_of_a_study_and_no_stage():
+    listed = called("--help").output.split("Commands:\n")[1]
+    names = re.findall(r"^  (\w[\w-]*)  ", listed, re.M)
+    assert names[:8] == ["init", "check", "estimate", "run", "status", "explain", "report", "plan"]
+    assert not {"frames", "ensemble", "figure"} & set(names)
+
+
+def test_stages_are_listed_by_their_own_help_and_still_called_by_their_names(here):
+    assert re.search(r"^  warm-influence ", called("stages", "--help").output, re.M)
+    assert called("draw-demo", "--help").exit_code == 0

@@ -14,11 +14,14 @@ from frameworth import images, still_to_train
 from frameworth.config import check_config
 from frameworth.designs import draw_subset
 from frameworth.files import digest_of_file
+from frameworth.frames import collect_frames
 from frameworth.network_hashes import HashedFrames, network_hash, network_seed
 from frameworth.planning import describe
+from frameworth.plant import plant_errors
 from frameworth.project import read_project
 from frameworth.still_to_train import StudyNetworks
 from frameworth.store import Entry, PredictionsEntry
+from frameworth.study_record import write_record
 from frameworth.subset_names import subset_path
 from frameworth.subsets import Subset, collect_subsets
 from frameworth.toggle import write_arm
@@ -199,6 +202,19 @@ def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
     assert len(left.toggle) == 4
     assert left.guessed == {"toggle"}
     assert "Then up to 4 networks more" in describe(study.config, cores=1, measure=False)
+
+
+def test_of_a_planted_project_that_is_to_be_made_anew_nothing_is_claimed(study):
+    study.config |= {"plant": {"share": 0.2, "kinds": ["shifted"]}}
+    plant_errors(Path("project"), FOLDER / "planted_project", held_out=HELD_OUT, seed=1, **study.config["plant"])
+    collect_frames(FOLDER / "planted_project", HELD_OUT, 1, FOLDER / "frames.csv", FOLDER / "labels.h5")
+    write_record(study.config)
+    study.train()
+    assert study.left().networks == 0
+    next(Path("project").rglob("CollectedData_*.h5")).touch()  # planting follows
+    left = study.left()
+    assert (left.networks, left.outdated, left.guessed) == (3, 0, {"own"})
+    assert "up to 3 networks in 3 jobs still to come" in describe(study.config, cores=1, measure=False)
 
 
 def test_nothing_is_read_of_images_that_labels_h5_knows(study, monkeypatch):

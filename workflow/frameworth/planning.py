@@ -11,9 +11,10 @@ from frameworth.arms import arm_names, arm_subsets
 from frameworth.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
 from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
 from frameworth.sources import study_sources
-from frameworth.still_to_train import ARMS, PRUNE, TOGGLE, Left, StudyNetworks
+from frameworth.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
 from frameworth.subset_names import prune_sets, toggle_arms
 
+MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
 _START_SECONDS = 8  # of a job: Python and its libraries
 
 
@@ -35,9 +36,10 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
     subsets = planned_subsets(config)
     left = StudyNetworks(config).left()
     more = [*left.arms, *left.toggle, *left.prune]
+    most = "up to " if OWN in left.guessed else ""
     lines = [
         f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
-        f"{sum(s.members for s in left.own)} networks in {_jobs(config, left.own)} jobs still to come.",
+        f"{most}{sum(s.members for s in left.own)} networks in {_jobs(config, left.own)} jobs still to come.",
         *uncertain_lines(left),
         *_experiment_lines(config, left),
     ]
@@ -67,7 +69,7 @@ def uncertain_lines(left: Left) -> list[str]:
     if left.outdated:
         lines.append(f"{left.outdated} of these were trained for other labels or another config, and are outdated.")
     if left.guessed:
-        lines.append("Some may be there already: that shows once what they depend on has been made anew.")
+        lines.append(MAY_BE_THERE)
     return lines
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameworth.planning import duration, planned_networks
+from frameworth.planning import MAY_BE_THERE, duration, planned_networks
 from frameworth.still_to_train import StudyNetworks
 
 _FRESH_SECONDS = 90  # a log that has not grown for longer is not of a training that runs
@@ -23,6 +23,7 @@ class Progress:
     Attributes:
         planned: networks that the config asks for. finished: those that are there for the labels as they are now.
         outdated: those that are there for other labels or another config, and will be trained again.
+        guessed: whether more may be finished, which is not known before what they depend on is made anew.
         training: those that are training now, as far as their logs tell.
         done: `finished` and the shares of those that are training.
         samples_per_second: of all that train now, by their own logs; 0 where none has said so yet.
@@ -31,6 +32,7 @@ class Progress:
     planned: int
     finished: int
     outdated: int
+    guessed: bool
     training: int
     done: float
     samples_per_second: float
@@ -53,15 +55,15 @@ def study_progress(config: dict[str, Any], networks: StudyNetworks | None = None
             rates.append(rate)
     finished = planned - left.networks
     done = min(planned, finished + sum(shares))
-    return Progress(planned, finished, left.outdated, len(shares), done, float(sum(rates)))
+    return Progress(planned, finished, left.outdated, bool(left.guessed), len(shares), done, float(sum(rates)))
 
 
 def progress_sentence(now: Progress) -> str:
     """What `frameworth status` says of a study's networks."""
-    text = f"{now.finished} of {now.planned} networks finished"
+    text = f"{now.finished} of {now.planned} networks {'known to be ' if now.guessed else ''}finished"
     if now.outdated:
         text += f" for the present labels and config, {now.outdated} are outdated and will be trained again"
-    return f"{text}, {now.training} training now."
+    return f"{text}, {now.training} training now." + (f" {MAY_BE_THERE}" if now.guessed else "")
 
 
 class Meter:

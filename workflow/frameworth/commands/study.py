@@ -190,7 +190,8 @@ def report(configfile: TextIO, show: bool) -> None:
     now = study_progress(config)
     if now.finished < now.planned:
         raise UserError(
-            f"{now.planned - now.finished} of {now.planned} networks are still to be trained"
+            ("up to " if now.guessed else "")
+            + f"{now.planned - now.finished} of {now.planned} networks are still to be trained"
             + (f" ({now.outdated} are outdated)" if now.outdated else "")
             + f"; {_first(configfile)}"
         )
