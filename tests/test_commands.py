@@ -19,8 +19,9 @@ from frameworth.first_config import Look, study_name
 from frameworth.project import read_project
 from frameworth.prune import compare_pruned
 from frameworth.running import Failures
+from frameworth.subsets import read_subset
 from synthetic_study import write_study
-from tiny import config, draw, write_config
+from tiny import config, draw, pretend_networks, read_frames_of, write_config
 
 
 def called(*arguments):
@@ -168,40 +169,75 @@ def test_explain_names_a_frame_that_is_not_there(study, frame):
     assert done.output.startswith(f"frameworth: frame {frame}: there is no such frame")
 
 
-def finish(subset, members=1):
-    record = Path("results/tiny/ensembles") / subset / "training.json"
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text('{"members": []}')
-
-
-def test_progress_counts_finished_networks_and_the_shares_of_those_that_train(study):
+@pytest.fixture
+def begun(here):
+    """The checked config of a study whose labels were read and of which nothing is trained."""
+    draw(here / "mice")
+    blocks = [
+        {"design": "balanced", "percents": [50], "seeds": 10},
+        {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 2, "members": 2},
+    ]
+    write_config(here / "study.yaml", config("mice", subsets=blocks))
     told = check_config(yaml.safe_load(Path("study.yaml").read_text()))
-    finish("percent-050/seed-1")
-    finish("percent-070/seed-2")
+    read_frames_of(told)
+    return told
+
+
+def test_progress_counts_finished_networks_and_the_shares_of_those_that_train(begun):
+    pretend_networks(begun, 50, 1)
+    pretend_networks(begun, 70, 2, members=2, design="nested")
     log = Path("logs/tiny/ensembles/percent-050/seed-2.log")
     log.parent.mkdir(parents=True)
     log.write_text("percent-050_seed-2 member 0: step 3 of 12, loss 0.1, 40 samples/s, 1 s left for this network\n")
-    now = progress.study_progress(told)
+    now = progress.study_progress(begun)
     assert (now.planned, now.finished, now.training) == (26, 3, 1)  # a seed of the ladder has two members
     assert now.done == pytest.approx(3.25)
     assert now.samples_per_second == 40
     log.write_text(log.read_text() + "percent-050_seed-2 member 0: trained 12 steps in 3 s (40 samples/s)\n")
-    assert progress.study_progress(told).training == 0
+    assert progress.study_progress(begun).training == 0
 
 
-def test_the_time_left_follows_from_what_this_run_has_done(study, monkeypatch):
-    told = check_config(yaml.safe_load(Path("study.yaml").read_text()))
+def test_the_time_left_follows_from_what_this_run_has_done(begun, monkeypatch):
     for seed in (1, 2, 3):  # of an earlier run: they say nothing of this one's speed
-        finish(f"percent-050/seed-{seed}")
+        pretend_networks(begun, 50, seed)
     clock = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    meter = progress.Meter(told)
+    meter = progress.Meter(begun)
     assert meter.line() == "networks 3 of 26 (12 %)"
     for seed in (4, 5):
-        finish(f"percent-050/seed-{seed}")
+        pretend_networks(begun, 50, seed)
     clock[0] += 20.0
     # Two networks of 6 steps of 4 frames in 20 s; 21 are left.
     assert meter.line() == "networks 5 of 26 (19 %), 2 samples/s, about 4 min left"
+
+
+def test_status_says_what_a_correction_outdates(begun):
+    for seed in range(1, 11):
+        pretend_networks(begun, 50, seed)
+    frame = pd.read_csv("results/tiny/frames.csv").query("split == 'pool'").iloc[0]
+    holds = [frame["frame"] in read_subset(path).frames for path in Path("results/tiny/subsets").rglob("*.json")]
+    (labels,) = Path("mice/labeled-data", frame["video"]).glob("*.csv")
+    for other in labels.parent.glob("*.h5"):
+        other.unlink()
+    labels.write_text(re.sub(rf"({frame['image']},)[^,]+", r"\g<1>5.0", labels.read_text()))
+    told = called("status", "--configfile", "study.yaml").output
+    assert 0 < sum(holds) < 10
+    assert (
+        f"{10 - sum(holds)} of 26 networks finished for the present labels and config, {sum(holds)} are outdated and "
+        "will be trained again"
+    ) in told
+    refused = called("report", "--configfile", "study.yaml").output
+    assert f"{16 + sum(holds)} of 26 networks are still to be trained ({sum(holds)} are outdated); first: " in refused
+
+
+def test_status_of_a_study_whose_labels_cannot_be_read_says_why_and_what_was_found(study):
+    config_of_mice = yaml.safe_load(Path("study.yaml").read_text()) | {"labels": "gone"}
+    write_config(Path("study.yaml"), config_of_mice)
+    (study.folder / ".store" / "some").mkdir(parents=True)
+    done = called("status", "--configfile", "study.yaml")
+    assert done.exit_code == 0, done.output
+    assert "its networks cannot be counted, as its labels cannot be read:\ngone" in done.output
+    assert study.summary["statement"][0] in done.output
 
 
 def test_status_tells_networks_and_the_answer(study):
@@ -229,7 +265,7 @@ def test_status_tells_what_the_experiments_beside_the_baseline_said(study):
 def test_report_of_an_unfinished_study_says_what_to_do_first(study):
     done = called("report", "--configfile", "study.yaml")
     assert done.exit_code == 2
-    assert "26 of 26 networks are not trained yet; first: frameworth run --configfile study.yaml" in done.output
+    assert "26 of 26 networks are still to be trained; first: frameworth run --configfile study.yaml" in done.output
 
 
 def run(folder, *arguments):
@@ -245,6 +281,8 @@ def test_run_says_in_one_line_what_the_config_has_wrong(here):
     assert next(line for line in done.stderr.splitlines() if "mise" in line).startswith("frameworth: ")
     assert "Traceback" not in done.stdout + done.stderr
     assert "logs/tiny/run.log" in done.stderr
+    assert "Nothing was run: mend what is named above, then run the same command again" in done.stderr
+    assert "to go on" not in done.stderr
 
 
 def test_run_says_why_a_job_failed_and_where_its_log_is(here):
@@ -258,6 +296,7 @@ def test_run_says_why_a_job_failed_and_where_its_log_is(here):
     said = [line for line in done.stderr.splitlines() if line.startswith("frameworth: ")]
     assert len(said) == 2
     assert picture.name in said[0]
+    assert "Mend what is named above, then run the same command again; finished networks are kept" in said[1]
     assert (here / re.search(r"\(log: (.+)\)", said[0])[1]).exists()
 
 
@@ -289,6 +328,27 @@ Error in rule report_page:
     ]
 
 
+@pytest.mark.parametrize(
+    ("last", "advice"),
+    [
+        ("frameworth: img.png: not a readable image; put a good copy in its place", "Mend what is named above"),
+        ("frameworth: member 0: stopped by SIGTERM at step 3 of 9; the next attempt continues there", "to go on"),
+        ("frameworth: warning: ears are rare\nRuntimeError: out of memory", "to go on"),
+        ("", "to go on"),
+    ],
+)
+def test_after_a_failed_job_the_same_command_is_advised_unless_something_is_to_mend(here, last, advice):
+    Path("a.log").write_text(last)
+    failures = Failures()
+    for line in ("Error in rule frames:\n", "    log: a.log (check log file(s) for error details)\n"):
+        failures.read(line)
+    assert advice in failures.advice()
+
+
+def test_a_run_that_was_interrupted_goes_on_with_the_same_command():
+    assert Failures().advice() == "Finished networks are kept: run the same command again to go on"
+
+
 def test_a_locked_folder_is_told_in_one_line_with_what_to_do():
     failures = Failures()
     output = """\
@@ -307,3 +367,15 @@ If you are sure that no other instances of snakemake are running on this directo
 def test_help_shows_examples(command):
     done = called(command, "--help")
     assert f"  frameworth {command} " in done.output.split("Examples:")[1]
+
+
+def test_help_lists_what_people_call_in_the_order_of_a_study_and_no_stage():
+    listed = called("--help").output.split("Commands:\n")[1]
+    names = re.findall(r"^  (\w[\w-]*)  ", listed, re.M)
+    assert names[:8] == ["init", "check", "estimate", "run", "status", "explain", "report", "plan"]
+    assert not {"frames", "ensemble", "figure"} & set(names)
+
+
+def test_stages_are_listed_by_their_own_help_and_still_called_by_their_names(here):
+    assert re.search(r"^  warm-influence ", called("stages", "--help").output, re.M)
+    assert called("draw-demo", "--help").exit_code == 0

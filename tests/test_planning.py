@@ -3,7 +3,7 @@
 import re
 
 from frameworth.config import check_config
-from frameworth.planning import describe, unfinished
+from frameworth.planning import describe
 from tiny import config, draw
 
 
@@ -28,13 +28,3 @@ def test_networks_that_are_not_kept_take_the_disk_of_those_that_train_at_once(tm
         disk.append(float(re.search(r"about (\d+) MB for the networks", text)[1]))
     assert disk[1] < disk[0] / 20
     assert "finished networks go once their predictions are written" in text
-
-
-def test_a_finished_ensemble_is_not_counted_again(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    study = check_config(config("project"))
-    assert len(unfinished(study)) == 3
-    record = tmp_path / "results/tiny/ensembles/percent-050/seed-2/training.json"
-    record.parent.mkdir(parents=True)
-    record.write_text("{}")
-    assert [subset.seed for subset in unfinished(study)] == [1, 3]

@@ -14,8 +14,11 @@ import pytest
 
 import frameworth
 from conftest import REPOSITORY, run_snakemake
+from frameworth.config import check_config
+from frameworth.errors import UserError
 from frameworth.files import digest_of_file
 from frameworth.hdf5 import digest_is_right, read_hdf5
+from frameworth.still_to_train import StudyNetworks
 from tiny import config, draw, write_config
 
 BLOCKS = [
@@ -227,18 +230,31 @@ def test_a_corrected_held_out_label_trains_no_network(study):
     assert study.trained() == before
 
 
-def test_a_corrected_pool_label_trains_only_the_networks_that_saw_it(study):
+def still_to_train(study):
+    """How many networks are told to be still to be trained, and how many of these to be outdated."""
+    left = StudyNetworks(check_config(study.config)).left()
+    return left.networks, left.outdated
+
+
+def test_a_corrected_pool_label_trains_only_the_networks_that_saw_it_and_these_are_foretold(study, monkeypatch):
     frames = pd.read_csv(study.results / "frames.csv")
     table = pd.read_csv(study.results / "subsets.csv")
     inclusion = read_hdf5(study.results / "subsets.h5")["inclusion"]
     frame = int(frames.index[frames["split"] == "pool"][0])
     members = np.where(table["design"] == "nested", 2, 1)
     before = study.trained()
+    monkeypatch.chdir(study.folder)
+    assert still_to_train(study) == (0, 0)
     study.correct_label(frame)
+    saw_it = members[inclusion[:, frame]].sum()
+    assert still_to_train(study) == (saw_it, saw_it)
     study.run(str(Path("results/tiny/scores.h5")))
+    assert still_to_train(study) == (0, 0)
     after = study.trained()
     assert before.items() <= after.items()
-    assert len(after) - len(before) == members[inclusion[:, frame]].sum()
+    assert len(after) - len(before) == saw_it
+    with pytest.raises(UserError, match=r"influence\.h5: was made from other scores than .*scores\.h5 holds"):
+        frameworth.load(study.results)
 
 
 def test_more_training_trains_all_networks_anew(study):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,10 +12,14 @@ from typing import Any
 
 import yaml
 
+from frameworth.config import weight_options
 from frameworth.demo import draw_project
 from frameworth.frames import collect_frames
+from frameworth.network_hashes import network_hash, network_seed
 from frameworth.split import hold_out
-from frameworth.subsets import write_subset
+from frameworth.study_record import write_record
+from frameworth.subset_names import subset_path
+from frameworth.subsets import read_subset, write_subset
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}
 
@@ -70,6 +75,46 @@ def config(project: str, **changes: Any) -> dict[str, Any]:
         "training": {key: value for key, value in TRAINING.items() if key != "net_type"} | {"device": "cpu"},
         "figures": {"pairs": 1},
     } | changes
+
+
+def read_frames_of(study: dict[str, Any]) -> Path:
+    """The results of a checked config, with what the stage `frames` writes there, in the working directory."""
+    folder = Path("results") / study["study"]
+    options = Path(study["labels"]), study["held_out"], study["seed"]
+    collect_frames(*options, folder / "frames.csv", folder / "labels.h5")
+    write_record(study)
+    return folder
+
+
+def pretend_networks(
+    study: dict[str, Any], percent: int, seed: int, members: int = 1, design: str = "balanced"
+) -> Path:
+    """Draw a subset, put its networks, empty, where training would; returns the subset's file."""
+    folder = Path("results") / study["study"]
+    path = folder / f"subsets/{subset_path(percent, seed)}.json"
+    options = {"design": design, "percent": percent, "seed": seed, "study_seed": study["seed"]}
+    write_subset(path, folder / "frames.csv", folder / "labels.h5", **options)
+    pretend_trained(study, path, folder / "ensembles" / subset_path(percent, seed), members)
+    return path
+
+
+def pretend_trained(study: dict[str, Any], subset_json: Path, place: Path, members: int = 1, **told: Any) -> None:
+    """Put the networks of a subset, empty, into the store, and what its job leaves at `place`.
+
+    Args:
+        told: what each network's record says besides its hash.
+    """
+    store, subset = Path("results") / study["study"] / ".store", read_subset(subset_json)
+    training = weight_options(study["training"])
+    seeds = [network_seed(study["seed"], subset.percent, subset.seed, member) for member in range(members)]
+    names = [network_hash(subset, training, seed) for seed in seeds]
+    for name in names:
+        (store / name).mkdir(parents=True, exist_ok=True)
+        (store / name / "training.json").write_text("{}")
+        (store / name / "network.pt").touch()
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "predictions.h5").touch()
+    (place / "training.json").write_text(json.dumps({"members": [{"hash": name} | told for name in names]}))
 
 
 def write_config(path: Path, content: dict[str, Any]) -> Path:

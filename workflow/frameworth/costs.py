@@ -108,11 +108,12 @@ def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None
     return Measured(statistics.median(steps), devices[-1], len(steps), max(sizes, default=0))
 
 
-def _members(training_json: Path) -> list[dict[str, Any]]:
-    """The networks' records; none of a damaged file, which who needs it will name."""
+def _members(record: Path) -> list[dict[str, Any]]:
+    """The networks of a training.json that say what they took: not those of a file that is gone or damaged by now."""
     try:
-        return json.loads(whole(training_json).read_text())["members"]
-    except (UserError, ValueError, KeyError):
+        members = json.loads(whole(record).read_text())["members"]
+        return [member for member in members if {"batch_size", "steps", "wall_seconds", "device_type"} <= member.keys()]
+    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from frameworth.estimators import estimator
 from frameworth.frames import read_frames
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.made_from import made_from
 from frameworth.subsets import read_subsets
 from frameworth.values import false_discovery, p_values
 
@@ -59,7 +60,8 @@ def write_influence(
         influence_h5,
         _estimates(*read_subsets(study), (frames["split"] == "pool").to_numpy(), scores, groups, chosen),
         {"training_frame": numbers, "evaluated_frame": numbers, "keypoint": scores["keypoint"]},
-        {"sign": "with minus without: for errors negative helps, for confidence and probability positive"},
+        {"sign": "with minus without: for errors negative helps, for confidence and probability positive"}
+        | made_from(scores_h5),
     )
 
 

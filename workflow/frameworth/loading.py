@@ -20,6 +20,7 @@ from frameworth.frames import read_frames
 from frameworth.hdf5 import open_hdf5, read_attributes, read_hdf5
 from frameworth.influence import UNITS
 from frameworth.labels import read_labels
+from frameworth.readable import ESTIMATED, being_read, require, require_one_study
 from frameworth.subsets import read_subsets
 
 SCORE_UNITS = UNITS | {
@@ -49,11 +50,19 @@ def load(folder: Path | str) -> xr.Dataset:
     Args:
         folder: `results/{study}`.
 
-    Raises UserError if the folder is no study, or one that has not come to its end.
+    Raises UserError if the folder is no study, one that has not come to its end, or one whose files were made from
+    other labels or subsets than it holds now.
     """
     folder = Path(folder)
     if not (folder / "frames.csv").is_file():
         raise UserError(f"{folder}: is no study (it holds no frames.csv); give the folder results/{{study}}")
+    with being_read(folder):
+        require(folder, (*ESTIMATED, "summary.json"))
+        require_one_study(folder)
+        return _dataset(folder)
+
+
+def _dataset(folder: Path) -> xr.Dataset:
     frames, labels = read_frames(folder / "frames.csv"), read_labels(folder / "labels.h5")
     subsets, inclusion = read_subsets(folder)
     variables: dict[str, Any] = {
@@ -91,10 +100,7 @@ def _scores(path: Path) -> dict[str, Any]:
 
 def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
     """The table's columns over all frames; NaN, or '' for text, where a frame has no row."""
-    path = folder / "frame_values.csv"
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    table = pd.read_csv(whole(path), keep_default_na=False, na_values=[""]).set_index("frame")
+    table = pd.read_csv(whole(folder / "frame_values.csv"), keep_default_na=False, na_values=[""]).set_index("frame")
     table = table.drop(columns=["video", "image"]).reindex(frames["frame"])
     unit = json.loads(whole(folder / "summary.json").read_text()).get("score_unit", "")
     units = VALUE_UNITS | dict.fromkeys(IN_THE_STUDYS_SCORE, unit)

@@ -11,51 +11,11 @@ from frameworth.arms import arm_names, arm_subsets
 from frameworth.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
 from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
 from frameworth.sources import study_sources
-from frameworth.subset_names import prune_sets, subset_path, toggle_arms
+from frameworth.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
+from frameworth.subset_names import prune_sets, toggle_arms
 
+MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
 _START_SECONDS = 8  # of a job: Python and its libraries
-
-
-def unfinished(config: dict[str, Any]) -> list[PlannedSubset]:
-    """The subsets whose ensembles are not there yet."""
-    folder = study_folder(config) / "ensembles"
-    return [
-        subset
-        for subset in planned_subsets(config)
-        if not (folder / subset_path(subset.percent, subset.seed) / "training.json").exists()
-    ]
-
-
-def unfinished_toggle(config: dict[str, Any]) -> list[PlannedSubset]:
-    """The networks of the toggle that are not there yet, each as a subset of 90 %, which they are at most."""
-    toggle, folder = config.get("toggle"), study_folder(config) / "toggle"
-    if not toggle:
-        return []
-    arms = ((arm, pair) for arm in toggle_arms(toggle["parts"]) for pair in range(1, toggle["pairs"] + 1))
-    missing = (pair for arm, pair in arms if not (folder / arm / subset_path(50, pair) / "training.json").exists())
-    return [PlannedSubset(90, pair, "toggle", 1) for pair in missing]
-
-
-def unfinished_arms(config: dict[str, Any]) -> list[PlannedSubset]:
-    """The subsets of the arms whose networks are not there yet."""
-    folder = study_folder(config) / "arms"
-    planned = ((arm, subset) for arm in arm_names(config) for subset in arm_subsets(config, arm))
-    return [
-        subset
-        for arm, subset in planned
-        if not (folder / arm / subset_path(subset.percent, subset.seed) / "training.json").exists()
-    ]
-
-
-def unfinished_prune(config: dict[str, Any]) -> list[PlannedSubset]:
-    """The networks of `prune` that are not there yet, each as a subset of 100 %, which they are at most."""
-    prune, folder = config.get("prune"), study_folder(config) / "prune"
-    if not prune:
-        return []
-    sets = prune_sets(prune["counts"], prune["draws"])
-    planned = ((removed, number) for removed in sets for number in range(1, prune["networks"] + 1))
-    missing = (n for removed, n in planned if not (folder / removed / subset_path(100, n) / "training.json").exists())
-    return [PlannedSubset(100, number, "prune", 1) for number in missing]
 
 
 def planned_networks(config: dict[str, Any]) -> int:
@@ -74,27 +34,23 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
         measure: whether to train these steps here, if no network is finished yet.
     """
     subsets = planned_subsets(config)
-    left = unfinished(config)
-    arms, toggle, prune = unfinished_arms(config), unfinished_toggle(config), unfinished_prune(config)
-    more = [*arms, *toggle, *prune]
+    left = StudyNetworks(config).left()
+    more = [*left.arms, *left.toggle, *left.prune]
+    most = "up to " if OWN in left.guessed else ""
     lines = [
         f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
-        f"{sum(s.members for s in left)} networks in {_jobs(config, left)} jobs still to come."
+        f"{most}{sum(s.members for s in left.own)} networks in {_jobs(config, left.own)} jobs still to come.",
+        *uncertain_lines(left),
+        *_experiment_lines(config, left),
     ]
-    if arms:
-        lines.append(f"Then {sum(s.members for s in arms)} networks more in the arms {', '.join(arm_names(config))}.")
-    if toggle:
-        lines.append(f"Then {len(toggle)} networks more, with and without the flagged frames (`toggle`).")
-    if prune:
-        lines.append(f"Then {len(prune)} networks more, without the worst, the best and random frames (`prune`).")
-    if left or more:
+    if left.own or more:
         size = study_size(config, study_sources(config))
         found = measured(config)
         if found is None and measure:
             print("Measures a few training steps…", file=sys.stderr, flush=True)
             found = _measure(config, size)
         lines += (
-            _cost(config, [*left, *more], size, found, cores)
+            _cost(config, [*left.own, *more], size, found, cores)
             if found
             else ["What it takes is told once a network is finished."]
         )
@@ -105,6 +61,31 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
         )
     lines.append(f"Results go to {study_folder(config)}/; finished networks {fate}.")
     return "\n".join(lines)
+
+
+def uncertain_lines(left: Left) -> list[str]:
+    """What is to be known of networks that were trained once and count as still to be trained."""
+    lines = []
+    if left.outdated:
+        lines.append(f"{left.outdated} of these were trained for other labels or another config, and are outdated.")
+    if left.guessed:
+        lines.append(MAY_BE_THERE)
+    return lines
+
+
+def _experiment_lines(config: dict[str, Any], left: Left) -> list[str]:
+    told = (
+        (ARMS, left.arms, f"in the arms {', '.join(arm_names(config))}"),
+        (TOGGLE, left.toggle, "with and without the flagged frames (`toggle`)"),
+        (PRUNE, left.prune, "without the worst, the best and random frames (`prune`)"),
+    )
+    lines = []
+    for part, subsets, which in told:
+        if subsets:
+            most = "up to " if part in left.guessed else ""
+            comma = "" if part == ARMS else ","
+            lines.append(f"Then {most}{sum(s.members for s in subsets)} networks more{comma} {which}.")
+    return lines
 
 
 def _jobs(config: dict[str, Any], left: list[PlannedSubset]) -> int:

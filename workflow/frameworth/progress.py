@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameworth.planning import (
-    duration,
-    planned_networks,
-    unfinished,
-    unfinished_arms,
-    unfinished_prune,
-    unfinished_toggle,
-)
+from frameworth.planning import MAY_BE_THERE, duration, planned_networks
+from frameworth.still_to_train import StudyNetworks
 
 _FRESH_SECONDS = 90  # a log that has not grown for longer is not of a training that runs
 _TAIL_BYTES = 4096
@@ -27,7 +21,9 @@ class Progress:
     """Where the networks of a study are.
 
     Attributes:
-        planned: networks that the config asks for. finished: those whose predictions are there.
+        planned: networks that the config asks for. finished: those that are there for the labels as they are now.
+        outdated: those that are there for other labels or another config, and will be trained again.
+        guessed: whether more may be finished, which is not known before what they depend on is made anew.
         training: those that are training now, as far as their logs tell.
         done: `finished` and the shares of those that are training.
         samples_per_second: of all that train now, by their own logs; 0 where none has said so yet.
@@ -35,16 +31,21 @@ class Progress:
 
     planned: int
     finished: int
+    outdated: int
+    guessed: bool
     training: int
     done: float
     samples_per_second: float
 
 
-def study_progress(config: dict[str, Any]) -> Progress:
-    """How far the study of a checked config is; reads nothing but names, times and the ends of logs."""
+def study_progress(config: dict[str, Any], networks: StudyNetworks | None = None) -> Progress:
+    """How far the study of a checked config is; raises UserError if its labels cannot be read.
+
+    Args:
+        networks: of the same config, where it is asked again and again.
+    """
     planned = planned_networks(config)
-    missing = (unfinished, unfinished_arms, unfinished_toggle, unfinished_prune)
-    left = sum(subset.members for part in missing for subset in part(config))
+    left = (networks or StudyNetworks(config)).left()
     shares, rates = [], []
     for log in (Path("logs") / config["study"]).glob("**/*.log"):
         last = _fresh_tail(log).rstrip().rpartition("\n")[2]
@@ -52,8 +53,17 @@ def study_progress(config: dict[str, Any]) -> Progress:
             step, steps, rate = map(int, found.groups())
             shares.append(step / steps)
             rates.append(rate)
-    finished = planned - left
-    return Progress(planned, finished, len(shares), min(planned, finished + sum(shares)), float(sum(rates)))
+    finished = planned - left.networks
+    done = min(planned, finished + sum(shares))
+    return Progress(planned, finished, left.outdated, bool(left.guessed), len(shares), done, float(sum(rates)))
+
+
+def progress_sentence(now: Progress) -> str:
+    """What `frameworth status` says of a study's networks."""
+    text = f"{now.finished} of {now.planned} networks {'known to be ' if now.guessed else ''}finished"
+    if now.outdated:
+        text += f" for the present labels and config, {now.outdated} are outdated and will be trained again"
+    return f"{text}, {now.training} training now." + (f" {MAY_BE_THERE}" if now.guessed else "")
 
 
 class Meter:
@@ -61,12 +71,13 @@ class Meter:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
+        self._networks = StudyNetworks(config)
         self._began = time.monotonic()
-        self._before = study_progress(config)
+        self._before = study_progress(config, self._networks)
 
     def line(self) -> str:
         """Such as `networks 12 of 58 (21 %), 310 samples/s, about 4 min left`."""
-        now = study_progress(self._config)
+        now = study_progress(self._config, self._networks)
         seconds = max(time.monotonic() - self._began, 1e-3)
         # Shares of networks that were begun in an earlier run are not this run's work.
         done = now.done - (self._before.finished if now.finished > self._before.finished else self._before.done)

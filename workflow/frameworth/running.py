@@ -30,6 +30,11 @@ _FAILED_RULE = re.compile(r"^Error in rule (\S+):|^Error in group ")
 _JOB_LOG = re.compile(r"^\s+log: (.+?) \(check log file")
 _REFUSED = re.compile(r"^\w+(Error|Exception)( in .*)?:$")
 
+_GO_ON = "Finished networks are kept: run the same command again to go on"
+_MEND = "Mend what is named above, then run the same command again; finished networks are kept"
+_MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
+
+_STOPPED = ": stopped by SIG"
 _LOCKED = "Directory cannot be locked"
 _LOCKED_ADVICE = (
     "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
@@ -80,6 +85,8 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     display.close()
     for line in failed.lines():
         print(printable(line), file=screen)
+    if code:
+        print(f"{SAID}not finished; see {log}. {failed.advice()}", file=screen)
     return code
 
 
@@ -130,19 +137,39 @@ class Failures:
         jobs = {(rule, log): f"frameworth: {_told(rule, _last_words(log))}" for rule, log in self._jobs}
         return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
 
+    def advice(self) -> str:
+        """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
+        if any(_LOCKED in line for line in self._refused):
+            return "Nothing was run"  # the line has what to do
+        if self._jobs:
+            return _MEND if any(_names_what_to_mend(log) for _, log in self._jobs) else _GO_ON
+        return _MEND_FIRST if self._refused else _GO_ON
+
+
+def _names_what_to_mend(log: Path | None) -> bool:
+    """Whether a job ended with a line for the person, and not because it was stopped."""
+    return any(line.startswith(SAID) and _STOPPED not in line for line in (_said(log) or [])[-1:])
+
 
 def _told(rule: str, words: str) -> str:
-    return f"{rule} {'was stopped' if ': stopped by SIG' in words else 'failed'}: {words}"
+    return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
 
 
 def _last_words(log: Path | None) -> str:
     """The last line that a command of ours or Python said in a job's log, and where the log lies."""
-    if log is None or not log.exists():
+    said = _said(log)
+    if said is None:
         return "it left no log"
-    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     own = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
     last = own[-1] if own else (said[-1] if said else "it said nothing")
     return f"{last} (log: {log})"
+
+
+def _said(log: Path | None) -> list[str] | None:
+    """The lines of a job's log; None if it left none."""
+    if log is None or not log.exists():
+        return None
+    return [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
 
 
 class _Display:

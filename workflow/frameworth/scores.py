@@ -12,6 +12,7 @@ from frameworth.files import write_csv
 from frameworth.frames import read_frames
 from frameworth.hdf5 import Array, write_hdf5
 from frameworth.labels import read_labels
+from frameworth.made_from import made_from
 from frameworth.predictions import Predictions, read_predictions
 from frameworth.scoremaps import CONSENSUS_FORMS
 from frameworth.subset_names import subset_path
@@ -88,7 +89,7 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
             "keypoint": np.array(labels.keypoints),
             "xy": np.array(["x", "y"]),
         },
-        {"consensus_form": form},
+        {"consensus_form": form} | made_from(labels_h5, study / "subsets.h5"),
     )
     write_csv(rmse_csv, pd.DataFrame(rows))
 

@@ -24,31 +24,10 @@ from frameworth.digests import damaged, is_recorded, whole
 from frameworth.errors import UserError
 from frameworth.files import digest_of_json, link_or_copy, remove_file, write_bytes, write_json
 from frameworth.hdf5 import digest_is_right, read_attributes
-from frameworth.subsets import Subset
+from frameworth.network_hashes import network_hash as network_hash
 
-# Raise it when a change to the training code changes the weights it ends with: every network is trained anew.
-RECIPE = 2
-# The same for the code that predicts; it tells only where networks are not kept.
+# Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
 PREDICTION_RECIPE = 1
-
-
-def network_hash(subset: Subset, training: dict[str, Any], seed: int, identity: dict[str, Any] | None = None) -> str:
-    """The hash of all that determines a network's weights: labels and images, training config, seed, recipe.
-
-    Args:
-        identity: what `Variant.identity` says of an arm's network; nothing for the baseline's.
-    """
-    labels = [[None if x != x else [float(x), float(y)] for x, y in frame] for frame in subset.xy]
-    return digest_of_json(
-        {
-            "keypoints": subset.keypoints,
-            "frames": sorted(zip(subset.digests, labels, strict=True), key=str),
-            "training": training,
-            "seed": seed,
-            "recipe": RECIPE,
-        }
-        | ({"variant": identity} if identity else {})
-    )[:32]
 
 
 @dataclass(frozen=True)

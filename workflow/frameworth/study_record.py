@@ -25,7 +25,7 @@ def write_record(config: dict[str, Any]) -> None:
     From then on, digests are kept of what is written into the folder.
     """
     keep_digests(study_folder(config))
-    if _recorded(config) != config:
+    if recorded_config(config) != config:
         write_json(study_folder(config) / NAME, config)
 
 
@@ -35,13 +35,13 @@ def record_problems(config: dict[str, Any], project: LabelledProject | None) -> 
     Args:
         project: the labelled project, if it is the user's own and can be read.
     """
-    folder, record = study_folder(config), _recorded(config)
+    folder, record = study_folder(config), recorded_config(config)
     todo = f"give this study another name, or remove {folder}"
     if record and "demo" in (record["labels"], config["labels"]) and record["labels"] != config["labels"]:
         what = f"{folder} holds the results of another study of this name, of labels: {record['labels']}"
         yield error("config: study", what, todo)
         return
-    frames = _frames(folder)
+    frames = recorded_frames(folder)
     names = set(zip(project.videos, project.images, strict=True)) if project is not None else set()
     if frames and names and names.isdisjoint(frames):
         what = f"{folder} holds the results of another study of this name, which shares no frame with this one"
@@ -63,14 +63,15 @@ def record_problems(config: dict[str, Any], project: LabelledProject | None) -> 
 
 def recorded_split(config: dict[str, Any], project: LabelledProject) -> np.ndarray | None:
     """Which frames the study holds out, bool [N], as its frames.csv says; None if that is not of this config."""
-    record, frames = _recorded(config), _frames(study_folder(config))
+    record, frames = recorded_config(config), recorded_frames(study_folder(config))
     names = list(zip(project.videos, project.images, strict=True))
     if not record or any(record[key] != config[key] for key in ("seed", "held_out")) or frames.keys() != set(names):
         return None
     return np.array([frames[name] == "held-out" for name in names])
 
 
-def _recorded(config: dict[str, Any]) -> dict[str, Any] | None:
+def recorded_config(config: dict[str, Any]) -> dict[str, Any] | None:
+    """The config that the study was last run with; None if it was not, or the record cannot be read."""
     try:
         record = json.loads(whole(study_folder(config) / NAME).read_text())
     except (OSError, ValueError, UserError):
@@ -78,7 +79,7 @@ def _recorded(config: dict[str, Any]) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and {"labels", "training", "seed", "held_out"} <= record.keys() else None
 
 
-def _frames(folder: Path) -> dict[tuple[str, str], str]:
+def recorded_frames(folder: Path) -> dict[tuple[str, str], str]:
     """`split` by (video, image) of the frames that the study's results are of; empty where there are none.
 
     Read without pandas, which would double the time that planning takes.

@@ -49,6 +49,20 @@ def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
     return {"without": group[:0], "with": group} | added
 
 
+def arm_frames(pool: np.ndarray, group: np.ndarray, *, parts: int, arm: str, pair: int, study_seed: int) -> np.ndarray:
+    """The frames of one arm of one pair, ascending; none where the group, or the arm's part of it, is empty.
+
+    Args:
+        pool: numbers of the frames that may be trained on. group: those that are toggled.
+    """
+    rest = np.setdiff1d(pool, group)
+    added = parts_of(group, parts)[arm]
+    if len(group) == 0 or (arm != "without" and len(added) == 0):
+        return group[:0]
+    base = rest[draw_subset("balanced", len(rest), PERCENT, pair, study_seed)]
+    return np.sort(np.concatenate([base, added]))
+
+
 def write_arm(
     path: Path,
     frames_csv: Path,
@@ -63,11 +77,8 @@ def write_arm(
     """Write the subset of one arm of one pair."""
     frames = read_frames(frames_csv)
     group = group_of(pd.read_csv(whole(frame_values_csv)), toggle)
-    rest = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), group)
-    base = rest[draw_subset("balanced", len(rest), PERCENT, pair, study_seed)]
-    added = parts_of(group, toggle["parts"])[arm]
-    empty = len(group) == 0 or (arm != "without" and len(added) == 0)
-    chosen = group[:0] if empty else np.sort(np.concatenate([base, added]))
+    pool = np.flatnonzero(frames["split"] == "pool")
+    chosen = arm_frames(pool, group, parts=toggle["parts"], arm=arm, pair=pair, study_seed=study_seed)
     write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", PERCENT, pair, f"toggle_pair-{pair}")
 
 

@@ -22,6 +22,7 @@ from frameworth.engine.networks import (
     seed_network,
 )
 from frameworth.errors import UserError
+from frameworth.network_hashes import network_seed as network_seed
 from frameworth.preemption import Preempted, sigterm_waits
 from frameworth.provenance import provenance
 from frameworth.store import Entry
@@ -30,11 +31,6 @@ from frameworth.variants import BASELINE, Variant, ordered_batches
 
 CHECKPOINT_SECONDS = 30  # at most a minute of work may be lost; a save and a slow step fit in what remains
 _CURVE_POINTS = 100
-
-
-def network_seed(study_seed: int, percent: int, seed: int, member: int) -> int:
-    """The seed of a network's weights and data order, from the study's seed and its place in the grid."""
-    return int(np.random.SeedSequence([study_seed, percent, seed, member]).generate_state(1)[0])
 
 
 def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> float:

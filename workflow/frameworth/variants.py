@@ -9,11 +9,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from frameworth.cutout import Cutout
+if TYPE_CHECKING:  # it comes with PyTorch, which counting networks need not wait for
+    from frameworth.cutout import Cutout
 
 # How far a curriculum shifts frames: with 1 the easiest frame's last draw comes when the hardest's first does.
 _CURRICULUM_STRENGTH = 1.0

@@ -552,8 +552,10 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
 @friendly
 def review(study: Path, project: Path) -> None:
     """Write the frames to check of the folder STUDY as a small DeepLabCut project."""
+    from frameworth.readable import SCORED, require
     from frameworth.review import write_review
 
+    require(study, (*SCORED, "frame_values.csv"))
     _say(write_review(study, project))
 
 
@@ -566,8 +568,10 @@ def review(study: Path, project: Path) -> None:
 @friendly
 def apply_review(study: Path, project: Path, **options: Any) -> None:
     """Write a copy of PROJECT with the labels that were corrected in STUDY's review."""
+    from frameworth.readable import SCORED, require
     from frameworth.review import apply_review
 
+    require(study, (*SCORED, "rmse.csv"))
     _say(apply_review(study, project, **options))
 
 

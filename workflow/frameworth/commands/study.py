@@ -83,10 +83,7 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
     log = Path("logs") / config["study"] / "run.log"
     command = snakemake_command(Path(configfile.name), cores or (None if profile else "all"), profile, snakemake)
     print(f"Study {config['study']}; all that Snakemake says goes to {log}", flush=True)
-    code = run_workflow(command, log, sys.stderr)
-    if code:
-        print(f"frameworth: not finished; see {log}. Finished networks are kept: run the same command again to go on",
-              file=sys.stderr)  # fmt: skip
+    if code := run_workflow(command, log, sys.stderr):
         raise SystemExit(code)
     print("\n".join(["", *closing_lines(study_folder(config), config["influence"]["level"])]))
 
@@ -99,13 +96,30 @@ def status(configfile: TextIO) -> None:
     """Tell how far a study is, and what it has found so far."""
     from frameworth.closing import closing_lines
     from frameworth.config import read_config, study_folder
-    from frameworth.progress import study_progress
+    from frameworth.errors import UserError
+    from frameworth.progress import progress_sentence, study_progress
+    from frameworth.readable import being_read, require
 
     config = read_config(configfile)
-    now = study_progress(config)
-    print(f"Study {config['study']}: {now.finished} of {now.planned} networks finished, {now.training} training now.")
-    lines = closing_lines(study_folder(config), config["influence"]["level"])
-    print("\n".join(["", *lines]) if lines else "Nothing has been estimated yet.")
+    folder, outdated = study_folder(config), False
+    try:
+        now = study_progress(config)
+        outdated = now.outdated > 0
+        print(f"Study {config['study']}: {progress_sentence(now)}")
+    except UserError as refused:
+        print(f"Study {config['study']}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
+    if not (folder / "summary.json").exists():
+        print("Nothing has been estimated yet.")
+        return
+    with being_read(folder):
+        require(folder, ["summary.json"], _first(configfile))
+        lines = closing_lines(folder, config["influence"]["level"])
+    print("\nThis was found before the labels or the config changed:" if outdated else "")
+    print("\n".join(lines))
+
+
+def _first(configfile: TextIO) -> str:
+    return f"first: frameworth run --configfile {configfile.name}"
 
 
 @study.command()
@@ -144,17 +158,18 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.costs import measured
     from frameworth.errors import UserError
     from frameworth.pilot import EFFECTS, plan_lines, plan_table
+    from frameworth.readable import ESTIMATED, being_read, require, require_one_study
     from frameworth.results import Results
 
     if wrong := [one for one in effect if not one > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
     config = read_config(configfile)
     folder = study_folder(config)
-    if missing := [name for name in ("frame_values.csv", "summary.json") if not (folder / name).exists()]:
-        first = f"frameworth run --configfile {configfile.name}"
-        raise UserError(f"{folder}/{missing[0]}: there is no such file, as the pilot is not finished; first: {first}")
+    with being_read(folder):
+        require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
+        require_one_study(folder, _first(configfile))
+        table = plan_table(Results(folder, result_options(config)), config["training"], effect or EFFECTS, power)
     found = measured(config)
-    table = plan_table(Results(folder, result_options(config)), config["training"], effect or EFFECTS, power)
     print("\n".join(plan_lines(table, "GPU" if found and found.device == "cuda" else "CPU")))
 
 
@@ -176,8 +191,10 @@ def report(configfile: TextIO, show: bool) -> None:
     now = study_progress(config)
     if now.finished < now.planned:
         raise UserError(
-            f"{now.planned - now.finished} of {now.planned} networks are not trained yet; "
-            f"first: frameworth run --configfile {configfile.name}"
+            ("up to " if now.guessed else "")
+            + f"{now.planned - now.finished} of {now.planned} networks are still to be trained"
+            + (f" ({now.outdated} are outdated)" if now.outdated else "")
+            + f"; {_first(configfile)}"
         )
     page = study_folder(config) / "report.html"
     command = snakemake_command(Path(configfile.name), "all", None, ["--", str(page)])
@@ -200,11 +217,17 @@ def explain(frame: str, configfile: TextIO) -> None:
     """Tell what a study knows of FRAME: a number as in frames.csv, video/image, or an image's name."""
     from frameworth.config import read_config, result_options, study_folder
     from frameworth.explaining import explain, frame_number
+    from frameworth.readable import ESTIMATED, being_read, require, require_one_study
     from frameworth.results import Results
 
     config = read_config(configfile)
-    results = Results(study_folder(config), result_options(config))
-    print("\n".join(explain(results, frame_number(results, frame))))
+    folder = study_folder(config)
+    with being_read(folder):
+        require(folder, ESTIMATED, _first(configfile))
+        require_one_study(folder, _first(configfile))
+        results = Results(folder, result_options(config))
+        lines = explain(results, frame_number(results, frame))
+    print("\n".join(lines))
 
 
 @study.command()

@@ -1,0 +1,204 @@
+"""A study that is half finished, changed or of an earlier version is refused in one line that says what to do."""
+
+import json
+import os
+import shutil
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import frameworth
+import frameworth.results
+from frameworth.__main__ import main
+from frameworth.errors import UserError
+from frameworth.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.influence import write_influence
+from frameworth.labels import Labels, read_labels, write_labels
+from frameworth.made_from import made_from
+from frameworth.readable import ESTIMATED
+from synthetic_study import write_study
+from tiny import config, write_config
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("original")
+    write_study(folder / "results" / "tiny", frames=20, halves=10, ladder_seeds=2)
+    blocks = [
+        {"design": "balanced", "percents": [50], "seeds": 10},
+        {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 2, "members": 2},
+    ]
+    write_config(folder / "study.yaml", config("demo", influence={"groups": [[10, 30]]}, subsets=blocks))
+    return folder
+
+
+@pytest.fixture
+def study(original, tmp_path, monkeypatch):
+    """A copy of a whole study, to be changed; the folder of its results."""
+    shutil.copytree(original, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy" / "results" / "tiny"
+
+
+COMMANDS = {"explain": ["explain", "3"], "plan": ["plan"], "status": ["status"], "report": ["report"]}
+
+
+def called(command):
+    return CliRunner().invoke(main, [*COMMANDS[command], "--configfile", "study.yaml"])
+
+
+def line_of(command):
+    """The one line that a command refuses with."""
+    done = called(command)
+    assert done.exit_code == 2, done.output
+    assert isinstance(done.exception, SystemExit)
+    assert done.output.count("\n") == 1, done.output
+    return done.output
+
+
+def refused_by_load(study):
+    with pytest.raises(UserError) as caught:
+        frameworth.load(study)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", [*ESTIMATED, "summary.json"])
+def test_a_file_that_is_not_there_yet_is_named_with_what_makes_it(study, name):
+    (study / name).unlink()
+    if name != "frames.csv":  # without it the folder is no study at all
+        assert f"{name}: there is no such file" in refused_by_load(study)
+    assert f"results/tiny/{name}: there is no such file" in line_of("plan")
+    assert "; first: frameworth run --configfile study.yaml" in line_of("plan")
+    if name != "summary.json":
+        assert f"results/tiny/{name}: there is no such file" in line_of("explain")
+
+
+@pytest.mark.parametrize("name", [*ESTIMATED, "summary.json"])
+def test_a_file_that_is_cut_short_is_named(study, name):
+    os.truncate(study / name, 0)
+    assert f"{name}: " in refused_by_load(study)
+    assert f"{name}: " in line_of("plan")
+
+
+@pytest.mark.parametrize(("name", "column"), [("frame_values.csv", "verdict"), ("frames.csv", "width")])
+def test_a_table_of_an_earlier_version_is_named(study, name, column):
+    pd.read_csv(study / name, keep_default_na=False).drop(columns=column).to_csv(study / name, index=False)
+    assert f"{name}: holds no '{column}', as if an earlier version had made it" in refused_by_load(study)
+    assert f"{name}: holds no '{column}'" in line_of("explain")
+
+
+def test_a_summary_of_an_earlier_version_is_named_by_status(study):
+    summary = json.loads((study / "summary.json").read_text())
+    (study / "summary.json").write_text(json.dumps({"networks": summary["networks"]}))
+    done = called("status")
+    assert done.exit_code == 2
+    assert "summary.json: holds no 'check_first_names'" in done.output
+
+
+def test_a_study_that_was_not_begun_is_told_by_every_command(study):
+    shutil.rmtree(study)
+    assert "results/tiny/frames.csv: there is no such file, as nothing has been run" in line_of("explain")
+    assert "nothing has been run; first: frameworth run" in line_of("plan")
+    assert "26 of 26 networks are still to be trained" in line_of("report")
+    done = called("status")
+    assert done.exit_code == 0
+    assert "0 of 26 networks finished" in done.output
+    assert "is no study" in refused_by_load(study)
+
+
+def corrected(study, **changes):
+    """labels.h5 with changes, as stage `frames` writes it after a correction."""
+    labels = read_labels(study / "labels.h5")
+    write_labels(study / "labels.h5", Labels(**(vars(labels) | changes)))
+
+
+def test_scores_of_the_labels_before_a_correction_are_not_mixed_with_the_new_ones(study):
+    xy = read_labels(study / "labels.h5").xy
+    xy[4, 0] += [2.0, 0.0]
+    corrected(study, xy=xy)
+    told = f"{study}/scores.h5: was made from other labels than {study}/labels.h5 holds; run `frameworth run`"
+    assert refused_by_load(study).startswith(told)
+    assert "results/tiny/scores.h5: was made from other labels than results/tiny/labels.h5 holds; first: " in line_of(
+        "explain"
+    )
+    assert "was made from other labels" in line_of("plan")
+
+
+def test_a_label_taken_away_is_noticed_too(study):
+    xy = read_labels(study / "labels.h5").xy
+    xy[4, 0] = np.nan
+    corrected(study, xy=xy)
+    assert "scores.h5: was made from other labels" in refused_by_load(study)
+
+
+def test_a_frame_taken_away_is_noticed(study):
+    frames = pd.read_csv(study / "frames.csv", keep_default_na=False)
+    frames[:-1].to_csv(study / "frames.csv", index=False)
+    assert "labels.h5: was made from other frames" in refused_by_load(study)
+
+
+def test_another_split_is_noticed(study):
+    frames = pd.read_csv(study / "frames.csv", keep_default_na=False)
+    frames["split"] = frames["split"].map({"pool": "held-out", "held-out": "pool"})
+    frames.to_csv(study / "frames.csv", index=False)
+    assert "subsets.h5: was made from other frames" in refused_by_load(study)
+
+
+def test_subsets_that_were_added_are_not_mixed_with_scores_of_fewer(study):
+    table = pd.read_csv(study / "subsets.csv")
+    inclusion = read_hdf5(study / "subsets.h5")["inclusion"]
+    again = [*range(len(table)), 0]
+    table.loc[again].to_csv(study / "subsets.csv", index=False)
+    write_hdf5(study / "subsets.h5", {"inclusion": Array(inclusion[again], ("subset", "frame"))}, {})
+    assert "scores.h5: was made from other subsets" in refused_by_load(study)
+
+
+def test_other_draws_of_the_same_subsets_are_noticed(study):
+    inclusion = read_hdf5(study / "subsets.h5")["inclusion"]
+    pool = np.flatnonzero(inclusion.any(axis=0))
+    inclusion[0, pool] = ~inclusion[0, pool]
+    write_hdf5(study / "subsets.h5", {"inclusion": Array(inclusion, ("subset", "frame"))}, {})
+    assert "was made from other" in refused_by_load(study)
+
+
+def test_a_ranking_of_earlier_scores_is_noticed(study):
+    with h5py.File(study / "scores.h5", "r+") as file:
+        file["error"][...] *= 1.5
+    assert "frame_values.csv: was made from other scores" in refused_by_load(study)
+
+
+def test_a_file_says_what_it_was_made_from_and_is_refused_once_that_changed(study):
+    scores = read_hdf5(study / "scores.h5")
+    scales = {"subset": pd.read_csv(study / "subsets.csv")["subset"].to_numpy(), "keypoint": np.array(
+        read_labels(study / "labels.h5").keypoints)}  # fmt: skip
+    arrays = {name: Array(values, ("subset", "frame", "keypoint")[: values.ndim]) for name, values in scores.items()}
+    sources = made_from(study / "labels.h5", study / "subsets.h5")
+    write_hdf5(study / "scores.h5", arrays, scales, sources)
+    write_influence(study, study / "frames.csv", study / "scores.h5", [[10, 30]], "size-centred",
+                    study / "influence.h5")  # fmt: skip
+    assert frameworth.load(study).attrs["study"] == "tiny"
+    arrays["confidence"].values[0, 0, 0] += 0.5  # nothing else would show it
+    write_hdf5(study / "scores.h5", arrays, scales, sources)
+    assert "influence.h5: was made from other scores" in refused_by_load(study)
+    write_hdf5(study / "scores.h5", arrays, scales, sources | {"labels_digest": "of others"})
+    assert "scores.h5: was made from other labels" in refused_by_load(study)
+
+
+def test_a_file_that_a_run_takes_away_while_it_is_read_is_told(study, monkeypatch):
+    def taken(self):
+        raise FileNotFoundError(2, "No such file or directory", str(study / "frame_values.csv"))
+
+    monkeypatch.setattr(frameworth.results.Results, "frame_values", property(taken))
+    assert "frame_values.csv: went away while it was read, as the study is being run" in line_of("explain")
+
+
+def test_a_table_of_an_experiment_of_an_earlier_version_is_told_by_status(study):
+    (study / "toggle.csv").write_text("arm,difference\nwith,0.1\n")
+    (study / "prune.csv").write_text("")
+    done = called("status")
+    assert done.exit_code == 2
+    assert "as if an earlier version had made it" in done.output
