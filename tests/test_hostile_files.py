@@ -74,8 +74,9 @@ KINDS = {
     "mp4": "-c:v libx264", "mov": "-c:v libx264", "avi": "-c:v mjpeg", "mkv": "-c:v ffv1", "webm": "-c:v libvpx",
     "mts": "-c:v libx264", "m2ts": "-c:v libx264 -mpegts_m2ts_mode 1", "mpg": "-c:v mpeg2video",
     "m2v": "-c:v mpeg2video", "m1v": "-c:v mpeg1video", "m4v": "-c:v mpeg4", "h264": "-c:v libx264",
-    "hevc": "-c:v libx265", "wmv": "-c:v wmv2", "flv": "-c:v flv", "ogv": "-c:v libtheora", "gif": "", "mxf": "-c:v mpeg2video",
-    "nut": "-c:v mjpeg", "ivf": "-c:v libvpx", "mjpeg": "-c:v mjpeg", "y4m": "-pix_fmt yuv420p", "3gp": "-c:v mpeg4",
+    "hevc": "-c:v libx265", "wmv": "-c:v wmv2", "flv": "-c:v flv", "ogv": "-c:v libtheora", "gif": "",
+    "mxf": "-c:v mpeg2video", "nut": "-c:v mjpeg", "ivf": "-c:v libvpx", "mjpeg": "-c:v mjpeg",
+    "y4m": "-pix_fmt yuv420p", "3gp": "-c:v mpeg4",
 }  # fmt: skip
 
 
