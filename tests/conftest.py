@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,3 +41,30 @@ def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subproce
         logs = "\n".join(path.read_text() for path in folder.rglob("logs/**/*.log") if path.stat().st_size)
         raise AssertionError(f"snakemake failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}\n{logs[-3000:]}")
     return done
+
+
+class Tally(Counter[str]):
+    """How many examples were good studies and how many were refused."""
+
+    def count(self, refused: bool) -> None:
+        """Count one example."""
+        self["refused" if refused else "good"] += 1
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest, record_property: Any) -> Iterator[Tally]:
+    """What became of a fuzzing test's examples; told at the end of all tests."""
+    found = Tally()
+    yield found
+    record_property("fuzzed", [request.node.name, found["good"], found["refused"]])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Tell how many examples of each kind of fuzzing were tried, and what became of them."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    lines = [value for report in reports if report.when == "teardown" for name, value in report.user_properties
+             if name == "fuzzed"]  # fmt: skip
+    if lines:
+        terminalreporter.section("fuzzed")
+    for name, good, refused in lines:
+        terminalreporter.line(f"{name}: {good + refused} tried, {good} good, {refused} refused")

@@ -1,49 +1,27 @@
 """Whatever a config, a project or a label table is: a good study or a clean refusal, never a traceback.
 
-Some hundred examples here; `make fuzz` tries 10,000 of each kind.
+Some hundred examples here and in `test_fuzz_files.py`; `make fuzz` tries 10,000 of each kind.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bad_inputs.study import Study
-from frameworth.checking import check_study, read_config_file
+from conftest import Tally
+from frameworth.checking import CheckedStudy, check_study, read_config_file
 from frameworth.config import check_config, config_schema, planned_subsets
 from frameworth.errors import UserError
 from frameworth.pictures import inspect_pictures
 from frameworth.project import read_project
-
-EXAMPLES = int(os.environ.get("FRAMEWORTH_FUZZ", "60"))
-fuzzed = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.integers(-2, 120)
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["demo", "project", "imagenet", "resnet_50", "\0", "../x", "é" * 300])
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
+from fuzzing import SCALARS, VALUES, bounded, copied, damaged, fuzzed, inside
 
 
 def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -83,7 +61,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return study
 
 
-def is_sound(checked: Any) -> None:
+def is_sound(checked: CheckedStudy) -> None:
     """Every problem is one line of four parts, and there is a config unless there is an error."""
     assert all(line.isprintable() and line.count(": ") >= 2 for line in checked.lines())
     assert checked.config is not None or checked.count("error")
@@ -91,10 +69,11 @@ def is_sound(checked: Any) -> None:
 
 @given(given_config=CONFIGS)
 @fuzzed
-def test_any_config_is_planned_or_refused(good: Study, given_config: dict[str, Any]) -> None:
-    with inside(good.folder):
+def test_any_config_is_planned_or_refused(good: Study, tally: Tally, given_config: dict[str, Any]) -> None:
+    with inside(good.folder), bounded():
         checked = check_study(given_config, "headers", runs_here=True)
     is_sound(checked)
+    tally.count(refused=bool(checked.count("error")))
     if not checked.count("error"):
         assert planned_subsets(checked.config)
         assert check_config(given_config) == checked.config
@@ -106,14 +85,16 @@ def test_any_config_is_planned_or_refused(good: Study, given_config: dict[str, A
     | st.binary(max_size=60).map(lambda data: data.decode("latin1"))
 )
 @fuzzed
-def test_any_text_is_read_as_a_config_or_refused(text: str) -> None:
+def test_any_text_is_read_as_a_config_or_refused(tally: Tally, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_bytes(text.encode(errors="surrogatepass"))
         found, problems = read_config_file(path)
     assert isinstance(found, dict)
     assert found or problems or not text.strip() or yaml.safe_load(text) == {}
-    is_sound(check_study(found, "tables"))
+    checked = check_study(found, "tables")
+    is_sound(checked)
+    tally.count(refused=bool(problems or checked.count("error")))
 
 
 @given(
@@ -121,25 +102,21 @@ def test_any_text_is_read_as_a_config_or_refused(text: str) -> None:
     others=st.dictionaries(st.sampled_from(["scorer", "skeleton", "multianimalproject", "Task"]), VALUES),
 )
 @fuzzed
-def test_any_configuration_of_a_project_is_read_or_refused(good: Study, bodyparts: Any, others: dict[str, Any]) -> None:
+def test_any_configuration_of_a_project_is_read_or_refused(
+    good: Study, tally: Tally, bodyparts: Any, others: dict[str, Any]
+) -> None:
     with copied(good) as study:
         study.dlc_config.write_text(yaml.safe_dump({"bodyparts": bodyparts} | others))
-        read_or_refuse(study)
+        read_or_refuse(study, tally)
 
 
 @given(data=st.data())
 @fuzzed
-def test_any_damage_to_a_projects_files_is_read_or_refused(good: Study, data: st.DataObject) -> None:
+def test_any_damage_to_a_projects_files_is_read_or_refused(good: Study, tally: Tally, data: st.DataObject) -> None:
     with copied(good) as study:
         for path in data.draw(st.lists(st.sampled_from(damageable(study)), min_size=1, max_size=2, unique=True)):
-            content = bytearray(path.read_bytes())
-            if data.draw(st.booleans()):
-                del content[data.draw(st.integers(0, len(content))) :]
-            for _ in range(data.draw(st.integers(0, 4))):
-                if content:
-                    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-            path.write_bytes(content)
-        read_or_refuse(study)
+            path.write_bytes(damaged(data, path.read_bytes()))
+        read_or_refuse(study, tally)
 
 
 CELLS = st.sampled_from(["", "nan", "inf", "-1", "1e300", "x", "5.5", " 7 ", '"', "\0", "é", "0x10"])
@@ -147,25 +124,26 @@ CELLS = st.sampled_from(["", "nan", "inf", "-1", "1e300", "x", "5.5", " 7 ", '"'
 
 @given(data=st.data())
 @fuzzed
-def test_any_change_to_cells_of_a_csv_is_read_or_refused(good: Study, data: st.DataObject) -> None:
+def test_any_change_to_cells_of_a_csv_is_read_or_refused(good: Study, tally: Tally, data: st.DataObject) -> None:
     with copied(good) as study:
         rows = [line.split(",") for line in study.labels().read_text().splitlines()]
         for _ in range(data.draw(st.integers(1, 4))):
             row = data.draw(st.integers(0, len(rows) - 1))
             rows[row][data.draw(st.integers(0, len(rows[row]) - 1))] = data.draw(CELLS | st.text(max_size=4))
         study.labels().write_bytes("\n".join(map(",".join, rows)).encode(errors="surrogatepass"))
-        read_or_refuse(study)
+        read_or_refuse(study, tally)
 
 
 def damageable(study: Study) -> list[Path]:
     return [study.dlc_config, study.labels("day1"), study.labels("day2"), study.image(), study.image(1)]
 
 
-def read_or_refuse(study: Study) -> None:
+def read_or_refuse(study: Study, tally: Tally) -> None:
     """`check` and `read_project` agree, whatever the project is."""
-    with inside(study.folder):
+    with inside(study.folder), bounded():
         checked = check_study(study.config, "headers", runs_here=True)
     is_sound(checked)
+    tally.count(refused=bool(checked.count("error")))
     try:
         project = read_project(study.project)
     except UserError as refused:
@@ -175,33 +153,3 @@ def read_or_refuse(study: Study) -> None:
         pictures, problems = inspect_pictures(project, decode=True)
         assert all(str(problem).isprintable() for problem in problems)
         assert (pictures.sizes > 0).all() or problems
-
-
-class inside:  # noqa: N801
-    """Another working directory for a while."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.before = folder, Path.cwd()
-
-    def __enter__(self) -> None:
-        os.chdir(self.folder)
-
-    def __exit__(self, *_: object) -> None:
-        os.chdir(self.before)
-
-
-class copied:  # noqa: N801
-    """A copy of a study's project of two images a video, gone afterwards."""
-
-    def __init__(self, good: Study) -> None:
-        self.good = good
-
-    def __enter__(self) -> Study:
-        self.folder = Path(tempfile.mkdtemp())
-        shutil.copytree(self.good.folder, self.folder, dirs_exist_ok=True)
-        study = Study.__new__(Study)
-        study.__dict__ |= self.good.__dict__ | {"folder": self.folder, "project": self.folder / "project"}
-        return study
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder)

@@ -84,7 +84,7 @@ def test_sleap_finds_keypoints_that_lie_far_from_where_the_pose_has_them(displac
     wrong = np.arange(100) % 10 == 0
     assert roc_auc_score(wrong, suspicion) > 0.7
     versions = json.loads((displaced / "label_qc.json").read_text())["versions"]
-    assert f"sleap=={versions['sleap']}\n" in (REPOSITORY / "envs/sleap.lock").read_text()
+    assert f"sleap=={versions['sleap']} " in (REPOSITORY / "envs/sleap.lock").read_text()
 
 
 @needs_sleap

@@ -27,7 +27,11 @@ def hub(tmp_path, monkeypatch):
     (repository / "refs" / "main").write_text("1")
     (repository / "snapshots" / "1").mkdir(parents=True)
     torch.manual_seed(7)
-    save_file(timm.create_model("test_resnet").state_dict(), repository / "snapshots" / "1" / "model.safetensors")
+    (repository / "blobs").mkdir()
+    whole = repository / "blobs" / "whole"
+    save_file(timm.create_model("test_resnet").state_dict(), whole)
+    blob = whole.rename(whole.with_name(digest_of_file(whole)))
+    (repository / "snapshots" / "1" / "model.safetensors").symlink_to(f"../../blobs/{blob.name}")
     monkeypatch.setenv("HF_HUB_CACHE", str(repository.parent))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return repository
@@ -88,3 +92,24 @@ def test_without_internet_the_fetching_fails_in_one_line_that_says_what_to_do(tm
     assert "the ImageNet weights of test_resnet could not be fetched" in line
     assert "--until fetch_weights" in line
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("damage", [False, True])
+def test_fetched_weights_are_what_the_hub_names_by_its_digest_or_nothing_is_written(tmp_path, hub, damage):
+    (blob,) = (hub / "blobs").iterdir()
+    if damage:
+        content = bytearray(blob.read_bytes())
+        content[-1] ^= 1
+        blob.write_bytes(content)
+    command = [sys.executable, "-m", "frameworth", "fetch-weights", "out.pt", "--network"]
+    command.append(json.dumps({"net_type": "resnet_50", "backbone": "test_resnet"}))
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == (2 if damage else 0), done.stderr
+    assert (tmp_path / "out.pt").exists() is not damage
+    assert (f"{blob}: the weights of test_resnet are not those" in done.stderr) is damage

@@ -1,5 +1,6 @@
 # Weights: the ImageNet weights of the networks' backbone. Only with `weights: imagenet`.
-# Needs: the internet, where Snakemake runs: compute nodes often have none. Makes: imagenet.pt.
+# Needs: the internet, where Snakemake runs: compute nodes often have none; nothing else is ever downloaded, and this is
+# compared with the SHA-256 that the hub gives for it. Makes: imagenet.pt.
 
 
 localrules:

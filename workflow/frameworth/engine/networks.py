@@ -20,6 +20,7 @@ from frameworth.augmentation import normalised
 from frameworth.bare_packages import bare_packages
 from frameworth.digests import whole
 from frameworth.errors import UserError
+from frameworth.weights_download import check_download
 
 # DeepLabCut's packages import its video, tracking and project code on the way: half of a short job's start.
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
@@ -180,10 +181,13 @@ def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
 def imagenet_weights(net_type: str, backbone: str | None) -> dict[str, torch.Tensor]:
     """The ImageNet weights of a network's backbone, from timm's cache or the internet.
 
-    Saved as a snapshot, they give `build_network` the same network as `imagenet` does, bit for bit.
+    Saved as a snapshot, they give `build_network` the same network as `imagenet` does, bit for bit. Raises UserError
+    if they cannot be had, or are not what the hub says it sent.
     """
     training = {"net_type": net_type, "backbone": backbone, "target_radius": 17, "crop": None}
-    state = build_network(pose_config(training, ["any"]), "imagenet", 0).state_dict()
+    config = pose_config(training, ["any"])
+    state = build_network(config, "imagenet", 0).state_dict()
+    check_download(config["model"]["backbone"]["model_name"])
     return {name: value for name, value in state.items() if name.startswith("backbone.")}
 
 
