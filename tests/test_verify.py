@@ -2,16 +2,20 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
+from frameworth import digests, files
 from frameworth.__main__ import main
 from frameworth.arm_training import started_from
-from frameworth.digests import FOLDER, keep_digests
+from frameworth.digests import FOLDER, digest_of_file, keep_digests
 from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure
@@ -24,11 +28,11 @@ from frameworth.predict import load_predictors
 from frameworth.predictions import read_predictions
 from frameworth.results import Results
 from frameworth.scores import collect_scores
-from frameworth.store import Entry, network_hash
+from frameworth.store import Entry, archive_damage, network_hash
 from frameworth.subsets import collect_subsets, read_subset, read_subsets
 from frameworth.training import network_seed
 from frameworth.verifying import files_of, verify_study
-from tiny import TRAINING, prepare
+from tiny import TRAINING, kill_while_training, prepare
 
 ROUNDS = 12  # in each of which every file of a study gets a flipped bit
 TRUNCATIONS = 4
