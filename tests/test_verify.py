@@ -4,14 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
 
+from conftest import run_snakemake
 from frameworth import digests, files
 from frameworth.__main__ import main
 from frameworth.arm_training import started_from
@@ -32,7 +35,7 @@ from frameworth.store import Entry, archive_damage, network_hash
 from frameworth.subsets import collect_subsets, read_subset, read_subsets
 from frameworth.training import network_seed
 from frameworth.verifying import files_of, verify_study
-from tiny import TRAINING, kill_while_training, prepare
+from tiny import TRAINING, config, kill_while_training, prepare, write_config
 
 ROUNDS = 12  # in each of which every file of a study gets a flipped bit
 TRUNCATIONS = 4
@@ -394,3 +397,63 @@ def test_sha256sum_reads_the_records(study):
     assert (done.returncode, done.stdout) == (0, "")
     flip(study / "scores.h5", np.random.default_rng(11))
     assert subprocess.run(command, shell=True, cwd=study, capture_output=True, text=True).returncode == 1
+
+
+DEMO = {"frames": 16, "width": 64, "height": 48, "planted": 0.1}
+# PyTables writes the time into it; the table is compared instead.
+WITH_A_TIME = "consensus_dlc.h5"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "targets", "every"),
+    [
+        (2, ["results/tiny/influence.h5", "results/tiny/rmse.csv"], None),
+        pytest.param(8, [], 4, marks=pytest.mark.long),
+    ],
+    ids=["networks-to-influence", "whole-study"],
+)
+def test_after_remove_the_next_run_makes_a_damaged_study_what_it_was(tmp_path, capsys, seeds, targets, every):
+    """With Snakemake: a job refuses what is damaged, `verify` names it, and only damaged networks are trained again."""
+    block = {"design": "balanced", "percents": [50], "seeds": seeds, "members": 1}
+    options = ["--configfile", str(write_config(tmp_path / "study.yaml", config("demo", demo=DEMO, subsets=[block])))]
+    run_snakemake(tmp_path, *options, "--", *targets)
+    study = tmp_path / "results/tiny"
+    before = {path: path.read_bytes() for path in files_of(study) if not path.is_relative_to(study / FOLDER)}
+    tables = {path: pd.read_hdf(path) for path in before if path.name == WITH_A_TIME}
+    trained, rng = networks(study), np.random.default_rng(12)
+    ensembles = study / "ensembles/percent-050"
+    hit = {study / "scores.h5", ensembles / "seed-1/member-0.pt", ensembles / "seed-2/predictions.h5"}
+    # Each training record lies in two places, of which one is left.
+    hit |= set([path for path in before if ".store" not in path.parts][3::every] if every else [])
+    for path in inodes(hit):
+        (flip if rng.random() < 0.5 else truncate)(path, rng)
+    damaged = {path for path in before if path.read_bytes() != before[path]}
+
+    refused = run_snakemake(tmp_path, *options, "--forcerun", "influence", "--", *targets[:1], check=False)
+    assert refused.returncode != 0
+    said = (tmp_path / "logs/tiny/influence.log").read_text()
+    assert said.startswith("frameworth: results/tiny/scores.h5: damaged")
+    assert len(said.splitlines()) == 1
+    looked = run_snakemake(tmp_path, *options, "--", "verify", check=False)
+    assert looked.returncode != 0
+    named = {line.partition(": ")[0] for line in looked.stdout.splitlines() if "as it was written" in line}
+    assert {str(path.relative_to(tmp_path)) for path in damaged} <= named
+
+    started = time.monotonic()
+    command = [sys.executable, "-m", "frameworth", "verify", "results/tiny", "--remove"]
+    assert subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL).returncode == 0
+    lost = [str(path.relative_to(tmp_path)) for path in before if not path.exists() and ".store" not in path.parts]
+    run_snakemake(tmp_path, *options, "--", *(targets and [*targets, *lost]))
+    seconds = time.monotonic() - started
+    for path, content in before.items():
+        if path in tables:
+            assert pd.read_hdf(path).equals(tables[path])
+        elif not path.match(".store/*/training.json") and path.name != "training.json":  # which hold seconds
+            assert path.read_bytes() == content, path
+    networks_hit = [path for path in damaged if path.match(".store/*/network.pt")]
+    retrained = dict(set(networks(study).items()) - set(trained.items()))
+    assert retrained.keys() == {path.parent.name for path in networks_hit}
+    assert not verify_study(study).damages
+    with capsys.disabled():
+        print(f"\nrecovered from {len(damaged)} damaged files of {len(before)}, {len(networks_hit)} networks trained "
+              f"again of {len(trained)}, in {seconds:.0f} s", end=" ")  # fmt: skip
