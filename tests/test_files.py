@@ -1,9 +1,15 @@
 """Files are whole or not there, and damage is found."""
 
+import ast
+import os
+import re
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
+from conftest import REPOSITORY
 from frameworth.errors import UserError
 from frameworth.files import atomic_path, replaced_folder, write_text
 from frameworth.hdf5 import Array, digest_is_right, read_attributes, read_hdf5, write_hdf5
@@ -100,3 +106,67 @@ def test_write_hdf5_takes_arrays_one_by_one(tmp_path):
     with h5py.File(tmp_path / "1.h5") as first, h5py.File(tmp_path / "2.h5") as second:
         assert first.attrs["digest"] == second.attrs["digest"]
     assert alive == ["x", "y/z"]
+
+
+def test_a_file_is_on_the_disk_before_its_name_is_and_then_the_folder_is(tmp_path, monkeypatch):
+    """Else a power cut leaves an empty file of the right name, or takes the name back."""
+    done = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (done.append(str(Path(f"/proc/self/fd/{handle}").readlink())), sync(handle))
+    )
+    monkeypatch.setattr(Path, "replace", lambda self, to: (done.append(f"rename to {to}"), replace(self, to))[1])
+    write_text(tmp_path / "a.txt", "new")
+    file, rename, folder = done
+    assert file.endswith(".part")
+    assert rename == f"rename to {tmp_path / 'a.txt'}"
+    assert folder == str(tmp_path)
+
+
+# What may write otherwise, and why.
+WRITES_BY_ITSELF = {
+    "renaming.py": "it is what all others write through",
+    "files.py": "into the temporary files and folders that it renames",
+    "digests.py": "into the temporary file of renaming.py",
+    "store.py": "opens the empty lock file",
+    "gpus.py": "opens empty lock files, in the folder for temporary files",
+    "running.py": "appends to the log of a run",
+    "environments.py": "writes the repository's own definitions, for developers",
+    "rule_graph.py": "writes README.md, for developers",
+    "engine/stock.py": "writes images for DeepLabCut into a temporary folder",
+}
+# Methods that write a file whatever they belong to, and functions of modules.
+WRITERS = {
+    "write_text", "write_bytes", "savefig", "to_csv", "to_hdf", "to_json", "to_parquet", "to_netcdf", "to_pickle",
+    "imwrite", "HDFStore", "hardlink_to", "symlink_to", "np.save", "np.savez", "np.savez_compressed", "np.savetxt",
+    "torch.save", "shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copytree", "shutil.move", "os.rename",
+    "os.replace", "os.link",
+}  # fmt: skip
+
+
+def writes(source: str) -> list[str]:
+    """Calls in a module's source that write files, other than into what `atomic_path` yields (called temporary)."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        given = [ast.unparse(part) for part in (*node.args, *(keyword.value for keyword in node.keywords))]
+        opens = called.rpartition(".")[2] in ("open", "File")
+        opened = opens and any(re.fullmatch(r"'[rbt]*[wax+][rwaxbt+]*'", part) for part in given)
+        method = "." in called and {called, called.rpartition(".")[2]} & WRITERS
+        if (opened or method) and given[:1] != ["temporary"]:
+            found.append(ast.unparse(node))
+    return found
+
+
+def test_nothing_writes_files_but_through_the_module_that_does_it_atomically():
+    library = REPOSITORY / "workflow" / "frameworth"
+    assert writes("table.to_csv(path)\nopen(path, 'w')\nshutil.copyfile(a, b)\nh5py.File(p, 'w')\np.open('ab')\n")
+    assert not writes("with atomic_path(p) as temporary:\n    table.to_csv(temporary)\n    open(p, 'rb')\n")
+    guilty = {}
+    for path in sorted(library.rglob("*.py")):
+        name = str(path.relative_to(library))
+        if name not in WRITES_BY_ITSELF and not name.startswith("benchmarks/"):
+            guilty |= {name: found} if (found := writes(path.read_text())) else {}
+    assert not guilty

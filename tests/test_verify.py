@@ -2,21 +2,28 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
 
+from conftest import run_snakemake
+from frameworth import digests, files
 from frameworth.__main__ import main
 from frameworth.arm_training import started_from
-from frameworth.digests import FOLDER, keep_digests
+from frameworth.digests import FOLDER, digest_of_file, keep_digests
 from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure
 from frameworth.files import write_text
-from frameworth.hdf5 import read_hdf5
+from frameworth.hdf5 import Array, open_hdf5, read_hdf5, write_hdf5
 from frameworth.influence import write_influence
 from frameworth.label_qc import read_label_qc, write_label_qc
 from frameworth.labels import read_labels
@@ -24,11 +31,11 @@ from frameworth.predict import load_predictors
 from frameworth.predictions import read_predictions
 from frameworth.results import Results
 from frameworth.scores import collect_scores
-from frameworth.store import Entry, network_hash
+from frameworth.store import Entry, archive_damage, network_hash
 from frameworth.subsets import collect_subsets, read_subset, read_subsets
 from frameworth.training import network_seed
 from frameworth.verifying import files_of, verify_study
-from tiny import TRAINING, prepare
+from tiny import TRAINING, config, kill_while_training, prepare, write_config
 
 ROUNDS = 12  # in each of which every file of a study gets a flipped bit
 TRUNCATIONS = 4
@@ -186,3 +193,267 @@ def test_who_reads_a_damaged_artefact_refuses_it_by_name_and_says_how_to_mend_it
         read()
     with capsys.disabled():
         print(f"\nreaders: {tried} of {tried} damages refused", end=" ")
+
+
+def test_a_number_changed_in_a_file_that_left_its_study_is_refused_whether_all_or_a_row_is_read(study, tmp_path):
+    rng = np.random.default_rng(3)
+    path = tmp_path / "influence.h5"
+    shutil.copyfile(study / "influence.h5", path)
+    name = "error/difference-of-means/all/value"
+    with open_hdf5(path) as file:
+        chunk = file[name].id.get_chunk_info(0)
+    whole = path.read_bytes()
+    for place in rng.integers(chunk.byte_offset, chunk.byte_offset + chunk.size, 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1 :])
+        for read in (lambda file: file[name][3], lambda file: file[name][()]):
+            with pytest.raises(UserError, match=r"influence\.h5: damaged"), open_hdf5(path) as file:
+                read(file)
+        with pytest.raises(UserError, match=r"influence\.h5: damaged .* delete it and run again"):
+            read_hdf5(path, [name])
+
+
+def test_text_changed_through_hdf5_itself_is_refused_though_all_checksums_agree(tmp_path):
+    write_hdf5(tmp_path / "a.h5", {"name": Array(np.array(["nose", "tail"]), ("k",))}, {})
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["name"][0] = "ear"
+    with pytest.raises(UserError, match="the values of name are not those that were written"):
+        read_hdf5(tmp_path / "a.h5")
+
+
+def networks(study):
+    """The trainings that a study has seen: their records and when these were written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in study.glob(".store/*/training.json")}
+
+
+def run_again(study):
+    subsets = [study / f"subset-50-{seed}.json" for seed in (1, 2, 3)]
+    run_ensembles(subsets, study / "labels.h5", study / "ensembles", study / ".store", **ENSEMBLE)
+
+
+def test_a_damaged_network_goes_with_the_stores_and_only_it_is_trained_again_to_the_same_bytes(study, capfd):
+    rng = np.random.default_rng(4)
+    member = study / "ensembles/percent-050/seed-2/member-0.pt"
+    before, digest, right = networks(study), digest_of_file(member), verify_study(study).agreed
+    flip(member, rng)
+    done = verify(study)
+    assert done.exit_code == 1
+    assert len([line for line in done.output.splitlines() if line.endswith(".pt: is not as it was written")]) == 2
+    assert verify(study, "--remove").exit_code == 0
+    assert not member.exists()
+    capfd.readouterr()
+    run_again(study)
+    assert capfd.readouterr().err.count("trains from step 0") == 1
+    assert digest_of_file(member) == digest
+    assert len(set(before.items()) - set(networks(study).items())) == 1
+    assert (verify_study(study).damages, verify_study(study).agreed) == ([], right)
+
+
+def test_a_network_that_is_found_damaged_on_the_way_is_trained_again_and_the_log_says_so(study, capfd):
+    member = study / "ensembles/percent-050/seed-2/member-0.pt"
+    digest = digest_of_file(member)
+    truncate(member, np.random.default_rng(5))
+    run_again(study)
+    said = capfd.readouterr().err
+    assert said.count("trains from step 0") == 1
+    assert "network.pt: damaged" in said
+    assert digest_of_file(member) == digest
+
+
+@pytest.mark.parametrize("damage", [flip, truncate])
+def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_the_same_weights(
+    tmp_path, capfd, damage
+):
+    subset, labels = prepare(tmp_path)
+    training = TRAINING | {"steps": 60}
+    code = (
+        "from frameworth.ensemble import run_ensembles\nfrom tiny import prepare\n"
+        f"subset, labels = prepare(folder)\noptions = {ENSEMBLE | {'training': training}!r}\n"
+        "run_ensembles([subset], labels, folder / 'hit', folder / '.store-hit', **options)"
+    )
+    for folder in ("hit", "calm"):
+        if folder == "hit":
+            kill_while_training(code, tmp_path, ".store-hit")
+            (checkpoint,) = tmp_path.glob(".store-hit/*/checkpoint.pt")
+            rng = np.random.default_rng(6)
+            while not archive_damage(checkpoint):  # there are bits that no checksum of a zip archive is taken of
+                damage(checkpoint, rng)
+        capfd.readouterr()
+        run_ensembles(
+            [subset], labels, tmp_path / folder, tmp_path / f".store-{folder}", **ENSEMBLE | {"training": training}
+        )
+        said = capfd.readouterr().err
+        assert ("warning" in said and "checkpoint.pt: damaged" in said) == (folder == "hit")
+        assert "trains from step 0 to 60" in said
+    hit, calm = (tmp_path / folder / "percent-050/seed-1/member-0.pt" for folder in ("hit", "calm"))
+    assert digest_of_file(hit) == digest_of_file(calm)
+
+
+def test_a_networks_damaged_record_comes_back_from_its_ensembles_and_nothing_is_trained(study, capfd):
+    record = next(iter(study.glob(".store/*/training.json")))
+    before = record.read_bytes()
+    flip(record, np.random.default_rng(7))
+    with pytest.raises(UserError, match=r"training\.json: damaged"):
+        run_again(study)
+    assert "written again" in verify(study, "--remove").output
+    assert record.read_bytes() == before
+    capfd.readouterr()
+    run_again(study)
+    assert "trains" not in capfd.readouterr().err
+
+
+def test_a_damaged_record_of_a_digest_takes_no_network_with_it(study):
+    member = study / "ensembles/percent-050/seed-1/member-0.pt"
+    record = study / FOLDER / member.relative_to(study)
+    flip(record, np.random.default_rng(8))
+    assert verify(study).exit_code == 1
+    assert verify(study, "--remove").exit_code == 0
+    assert member.exists()
+    assert digests.is_recorded(member)
+    table = study / "rmse.csv"  # which has no checksums of its own
+    flip(study / FOLDER / "rmse.csv", np.random.default_rng(8))
+    verify(study, "--remove")
+    assert not table.exists()
+
+
+def test_a_damaged_picture_of_a_drawn_project_takes_the_project_with_it_and_not_its_neighbours(study):
+    """Snakemake makes the folder as a whole, and would not miss a file of it."""
+    flip(next(iter(study.glob("project/labeled-data/*/*.png"))), np.random.default_rng(9))
+    verify(study, "--remove")
+    assert not (study / "project").exists()
+    assert verify(study).exit_code == 0
+    assert (study / "labels.h5").exists()
+
+
+def test_what_killed_runs_left_is_named_and_removed(study):
+    left = [study / "figures" / ".a.png.x1.part", study / ".store" / ".n.pt.x2.part", study / FOLDER / ".f.x3.part"]
+    for path in left:
+        path.write_bytes(b"half")
+    (study / ".review.x4.part" / "new").mkdir(parents=True)
+    left.append(study / ".review.x4.part")
+    done = verify(study)
+    assert done.exit_code == 1
+    for path in left:
+        assert f"{path}: left behind by a run that was killed" in done.output
+    assert verify(study, "--remove").exit_code == 0
+    assert not any(path.exists() for path in left)
+    assert verify(study).exit_code == 0
+
+
+def test_nothing_is_removed_while_a_run_works_in_the_folder(study, tmp_path):
+    (study.parent.parent / ".snakemake" / "locks").mkdir(parents=True)
+    (study.parent.parent / ".snakemake" / "locks" / "0.input.lock").touch()
+    damaged = study / "rmse.csv"
+    flip(damaged, np.random.default_rng(10))
+    done = verify(study, "--remove")
+    assert done.exit_code == 2
+    assert damaged.exists()
+
+
+def test_what_a_person_changes_in_a_review_is_no_damage(study):
+    with files.replaced_folder(study / "review") as new:
+        write_text(new / "CollectedData_me.csv", "labels\n")
+    (study / "review" / "CollectedData_me.csv").write_text("corrected\n")
+    assert verify(study).exit_code == 0
+
+
+def test_a_folder_that_is_no_study_is_refused_in_one_line(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "frameworth", "verify", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"frameworth: {tmp_path}: is no study")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("moment", ["announce", "renamed", "settle"])
+def test_a_writer_killed_at_any_moment_leaves_a_file_that_agrees_with_its_record(tmp_path, moment):
+    """Killed before its digest is recorded, between this and the renaming, and after that."""
+    keep_digests(tmp_path)
+    path = tmp_path / "a.csv"
+    write_text(path, "old")
+    die = {
+        "announce": "files.announce = lambda *_: os._exit(9)",
+        "renamed": "Path.replace = lambda self, to: os._exit(9) if to.name == 'a.csv' and '.digests' not in to.parts "
+        "else os.replace(self, to)",
+        "settle": "files.settle = lambda *_: os._exit(9)",
+    }
+    code = (
+        f"import os, sys\nfrom pathlib import Path\nfrom frameworth import files\n{die[moment]}\n"
+        "files.write_text(sys.argv[1], 'new')"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == 9
+    assert path.read_text() == ("new" if moment == "settle" else "old")
+    assert digests.is_recorded(path)
+    assert len(list(tmp_path.glob(".a.csv.*.part"))) == (moment != "settle")
+    write_text(path, "newer")
+    assert digests.is_recorded(path)
+    path.write_text("old")  # no digest of before stays good for ever
+    assert digests.is_recorded(path) is False
+
+
+def test_sha256sum_reads_the_records(study):
+    if shutil.which("sha256sum") is None:
+        pytest.skip("no coreutils here")
+    command = f"find {FOLDER} -type f -exec cat {{}} + | sha256sum --check --quiet --strict"
+    done = subprocess.run(command, shell=True, cwd=study, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    flip(study / "scores.h5", np.random.default_rng(11))
+    assert subprocess.run(command, shell=True, cwd=study, capture_output=True, text=True).returncode == 1
+
+
+DEMO = {"frames": 16, "width": 64, "height": 48, "planted": 0.1}
+# PyTables writes the time into it; the table is compared instead.
+WITH_A_TIME = "consensus_dlc.h5"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "targets", "every"),
+    [
+        (2, ["results/tiny/influence.h5", "results/tiny/rmse.csv"], None),
+        pytest.param(8, [], 4, marks=pytest.mark.long),
+    ],
+    ids=["networks-to-influence", "whole-study"],
+)
+def test_after_remove_the_next_run_makes_a_damaged_study_what_it_was(tmp_path, capsys, seeds, targets, every):
+    """With Snakemake: a job refuses what is damaged, `verify` names it, and only damaged networks are trained again."""
+    block = {"design": "balanced", "percents": [50], "seeds": seeds, "members": 1}
+    options = ["--configfile", str(write_config(tmp_path / "study.yaml", config("demo", demo=DEMO, subsets=[block])))]
+    run_snakemake(tmp_path, *options, "--", *targets)
+    study = tmp_path / "results/tiny"
+    before = {path: path.read_bytes() for path in files_of(study) if not path.is_relative_to(study / FOLDER)}
+    tables = {path: pd.read_hdf(path) for path in before if path.name == WITH_A_TIME}
+    trained, rng = networks(study), np.random.default_rng(12)
+    ensembles = study / "ensembles/percent-050"
+    hit = {study / "scores.h5", ensembles / "seed-1/member-0.pt", ensembles / "seed-2/predictions.h5"}
+    # Each training record lies in two places, of which one is left.
+    hit |= set([path for path in before if ".store" not in path.parts][3::every] if every else [])
+    for path in inodes(hit):
+        (flip if rng.random() < 0.5 else truncate)(path, rng)
+    damaged = {path for path in before if path.read_bytes() != before[path]}
+
+    refused = run_snakemake(tmp_path, *options, "--forcerun", "influence", "--", *targets[:1], check=False)
+    assert refused.returncode != 0
+    said = (tmp_path / "logs/tiny/influence.log").read_text()
+    assert said.startswith("frameworth: results/tiny/scores.h5: damaged")
+    assert len(said.splitlines()) == 1
+    looked = run_snakemake(tmp_path, *options, "--", "verify", check=False)
+    assert looked.returncode != 0
+    named = {line.partition(": ")[0] for line in looked.stdout.splitlines() if "as it was written" in line}
+    assert {str(path.relative_to(tmp_path)) for path in damaged} <= named
+
+    started = time.monotonic()
+    command = [sys.executable, "-m", "frameworth", "verify", "results/tiny", "--remove"]
+    assert subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL).returncode == 0
+    lost = [str(path.relative_to(tmp_path)) for path in before if not path.exists() and ".store" not in path.parts]
+    run_snakemake(tmp_path, *options, "--", *(targets and [*targets, *lost]))
+    seconds = time.monotonic() - started
+    for path, content in before.items():
+        if path in tables:
+            assert pd.read_hdf(path).equals(tables[path])
+        elif not path.match(".store/*/training.json") and path.name != "training.json":  # which hold seconds
+            assert path.read_bytes() == content, path
+    networks_hit = [path for path in damaged if path.match(".store/*/network.pt")]
+    retrained = dict(set(networks(study).items()) - set(trained.items()))
+    assert retrained.keys() == {path.parent.name for path in networks_hit}
+    assert not verify_study(study).damages
+    with capsys.disabled():
+        print(f"\nrecovered from {len(damaged)} damaged files of {len(before)}, {len(networks_hit)} networks trained "
+              f"again of {len(trained)}, in {seconds:.0f} s", end=" ")  # fmt: skip
