@@ -7,7 +7,6 @@ import click
 from frameworth.commands.stages import stages
 from frameworth.commands.study import study
 
-
 _IN_ORDER = ("init", "check", "estimate", "run", "status", "explain", "report", "plan")  # as a study takes them
 
 

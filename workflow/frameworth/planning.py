@@ -129,7 +129,8 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], size: StudySize, fo
     device = "GPU" if found.device == "cuda" else "CPU"
     source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
     return [
-        f"About {duration(total / min(cores, jobs))} with {cores} at a time, {total / 3600:.1f} {device}-hours in all "
+        f"Training takes about {duration(total / min(cores, jobs))} with {cores} at a time, "
+        f"{total / 3600:.1f} {device}-hours in all "
         f"({1000 * found.step:.0f} ms per step of {config['training']['batch_size']} frames on a {device}, {source}).",
         f"On disk about {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what they "
         "predict.",
