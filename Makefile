@@ -9,7 +9,7 @@ CORES ?= all
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
 
-# The set-up alone.
+# The set-up alone. (Some packages bring files for other Pythons, whose complaints are nobody's here.)
 install: .venv/ready
 
 # Set-up is done again only when the lock or the project file has changed. --no-deps, because the lock is complete and
@@ -18,7 +18,7 @@ install: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r envs/requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -W ignore -m compileall -q .venv/lib || true
+	$(BIN)/python -W ignore -m compileall -qq .venv/lib || true
 	touch $@
 
 # Optional: SLEAP's label quality control in an environment of its own, as a rival in studies with planted errors.
