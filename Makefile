@@ -1,13 +1,16 @@
-# frameworth: `make` runs the demo, `make test` the tests, `make check` the linters. See README.md.
+# frameworth: `make` runs the demo, `make install` only sets up, `make test` the tests, `make check` the linters. See README.md.
 
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
+
+# The set-up alone. (Some packages bring files for other Pythons, whose complaints are nobody's here.)
+install: .venv/ready
 
 # Set-up is done again only when the lock or the project file has changed. --no-deps, because the lock is complete and
 # resolves a conflict (see envs/README.md) that pip would refuse.
@@ -15,7 +18,7 @@ demo: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r envs/requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q .venv/lib || true
+	$(BIN)/python -W ignore -m compileall -qq .venv/lib || true
 	touch $@
 
 # Optional: SLEAP's label quality control in an environment of its own, as a rival in studies with planted errors.

@@ -56,6 +56,29 @@ def test_init_writes_a_config_that_the_workflow_takes_and_names_what_it_saw(here
     assert written["training"]["crop"] is None
 
 
+def test_init_says_what_check_says_and_has_written_the_config_all_the_same(here):
+    draw(here / "mice")
+    (labels,) = (here / "mice/labeled-data/round-mat").glob("*.csv")
+    for other in labels.parent.glob("*.h5"):
+        other.unlink()
+    lines = labels.read_text().splitlines(keepends=True)
+    cells = lines[-1].split(",")
+    cells[3] = "9999.0"
+    labels.write_text("".join([*lines[:-1], ",".join(cells)]))
+    done = called("init", "mice", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    told = [line for line in done.output.splitlines() if line.startswith(("error: ", "warning: "))]
+    checked = called("check", "--configfile", "mice.yaml")
+    assert told == checked.output.splitlines()[:-1]
+    assert any("lies outside the image" in line for line in told)
+
+
+def test_the_config_for_a_cpu_says_that_its_settings_are_fast_ones():
+    look = Look(116, 4, 1, 640, 480, 110.0, 1)
+    assert "fast settings" in first_config.first_config("demo", "x", look, gpu=False)
+    assert "fast settings" not in first_config.first_config("demo", "x", look, gpu=True)
+
+
 def test_init_puts_the_config_beside_others_and_overwrites_nothing(here):
     draw(here / "mice")
     (here / "config").mkdir()

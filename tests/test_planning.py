@@ -3,6 +3,7 @@
 import re
 
 from frameworth.config import check_config
+from frameworth.figures import figure_names
 from frameworth.planning import describe
 from tiny import config, draw
 
@@ -14,7 +15,9 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
     text = describe(study, cores=2)
     assert "3 networks on 3 subsets, 3 networks in 3 jobs still to come" in text
     assert float(re.search(r"\((\d+) ms per step of 4 frames", text)[1]) > 0
-    assert re.search(r"\d CPU-hours in all", text)
+    assert re.search(r"Training takes about .* with 2 at a time, .*\d CPU-hours in all", text)
+    figures = figure_names(study["figures"]["pairs"], [])
+    assert f"Beside training, {len(figures)} figures take about {3 * len(figures)} s of a processor" in text
     assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
 
 

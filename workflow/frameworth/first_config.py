@@ -164,7 +164,8 @@ def _cpu_training(look: Look) -> str:
 training:               # a small network for a CPU; on a GPU write net_type: resnet_50 and weights: imagenet instead,
   backbone: test_resnet # leave out learning_rate, drops, scale, crop and target_radius, and raise steps to 20000
   weights: random
-  steps: 160
+  steps: 160            # fast settings, which find wrong labels; before you judge frames, or take the errors for those
+                        # of the networks that you will use, train as you will in the end
   batch_size: 8
   learning_rate: 0.0015
   drops: [[0.6, 0.25], [0.85, 0.05]]

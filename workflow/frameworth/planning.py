@@ -10,11 +10,13 @@ from typing import Any
 from frameworth.arms import arm_names, arm_subsets
 from frameworth.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
 from frameworth.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
+from frameworth.figures import figure_names
 from frameworth.sources import study_sources
 from frameworth.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
 from frameworth.subset_names import prune_sets, toggle_arms
 
 MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
+_FIGURE_SECONDS = 3  # of a processor, measured on small studies: 2.2 to 3.5
 _START_SECONDS = 8  # of a job: Python and its libraries
 
 
@@ -53,6 +55,12 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
             _cost(config, [*left.own, *more], size, found, cores)
             if found
             else ["What it takes is told once a network is finished."]
+        )
+        asked = config["figures"]
+        figures = len(figure_names(asked["pairs"], asked["pair_list"], bool(config["videos"])))
+        lines.append(
+            f"Beside training, {figures} figures take about {duration(figures * _FIGURE_SECONDS)} of a processor; with "
+            "thousands of frames or subsets they, and the tables that they show, take longer."
         )
     fate = "are kept and never trained twice" if config["keep_snapshots"] else "go once their predictions are written"
     if config["videos"]:
@@ -129,7 +137,8 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], size: StudySize, fo
     device = "GPU" if found.device == "cuda" else "CPU"
     source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
     return [
-        f"About {duration(total / min(cores, jobs))} with {cores} at a time, {total / 3600:.1f} {device}-hours in all "
+        f"Training takes about {duration(total / min(cores, jobs))} with {cores} at a time, "
+        f"{total / 3600:.1f} {device}-hours in all "
         f"({1000 * found.step:.0f} ms per step of {config['training']['batch_size']} frames on a {device}, {source}).",
         f"On disk about {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what they "
         "predict.",

@@ -43,7 +43,11 @@ def study() -> None:
 @friendly
 @_examples("frameworth init path/to/dlc-project", "frameworth init path/to/dlc-project --study mice --device cuda")
 def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
-    """Look at the labelled project LABELS and write a commented config for it."""
+    """Look at the labelled project LABELS and write a commented config for it.
+
+    Then says what `check` says of it.
+    """
+    from frameworth.checking import check_study_file
     from frameworth.errors import printable
     from frameworth.first_config import write_first_config
 
@@ -51,7 +55,10 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     path, look = write_first_config(labels, study, out, gpu)
     print(printable(f"{labels}: {look.sentence()}."))
     print(f"Networks are planned for a {'GPU' if gpu else 'CPU'}.")
-    print(f"Wrote {path}. Read it, then:\n")
+    print(f"Wrote {path}.")
+    for line in check_study_file(path).lines():
+        print(line)
+    print("Read the config, then:\n")
     print(f"  frameworth estimate --configfile {path}   # what it will take")
     print(f"  frameworth run --configfile {path}        # or: snakemake --cores all --configfile {path}")
 
