@@ -46,6 +46,7 @@ rule all:
         f"{RESULTS}/report.html",
         f"{RESULTS}/summary.json",
         f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/labels_to_check.csv",
         [f"{RESULTS}/toggle.csv"] if CONFIG.get("toggle") else [],
         [f"{RESULTS}/frames_to_label.csv"] if VIDEOS else [],
         [f"{RESULTS}/arms.csv"] if ARMS else [],

@@ -14,17 +14,20 @@ def closing_lines(folder: Path, level: float) -> list[str]:
         return []
     summary = json.loads((folder / "summary.json").read_text())
     checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
-    flagged = summary["verdicts"].get("check label")
+    if "labels_flagged" not in summary:  # of an older version
+        checks = [f"  (the study is older than {folder}/labels_to_check.csv; run it again to have that made)"]
+    flagged = summary.get("labels_flagged")
     return [
         *summary["statement"],
         *_settled(folder),
         *_experiments(folder, 1 - level),
         "",
-        "Labels to check first:" if flagged else "The first by out-of-bag error, of which none stands out:",
+        "Labels to check first:" if flagged != 0 else "The first by suspicion, of which none stands out:",
         *checks,
         "",
         f"Report         {folder}/report.html",
         f"Figures        {folder}/figures/",
+        f"All labels     {folder}/labels_to_check.csv",
         f"Ranked frames  {folder}/frame_values.csv",
     ]
 
