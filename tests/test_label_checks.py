@@ -7,15 +7,14 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from frameworth.__main__ import main
 from frameworth.closing import closing_lines
+from frameworth.collected_data import write_collected_data
 from frameworth.errors import UserError
 from frameworth.explaining import explain
-from frameworth.files import write_csv
 from frameworth.frame_values import summary, write_summary
 from frameworth.keypoint_colours import keypoint_colours
 from frameworth.label_checks import (
@@ -199,23 +198,17 @@ def test_a_frame_of_the_pool_that_does_not_stand_out_is_explained_as_that(study:
 
 
 def test_a_wrong_held_out_label_is_written_into_the_review(study: Results, tmp_path: Path):
-    write_csv(tmp_path / "walk" / "labeled-data" / "walk" / "CollectedData_Ann.csv", collected(study))
+    labelled = [path for path in study.labels.paths if "img001" not in path]  # DeepLabCut keeps no frame without labels
+    names = [Path(path).name for path in labelled]
+    write_collected_data(tmp_path / "walk", "Ann", study.labels.keypoints, ["walk"] * len(names), names,
+                         study.labels.xy[[study.labels.paths.index(path) for path in labelled]])  # fmt: skip
     (tmp_path / "walk" / "config.yaml").write_text("bodyparts: [nose, left ear, right ear, tail base]\nscorer: Ann\n")
-    for path in study.labels.paths:
+    for path in labelled:
         (tmp_path / "walk" / "labeled-data" / "walk" / Path(path).name).write_bytes(Path(path).read_bytes())
     write_review(study.folder, tmp_path / "walk")
     written = json.loads((study.folder / "review" / "written.json").read_text())["frames"]
     assert {row["image"] for row in written} == set(study.label_checks["image"].head(5))
     assert f"img{wrong(study):03d}.png" in {row["image"] for row in written}
-
-
-def collected(study: Results) -> pd.DataFrame:
-    """The labels as DeepLabCut writes them to a CSV: three lines of header, then an image a line."""
-    names = study.labels.keypoints
-    head = [["scorer", *["Ann"] * 8], ["bodyparts", *np.repeat(names, 2)], ["coords", *["x", "y"] * 4]]
-    rows = [[f"labeled-data/walk/{Path(path).name}", *xy.ravel()]
-            for path, xy in zip(study.labels.paths, study.labels.xy, strict=True)]  # fmt: skip
-    return pd.DataFrame([*head[1:], *rows], columns=head[0])
 
 
 def test_the_report_shows_a_wrong_held_out_label_first_with_its_keypoint_and_colours(study: Results):
@@ -239,7 +232,9 @@ def test_a_study_of_an_older_version_says_in_one_line_to_run_again(tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     old = write_study(tmp_path / "results" / "tiny", frames=12, halves=4, ladder_seeds=0)
     (old.folder / "labels_to_check.csv").unlink()
-    (tmp_path / "study.yaml").write_text("study: tiny\nlabels: demo\nsubsets: [{percents: [50], seeds: 4}]\n")
+    (tmp_path / "study.yaml").write_text(
+        "study: tiny\nlabels: demo\nsubsets: [{design: balanced, percents: [50], seeds: 4}]\n"
+    )
     arguments = {
         "explain": ["explain", "3", "--configfile", "study.yaml"],
         "review": ["review", "results/tiny", "--project", "project"],
@@ -261,10 +256,11 @@ def test_the_closing_of_a_study_of_an_older_version_says_to_run_again(tmp_path: 
 
 
 def test_planted_errors_stand_in_the_table_and_near_its_top(tmp_path: Path):
-    study = write_study(tmp_path / "walk", frames=48, halves=24, ladder_seeds=0)
+    study = write_study(tmp_path / "walk", frames=48, halves=24, ladder_seeds=0, seed=1)
     table = label_checks(study)
     assert table.set_index("frame")["planted"].dropna().to_dict() == study.frames["planted"].dropna().to_dict()
-    assert table["planted"].head(4).notna().all()
+    assert table["planted"].head(3).notna().all()
+    assert table["reason"][table["planted"] == "swapped"].tolist() == ["labels look exchanged: nose with tail base"]
 
 
 def test_a_keypoint_named_like_a_number_or_nothing_is_read_back_as_its_name(tmp_path: Path):

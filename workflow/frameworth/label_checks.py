@@ -179,7 +179,7 @@ def _reason(label: np.ndarray, consensus: np.ndarray, deviation: np.ndarray, key
         names = ", ".join(f"{keypoints[one]} with {keypoints[other]}" for one, other in pairs)
         return f"labels look exchanged: {names}"
     if off.sum() == known.sum() > 1:
-        return "all keypoints are off together: networks see the animal turned round or elsewhere"
+        return "all keypoints are off together: labels or networks have the animal turned round or elsewhere"
     if off.sum() == 1:
         return "this keypoint alone is off"
     return f"{off.sum()} of {known.sum()} keypoints are off"
