@@ -252,7 +252,7 @@ def test_the_closing_of_a_study_of_an_older_version_says_to_run_again(tmp_path: 
     del old["labels_flagged"], old["labels_flagged_held_out"]
     (folder / "summary.json").write_text(json.dumps(old))
     (line,) = [line for line in closing_lines(folder, 0.95) if "run it again" in line]
-    assert "labels_to_check.csv" in line
+    assert f"{folder}/labels_to_check.csv is missing" in line
 
 
 def test_planted_errors_stand_in_the_table_and_near_its_top(tmp_path: Path):

@@ -14,15 +14,17 @@ def closing_lines(folder: Path, level: float) -> list[str]:
         return []
     summary = json.loads((folder / "summary.json").read_text())
     checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
-    if "labels_flagged" not in summary:  # of an older version
-        checks = [f"  (the study is older than {folder}/labels_to_check.csv; run it again to have that made)"]
-    flagged = summary.get("labels_flagged")
+    heading = "Labels to check first:"
+    if "labels_flagged" not in summary:
+        checks = [f"  {folder}/labels_to_check.csv is missing, the study is of an older version; run it again"]
+    elif not summary["labels_flagged"]:
+        heading = "The first by suspicion, of which none stands out:"
     return [
         *summary["statement"],
         *_settled(folder),
         *_experiments(folder, 1 - level),
         "",
-        "Labels to check first:" if flagged != 0 else "The first by suspicion, of which none stands out:",
+        heading,
         *checks,
         "",
         f"Report         {folder}/report.html",
