@@ -13,6 +13,7 @@ from PIL import Image
 
 from frameworth.figures import figure_names
 from frameworth.files import write_bytes, write_csv, write_json
+from frameworth.label_checks import write_label_checks
 from frameworth.labels import write_labels
 from frameworth.predictions import Predictions, write_predictions
 from frameworth.report import write_report
@@ -63,6 +64,7 @@ def with_hostile_names(study: Results) -> Results:
         table = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
         write_csv(folder / f"{name}.csv", table.assign(video=BREAKOUT, image=table["frame"].map(names)))
     write_labels(folder / "labels.h5", dataclasses.replace(labels, keypoints=(MARKUP, BREAKOUT, *labels.keypoints[2:])))
+    write_label_checks(Results(folder, {}), folder / "labels_to_check.csv")
     write_json(folder / "summary.json", study.summary | {"statement": [f"Check {BREAKOUT}.", f"And {MARKUP}."]})
     return Results(folder, study.options)
 

@@ -23,6 +23,7 @@ from frameworth.files import digest_of_file, write_csv, write_json
 from frameworth.further_labels import further_labels
 from frameworth.hdf5 import Array, write_hdf5
 from frameworth.influence import group_name, score_arrays
+from frameworth.label_checks import check_name, write_label_checks
 from frameworth.labels import Labels, write_labels
 from frameworth.members import of_networks, write_members
 from frameworth.outliers import outlier_table
@@ -58,6 +59,7 @@ def write_study(
     missing: bool = True,
     seed: int = 0,
     questions: bool = False,
+    wrong_held_out: bool = False,
 ) -> Results:
     """Write a whole study below `folder` and return it.
 
@@ -68,6 +70,7 @@ def write_study(
         members: networks per subset of the ladder.
         planted: spoil the labels of a tenth of the pool, and say so in `frames.csv`.
         questions: also write the tables that the library makes of these artefacts for figures of their own.
+        wrong_held_out: put the nose of the last held-out frame half an image away, and tell nobody.
         missing: leave one keypoint of every seventh frame, and all of frame 1, without a label.
     """
     rng = np.random.default_rng(seed)
@@ -75,6 +78,9 @@ def write_study(
     pool[rng.permutation(frames)[: frames // 4]] = False
     truth, distractor = _poses(frames, rng)
     xy, kinds = _labels(truth, distractor, pool, planted, rng)
+    if wrong_held_out:
+        frame = np.flatnonzero(~pool)[-1]
+        xy[frame, 0] = (truth[frame, 0] + [WIDTH / 2, HEIGHT / 2]) % [WIDTH, HEIGHT]
     if missing:
         xy[::7, 2] = np.nan
         xy[1] = np.nan
@@ -103,7 +109,9 @@ def write_study(
     )
     values = _frame_values(grid, scores, pool, influence, folder)
     write_csv(folder / "frame_values.csv", values)
-    write_json(folder / "summary.json", _summary(values, kinds, pool, grid))
+    study = Results(folder, {})
+    write_label_checks(study, folder / "labels_to_check.csv")
+    write_json(folder / "summary.json", _summary(values, study.label_checks, kinds, pool, grid))
     write_csv(folder / "validation.csv", _validation(planted))
     options = {
         "influence": {"estimator": "size-centred", "score": "log_error", "groups": groups, "level": 0.95},
@@ -443,15 +451,19 @@ def _validation(planted: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quantity", "method", "score", "value", "ci_low", "ci_high"])
 
 
-def _summary(values: pd.DataFrame, kinds: np.ndarray, pool: np.ndarray, grid: Grid) -> dict[str, Any]:
-    first = [int(frame) for frame in values["frame"][:5]]
+def _summary(
+    values: pd.DataFrame, checks: pd.DataFrame, kinds: np.ndarray, pool: np.ndarray, grid: Grid
+) -> dict[str, Any]:
+    first = [int(frame) for frame in checks["frame"][:5]]
     return {
         "networks": int(grid.members.sum()),
         "frames": len(pool),
         "pool": int(pool.sum()),
         "held_out": int((~pool).sum()),
         "check_first": first,
-        "check_first_names": [f"walk/img{frame:03d}.png" for frame in first],
+        "check_first_names": [check_name(row) for row in checks.head(5).to_dict("records")],
+        "labels_flagged": int(checks["flagged"].sum()),
+        "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
         "planted": int((kinds != "").sum()),
         "verdicts": {name: int(count) for name, count in values["verdict"].value_counts().items()},
         "score": "log_error",

@@ -171,7 +171,8 @@ def test_explain_tells_a_frames_rank_labels_and_worth(study):
     assert done.exit_code == 0, done.output
     assert f"walk/{first['image']}" in done.output
     assert f"Out-of-bag error {first['out_of_bag_error']:.1f} px" in done.output
-    assert "rank 1 of 15 labels to check" in done.output
+    checked = study.label_checks.set_index("frame").loc[first["frame"]]
+    assert f"Rank {checked['rank']} of 20 labels to check" in done.output
     assert f"Verdict: {first['verdict']}." in done.output
     by_name = called("explain", f"walk/{first['image']}", "--configfile", "study.yaml")
     assert by_name.output == done.output

@@ -222,7 +222,9 @@ def test_labels_to_check_joins_labels_to_the_consensus_of_subsets_without_the_fr
     without = ~study.inclusion[:, row["frame"]]
     median = np.median(study.scores["consensus_pose"][without, row["frame"], keypoint].astype(float), axis=0)
     np.testing.assert_allclose([row["consensus_x"], row["consensus_y"]], median, rtol=1e-5)
-    assert list(dict.fromkeys(table["check_priority"])) == list(range(1, 13))
+    assert list(dict.fromkeys(table["rank"])) == list(range(1, 13))
+    assert table.groupby("frame")["stands_out"].sum().eq(1).all()
+    assert set(table["split"]) == {"pool", "held-out"}
     assert row["planted"] == study.frames["planted"][row["frame"]]
 
 

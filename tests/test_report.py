@@ -127,7 +127,7 @@ def test_the_config_in_the_page_is_the_config_and_its_hash_and_digests_are_those
 def test_a_study_without_a_summary_in_words_still_has_a_page(study: Results):
     write_json(study.folder / "summary.json", {})
     page = written(Results(study.folder, study.options))
-    first = study.frame_values.sort_values("check_priority")["frame"].iloc[0]
+    first = study.label_checks["frame"].iloc[0]
     assert f'id="check-{first}"' in page
 
 
@@ -138,9 +138,9 @@ def test_networks_that_learned_nothing_alarm(study: Results):
 
 
 def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results):
-    flags = np.where(study.frame_values["check_priority"] == 1, "check label", "undecided")
-    for verdict, heading in ((flags, "Labels to check first"), ("undecided", "No label stands out; the first by")):
-        write_csv(study.folder / "frame_values.csv", study.frame_values.assign(verdict=verdict))
+    first = study.label_checks["rank"] == 1
+    for flags, heading in ((first, "Check these labels first"), (False, "No label stands out; the first by")):
+        write_csv(study.folder / "labels_to_check.csv", study.label_checks.assign(flagged=flags))
         assert f'<h2 id="check">{heading}' in written(Results(study.folder, study.options))
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import synthetic_study
+from frameworth.keypoint_colours import keypoint_colours
 from frameworth.labels import write_labels
 from frameworth.results import Results
 from frameworth.scores import distance
@@ -92,9 +93,8 @@ def click_cell(page: Page, training: int, evaluated: int, ordered: bool = False)
             const plot = document.getElementById("matrix"), { xaxis, yaxis } = plot._fullLayout;
             const data = JSON.parse(document.getElementById("data").textContent);
             const rows = [...data.matrix.rows].sort((a, b) => a - b);
-            const pool = new Set(data.ranked.map((row) => row.frame));
-            const all = [...data.frames.pool.keys()];
-            const columns = [...all.filter((f) => pool.has(f)), ...all.filter((f) => !pool.has(f))];
+            const { pool } = data.frames, all = [...pool.keys()];
+            const columns = [...all.filter((f) => pool[f]), ...all.filter((f) => !pool[f])];
             plot.scrollIntoView({ behavior: "instant", block: "center" });
             const box = plot.getBoundingClientRect();
             return [box.x + xaxis._offset + xaxis.d2p(columns.indexOf(evaluated)),
@@ -132,11 +132,17 @@ def fully_labelled(study: Results, among: np.ndarray) -> list[int]:
 
 
 def test_the_gallery_sorts_by_what_is_asked(page: Page, study: Results):
-    table = study.frame_values.sort_values("check_priority")
+    """All labelled frames, held-out ones too; these have no value and come last where that is asked for."""
+    table = study.label_checks
     expect(page.locator("#gallery > li")).to_have_count(24)
     assert frames_shown(page) == table["frame"].head(24).tolist()
+    held_out = table.loc[table["split"] == "held-out", "frame"].iloc[0]
+    assert held_out in frames_shown(page)
+    card = page.locator(f'#gallery > li[data-frame="{held_out}"]')
+    expect(card.locator(".verdict").last).to_have_text("held out")
+    expect(card).to_contain_text("No network is trained on it")
     page.select_option("#sort", "value_harmful")
-    wanted = table.sort_values("value", ascending=False, kind="stable")["frame"].head(24).tolist()
+    wanted = study.frame_values.sort_values("value", ascending=False, kind="stable")["frame"].head(24).tolist()
     assert frames_shown(page) == wanted
     page.select_option("#sort", "frame")
     assert frames_shown(page) == sorted(table["frame"])[:24]
@@ -146,17 +152,19 @@ def test_the_gallery_sorts_by_what_is_asked(page: Page, study: Results):
 
 
 def test_the_gallery_filters_and_says_how_many_frames_are_left(page: Page, study: Results):
-    table = study.frame_values.sort_values("check_priority")
-    flagged = table.loc[table["verdict"] == "check label", "frame"].tolist()
+    table = study.label_checks
+    verdicts = study.frame_values.set_index("frame")["verdict"].reindex(table["frame"])
+    chosen = verdicts.index[verdicts == "check label"].tolist()
     page.select_option("#verdict", "check label")
-    assert frames_shown(page) == flagged
-    expect(page.locator("#gallery-said")).to_contain_text(f"{len(flagged)} of {len(table)} frames")
+    assert frames_shown(page) == chosen
+    expect(page.locator("#gallery-said")).to_contain_text(f"{len(chosen)} of {len(table)} frames")
     assert page.get_attribute("#gallery-said", "aria-live") == "polite"
     page.select_option("#verdict", "")
-    away = distance(out_of_bag_consensus(study.scores["consensus_pose"], study.inclusion), study.labels.xy)
-    worst = [f for f in table["frame"] if np.isfinite(away[f]).any() and np.nanargmax(away[f]) == 3]
-    page.select_option("#worst", label=study.labels.keypoints[3])
-    assert frames_shown(page) == worst[:24]
+    page.check("#flagged")
+    assert frames_shown(page) == table.loc[table["flagged"], "frame"].tolist()
+    page.uncheck("#flagged")
+    page.select_option("#keypoint-out", label=study.labels.keypoints[3])
+    assert frames_shown(page) == table.loc[table["keypoint"] == study.labels.keypoints[3], "frame"].head(24).tolist()
 
 
 def test_a_card_draws_every_label_and_the_consensus_where_they_are(page: Page, study: Results):
@@ -169,11 +177,15 @@ def test_a_card_draws_every_label_and_the_consensus_where_they_are(page: Page, s
         ("labels", study.labels.xy[frame]),
         ("consensus", out_of_bag_consensus(study.scores["consensus_pose"], study.inclusion)[frame]),
     ):
-        box = card.locator(f"path.{name}").evaluate(
-            "path => { const b = path.getBBox(); return [b.x, b.y, b.width, b.height]; }"
+        boxes = card.locator(f"path.{name}").evaluate_all(
+            "paths => paths.map((path) => { const b = path.getBBox(); return [b.x, b.y, b.width, b.height]; })"
         )
-        low, high, mark = wanted.min(axis=0), wanted.max(axis=0), 0.014 * 128
-        np.testing.assert_allclose(box, [*(low - mark), *(high - low + 2 * mark)], atol=0.05)
+        mark = 0.014 * 128
+        sides = np.full_like(wanted, 2 * mark)
+        np.testing.assert_allclose(boxes, np.hstack([wanted - mark, sides]), atol=0.05)
+        strokes = card.locator(f"path.{name}").evaluate_all("paths => paths.map((p) => getComputedStyle(p).stroke)")
+        colours = [f"rgb({', '.join(str(int(c[at : at + 2], 16)) for at in (1, 3, 5))})" for c in keypoint_colours(4)]
+        assert strokes == colours
 
 
 @pytest.mark.parametrize("held_out", [True, False])
@@ -288,7 +300,7 @@ def test_dark_and_light_follow_the_system_even_while_the_page_is_open(page: Page
 
 def test_names_that_try_to_be_markup_are_read_as_names(browser: Browser, hostile: Results):
     with opened(browser, hostile) as page:
-        assert page.locator("#worst option").nth(1).inner_text().startswith("<img src=x onerror=")
+        assert page.locator("#keypoint-out option").nth(1).inner_text().startswith("<img src=x onerror=")
         assert page.locator("#video option").nth(1).text_content() == BREAKOUT
         page.locator("#gallery button.link").first.click()
         expect(page.locator("#pair tbody th").nth(1)).to_have_text(BREAKOUT)
@@ -388,12 +400,12 @@ def test_a_thousand_frames_of_eight_keypoints_stay_small_and_quick(browser: Brow
         pool = large_study.frame_values["frame"].tolist()
         held_out = np.flatnonzero(~large_study.pool).tolist()
         page.focus("#training")
-        sorts = ("value_harmful", "frame", "memorization", "value_helpful", "check_priority")
+        sorts = ("value_harmful", "frame", "memorization", "value_helpful", "suspicion")
         took = {
             "sort": [milliseconds(page, "#gallery", ("sort", by)) for by in sorts],
-            "filter": [milliseconds(page, "#gallery", ("worst", number)) for number in ("1", "2", "", "3", "")],
+            "filter": [milliseconds(page, "#gallery", ("keypoint-out", number)) for number in ("1", "2", "", "3", "")],
             "keypoint": [milliseconds(page, "#matrix", ("keypoint", number)) for number in ("1", "8", "4", "8", "2")],
-            "order": [milliseconds(page, "#matrix", ("order", by)) for by in ("frame", "value", "check_priority")],
+            "order": [milliseconds(page, "#matrix", ("order", by)) for by in ("frame", "value", "suspicion")],
             "pair": [
                 milliseconds(page, "#pair", ("training", str(i)), ("evaluated", str(j)), ("show-pair", None))
                 for i, j in zip(pool[3:8], held_out, strict=False)

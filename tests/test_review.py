@@ -77,8 +77,9 @@ def correct(study, row, shift=3.0):
 
 
 def frame(study, index=0):
-    values = pd.read_csv(study / "frame_values.csv")
-    return values.iloc[index].to_dict()
+    """A frame of the pool, by suspicion."""
+    checks = pd.read_csv(study / "labels_to_check.csv")
+    return checks[checks["split"] == "pool"].iloc[index].to_dict()
 
 
 def apply(study, **changes):
@@ -88,8 +89,8 @@ def apply(study, **changes):
 def test_the_review_holds_the_flagged_frames_and_at_least_the_first_five_as_they_are_labelled(reviewed):
     study = reviewed / "results" / "tiny"
     review, source = read_project(study / "review"), read_project(reviewed / "project")
-    values = pd.read_csv(study / "frame_values.csv")
-    expected = values[(values["verdict"] == "check label") | (values["check_priority"] <= 5)]
+    checks = pd.read_csv(study / "labels_to_check.csv")
+    expected = checks[checks["flagged"] | (checks["rank"] <= 5)]
     names = list(zip(review.videos, review.images, strict=True))
     assert sorted(names) == sorted(zip(expected["video"], expected["image"], strict=True))
     assert review.keypoints == source.keypoints

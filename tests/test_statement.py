@@ -10,6 +10,7 @@ import pytest
 from frameworth.files import write_csv
 from frameworth.frame_values import summary
 from frameworth.hdf5 import Array, write_hdf5
+from frameworth.label_checks import check_name
 from frameworth.learning import constant_guess_rmse
 from frameworth.results import Results
 from synthetic_study import write_study
@@ -54,12 +55,20 @@ def test_networks_that_all_diverged_learned_nothing(study: Results):
 
 
 def test_no_label_is_called_suspicious_where_none_is_flagged(study: Results):
-    none = changed(study, "frame_values", verdict="undecided")
-    assert "No label stands out by its out-of-bag error; the first by order are walk/" in said(none)
+    checks = study.label_checks
+    write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=False))
+    assert "No frame's labels stand out; the first by suspicion are walk/" in said(Results(study.folder, study.options))
+    write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=checks["rank"] <= 2, split="held-out"))
+    first = ", ".join(check_name(row) for row in checks.head(2).to_dict("records"))
+    words = f"The labels of 2 frames stand out (2 of them held out); check these first: {first}."
+    assert words in said(Results(study.folder, study.options))
+
+
+def test_frames_of_outlying_error_are_not_counted_among_those_that_are_judged(study: Results):
     verdicts = np.where(np.arange(len(study.frame_values)) < 2, "check label", "undecided")
-    first = (study.frame_values["video"] + "/" + study.frame_values["image"]).head(2)
     two = changed(study, "frame_values", verdict=verdicts)
-    assert f"2 labels stand out by out-of-bag error; check these first: {', '.join(first)}." in said(two)
+    assert "Of the pool's frames, without 2 of outlying out-of-bag error, 0 are shown to harm" in said(two)
+    assert f"{len(verdicts) - 2} cannot be decided" in said(two)
 
 
 def test_more_frames_help_only_if_all_seeds_agree_well_enough(study: Results):

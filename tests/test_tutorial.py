@@ -42,9 +42,9 @@ def tour(tmp_path_factory):
     for block in blocks(TUTORIAL)[1:]:  # the first activates the environment
         said.append(typed(block, folder))
         trained.append(len(list(folder.glob("results/mice/.store/*/training.json"))))
-        values = folder / "results/mice/frame_values.csv"
-        if first is None and values.exists():
-            first = pd.read_csv(values)
+        checks = folder / "results/mice/labels_to_check.csv"
+        if first is None and checks.exists():
+            first = pd.read_csv(checks)
     return folder, said, trained, first
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
 
 from frameworth.benchmarks.simulation import grid, simulate
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
@@ -54,6 +55,11 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     results = write_study(tmp_path, frames=32, halves=24, ladder_seeds=8, members=2)
     table = validation(results).set_index(["quantity", "method", "score"])
     assert table.loc[("auroc", "out-of-bag error", "error"), "value"] > 0.9
+    suspicion = table.loc[("auroc", "label suspicion", "log_error")]
+    truth = results.planted[results.pool]
+    own = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
+    assert suspicion["value"] == roc_auc_score(truth, own) > 0.9
+    assert suspicion["ci_low"] <= suspicion["value"] <= suspicion["ci_high"]
     assert table.loc[("lds", "regression", "log_error"), "ci_low"] <= table.loc[
         ("lds", "regression", "log_error"), "value"
     ]  # fmt: skip

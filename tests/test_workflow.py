@@ -96,8 +96,8 @@ def fingerprint(folder):
 
 def test_every_artefact_is_there_and_whole(finished):
     for name in (
-        "frames.csv", "subsets.csv", "scores.h5", "influence.h5", "frame_values.csv", "report.html",
-        "subsets/percent-050/seed-2.json", "ensembles/percent-030/seed-1/member-1.pt",
+        "frames.csv", "subsets.csv", "scores.h5", "influence.h5", "frame_values.csv", "labels_to_check.csv",
+        "report.html", "subsets/percent-050/seed-2.json", "ensembles/percent-030/seed-1/member-1.pt",
         "ensembles/percent-030/seed-1/training.json", "ensembles/percent-030/seed-1/consensus_dlc.csv",
         "figures/learning_curve.png", "figures/learning_curve.svg", "figures/learning_curve.csv",
         "figures/influence_pair_harmful-1.png", "members.h5", "distractors.csv", "outliers.csv", "plan.csv", "add.csv",
@@ -154,6 +154,15 @@ def test_frame_values_has_a_row_per_pool_frame_by_priority(finished):
     assert (values["ci_low"] < values["ci_high"]).all()
 
 
+def test_labels_to_check_has_a_row_per_labelled_frame_by_suspicion(finished):
+    checks = pd.read_csv(finished.results / "labels_to_check.csv")
+    frames = pd.read_csv(finished.results / "frames.csv")
+    assert sorted(checks["frame"]) == frames["frame"].tolist()
+    assert checks["suspicion"].dropna().is_monotonic_decreasing
+    summary = json.loads((finished.results / "summary.json").read_text())
+    assert summary["check_first"] == checks["frame"].head(5).tolist()
+
+
 def test_the_study_loads_with_names_that_lead_to_the_files_numbers(finished):
     study = frameworth.load(finished.results)
     assert dict(study.sizes) == {
@@ -175,7 +184,7 @@ def test_the_user_reads_what_is_coming_and_what_came(finished):
     assert re.search(r"About \d+", text)
     # Six steps from random weights teach nothing, so no label stands out either.
     assert "Warning: the networks learned nothing" in text
-    assert "The first by out-of-bag error, of which none stands out:" in text
+    assert "The first by suspicion, of which none stands out:" in text
     assert "results/tiny/report.html" in text
 
 

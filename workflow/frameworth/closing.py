@@ -17,17 +17,22 @@ def closing_lines(folder: Path, level: float) -> list[str]:
         return []
     summary = json.loads(whole(folder / "summary.json").read_text())
     checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
-    flagged = summary["verdicts"].get("check label")
+    heading = "Labels to check first:"
+    if "labels_flagged" not in summary:
+        checks = [f"  {folder}/labels_to_check.csv is missing, the study is of an older version; run it again"]
+    elif not summary["labels_flagged"]:
+        heading = "The first by suspicion, of which none stands out:"
     lines = [
         *summary["statement"],
         *_settled(folder),
         *_experiments(folder, 1 - level),
         "",
-        "Labels to check first:" if flagged else "The first by out-of-bag error, of which none stands out:",
+        heading,
         *checks,
         "",
         f"Report         {folder}/report.html",
         f"Figures        {folder}/figures/",
+        f"All labels     {folder}/labels_to_check.csv",
         f"Ranked frames  {folder}/frame_values.csv",
     ]
     return [printable(line) for line in lines]

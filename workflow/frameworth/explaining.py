@@ -6,6 +6,7 @@ import numpy as np
 
 from frameworth.errors import UserError, printable
 from frameworth.influence import UNITS
+from frameworth.readable_number import readable
 from frameworth.results import Results
 from frameworth.values import out_of_bag_consensus
 
@@ -40,35 +41,46 @@ def explain(results: Results, frame: int) -> list[str]:
     lines = [f"Frame {frame}: {row['video']}/{row['image']}, {row['width']}×{row['height']} px, {split}."]
     if results.planted is not None and results.planted[frame]:
         lines.append(f"A label error was planted here: {row['planted']}.")
+    lines += _suspicion(results, frame)
     if results.pool[frame]:
         lines += _worth(results, frame)
     lines += ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if results.pool[frame] else [])
     return [printable(line) for line in lines]
 
 
+def _suspicion(results: Results, frame: int) -> list[str]:
+    """How far its labels stand out, of all frames' in pool and held-out ones."""
+    table = results.label_checks.set_index("frame")
+    own, median = table.loc[frame], table["out_of_bag_error"].median()
+    if not np.isfinite(own["suspicion"]):
+        return ["Suspicion and out-of-bag error unknown: every subset holds it, or nothing is labelled."]
+    error = own["out_of_bag_error"]
+    reason = f" ({own['reason']})" if isinstance(own["reason"], str) else ""
+    return [
+        f"Rank {own['rank']} of {len(table)} labels to check, {'flagged' if own['flagged'] else 'not flagged'}: "
+        f"suspicion {own['suspicion']:.1f}, most by {own['keypoint']}, {own['distance_px']:.1f} px from the networks' "
+        f"consensus{reason}.",
+        f"Out-of-bag error {error:.1f} px, {error / median:.1f} times the median.",
+    ]
+
+
 def _worth(results: Results, frame: int) -> list[str]:
     table = results.frame_values.set_index("frame")
-    own, median = table.loc[frame], table["out_of_bag_error"].median()
+    own = table.loc[frame]
     unit = UNITS[results.options["influence"]["score"]]
     lines = [f"Verdict: {own['verdict']}."]
-    if np.isfinite(own["out_of_bag_error"]):
-        times = own["out_of_bag_error"] / median
-        lines.append(
-            f"Out-of-bag error {own['out_of_bag_error']:.1f} px, {times:.1f} times the median: "
-            f"rank {own['check_priority']} of {len(table)} labels to check."
-        )
-    else:
-        lines.append("Out-of-bag error unknown: every subset holds it, or nothing is labelled.")
     if np.isfinite(own["value"]):
-        text = f"Value {own['value']:+.3g} {unit} against an average frame (negative is better)"
+        text = f"Value {readable(own['value'], '+')} {unit} against an average frame (negative is better)"
         if np.isfinite(own["ci_low"]):
-            text += f"; before shrinking the interval is {own['ci_low']:+.3g} to {own['ci_high']:+.3g}"
+            low, high = readable(own["ci_low"], "+"), readable(own["ci_high"], "+")
+            text += f"; before shrinking the interval is {low} to {high}"
         if np.isfinite(own["p_adjusted"]):
             text += f", p = {own['p_adjusted']:.2g} among all frames"
         lines.append(text + ".")
     if "warm_value" in own and np.isfinite(own["warm_value"]):
         rank = int((table["warm_value"] > own["warm_value"]).sum()) + 1
-        lines.append(f"A few more training steps on it change other frames' log error by {own['warm_value']:+.3g} "
+        change = readable(own["warm_value"], "+")
+        lines.append(f"A few more training steps on it change other frames' log error by {change} "
                      f"(rank {rank} of {len(table)}, 1 harms most).")  # fmt: skip
     if np.isfinite(own["memorization"]):
         lines.append(f"Trained on, its own error changes by {own['memorization']:+.1f} px.")

@@ -16,7 +16,9 @@ from frameworth import values
 from frameworth.attribution import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
 from frameworth.files import write_csv, write_json
 from frameworth.influence import UNITS
+from frameworth.label_checks import check_name
 from frameworth.learning import constant_guess_rmse, more_frames_would, steps
+from frameworth.readable_number import readable
 from frameworth.results import Results
 from frameworth.validation import combined_values_if_they_help
 from frameworth.warm_values import warm_values
@@ -69,6 +71,7 @@ def write_summary(results: Results, summary_json: Path) -> None:
 def summary(results: Results) -> dict[str, Any]:
     """Counts, errors, the labels to check first, how well planted errors are found, and sentences saying so."""
     table, options = results.frame_values, results.options["influence"]
+    checks, first = results.label_checks, results.label_checks.head(CHECK_FIRST)
     rmse = results.rmse
     consensus = rmse[(rmse["kind"] == "consensus") & (rmse["form"] == results.options["consensus"])]
     flags = (table["verdict"] == "check label").to_numpy()
@@ -82,8 +85,10 @@ def summary(results: Results) -> dict[str, Any]:
         "score_unit": UNITS[options["score"]],
         "estimator": options["estimator"],
         "consensus": results.options["consensus"],
-        "check_first": table["frame"].head(CHECK_FIRST).tolist(),
-        "check_first_names": (table["video"] + "/" + table["image"]).head(CHECK_FIRST).tolist(),
+        "check_first": first["frame"].tolist(),
+        "check_first_names": [check_name(row) for row in first.to_dict("records")],
+        "labels_flagged": int(checks["flagged"].sum()),
+        "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
         "verdicts": table["verdict"].value_counts().to_dict(),
         "held_out_rmse_px": consensus.groupby("percent")["rmse_px"].mean().round(3).to_dict(),
         "network_rmse_px": rmse[rmse["kind"] == "network"].groupby("percent")["rmse_px"].mean().round(3).to_dict(),
@@ -100,8 +105,10 @@ def summary(results: Results) -> dict[str, Any]:
     group, name = flags, "flagged"
     if results.planted is not None and results.planted[table["frame"]].any():
         group, name = results.planted[table["frame"]], "planted"
+        suspicion = checks.set_index("frame")["suspicion"].reindex(table["frame"])
         answer |= {
             "planted": int(group.sum()),
+            "auroc_suspicion": float(roc_auc_score(group, suspicion.fillna(suspicion.min()))),
             "auroc_out_of_bag": float(roc_auc_score(group, table["out_of_bag_error"].fillna(0))),
             "auroc_value": float(roc_auc_score(group, table["value"].fillna(0))),
         }
@@ -209,8 +216,8 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
         *_learning_warning(answer),
         f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
         f"{answer['held_out']} held-out frames{_held_out_error(answer)}.",
-        _labels_to_check(verdicts.get("check label", 0), answer["check_first_names"]),
-        f"Of the others {verdicts.get('harmful', 0)} frames are shown to harm, {verdicts.get('helpful', 0)} to "
+        _labels_to_check(answer),
+        f"{_judged(verdicts)} {verdicts.get('harmful', 0)} are shown to harm, {verdicts.get('helpful', 0)} to "
         f"help, {verdicts.get('worse than average', 0)} to be worse and "
         f"{verdicts.get('better than average', 0)} better than an average frame; "
         f"{verdicts.get('undecided', 0)} cannot be decided with so many networks.",
@@ -218,18 +225,19 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
     ]
     if "planted" in answer:
         sentences.append(
-            f"Of {answer['planted']} planted label errors: out-of-bag error ranks them with AUROC "
-            f"{answer['auroc_out_of_bag']:.3f}, value with AUROC {answer['auroc_value']:.3f}."
+            f"Of {answer['planted']} label errors planted in the pool: suspicion ranks them with AUROC "
+            f"{answer['auroc_suspicion']:.3f}, out-of-bag error with {answer['auroc_out_of_bag']:.3f}, value with "
+            f"{answer['auroc_value']:.3f}."
         )
     if np.isfinite(answer["group_test_p"]):
         sentences.append(
             f"As a group the {answer['group_size']} {answer['group_name']} frames have values "
-            f"{answer['group_difference']:+.3g} {answer['score_unit']} against the rest: "
+            f"{readable(answer['group_difference'], '+')} {answer['score_unit']} against the rest: "
             f"{'they are worse' if answer['group_test_p'] < alpha else 'not decided'} (positive is worse; "
             f"relabelling test, one-sided p = {answer['group_test_p']:.4f})."
         )
     else:
-        sentences.append("No frame is flagged, so there is no group to test.")
+        sentences.append("No frame of the pool has the verdict check label, so there is no group to test.")
     if answer["networks_to_decide_top"]:
         sentences.append(
             f"To decide the {CHECK_FIRST} frames of the highest values one by one, about "
@@ -259,12 +267,23 @@ def _held_out_error(answer: dict[str, Any]) -> str:
     return text + (f", where guessing each keypoint's mean position gives {guess:.1f} px" if np.isfinite(guess) else "")
 
 
-def _labels_to_check(flags: int, first: list[str]) -> str:
+def _labels_to_check(answer: dict[str, Any]) -> str:
+    flags, first = answer["labels_flagged"], answer["check_first_names"]
     if not flags:
-        return f"No label stands out by its out-of-bag error; the first by order are {', '.join(first)}."
-    stand = "1 label stands" if flags == 1 else f"{flags} labels stand"
-    shown = first[:flags]
-    return f"{stand} out by out-of-bag error; check {'it' if flags == 1 else 'these'} first: {', '.join(shown)}."
+        return f"No frame's labels stand out; the first by suspicion are {', '.join(first)}."
+    stand = "The labels of 1 frame stand" if flags == 1 else f"The labels of {flags} frames stand"
+    held_out = answer["labels_flagged_held_out"]
+    where = f" ({held_out} of them held out)" if held_out else ""
+    return f"{stand} out{where}; check {'it' if flags == 1 else 'these'} first: {', '.join(first[:flags])}."
+
+
+def _judged(verdicts: dict[str, int]) -> str:
+    outliers = verdicts.get("check label", 0)
+    return (
+        f"Of the pool's frames, without {outliers} of outlying out-of-bag error,"
+        if outliers
+        else "Of the pool's frames"
+    )
 
 
 def _more_frames(answer: dict[str, Any], level: float) -> str:

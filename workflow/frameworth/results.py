@@ -14,6 +14,7 @@ import pandas as pd
 from frameworth.digests import whole
 from frameworth.frames import read_frames
 from frameworth.hdf5 import read_attributes, read_hdf5
+from frameworth.label_checks import read_label_checks
 from frameworth.label_qc import LabelQC, read_label_qc
 from frameworth.labels import Labels, read_labels
 from frameworth.subsets import read_subsets
@@ -110,6 +111,11 @@ class Results:
     def frame_values(self) -> pd.DataFrame:
         """`frame_values.csv`, a row per pool frame, by `check_priority`."""
         return pd.read_csv(whole(self.folder / "frame_values.csv"), keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def label_checks(self) -> pd.DataFrame:
+        """`labels_to_check.csv`, a row per labelled frame, the most suspicious first; UserError without it."""
+        return read_label_checks(self.folder / "labels_to_check.csv")
 
     @cached_property
     def validation(self) -> pd.DataFrame:

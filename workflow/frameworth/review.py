@@ -51,16 +51,17 @@ class Review:
 
 
 def write_review(study: Path, project: Path) -> list[str]:
-    """Write the folder `review` of `study`: the flagged frames and at least the first five; returns what to say.
+    """Write the folder `review` of `study`: the flagged frames and at least the first five, held-out ones too.
 
     It holds images, labels, and as machine labels the median consensus of the networks that never saw the frame.
-    Raises UserError, and leaves everything as it is, if labels in it were changed that the study does not have.
+    Returns what to say. Raises UserError, and leaves everything as it is, if labels in it were changed that the study
+    does not have.
     """
     results = Results(study, {})
     folder, labels = study / "review", results.labels
     _keep_corrections(folder, results)
-    values = results.frame_values
-    chosen = values[(values["verdict"] == "check label") | (values["check_priority"] <= CHECK_FIRST)]
+    checks = results.label_checks
+    chosen = checks[checks["flagged"] | (checks["rank"] <= CHECK_FIRST)]
     frames = np.sort(chosen["frame"].to_numpy())
     videos, images = (results.frames.loc[frames, name].tolist() for name in ("video", "image"))
     scorer = read_project(project).scorer or "frameworth"

@@ -17,6 +17,7 @@ from sklearn.model_selection import GroupKFold
 from frameworth import values
 from frameworth.combined import combined_value
 from frameworth.estimators import estimator, estimator_names
+from frameworth.label_checks import label_suspicion
 from frameworth.results import Results
 from frameworth.warm_values import change_per_network
 
@@ -257,7 +258,10 @@ def _detection_rows(results: Results) -> list[tuple[object, ...]]:
 def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
     """(method, score, number per frame [N]) of all that could tell a wrong label; higher is more suspicious."""
     percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
-    found = [("out-of-bag error", "error", values.out_of_bag_error(results.scores["error"], results.inclusion))]
+    found = [
+        ("label suspicion", "log_error", label_suspicion(results.scores["log_error"], results.inclusion).frame),
+        ("out-of-bag error", "error", values.out_of_bag_error(results.scores["error"], results.inclusion)),
+    ]
     own = results.influence("error", REFERENCE)["value"]
     # A wrong label is learned by heart: its error falls most where it is trained on.
     diagonal = own[np.arange(len(own)), np.arange(len(own))]

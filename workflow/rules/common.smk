@@ -371,7 +371,8 @@ def artefacts():
 
     Except the ImageNet weights, which only training needs.
     """
-    tables = ["frames", "subsets", "rmse", "frame_values", "validation", "distractors", "outliers", "plan", "add"]
+    tables = ["frames", "subsets", "rmse", "labels_to_check", "frame_values", "validation"]
+    tables += ["distractors", "outliers", "plan", "add"]
     tables += [name for name in ("toggle", "prune") if CONFIG.get(name)]
     tables += ["arms", "arm_scores", "variance_components"] if ARMS else []
     tables += ["frames_to_label"] if VIDEOS else []

@@ -14,6 +14,7 @@ for MODULE, NAMES in figures_by_module().items():
             rmse=f"{RESULTS}/rmse.csv",
             influence=f"{RESULTS}/influence.h5",
             values=f"{RESULTS}/frame_values.csv",
+            checks=f"{RESULTS}/labels_to_check.csv",
             summary=f"{RESULTS}/summary.json",
             validation=f"{RESULTS}/validation.csv",
             further=further_inputs(MODULE),

@@ -1,6 +1,7 @@
 # Influence: what each training frame does to every frame, and what it is worth.
 # Needs: scores.h5, rmse.csv, subsets.csv, subsets.h5, frames.csv, labels.h5.
-# Makes: influence.h5, frame_values.csv, summary.json, validation.csv; where errors are planted label_qc.csv, .json.
+# Makes: influence.h5, frame_values.csv, labels_to_check.csv, summary.json, validation.csv; where errors are planted
+# label_qc.csv, .json.
 
 
 localrules:
@@ -10,6 +11,7 @@ localrules:
 localrules:
     influence,
     frame_values,
+    labels_to_check,
     summary,
     validation,
 
@@ -65,6 +67,32 @@ rule frame_values:
         "python -m frameworth frame-values {params.study:q} --options {params.options:q} 2> {log:q}"
 
 
+rule labels_to_check:
+    """Rank the labels of all frames, of the pool and held out, by how far they stand out."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/scores.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        report(
+            f"{RESULTS}/labels_to_check.csv",
+            caption="../report/tables/labels_to_check.rst",
+            category="Labels to check",
+            labels={"figure": "table of all labels"},
+        ),
+    log:
+        f"{LOGS}/labels_to_check.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    resources:
+        mem_mb=collecting_memory,
+    params:
+        study=subpath(output[0], parent=True),
+    shell:
+        "python -m frameworth labels-to-check {params.study:q} 2> {log:q}"
+
+
 rule summary:
     """Say in numbers and sentences what the study came to."""
     input:
@@ -73,6 +101,7 @@ rule summary:
         f"{RESULTS}/scores.h5",
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/labels_to_check.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
         f"{RESULTS}/summary.json",

@@ -18,6 +18,7 @@ rule report_page:
         rmse=f"{RESULTS}/rmse.csv",
         influence=f"{RESULTS}/influence.h5",
         values=f"{RESULTS}/frame_values.csv",
+        checks=f"{RESULTS}/labels_to_check.csv",
         validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
     output:

@@ -1,5 +1,5 @@
 # Review: the frames to check as a small DeepLabCut project, and corrected labels back into a copy of the project.
-# Needs: frame_values.csv and what it is made from. Makes, when asked for by name, review/ and corrected_project/.
+# Needs: labels_to_check.csv and what it is made from. Makes, when asked for by name, review/ and corrected_project/.
 # Neither is declared: Snakemake would delete corrected labels before it runs the rule.
 
 
@@ -11,7 +11,7 @@ localrules:
 rule review:
     """Write the frames whose labels to check, for napari-deeplabcut."""
     input:
-        values=f"{RESULTS}/frame_values.csv",
+        checks=f"{RESULTS}/labels_to_check.csv",
         scores=f"{RESULTS}/scores.h5",
         labels=f"{RESULTS}/labels.h5",
         subsets=f"{RESULTS}/subsets.h5",

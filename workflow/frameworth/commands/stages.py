@@ -263,6 +263,17 @@ def frame_values(study: Path, options: dict[str, Any]) -> None:
     write_frame_values(Results(study, options), study / "frame_values.csv")
 
 
+@stages.command("labels-to-check")
+@click.argument("study", type=FILE)
+@friendly
+def labels_to_check(study: Path) -> None:
+    """Write labels_to_check.csv of the folder STUDY."""
+    from frameworth.label_checks import write_label_checks
+    from frameworth.results import Results
+
+    write_label_checks(Results(study, {}), study / "labels_to_check.csv")
+
+
 @stages.command()
 @click.argument("study", type=FILE)
 @click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")

@@ -96,14 +96,6 @@ def percent_colours(percents: Sequence[int]) -> dict[int, tuple[float, ...]]:
     return {percent: tuple(shade) for percent, shade in zip(known, shades, strict=True)}
 
 
-def keypoint_colours(count: int) -> np.ndarray:
-    """A colour per keypoint, [count, 4]."""
-    base = [BLUE, ORANGE, GREEN, PURPLE, SKY, RED]
-    if count <= len(base):
-        return np.array([mpl.colors.to_rgba(colour) for colour in base[:count]])
-    return mpl.colormaps["viridis"](np.linspace(0, 1, count))
-
-
 def signed(value: float, digits: int = 2) -> str:
     """A number with its sign, and a true minus."""
     return f"{value:+.{digits}f}".replace("-", "−")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from frameworth.figures import _style
+from frameworth.keypoint_colours import keypoint_colours
 from frameworth.results import Results
 
 _COMPONENTS = 10
@@ -150,7 +151,7 @@ def _loading(axes: Axes, table: pd.DataFrame, results: Results) -> None:
     rows = table[table["part"] == "loading"]
     names = results.labels.keypoints
     bottom = np.zeros(rows["component"].nunique())
-    for name, colour in zip(names, _style.keypoint_colours(len(names)), strict=True):
+    for name, colour in zip(names, keypoint_colours(len(names)), strict=True):
         part = rows[rows["name"] == name]
         axes.bar(part["component"], part["value"], bottom=bottom, color=colour, label=_style.plain(name), width=0.7)
         bottom = bottom + part["value"].to_numpy()

@@ -1,4 +1,4 @@
-"""A contact sheet of the frames whose labels the networks that never saw them contradict most."""
+"""A contact sheet of the frames whose labels stand out most from what the networks that never saw them say."""
 
 from __future__ import annotations
 
@@ -6,26 +6,34 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from frameworth.figures import _style
 from frameworth.images import read_image
+from frameworth.keypoint_colours import keypoint_colours
 from frameworth.results import Results
 
 _FRAMES, _COLUMNS = 12, 4
 _LEAST_CROP = 40.0  # px
-_TABLE = ["check_priority", "frame", "video", "image", "out_of_bag_error", "keypoint", "label_x", "label_y",
-          "consensus_x", "consensus_y", "distance_px", "subsets_without", "planted"]  # fmt: skip
+_NOTE = (
+    "Cross: the label. Circle: median consensus of the subsets without the frame, joined to its label. Sorted by "
+    "suspicion, how far a frame's most deviating keypoint lies from that keypoint's usual error. Either may be wrong: "
+    "a large distance says look, not that the label is false."
+)
+_KNOWN = ("rank", "frame", "video", "image", "split", "suspicion", "out_of_bag_error", "flagged")
+_TABLE = [*_KNOWN, "keypoint", "stands_out", "label_x", "label_y", "consensus_x", "consensus_y", "distance_px",
+          "subsets_without", "planted"]  # fmt: skip
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per labelled keypoint of the frames to check first.
+    """A row per labelled keypoint of the frames to check first; `stands_out` for the one that each is suspected by.
 
     `consensus_x`, `consensus_y` (px): median consensus pose of the subsets without the frame; `distance_px`:
     from there to the label.
     """
-    values = results.frame_values.dropna(subset="out_of_bag_error").sort_values("check_priority").head(_FRAMES)
-    rows = [row for known in values.to_dict("records") for row in _keypoints(known, results)]
+    first = results.label_checks.dropna(subset="suspicion").head(_FRAMES)
+    rows = [row for known in first.to_dict("records") for row in _keypoints(known, results)]
     made = pd.DataFrame(rows, columns=_TABLE)
     return made if results.planted is not None else made.drop(columns="planted")
 
@@ -35,8 +43,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     frames = list(dict.fromkeys(table["frame"]))
     if not frames:
         return _style.message(
-            "No label can be checked: no frame has an out-of-bag error",
-            "An out-of-bag error needs subsets that do not hold the frame.",
+            "No label can be checked: every network was trained on every labelled frame",
+            "Suspicion needs subsets that do not hold the frame.",
         )
     columns = min(_COLUMNS, len(frames))
     lines = -(-len(frames) // columns)
@@ -48,7 +56,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         _crop(axes, table[table["frame"] == frame], results)
         axes.set_ylabel("y (px)" if index % columns == 0 else "")
         axes.set_xlabel("x (px)" if index + columns >= len(frames) else "")
-    _style.headline(figure, _title(table, frames, results), _note(results))
+    _legend(figure, results.labels.keypoints)
+    _style.headline(figure, _title(table, frames, results), _NOTE)
     return figure
 
 
@@ -64,8 +73,8 @@ def _keypoints(known: dict, results: Results) -> list[dict]:
             continue
         place = np.median(seen.astype(float), axis=0)
         rows.append(
-            {name: known[name] for name in ("check_priority", "frame", "video", "image", "out_of_bag_error")}
-            | {"keypoint": name, "label_x": label[0], "label_y": label[1]}
+            {name: known[name] for name in _KNOWN}
+            | {"keypoint": name, "stands_out": name == known["keypoint"], "label_x": label[0], "label_y": label[1]}
             | {
                 "consensus_x": place[0],
                 "consensus_y": place[1],
@@ -85,17 +94,30 @@ def _crop(axes: Axes, rows: pd.DataFrame, results: Results) -> None:
     size = results.labels.sizes[frame]
     box = _style.box_around(np.vstack([label, consensus]), (int(size[0]), int(size[1])), _LEAST_CROP)
     _style.as_image(axes, read_image(results.labels.paths[frame]), box)
-    for start, end in zip(label, consensus, strict=True):
-        _outlined(axes, [start[0], end[0]], [start[1], end[1]], "-", _style.SKY, 1.3)
-    _outlined(axes, label[:, 0], label[:, 1], "x", _style.ORANGE, 1.6)
-    _outlined(axes, consensus[:, 0], consensus[:, 1], "o", _style.SKY, 1.4)
-    worst = rows.loc[rows["distance_px"].idxmax()]
+    names = results.labels.keypoints
+    colours = dict(zip(names, keypoint_colours(len(names)), strict=True))
+    for name, start, end in zip(rows["keypoint"], label, consensus, strict=True):
+        _outlined(axes, [start[0], end[0]], [start[1], end[1]], "-", colours[name], 1.3)
+        _outlined(axes, start[:1], start[1:], "x", colours[name], 1.6)
+        _outlined(axes, end[:1], end[1:], "o", colours[name], 1.4)
+    worst = rows[rows["stands_out"]].iloc[0]
     name = str(rows["image"].iloc[0])
     planted = rows.get("planted")
     kind = f" (planted: {planted.iloc[0]})" if planted is not None and pd.notna(planted.iloc[0]) else ""
     where = _style.plain(f"{worst['keypoint']} {worst['distance_px']:.0f} px off"[:34])
-    first = f"#{rows['check_priority'].iloc[0]}  frame {frame}{kind}"
+    first = f"#{worst['rank']}  frame {frame}{' held out' if worst['split'] == 'held-out' else ''}{kind}"
     axes.set_title("\n".join([first, _style.plain(name[-30:]), where]), fontsize=7.5)
+
+
+def _legend(figure: Figure, keypoints: tuple[str, ...]) -> None:
+    """Which colour is which keypoint, on a dark ground as most pictures are."""
+    marks = [
+        Line2D([], [], color=colour, marker="s", ls="", ms=7, mec="black", mew=0.6, label=_style.plain(name))
+        for name, colour in zip(keypoints, keypoint_colours(len(keypoints)), strict=True)
+    ]
+    marks += [Line2D([], [], color="black", marker=mark, ls="", mfc="none", label=name)
+              for mark, name in (("x", "label"), ("o", "consensus"))]  # fmt: skip
+    figure.legend(handles=marks, loc="outside lower center", ncols=min(len(marks), 6), fontsize=7.5)
 
 
 def _outlined(axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str, colour: str, width: float) -> None:
@@ -105,24 +127,18 @@ def _outlined(axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str,
 
 
 def _title(table: pd.DataFrame, frames: list[int], results: Results) -> str:
-    worst = table.groupby("frame")["out_of_bag_error"].first()
-    rest = results.frame_values.loc[~results.frame_values["frame"].isin(frames), "out_of_bag_error"]
-    flagged = int((results.frame_values["verdict"] == "check label").sum())
-    stand = f"{flagged} {'stands' if flagged == 1 else 'stand'} out"
-    order = f"Check these {len(frames)} labels first ({stand})"
-    text = order if flagged else f"No label stands out; the first {len(frames)} by order"
-    text += f": out-of-bag errors of {worst.min():.1f} to {worst.max():.1f} px"
+    checks = results.label_checks
+    worst = table[table["stands_out"]]["distance_px"]
+    rest = checks.loc[~checks["frame"].isin(frames), "distance_px"]
+    flagged = int(checks["flagged"].sum())
+    stand = f"those of {flagged} stand out"
+    order = f"Check the labels of these {len(frames)} frames first ({stand})"
+    text = order if flagged else f"No label stands out; the first {len(frames)} frames by order"
+    text += f": a keypoint {worst.min():.1f} to {worst.max():.1f} px from its consensus"
     if rest.notna().any():
-        text += f" against {rest.median():.1f} px for the typical other frame"
+        text += f", against {rest.median():.1f} px in the typical other frame"
     if results.planted is not None:
-        total = int(results.planted[results.pool].sum())
-        found = int(results.planted[frames].sum())
-        text += f"; {found} of the {total} planted errors are among them"
+        text += (
+            f"; {int(results.planted[frames].sum())} of the {int(results.planted.sum())} planted errors are among them"
+        )
     return text
-
-
-def _note(results: Results) -> str:
-    return (
-        "Orange cross: the label. Blue circle: median consensus of the subsets without the frame, joined to "
-        "its label. Either may be wrong: a large distance says look, not that the label is false."
-    )

@@ -6,6 +6,7 @@ Every array and image is inside the page. What does not fit into its budgets is 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.files import digest_of_json, write_text
+from frameworth.frame_values import CHECK_FIRST
 from frameworth.hdf5 import read_attributes
 from frameworth.influence import UNITS
+from frameworth.keypoint_colours import keypoint_colours
+from frameworth.readable_number import readable
 from frameworth.report.detections import detections
 from frameworth.report.drawing import Drawing, drawing
 from frameworth.report.gallery import ranked_frames
@@ -59,7 +63,8 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
     pool = table["frame"].tolist()
     consensus = out_of_bag_consensus(results.scores["consensus_pose"], results.inclusion)
     ranked = ranked_frames(results, consensus)
-    images = pictures(results.labels.paths, pool, BUDGETS["pictures"])
+    images = pictures(results.labels.paths, results.label_checks["frame"].tolist(), BUDGETS["pictures"])
+    colours = keypoint_colours(len(results.labels.keypoints))
     influences = matrix(results, pool, BUDGETS["matrix"])
     detected = detections(results, BUDGETS["detections"])
     arrays: list[Packed] = [
@@ -72,6 +77,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
     ]
     data = {
         "keypoints": results.labels.keypoints,
+        "colours": colours,
         "skeleton": results.labels.skeleton,
         "frames": _about_frames(results),
         "ranked": ranked,
@@ -105,8 +111,9 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             statement=results.summary.get("statement", []),
             learned=results.summary.get("learned", True),
             facts=_facts(results.summary),
-            stands_out=bool((table["verdict"] == "check label").any()),
-            check_first=_check_first(results, ranked, images, consensus),
+            stands_out=bool(results.label_checks["flagged"].any()),
+            check_first=_check_first(results, ranked, images, consensus, colours),
+            keypoints=list(zip(results.labels.keypoints, colours, strict=True)),
             left_out=left_out,
             figures=figures,
             columns=[(name, _UNITS.get(name, "")) for name in table.columns],
@@ -188,30 +195,25 @@ def _about_frames(results: Results) -> dict[str, Any]:
 
 
 def _check_first(
-    results: Results, ranked: list[dict[str, Any]], images: Pictures, consensus: np.ndarray
+    results: Results, ranked: list[dict[str, Any]], images: Pictures, consensus: np.ndarray, colours: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The frames to check first, in that order, with what is drawn of them where scripts do not run."""
-    wanted = results.summary.get("check_first")
-    if wanted is None:
-        wanted = [record["frame"] for record in ranked if np.isfinite(record["out_of_bag_error"])][:5]
-    known = {record["frame"]: record for record in ranked}
     names = results.frames["video"].astype(str) + "/" + results.frames["image"].astype(str)
     return [
-        known[frame]
+        record
         | {
-            "name": names[frame],
-            "error": _cell(known[frame]["out_of_bag_error"]),
-            "picture": images.jpegs[frame],
-            "drawing": _drawing(results, frame, consensus),
+            "name": names[record["frame"]],
+            "picture": images.jpegs[record["frame"]],
+            "drawing": _drawing(results, record["frame"], consensus, colours),
         }
-        for frame in wanted
-        if frame in known
+        for record in ranked[:CHECK_FIRST]
+        if np.isfinite(record["suspicion"])
     ]
 
 
-def _drawing(results: Results, frame: int, consensus: np.ndarray) -> Drawing:
+def _drawing(results: Results, frame: int, consensus: np.ndarray, colours: Sequence[str]) -> Drawing:
     labels = results.labels
-    return drawing(labels.xy[frame], consensus[frame], labels.skeleton, labels.sizes[frame])
+    return drawing(labels.xy[frame], consensus[frame], labels.skeleton, labels.sizes[frame], labels.keypoints, colours)
 
 
 def _learning(results: Results) -> dict[str, Any]:
@@ -287,6 +289,9 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         "held_out": "held out",
         "constant_guess_rmse_px": "RMSE (px) of guessing each keypoint's mean position",
         "planted": "label errors planted",
+        "labels_flagged": "frames whose labels stand out",
+        "labels_flagged_held_out": "of them held out",
+        "auroc_suspicion": "AUROC of label suspicion for the planted frames",
         "auroc_out_of_bag": "AUROC of out-of-bag error for the planted frames",
         "auroc_value": "AUROC of value for the planted frames",
         "group_test_p": f"p of the test that the {summary.get('group_name') or 'flagged'} frames are worse",
@@ -302,7 +307,7 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _cell(value: Any) -> str:
-    """A number with three significant digits, anything else as text, nothing as nothing."""
+    """A number as people read it, anything else as text, nothing as nothing."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return ""
-    return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)
+    return readable(value) if isinstance(value, float) else str(value)

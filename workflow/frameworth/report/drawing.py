@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,36 +17,61 @@ class Drawing:
 
     Attributes:
         box: `viewBox`. width, height: px of the whole image.
-        bones, labels, consensus, links: `d` of paths: skeleton, crosses, circles, and what joins the two.
+        bones: `d` of the skeleton's path. marks: of each keypoint that has any.
     """
 
     box: str
     width: float
     height: float
     bones: str
-    labels: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One keypoint in its colour: `d` of the paths of cross, circle, and what joins the two; empty where not known."""
+
+    keypoint: str
+    colour: str
+    label: str
     consensus: str
-    links: str
+    link: str
 
 
-def drawing(label: np.ndarray, consensus: np.ndarray, skeleton: np.ndarray, size: np.ndarray) -> Drawing:
+def drawing(
+    label: np.ndarray,
+    consensus: np.ndarray,
+    skeleton: np.ndarray,
+    size: np.ndarray,
+    keypoints: Sequence[str],
+    colours: Sequence[str],
+) -> Drawing:
     """What is drawn over a frame: label and consensus [K, 2] px, skeleton [bones, 2], size (width, height)."""
     width, height = (float(side) for side in size)
     left, top, side_x, side_y = _box(np.vstack([label, consensus]), width, height)
     mark = _MARK * max(side_x, side_y)
     labelled, found = np.isfinite(label).all(axis=1), np.isfinite(consensus).all(axis=1)
     m, d = f"{mark:.2f}", f"{2 * mark:.2f}"
-    crosses = [f"M{x - mark:.2f} {y - mark:.2f}l{d} {d}m0 -{d}l-{d} {d}" for x, y in label[labelled]]
     circle = f"a{m} {m} 0 1 0 {d} 0a{m} {m} 0 1 0 -{d} 0"
-    circles = [f"M{x - mark:.2f} {y:.2f}{circle}" for x, y in consensus[found]]
+
+    def cross_at(x: float, y: float) -> str:
+        return f"M{x - mark:.2f} {y - mark:.2f}l{d} {d}m0 -{d}l-{d} {d}"
+
     return Drawing(
         box=f"{left:.2f} {top:.2f} {side_x:.2f} {side_y:.2f}",
         width=width,
         height=height,
         bones="".join(_line(label[a], label[b]) for a, b in skeleton if labelled[a] and labelled[b]),
-        labels="".join(crosses),
-        consensus="".join(circles),
-        links="".join(_line(label[k], consensus[k]) for k in np.flatnonzero(labelled & found)),
+        marks=tuple(
+            Mark(
+                keypoint=keypoints[k],
+                colour=colours[k],
+                label=cross_at(*label[k]) if labelled[k] else "",
+                consensus=f"M{consensus[k][0] - mark:.2f} {consensus[k][1]:.2f}{circle}" if found[k] else "",
+                link=_line(label[k], consensus[k]) if labelled[k] and found[k] else "",
+            )
+            for k in np.flatnonzero(labelled | found)
+        ),
     )
 
 

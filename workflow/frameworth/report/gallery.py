@@ -8,34 +8,58 @@ import numpy as np
 import pandas as pd
 
 from frameworth.influence import UNITS
+from frameworth.readable_number import readable
 from frameworth.results import Results
 from frameworth.scores import distance
 
-_NUMBERS = ("check_priority", "out_of_bag_error", "value", "ci_low", "ci_high", "p_adjusted", "absolute_value",
-            "memorization", "warm_value", "combined_value")  # fmt: skip
+HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
+_CHECKS = ("rank", "suspicion", "out_of_bag_error", "flagged")
+_NUMBERS = ("value", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization", "warm_value",
+            "combined_value")  # fmt: skip
 
 
 def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any]]:
-    """A record per pool frame by check priority: the numbers of `frame_values.csv`, `worst` and `reason`.
+    """A record per labelled frame by suspicion: numbers of `labels_to_check.csv`, of pool frames also those of
+    `frame_values.csv`, `keypoint`, `check` and `reason`.
 
-    `worst` is the index of the keypoint whose label is farthest from the consensus (None where none is known).
+    `keypoint` is the index of the keypoint that stands out most (None where none is known); `check` and `reason` say
+    why to look at the labels, and why the frame has its verdict.
     """
-    table = results.frame_values.sort_values("check_priority")
+    values = {row["frame"]: row for row in results.frame_values.to_dict("records")}
     away = distance(consensus, results.labels.xy)
-    median = float(table["out_of_bag_error"].median())
+    median = float(results.label_checks["out_of_bag_error"].median())
     unit = UNITS[results.options["influence"]["score"]]
     records = []
-    for row in table.to_dict("records"):
+    for checked in results.label_checks.to_dict("records"):
+        row = {"verdict": HELD_OUT} | checked | values.get(checked["frame"], {})
         frame = row["frame"]
         worst = None if np.isnan(away[frame]).all() else int(np.nanargmax(away[frame]))
         far = None if worst is None else (results.labels.keypoints[worst], float(away[frame, worst]))
         planted = results.frames["planted"][frame] if results.planted is not None else None
         records.append(
-            {"frame": frame, "verdict": row["verdict"], "worst": worst}
+            {
+                "frame": frame,
+                "verdict": row["verdict"],
+                "keypoint": _index(results, checked["keypoint"]),
+            }
+            | {name: checked[name] for name in _CHECKS}
             | {name: row[name] for name in _NUMBERS if name in row}
+            | {"check": check_words(checked)}
             | {"reason": reason(row, median, far, unit, planted if pd.notna(planted) else None)}
         )
     return records
+
+
+def _index(results: Results, keypoint: Any) -> int | None:
+    return results.labels.keypoints.index(keypoint) if isinstance(keypoint, str) else None
+
+
+def check_words(row: dict[str, Any]) -> str:
+    """Why to look at a frame's labels, from a row of `labels_to_check.csv`."""
+    if not np.isfinite(row["suspicion"]):
+        return ""
+    text = f"Suspicion {row['suspicion']:.1f}: {row['keypoint']}, {row['distance_px']:.1f} px from the consensus"
+    return f"{text} ({row['reason']})." if isinstance(row["reason"], str) else f"{text}."
 
 
 def reason(
@@ -44,7 +68,7 @@ def reason(
     """Why a frame has its verdict, in words.
 
     Args:
-        row: of `frame_values.csv`. median: out-of-bag error of the typical pool frame, px.
+        row: of `frame_values.csv`. median: out-of-bag error of the typical frame, px.
         far: the keypoint whose label is farthest from the consensus, and how far, px.
     """
     parts = [_of_label(row["out_of_bag_error"], median, far), _of_value(row, unit)]
@@ -62,7 +86,10 @@ def _of_label(error: float, median: float, far: tuple[str, float] | None) -> str
 
 
 def _of_value(row: dict[str, Any], unit: str) -> str:
-    verdict, low, high = row["verdict"], row["ci_low"], row["ci_high"]
+    verdict = row["verdict"]
+    if verdict == HELD_OUT:
+        return "No network is trained on it, so it has no value."
+    low, high = row["ci_low"], row["ci_high"]
     if verdict == "check label":
         return "That is an outlier: look whether the label is right; the value of a wrong label says little."
     if verdict in ("harmful", "helpful"):
@@ -80,4 +107,4 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−")
+    return readable(value, "+")

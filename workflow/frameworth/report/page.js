@@ -2,7 +2,7 @@
 // Text from the user's files reaches the page only through textContent and attributes, never as markup.
 (() => {
 const data = JSON.parse(document.getElementById("data").textContent);
-const { keypoints, skeleton, frames, ranked, matrix } = data;
+const { keypoints, colours, skeleton, frames, ranked, matrix } = data;
 const pictures = document.getElementById("pictures").textContent.trim().split("\n");
 const byFrame = new Map(ranked.map((row) => [row.frame, row]));
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -23,8 +23,13 @@ const html = (tag, attributes = {}, ...children) => made(null, tag, attributes, 
 const svg = (tag, attributes = {}, ...children) => made("http://www.w3.org/2000/svg", tag, attributes, children);
 
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
-const number = (value) => known(value) ? String(Number(value.toPrecision(3))).replace("-", "−") : "–";
-const signed = (value) => (known(value) && value > 0 ? "+" : "") + number(value);
+// Three significant digits, and never an exponent.
+function number(value) {
+  if (!known(value)) return "–";
+  if (value !== 0 && Math.abs(value) < 1e-4) return value > 0 ? "<0.0001" : ">−0.0001";
+  return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 }).replace("-", "−");
+}
+const signed = (value) => (known(value) && value >= 1e-4 ? "+" : "") + number(value);
 // As many decimals as show two digits of `scale`, what the number is uncertain by.
 function rounded(value, scale) {
   if (!known(value)) return "–";
@@ -104,14 +109,16 @@ function drawn(frame, box, label, ...marks) {
 function withLabels(frame, labels, consensus, crop) {
   const label = points(labels, frame), found = points(consensus, frame);
   const box = crop ? boxAround([...label, ...found], frame) : whole(frame), r = markOf(box);
-  const both = label.map((p, k) => [p, found[k]]).filter(([p, q]) => finite(p) && finite(q));
-  const links = both.map(([p, q]) => `M${p}L${q}`).join("");
-  const crosses = label.filter(finite).map((p) => cross(...p, r)).join("");
-  const circles = found.filter(finite).map((p) => ring(...p, r)).join("");
+  const marks = keypoints.map((name, k) => {
+    const [labelled, seen] = [finite(label[k]), finite(found[k])];
+    if (!labelled && !seen) return null;
+    const link = labelled && seen ? `M${label[k]}L${found[k]}` : "";
+    const at = labelled ? cross(...label[k], r) : "", there = seen ? ring(...found[k], r) : "";
+    return svg("g", { class: "mark", stroke: colours[k] }, svg("title", {}, name), svg("path", { class: "halo", d: link + at + there }),
+      svg("path", { class: "links", d: link }), svg("path", { class: "labels", d: at }), svg("path", { class: "consensus", d: there }));
+  });
   return drawn(frame, box, `Frame ${frame} with its labels and the consensus`,
-    svg("path", { class: "bones", d: bonesOf(label) }), svg("path", { class: "halo", d: links + crosses + circles }),
-    svg("path", { class: "links", d: links }), svg("path", { class: "labels", d: crosses }),
-    svg("path", { class: "consensus", d: circles }));
+    svg("path", { class: "bones", d: bonesOf(label) }), ...marks.filter((mark) => mark !== null));
 }
 
 // ---- the gallery ---------------------------------------------------------------------------------------------
@@ -119,7 +126,7 @@ function withLabels(frame, labels, consensus, crop) {
 const PAGE = 24;
 const KIND = { "check label": "bad", harmful: "bad", "worse than average": "bad", helpful: "good", "better than average": "good" };
 const SORTS = {  // what is compared, smallest first
-  check_priority: (row) => row.check_priority,
+  suspicion: (row) => row.rank,
   value_harmful: (row) => known(row.value) ? -row.value : Infinity,
   value_helpful: (row) => known(row.value) ? row.value : Infinity,
   absolute_value: (row) => known(row.absolute_value) ? -row.absolute_value : Infinity,
@@ -133,12 +140,13 @@ const reach = reaches.length ? reaches[Math.floor(0.98 * (reaches.length - 1))] 
 let page = 0;
 
 function chosenRows() {
-  const [video, worst, verdict] = ["video", "worst", "verdict"].map((id) => $(id).value);
+  const [video, keypoint, verdict] = ["video", "keypoint-out", "verdict"].map((id) => $(id).value);
   const key = SORTS[$("sort").value];
   return ranked
     .filter((row) => (video === "" || frames.video[row.frame] === Number(video))
-      && (worst === "" || row.worst === Number(worst)) && (verdict === "" || row.verdict === verdict))
-    .map((row) => [key(row), row]).sort((a, b) => a[0] - b[0] || a[1].check_priority - b[1].check_priority)
+      && (keypoint === "" || row.keypoint === Number(keypoint)) && (verdict === "" || row.verdict === verdict)
+      && (row.flagged || !$("flagged").checked))
+    .map((row) => [key(row), row]).sort((a, b) => a[0] - b[0] || a[1].rank - b[1].rank)
     .map(([, row]) => row);
 }
 
@@ -155,9 +163,11 @@ function intervalBar(row) {
 function card(row, labels, consensus) {
   return html("li", { class: "card", "data-frame": row.frame },
     pictures[row.frame] ? withLabels(row.frame, labels, consensus, $("crop").checked) : html("div", { class: "nothing" }, "no picture"),
-    html("h3", {}, `frame ${row.frame}`, html("span", { class: `verdict ${KIND[row.verdict] ?? "open"}` }, row.verdict)),
-    html("p", { class: "name" }, `${frameName(row.frame)} · check priority ${row.check_priority}`),
-    html("p", { class: "value" }, `value ${valueWords(row)}`),
+    html("h3", {}, `frame ${row.frame}`, html("span", {}, row.flagged ? html("span", { class: "verdict bad" }, "stands out") : null,
+      html("span", { class: `verdict ${KIND[row.verdict] ?? "open"}` }, row.verdict))),
+    html("p", { class: "name" }, `${frameName(row.frame)} · labels to check: rank ${row.rank}`),
+    row.check ? html("p", {}, row.check) : null,
+    known(row.value) ? html("p", { class: "value" }, `value ${valueWords(row)}`) : null,
     intervalBar(row), html("p", {}, row.reason),
     matrixRow.has(row.frame) ? html("button", { type: "button", class: "link", onclick: () => strongestPair(row.frame) },
       `What frame ${row.frame} does to others`) : null);
@@ -179,7 +189,7 @@ const options = (select, names) => $(select).append(...names.map(([value, text])
 
 function startGallery() {
   options("video", frames.videos.map((name, index) => [index, name]));
-  options("worst", keypoints.map((name, index) => [index, name]));
+  options("keypoint-out", keypoints.map((name, index) => [index, name]));
   options("verdict", Object.entries(Object.groupBy(ranked, (row) => row.verdict)).map(([name, rows]) => [name, `${name} (${rows.length})`]));
   if (ranked.some((row) => known(row.warm_value))) options("sort", [["warm_value", "warm value, most harmful first"]]);
   $("gallery-controls").addEventListener("change", () => { page = 0; showGallery(); });
@@ -263,10 +273,10 @@ function base64(bytes) {
 function ordered() {
   const order = $("order").value;
   const key = order === "frame" ? (frame) => frame
-    : order === "value" ? (frame) => SORTS.value_harmful(byFrame.get(frame)) : (frame) => byFrame.get(frame).check_priority;
+    : order === "value" ? (frame) => SORTS.value_harmful(byFrame.get(frame)) : (frame) => byFrame.get(frame).rank;
   const sorted = (list) => [...list].sort((a, b) => key(a) - key(b) || a - b);
   const rows = sorted(matrix.rows), all = [...Array(total).keys()];
-  return { rows, columns: [...sorted(all.filter((f) => byFrame.has(f))), ...all.filter((f) => !byFrame.has(f))] };
+  return { rows, columns: [...sorted(all.filter((f) => frames.pool[f])), ...all.filter((f) => !frames.pool[f])] };
 }
 
 let printing = false;
@@ -287,7 +297,7 @@ function ticks(list, range) {
 
 function shapes() {
   const line = (x) => ({ type: "line", x0: x, x1: x, y0: -0.5, y1: shown.rows.length - 0.5, line: { color: ink(), width: 1.5 } });
-  const pool = shown.columns.filter((frame) => byFrame.has(frame)).length, drawn = [line(pool - 0.5)];
+  const pool = shown.columns.filter((frame) => frames.pool[frame]).length, drawn = [line(pool - 0.5)];
   if (chosen && shown.rowOf.has(chosen[0])) {
     const [x, y] = [shown.columnOf.get(chosen[1]), shown.rowOf.get(chosen[0])];
     const guide = { type: "line", line: { color: ink(), width: 1, dash: "dot" }, opacity: 0.5 };
@@ -340,7 +350,7 @@ async function choose(training, evaluated) {
 // The held-out frame on which a training frame does most.
 async function strongestPair(training) {
   const start = matrixRow.get(training) * total;
-  const others = shown.columns.filter((frame) => !byFrame.has(frame) && known(shown.values[start + frame]));
+  const others = shown.columns.filter((frame) => !frames.pool[frame] && known(shown.values[start + frame]));
   const best = others.reduce((a, b) => Math.abs(shown.values[start + b]) > Math.abs(shown.values[start + a]) ? b : a, others[0] ?? 0);
   await choose(training, best);
   $("pair").scrollIntoView({ block: "start" });
@@ -439,7 +449,7 @@ async function showPair(training, evaluated) {
   const drawnPair = [
     figure(`training frame ${training} with its labels: ${frameName(training)}`, drawn(training, whole(training), `Training frame ${training} with its labels`,
       svg("path", { class: "bones", d: bonesOf(own) }), svg("path", { class: "halo", d: own.filter(finite).map((p) => cross(...p, r)).join("") }),
-      svg("path", { class: "labels", d: own.filter(finite).map((p) => cross(...p, r)).join("") }))),
+      svg("path", { class: "labels", stroke: "#ffb000", d: own.filter(finite).map((p) => cross(...p, r)).join("") }))),
     figure(`evaluated frame ${evaluated}${frames.pool[evaluated] ? "" : " (held out)"}: ${frameName(evaluated)}`, drawn(evaluated, whole(evaluated),
       `Evaluated frame ${evaluated}, detections of ${of}`, ...marks(rows, wanted, small), targets(small),
       svg("rect", { class: "box", x: close[0], y: close[1], width: close[2], height: close[3] }))),

@@ -1,0 +1,318 @@
+"""Which labels to check: hand-computed suspicion, what it must not depend on, and where a wrong label is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from frameworth.__main__ import main
+from frameworth.closing import closing_lines
+from frameworth.collected_data import write_collected_data
+from frameworth.errors import UserError
+from frameworth.explaining import explain
+from frameworth.frame_values import summary, write_summary
+from frameworth.keypoint_colours import keypoint_colours
+from frameworth.label_checks import (
+    SUSPICIOUS,
+    check_name,
+    exchanged_pairs,
+    label_checks,
+    label_suspicion,
+    robust_deviation,
+    stands_out,
+    write_label_checks,
+)
+from frameworth.readable_number import readable
+from frameworth.results import Results
+from frameworth.review import write_review
+from report_study import page_of, write_reported_study
+from synthetic_study import write_study
+
+GOOD = np.array([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])  # median 1.4, median deviation 0.2
+
+
+def errors(frames: int = 40, keypoints: int = 5, subsets: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Log errors of frames that are labelled well, and balanced halves of the first three quarters of them."""
+    rng = np.random.default_rng(seed)
+    frame, network = rng.normal(0, 0.3, (1, frames, keypoints)), rng.normal(0, 0.2, (subsets, frames, keypoints))
+    inclusion = np.zeros((subsets, frames), bool)
+    inclusion[:, : 3 * frames // 4] = rng.random((subsets, 3 * frames // 4)) < 0.5
+    return 1.5 + frame + network, inclusion
+
+
+def test_suspicion_is_what_one_computes_by_hand():
+    log_error = np.stack([GOOD, GOOD + 0.2, GOOD - 0.2])[:, :, None].copy()
+    inclusion = np.zeros((3, 9), bool)
+    log_error[:, 0, 0] = [9.0, 2.0, 4.0]
+    inclusion[0, 0] = True  # the network that was trained on the wrong label does not speak: (2 + 4) / 2
+    found = label_suspicion(log_error, inclusion)
+    # The means are 3, 1.1, 1.2, …, 1.8: median 1.5, deviations 1.5 .4 .3 .2 .1 0 .1 .2 .3 and their median .2.
+    assert found.frame[0] == pytest.approx(1.5 / (1.4826 * 0.2))
+    assert found.frame[1:] == pytest.approx((np.arange(1.1, 1.85, 0.1) - 1.5) / (1.4826 * 0.2))
+
+
+def test_the_keypoint_that_stands_out_most_names_the_frame():
+    log_error, inclusion = errors()
+    log_error[:, 33, 3] += 2.5
+    found = label_suspicion(log_error, inclusion)
+    assert (found.frame.argmax(), found.keypoint[33]) == (33, 3)
+    assert found.frame[33] == found.deviation[33, 3] > SUSPICIOUS
+
+
+def test_one_keypoint_that_is_far_off_outranks_a_frame_that_is_a_bit_off_everywhere():
+    log_error, inclusion = errors()
+    log_error[:, 3] += 0.9
+    log_error[:, 35, 1] += 2.4
+    assert log_error[:, 3].mean() > log_error[:, 35].mean()  # the mean over keypoints would have it the other way
+    found = label_suspicion(log_error, inclusion)
+    assert np.argsort(-found.frame)[:2].tolist() == [35, 3]
+
+
+def test_a_keypoint_that_is_hard_in_all_frames_makes_none_suspicious():
+    """Each keypoint is measured by itself: by what factor 1 + px is larger, and how widely it spreads, is all one."""
+    log_error, inclusion = errors()
+    harder = log_error * [1, 1, 1, 1, 1.7] + [0, 0, 0, 0, 0.8]
+    usual, found = label_suspicion(log_error, inclusion), label_suspicion(harder, inclusion)
+    np.testing.assert_allclose(found.deviation, usual.deviation, atol=1e-9)
+    assert (found.keypoint == usual.keypoint).all()
+
+
+def test_the_order_of_frames_keypoints_and_networks_changes_nothing():
+    log_error, inclusion = errors()
+    log_error[:, 7, 2] = np.nan
+    frames, keypoints, subsets = (np.random.default_rng(1).permutation(n) for n in (40, 5, 12))
+    usual = label_suspicion(log_error, inclusion)
+    moved = label_suspicion(log_error[subsets][:, frames][:, :, keypoints], inclusion[subsets][:, frames])
+    np.testing.assert_allclose(moved.deviation, usual.deviation[frames][:, keypoints], atol=1e-9)
+    assert (keypoints[moved.keypoint] == usual.keypoint[frames]).all()
+
+
+def test_a_missing_label_neither_counts_nor_spreads():
+    log_error, inclusion = errors()
+    log_error[:, 4, 1] = np.nan
+    log_error[:, 5] = np.nan
+    inclusion[:, 6] = True
+    found = label_suspicion(log_error, inclusion)
+    assert np.isnan(found.deviation[4, 1])
+    assert np.isfinite(found.frame[4])
+    assert np.isnan(found.frame[[5, 6]]).all()
+    assert found.keypoint[[5, 6]].tolist() == [-1, -1]
+    assert np.isfinite(np.delete(found.frame, [5, 6])).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_frames_that_are_mostly_or_all_alike_make_no_infinite_suspicion():
+    alike = np.append(np.full(9, 2.0), 4.0)[:, None]  # median deviation 0, mean deviation .2
+    assert robust_deviation(alike)[:, 0] == pytest.approx([*[0] * 9, 2 / (1.2533 * 0.2)])
+    assert (robust_deviation(np.full((10, 1), 2.0)) == 0).all()
+    assert np.isnan(robust_deviation(np.full((3, 2), np.nan))).all()
+
+
+def test_a_keypoint_of_few_labels_is_measured_against_all():
+    """Three labels of 1.00, 1.01 and 1.9 would make the last 60 deviations suspicious."""
+    rare = np.append([1.0, 1.01, 1.9], np.full(6, np.nan))
+    both = np.stack([GOOD, rare], axis=1)
+    pooled = np.append(GOOD, rare[:3])
+    middle = np.median(pooled)
+    wanted = (1.9 - middle) / (1.4826 * np.median(np.abs(pooled - middle)))
+    found = robust_deviation(both)
+    assert found[2, 1] == pytest.approx(wanted)
+    assert found[2, 1] < SUSPICIOUS
+    np.testing.assert_allclose(found[:, 0], (GOOD - 1.4) / (1.4826 * 0.2))
+
+
+def test_exchanged_labels_are_told_from_a_shifted_animal():
+    places = np.array([[0.0, 0], [30, 0], [0, 40], [30, 40]])
+    assert exchanged_pairs(places[[0, 2, 1, 3]], places + 1) == [(1, 2)]
+    assert exchanged_pairs(places[::-1], places) == [(0, 3), (1, 2)]
+    assert exchanged_pairs(places + 25, places) == []
+    missing = places[[0, 2, 1, 3]].copy()
+    missing[1] = np.nan
+    assert exchanged_pairs(missing, places) == []
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A study in which the nose of the last held-out frame is wrong, and nothing else; with its summary."""
+    folder = tmp_path_factory.mktemp("checks") / "walk"
+    study = write_reported_study(folder, frames=32, halves=16, ladder_seeds=0, planted=False, wrong_held_out=True)
+    write_summary(study, folder / "summary.json")
+    return Results(folder, study.options)
+
+
+def wrong(study: Results) -> int:
+    return int(np.flatnonzero(~study.pool)[-1])
+
+
+def test_the_table_has_a_row_per_frame_and_the_wrong_held_out_label_at_the_top(study: Results):
+    table = study.label_checks
+    assert sorted(table["frame"]) == study.frames["frame"].tolist()
+    assert table["rank"].tolist() == list(range(1, 33))
+    assert table["suspicion"].dropna().is_monotonic_decreasing
+    assert table["frame"].iloc[-1] == 1  # nothing is labelled in it
+    assert "planted" not in table
+    first = table.iloc[0]
+    assert (first["frame"], first["split"], first["keypoint"]) == (wrong(study), "held-out", "nose")
+    assert bool(first["flagged"])
+    assert first["reason"] == "this keypoint alone is off"
+    away = np.linalg.norm(np.median(study.scores["consensus_pose"][:, wrong(study), 0], axis=0)
+                          - study.labels.xy[wrong(study), 0])  # fmt: skip
+    assert first["distance_px"] == pytest.approx(away, rel=1e-5)
+    error = study.scores["error"][:, wrong(study)]
+    assert first["out_of_bag_error"] == pytest.approx(np.nanmean(np.nanmean(error, axis=1)), rel=1e-5)
+
+
+def test_a_frame_is_flagged_only_if_it_is_also_far_off_as_a_whole():
+    """Log errors of nine usual frames and two outliers: median 1.5, median deviation 0.3, limit 2.83."""
+    error = np.expm1([*GOOD, 2.82, 2.84, np.nan])
+    assert stands_out(np.array([*[4.0] * 11, np.nan]), error).tolist() == [*[False] * 10, True, False]
+    assert not stands_out(np.array([*[4.0] * 10, 3.49, np.nan]), error).any()
+
+
+def test_a_wrong_held_out_label_is_named_first_in_summary_closing_and_explain(study: Results):
+    first = check_name(study.label_checks.iloc[0].to_dict())
+    assert re.fullmatch(r"walk/img\d+\.png \(nose, \d+ px\)", first)
+    answer = summary(study)
+    assert answer["check_first"][0] == wrong(study)
+    assert answer["check_first_names"][0] == first
+    assert (answer["labels_flagged"], answer["labels_flagged_held_out"]) == (1, 1)
+    assert f"The labels of 1 frame stand out (1 of them held out); check it first: {first}." in answer["statement"]
+    lines = closing_lines(study.folder, 0.95)
+    assert lines[lines.index("Labels to check first:") + 1] == f"  1. {first}"
+    assert f"All labels     {study.folder}/labels_to_check.csv" in lines
+    said = " ".join(explain(study, wrong(study)))
+    assert "Rank 1 of 32 labels to check, flagged: suspicion" in said
+    assert "most by nose" in said
+    assert "this keypoint alone is off" in said
+
+
+def test_a_frame_of_the_pool_that_does_not_stand_out_is_explained_as_that(study: Results):
+    row = study.label_checks[(study.label_checks["split"] == "pool") & ~study.label_checks["flagged"]].iloc[3]
+    said = " ".join(explain(study, int(row["frame"])))
+    assert f"Rank {row['rank']} of 32 labels to check, not flagged: suspicion {row['suspicion']:.1f}, " in said
+
+
+def test_a_wrong_held_out_label_is_written_into_the_review(study: Results, tmp_path: Path):
+    labelled = [path for path in study.labels.paths if "img001" not in path]  # DeepLabCut keeps no frame without labels
+    names = [Path(path).name for path in labelled]
+    write_collected_data(tmp_path / "walk", "Ann", study.labels.keypoints, ["walk"] * len(names), names,
+                         study.labels.xy[[study.labels.paths.index(path) for path in labelled]])  # fmt: skip
+    (tmp_path / "walk" / "config.yaml").write_text("bodyparts: [nose, left ear, right ear, tail base]\nscorer: Ann\n")
+    for path in labelled:
+        (tmp_path / "walk" / "labeled-data" / "walk" / Path(path).name).write_bytes(Path(path).read_bytes())
+    write_review(study.folder, tmp_path / "walk")
+    written = json.loads((study.folder / "review" / "written.json").read_text())["frames"]
+    assert {row["image"] for row in written} == set(study.label_checks["image"].head(5))
+    assert f"img{wrong(study):03d}.png" in {row["image"] for row in written}
+
+
+def test_the_report_shows_a_wrong_held_out_label_first_with_its_keypoint_and_colours(study: Results):
+    page = page_of(study).read_text()
+    place = page.index(f'id="check-{wrong(study)}"')
+    assert place == page.index('id="check-', page.index('id="check"') + 10)
+    card = page[place : page.index("</li>", place)]
+    assert "held out" in card
+    assert "nose" in card
+    for colour in keypoint_colours(4):
+        assert f'stroke="{colour}"' in card
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    assert data["ranked"][0]["frame"] == wrong(study)
+    assert data["ranked"][0]["flagged"] is True
+    assert [row["rank"] for row in data["ranked"]] == list(range(1, 33))
+    assert data["colours"] == keypoint_colours(4)
+
+
+@pytest.mark.parametrize("command", ["explain", "review", "report-page"])
+def test_a_study_of_an_older_version_says_in_one_line_to_run_again(tmp_path: Path, monkeypatch, command: str):
+    monkeypatch.chdir(tmp_path)
+    old = write_study(tmp_path / "results" / "tiny", frames=12, halves=4, ladder_seeds=0)
+    (old.folder / "labels_to_check.csv").unlink()
+    (tmp_path / "study.yaml").write_text(
+        "study: tiny\nlabels: demo\nsubsets: [{design: balanced, percents: [50], seeds: 4}]\n"
+    )
+    arguments = {
+        "explain": ["explain", "3", "--configfile", "study.yaml"],
+        "review": ["review", "results/tiny", "--project", "project"],
+        "report-page": ["report-page", "results/tiny", "--options", json.dumps(old.options), "--config", "{}"],
+    }[command]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+    assert "results/tiny/labels_to_check.csv: there is no such file; run the study again" in done.output
+
+
+def test_the_closing_of_a_study_of_an_older_version_says_to_run_again(tmp_path: Path):
+    folder = write_study(tmp_path / "walk", frames=12, halves=4, ladder_seeds=0).folder
+    old = json.loads((folder / "summary.json").read_text())
+    del old["labels_flagged"], old["labels_flagged_held_out"]
+    (folder / "summary.json").write_text(json.dumps(old))
+    (line,) = [line for line in closing_lines(folder, 0.95) if "run it again" in line]
+    assert f"{folder}/labels_to_check.csv is missing" in line
+
+
+def test_planted_errors_stand_in_the_table_and_near_its_top(tmp_path: Path):
+    study = write_study(tmp_path / "walk", frames=48, halves=24, ladder_seeds=0, seed=1)
+    table = label_checks(study)
+    assert table.set_index("frame")["planted"].dropna().to_dict() == study.frames["planted"].dropna().to_dict()
+    assert table["planted"].head(3).notna().all()
+    assert table["reason"][table["planted"] == "swapped"].tolist() == ["labels look exchanged: nose with tail base"]
+
+
+@pytest.mark.parametrize("names", [("1", "02", "3", "4"), ("NA", "null", "nan", "None")])
+def test_a_keypoint_named_like_a_number_or_nothing_is_read_back_as_its_name(tmp_path: Path, names: tuple[str, ...]):
+    study = write_study(tmp_path / "walk", frames=32, halves=8, ladder_seeds=0)
+    odd = Results(study.folder, study.options)
+    object.__setattr__(odd, "labels", dataclasses.replace(study.labels, keypoints=names))
+    write_label_checks(odd, study.folder / "labels_to_check.csv")
+    written, read = label_checks(odd)["keypoint"], Results(study.folder, {}).label_checks["keypoint"]
+    assert set(written.dropna()) == set(names)
+    assert read.dropna().tolist() == written.dropna().tolist()
+
+
+# Machado, Oliveira and Fernandes 2009: how linear RGB looks with no red, green or blue cones.
+DICHROMATS = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("kind", DICHROMATS)
+@pytest.mark.parametrize("count", range(2, 8))
+def test_colours_of_keypoints_are_told_apart_without_one_kind_of_cones(kind: str, count: int):
+    shares = np.array([[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in keypoint_colours(count)])
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(DICHROMATS[kind]).T, 0, 1)
+    back = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    apart = np.linalg.norm(back[:, None] - back[None], axis=-1)[np.triu_indices(count, 1)]
+    assert apart.min() > 0.1
+
+
+def test_many_keypoints_have_as_many_colours():
+    assert len(set(keypoint_colours(25))) == 25
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7e-7, "<0.0001"),
+        (-7e-7, ">−0.0001"),
+        (0.0, "0"),
+        (0.00023, "0.00023"),
+        (-0.1234, "−0.123"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_numbers_are_printed_without_an_exponent(value: float, text: str):
+    assert readable(value) == text
+
+
+def test_a_result_that_cannot_be_read_names_itself(tmp_path: Path):
+    with pytest.raises(UserError, match=r"labels_to_check\.csv: there is no such file"):
+        _ = Results(tmp_path, {}).label_checks
