@@ -32,13 +32,13 @@ def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents
 
     Args:
         predicted: [S], Σ of the values of the frames in a subset, from subsets of other clusters.
-        score: [S], measured after training.
+        score: [S], measured after training; NaN for a subset that does not count, as its networks diverged.
 
     Source: Park et al. 2023, arXiv 2303.14186, definition 2.3.
     """
     total, weight = 0.0, 0
     for percent in np.unique(percents):
-        rows = percents == percent
+        rows = (percents == percent) & np.isfinite(score)
         if rows.sum() < 3 or np.ptp(score[rows]) == 0:
             continue
         # SciPy's spearmanr does the same twenty times as slowly, which the bootstrap would feel.

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from frameworth.divergence import diverged_sentence
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.files import digest_of_json, write_text
@@ -102,6 +103,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             arrays=arrays,
             images=images.jpegs,
             statement=results.summary.get("statement", []),
+            diverged=diverged_sentence(results.diverged, int((results.rmse["kind"] == "network").sum())),
             learned=results.summary.get("learned", True),
             facts=_facts(results.summary),
             stands_out=bool((table["verdict"] == "check label").any()),
