@@ -93,6 +93,8 @@ def run_ensembles(
         else:
             _train_missing(subset, frames, training | from_file, networks, entries, chosen)
             speak = np.array([not entry.read_record()["diverged"] for entry in entries])
+            for member in np.flatnonzero(~speak):
+                print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
             networks_asked = [entry.network for entry, one in zip(entries, speak, strict=True) if one]
             predictors = load_predictors(networks_asked, training, subset.keypoints, chosen)
             said_by_these = predict(predictors, frames, distractor_radius=distractor_radius)

@@ -42,7 +42,7 @@ def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         nothing = {name: np.full(like, np.nan) for name in ("log_confidence", "log_mass", "distractor_confidence")}
         places = {name: np.full((*like, 2), np.nan) for name in ("mean_pose", "distractor_pose")}
         return {"members": np.array(0)} | nothing | places
-    predictions = {name: values[speak] for name, values in predictions.items()}
+    predictions = {name: predictions[name][speak] for name in _READ}
     confidence = predictions["confidence_at_label"].astype(float)
     probability = predictions["probability_at_label"].astype(float)
     told = (confidence > 0) & (probability > 0)

@@ -50,7 +50,6 @@ class Predictions:
         }
         return cls(**{f.name: np.full(shapes.get(f.name, per_member), np.nan, np.float32) for f in fields(cls)})
 
-
     def among(self, speak: np.ndarray) -> Predictions:
         """The same with a row of NaN for each network that was not asked; `speak` bool, True for the R that were."""
         rows = {}

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from frameworth.engine.networks import Predictor, choose_device, make_deterministic
 from frameworth.divergence import without_diverged
+from frameworth.engine.networks import Predictor, choose_device, make_deterministic
 from frameworth.gpus import take_gpu
 from frameworth.predict import JointMaps, frames_at_once, load_predictors, spread_of
 from frameworth.scaling import scaled_image, scaled_sizes

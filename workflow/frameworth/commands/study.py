@@ -98,12 +98,15 @@ def status(configfile: TextIO) -> None:
     """Tell how far a study is, and what it has found so far."""
     from frameworth.closing import closing_lines
     from frameworth.config import read_config, study_folder
+    from frameworth.divergence import diverged_sentence, recorded_diverged
     from frameworth.progress import study_progress
 
     config = read_config(configfile)
     now = study_progress(config)
     print(f"Study {config['study']}: {now.finished} of {now.planned} networks finished, {now.training} training now.")
     lines = closing_lines(study_folder(config), config["influence"]["level"])
+    if not lines and (diverged := diverged_sentence(*recorded_diverged(study_folder(config)))):
+        print(f"So far {diverged}")
     print("\n".join(["", *lines]) if lines else "Nothing has been estimated yet.")
 
 
