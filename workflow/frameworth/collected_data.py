@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from frameworth.files import atomic_path
+from frameworth.pytables import write_pytables
 
 
 def write_collected_data(
@@ -69,13 +69,4 @@ def _tables(
 def _write(table: pd.DataFrame, csv: Path, h5: Path) -> None:
     with atomic_path(csv) as path:
         table.to_csv(path, lineterminator="\n")
-    with atomic_path(h5) as path:
-        _write_h5(table, path)
-
-
-def _write_h5(table: pd.DataFrame, path: Path) -> None:
-    """What `table.to_hdf(path, key="df_with_missing", mode="w")` writes, less the time of writing."""
-    with pd.HDFStore(path, mode="w") as store:
-        file = store.root._v_file
-        file.create_array = partial(file.create_array, track_times=False)
-        store.put("df_with_missing", table)
+    write_pytables(h5, table)

@@ -13,6 +13,7 @@ import numpy as np
 
 from frameworth.errors import UserError
 from frameworth.files import atomic_path
+from frameworth.full_disk import written_to_its_end
 from frameworth.provenance import provenance
 
 
@@ -37,7 +38,11 @@ def write_hdf5(
     Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
     SHA-256 of all values, which `digest_is_right` compares.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+    with (
+        atomic_path(path) as temporary,
+        written_to_its_end(temporary) as stream,
+        h5py.File(stream, "w", libver="latest") as file,
+    ):
         for name, values in scales.items():
             file.create_dataset(name, data=_storable(values)).make_scale(name)
         for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from frameworth.files import atomic_path
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.pytables import write_pytables
 from frameworth.scoremaps import CONSENSUS_FORMS
 
 
@@ -132,5 +133,4 @@ def write_deeplabcut_table(
         table.to_csv(temporary)
     # As DeepLabCut: videos as a PyTables table, which an index of several levels does not allow.
     layout = "fixed" if index.nlevels > 1 else "table"
-    with atomic_path(stem.with_suffix(".h5")) as temporary:
-        table.to_hdf(temporary, key="df_with_missing", mode="w", format=layout)
+    write_pytables(stem.with_suffix(".h5"), table, layout)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from frameworth.errors import UserError
+from frameworth.full_disk import full_disk_line, is_full
 from frameworth.preemption import EXIT_CODE, Preempted
 
 FILE = click.Path(path_type=Path)
@@ -31,7 +32,7 @@ class Json(click.ParamType):
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError, each of its lines by itself, and exit with 2; so with Preempted, and its own code."""
+    """Print a UserError, each of its lines by itself, and exit with 2; so a full disk; so Preempted, with its code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -39,6 +40,11 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except UserError as error:
             print("\n".join(f"frameworth: {line}" for line in str(error).splitlines()), file=sys.stderr)
+            raise SystemExit(2) from None
+        except OSError as error:
+            if not is_full(error):
+                raise
+            print(f"frameworth: {full_disk_line(error.filename or Path.cwd())}", file=sys.stderr)
             raise SystemExit(2) from None
         except Preempted as preempted:
             print(f"frameworth: {preempted}", file=sys.stderr)
