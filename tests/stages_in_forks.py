@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SERVER = """
-import json, os, resource, sys
+import json, os, resource, signal, sys
 import frameworth.arm_training, frameworth.ensemble, frameworth.frame_values, frameworth.report, frameworth.warm
 from frameworth.__main__ import main
 
@@ -20,6 +20,7 @@ for line in sys.stdin:
     asked = json.loads(line)
     pid = os.fork()
     if not pid:
+        signal.alarm(120)
         os.chdir(asked["folder"])
         words = os.open(asked["words"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(words, 1), os.dup2(words, 2)

@@ -25,8 +25,8 @@ def is_full(error: OSError) -> bool:
 def full_disk_line(path: Path | str) -> str:
     """What to tell of a file that could not be written."""
     return (
-        f"{path}: cannot be written, there is no space left on its disk (or the quota is used up); make room and run the "
-        "same command again: what is finished is kept"
+        f"{path}: cannot be written, there is no space left on its disk (or the quota is used up); make room and run "
+        "the same command again: what is finished is kept"
     )
 
 

@@ -13,7 +13,7 @@ _OF_THE_CPU = ("DefaultCPUAllocator", "std::bad_alloc", "Unable to allocate", "C
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error is that of memory that ran out, of PyTorch (which is not imported for this), NumPy or Python."""
+    """Whether memory ran out, by an error of PyTorch (which is not imported for this), NumPy or Python."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     return _of_a_gpu(error) or (isinstance(error, RuntimeError) and any(word in str(error) for word in _OF_THE_CPU))
@@ -40,8 +40,8 @@ def out_of_memory_line(error: BaseException, training: dict[str, Any] | None) ->
     allowed = "" if limit == resource.RLIM_INFINITY else f" (it may address {limit / 2**20:,.0f} MiB)"
     less = f", or lower {sizes}" if sizes else ""
     return (
-        f"memory ran out: this job held {used:,.0f} MiB{allowed}; give it more (mem_mb in the profile, ulimit -v), or run "
-        f"fewer jobs side by side (--cores){less}; what is finished is kept"
+        f"memory ran out: this job held {used:,.0f} MiB{allowed}; give it more (mem_mb in the profile, ulimit -v), or "
+        f"run fewer jobs side by side (--cores){less}; what is finished is kept"
     )
 
 

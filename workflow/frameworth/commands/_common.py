@@ -13,6 +13,7 @@ import click
 
 from frameworth.errors import UserError
 from frameworth.full_disk import full_disk_line, is_full
+from frameworth.out_of_memory import is_out_of_memory, out_of_memory_line
 from frameworth.preemption import EXIT_CODE, Preempted
 
 FILE = click.Path(path_type=Path)
@@ -32,7 +33,7 @@ class Json(click.ParamType):
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError, each of its lines by itself, and exit with 2; so a full disk; so Preempted, with its code."""
+    """Print a UserError, each of its lines by itself, and exit with 2; so a full disk or memory; so Preempted, its code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -41,10 +42,14 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             print("\n".join(f"frameworth: {line}" for line in str(error).splitlines()), file=sys.stderr)
             raise SystemExit(2) from None
-        except OSError as error:
-            if not is_full(error):
+        except Exception as error:
+            if isinstance(error, OSError) and is_full(error):
+                line = full_disk_line(error.filename or Path.cwd())
+            elif is_out_of_memory(error):
+                line = out_of_memory_line(error, kwargs.get("training"))
+            else:
                 raise
-            print(f"frameworth: {full_disk_line(error.filename or Path.cwd())}", file=sys.stderr)
+            print(f"frameworth: {line}", file=sys.stderr)
             raise SystemExit(2) from None
         except Preempted as preempted:
             print(f"frameworth: {preempted}", file=sys.stderr)
