@@ -20,7 +20,7 @@ for line in sys.stdin:
     asked = json.loads(line)
     pid = os.fork()
     if not pid:
-        signal.alarm(120)
+        signal.alarm(20)
         os.chdir(asked["folder"])
         words = os.open(asked["words"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(words, 1), os.dup2(words, 2)

@@ -28,7 +28,7 @@ def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it
     """The limit on the address space is real, and is met at whatever comes first at each of these."""
     with Stages(tmp_path, tmp_path / "words") as stages:
         lost = 0
-        for spare_mib in (0, 4, 16, 64):
+        for spare_mib in (0, 4, 16):
             ended = stages.run(arguments(tmp_path), spare_mib)
             if ended.code == 0:
                 break
@@ -38,7 +38,7 @@ def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it
             assert last(ended).startswith("frameworth: memory ran out: this job held "), ended.said
             assert "training.batch_size (4), training.crop (null), training.scale (1)" in last(ended)
             assert not list(tmp_path.rglob("ensembles/**/*.h5"))
-        assert lost >= 2
+        assert lost == 3
         ended = stages.run(arguments(tmp_path))
         assert ended.code == 0, ended.said
     with capsys.disabled():

@@ -72,6 +72,8 @@ def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
     except (OSError, KeyError) as error:
+        if "memory allocation failed" in str(error):
+            raise MemoryError from None
         raise UserError(f"{path}: damaged or not a frameworth file ({error}); delete it and run again") from None
 
 

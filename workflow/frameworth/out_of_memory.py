@@ -9,7 +9,8 @@ import errno
 import resource
 from typing import Any
 
-_OF_THE_CPU = ("DefaultCPUAllocator", "std::bad_alloc", "Unable to allocate", "Cannot allocate memory")
+# The last is all that oneDNN says of it.
+_OF_THE_CPU = ("DefaultCPUAllocator", "std::bad_alloc", "Cannot allocate memory", "could not create a primitive")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -33,7 +33,7 @@ class Json(click.ParamType):
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError, each of its lines by itself, and exit with 2; so a full disk or memory; so Preempted, its code."""
+    """Print a UserError (or a full disk or memory), a line each, and exit with 2; so Preempted, with its own code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
