@@ -6,10 +6,15 @@ A process that has imported the library forks for each stage, so that a stage ma
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from conftest import run_snakemake
 
 _SERVER = """
 import json, os, resource, signal, sys
@@ -20,7 +25,7 @@ for line in sys.stdin:
     asked = json.loads(line)
     pid = os.fork()
     if not pid:
-        signal.alarm(20)
+        signal.alarm(60)
         os.chdir(asked["folder"])
         words = os.open(asked["words"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(words, 1), os.dup2(words, 2)
@@ -57,8 +62,10 @@ class Stages:
         self._folder, self._words = folder, words
 
     def __enter__(self) -> Stages:
+        # As the rules have it; and a fork must find no threads.
+        environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         return self
 
@@ -80,3 +87,10 @@ class Stages:
         print(json.dumps(asked | {"spare_mib": spare_mib, "first": first}), file=self._process.stdin, flush=True)
         code = int(self._process.stdout.readline())
         return Ended(code, self._words.read_text())
+
+
+def commands_of(folder: Path, configfile: Path, *wanted: str) -> list[list[str]]:
+    """What the rules of a study would run, each as arguments of `python -m frameworth`, in an order that works."""
+    done = run_snakemake(folder, "--configfile", str(configfile), "--dry-run", "--printshellcmds", *wanted)
+    found = re.findall(r"^Shell command: (?:exec )?python -m frameworth (.*) 2> \S+$", done.stdout + done.stderr, re.M)
+    return [shlex.split(command) for command in found]

@@ -7,7 +7,6 @@ keeps an ensemble's predictions here instead, under a hash of all that determine
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import zipfile
@@ -21,6 +20,7 @@ import torch
 
 from frameworth.files import digest_of_json, link_or_copy, write_bytes, write_json
 from frameworth.hdf5 import digest_is_right, read_attributes
+from frameworth.locking import wait_for_lock
 from frameworth.subsets import Subset
 
 # Raise it when a change to the training code changes the weights it ends with: every network is trained anew.
@@ -73,7 +73,7 @@ class Entry:
         """Hold the entry: a second process that wants the same network waits. The lock dies with the process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            wait_for_lock(handle, self.folder.parent)
             yield
 
     def is_finished(self) -> bool:
