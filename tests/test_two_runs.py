@@ -102,8 +102,15 @@ def test_two_processes_that_want_the_same_network_end_with_one_training(tmp_path
     assert networks[0].read_bytes() == networks[1].read_bytes()
 
 
-@pytest.mark.parametrize("inputs, results", [(10 * YEAR, 0), (0, -10 * YEAR), (10 * YEAR, -10 * YEAR)])
-def test_no_network_is_trained_again_because_the_clock_jumped(tmp_path, monkeypatch, inputs, results):
+@pytest.mark.parametrize(
+    ("inputs", "results"),
+    [
+        (10 * YEAR, -10 * YEAR),
+        pytest.param(10 * YEAR, 0, marks=pytest.mark.long),
+        pytest.param(0, -10 * YEAR, marks=pytest.mark.long),
+    ],
+)
+def test_no_network_is_trained_again_because_the_clock_jumped(tmp_path, inputs, results):
     """Inputs with times in the future, results with times in the past: Snakemake may run a job, nothing is trained."""
     path = study(tmp_path)
     run_snakemake(tmp_path, "--configfile", str(path), "--", ONE)
@@ -123,7 +130,7 @@ def test_no_network_is_trained_again_because_the_clock_jumped(tmp_path, monkeypa
 
 @pytest.mark.parametrize("jump", [10 * YEAR, -10 * YEAR, 3600, -3600])
 def test_time_left_is_never_negative_when_the_clock_jumps(tmp_path, monkeypatch, jump):
-    """Logs that were written before or after now, by a clock that was set: their trainings are shown or not, no more."""
+    """Logs that seem to be written before or after now, by a clock that was set."""
     path = study(tmp_path, seeds=3)
     monkeypatch.chdir(tmp_path)
     with path.open() as file:
@@ -140,8 +147,9 @@ def test_time_left_is_never_negative_when_the_clock_jumps(tmp_path, monkeypatch,
     assert now.training == (1 if abs(jump) < 90 else 0)
 
 
+@pytest.mark.long
 def test_a_file_that_comes_late_is_waited_for_and_nothing_is_trained_again(tmp_path):
-    """The training's files are taken away as they come and put back after three seconds, as a slow server shows them."""
+    """A training's file is taken away as it comes and put back after three seconds, as a slow server shows it."""
     path = study(tmp_path)
     late = tmp_path / ONE
     hidden = tmp_path / "hidden"
