@@ -18,6 +18,7 @@ from frameworth.costs import Measured, StudySize, video_minutes
 from frameworth.engine.networks import Maps, Predictor, build_network, make_deterministic, pose_config
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
+from frameworth.files import write_json
 from frameworth.frames_to_label import frames_to_label, shortlist, write_frames_to_label
 from frameworth.hdf5 import digest_is_right
 from frameworth.images import read_image
@@ -223,6 +224,7 @@ def analysed(tmp_path_factory, pictures, networks):
     for file, network in zip(files, networks, strict=True):
         file.parent.mkdir(parents=True)
         file.write_bytes(saved_bytes({"model": network.state_dict(), "metadata": {"epoch": 0}}))
+        write_json(file.parent / "training.json", {"members": [{"diverged": False}]})
     video = str(write(folder / "walk.mp4", pictures))
     analyse_video(video, files, subset, folder / "out", training=TRAINING, device="cpu", consensus="argmax")
     return folder / "out", video

@@ -90,7 +90,7 @@ def parts(
 def _sums(offset: np.ndarray, within: np.ndarray, members: np.ndarray, unseen: np.ndarray) -> np.ndarray:
     """What is summed over subsets, [S, N, 6]: one, 1/R, within, offset (x, y), ‖offset‖²; 0 where not known."""
     known = np.isfinite(offset).all(axis=2) & unseen
-    inverse = np.broadcast_to((1 / members)[:, None], known.shape)
+    inverse = np.broadcast_to((1 / np.maximum(members, 1))[:, None], known.shape)  # none is known where all diverged
     parts = [np.ones(known.shape), inverse, within, offset[..., 0], offset[..., 1], (offset**2).sum(axis=2)]
     return np.stack([np.where(known, part, 0) for part in parts], axis=2)
 

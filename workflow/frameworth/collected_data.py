@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from frameworth.files import atomic_path
+from frameworth.pytables import write_pytables
 
 
 def write_collected_data(
@@ -67,15 +67,6 @@ def _tables(
 
 
 def _write(table: pd.DataFrame, csv: Path, h5: Path) -> None:
-    with atomic_path(csv) as temporary:
-        table.to_csv(temporary, lineterminator="\n")
-    with atomic_path(h5) as temporary:
-        _write_h5(table, temporary)
-
-
-def _write_h5(table: pd.DataFrame, temporary: Path) -> None:
-    """What `table.to_hdf(temporary, key="df_with_missing", mode="w")` writes, less the time of writing."""
-    with pd.HDFStore(temporary, mode="w") as store:
-        file = store.root._v_file
-        file.create_array = partial(file.create_array, track_times=False)
-        store.put("df_with_missing", table)
+    with atomic_path(csv) as path:
+        table.to_csv(path, lineterminator="\n")
+    write_pytables(h5, table)

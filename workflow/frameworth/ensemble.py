@@ -92,10 +92,13 @@ def run_ensembles(
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
             _train_missing(subset, frames, training | from_file, networks, entries, chosen)
-            predictors = load_predictors([entry.network for entry in entries], training, subset.keypoints, chosen)
-            write_predictions(
-                predict(predictors, frames, distractor_radius=distractor_radius), labels.keypoints, *files
-            )
+            speak = np.array([not entry.read_record()["diverged"] for entry in entries])
+            for member in np.flatnonzero(~speak):
+                print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
+            networks_asked = [entry.network for entry, one in zip(entries, speak, strict=True) if one]
+            predictors = load_predictors(networks_asked, training, subset.keypoints, chosen)
+            said_by_these = predict(predictors, frames, distractor_radius=distractor_radius)
+            write_predictions(said_by_these.among(speak), labels.keypoints, *files)
         pictures = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
         said = read_predictions(*files)
         write_deeplabcut_table(

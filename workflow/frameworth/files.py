@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frameworth.digests import announce, digest_of_file, forget, settle, whole
+from frameworth.full_disk import told_if_full
 from frameworth.renaming import LEFTOVER, renamed
 
 __all__ = [
@@ -38,13 +39,14 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced to disk and renamed to `path`.
 
     Parent folders are made. If the block raises, the temporary file is removed and `path` stays as it was.
-    In a study, the SHA-256 of what was written is recorded.
+    In a study, the SHA-256 of what was written is recorded. Raises UserError naming `path` if the disk is full.
     """
     path = Path(path)
-    with renamed(path) as temporary:
-        yield temporary
-        announce(path, temporary)
-    settle(path)
+    with told_if_full(path):
+        with renamed(path) as temporary:
+            yield temporary
+            announce(path, temporary)
+        settle(path)
 
 
 @contextmanager
@@ -54,8 +56,9 @@ def replaced_folder(path: Path | str) -> Iterator[Path]:
     The old folder is moved aside before the new one comes, so that a kill in between loses neither.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=LEFTOVER, dir=path.parent))
+    with told_if_full(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=LEFTOVER, dir=path.parent))
     try:
         new = workplace / "new"
         new.mkdir()

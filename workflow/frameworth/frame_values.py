@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from frameworth import values
 from frameworth.attribution import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
+from frameworth.divergence import diverged_sentence
 from frameworth.files import write_csv, write_json
 from frameworth.influence import UNITS
 from frameworth.label_checks import check_name
@@ -77,6 +78,7 @@ def summary(results: Results) -> dict[str, Any]:
     flags = (table["verdict"] == "check label").to_numpy()
     answer: dict[str, Any] = {
         "networks": int((rmse["kind"] == "network").sum()),
+        "diverged": results.diverged,
         "subsets": len(results.subsets),
         "frames": len(results.frames),
         "pool": int(results.pool.sum()),
@@ -216,6 +218,7 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
         *_learning_warning(answer),
         f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
         f"{answer['held_out']} held-out frames{_held_out_error(answer)}.",
+        *([diverged_sentence(answer["diverged"], answer["networks"])] if answer["diverged"] else []),
         _labels_to_check(answer),
         f"{_judged(verdicts)} {verdicts.get('harmful', 0)} are shown to harm, {verdicts.get('helpful', 0)} to "
         f"help, {verdicts.get('worse than average', 0)} to be worse and "

@@ -12,9 +12,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from frameworth.digests import damaged, whole
+from frameworth.digests import damaged, is_recorded, whole
 from frameworth.errors import UserError
 from frameworth.files import atomic_path
+from frameworth.full_disk import written_to_its_end
 from frameworth.provenance import provenance
 
 # What h5py and numpy raise for a file whose bytes are not those that were written.
@@ -43,7 +44,11 @@ def write_hdf5(
     SHA-256 of all values, which `digest_is_right` compares. Each dataset has a `digest` of its own, for who reads it
     wholly, and each chunk of numbers a checksum (Fletcher-32), for who reads a part: they hold wherever the file goes.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+    with (
+        atomic_path(path) as temporary,
+        written_to_its_end(temporary) as stream,
+        h5py.File(stream, "w", libver="latest") as file,
+    ):
         for name, values in scales.items():
             file.create_dataset(name, data=_storable(values)).make_scale(name)
         for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
@@ -85,6 +90,9 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
     except _BROKEN as error:
+        out_of_memory = isinstance(error, MemoryError) or "memory allocation failed" in str(error)
+        if out_of_memory and is_recorded(Path(path)):  # a damaged file may ask for any amount
+            raise MemoryError from None
         raise damaged(path, " ".join(str(error).split())) from None
 
 

@@ -24,11 +24,13 @@ def squared_deviation(scores: np.ndarray, percents: np.ndarray) -> np.ndarray:
     """(u − ū_p)² · m_p/(m_p − 1) of scores [S, …], with ū_p the mean over the m_p subsets of a percent.
 
     Its mean is the variance of the score between subsets of one size, so its influence is what a frame does
-    to that variance. NaN for a percent with one subset.
+    to that variance. NaN for a percent with one subset; subsets without any score, as all their networks diverged,
+    do not count.
     """
     out = np.full(scores.shape, np.nan)
+    scored = np.isfinite(scores).reshape(len(scores), -1).any(axis=1)
     for percent in np.unique(percents):
-        rows = percents == percent
+        rows = scored & (percents == percent)
         count = np.count_nonzero(rows)
         if count > 1:
             out[rows] = (scores[rows] - scores[rows].mean(axis=0)) ** 2 * count / (count - 1)

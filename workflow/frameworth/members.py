@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from frameworth.divergence import not_diverged
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
 from frameworth.labels import read_labels
 from frameworth.subset_names import subset_path
@@ -25,15 +26,23 @@ def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             `distractor_confidence` [R, N, K].
 
     Returns:
-        `members`: R. `mean_pose` [N, K, 2] px.
+        `members`: R, those that count. `mean_pose` [N, K, 2] px.
         `log_confidence`, `log_mass` [N, K]: mean over members of the logarithms of the confidence at the label (at
         least `LEAST_CONFIDENCE`) and of the map's sum. Probability is confidence over the sum, so the sum is their
         ratio; where a member's confidence is exactly 0 so is its probability and the sum is lost: such members are
         left out of both, and NaN is where none is left.
         `distractor_confidence` [N, K]: mean over members, 0 where there is no peak away from the label.
         `distractor_pose` [N, K, 2] px: of the member whose distractor is highest.
-        The last three are NaN where there is no label.
+        The last three are NaN where there is no label. Networks that diverged count for nothing; where all did,
+        `members` is 0 and all else NaN.
     """
+    speak = not_diverged(predictions["pose"])
+    if not speak.any():
+        like = predictions["confidence_at_label"].shape[1:]
+        nothing = {name: np.full(like, np.nan) for name in ("log_confidence", "log_mass", "distractor_confidence")}
+        places = {name: np.full((*like, 2), np.nan) for name in ("mean_pose", "distractor_pose")}
+        return {"members": np.array(0)} | nothing | places
+    predictions = {name: predictions[name][speak] for name in _READ}
     confidence = predictions["confidence_at_label"].astype(float)
     probability = predictions["probability_at_label"].astype(float)
     told = (confidence > 0) & (probability > 0)

@@ -86,12 +86,16 @@ def spread_of(poses: np.ndarray) -> np.ndarray:
 def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor_radius: float) -> Predictions:
     """Predict all frames with all networks in one pass; each image is decoded once, no map outlives its batch.
 
+    Without networks nothing is known of any frame.
+
     Args:
         distractor_radius: px of the original image.
     """
     labels = images.labels
     members, (frames, keypoints) = len(predictors), labels.xy.shape[:2]
     out = Predictions.unknown(members, frames, keypoints)
+    if not members:
+        return out
     for batch in _batches_of_one_size(images.sizes):
         factors = images.factors[batch][:, None, :]
         target = labels.xy[batch] * factors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from frameworth.files import atomic_path
 from frameworth.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.pytables import write_pytables
 from frameworth.scoremaps import CONSENSUS_FORMS
 
 
@@ -50,6 +51,18 @@ class Predictions:
         }
         return cls(**{f.name: np.full(shapes.get(f.name, per_member), np.nan, np.float32) for f in fields(cls)})
 
+    def among(self, speak: np.ndarray) -> Predictions:
+        """The same with a row of NaN for each network that was not asked; `speak` bool, True for the R that were."""
+        rows = {}
+        for name in _PER_MEMBER:
+            own = getattr(self, name)
+            rows[name] = np.full((len(speak), *own.shape[1:]), np.nan, own.dtype)
+            rows[name][speak] = own
+        return replace(self, **rows)
+
+
+_PER_MEMBER = [field.name for field in fields(Predictions)[:6]]
+
 
 def write_predictions(
     predictions: Predictions, keypoints: Sequence[str], predictions_h5: Path, consensus_h5: Path
@@ -59,12 +72,11 @@ def write_predictions(
     scales = {"frame": np.arange(frames), "keypoint": np.array(keypoints), "xy": np.array(["x", "y"])}
     per_member = ("member", "frame", "keypoint")
     units = {"pose": "px", "distractor_pose": "px"}
-    names = [field.name for field in fields(Predictions)[:6]]
     write_hdf5(
         predictions_h5,
         {
             name: Array(values, per_member + (("xy",) if values.ndim == 4 else ()), units.get(name, ""))
-            for name in names
+            for name in _PER_MEMBER
             for values in [getattr(predictions, name)]
         },
         {"member": np.arange(members), **scales},
@@ -83,9 +95,8 @@ def write_predictions(
 def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
     """Read what `write_predictions` wrote."""
     own, consensus = read_hdf5(predictions_h5), read_hdf5(consensus_h5)
-    names = [field.name for field in fields(Predictions)[:6]]
     return Predictions(
-        **{name: own[name] for name in names},
+        **{name: own[name] for name in _PER_MEMBER},
         consensus_pose=consensus["pose"],
         consensus_confidence=consensus["confidence"],
         spread=consensus["spread"],
@@ -122,5 +133,4 @@ def write_deeplabcut_table(
         table.to_csv(temporary)
     # As DeepLabCut: videos as a PyTables table, which an index of several levels does not allow.
     layout = "fixed" if index.nlevels > 1 else "table"
-    with atomic_path(stem.with_suffix(".h5")) as temporary:
-        table.to_hdf(temporary, key="df_with_missing", mode="w", format=layout)
+    write_pytables(stem.with_suffix(".h5"), table, layout)

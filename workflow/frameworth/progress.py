@@ -100,7 +100,7 @@ class Meter:
 def _fresh_tail(log: Path) -> str:
     try:
         stat = log.stat()
-        if time.time() - stat.st_mtime > _FRESH_SECONDS:
+        if abs(time.time() - stat.st_mtime) > _FRESH_SECONDS:  # also where the clock was set back since
             return ""
         with log.open("rb") as stream:
             stream.seek(max(0, stat.st_size - _TAIL_BYTES))

@@ -17,6 +17,7 @@ from frameworth.hdf5 import read_attributes, read_hdf5
 from frameworth.label_checks import read_label_checks
 from frameworth.label_qc import LabelQC, read_label_qc
 from frameworth.labels import Labels, read_labels
+from frameworth.subset_names import subset_path
 from frameworth.subsets import read_subsets
 from frameworth.video_consensus import VideoConsensus, read_video_consensus
 
@@ -106,6 +107,13 @@ class Results:
     def rmse(self) -> pd.DataFrame:
         """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
         return pd.read_csv(whole(self.folder / "rmse.csv"), keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def diverged(self) -> list[str]:
+        """The networks that diverged, whose scores are NaN, such as `percent-050/seed-3 member 1`."""
+        lost = self.rmse[(self.rmse["kind"] == "network") & self.rmse["mean_log_error"].isna()]
+        names = zip(lost["percent"], lost["seed"], lost["member"], strict=True)
+        return [f"{subset_path(percent, seed)} member {int(member)}" for percent, seed, member in names]
 
     @cached_property
     def frame_values(self) -> pd.DataFrame:

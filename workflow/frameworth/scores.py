@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from frameworth.divergence import not_diverged
+from frameworth.errors import UserError
 from frameworth.files import write_csv
 from frameworth.frames import read_frames
 from frameworth.hdf5 import Array, write_hdf5
@@ -44,9 +46,13 @@ def rmse(errors: np.ndarray) -> float:
 def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, scores_h5: Path, rmse_csv: Path) -> None:
     """Read the predictions of all subsets in `subsets.csv` and write both files.
 
+    Networks that diverged are left out; a subset all of whose networks did has NaN throughout.
+
     Args:
         study: the study's folder, which holds `subsets.csv` and `ensembles/`.
         form: the form of consensus that `consensus_pose` and `consensus_error` are of.
+
+    Raises UserError if all networks of the study diverged.
     """
     subsets, _ = read_subsets(study)
     labels = read_labels(labels_h5)
@@ -62,20 +68,27 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
     for index, subset in enumerate(subsets.itertuples()):
         folder = study / "ensembles" / subset_path(subset.percent, subset.seed)
         predictions = read_predictions(folder / "predictions.h5", folder / "consensus.h5")
-        error = distance(predictions.pose, labels.xy)
+        speak = not_diverged(predictions.pose)
         pose = predictions.consensus_pose[FORMS.index(form)]
-        out["error"][index] = error.mean(axis=0)
-        out["log_error"][index] = np.log1p(error).mean(axis=0)
-        out["confidence"][index] = predictions.confidence_at_label.mean(axis=0)
-        out["probability"][index] = predictions.probability_at_label.mean(axis=0)
-        bias_squared, variance = bias_and_variance(predictions.pose.astype(float), labels.xy)
-        out["member_bias_squared"][index] = bias_squared
-        out["member_variance"][index] = variance
+        if speak.any():
+            error = distance(predictions.pose[speak], labels.xy)
+            out["error"][index] = error.mean(axis=0)
+            out["log_error"][index] = np.log1p(error).mean(axis=0)
+            out["confidence"][index] = predictions.confidence_at_label[speak].mean(axis=0)
+            out["probability"][index] = predictions.probability_at_label[speak].mean(axis=0)
+            bias_squared, variance = bias_and_variance(predictions.pose[speak].astype(float), labels.xy)
+            out["member_bias_squared"][index] = bias_squared
+            out["member_variance"][index] = variance
         out["consensus_error"][index] = distance(pose, labels.xy)
         out["consensus_confidence"][index] = predictions.consensus_confidence
         consensus_pose[index] = pose
         keys = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
         rows += [keys | row for row in _rmse_rows(predictions, labels.xy, held_out)]
+    if not np.isfinite(out["error"]).any():
+        raise UserError(
+            f"{study / 'ensembles'}: all networks of the study diverged, so that nothing can be scored; lower "
+            "training.learning_rate, or look at the labels (the logs of the trainings say how each diverged)"
+        )
     unit = {"error": "px", "log_error": "log(1 + px)", "consensus_error": "px"}
     unit |= {"member_bias_squared": "px^2", "member_variance": "px^2"}
     dims = ("subset", "frame", "keypoint")

@@ -39,6 +39,8 @@ def out_of_fold(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score of each subset as predicted from other clusters, and the mean score of its percent in these; [S] each.
 
+    Subsets whose score is NaN, as their networks diverged, tell nothing of the others.
+
     Args:
         summary_of: gives a number per subset [S], allowed to use the scores of the rows [indices] it is given only.
         slope_is_fitted: whether the score's slope on that number is estimated from the same rows; otherwise it is 1.
@@ -48,7 +50,7 @@ def out_of_fold(
     for train, test in folds.split(score, groups=clusters):
         x = summary_of(train)
         for percent in np.unique(percents[test]):
-            known = train[percents[train] == percent]
+            known = train[(percents[train] == percent) & np.isfinite(score[train])]
             rows = test[percents[test] == percent]
             if not len(known):
                 continue

@@ -7,7 +7,6 @@ keeps an ensemble's predictions here instead, under a hash of all that determine
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import sys
@@ -24,6 +23,7 @@ from frameworth.digests import damaged, is_recorded, whole
 from frameworth.errors import UserError
 from frameworth.files import digest_of_json, link_or_copy, remove_file, write_bytes, write_json
 from frameworth.hdf5 import digest_is_right, read_attributes
+from frameworth.locking import wait_for_lock
 from frameworth.network_hashes import network_hash as network_hash
 
 # Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
@@ -55,7 +55,7 @@ class Entry:
         """Hold the entry: a second process that wants the same network waits. The lock dies with the process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            wait_for_lock(handle, self.folder.parent)
             yield
 
     def is_finished(self) -> bool:

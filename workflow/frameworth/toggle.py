@@ -17,6 +17,7 @@ from scipy import stats
 
 from frameworth.designs import draw_subset
 from frameworth.digests import whole
+from frameworth.divergence import not_diverged
 from frameworth.errors import UserError
 from frameworth.files import write_csv
 from frameworth.frames import read_frames
@@ -85,6 +86,8 @@ def write_arm(
 def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
     """Paired differences of each arm to `without`: mean, standard error, t, two-sided p and interval.
 
+    A pair of which a network diverged, NaN, is left out.
+
     Args:
         scores: by arm, the held-out score of each pair [pairs].
     """
@@ -93,7 +96,9 @@ def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
         if arm == "without":
             continue
         difference = score - scores["without"]
-        pairs, mean, error = len(difference), difference.mean(), stats.sem(difference)
+        difference = difference[np.isfinite(difference)]
+        pairs = len(difference)
+        mean, error = (difference.mean(), stats.sem(difference)) if pairs else (np.nan, np.nan)
         half = stats.t.ppf((1 + level) / 2, pairs - 1) * error
         rows.append(
             {
@@ -138,6 +143,8 @@ def write_toggle(
 
 def _score(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> float:
     pose = read_hdf5(ensemble / "predictions.h5", ["pose"])["pose"]
+    if not not_diverged(pose).any():
+        return float("nan")
     return float(np.nanmean(np.log1p(np.linalg.norm(pose - label, axis=-1))[:, held_out]))
 
 
@@ -149,6 +156,9 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
         ]
     sentences = []
     for row in table.itertuples():
+        if not row.pairs:
+            sentences.append(f"{row.arm}: a network of each pair diverged, so that nothing can be told.")
+            continue
         size = len(row.frames.split()) if isinstance(row.frames, str) else 1
         verdict = "harms" if row.t > 0 else "helps"
         decided = f"the group {verdict}" if row.p < alpha else "not decided"

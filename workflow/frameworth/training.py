@@ -13,8 +13,10 @@ import torch
 
 from frameworth.augmentation import Augmentation, is_covered
 from frameworth.costs import total_steps
+from frameworth.divergence import final_loss, why_diverged
 from frameworth.engine.networks import (
     build_network,
+    heads_start_random,
     loss_of,
     make_deterministic,
     optimizer_of,
@@ -75,11 +77,11 @@ def train_network(
         started = time.monotonic()
         losses = train_stock(config, network, images, xy, training, steps, seed, device)
         state = {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0}
-        _keep(network, state, training, steps, seed, entry, device, variant)
+        _keep(network, state, training, steps, seed, entry, device, say, variant)
     else:
         with sigterm_waits() as stopping:
             state = _descend(config, network, images, xy, training, steps, seed, entry, device, say, stopping, variant)
-            _keep(network, state, training, steps, seed, entry, device, variant)
+            _keep(network, state, training, steps, seed, entry, device, say, variant)
 
 
 def _keep(
@@ -90,9 +92,17 @@ def _keep(
     seed: int,
     entry: Entry,
     device: torch.device,
+    say: Callable[[str], None],
     variant: Variant,
 ) -> None:
-    record = _record(state, training, steps, seed, device)
+    finite = all(bool(value.isfinite().all()) for value in network.state_dict().values())
+    untrained = heads_start_random(str(variant.start or training["weights"]))
+    diverged = why_diverged(state["losses"], finite, untrained)
+    if variant.start is not None and Entry(variant.start.parent).read_record()["diverged"]:
+        diverged = diverged or "the network that it continues had diverged"
+    if diverged:
+        say(f"diverged: {diverged}; it is kept, and left out of consensus and scores")
+    record = _record(state, training, steps, seed, device, diverged)
     if variant.identity(seed):
         record["variant"] = variant.identity(seed)
         record["patches_per_image"] = state.get("patches", 0) / (steps * training["batch_size"])
@@ -192,20 +202,19 @@ def _advanced(
 
 
 def _record(
-    state: dict[str, Any], training: dict[str, Any], steps: int, seed: int, device: torch.device
+    state: dict[str, Any], training: dict[str, Any], steps: int, seed: int, device: torch.device, diverged: str
 ) -> dict[str, Any]:
-    """What `training.json` says of a network."""
+    """What `training.json` says of a network; `diverged` is why it did, or empty."""
     losses, seconds = state["losses"], max(state["wall_seconds"], 1e-9)
-    diverged = not bool(np.isfinite(losses).all())
-    curve = _curve(losses, steps)
+    curve, last = _curve(losses, steps), final_loss(losses)
     return {
         "seed": seed,
         "engine": training["engine"],
         "steps": steps,
         "batch_size": training["batch_size"],
         "loss_curve": [[step, loss if np.isfinite(loss) else None] for step, loss in curve],
-        "final_loss": None if diverged else float(np.mean(losses[-max(1, len(losses) // 20) :])),
-        "diverged": diverged,
+        "final_loss": last if np.isfinite(last) else None,
+        "diverged": bool(diverged),
         "wall_seconds": seconds,
         "samples_per_second": steps * training["batch_size"] / seconds,
         "resumed": state["resumed"],

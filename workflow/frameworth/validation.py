@@ -33,13 +33,13 @@ def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents
 
     Args:
         predicted: [S], Σ of the values of the frames in a subset, from subsets of other clusters.
-        score: [S], measured after training.
+        score: [S], measured after training; NaN for a subset that does not count, as its networks diverged.
 
     Source: Park et al. 2023, arXiv 2303.14186, definition 2.3.
     """
     total, weight = 0.0, 0
     for percent in np.unique(percents):
-        rows = percents == percent
+        rows = (percents == percent) & np.isfinite(score)
         if rows.sum() < 3 or np.ptp(score[rows]) == 0:
             continue
         # SciPy's spearmanr does the same twenty times as slowly, which the bootstrap would feel.
@@ -171,12 +171,13 @@ def _warm_rows(results: Results, level: float) -> list[tuple[object, ...]]:
     if results.warm is None:
         return []
     warm = mean_over_networks(results.warm)
-    others = _no_base(results)
+    measured = values.subset_score(results.scores["log_error"], ~results.pool)
+    others = _no_base(results) & np.isfinite(measured)
     if np.count_nonzero(others) < LEAST_SUBSETS // 2:
         return []
     percents, clusters = (results.subsets[name].to_numpy()[others] for name in ("percent", "cluster"))
     inclusion = results.inclusion[others]
-    measured = values.subset_score(results.scores["log_error"], ~results.pool)[others]
+    measured = measured[others]
     parts = {"warm value": results.pool}
     if results.planted is not None:
         parts |= {"warm value (planted frames)": results.planted, "warm value (other frames)": ~results.planted}
@@ -217,9 +218,10 @@ def combined_values_if_they_help(results: Results) -> np.ndarray | None:
     lower = [row[4] for row in rows if row[0] == "lds difference"]
     if not lower or not all(end > 0 for end in lower):
         return None
-    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
     score = values.subset_score(results.scores["log_error"], ~results.pool)
-    return combined_value(mean_over_networks(results.warm), results.inclusion, score, percents, clusters)
+    known = np.isfinite(score)
+    percents, clusters = (results.subsets[name].to_numpy()[known] for name in ("percent", "cluster"))
+    return combined_value(mean_over_networks(results.warm), results.inclusion[known], score[known], percents, clusters)
 
 
 def _no_base(results: Results) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from frameworth.divergence import without_diverged
 from frameworth.engine.networks import Predictor, choose_device, make_deterministic
 from frameworth.gpus import take_gpu
 from frameworth.predict import JointMaps, frames_at_once, load_predictors, spread_of
@@ -41,7 +42,7 @@ def analyse_video(
         training: what determines weights, of the config's `training`.
         consensus: the form of consensus.
 
-    Raises UserError if the video cannot be read.
+    Networks that diverged are left out. Raises UserError if the video cannot be read, or no network is left.
     """
     info = video_info(video)  # before the networks: a bad video is told at once
     if device != "cpu":
@@ -49,12 +50,15 @@ def analyse_video(
     chosen = choose_device(device)
     make_deterministic(chosen)
     subset = read_subset(subset_json)
+    asked, networks = len(networks), without_diverged(networks)
     sizes = [len(list(members)) for _, members in itertools.groupby(networks, key=lambda network: network.parent)]
     predictors = load_predictors(networks, training, subset.keypoints, chosen)
 
     def say(line: str) -> None:
         print(f"{video}: {line}", file=sys.stderr, flush=True)
 
+    if len(networks) < asked:
+        say(f"{asked - len(networks)} networks diverged and are left out")
     say(f"{len(networks)} networks of {len(sizes)} ensembles, {info.frames or 'an unknown number of'} frames")
     found = consensus_of_video(
         video, info, predictors, sizes, subset.keypoints, scale=training["scale"], form=consensus, say=say

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from frameworth.augmentation import Augmentation, is_covered
+from frameworth.divergence import has_diverged
 from frameworth.engine.networks import (
     Predictor,
     build_network,
@@ -100,7 +101,10 @@ def write_warm_network(
     study_seed: int,
     device: str,
 ) -> None:
-    """The warm influence of all frames of the pool outside one base network's subset, to `out`."""
+    """The warm influence of all frames of the pool outside one base network's subset, to `out`.
+
+    All NaN for a network that diverged: there is nothing to continue.
+    """
     subset, labels = read_subset(subset_json), read_labels(labels_h5)
     pool = (read_frames(frames_csv)["split"] == "pool").to_numpy()
     pool[subset.frames] = False
@@ -109,17 +113,19 @@ def write_warm_network(
         take_gpu()
     chosen = choose_device(device)
     make_deterministic(chosen)
-    network = build_network(pose_config(training, subset.keypoints), str(network_file), 0)
     seed = int(np.random.SeedSequence([study_seed, subset.percent, subset.seed, 6]).generate_state(1)[0])
     started = time.monotonic()
-    found = changes_by_frame(
-        network, subset, ScaledFrames(labels, training["scale"]), candidates, training, warm, seed, chosen
-    )
-    seconds = time.monotonic() - started
+    change = np.full((len(pool), *labels.xy.shape[:2]), np.nan, np.float32)
     name = subset_name(subset.percent, subset.seed)
-    print(f"{name}: {len(candidates)} frames in {seconds:.0f} s", file=sys.stderr)
-    change = np.full((len(pool), *found.shape[1:]), np.nan, np.float32)
-    change[candidates] = found
+    if has_diverged(network_file):
+        print(f"{name}: its network diverged, so that it tells nothing", file=sys.stderr)
+        candidates = candidates[:0]
+    else:
+        network = build_network(pose_config(training, subset.keypoints), str(network_file), 0)
+        frames = ScaledFrames(labels, training["scale"])
+        change[candidates] = changes_by_frame(network, subset, frames, candidates, training, warm, seed, chosen)
+        print(f"{name}: {len(candidates)} frames in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    seconds = time.monotonic() - started
     held = np.zeros(len(pool), bool)
     held[subset.frames] = True
     write_hdf5(

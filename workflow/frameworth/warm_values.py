@@ -40,7 +40,7 @@ def change_per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
             others[i] = False
             per_frame[network, i] = np.nanmean(change[network, i, others])
     known = np.isfinite(per_frame)
-    means = np.where(known, per_frame, 0).sum(axis=1) / known.sum(axis=1)
+    means = np.where(known, per_frame, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return per_frame - means[:, None]
 
 

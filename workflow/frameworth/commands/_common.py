@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from frameworth.errors import UserError
+from frameworth.full_disk import full_disk_line, is_full
+from frameworth.out_of_memory import is_out_of_memory, out_of_memory_line
 from frameworth.preemption import EXIT_CODE, Preempted
 
 FILE = click.Path(path_type=Path)
@@ -31,7 +33,7 @@ class Json(click.ParamType):
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError, each of its lines by itself, and exit with 2; so with Preempted, and its own code."""
+    """Print a UserError (or a full disk or memory), a line each, and exit with 2; so Preempted, with its own code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -39,6 +41,15 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except UserError as error:
             print("\n".join(f"frameworth: {line}" for line in error.lines()), file=sys.stderr)
+            raise SystemExit(2) from None
+        except Exception as error:
+            if isinstance(error, OSError) and is_full(error):
+                line = full_disk_line(error.filename or Path.cwd())
+            elif is_out_of_memory(error):
+                line = out_of_memory_line(error, kwargs.get("training"))
+            else:
+                raise
+            print(f"frameworth: {line}", file=sys.stderr)
             raise SystemExit(2) from None
         except Preempted as preempted:
             print(f"frameworth: {preempted}", file=sys.stderr)

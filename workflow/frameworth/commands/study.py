@@ -103,6 +103,7 @@ def status(configfile: TextIO) -> None:
     """Tell how far a study is, and what it has found so far."""
     from frameworth.closing import closing_lines
     from frameworth.config import read_config, study_folder
+    from frameworth.divergence import diverged_sentence, recorded_diverged
     from frameworth.errors import UserError
     from frameworth.progress import progress_sentence, study_progress
     from frameworth.readable import being_read, require
@@ -116,6 +117,8 @@ def status(configfile: TextIO) -> None:
     except UserError as refused:
         print(f"Study {config['study']}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
     if not (folder / "summary.json").exists():
+        if diverged := diverged_sentence(*recorded_diverged(folder)):
+            print(f"So far {diverged}")
         print("Nothing has been estimated yet.")
         return
     with being_read(folder):

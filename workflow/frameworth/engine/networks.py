@@ -178,6 +178,14 @@ def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
     return network
 
 
+def heads_start_random(weights: str) -> bool:
+    """Whether `build_network` draws the heads' weights: always, unless `weights` is a file that holds some."""
+    if weights in ("imagenet", "random"):
+        return True
+    state = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)["model"]
+    return not any(name.startswith("heads.") for name in state)
+
+
 def imagenet_weights(net_type: str, backbone: str | None) -> dict[str, torch.Tensor]:
     """The ImageNet weights of a network's backbone, from timm's cache or the internet.
 

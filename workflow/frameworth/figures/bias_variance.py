@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from frameworth import values
 from frameworth.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
 from frameworth.errors import UserError
 from frameworth.figures import _style
@@ -58,7 +59,7 @@ def _check_sums(results: Results) -> None:
     summed = (scores["member_bias_squared"] + scores["member_variance"])[:, held_out].astype(float)
     networks = results.rmse[results.rmse["kind"] == "network"]
     squared = (networks["rmse_px"] ** 2).groupby(networks["subset"]).mean()
-    found = np.nanmean(summed.reshape(len(summed), -1), axis=1)
+    found = values.subset_score(summed, np.ones(summed.shape[1], bool))
     known = squared.reindex(results.subsets["subset"]).to_numpy()
     wrong = np.flatnonzero(~np.isclose(found, known, rtol=1e-3, equal_nan=True))
     if len(wrong):
@@ -69,7 +70,8 @@ def _check_sums(results: Results) -> None:
 
 
 def _rows_of(results: Results, percent: int) -> np.ndarray:
-    return np.flatnonzero(results.subsets["percent"] == percent)
+    """Subsets of this percent that have a network which did not diverge."""
+    return np.flatnonzero((results.subsets["percent"] == percent) & (results.members["members"] > 0))
 
 
 def _label_rows(results: Results, percent: int) -> pd.DataFrame:

@@ -72,11 +72,13 @@ def principal_components(displacement: np.ndarray) -> Components:
 def table(results: Results) -> pd.DataFrame:
     """Long: `part` is variance, subset, ground truth, loading (share of a keypoint) or common.
 
-    Long displacements are shortened (see `shortened`). Coordinates that any subset lacks, and those without a
-    label, are left out. Empty below three subsets.
+    Long displacements are shortened (see `shortened`). Subsets all of whose networks diverged, coordinates that any
+    other lacks, and those without a label, are left out. Empty below three subsets.
     """
     held_out = ~results.pool
     pose = results.scores["consensus_pose"][:, held_out].astype(float)
+    speak = np.isfinite(pose).any(axis=(1, 2, 3))
+    pose = pose[speak]
     displacement = shortened(pose - results.labels.xy[held_out]).reshape(len(pose), -1)
     keypoints = np.tile(np.repeat(results.labels.keypoints, 2), int(held_out.sum()))
     known = np.isfinite(displacement).all(axis=0)
@@ -85,7 +87,7 @@ def table(results: Results) -> pd.DataFrame:
     found = principal_components(displacement[:, known])
     rows = [("variance", c + 1, "", share, "of 1") for c, share in enumerate(found.share)]
     for c in range(min(2, len(found.share))):
-        names = results.subsets["subset"]
+        names = results.subsets.loc[speak, "subset"]
         rows += [("subset", c + 1, n, v, "px") for n, v in zip(names, found.scores[:, c], strict=True)]
         rows.append(("ground truth", c + 1, "", found.truth[c], "px"))
     for c in range(min(_LOADED, len(found.share))):
@@ -133,7 +135,8 @@ def _variance(axes: Axes, table: pd.DataFrame) -> None:
 
 def _space(axes: Axes, table: pd.DataFrame, results: Results) -> None:
     first, second = _coordinates(table, "subset")
-    percents = results.subsets["percent"].to_numpy()
+    shown = table.loc[(table["part"] == "subset") & (table["component"] == 1), "name"]
+    percents = results.subsets.set_index("subset")["percent"].reindex(shown).to_numpy()
     for percent, colour in _style.percent_colours(percents).items():
         rows = percents == percent
         axes.plot(first[rows], second[rows], "o", color=colour, ms=5 if len(first) < 200 else 2.5, alpha=0.8,

@@ -71,7 +71,7 @@ def table(results: Results, pair: str) -> pd.DataFrame:
             "label_y": label[1],
         }
     )
-    return made[_COLUMNS]
+    return made.dropna(subset=["x", "y"])[_COLUMNS]  # without subsets all of whose networks diverged
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:

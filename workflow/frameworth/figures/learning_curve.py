@@ -94,7 +94,7 @@ def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
 
 def _step(ladder: pd.DataFrame, low: int, high: int) -> Step | None:
     """Paired by seed where the subsets are nested, else between means."""
-    first, last = (ladder[ladder["percent"] == p].set_index("cluster")["rmse_px"] for p in (low, high))
+    first, last = (ladder[ladder["percent"] == p].set_index("cluster")["rmse_px"].dropna() for p in (low, high))
     both = first.index.intersection(last.index)
     if len(both):
         change = (last[both] - first[both]).to_numpy()

@@ -41,7 +41,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     ceiling = table[here & (table["about"] == "ceiling")]
     figure = _style.new_figure(10, 4.4)
     left, right = figure.subplots(1, 2)
-    _scatter(left, table[here & (table["about"] == "subset")], results, figure)
+    scored = table[here & (table["about"] == "subset")].dropna(subset=["score", "predicted_score"])
+    _scatter(left, scored, results, figure)
     _bars(right, explained[explained["percent"] == percent], ceiling)
     note = _NOTE.format(
         percent=percent,

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from frameworth.digests import whole
+from frameworth.divergence import diverged_sentence
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.files import digest_of_json, write_text
@@ -109,6 +110,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             arrays=arrays,
             images=images.jpegs,
             statement=results.summary.get("statement", []),
+            diverged=diverged_sentence(results.diverged, int((results.rmse["kind"] == "network").sum())),
             learned=results.summary.get("learned", True),
             facts=_facts(results.summary),
             stands_out=bool(results.label_checks["flagged"].any()),

@@ -1,0 +1,156 @@
+"""A disk that is full while a stage writes: a file system of its own in memory, filled to the brim, for real."""
+
+import os
+import re
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+
+from frameworth.errors import UserError
+from frameworth.files import digest_of_file, write_text
+from frameworth.full_disk import full_disk_line
+from frameworth.hdf5 import digest_is_right
+from frameworth.pytables import write_pytables
+from stages_in_forks import Stages, commands_of
+from tiny import config, draw, write_config
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system, which takes root")
+MIB = 1 << 20
+
+
+@contextmanager
+def small_disk(folder, mib):
+    """A file system of so many MiB at `folder`."""
+    folder.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("this machine lets root mount nothing")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder, room):
+    """Leave `room` bytes on the disk of `folder`."""
+    full = folder / "fill"
+    full.unlink(missing_ok=True)
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    full.write_bytes(bytes(max(0, free - room)))
+
+
+def files(folder):
+    """The digests of all that lies below `folder`."""
+    return {
+        path: digest_of_file(path) for path in folder.rglob("*") if path.is_file() and path.name not in ("fill", "lock")
+    }
+
+
+def run_on_a_full_disk(tmp_path, rooms, keep, changes):
+    """All stages of a study, each on a disk with so many bytes left before it may have all; what was counted."""
+    draw(tmp_path / "project")
+    study = config("project", subsets=[{"design": "balanced", "percents": [50], "seeds": 2, "members": 2}], **changes)
+    path = write_config(tmp_path / "study.yaml", study)
+    counts = {"stages": 0, "faults": 0, "networks": 0, "trainings": 0, "lost": 0, "longest": 0.0}
+    with small_disk(tmp_path / "results", 64) as disk, Stages(tmp_path, tmp_path / "words") as stages:
+        for arguments in filter(keep, commands_of(tmp_path, path)):
+            counts["stages"] += 1
+            for room in rooms:
+                before, kept = files(disk), store_of(disk)
+                fill(disk, room)
+                ended = stages.run(arguments)
+                (disk / "fill").unlink()
+                counts["trainings"] += ended.said.count("trained 6 steps")
+                if ended.code == 0:
+                    break
+                counts["faults"] += 1
+                assert ended.code == 2, (arguments[:2], room, ended)
+                assert "Traceback" not in ended.said
+                line = re.fullmatch(r"frameworth: (\S+): cannot be written, there is no space left on its disk .*",
+                                    ended.said.splitlines()[-1])  # fmt: skip
+                assert line, (arguments[:2], room, ended.said)
+                assert tmp_path / line[1] not in files(disk).keys() - before.keys()
+                assert before.items() <= files(disk).items(), arguments[:2]
+                assert not list(disk.rglob("*.part"))
+                assert all(digest_is_right(new) for new in files(disk).keys() - before.keys() if is_ours(new))
+                assert kept.items() <= store_of(disk).items()
+            began = time.monotonic()
+            kept = store_of(disk)
+            ended = stages.run(arguments)
+            counts["longest"] = max(counts["longest"], time.monotonic() - began)
+            assert ended.code == 0, (arguments[:2], ended.said)
+            counts["trainings"] += ended.said.count("trained 6 steps")
+            counts["lost"] += len(kept.items() - store_of(disk).items())
+        counts["networks"] = len(store_of(disk))
+    return counts
+
+
+def is_ours(path):
+    return path.suffix == ".h5" and "_dlc" not in path.name and "CollectedData" not in path.name
+
+
+def store_of(disk):
+    """The finished networks and when each was written."""
+    records = disk.rglob(".store/*/training.json")
+    return {path: (path.parent / "network.pt").stat().st_mtime_ns for path in records}
+
+
+def tell(counts, capsys):
+    with capsys.disabled():
+        print(
+            f"\nfull disk: {counts['stages']} stages, {counts['faults']} writes that failed, each told in one line; "
+            f"{counts['networks']} networks, {counts['trainings']} trainings, {counts['lost']} finished ones lost; the "
+            f"same command went on in at most {counts['longest']:.1f} s"
+        )
+
+
+def test_a_stage_on_a_full_disk_names_the_file_leaves_no_half_of_it_and_goes_on_when_there_is_room(tmp_path, capsys):
+    changes = {"influence": {"warm": {"networks": 1, "steps": 1}}}
+
+    def keep(arguments):
+        drawn = arguments[0] in ("figure", "report-page")
+        return not drawn or arguments[1] in ("inclusion_matrix", "learning_curve")
+
+    counts = run_on_a_full_disk(tmp_path, [0], keep, changes)
+    tell(counts, capsys)
+    assert counts["faults"] == counts["stages"]
+    assert counts["networks"] == 4
+    assert counts["lost"] == 0
+
+
+@pytest.mark.long
+def test_the_same_at_each_file_that_a_stage_writes(tmp_path, capsys):
+    """With more and more room, so that a stage fails at each of its files, and a toggle and the report besides."""
+    rooms = [0, *(int(4096 * 1.6**power) for power in range(20))]
+    changes = {"influence": {"warm": {"networks": 1, "steps": 1}}, "toggle": {"pairs": 2, "frames": [0]}}
+    counts = run_on_a_full_disk(tmp_path, rooms, lambda arguments: True, changes)
+    tell(counts, capsys)
+    assert counts["faults"] > 2 * counts["stages"]
+    assert counts["networks"] == 8
+    assert counts["lost"] == 0
+
+
+def test_pytables_which_says_nothing_of_a_full_disk_leaves_no_file_with_holes(tmp_path):
+    table = pd.DataFrame({"x": range(40_000)})
+    with small_disk(tmp_path / "disk", 1) as disk:
+        for room in (0, 50_000, 300_000):
+            fill(disk, room)
+            with pytest.raises(UserError, match="no space left"):
+                write_pytables(disk / "table.h5", table)
+            assert [path.name for path in disk.iterdir()] == ["fill"]
+        (disk / "fill").unlink()
+        write_pytables(disk / "table.h5", table)
+        assert pd.read_hdf(disk / "table.h5").equals(table)
+
+
+def test_what_was_there_before_stays_when_the_new_file_does_not_fit(tmp_path):
+    with small_disk(tmp_path / "disk", 1) as disk:
+        write_text(disk / "a.txt", "old")
+        fill(disk, 0)
+        with pytest.raises(UserError) as raised:
+            write_text(disk / "a.txt", "new" * 1000)
+        assert str(raised.value) == full_disk_line(disk / "a.txt")
+        assert (disk / "a.txt").read_text() == "old"

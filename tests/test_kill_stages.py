@@ -1,0 +1,110 @@
+"""The whole process group killed in every stage, at random moments: the end is that of an undisturbed run."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import REPOSITORY, run_snakemake
+from frameworth.files import digest_of_file
+from frameworth.hdf5 import read_attributes
+from tiny import config, draw, write_config
+
+STAGES = ("frames", "subset", "subsets", "ensemble_of_2", "scores", "influence", "frame_values", "summary", "validation",
+          "draw_inclusion_matrix")  # fmt: skip
+WANTED = [f"results/tiny/{name}" for name in ("summary.json", "validation.csv", "figures/inclusion_matrix.png")]
+TABLES = ("frames.csv", "subsets.csv", "rmse.csv", "frame_values.csv", "validation.csv", "summary.json",
+          "figures/inclusion_matrix.csv")  # fmt: skip
+ARRAYS = ("labels.h5", "subsets.h5", "scores.h5", "influence.h5")
+NETWORKS = 8
+
+
+def study(folder):
+    draw(folder / "project")
+    blocks = [{"design": "balanced", "percents": [50], "seeds": 4, "members": 2}]
+    content = config("project", subsets=blocks)
+    content["training"]["steps"] = 60
+    return ["--configfile", str(write_config(folder / "study.yaml", content)), "--", *WANTED]
+
+
+def results(folder):
+    """What the study came to, less the time of day."""
+    root = folder / "results" / "tiny"
+    networks = {str(path.relative_to(root)): digest_of_file(path) for path in root.glob("ensembles/**/member-*.pt")}
+    arrays = {name: read_attributes(root / name)["digest"] for name in ARRAYS}
+    return networks | arrays | {name: (root / name).read_bytes() for name in TABLES}
+
+
+def trained(folder):
+    """The finished networks of the store, and when each was finished."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("results/tiny/.store/*/network.pt")
+            if (path.parent / "training.json").exists()}  # fmt: skip
+
+
+def kill_in(stage, folder, arguments, moment):
+    """Run until a job of the stage is started, and `moment` seconds on kill all; whether the stage was met."""
+    command = [str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(REPOSITORY / "Snakefile"), "--cores",
+               "2", *arguments]  # fmt: skip
+    printed = folder / "printed.txt"
+    with printed.open("w") as out:
+        group = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    begins = re.compile(rf"^(local)?rule {stage}:", re.M)
+    while group.poll() is None and not begins.search(printed.read_text()):
+        time.sleep(0.02)
+    met = group.poll() is None
+    time.sleep(moment if met else 0)
+    if group.poll() is None:
+        os.killpg(group.pid, signal.SIGKILL)
+    group.wait()
+    return met
+
+
+def survive(tmp_path, capsys, stages):
+    seed = random.SystemRandom().randrange(2**32)
+    moments = random.Random(seed)
+    for name in ("undisturbed", "killed"):
+        study_arguments = study(tmp_path / name) if not (tmp_path / name).mkdir() else []
+        if name == "undisturbed":
+            run_snakemake(tmp_path / name, *study_arguments)
+    folder, kills, lost, slowest = tmp_path / "killed", 0, 0, 0.0
+    for stage in stages:
+        before = trained(folder)
+        kills += kill_in(stage, folder, study_arguments, moments.uniform(0, 1.5))
+        lost += len(before.items() - trained(folder).items())
+        began = time.monotonic()
+        run_snakemake(folder, "--unlock", *study_arguments)
+        slowest = max(slowest, time.monotonic() - began)
+    before = trained(folder)
+    run_snakemake(folder, *study_arguments)
+    lost += len(before.items() - trained(folder).items())
+    with capsys.disabled():
+        print(
+            f"\nkills (seed {seed}): {kills} of the whole process group in {len(stages)} stages, {lost} of {NETWORKS} "
+            f"finished networks lost, unlocked in at most {slowest:.1f} s"
+        )
+    assert lost == 0
+    assert len(trained(folder)) == NETWORKS
+    expected, found = (results(tmp_path / name) for name in ("undisturbed", "killed"))
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+    assert not list(folder.glob("results/**/*.part"))
+    return kills
+
+
+def test_a_study_killed_while_it_trains_and_while_it_estimates_ends_the_same(tmp_path, capsys):
+    assert survive(tmp_path, capsys, ("ensemble_of_2", "influence")) == 2
+
+
+@pytest.mark.long
+def test_a_study_killed_in_every_stage_twice_over_ends_the_same_and_no_finished_network_is_trained_again(
+    tmp_path, capsys
+):
+    assert survive(tmp_path, capsys, [stage for stage in STAGES for _ in range(2)]) >= len(STAGES)

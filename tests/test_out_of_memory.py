@@ -1,0 +1,77 @@
+"""Memory that runs out is told in one line, with what was used and what to do; nothing is made smaller in silence."""
+
+import json
+
+import pytest
+import torch
+
+from frameworth.out_of_memory import is_out_of_memory
+from stages_in_forks import Stages
+from tiny import TRAINING, prepare
+
+OPTIONS = ["--study-seed", "1", "--members", "2", "--device", "cpu", "--consensus", "argmax"]
+
+
+def arguments(root, training=TRAINING):
+    subset, labels = prepare(root)
+    return [
+        "ensemble", str(subset), "--labels", str(labels), "--folder", str(root / "ensembles"),
+        "--store", str(root / ".store"), "--training", json.dumps(training), *OPTIONS, "--distractor-radius", "16",
+    ]  # fmt: skip
+
+
+def last(ended):
+    return ended.said.splitlines()[-1]
+
+
+def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it_may(tmp_path, capsys):
+    """The limit on the address space is real, and is met at whatever comes first at each of these."""
+    with Stages(tmp_path, tmp_path / "words") as stages:
+        lost = 0
+        for spare_mib in (0, 4, 16):
+            ended = stages.run(arguments(tmp_path), spare_mib)
+            if ended.code == 0:
+                break
+            lost += 1
+            assert ended.code == 2, ended.said
+            assert "Traceback" not in ended.said
+            assert last(ended).startswith("frameworth: memory ran out: this job held "), ended.said
+            assert "training.batch_size (4), training.crop (null), training.scale (1)" in last(ended)
+            assert not list(tmp_path.rglob("ensembles/**/*.h5"))
+        assert lost == 3
+        ended = stages.run(arguments(tmp_path))
+        assert ended.code == 0, ended.said
+    with capsys.disabled():
+        print(f"\nmemory: {lost} jobs out of it, all told in one line; the next attempt went on")
+
+
+def test_a_gpu_that_is_full_is_told_with_the_sizes_to_lower_and_no_batch_is_made_smaller(tmp_path):
+    """PyTorch's own error, raised where a gradient step is made: this machine has no GPU to fill."""
+    raised = (
+        "import torch, frameworth.training as t\n"
+        "def full(*_):\n"
+        "    raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total "
+        "capacity of 7.79 GiB of which 1.12 GiB is free. Process 1 has 6.6 GiB memory in use.')\n"
+        "t.train_step = full"
+    )
+    training = TRAINING | {"crop": 32}
+    with Stages(tmp_path, tmp_path / "words") as stages:
+        ended = stages.run(arguments(tmp_path, training), first=raised)
+    assert ended.code == 2
+    assert last(ended) == (
+        "frameworth: the GPU's memory ran out (Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB of "
+        "which 1.12 GiB is free); let fewer networks share a GPU (networks_per_gpu), or lower training.batch_size (4), "
+        "training.crop (32), training.scale (1), which trains all networks anew"
+    )
+    assert not list((tmp_path / ".store").glob("*/training.json"))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a shape is wrong"), OSError("gone"), ValueError("batch")])
+def test_other_failures_are_not_taken_for_it(error):
+    assert not is_out_of_memory(error)
+
+
+def test_pytorchs_own_failure_to_allocate_is_known():
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(raised.value)

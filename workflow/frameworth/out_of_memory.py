@@ -1,0 +1,50 @@
+"""Memory that runs out, of the GPU or of the machine: one line that says what the job used and what to do.
+
+Never a smaller batch in silence: it would train other networks than the config asks for.
+"""
+
+from __future__ import annotations
+
+import errno
+import resource
+from typing import Any
+
+# The last is all that oneDNN says of it.
+_OF_THE_CPU = ("DefaultCPUAllocator", "std::bad_alloc", "Cannot allocate memory", "could not create a primitive")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, by an error of PyTorch (which is not imported for this), NumPy or Python."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return _of_a_gpu(error) or (isinstance(error, RuntimeError) and any(word in str(error) for word in _OF_THE_CPU))
+
+
+def out_of_memory_line(error: BaseException, training: dict[str, Any] | None) -> str:
+    """What to tell.
+
+    Args:
+        training: that of the config, where the job has networks.
+    """
+    sizes = ""
+    if training:
+        keys = {key: training.get(key) for key in ("batch_size", "crop", "scale")}
+        sizes = ", ".join(f"training.{key} ({'null' if value is None else value})" for key, value in keys.items())
+    if _of_a_gpu(error):
+        said = " ".join(str(error).removeprefix("CUDA out of memory.").split()).split(". ")
+        return (
+            f"the GPU's memory ran out ({'. '.join(said[:2]).rstrip('.')}); let fewer networks share a GPU "
+            f"(networks_per_gpu), or lower {sizes}, which trains all networks anew"
+        )
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    allowed = "" if limit == resource.RLIM_INFINITY else f" (it may address {limit / 2**20:,.0f} MiB)"
+    less = f", or lower {sizes}" if sizes else ""
+    return (
+        f"memory ran out: this job held {used:,.0f} MiB{allowed}; give it more (mem_mb in the profile, ulimit -v), or "
+        f"run fewer jobs side by side (--cores){less}; what is finished is kept"
+    )
+
+
+def _of_a_gpu(error: BaseException) -> bool:
+    return type(error).__name__ == "OutOfMemoryError" and isinstance(error, RuntimeError)
