@@ -112,7 +112,7 @@ def _crop(axes: Axes, rows: pd.DataFrame, results: Results) -> None:
 def _legend(figure: Figure, keypoints: tuple[str, ...]) -> None:
     """Which colour is which keypoint, on a dark ground as most pictures are."""
     marks = [
-        Line2D([], [], color=colour, marker="s", ls="", ms=7, mec="black", mew=0.6, label=_style.plain(name))
+        Line2D([], [], color=colour, marker="s", ls="", ms=7, mec="black", mew=0.6, label=_style.plain(name[:24]))
         for name, colour in zip(keypoints, keypoint_colours(len(keypoints)), strict=True)
     ]
     marks += [Line2D([], [], color="black", marker=mark, ls="", mfc="none", label=name)
