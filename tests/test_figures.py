@@ -30,6 +30,7 @@ from frameworth.figures import (
     learning_curve,
     memorization,
 )
+from frameworth.label_checks import label_checks
 from frameworth.results import Results
 from synthetic_study import write_study
 
@@ -287,6 +288,7 @@ def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tm
     odd = dataclasses.replace(study.labels, keypoints=("$no$e", "<b>", r"\frac", "a" * 60))
     renamed = Results(study.folder, study.options)
     object.__setattr__(renamed, "labels", odd)
+    object.__setattr__(renamed, "label_checks", label_checks(renamed))
     for name in ("influence_pair_harmful-1", "labels_to_check", "error_pca"):
         draw_figure(name, renamed, tmp_path)
     assert "$no$e" in (tmp_path / "error_pca.svg").read_text()

@@ -103,21 +103,21 @@ def _crop(axes: Axes, rows: pd.DataFrame, results: Results) -> None:
     worst = rows[rows["stands_out"]].iloc[0]
     name = str(rows["image"].iloc[0])
     planted = rows.get("planted")
-    kind = f" (planted: {planted.iloc[0]})" if planted is not None and pd.notna(planted.iloc[0]) else ""
+    kind = [f"planted: {planted.iloc[0]}"] if planted is not None and pd.notna(planted.iloc[0]) else []
     where = _style.plain(f"{worst['keypoint']} {worst['distance_px']:.0f} px off"[:34])
-    first = f"#{worst['rank']}  frame {frame}{' held out' if worst['split'] == 'held-out' else ''}{kind}"
-    axes.set_title("\n".join([first, _style.plain(name[-30:]), where]), fontsize=7.5)
+    first = f"#{worst['rank']}  frame {frame}{', held out' if worst['split'] == 'held-out' else ''}"
+    axes.set_title("\n".join([first, _style.plain(name[-30:]), where, *kind]), fontsize=7.5)
 
 
 def _legend(figure: Figure, keypoints: tuple[str, ...]) -> None:
     """Which colour is which keypoint, on a dark ground as most pictures are."""
     marks = [
-        Line2D([], [], color=colour, marker="s", ls="", ms=7, mec="black", mew=0.6, label=_style.plain(name))
+        Line2D([], [], color=colour, marker="s", ls="", ms=7, mec="black", mew=0.6, label=_style.plain(name[:24]))
         for name, colour in zip(keypoints, keypoint_colours(len(keypoints)), strict=True)
     ]
     marks += [Line2D([], [], color="black", marker=mark, ls="", mfc="none", label=name)
               for mark, name in (("x", "label"), ("o", "consensus"))]  # fmt: skip
-    figure.legend(handles=marks, loc="outside lower center", ncols=min(len(marks), 6), fontsize=7.5)
+    figure.legend(handles=marks, loc="outside right upper", fontsize=7.5)
 
 
 def _outlined(axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str, colour: str, width: float) -> None:
