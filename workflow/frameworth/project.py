@@ -635,6 +635,8 @@ def _fixed_axis(group: h5py.Group, axis: str) -> list[tuple[str, ...]]:
     for level in range(int(group.attrs[f"{axis}_nlevels"])):
         names = _strings_of(_array(group, f"{axis}_level{level}"))
         codes = _array(group, f"{axis}_label{level}")
+        if codes.size > MAX_NAMES:
+            raise _UnreadableError(f"{axis} has more than {MAX_NAMES} entries")
         if codes.size and not (codes.min() >= 0 and codes.max() < len(names)):
             raise _UnreadableError(f"{axis} misses a name")
         levels.append([names[code] for code in codes])
