@@ -64,7 +64,9 @@ def inspect_image(path: Path | str) -> tuple[DecodedImage | None, list[Problem]]
             _refuse_turned(path, image.getexif())  # a PNG may say so after its pixels
     except RefusedError as refused:
         return None, list(refused.problems)
-    return DecodedImage(rgb, hashlib.sha256(f"{rgb.shape}".encode() + rgb.tobytes()).hexdigest()), problems
+    digest = hashlib.sha256(f"{rgb.shape}".encode())
+    digest.update(rgb)
+    return DecodedImage(rgb, digest.hexdigest()), problems
 
 
 @contextmanager

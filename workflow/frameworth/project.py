@@ -27,6 +27,7 @@ from frameworth.hdf5_content import reaching_out
 
 MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
+MAX_NAMES = 1_000_000  # frames of a video; each is made a string
 MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
 IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels, and its cropped copies
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -634,6 +635,8 @@ def _fixed_axis(group: h5py.Group, axis: str) -> list[tuple[str, ...]]:
     for level in range(int(group.attrs[f"{axis}_nlevels"])):
         names = _strings_of(_array(group, f"{axis}_level{level}"))
         codes = _array(group, f"{axis}_label{level}")
+        if codes.size > MAX_NAMES:
+            raise _UnreadableError(f"{axis} has more than {MAX_NAMES} entries")
         if codes.size and not (codes.min() >= 0 and codes.max() < len(names)):
             raise _UnreadableError(f"{axis} misses a name")
         levels.append([names[code] for code in codes])
@@ -668,6 +671,8 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 def _strings_of(values: np.ndarray) -> list[str]:
     if values.dtype.hasobject:
         raise _UnreadableError("its names are pickled objects, which may run a program")
+    if values.size and (values.ndim != 1 or values.dtype.kind not in "SUiuf" or len(values) > MAX_NAMES):
+        raise _UnreadableError(f"its names are no list of at most {MAX_NAMES} texts or numbers")
     return [_text(value) for value in values]
 
 
