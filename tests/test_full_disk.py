@@ -111,7 +111,7 @@ def test_a_stage_on_a_full_disk_names_the_file_leaves_no_half_of_it_and_goes_on_
     changes = {"influence": {"warm": {"networks": 1, "steps": 1}}}
 
     def keep(arguments):
-        drawn = arguments[0] in ("figure", "report-page")
+        drawn = arguments[0] in ("figure", "report-page", "validation")  # what takes long, or is many times the same
         return not drawn or arguments[1] in ("inclusion_matrix", "learning_curve")
 
     counts = run_on_a_full_disk(tmp_path, [0], keep, changes)

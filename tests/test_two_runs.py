@@ -66,9 +66,7 @@ def test_a_second_run_is_told_of_the_first_and_after_a_kill_how_to_unlock(tmp_pa
     assert run(tmp_path, ONE).returncode == 0
     assert (tmp_path / ONE).exists()
     with capsys.disabled():
-        print(
-            f"\ntwo runs: the second told in one line; after SIGKILL unlocked and done in {time.monotonic() - began:.0f} s"
-        )
+        print(f"\ntwo runs: the second told in one line; after SIGKILL done in {time.monotonic() - began:.0f} s")
 
 
 def read_yaml(path, steps):
