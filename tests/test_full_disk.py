@@ -119,7 +119,6 @@ def test_a_stage_on_a_full_disk_names_the_file_leaves_no_half_of_it_and_goes_on_
         "members",
         "warm-network",
         "influence",
-        "frame-values",
     )
 
     def keep(arguments):

@@ -102,6 +102,7 @@ def survive(tmp_path, capsys, stages, wanted):
     return kills
 
 
+@pytest.mark.long
 def test_a_study_killed_while_it_trains_and_while_it_estimates_ends_the_same(tmp_path, capsys):
     assert survive(tmp_path, capsys, ("ensemble_of_2", "influence"), ["frame_values.csv"]) == 2
 

@@ -42,6 +42,7 @@ def wait_until(happened, process):
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_a_second_run_is_told_of_the_first_and_after_a_kill_how_to_unlock(tmp_path, capsys):
     study(tmp_path, steps=3000)
     log = tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log"
@@ -103,7 +104,7 @@ def test_two_processes_that_want_the_same_network_end_with_one_training(tmp_path
 @pytest.mark.parametrize(
     ("inputs", "results"),
     [
-        (10 * YEAR, -10 * YEAR),
+        pytest.param(10 * YEAR, -10 * YEAR, marks=pytest.mark.long),
         pytest.param(10 * YEAR, 0, marks=pytest.mark.long),
         pytest.param(0, -10 * YEAR, marks=pytest.mark.long),
     ],
