@@ -16,8 +16,6 @@ from pathlib import Path
 
 from conftest import run_snakemake
 
-# What OpenMP does in these hangs in a fork of a process that has imported PyTorch.
-_NOT_IN_FORKS = ("validation",)
 _SERVER = """
 import json, os, resource, signal, sys
 import frameworth.arm_training, frameworth.ensemble, frameworth.frame_values, frameworth.report, frameworth.warm
@@ -27,7 +25,7 @@ for line in sys.stdin:
     asked = json.loads(line)
     pid = os.fork()
     if not pid:
-        signal.alarm(60)
+        signal.alarm(300)
         os.chdir(asked["folder"])
         words = os.open(asked["words"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(words, 1), os.dup2(words, 2)
@@ -83,10 +81,6 @@ class Stages:
             spare_mib: how much more the stage may address than it does at its start.
             first: Python that it runs at its start.
         """
-        if arguments[0] in _NOT_IN_FORKS:
-            plain = [sys.executable, "-m", "frameworth", *arguments]
-            done = subprocess.run(plain, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            return Ended(done.returncode, done.stdout)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         asked = {"folder": str(self._folder), "words": str(self._words), "arguments": arguments}

@@ -132,7 +132,9 @@ WRITES_BY_ITSELF = {
     "gpus.py": "opens empty lock files, in the folder for temporary files",
     "running.py": "appends to the log of a run",
     "environments.py": "writes the repository's own definitions, for developers",
-    "rule_graph.py": "writes README.md, for developers",
+    "rule_graph.py": "writes a page of docs/, for developers",
+    "hdf5.py": "through a stream into the temporary file of files.py",
+    "pytables.py": "into memory, which it hands to files.py",
     "engine/stock.py": "writes images for DeepLabCut into a temporary folder",
 }
 # Methods that write a file whatever they belong to, and functions of modules.

@@ -67,6 +67,6 @@ def _tables(
 
 
 def _write(table: pd.DataFrame, csv: Path, h5: Path) -> None:
-    with atomic_path(csv) as path:
-        table.to_csv(path, lineterminator="\n")
+    with atomic_path(csv) as temporary:
+        table.to_csv(temporary, lineterminator="\n")
     write_pytables(h5, table)
