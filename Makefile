@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -47,14 +47,14 @@ check: .venv/ready
 
 # Two files of tests at a time: most tests are busy on one core.
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --tally results/reliability.json
 
 test-long: .venv/ready
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --tally results/reliability.json
 
 # 10,000 examples of each of nine kinds, where `make test` tries 60; hours. What became of them is told at the end.
 fuzz: .venv/ready
-	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest tests/test_fuzz.py tests/test_fuzz_files.py
+	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest -n 2 --dist load tests/test_fuzz.py tests/test_fuzz_files.py --tally results/reliability.json
 
 # About 25 minutes on two cores; results/benchmarks/speed.json.
 benchmark-speed: .venv/ready
@@ -94,6 +94,10 @@ config-page: .venv/ready
 
 bad-inputs-page: .venv/ready
 	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
+
+# What the last tests counted, of `make test`, `make test-long` and `make fuzz`.
+reliability-page: .venv/ready
+	cd tests && ../$(BIN)/python -m reliability.page ../results/reliability.json > ../docs/reliability.md
 
 # The rule graph in docs/developing.md and the demo's pictures, after `make`; needs Debian's chromium.
 docs: .venv/ready config-page bad-inputs-page

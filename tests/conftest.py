@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,27 +46,45 @@ def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subproce
 
 
 class Tally(Counter[str]):
-    """How many examples were good studies and how many were refused."""
+    """What a test counted: how many things of each kind, in words that follow a number."""
 
     def count(self, refused: bool) -> None:
-        """Count one example."""
+        """Count one input that was tried."""
+        self["tried"] += 1
         self["refused" if refused else "good"] += 1
 
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest, record_property: Any) -> Iterator[Tally]:
-    """What became of a fuzzing test's examples; told at the end of all tests."""
-    found = Tally()
+    """What a test counts; told at the end of all tests, and kept with `--tally FILE`."""
+    found, began = Tally(), time.monotonic()
     yield found
-    record_property("fuzzed", [request.node.name, found["good"], found["refused"]])
+    record_property("tally", [request.node.name, dict(found), round(time.monotonic() - began)])
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Tell how many examples of each kind of fuzzing were tried, and what became of them."""
-    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
-    lines = [value for report in reports if report.when == "teardown" for name, value in report.user_properties
-             if name == "fuzzed"]  # fmt: skip
-    if lines:
-        terminalreporter.section("fuzzed")
-    for name, good, refused in lines:
-        terminalreporter.line(f"{name}: {good + refused} tried, {good} good, {refused} refused")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--tally FILE` adds what tests count to a JSON file, which `reliability.page` makes a page of."""
+    parser.addoption("--tally", type=Path, help="JSON file to which what tests counted is added")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Tell what tests counted, those that passed."""
+    stats = terminalreporter.stats
+    failed = {report.nodeid for kind in ("failed", "error") for report in stats.get(kind, [])}
+    reports = [report for found in stats.values() for report in found if hasattr(report, "when")]
+    counted = {
+        value[0]: {"file": report.nodeid.split("::")[0], "counts": value[1], "seconds": value[2]}
+        for report in reports
+        if report.when == "teardown" and report.nodeid not in failed
+        for name, value in report.user_properties
+        if name == "tally"
+    }
+    if not counted:
+        return
+    terminalreporter.section("counted")
+    for name, found in counted.items():
+        terminalreporter.line(f"{name}: {', '.join(f'{count} {what}' for what, count in found['counts'].items())}")
+    if file := config.getoption("tally"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        before = json.loads(file.read_text()) if file.exists() else {}
+        file.write_text(json.dumps(before | counted, indent=1))

@@ -98,16 +98,13 @@ def store_of(disk):
     return {path: (path.parent / "network.pt").stat().st_mtime_ns for path in records}
 
 
-def tell(counts, capsys):
-    with capsys.disabled():
-        print(
-            f"\nfull disk: {counts['stages']} stages, {counts['faults']} writes that failed, each told in one line; "
-            f"{counts['networks']} networks, {counts['trainings']} trainings, {counts['lost']} finished ones lost; the "
-            f"same command went on in at most {counts['longest']:.1f} s"
-        )
+def tell(counts, tally):
+    tally.update({"stages": counts["stages"], "failed writes told in one line": counts["faults"]})
+    tally.update({"networks": counts["networks"], "finished networks lost": counts["lost"]})
+    tally.update({"seconds at most to recover": round(counts["longest"], 1)})
 
 
-def test_a_stage_on_a_full_disk_names_the_file_leaves_no_half_of_it_and_goes_on_when_there_is_room(tmp_path, capsys):
+def test_a_stage_on_a_full_disk_names_the_file_leaves_no_half_of_it_and_goes_on_when_there_is_room(tmp_path, tally):
     changes = {"influence": {"warm": {"networks": 1, "steps": 1}}}
 
     quick = (
@@ -125,19 +122,19 @@ def test_a_stage_on_a_full_disk_names_the_file_leaves_no_half_of_it_and_goes_on_
         return arguments[0] in quick or arguments[:2] == ["figure", "inclusion_matrix"]
 
     counts = run_on_a_full_disk(tmp_path, [0], keep, changes)
-    tell(counts, capsys)
+    tell(counts, tally)
     assert counts["faults"] == counts["stages"]
     assert counts["networks"] == 4
     assert counts["lost"] == 0
 
 
 @pytest.mark.long
-def test_the_same_at_each_file_that_a_stage_writes(tmp_path, capsys):
+def test_the_same_at_each_file_that_a_stage_writes(tmp_path, tally):
     """With more and more room, so that a stage fails at each of its files, and a toggle and the report besides."""
     rooms = [0, *(int(4096 * 1.6**power) for power in range(20))]
     changes = {"influence": {"warm": {"networks": 1, "steps": 1}}, "toggle": {"pairs": 2, "frames": [0]}}
     counts = run_on_a_full_disk(tmp_path, rooms, lambda arguments: True, changes)
-    tell(counts, capsys)
+    tell(counts, tally)
     assert counts["faults"] > 2 * counts["stages"]
     assert counts["networks"] == 8
     assert counts["lost"] == 0

@@ -71,8 +71,9 @@ def kill_in(stage, folder, arguments, moment):
     return met
 
 
-def survive(tmp_path, capsys, stages, wanted):
+def survive(tmp_path, tally, stages, wanted):
     seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
     moments = random.Random(seed)
     arguments = {name: study(tmp_path / name, wanted) for name in ("undisturbed", "killed")}
     run_snakemake(tmp_path / "undisturbed", *arguments["undisturbed"])
@@ -85,14 +86,12 @@ def survive(tmp_path, capsys, stages, wanted):
         began = time.monotonic()
         run_snakemake(folder, "--unlock", *study_arguments)
         slowest = max(slowest, time.monotonic() - began)
-    before = trained(folder)
+    before, began = trained(folder), time.monotonic()
     run_snakemake(folder, *study_arguments)
+    last = time.monotonic() - began
     lost += len(before.items() - trained(folder).items())
-    with capsys.disabled():
-        print(
-            f"\nkills (seed {seed}): {kills} of the whole process group in {len(stages)} stages, {lost} of {NETWORKS} "
-            f"finished networks lost, unlocked in at most {slowest:.1f} s"
-        )
+    tally.update({"kills": kills, "networks": NETWORKS, "finished networks lost": lost})
+    tally.update({"seconds at most to unlock": round(slowest, 1), "seconds of the last run": round(last)})
     assert lost == 0
     assert len(trained(folder)) == NETWORKS
     expected, found = (results(tmp_path / name) for name in ("undisturbed", "killed"))
@@ -103,12 +102,12 @@ def survive(tmp_path, capsys, stages, wanted):
 
 
 @pytest.mark.long
-def test_a_study_killed_while_it_trains_and_while_it_estimates_ends_the_same(tmp_path, capsys):
-    assert survive(tmp_path, capsys, ("ensemble_of_2", "influence"), ["frame_values.csv"]) == 2
+def test_a_study_killed_while_it_trains_and_while_it_estimates_ends_the_same(tmp_path, tally):
+    assert survive(tmp_path, tally, ("ensemble_of_2", "influence"), ["frame_values.csv"]) == 2
 
 
 @pytest.mark.long
 def test_a_study_killed_in_every_stage_twice_over_ends_the_same_and_no_finished_network_is_trained_again(
-    tmp_path, capsys
+    tmp_path, tally
 ):
-    assert survive(tmp_path, capsys, [stage for stage in STAGES for _ in range(2)], EVERYTHING) >= len(STAGES)
+    assert survive(tmp_path, tally, [stage for stage in STAGES for _ in range(2)], EVERYTHING) >= len(STAGES)

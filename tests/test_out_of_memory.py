@@ -24,7 +24,7 @@ def last(ended):
     return ended.said.splitlines()[-1]
 
 
-def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it_may(tmp_path, capsys):
+def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it_may(tmp_path, tally):
     """The limit on the address space is real, and is met at whatever comes first at each of these."""
     with Stages(tmp_path, tmp_path / "words") as stages:
         lost = 0
@@ -41,8 +41,7 @@ def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it
         assert lost == 3
         ended = stages.run(arguments(tmp_path))
         assert ended.code == 0, ended.said
-    with capsys.disabled():
-        print(f"\nmemory: {lost} jobs out of it, all told in one line; the next attempt went on")
+    tally.update({"jobs without enough memory": lost, "told in one line": lost})
 
 
 def test_a_gpu_that_is_full_is_told_with_the_sizes_to_lower_and_no_batch_is_made_smaller(tmp_path):

@@ -113,7 +113,7 @@ def test_a_study_that_nothing_happened_to_is_whole_wherever_it_is_moved(study, t
     assert verify(study).exit_code == 0
 
 
-def test_verify_finds_every_flipped_bit_and_every_truncation_of_every_file(study, capsys):
+def test_verify_finds_every_flipped_bit_and_every_truncation_of_every_file(study, tally):
     rng = np.random.default_rng(1)
     whole = {path: path.read_bytes() for path in inodes(files_of(study))}
     kinds = {path.suffix for path in whole}
@@ -133,8 +133,7 @@ def test_verify_finds_every_flipped_bit_and_every_truncation_of_every_file(study
                 with path.open("rb+") as stream:
                     stream.write(whole[path])
     assert not verify_study(study).damages
-    with capsys.disabled():
-        print(f"\nverify: {found} of {tried} damages found, {len(whole)} files of kinds {sorted(kinds)}", end=" ")
+    tally.update({"files": len(whole), "damages": tried, "found": found})
 
 
 def readers(study: Path):
@@ -175,7 +174,7 @@ def values_of(read):
                     if isinstance(found, dict) else found)  # fmt: skip
 
 
-def test_who_reads_a_damaged_artefact_refuses_it_by_name_and_says_how_to_mend_it(study, capsys):
+def test_who_reads_a_damaged_artefact_refuses_it_by_name_and_says_how_to_mend_it(study, tally):
     rng = np.random.default_rng(2)
     tried = 0
     for path, read in readers(study).items():
@@ -191,8 +190,7 @@ def test_who_reads_a_damaged_artefact_refuses_it_by_name_and_says_how_to_mend_it
             tried += 1
             path.write_bytes(whole)
         read()
-    with capsys.disabled():
-        print(f"\nreaders: {tried} of {tried} damages refused", end=" ")
+    tally.update({"damages": tried, "refused by the file's name": tried})
 
 
 def test_a_number_changed_in_a_file_that_left_its_study_is_refused_whether_all_or_a_row_is_read(study, tmp_path):
@@ -412,7 +410,7 @@ WITH_A_TIME = "consensus_dlc.h5"
     ],
     ids=["networks-to-influence", "whole-study"],
 )
-def test_after_remove_the_next_run_makes_a_damaged_study_what_it_was(tmp_path, capsys, seeds, targets, every):
+def test_after_remove_the_next_run_makes_a_damaged_study_what_it_was(tmp_path, tally, seeds, targets, every):
     """With Snakemake: a job refuses what is damaged, `verify` names it, and only damaged networks are trained again."""
     block = {"design": "balanced", "percents": [50], "seeds": seeds, "members": 1}
     options = ["--configfile", str(write_config(tmp_path / "study.yaml", config("demo", demo=DEMO, subsets=[block])))]
@@ -454,6 +452,6 @@ def test_after_remove_the_next_run_makes_a_damaged_study_what_it_was(tmp_path, c
     retrained = dict(set(networks(study).items()) - set(trained.items()))
     assert retrained.keys() == {path.parent.name for path in networks_hit}
     assert not verify_study(study).damages
-    with capsys.disabled():
-        print(f"\nrecovered from {len(damaged)} damaged files of {len(before)}, {len(networks_hit)} networks trained "
-              f"again of {len(trained)}, in {seconds:.0f} s", end=" ")  # fmt: skip
+    tally.update({"files": len(before), "damaged": len(damaged), "networks": len(trained)})
+    tally.update({"damaged networks trained again": len(networks_hit), "others trained again": 0})
+    tally.update({"seconds to recover": round(seconds)})

@@ -1,0 +1,49 @@
+"""`docs/reliability.md`, from what the tests counted: `make reliability-page`."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+HEAD = Path(__file__).with_name("page_head.md")
+TESTS = Path(__file__).parents[1]
+
+
+def page(counted: dict[str, dict[str, Any]]) -> str:
+    """The page as Markdown.
+
+    Args:
+        counted: what `pytest --tally` wrote, by the tests' names.
+    """
+    lines = [HEAD.read_text()]
+    order = sorted(counted.items(), key=lambda item: (item[1]["file"], item[0]))
+    for file, tests in groupby(order, key=lambda item: item[1]["file"]):
+        lines += [f"## {_title(Path(file).name)}\n", "| test | counted | takes |", "|---|---|---|"]
+        for name, found in tests:
+            counts = ", ".join(f"{_number(count)} {what}" for what, count in found["counts"].items())
+            lines.append(f"| {_sentence(name)} | {counts} | {found['seconds']:,} s |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _title(file: str) -> str:
+    """The first sentence of a file of tests, and where it lies."""
+    words = ast.get_docstring(ast.parse((TESTS / file).read_text())) or file
+    return f"{words.splitlines()[0].rstrip('.')} (`tests/{file}`)"
+
+
+def _sentence(name: str) -> str:
+    name, _, case = name.removeprefix("test_").partition("[")
+    return name.replace("_", " ") + (f" ({case.rstrip(']')})" if case else "")
+
+
+def _number(count: float) -> str:
+    return f"{count:,}"
+
+
+if __name__ == "__main__":
+    print(page(json.loads(Path(sys.argv[1]).read_text())), end="")
