@@ -20,6 +20,7 @@ from frameworth.frame_values import summary, write_summary
 from frameworth.keypoint_colours import keypoint_colours
 from frameworth.label_checks import (
     SUSPICIOUS,
+    Suspicion,
     check_name,
     exchanged_pairs,
     label_checks,
@@ -132,6 +133,8 @@ def test_exchanged_labels_are_told_from_a_shifted_animal():
     assert exchanged_pairs(places[[0, 2, 1, 3]], places + 1) == [(1, 2)]
     assert exchanged_pairs(places[::-1], places) == [(0, 3), (1, 2)]
     assert exchanged_pairs(places + 25, places) == []
+    near = np.array([[0.0, 0], [30, 0], [31, 0], [32, 1]])
+    assert exchanged_pairs(near[[1, 0, 2, 3]], near) == [(0, 1)]  # and not with each that is near
     missing = places[[0, 2, 1, 3]].copy()
     missing[1] = np.nan
     assert exchanged_pairs(missing, places) == []
@@ -168,11 +171,24 @@ def test_the_table_has_a_row_per_frame_and_the_wrong_held_out_label_at_the_top(s
     assert first["out_of_bag_error"] == pytest.approx(np.nanmean(np.nanmean(error, axis=1)), rel=1e-5)
 
 
-def test_a_frame_is_flagged_only_if_it_is_also_far_off_as_a_whole():
-    """Log errors of nine usual frames and two outliers: median 1.5, median deviation 0.3, limit 2.83."""
-    error = np.expm1([*GOOD, 2.82, 2.84, np.nan])
-    assert stands_out(np.array([*[4.0] * 11, np.nan]), error).tolist() == [*[False] * 10, True, False]
-    assert not stands_out(np.array([*[4.0] * 10, 3.49, np.nan]), error).any()
+def test_a_frame_is_flagged_only_if_its_suspicious_label_is_also_far_off_among_all_labels():
+    """Log errors of nine usual labels and two outliers: median 1.5, median deviation 0.3, limit 2.83."""
+    error = np.array([*GOOD, 2.82, 2.84, np.nan])[:, None]
+    keypoint = np.array([*[0] * 11, -1])
+
+    def flags(*deviation):
+        return stands_out(Suspicion(error, np.array(deviation), keypoint), error).tolist()
+
+    assert flags(*[4.0] * 11, np.nan) == [*[False] * 10, True, False]
+    assert not any(flags(*[4.0] * 10, 3.49, np.nan))
+
+
+def test_right_keypoints_of_a_frame_do_not_hide_a_wrong_one_from_the_flag():
+    rng = np.random.default_rng(4)
+    error = rng.normal(1.5, 0.3, (60, 4))
+    error[7, 2] = 3.5
+    found = label_suspicion(error[None], np.zeros((1, 60), bool))
+    assert np.flatnonzero(stands_out(found, error)).tolist() == [7]
 
 
 def test_a_wrong_held_out_label_is_named_first_in_summary_closing_and_explain(study: Results):

@@ -5,7 +5,11 @@ from reliability.page import page
 
 def test_the_page_has_a_line_per_test_with_its_counts_under_what_its_file_is_about():
     counted = {
-        "test_a_disk_is_full[first]": {"file": "test_full_disk.py", "counts": {"stages": 11, "lost": 0}, "seconds": 1200},
+        "test_a_disk_is_full[first]": {
+            "file": "test_full_disk.py",
+            "counts": {"stages": 11, "lost": 0},
+            "seconds": 1200,
+        },
         "test_b": {"file": "test_audit.py", "counts": {"calls": 123456}, "seconds": 3},
     }
     made = page(counted)

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 
 from frameworth.digests import whole
 from frameworth.errors import UserError
 from frameworth.files import write_csv
 from frameworth.scores import distance
-from frameworth.values import flagged, out_of_bag_consensus, out_of_bag_error
+from frameworth.values import out_of_bag_consensus, out_of_bag_error
 
 if TYPE_CHECKING:
     from frameworth.results import Results
 
 SUSPICIOUS = 3.5  # robust deviations, as Iglewicz and Hoaglin advise
+OUTLYING = 3.0  # robust deviations among the errors of all labels
 LEAST_FRAMES = 8  # fewer labels of a keypoint do not tell how its errors spread
+_FAR = 1e9  # px, for a place that is not known
 _EXCHANGED = 1 / 3  # the labels of two keypoints fit so much better to each other's place than to their own
 
 
@@ -59,15 +62,22 @@ def label_suspicion(log_error: np.ndarray, inclusion: np.ndarray) -> Suspicion:
     )
 
 
-def stands_out(suspicion: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Bool [N]: the frame is flagged, both by its suspicion and by its out-of-bag error among all frames'.
+def stands_out(suspicion: Suspicion, log_error: np.ndarray) -> np.ndarray:
+    """Bool [N]: the frame is flagged, by its suspicion and by the error of that keypoint among all labels'.
 
-    The second, as a high suspicion may be a small error of a keypoint that is hardly ever missed.
+    The second, as a high suspicion may be a small error of a keypoint that is hardly ever missed: above the median of
+    all labels by `OUTLYING` robust standard deviations.
 
     Args:
-        suspicion: [N]. error: [N] px, mean over keypoints. NaN is not flagged.
+        log_error: [N, K], the mean out-of-bag log error of each label. NaN is not flagged.
     """
-    return (suspicion >= SUSPICIOUS) & flagged(error)
+    known = suspicion.keypoint >= 0
+    own = np.where(known, log_error[np.arange(len(log_error)), suspicion.keypoint], np.nan)
+    every = log_error[np.isfinite(log_error)]
+    if not len(every):
+        return np.zeros(len(own), bool)
+    limit = np.median(every) + OUTLYING * _spread(np.abs(every - np.median(every)))
+    return (suspicion.frame >= SUSPICIOUS) & (own > limit)
 
 
 def mean_out_of_bag(score: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
@@ -101,6 +111,8 @@ def robust_deviation(values: np.ndarray) -> np.ndarray:
 def exchanged_pairs(label: np.ndarray, consensus: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of keypoints of one frame, each of whose labels lies where the networks see the other.
 
+    A keypoint is in one pair at most: by the assignment of labels to places that leaves the least distance in all.
+
     Args:
         label, consensus: [K, 2] px; NaN where not known.
     """
@@ -108,7 +120,9 @@ def exchanged_pairs(label: np.ndarray, consensus: np.ndarray) -> list[tuple[int,
     own = np.diag(to)
     with np.errstate(invalid="ignore"):
         fits = to + to.T < _EXCHANGED * (own[:, None] + own[None])
-    return [(int(one), int(other)) for one, other in np.argwhere(np.triu(fits, 1))]
+    _, place = linear_sum_assignment(np.where(np.isfinite(to), to, _FAR))
+    pairs = [(one, int(other)) for one, other in enumerate(place) if one < other and place[other] == one]
+    return [pair for pair in pairs if fits[pair]]
 
 
 def label_checks(results: Results) -> pd.DataFrame:
@@ -124,7 +138,7 @@ def label_checks(results: Results) -> pd.DataFrame:
         keypoint=[labels.keypoints[k] if k >= 0 else None for k in which],
         distance_px=np.where(which >= 0, away, np.nan),
         out_of_bag_error=error,
-        flagged=stands_out(suspicion.frame, error),
+        flagged=stands_out(suspicion, mean_out_of_bag(scores["log_error"], inclusion)),
         reason=[
             _reason(labels.xy[frame], consensus[frame], suspicion.deviation[frame], labels.keypoints)
             for frame in frames
