@@ -117,7 +117,7 @@ def _legend(figure: Figure, keypoints: tuple[str, ...]) -> None:
     ]
     marks += [Line2D([], [], color="black", marker=mark, ls="", mfc="none", label=name)
               for mark, name in (("x", "label"), ("o", "consensus"))]  # fmt: skip
-    figure.legend(handles=marks, loc="outside right upper", fontsize=7.5)
+    figure.legend(handles=marks, loc="outside right center", fontsize=7.5)
 
 
 def _outlined(axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str, colour: str, width: float) -> None:
