@@ -196,7 +196,7 @@ def test_the_command_prints_the_effects_that_were_asked_for(study, tmp_path, mon
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), r"results/pilot/frame_values\.csv: there is no such file, as the pilot is not finished; first: "),
+        ((), r"results/pilot/frames\.csv: there is no such file, as nothing has been run; first: "),
         (("--effect", "-0.1"), r"--effect: -0\.1 must be above 0"),
     ],
 )

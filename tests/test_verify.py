@@ -405,7 +405,7 @@ WITH_A_TIME = "consensus_dlc.h5"
 @pytest.mark.parametrize(
     ("seeds", "targets", "every"),
     [
-        (2, ["results/tiny/influence.h5", "results/tiny/rmse.csv"], None),
+        pytest.param(2, ["results/tiny/influence.h5", "results/tiny/rmse.csv"], None, marks=pytest.mark.long),
         pytest.param(8, [], 4, marks=pytest.mark.long),
     ],
     ids=["networks-to-influence", "whole-study"],

@@ -104,7 +104,7 @@ def test_every_artefact_is_there_and_whole(finished):
     ):  # fmt: skip
         assert (finished.results / name).stat().st_size > 0, name
     for path in finished.results.rglob("*.h5"):
-        if path.name != "consensus_dlc.h5":
+        if path.name != "consensus_dlc.h5" and ".digests" not in path.parts:
             assert digest_is_right(path), path
 
 
@@ -181,7 +181,7 @@ def test_the_study_loads_with_names_that_lead_to_the_files_numbers(finished):
 def test_the_user_reads_what_is_coming_and_what_came(finished):
     text = finished.printed.stdout + finished.printed.stderr
     assert "12 networks on 10 subsets" in text
-    assert re.search(r"About \d+", text)
+    assert re.search(r"Training takes about \d+", text)
     # Six steps from random weights teach nothing, so no label stands out either.
     assert "Warning: the networks learned nothing" in text
     assert "The first by suspicion, of which none stands out:" in text

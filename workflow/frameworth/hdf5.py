@@ -91,7 +91,7 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
     except _BROKEN as error:
         out_of_memory = isinstance(error, MemoryError) or "memory allocation failed" in str(error)
-        if out_of_memory and is_recorded(Path(path)):  # a damaged file may ask for any amount
+        if out_of_memory and is_recorded(Path(path)) is not False:  # a damaged file may ask for any amount
             raise MemoryError from None
         raise damaged(path, " ".join(str(error).split())) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from frameworth.files import write_bytes
 
 def write_pytables(path: Path, table: pd.DataFrame, layout: str = "fixed") -> None:
     """Write `table` as `table.to_hdf(path, key="df_with_missing", format=layout)`, less the time, atomically."""
-    # The name is never opened: without a backing store the file lives in memory.
+    # Without a backing store the file lives in memory; its name is only looked at, in the folder for temporary files.
     options = {"driver": "H5FD_CORE", "driver_core_backing_store": 0}
-    with pd.HDFStore(path.name, mode="w", **options) as store:
+    with pd.HDFStore(Path(tempfile.gettempdir()) / path.name, mode="w", **options) as store:
         file = store.root._v_file
         file.create_array = partial(file.create_array, track_times=False)
         store.put("df_with_missing", table, format=layout)

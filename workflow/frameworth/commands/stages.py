@@ -566,7 +566,7 @@ def review(study: Path, project: Path) -> None:
     from frameworth.readable import SCORED, require
     from frameworth.review import write_review
 
-    require(study, (*SCORED, "frame_values.csv"))
+    require(study, (*SCORED, "labels_to_check.csv"))
     _say(write_review(study, project))
 
 
