@@ -195,7 +195,7 @@ def test_the_copy_keeps_other_labels_to_the_bit_and_images_to_the_byte(study):
 def test_a_corrected_frame_no_longer_counts_as_planted(study):
     planted = pd.read_csv("project/planted.csv")
     checks = pd.read_csv(study / "labels_to_check.csv")
-    checks.assign(flagged=checks["planted"].notna()).to_csv(study / "labels_to_check.csv", index=False)
+    write_csv(study / "labels_to_check.csv", checks.assign(flagged=checks["planted"].notna()))
     write_review(study, Path("project"))
     review = read_review(study / "review")
     name = next(name for name in zip(planted["video"], planted["image"], strict=True) if name in review.written)
