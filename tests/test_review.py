@@ -10,7 +10,7 @@ import pytest
 
 from conftest import run_snakemake
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file
+from frameworth.files import digest_of_file, write_csv
 from frameworth.frames import collect_frames
 from frameworth.hdf5 import read_hdf5
 from frameworth.project import read_project
