@@ -1,11 +1,15 @@
 """Damage anywhere in a study is found, refused by who reads it, and mended by one command without retraining."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 import numpy as np
@@ -77,10 +81,19 @@ def study(made, tmp_path):
     return copy
 
 
-def flip(path: Path, rng: np.random.Generator) -> int:
-    """Flip one bit of a file, in place as a disk would; its place in bits."""
-    place = int(rng.integers(8 * path.stat().st_size))
+@contextmanager
+def untouched(path: Path) -> Iterator[BinaryIO]:
+    """A file to be changed in place as a disk does it: its time stays."""
+    stat = path.stat()
     with path.open("rb+") as stream:
+        yield stream
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def flip(path: Path, rng: np.random.Generator) -> int:
+    """Flip one bit of a file; its place in bits."""
+    place = int(rng.integers(8 * path.stat().st_size))
+    with untouched(path) as stream:
         stream.seek(place // 8)
         byte = stream.read(1)[0]
         stream.seek(place // 8)
@@ -91,7 +104,7 @@ def flip(path: Path, rng: np.random.Generator) -> int:
 def truncate(path: Path, rng: np.random.Generator) -> int:
     """Cut a file to a random part of its length; what is left."""
     length = int(rng.integers(path.stat().st_size))
-    with path.open("rb+") as stream:
+    with untouched(path) as stream:
         stream.truncate(length)
     return length
 
