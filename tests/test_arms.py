@@ -24,10 +24,10 @@ from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
 from frameworth.files import digest_of_file
 from frameworth.hdf5 import read_hdf5
+from frameworth.network_hashes import network_hash
 from frameworth.out_of_bag import ranks_of, strongest_places
 from frameworth.planning import planned_networks
 from frameworth.pseudo import pseudo_labels
-from frameworth.store import network_hash
 from frameworth.subsets import read_subset
 from frameworth.variants import BASELINE, Variant, batch_indices, ordered_batches
 from tiny import TRAINING, config, draw, kill_while_training, prepare, write_config

@@ -17,11 +17,12 @@ from frameworth.hdf5 import read_hdf5
 from frameworth.images import read_image
 from frameworth.labels import read_labels
 from frameworth.members import of_networks
+from frameworth.network_hashes import network_hash, network_seed
 from frameworth.scores import collect_scores
-from frameworth.store import Entry, network_hash
+from frameworth.store import Entry
 from frameworth.subsets import collect_subsets, read_subset
 from frameworth.toggle import compare_arms, statement
-from frameworth.training import network_seed, train_network
+from frameworth.training import train_network
 from frameworth.warm import write_warm_network
 from tiny import TRAINING, config, draw, prepare, write_config
 

@@ -12,10 +12,11 @@ from frameworth.costs import total_steps
 from frameworth.engine import networks as engine
 from frameworth.errors import UserError
 from frameworth.labels import Labels
+from frameworth.network_hashes import network_seed
 from frameworth.predict import predict
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.training import learning_rate_factor, network_seed
+from frameworth.training import learning_rate_factor
 from frameworth.variants import batch_indices
 from tiny import TRAINING
 

@@ -13,11 +13,10 @@ from frameworth.errors import UserError
 from frameworth.files import digest_of_file, write_csv
 from frameworth.frames import collect_frames
 from frameworth.hdf5 import read_hdf5
+from frameworth.network_hashes import network_hash, network_seed
 from frameworth.project import read_project
 from frameworth.review import apply_review, read_review, write_review
-from frameworth.store import network_hash
 from frameworth.subsets import read_subset, write_subset
-from frameworth.training import network_seed
 from tiny import HELD_OUT, TRAINING, config, draw, write_config
 
 SEEDS = 8

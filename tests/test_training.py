@@ -15,7 +15,7 @@ from frameworth.errors import UserError
 from frameworth.files import digest_of_file
 from frameworth.hdf5 import digest_is_right, read_hdf5
 from frameworth.labels import read_labels
-from frameworth.store import network_hash
+from frameworth.network_hashes import network_hash
 from frameworth.subsets import read_subset
 from tiny import TRAINING, kill_while_training, prepare
 

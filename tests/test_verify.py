@@ -31,13 +31,13 @@ from frameworth.hdf5 import Array, open_hdf5, read_hdf5, write_hdf5
 from frameworth.influence import write_influence
 from frameworth.label_qc import read_label_qc, write_label_qc
 from frameworth.labels import read_labels
+from frameworth.network_hashes import network_hash, network_seed
 from frameworth.predict import load_predictors
 from frameworth.predictions import read_predictions
 from frameworth.results import Results
 from frameworth.scores import collect_scores
-from frameworth.store import Entry, archive_damage, network_hash
+from frameworth.store import Entry, archive_damage
 from frameworth.subsets import collect_subsets, read_subset, read_subsets
-from frameworth.training import network_seed
 from frameworth.verifying import files_of, verify_study
 from tiny import TRAINING, config, kill_while_training, prepare, write_config
 

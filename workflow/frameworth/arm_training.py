@@ -14,11 +14,11 @@ from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
 from frameworth.hdf5 import read_hdf5
 from frameworth.labels import Labels, read_labels
+from frameworth.network_hashes import network_seed
 from frameworth.out_of_bag import ranks_of
 from frameworth.scaling import ScaledFrames
 from frameworth.subset_names import subset_path
 from frameworth.subsets import Subset
-from frameworth.training import network_seed
 from frameworth.variants import Variant
 
 

@@ -15,6 +15,7 @@ from frameworth.errors import UserError
 from frameworth.files import remove_file, write_bytes, write_json
 from frameworth.gpus import take_gpu
 from frameworth.labels import read_labels
+from frameworth.network_hashes import network_hash, network_seed
 from frameworth.predict import load_predictors, predict
 from frameworth.predictions import (
     Predictions,
@@ -26,10 +27,10 @@ from frameworth.predictions import (
 from frameworth.preemption import Preempted
 from frameworth.scaling import ScaledFrames
 from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.store import Entry, PredictionsEntry, network_hash, saved_bytes
+from frameworth.store import Entry, PredictionsEntry, saved_bytes
 from frameworth.subset_names import subset_name, subset_path
 from frameworth.subsets import Subset, read_subset
-from frameworth.training import network_seed, scaled_sizes_agree, train_network
+from frameworth.training import scaled_sizes_agree, train_network
 from frameworth.variants import BASELINE, Variant
 
 

@@ -20,7 +20,7 @@ from frameworth.frames import read_frames
 from frameworth.hdf5 import open_hdf5, read_attributes, read_hdf5
 from frameworth.influence import UNITS
 from frameworth.labels import read_labels
-from frameworth.readable import ESTIMATED, being_read, require, require_one_study
+from frameworth.study_files import ESTIMATED, being_read, require, require_one_study
 from frameworth.subsets import read_subsets
 
 SCORE_UNITS = UNITS | {

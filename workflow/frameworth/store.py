@@ -24,7 +24,6 @@ from frameworth.errors import UserError
 from frameworth.files import digest_of_json, link_or_copy, remove_file, write_bytes, write_json
 from frameworth.hdf5 import digest_is_right, read_attributes
 from frameworth.locking import wait_for_lock
-from frameworth.network_hashes import network_hash as network_hash
 
 # Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
 PREDICTION_RECIPE = 1

@@ -24,7 +24,6 @@ from frameworth.engine.networks import (
     seed_network,
 )
 from frameworth.errors import UserError
-from frameworth.network_hashes import network_seed as network_seed
 from frameworth.preemption import Preempted, sigterm_waits
 from frameworth.provenance import provenance
 from frameworth.store import Entry

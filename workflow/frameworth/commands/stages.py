@@ -563,8 +563,8 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
 @friendly
 def review(study: Path, project: Path) -> None:
     """Write the frames to check of the folder STUDY as a small DeepLabCut project."""
-    from frameworth.readable import SCORED, require
     from frameworth.review import write_review
+    from frameworth.study_files import SCORED, require
 
     require(study, (*SCORED, "labels_to_check.csv"))
     _say(write_review(study, project))
@@ -579,8 +579,8 @@ def review(study: Path, project: Path) -> None:
 @friendly
 def apply_review(study: Path, project: Path, **options: Any) -> None:
     """Write a copy of PROJECT with the labels that were corrected in STUDY's review."""
-    from frameworth.readable import SCORED, require
     from frameworth.review import apply_review
+    from frameworth.study_files import SCORED, require
 
     require(study, (*SCORED, "rmse.csv"))
     _say(apply_review(study, project, **options))

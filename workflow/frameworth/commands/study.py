@@ -106,7 +106,7 @@ def status(configfile: TextIO) -> None:
     from frameworth.divergence import diverged_sentence, recorded_diverged
     from frameworth.errors import UserError
     from frameworth.progress import progress_sentence, study_progress
-    from frameworth.readable import being_read, require
+    from frameworth.study_files import being_read, require
 
     config = read_config(configfile)
     folder, outdated = study_folder(config), False
@@ -168,8 +168,8 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.costs import measured
     from frameworth.errors import UserError
     from frameworth.pilot import EFFECTS, plan_lines, plan_table
-    from frameworth.readable import ESTIMATED, being_read, require, require_one_study
     from frameworth.results import Results
+    from frameworth.study_files import ESTIMATED, being_read, require, require_one_study
 
     if wrong := [one for one in effect if not one > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
@@ -227,8 +227,8 @@ def explain(frame: str, configfile: TextIO) -> None:
     """Tell what a study knows of FRAME: a number as in frames.csv, video/image, or an image's name."""
     from frameworth.config import read_config, result_options, study_folder
     from frameworth.explaining import explain, frame_number
-    from frameworth.readable import ESTIMATED, being_read, require, require_one_study
     from frameworth.results import Results
+    from frameworth.study_files import ESTIMATED, being_read, require, require_one_study
 
     config = read_config(configfile)
     folder = study_folder(config)

@@ -18,7 +18,7 @@ from frameworth.hdf5 import Array, read_hdf5, write_hdf5
 from frameworth.influence import write_influence
 from frameworth.labels import Labels, read_labels, write_labels
 from frameworth.made_from import made_from
-from frameworth.readable import ESTIMATED
+from frameworth.study_files import ESTIMATED
 from synthetic_study import write_study
 from tiny import config, write_config
 
