@@ -219,6 +219,10 @@ def test_progress_counts_finished_networks_and_the_shares_of_those_that_train(be
     assert now.samples_per_second == 40
     log.write_text(log.read_text() + "percent-050_seed-2 member 0: trained 12 steps in 3 s (40 samples/s)\n")
     assert progress.study_progress(begun).training == 0
+    log.write_text(log.read_text() + "percent-050_seed-2 member 1: trains from step 6 to 12\n")
+    now = progress.study_progress(begun)
+    assert now.training == 1  # it has said no more than that it began
+    assert now.done == pytest.approx(3.5)
 
 
 def test_the_time_left_follows_from_what_this_run_has_done(begun, monkeypatch):
@@ -247,8 +251,8 @@ def test_status_says_what_a_correction_outdates(begun):
     told = called("status", "--configfile", "study.yaml").output
     assert 0 < sum(holds) < 10
     assert (
-        f"{10 - sum(holds)} of 26 networks finished for the present labels and config, {sum(holds)} are outdated and "
-        "will be trained again"
+        f"{10 - sum(holds)} of 26 networks finished for the present labels and config, {16 + sum(holds)} are still to "
+        f"be trained ({sum(holds)} of them were trained for others), 0 training now."
     ) in told
     refused = called("report", "--configfile", "study.yaml").output
     assert f"{16 + sum(holds)} of 26 networks are still to be trained ({sum(holds)} are outdated); first: " in refused

@@ -14,6 +14,7 @@ from frameworth.still_to_train import StudyNetworks
 _FRESH_SECONDS = 90  # a log that has not grown for longer is not of a training that runs
 _TAIL_BYTES = 4096
 _STEP = re.compile(r"step (\d+) of (\d+), .*? (\d+) samples/s")
+_BEGUN = re.compile(r"trains from step (\d+) to (\d+)$")  # the first half minute, in which nothing else is said
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ def study_progress(config: dict[str, Any], networks: StudyNetworks | None = None
             step, steps, rate = map(int, found.groups())
             shares.append(step / steps)
             rates.append(rate)
+        elif found := _BEGUN.search(last):
+            step, steps = map(int, found.groups())
+            shares.append(step / steps)
     finished = planned - left.networks
     done = min(planned, finished + sum(shares))
     return Progress(planned, finished, left.outdated, bool(left.guessed), len(shares), done, float(sum(rates)))
@@ -62,7 +66,8 @@ def progress_sentence(now: Progress) -> str:
     """What `frameworth status` says of a study's networks."""
     text = f"{now.finished} of {now.planned} networks {'known to be ' if now.guessed else ''}finished"
     if now.outdated:
-        text += f" for the present labels and config, {now.outdated} are outdated and will be trained again"
+        text += f" for the present labels and config, {now.planned - now.finished} are still to be trained"
+        text += f" ({now.outdated} of them were trained for others)"
     return f"{text}, {now.training} training now." + (f" {MAY_BE_THERE}" if now.guessed else "")
 
 

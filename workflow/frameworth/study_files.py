@@ -42,7 +42,6 @@ _HOLDS = {
         "frame", "video", "image", "check_priority", "out_of_bag_error", "value", "ci_low", "ci_high", "p_adjusted",
         "memorization", "verdict",
     ),
-    "labels_to_check.csv": ("rank", "frame", "suspicion", "keypoint", "flagged"),
     "summary.json": ("check_first_names", "verdicts", "statement"),
 }  # fmt: skip
 

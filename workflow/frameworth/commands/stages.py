@@ -566,7 +566,7 @@ def review(study: Path, project: Path) -> None:
     from frameworth.review import write_review
     from frameworth.study_files import SCORED, require
 
-    require(study, (*SCORED, "labels_to_check.csv"))
+    require(study, SCORED)
     _say(write_review(study, project))
 
 
