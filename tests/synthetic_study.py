@@ -107,10 +107,10 @@ def write_study(
         {name: Array(values, ("training_frame", "frame", "keypoint")) for name, values in influence.items()},
         {},
     )
-    values = _frame_values(grid, scores, pool, influence, folder)
-    write_csv(folder / "frame_values.csv", values)
     study = Results(folder, {})
     write_label_checks(study, folder / "labels_to_check.csv")
+    values = _frame_values(grid, scores, pool, influence, study)
+    write_csv(folder / "frame_values.csv", values)
     write_json(folder / "summary.json", _summary(values, study.label_checks, kinds, pool, grid))
     write_csv(folder / "validation.csv", _validation(planted))
     options = {
@@ -405,7 +405,7 @@ def _frame_values(
     scores: dict[str, np.ndarray],
     pool: np.ndarray,
     influence: dict[str, np.ndarray],
-    folder: Path,
+    study: Results,
 ) -> pd.DataFrame:
     percents = grid.table["percent"].to_numpy()
     included = grid.inclusion[:, pool].astype(float)
@@ -419,7 +419,8 @@ def _frame_values(
     per_frame = _mean_members(np.swapaxes(scores["error"][:, pool], 1, 2)[:, :, :, None])[..., 0]
     with np.errstate(invalid="ignore"):
         out_of_bag = (without * per_frame).sum(axis=0) / without.sum(axis=0)
-    frames = pd.read_csv(folder / "frames.csv", keep_default_na=False)[pool].reset_index(drop=True)
+    frames = study.frames[pool].reset_index(drop=True)
+    flagged = study.label_checks.set_index("frame")["flagged"].loc[frames["frame"]]
     own = influence["error/difference-of-means/all/value"][pool, pool]
     decided = np.where(value[:, 0] > 0, "worse than average", "better than average")
     table = pd.DataFrame(
@@ -435,7 +436,7 @@ def _frame_values(
             "p_adjusted": p,
             "absolute_value": value[:, 0] - 0.01,
             "memorization": _mean_members(own[:, :, None])[:, 0],
-            "verdict": np.where(out_of_bag > 12, "check label", np.where(p < 0.05, decided, "undecided")),
+            "verdict": np.where(flagged, "check label", np.where(p < 0.05, decided, "undecided")),
             "value_px": value[:, 1],
         }
     )

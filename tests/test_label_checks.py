@@ -16,7 +16,8 @@ from frameworth.closing import closing_lines
 from frameworth.collected_data import write_collected_data
 from frameworth.errors import UserError
 from frameworth.explaining import explain
-from frameworth.frame_values import summary, write_summary
+from frameworth.files import write_csv
+from frameworth.frame_values import frame_values, summary, write_summary
 from frameworth.keypoint_colours import keypoint_colours
 from frameworth.label_checks import (
     SUSPICIOUS,
@@ -198,7 +199,8 @@ def test_a_wrong_held_out_label_is_named_first_in_summary_closing_and_explain(st
     assert answer["check_first"][0] == wrong(study)
     assert answer["check_first_names"][0] == first
     assert (answer["labels_flagged"], answer["labels_flagged_held_out"]) == (1, 1)
-    assert f"The labels of 1 frame stand out (1 of them held out); check it first: {first}." in answer["statement"]
+    told = "The labels of 1 frame are flagged (1 of them held out, where all errors here are measured); check it first"
+    assert f"{told}: {first}." in answer["statement"]
     lines = closing_lines(study.folder, 0.95)
     assert lines[lines.index("Labels to check first:") + 1] == f"  1. {first}"
     assert f"All labels     {study.folder}/labels_to_check.csv" in lines
@@ -332,3 +334,12 @@ def test_numbers_are_printed_without_an_exponent(value: float, text: str):
 def test_a_result_that_cannot_be_read_names_itself(tmp_path: Path):
     with pytest.raises(UserError, match=r"labels_to_check\.csv: there is no such file"):
         _ = Results(tmp_path, {}).label_checks
+
+
+def test_the_verdict_check_label_is_that_of_the_list_of_labels_to_check(study: Results):
+    """One flag: what the list flags in the pool is what is toggled and tested as a group."""
+    checks = study.label_checks
+    in_pool = checks.loc[checks["split"] == "pool", "frame"].iloc[[0, 2]].tolist()
+    write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=checks["frame"].isin(in_pool)))
+    table = frame_values(Results(study.folder, study.options))
+    assert set(table.loc[table["verdict"] == "check label", "frame"]) == set(in_pool)

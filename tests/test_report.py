@@ -139,7 +139,7 @@ def test_networks_that_learned_nothing_alarm(study: Results):
 
 def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results):
     first = study.label_checks["rank"] == 1
-    for flags, heading in ((first, "Check these labels first"), (False, "No label stands out; the first by")):
+    for flags, heading in ((first, "Check these labels first"), (False, "No label is flagged; the first by")):
         write_csv(study.folder / "labels_to_check.csv", study.label_checks.assign(flagged=flags))
         assert f'<h2 id="check">{heading}' in written(Results(study.folder, study.options))
 
@@ -177,7 +177,7 @@ def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Resul
 @pytest.mark.parametrize(
     ("verdict", "interval", "words"),
     [
-        ("check label", (-1, 1), "That is an outlier"),
+        ("check label", (-1, 1), "Look whether the label is right"),
         ("harmful", (0.1, 0.3), "Held-out error is higher with it than without it: absolute value +0.05"),
         ("helpful", (0.1, 0.3), "Held-out error is lower"),
         ("worse than average", (0.1, 0.3), "In place of an average frame it changes the held-out score by −0.2"),

@@ -5,42 +5,49 @@ import pandas as pd
 import pytest
 
 from frameworth.designs import draw_subset
+from frameworth.label_checks import label_suspicion
 from frameworth.settling import LEAST_CLUSTERS, agreement, of_whole_study, settled_sentence
 
-FRAMES = 40
+FRAMES, KEYPOINTS = 40, 3
+
+
+def networks(rng, typical, subsets, noise, seed):
+    """What `subsets` networks miss labels by, whose log errors are `typical` [N, K], and which frames each saw."""
+    inclusion = np.array([draw_subset("balanced", FRAMES, 50, number, seed) for number in range(1, subsets + 1)])
+    return typical + noise * rng.normal(size=(subsets, FRAMES, KEYPOINTS)), inclusion
 
 
 def simulated(seed, subsets, noise, draws=10):
-    """A study with known errors of labels; `noise` px is the spread of a network's error at one frame."""
+    """A study with known errors of labels; `noise` is the spread of a network's log error at one keypoint."""
     rng = np.random.default_rng(seed)
-    inclusion = np.array([draw_subset("balanced", FRAMES, 50, number, seed) for number in range(1, subsets + 1)])
-    typical = rng.normal(10, 2, FRAMES)
-    error = typical + noise * rng.normal(size=(subsets, FRAMES))
+    typical = rng.normal(1.0, 0.3, (FRAMES, KEYPOINTS)) + rng.exponential(0.3, (FRAMES, 1))
+    log_error, inclusion = networks(rng, typical, subsets, noise, seed)
     score = rng.normal(size=subsets)
     names = [f"subset-{number}" for number in range(subsets)]
     table = pd.DataFrame({"percent": 50, "cluster": names, "design": "balanced"})
     arguments = {"estimator": "size-centred", "draws": draws, "rng": rng}
-    return agreement(error, score, inclusion, table, np.ones(subsets, int), **arguments), rng, typical
+    whole_pool = np.ones(FRAMES, bool)
+    found = agreement(log_error, score, inclusion, whole_pool, table, np.ones(subsets, int), **arguments)
+    return found, rng, typical
 
 
 def test_the_agreement_foretold_is_that_of_two_studies_of_the_full_size():
     """Spearman-Brown from halves against pairs of whole studies of the same frames."""
     foretold, seen = [], []
     for seed in range(30):
-        subsets, noise = 24, 6.0
+        subsets, noise = 24, 1.2
         table, rng, typical = simulated(seed, subsets, noise)
         foretold.append(of_whole_study(table, "check"))
-        # A frame is left out by half of the subsets, so its out-of-bag error is a mean of so many errors.
-        two = [typical + noise * rng.normal(size=FRAMES) / np.sqrt(subsets / 2) for _ in range(2)]
+        two = [label_suspicion(*networks(rng, typical, subsets, noise, 100 + seed + k)).frame for k in (0, 50)]
         seen.append(pd.Series(two[0]).corr(pd.Series(two[1]), method="spearman"))
     assert np.mean(foretold) == pytest.approx(np.mean(seen), abs=0.05)
 
 
 def test_more_networks_agree_better_and_noise_alone_agrees_by_nothing():
-    table, *_ = simulated(1, 64, 8.0)
+    table, *_ = simulated(1, 64, 1.6)
     check = table[table["ranking"] == "check"].groupby("networks")["agreement"].mean()
     assert check.is_monotonic_increasing
-    nothing = [of_whole_study(simulated(seed, 32, 8.0, draws=4)[0], "value") for seed in range(12)]
+    nothing = [of_whole_study(simulated(seed, 32, 1.6, draws=4)[0], "value") for seed in range(12)]
     assert abs(np.mean(nothing)) < 0.2
 
 

@@ -57,17 +57,20 @@ def test_networks_that_all_diverged_learned_nothing(study: Results):
 def test_no_label_is_called_suspicious_where_none_is_flagged(study: Results):
     checks = study.label_checks
     write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=False))
-    assert "No frame's labels stand out; the first by suspicion are walk/" in said(Results(study.folder, study.options))
+    assert "No frame's labels are flagged; the first by suspicion are walk/" in said(
+        Results(study.folder, study.options)
+    )
     write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=checks["rank"] <= 2, split="held-out"))
     first = ", ".join(check_name(row) for row in checks.head(2).to_dict("records"))
-    words = f"The labels of 2 frames stand out (2 of them held out); check these first: {first}."
+    held_out = "2 of them held out, where all errors here are measured"
+    words = f"The labels of 2 frames are flagged ({held_out}); check these first: {first}."
     assert words in said(Results(study.folder, study.options))
 
 
-def test_frames_of_outlying_error_are_not_counted_among_those_that_are_judged(study: Results):
+def test_flagged_frames_are_not_counted_among_those_that_are_judged(study: Results):
     verdicts = np.where(np.arange(len(study.frame_values)) < 2, "check label", "undecided")
     two = changed(study, "frame_values", verdict=verdicts)
-    assert "Of the pool's frames, without 2 of outlying out-of-bag error, 0 are shown to harm" in said(two)
+    assert "Of the pool's frames, without the 2 flagged, 0 are shown to harm" in said(two)
     assert f"{len(verdicts) - 2} cannot be decided" in said(two)
 
 

@@ -26,12 +26,6 @@ def test_the_subset_score_ignores_unlabelled_keypoints_and_pool_frames():
     assert values.subset_score(score, np.array([True, False, True])) == pytest.approx([3.0])
 
 
-def test_only_an_outlier_of_the_out_of_bag_error_is_flagged():
-    errors = np.append(np.random.default_rng(0).lognormal(1, 0.2, 60), 60.0)
-    assert values.flagged(errors)[-1]
-    assert values.flagged(errors)[:-1].sum() <= 2
-
-
 def test_intervals_use_students_t_on_clusters_less_one():
     low, high = values.confidence_interval(np.array([2.0]), np.array([0.5]), 16, 0.95)
     half = stats.t.ppf(0.975, 15) * 0.5

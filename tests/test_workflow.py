@@ -182,9 +182,9 @@ def test_the_user_reads_what_is_coming_and_what_came(finished):
     text = finished.printed.stdout + finished.printed.stderr
     assert "12 networks on 10 subsets" in text
     assert re.search(r"Training takes about \d+", text)
-    # Six steps from random weights teach nothing, so no label stands out either.
+    # Six steps from random weights teach nothing, so no label is flagged either.
     assert "Warning: the networks learned nothing" in text
-    assert "The first by suspicion, of which none stands out:" in text
+    assert "The first by suspicion, of which none is flagged:" in text
     assert "results/tiny/report.html" in text
 
 

@@ -21,7 +21,7 @@ def closing_lines(folder: Path, level: float) -> list[str]:
     if "labels_flagged" not in summary:
         checks = [f"  {folder}/labels_to_check.csv is missing, the study is of an older version; run it again"]
     elif not summary["labels_flagged"]:
-        heading = "The first by suspicion, of which none stands out:"
+        heading = "The first by suspicion, of which none is flagged:"
     lines = [
         *summary["statement"],
         *_settled(folder),

@@ -52,7 +52,7 @@ def frame_values(results: Results) -> pd.DataFrame:
         out_of_bag_error=out_of_bag,
         **{name: column[pool, 0] for name, column in columns.items()},
         memorization=_memorization(results)[pool],
-        verdict=_verdicts(values.flagged(out_of_bag), found, pool, 1 - options["level"]),
+        verdict=_verdicts(_flags(results)[pool], found, pool, 1 - options["level"]),
         value_px=in_px.value[pool, 0],
     )
     if results.warm is not None:
@@ -181,6 +181,11 @@ def _memorization(results: Results) -> np.ndarray:
     return np.where(known, diagonal, 0).sum(axis=1) / np.where(count > 0, count, np.nan)
 
 
+def _flags(results: Results) -> np.ndarray:
+    """Bool [N]: the frame is flagged in `labels_to_check.csv`."""
+    return results.label_checks.set_index("frame")["flagged"].reindex(results.frames["frame"]).to_numpy(bool)
+
+
 def _verdicts(flags: np.ndarray, found: Influence, pool: np.ndarray, alpha: float) -> np.ndarray:
     """The first that applies: check label, harmful or helpful, worse or better than average, undecided."""
     decided, absolutely = found.p_adjusted[pool, 0] < alpha, found.absolute_p_adjusted[pool, 0] < alpha
@@ -240,7 +245,7 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
             f"relabelling test, one-sided p = {answer['group_test_p']:.4f})."
         )
     else:
-        sentences.append("No frame of the pool has the verdict check label, so there is no group to test.")
+        sentences.append("No frame of the pool is flagged, so there is no group to test.")
     if answer["networks_to_decide_top"]:
         sentences.append(
             f"To decide the {CHECK_FIRST} frames of the highest values one by one, about "
@@ -273,20 +278,16 @@ def _held_out_error(answer: dict[str, Any]) -> str:
 def _labels_to_check(answer: dict[str, Any]) -> str:
     flags, first = answer["labels_flagged"], answer["check_first_names"]
     if not flags:
-        return f"No frame's labels stand out; the first by suspicion are {', '.join(first)}."
-    stand = "The labels of 1 frame stand" if flags == 1 else f"The labels of {flags} frames stand"
+        return f"No frame's labels are flagged; the first by suspicion are {', '.join(first)}."
     held_out = answer["labels_flagged_held_out"]
-    where = f" ({held_out} of them held out)" if held_out else ""
-    return f"{stand} out{where}; check {'it' if flags == 1 else 'these'} first: {', '.join(first[:flags])}."
+    where = f" ({held_out} of them held out, where all errors here are measured)" if held_out else ""
+    are = "The labels of 1 frame are" if flags == 1 else f"The labels of {flags} frames are"
+    return f"{are} flagged{where}; check {'it' if flags == 1 else 'these'} first: {', '.join(first[:flags])}."
 
 
 def _judged(verdicts: dict[str, int]) -> str:
-    outliers = verdicts.get("check label", 0)
-    return (
-        f"Of the pool's frames, without {outliers} of outlying out-of-bag error,"
-        if outliers
-        else "Of the pool's frames"
-    )
+    flags = verdicts.get("check label", 0)
+    return f"Of the pool's frames, without the {flags} flagged," if flags else "Of the pool's frames"
 
 
 def _more_frames(answer: dict[str, Any], level: float) -> str:

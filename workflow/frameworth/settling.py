@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth import values
 from frameworth.attribution import estimate_influence
+from frameworth.label_checks import label_suspicion
 
 LEAST_CLUSTERS = 4  # in a half
 _SHARES = (0.25, 0.5, 0.75, 1.0)  # of the clusters that are drawn and then halved
@@ -23,9 +23,10 @@ SETTLED = 0.9  # rank agreement with a second study of the same size that is cal
 
 
 def agreement(
-    error: np.ndarray,
+    log_error: np.ndarray,
     score: np.ndarray,
     inclusion: np.ndarray,
+    pool: np.ndarray,
     subsets: pd.DataFrame,
     networks: np.ndarray,
     *,
@@ -36,23 +37,23 @@ def agreement(
     """Rank agreement of disjoint halves of the clusters, for growing shares of them.
 
     Args:
-        error: [S, n] px, of the n frames of the pool, mean over keypoints; NaN where not labelled.
-        score: [S], mean over held-out frames. inclusion: bool [S, n].
+        log_error: [S, N, K], log(1 + px); NaN where not labelled.
+        score: [S], mean over held-out frames. inclusion: bool [S, N]. pool: bool [N].
         subsets: a row per subset, with `percent`, `cluster`, `design`. networks: [S], how many each has.
         estimator: the one behind the values.
         draws: random halvings per share.
 
     Returns:
-        A row per ranking (`check` by out-of-bag error, `value`), share and draw: `ranking`, `share`, `draw`,
-        `networks` (of one half, mean of both), `agreement` (Spearman's rank correlation between the halves, over frames
-        that both know; NaN, read as none, where a half ranks all alike). No row where a half would have fewer
-        than 4 clusters.
+        A row per ranking (`check` by suspicion, of all frames; `value`, of the pool's), share and draw: `ranking`,
+        `share`, `draw`, `networks` (of one half, mean of both), `agreement` (Spearman's rank correlation between the
+        halves, over frames that both know; NaN, read as none, where a half ranks all alike). No row where a half would
+        have fewer than 4 clusters.
     """
     clusters = subsets["cluster"].to_numpy()
     names = pd.unique(clusters)
     rankings: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "check": lambda part: values.out_of_bag_error(error[part][..., None], inclusion[part]),
-        "value": lambda part: _value(score[part], inclusion[part], subsets.iloc[part], estimator),
+        "check": lambda part: label_suspicion(log_error[part], inclusion[part]).frame,
+        "value": lambda part: _value(score[part], inclusion[np.ix_(part, pool)], subsets.iloc[part], estimator),
     }
     rows = []
     for share in _SHARES:

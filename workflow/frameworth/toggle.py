@@ -151,9 +151,7 @@ def _score(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> float:
 def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
     """A sentence per arm."""
     if table.empty:
-        return [
-            "No label stands out by its out-of-bag error, so there was nothing to toggle; toggle.frames names frames."
-        ]
+        return ["No label of the pool is flagged, so there was nothing to toggle; toggle.frames names frames."]
     sentences = []
     for row in table.itertuples():
         if not row.pairs:

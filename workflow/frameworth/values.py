@@ -13,9 +13,6 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-# A label is flagged where log(1 + out-of-bag error) exceeds the median by this many robust deviations.
-FLAG_DEVIATIONS = 3.0
-
 
 def subset_score(score: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """Mean of a score [S, N, K] over held-out frames and their labelled keypoints, [S]; NaN-aware."""
@@ -59,14 +56,6 @@ def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.nda
         for frame in np.flatnonzero(~inclusion.all(axis=0)):
             made[frame] = np.nanmedian(consensus[~inclusion[:, frame], frame].astype(float), axis=0)
     return made
-
-
-def flagged(out_of_bag: np.ndarray) -> np.ndarray:
-    """Bool [N]: log(1 + out-of-bag error) is an outlier, above median + 3 · 1.4826 · median deviation."""
-    logs = np.log1p(out_of_bag)
-    median = np.nanmedian(logs)
-    deviation = 1.4826 * np.nanmedian(np.abs(logs - median))
-    return logs > median + FLAG_DEVIATIONS * deviation
 
 
 def confidence_interval(

@@ -47,6 +47,7 @@ rule frame_values:
         f"{RESULTS}/frames.csv",
         f"{RESULTS}/scores.h5",
         f"{RESULTS}/influence.h5",
+        f"{RESULTS}/labels_to_check.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         warm=[f"{RESULTS}/warm_influence.h5"] if CONFIG["influence"].get("warm") else [],
     output:

@@ -18,11 +18,11 @@ import numpy as np
 import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from frameworth import values
 from frameworth.config import check_config
 from frameworth.files import write_json
 from frameworth.frames import read_frames
 from frameworth.hdf5 import read_hdf5
+from frameworth.label_checks import read_label_checks
 from frameworth.warm_values import change_per_network, warm_values
 
 CONFIG = Path("config/openfield-planted.yaml")
@@ -48,7 +48,7 @@ def make_study(seed: int, cores: int) -> None:
     folder = Path("results") / content["study"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(content))
-    targets = [str(folder / name) for name in ("warm_influence.h5", "scores.h5")]
+    targets = [str(folder / name) for name in ("warm_influence.h5", "labels_to_check.csv")]
     command = [str(Path(sys.executable).parent / "snakemake"), "--cores", str(cores), "--quiet"]
     subprocess.run([*command, "--configfile", str(folder / "config.yaml"), "--", *targets], check=True)
 
@@ -56,9 +56,9 @@ def make_study(seed: int, cores: int) -> None:
 def measure(seed: int) -> dict[str, Any]:
     """What the warm influences of one planting find.
 
-    Returns AUROC and average precision of the spoilt frames among the pool's; how many frames max-T decides, the
-    out-of-bag error of the same networks flags, and both, and how many of each are spoilt; and the cost in networks
-    trained from scratch (samples seen, base networks included).
+    Returns AUROC and average precision of the spoilt frames among the pool's; how many frames max-T decides, how
+    many are flagged among the labels to check of the same networks, and both, and how many of each are spoilt; and the
+    cost in networks trained from scratch (samples seen, base networks included).
     """
     content = planting_config(seed)
     folder = Path("results") / content["study"]
@@ -70,10 +70,9 @@ def measure(seed: int) -> dict[str, Any]:
     found = warm_values(**arrays, resamples=RESAMPLES, rng=np.random.default_rng(0))
     seen = pool & np.isfinite(found.value)
     decided = seen & (found.p_adjusted < LEVEL)
-    inclusion = read_hdf5(folder / "subsets.h5", ["inclusion"])["inclusion"]
-    out_of_bag = values.out_of_bag_error(read_hdf5(folder / "scores.h5", ["error"])["error"], inclusion)
-    flagged = np.zeros(len(pool), bool)
-    flagged[pool] = values.flagged(out_of_bag[pool])
+    checks = read_label_checks(folder / "labels_to_check.csv").set_index("frame").sort_index()
+    suspicion, out_of_bag = checks["suspicion"].to_numpy(), checks["out_of_bag_error"].to_numpy()
+    flagged = pool & checks["flagged"].to_numpy(bool)
     training = content["training"]
     samples = training["steps"] * training["batch_size"]
     per_network = [
@@ -95,6 +94,7 @@ def measure(seed: int) -> dict[str, Any]:
         "both": int((decided & flagged).sum()),
         "both_planted": int((decided & flagged & planted).sum()),
         "auroc_out_of_bag": float(roc_auc_score(planted[seen], np.nan_to_num(out_of_bag[seen]))),
+        "auroc_suspicion": float(roc_auc_score(planted[seen], np.nan_to_num(suspicion[seen]))),
         "cost_in_networks": float(len(warm["inclusion"]) + warm["steps_taken"].sum() / samples),
     }
 
@@ -105,8 +105,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
-    print("                    warm value: AUROC,      AUROC of out-   frames (of them spoilt) that are        cost in")
-    print("seed  spoilt of pool  average precision      of-bag error    decided      flagged      both      networks")
+    print(
+        "                    warm value: AUROC,  AUROC of out-of-bag  frames (of them spoilt) that are        cost in"
+    )
+    print("seed  spoilt of pool  average precision    error, suspicion   decided      flagged      both      networks")
     rows = []
     for seed in arguments.seeds:
         make_study(seed, arguments.cores)
@@ -115,7 +117,8 @@ def main() -> None:
         counts = [f"{row[name]:3} ({row[name + '_planted']:2})" for name in ("decided", "flagged", "both")]
         print(
             f"{seed:4}  {row['planted']:6} of {row['pool']:4}  {row['auroc']:5.2f}, {row['average_precision']:.2f}"
-            f"{row['auroc_out_of_bag']:22.2f}       {'   '.join(counts)}  {row['cost_in_networks']:8.1f}",
+            f"{row['auroc_out_of_bag']:15.2f}, {row['auroc_suspicion']:.2f}       {'   '.join(counts)}  "
+            f"{row['cost_in_networks']:8.1f}",
             flush=True,
         )
     write_json(OUT, rows)

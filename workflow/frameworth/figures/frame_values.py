@@ -105,5 +105,5 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     )
     flagged = int((table["verdict"] == "check label").sum())
     if flagged:
-        text += f" Suspicious labels ({flagged}) are told by their out-of-bag error, not by their value."
+        text += f" Flagged labels ({flagged}) are told by how far networks that did not see them miss."
     return text

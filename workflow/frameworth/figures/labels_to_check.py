@@ -131,9 +131,8 @@ def _title(table: pd.DataFrame, frames: list[int], results: Results) -> str:
     worst = table[table["stands_out"]]["distance_px"]
     rest = checks.loc[~checks["frame"].isin(frames), "distance_px"]
     flagged = int(checks["flagged"].sum())
-    stand = f"those of {flagged} stand out"
-    order = f"Check the labels of these {len(frames)} frames first ({stand})"
-    text = order if flagged else f"No label stands out; the first {len(frames)} frames by order"
+    order = f"Check the labels of these {len(frames)} frames first ({flagged} of all are flagged)"
+    text = order if flagged else f"No label is flagged; the first {len(frames)} frames by suspicion"
     text += f": a keypoint {worst.min():.1f} to {worst.max():.1f} px from its consensus"
     if rest.notna().any():
         text += f", against {rest.median():.1f} px in the typical other frame"

@@ -11,7 +11,7 @@ from frameworth.figures import _style
 from frameworth.results import Results
 
 _DRAWS = 10
-_RANKINGS = {"check": ("labels to check, by out-of-bag error", _style.BLUE, "o"), "value": ("value", _style.RED, "s")}
+_RANKINGS = {"check": ("labels to check, by suspicion", _style.BLUE, "o"), "value": ("value", _style.RED, "s")}
 _NOTE = (
     "Rank correlation over frames between two studies that share no network, made by halving the study's clusters at "
     "random: mean and range of {draws} halvings. Open marks: what all networks together would agree by with "
@@ -24,13 +24,11 @@ def table(results: Results) -> pd.DataFrame:
     pool = results.pool
     rmse = results.rmse
     count = rmse[rmse["kind"] == "network"].groupby("subset").size()
-    error = results.scores["error"][:, pool]
-    known = np.isfinite(error)
-    times = known.sum(axis=2)
     return settling.agreement(
-        np.where(known, error, 0).sum(axis=2) / np.where(times > 0, times, np.nan),
+        results.scores["log_error"],
         values.subset_score(results.scores[results.options["influence"]["score"]], ~pool),
-        results.inclusion[:, pool],
+        results.inclusion,
+        pool,
         results.subsets,
         count.reindex(results.subsets["subset"]).to_numpy(),
         estimator=results.options["influence"]["estimator"],

@@ -91,7 +91,7 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
         return "No network is trained on it, so it has no value."
     low, high = row["ci_low"], row["ci_high"]
     if verdict == "check label":
-        return "That is an outlier: look whether the label is right; the value of a wrong label says little."
+        return "Look whether the label is right; the value of a wrong label says little."
     if verdict in ("harmful", "helpful"):
         way = "higher" if verdict == "harmful" else "lower"
         return (

@@ -163,8 +163,9 @@ function intervalBar(row) {
 function card(row, labels, consensus) {
   return html("li", { class: "card", "data-frame": row.frame },
     pictures[row.frame] ? withLabels(row.frame, labels, consensus, $("crop").checked) : html("div", { class: "nothing" }, "no picture"),
-    html("h3", {}, `frame ${row.frame}`, html("span", {}, row.flagged ? html("span", { class: "verdict bad" }, "stands out") : null,
-      html("span", { class: `verdict ${KIND[row.verdict] ?? "open"}` }, row.verdict))),
+    html("h3", {}, `frame ${row.frame}`, html("span", {}, row.flagged ? html("span", { class: "verdict bad" }, "flagged") : null,
+      row.flagged && row.verdict === "check label" ? null
+        : html("span", { class: `verdict ${KIND[row.verdict] ?? "open"}` }, row.verdict))),
     html("p", { class: "name" }, `${frameName(row.frame)} · labels to check: rank ${row.rank}`),
     row.check ? html("p", {}, row.check) : null,
     known(row.value) ? html("p", { class: "value" }, `value ${valueWords(row)}`) : null,
