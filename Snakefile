@@ -54,7 +54,8 @@ onstart:
 
 
 onsuccess:
-    print_summary()
+    if set(workflow.dag_settings.targets) <= {"all"}:  # who asks for one file has no need of the answer
+        print_summary()
 
 
 onerror:

@@ -18,7 +18,7 @@ from frameworth.config import check_config
 from frameworth.first_config import Look, study_name
 from frameworth.project import read_project
 from frameworth.prune import compare_pruned
-from frameworth.running import Failures
+from frameworth.running import Failures, runs_whole_study
 from frameworth.subsets import read_subset
 from synthetic_study import write_study
 from tiny import config, draw, pretend_networks, read_frames_of, write_config
@@ -371,6 +371,44 @@ def test_after_a_failed_job_the_same_command_is_advised_unless_something_is_to_m
     for line in ("Error in rule frames:\n", "    log: a.log (check log file(s) for error details)\n"):
         failures.read(line)
     assert advice in failures.advice()
+
+
+def test_a_job_that_says_nothing_was_stopped_where_the_run_was_and_else_failed(here):
+    Path("a.log").write_text("")
+    failures = Failures()
+    for line in (
+        "Error in rule draw_seeds:\n",
+        "    log: a.log (check log file(s) for error details)\n",
+        "WorkflowError:\n",
+        "At least one job did not complete successfully.\n",
+    ):
+        failures.read(line)
+    assert failures.lines() == ["frameworth: draw_seeds failed: it said nothing (log: a.log)"]
+    failures.stopped = True
+    assert failures.lines() == ["frameworth: draw_seeds was stopped"]
+
+
+def test_that_jobs_did_not_complete_is_nothing_to_mend():
+    failures = Failures()
+    for line in ("WorkflowError:\n", "At least one job did not complete successfully.\n"):
+        failures.read(line)
+    assert failures.lines() == []
+    assert failures.advice() == "Finished networks are kept: run the same command again to go on"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whole"),
+    [
+        ([], True),
+        (["--rerun-incomplete"], True),
+        (["--config", "seed=2"], True),
+        (["review"], False),
+        (["--unlock"], False),
+        (["--cores", "1", "--", "review"], False),
+    ],
+)
+def test_the_answer_follows_a_run_of_the_whole_study_only(arguments, whole):
+    assert runs_whole_study(arguments) is whole
 
 
 def test_a_run_that_was_interrupted_goes_on_with_the_same_command():

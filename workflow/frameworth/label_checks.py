@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUSPICIOUS = 3.5  # robust deviations, as Iglewicz and Hoaglin advise
 OUTLYING = 3.0  # robust deviations among the errors of all labels
+LOOKED_AT = 12  # frames, the most suspicious, are pictured and reviewed, flagged or not
 LEAST_FRAMES = 8  # fewer labels of a keypoint do not tell how its errors spread
 _FAR = 1e9  # px, for a place that is not known
 _EXCHANGED = 1 / 3  # the labels of two keypoints fit so much better to each other's place than to their own

@@ -19,8 +19,8 @@ from frameworth.collected_data import write_collected_data, write_machine_labels
 from frameworth.designs import draw_subset
 from frameworth.errors import UserError
 from frameworth.files import copy_file, replaced_folder, write_csv, write_json, write_text
-from frameworth.frame_values import CHECK_FIRST
 from frameworth.frames import hold_out
+from frameworth.label_checks import LOOKED_AT
 from frameworth.project import LabelledProject, read_label_file, read_project
 from frameworth.project_config import project_config
 from frameworth.results import Results
@@ -51,7 +51,7 @@ class Review:
 
 
 def write_review(study: Path, project: Path) -> list[str]:
-    """Write the folder `review` of `study`: the flagged frames and at least the first five, held-out ones too.
+    """Write the folder `review` of `study`: the flagged frames and at least the first twelve, held-out ones too.
 
     It holds images, labels, and as machine labels the median consensus of the networks that never saw the frame.
     Returns what to say. Raises UserError, and leaves everything as it is, if labels in it were changed that the study
@@ -61,7 +61,7 @@ def write_review(study: Path, project: Path) -> list[str]:
     folder, labels = study / "review", results.labels
     _keep_corrections(folder, results)
     checks = results.label_checks
-    chosen = checks[checks["flagged"] | (checks["rank"] <= CHECK_FIRST)]
+    chosen = checks[checks["flagged"] | (checks["rank"] <= LOOKED_AT)]
     frames = np.sort(chosen["frame"].to_numpy())
     videos, images = (results.frames.loc[frames, name].tolist() for name in ("video", "image"))
     scorer = read_project(project).scorer or "frameworth"
@@ -81,7 +81,7 @@ def write_review(study: Path, project: Path) -> list[str]:
         _write_record(new, scorer, labels.keypoints, videos, images, labels.xy[frames])
     return [
         f"{len(frames)} frames to check: {folder}/ (open a folder below its labeled-data/ in napari-deeplabcut).",
-        "Then `snakemake apply_review` with the same config reads the corrected labels.",
+        "Then the same command with `apply_review` in place of `review` reads the corrected labels.",
     ]
 
 
@@ -125,7 +125,7 @@ def apply_review(
         f"{len(changes) - removed} corrected and {removed} removed frames: {folder}/.",
         _outdated(Results(study, {}), folder, held_out, seed, keep_snapshots),
         f"To go on, write `labels: {folder}` into the config, keep the study's name, leave out `plant` if it is there, "
-        "and run snakemake again.",
+        "and run the study again.",
     ]
 
 
@@ -136,7 +136,9 @@ def read_review(folder: Path) -> Review:
     """
     record = folder / "written.json"
     if not folder.exists():
-        raise UserError(f"{folder}: there is no such folder; run `snakemake review` with the same config first")
+        raise UserError(
+            f"{folder}: there is no such folder; run the same command with `review` in place of `apply_review` first"
+        )
     try:
         content = json.loads(record.read_text())
         keypoints, scorer = tuple(content["keypoints"]), content["scorer"]

@@ -35,6 +35,7 @@ _MEND = "Mend what is named above, then run the same command again; finished net
 _MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
 
 _STOPPED = ": stopped by SIG"
+_JOBS_FAILED = "At least one job did not complete successfully"  # what Snakemake says after it has named them
 _LOCKED = "Directory cannot be locked"
 _LOCKED_ADVICE = (
     "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
@@ -52,6 +53,12 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
     if cores is not None:
         command += ["--cores", cores]
     return command + list(arguments)
+
+
+def runs_whole_study(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake's arguments leave it to make all of a study: no target among them, no `--unlock`."""
+    named = bool(arguments) and (not arguments[0].startswith("-") or "--" in arguments)
+    return not named and "--unlock" not in arguments
 
 
 def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
@@ -73,9 +80,14 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
             text=True,
             errors="replace",
         ) as process:
-            before = signal.signal(signal.SIGTERM, lambda number, frame: _end(process.pid))
+
+            def end(*_: object) -> None:
+                failed.stopped = True
+                _end(process.pid)
+
+            before = signal.signal(signal.SIGTERM, end)
             try:
-                for line in _lines(process):
+                for line in _lines(process, failed):
                     record.write(line)
                     failed.read(line)
                     display.read(line)
@@ -98,7 +110,7 @@ def _end(pid: int) -> None:
             one.terminate()
 
 
-def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
+def _lines(process: subprocess.Popen[str], failed: Failures) -> Iterator[str]:
     """The process's lines; Ctrl-C ends the process, not the reading of its last words."""
     assert process.stdout is not None
     while True:
@@ -106,13 +118,18 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
             yield from process.stdout
             return
         except KeyboardInterrupt:
-            continue
+            failed.stopped = True
 
 
 class Failures:
-    """What Snakemake's output says went wrong."""
+    """What Snakemake's output says went wrong.
+
+    Attributes:
+        stopped: whether the person stopped the run, so that a job that says nothing was stopped and did not fail.
+    """
 
     def __init__(self) -> None:
+        self.stopped = False
         self._jobs: list[tuple[str, Path | None]] = []
         self._refused: list[str] = []
         self._refusing = False
@@ -126,7 +143,8 @@ class Failures:
         elif _REFUSED.match(line):
             self._refusing = True
         elif self._refusing and line.strip() and not line.startswith("  File "):
-            self._refused.append(line.strip())
+            if not line.startswith(_JOBS_FAILED):
+                self._refused.append(line.strip())
         else:
             self._refusing = False
 
@@ -134,8 +152,14 @@ class Failures:
         """One line per failed job with the last words of its log; else why nothing was started."""
         if any(_LOCKED in line for line in self._refused):
             return [f"frameworth: {_LOCKED_ADVICE}"]
-        jobs = {(rule, log): f"frameworth: {_told(rule, _last_words(log))}" for rule, log in self._jobs}
+        jobs = {(rule, log): f"frameworth: {self._told(rule, log)}" for rule, log in self._jobs}
         return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
+
+    def _told(self, rule: str, log: Path | None) -> str:
+        if self.stopped and not _said(log):
+            return f"{rule} was stopped"
+        words = _last_words(log)
+        return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
 
     def advice(self) -> str:
         """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
@@ -149,10 +173,6 @@ class Failures:
 def _names_what_to_mend(log: Path | None) -> bool:
     """Whether a job ended with a line for the person, and not because it was stopped."""
     return any(line.startswith(SAID) and _STOPPED not in line for line in (_said(log) or [])[-1:])
-
-
-def _told(rule: str, words: str) -> str:
-    return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
 
 
 def _last_words(log: Path | None) -> str:

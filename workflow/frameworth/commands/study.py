@@ -43,8 +43,9 @@ def study() -> None:
 @friendly
 @_examples("frameworth init path/to/dlc-project", "frameworth init path/to/dlc-project --study mice --device cuda")
 def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
-    """Look at the labelled project LABELS and write a commented config for it.
+    """Look at a labelled project and write a config for it.
 
+    LABELS is its folder, or another tool's file of labels; the config is commented.
     Then says what `check` says of it.
     """
     from frameworth.checking import check_study_file
@@ -81,10 +82,13 @@ def _has_gpu() -> bool:
     "frameworth run --configfile config/mine.yaml -- --rerun-incomplete",
 )
 def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: tuple[str, ...]) -> None:
-    """Run a study, or what is left of it; what follows `--` goes to Snakemake."""
+    """Run a study, or what is left of it.
+
+    What follows `--` goes to Snakemake.
+    """
     from frameworth.closing import closing_lines
     from frameworth.config import read_config, study_folder
-    from frameworth.running import run_workflow, snakemake_command
+    from frameworth.running import run_workflow, runs_whole_study, snakemake_command
 
     config = read_config(configfile)
     log = Path("logs") / config["study"] / "run.log"
@@ -92,7 +96,8 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
     print(f"Study {config['study']}; all that Snakemake says goes to {log}", flush=True)
     if code := run_workflow(command, log, sys.stderr):
         raise SystemExit(code)
-    print("\n".join(["", *closing_lines(study_folder(config), config["influence"]["level"])]))
+    if runs_whole_study(snakemake):
+        print("\n".join(["", *closing_lines(study_folder(config), config["influence"]["level"])]))
 
 
 @study.command()
@@ -163,7 +168,10 @@ def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
     "frameworth plan --configfile config/mine.yaml --effect 0.03 --power 0.9",
 )
 def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
-    """Tell how many networks would see an effect of a given size, with a finished study as the pilot."""
+    """Tell how many networks would see an effect of a given size.
+
+    A finished study is the pilot.
+    """
     from frameworth.config import read_config, result_options, study_folder
     from frameworth.costs import measured
     from frameworth.errors import UserError
@@ -224,7 +232,10 @@ def report(configfile: TextIO, show: bool) -> None:
     "frameworth explain video1/img0042.png --configfile config/mine.yaml",
 )
 def explain(frame: str, configfile: TextIO) -> None:
-    """Tell what a study knows of FRAME: a number as in frames.csv, video/image, or an image's name."""
+    """Tell what a study knows of FRAME.
+
+    FRAME is a number as in frames.csv, video/image, or an image's name.
+    """
     from frameworth.config import read_config, result_options, study_folder
     from frameworth.explaining import explain, frame_number
     from frameworth.results import Results
@@ -246,9 +257,9 @@ def explain(frame: str, configfile: TextIO) -> None:
 @friendly
 @_examples("frameworth check --configfile config/mine.yaml")
 def check(configfile: Path, strict: bool) -> None:
-    """Tell all that is wrong with a study before anything trains, a line each; nothing on disk is changed.
+    """Tell what is wrong with a study before anything trains.
 
-    Exits with 0 if there is no error, with 2 if there is one.
+    A line for each problem; nothing on disk is changed. Exits with 0 if there is no error, with 2 if there is one.
     """
     from frameworth.checking import check_study_file
 
@@ -268,9 +279,10 @@ def check(configfile: Path, strict: bool) -> None:
 @friendly
 @_examples("frameworth verify results/mine", "frameworth verify results/mine --remove")
 def verify(folder: Path, remove: bool) -> None:
-    """Read all files of the study in FOLDER again and tell which are not as they were written, a line each.
+    """Find damaged files in the study in FOLDER.
 
-    Exits with 0 if there is none, or all were removed, else with 1.
+    Reads all of them again and tells which are not as they were written, a line each. Exits with 0 if there is none, or
+    all were removed, else with 1.
     """
     from frameworth.verifying import files_of, remove_damaged, verify_study
 

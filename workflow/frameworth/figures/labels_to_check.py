@@ -12,9 +12,10 @@ from matplotlib.patheffects import withStroke
 from frameworth.figures import _style
 from frameworth.images import read_image
 from frameworth.keypoint_colours import keypoint_colours
+from frameworth.label_checks import LOOKED_AT
 from frameworth.results import Results
 
-_FRAMES, _COLUMNS = 12, 4
+_COLUMNS = 4
 _LEAST_CROP = 40.0  # px
 _NOTE = (
     "Cross: the label. Circle: median consensus of the subsets without the frame, joined to its label. Sorted by "
@@ -32,7 +33,7 @@ def table(results: Results) -> pd.DataFrame:
     `consensus_x`, `consensus_y` (px): median consensus pose of the subsets without the frame; `distance_px`:
     from there to the label.
     """
-    first = results.label_checks.dropna(subset="suspicion").head(_FRAMES)
+    first = results.label_checks.dropna(subset="suspicion").head(LOOKED_AT)
     rows = [row for known in first.to_dict("records") for row in _keypoints(known, results)]
     made = pd.DataFrame(rows, columns=_TABLE)
     return made if results.planted is not None else made.drop(columns="planted")
