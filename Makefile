@@ -90,7 +90,7 @@ openfield-arms: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-arms.yaml
 
 config-page: .venv/ready
-	$(BIN)/python -m frameworth.config_page > config/README.md
+	$(BIN)/python -m frameworth.upkeep.config_page > config/README.md
 
 bad-inputs-page: .venv/ready
 	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
@@ -101,7 +101,7 @@ reliability-page: .venv/ready
 
 # The rule graph in docs/developing.md and the demo's pictures, after `make`; needs Debian's chromium.
 docs: .venv/ready config-page bad-inputs-page
-	$(BIN)/python -m frameworth.rule_graph
+	$(BIN)/python -m frameworth.upkeep.rule_graph
 	cp results/demo/figures/labels_to_check.png docs/images/
 	$(BIN)/python tests/picture_of_report.py results/demo/report.html docs/images/report.png
 
@@ -114,7 +114,7 @@ lock:
 
 # The definitions for conda and Apptainer, from the lock.
 envs:
-	PYTHONPATH=workflow $(PYTHON) -m frameworth.environments
+	PYTHONPATH=workflow $(PYTHON) -m frameworth.upkeep.environments
 
 clean:
 	rm -rf .venv .venv-sleap .peers .snakemake results/demo logs/demo benchmarks/demo .pytest_cache .ruff_cache .hypothesis

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.config import planned_subsets, read_config, weight_options
-from frameworth.demo import draw_project
-from frameworth.frames import collect_frames, read_frames
-from frameworth.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.labels import read_labels
-from frameworth.split import hold_out
-from frameworth.subset_names import subset_path
-from frameworth.subsets import read_subset, write_subset
+from frameworth.project.demo import draw_project
+from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.study.config import planned_subsets, read_config, weight_options
+from frameworth.study.frames import collect_frames, read_frames
+from frameworth.study.labels import read_labels
+from frameworth.study.split import hold_out
+from frameworth.study.subset_names import subset_path
+from frameworth.study.subsets import read_subset, write_subset
 
 SEEDS = (2, 3, 4)
 HERE = Path(__file__).parent
@@ -62,7 +62,7 @@ def _record(folder: Path, config: dict[str, Any], seed: int, pool: ProcessPoolEx
 
 def _train(folder: Path, config: dict[str, Any], study_seed: int, percent: int, seed: int) -> tuple[np.ndarray, ...]:
     """Inclusion [N], mean error of each frame over its keypoints [N], and the subset's held-out log error."""
-    from frameworth.ensemble import run_ensembles
+    from frameworth.networks.ensemble import run_ensembles
 
     path = folder / f"{percent}-{seed}.json"
     write_subset(

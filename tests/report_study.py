@@ -12,14 +12,14 @@ import pandas as pd
 from PIL import Image
 
 from frameworth.figures import figure_names
-from frameworth.files import write_bytes, write_csv, write_json
-from frameworth.label_checks import write_label_checks
-from frameworth.labels import write_labels
-from frameworth.predictions import Predictions, write_predictions
+from frameworth.networks.predictions import Predictions, write_predictions
+from frameworth.networks.scoremaps import CONSENSUS_FORMS
+from frameworth.questions.label_checks import write_label_checks
 from frameworth.report import write_report
-from frameworth.results import Results
-from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.subset_names import subset_path
+from frameworth.storage.files import write_bytes, write_csv, write_json
+from frameworth.study.labels import write_labels
+from frameworth.study.results import Results
+from frameworth.study.subset_names import subset_path
 from synthetic_study import write_study
 
 CONFIG = {"study": "walk", "seed": 1, "labels": "a/project", "influence": {"score": "log_error"}}

@@ -17,19 +17,19 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
-from frameworth.designs import cluster_of, draw_subset
-from frameworth.distractors import distractor_table
-from frameworth.files import digest_of_file, write_csv, write_json
-from frameworth.further_labels import further_labels
-from frameworth.hdf5 import Array, write_hdf5
-from frameworth.influence import group_name, score_arrays
-from frameworth.label_checks import check_name, write_label_checks
-from frameworth.labels import Labels, write_labels
-from frameworth.members import of_networks, write_members
-from frameworth.outliers import outlier_table
-from frameworth.pilot import write_plan
-from frameworth.results import Results
-from frameworth.subsets import subset_name
+from frameworth.estimation.influence import group_name, score_arrays
+from frameworth.networks.members import of_networks, write_members
+from frameworth.questions.distractors import distractor_table
+from frameworth.questions.further_labels import further_labels
+from frameworth.questions.label_checks import check_name, write_label_checks
+from frameworth.questions.outliers import outlier_table
+from frameworth.questions.pilot import write_plan
+from frameworth.storage.files import digest_of_file, write_csv, write_json
+from frameworth.storage.hdf5 import Array, write_hdf5
+from frameworth.study.designs import cluster_of, draw_subset
+from frameworth.study.labels import Labels, write_labels
+from frameworth.study.results import Results
+from frameworth.study.subsets import subset_name
 
 WIDTH, HEIGHT = 128, 96  # px
 BODY = np.array([[16.0, 0.0], [7.0, -6.0], [7.0, 6.0], [-14.0, 0.0]])  # keypoints in the animal's own frame, px

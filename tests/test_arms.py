@@ -12,24 +12,24 @@ import pytest
 import torch
 
 from conftest import run_snakemake
-from frameworth import training
-from frameworth.arm_comparison import compare_arms
-from frameworth.arm_training import run_arm
-from frameworth.arms import arm_subsets
-from frameworth.augmentation import Augmentation
-from frameworth.config import check_config
-from frameworth.cutout import Cutout
 from frameworth.engine.networks import build_network, pose_config
-from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file
-from frameworth.hdf5 import read_hdf5
-from frameworth.network_hashes import network_hash
-from frameworth.out_of_bag import ranks_of, strongest_places
-from frameworth.planning import planned_networks
-from frameworth.pseudo import pseudo_labels
-from frameworth.subsets import read_subset
-from frameworth.variants import BASELINE, Variant, batch_indices, ordered_batches
+from frameworth.experiments.arm_comparison import compare_arms
+from frameworth.experiments.arm_training import run_arm
+from frameworth.experiments.arms import arm_subsets
+from frameworth.experiments.out_of_bag import ranks_of, strongest_places
+from frameworth.experiments.pseudo import pseudo_labels
+from frameworth.experiments.variants import BASELINE, Variant, batch_indices, ordered_batches
+from frameworth.networks import training
+from frameworth.networks.augmentation import Augmentation
+from frameworth.networks.cutout import Cutout
+from frameworth.networks.ensemble import run_ensembles
+from frameworth.networks.network_hashes import network_hash
+from frameworth.runs.planning import planned_networks
+from frameworth.storage.files import digest_of_file
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.config import check_config
+from frameworth.study.subsets import read_subset
 from tiny import TRAINING, config, draw, kill_while_training, prepare, write_config
 
 OPTIONS = {
@@ -189,7 +189,7 @@ def baseline(tmp_path_factory):
         run_ensembles([subset], labels, root / "ensembles", root / ".store", members=1, **OPTIONS)
     frames = read_hdf5(labels)["label"]
     rng = np.random.default_rng(0)
-    from frameworth.hdf5 import Array, write_hdf5
+    from frameworth.storage.hdf5 import Array, write_hdf5
 
     write_hdf5(
         root / "out_of_bag.h5",

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from frameworth import estimate_influence
-from frameworth.attribution import FewClustersWarning, UndecidableFrameWarning
 from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.designs import subset_size
+from frameworth.estimation.attribution import FewClustersWarning, UndecidableFrameWarning
+from frameworth.estimation.redraw import redrawn
 from frameworth.estimators import estimator, estimator_names
 from frameworth.estimators._estimate import SamplingWarning
 from frameworth.estimators.beta_shapley import beta_weights
-from frameworth.redraw import redrawn
+from frameworth.study.designs import subset_size
 
 LADDER = (10, 30, 70, 90)
 HALVES = [("balanced", (50,), 24)]

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth.bias_variance import curve_across_subsets, curve_of_members, error_of_mean_pose, parts
 from frameworth.errors import UserError
 from frameworth.figures import bias_variance
-from frameworth.results import Results
+from frameworth.questions.bias_variance import curve_across_subsets, curve_of_members, error_of_mean_pose, parts
+from frameworth.study.results import Results
 from synthetic_study import write_study
 
 

@@ -12,14 +12,15 @@ import sleap_io
 import yaml
 from click.testing import CliRunner
 
-from frameworth import first_config, progress
 from frameworth.__main__ import main
-from frameworth.config import check_config
-from frameworth.first_config import Look, study_name
-from frameworth.project import read_project
-from frameworth.prune import compare_pruned
-from frameworth.running import Failures, runs_whole_study
-from frameworth.subsets import read_subset
+from frameworth.experiments.prune import compare_pruned
+from frameworth.project.labelled_project import read_project
+from frameworth.runs import progress
+from frameworth.runs.running import Failures, runs_whole_study
+from frameworth.study import first_config
+from frameworth.study.config import check_config
+from frameworth.study.first_config import Look, study_name
+from frameworth.study.subsets import read_subset
 from synthetic_study import write_study
 from tiny import config, draw, pretend_networks, read_frames_of, write_config
 

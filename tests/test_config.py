@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from frameworth.config import check_config, config_schema, planned_subsets, read_config
 from frameworth.errors import UserError
+from frameworth.study.config import check_config, config_schema, planned_subsets, read_config
 
 GOOD = {"study": "mice", "labels": "project"}
 
@@ -115,7 +115,7 @@ def test_every_key_of_the_schema_has_a_description():
 
 def test_the_config_page_explains_every_key(repository):
     """config/README.md lists what the schema says: a key, its default, its description."""
-    from frameworth.config_page import config_page
+    from frameworth.upkeep.config_page import config_page
 
     assert (repository / "config" / "README.md").read_text() == config_page()
 

@@ -11,12 +11,20 @@ import pytest
 from PIL import Image
 
 from conftest import REPOSITORY
-from frameworth.config import check_config, planned_subsets
-from frameworth.costs import StudySize, job_memory, job_minutes, measured, prediction_bytes, study_memory, study_size
-from frameworth.planning import describe
-from frameworth.predictions import Predictions, write_predictions
-from frameworth.project import source_files
-from frameworth.scoremaps import CONSENSUS_FORMS
+from frameworth.networks.predictions import Predictions, write_predictions
+from frameworth.networks.scoremaps import CONSENSUS_FORMS
+from frameworth.project.labelled_project import source_files
+from frameworth.runs.costs import (
+    StudySize,
+    job_memory,
+    job_minutes,
+    measured,
+    prediction_bytes,
+    study_memory,
+    study_size,
+)
+from frameworth.runs.planning import describe
+from frameworth.study.config import check_config, planned_subsets
 from tiny import config, draw, pretend_networks, pretend_trained, read_frames_of
 
 SIZE = StudySize(100, 640, 480, 4)

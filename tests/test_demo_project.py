@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from frameworth.demo import KEYPOINTS, KINDS, draw_project
-from frameworth.project import LabelledProject, read_project
+from frameworth.project.demo import KEYPOINTS, KINDS, draw_project
+from frameworth.project.labelled_project import LabelledProject, read_project
 
 FRAMES, WIDTH, HEIGHT = 40, 96, 80
 SNOUT, LEFT, RIGHT, TAIL = range(4)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from frameworth import values
+from frameworth.estimation import values
 from frameworth.estimators import size_centred
-from frameworth.hdf5 import digest_is_right, read_hdf5
+from frameworth.storage.hdf5 import digest_is_right, read_hdf5
 
 TABLE = Path(__file__).parent / "data" / "demo_seeds.h5"
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from frameworth.benchmarks.simulation import grid
-from frameworth.distractors import distractor_table, held_out_means, place_of_change
+from frameworth.estimation.values import false_discovery, p_values
 from frameworth.estimators import size_centred
-from frameworth.members import LEAST_CONFIDENCE, of_networks
-from frameworth.scoremaps import at_position, probability_maps
-from frameworth.values import false_discovery, p_values
+from frameworth.networks.members import LEAST_CONFIDENCE, of_networks
+from frameworth.networks.scoremaps import at_position, probability_maps
+from frameworth.questions.distractors import distractor_table, held_out_means, place_of_change
 from synthetic_study import write_study
 
 

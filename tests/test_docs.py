@@ -9,10 +9,10 @@ import yaml
 
 from conftest import REPOSITORY
 from frameworth import estimate_influence, estimators, figures
-from frameworth.config import check_config, config_schema
 from frameworth.figures import draw_figure, figure_names
-from frameworth.planning import describe
-from frameworth.rule_graph import rule_graph
+from frameworth.runs.planning import describe
+from frameworth.study.config import check_config, config_schema
+from frameworth.upkeep.rule_graph import rule_graph
 from synthetic_study import write_study
 from tiny import config
 
@@ -49,6 +49,12 @@ def test_the_figure_of_the_page_is_a_figure_as_soon_as_its_file_is_there(tmp_pat
     drawn = pd.read_csv(tmp_path / "out" / "labelled_keypoints.csv")
     assert drawn["frames"].sum() == 14
     assert (tmp_path / "out" / "labelled_keypoints.png").stat().st_size > 1000
+
+
+def test_the_page_for_developers_names_every_room_of_the_library_and_no_other():
+    page = (DOCS / "developing.md").read_text().split("## Where things are")[1].split("\n## ")[0]
+    rooms = {path.parent.name for path in (REPOSITORY / "workflow" / "frameworth").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == rooms
 
 
 def test_the_arms_of_the_page_are_planned_beside_the_baseline(tmp_path, monkeypatch):

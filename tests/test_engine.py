@@ -7,17 +7,17 @@ import pytest
 import torch
 from PIL import Image
 
-from frameworth.augmentation import Augmentation
-from frameworth.costs import total_steps
 from frameworth.engine import networks as engine
 from frameworth.errors import UserError
-from frameworth.labels import Labels
-from frameworth.network_hashes import network_seed
-from frameworth.predict import predict
-from frameworth.scaling import ScaledFrames
-from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.training import learning_rate_factor
-from frameworth.variants import batch_indices
+from frameworth.experiments.variants import batch_indices
+from frameworth.networks.augmentation import Augmentation
+from frameworth.networks.network_hashes import network_seed
+from frameworth.networks.predict import predict
+from frameworth.networks.scaling import ScaledFrames
+from frameworth.networks.scoremaps import CONSENSUS_FORMS
+from frameworth.networks.training import learning_rate_factor
+from frameworth.runs.costs import total_steps
+from frameworth.study.labels import Labels
 from tiny import TRAINING
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")

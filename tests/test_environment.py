@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from conftest import run_snakemake
-from frameworth.environments import NOT_IN_RULES, PYTHON, environments
+from frameworth.upkeep.environments import NOT_IN_RULES, PYTHON, environments
 from tiny import config, draw, write_config
 
 

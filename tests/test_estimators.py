@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from frameworth.designs import cluster_of, draw_subset
 from frameworth.errors import UserError
 from frameworth.estimators import difference_of_means, estimator, estimator_names, size_centred
+from frameworth.study.designs import cluster_of, draw_subset
 
 LADDER = (10, 30, 70, 90)
 
@@ -111,7 +111,7 @@ def test_on_the_diagonal_is_memorization_and_beside_it_the_own_effect_is_gone():
 
 def test_intervals_of_the_size_centred_difference_cover_the_truth():
     """300 simulated studies of 16 nested seeds, additive effects and noise shared within a seed."""
-    from frameworth.values import confidence_interval
+    from frameworth.estimation.values import confidence_interval
 
     rng = np.random.default_rng(3)
     covered, strongest = [], []

@@ -30,8 +30,8 @@ from frameworth.figures import (
     learning_curve,
     memorization,
 )
-from frameworth.label_checks import label_checks
-from frameworth.results import Results
+from frameworth.questions.label_checks import label_checks
+from frameworth.study.results import Results
 from synthetic_study import write_study
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,8 +11,8 @@ import pytest
 
 from conftest import REPOSITORY
 from frameworth.errors import UserError
-from frameworth.files import atomic_path, replaced_folder, write_text
-from frameworth.hdf5 import Array, digest_is_right, read_attributes, read_hdf5, write_hdf5
+from frameworth.storage.files import atomic_path, replaced_folder, write_text
+from frameworth.storage.hdf5 import Array, digest_is_right, read_attributes, read_hdf5, write_hdf5
 
 
 def write_example(path):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from frameworth.errors import UserError
-from frameworth.frames import collect_frames, read_frames
-from frameworth.labels import read_labels
-from frameworth.split import hold_out
+from frameworth.study.frames import collect_frames, read_frames
+from frameworth.study.labels import read_labels
+from frameworth.study.split import hold_out
 from tiny import HELD_OUT, draw
 
 

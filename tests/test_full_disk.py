@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file, write_text
-from frameworth.full_disk import full_disk_line
-from frameworth.hdf5 import digest_is_right
-from frameworth.pytables import write_pytables
+from frameworth.storage.files import digest_of_file, write_text
+from frameworth.storage.full_disk import full_disk_line
+from frameworth.storage.hdf5 import digest_is_right
+from frameworth.storage.pytables import write_pytables
 from stages_in_forks import Stages, commands_of
 from tiny import config, draw, write_config
 

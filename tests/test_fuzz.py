@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from bad_inputs.study import Study
 from conftest import Tally
-from frameworth.checking import CheckedStudy, check_study, read_config_file
-from frameworth.config import check_config, config_schema, planned_subsets
 from frameworth.errors import UserError
-from frameworth.pictures import inspect_pictures
-from frameworth.project import read_project
+from frameworth.project.labelled_project import read_project
+from frameworth.project.pictures import inspect_pictures
+from frameworth.study.checking import CheckedStudy, check_study, read_config_file
+from frameworth.study.config import check_config, config_schema, planned_subsets
 from fuzzing import SCALARS, VALUES, bounded, copied, damaged, fuzzed, inside
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from frameworth.history import steps_by_history
+from frameworth.experiments.history import steps_by_history
 
 
 def study(rng, history, seeds=8):

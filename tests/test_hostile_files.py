@@ -17,11 +17,11 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from bad_inputs.cases import LISTS
 from conftest import REPOSITORY
 from frameworth.errors import UserError
-from frameworth.hdf5_content import reaching_out
-from frameworth.imported import read_imported, write_imported
-from frameworth.project import LabelledProject, inspect_project, read_project
-from frameworth.video_content import refuse_no_film
-from frameworth.video_files import read_video, video_info
+from frameworth.project.hdf5_content import reaching_out
+from frameworth.project.imported import read_imported, write_imported
+from frameworth.project.labelled_project import LabelledProject, inspect_project, read_project
+from frameworth.videos.video_content import refuse_no_film
+from frameworth.videos.video_files import read_video, video_info
 from test_imported import nwb, slp_embedded, slp_videos
 from tiny import draw
 

@@ -11,14 +11,14 @@ import sleap_io
 from PIL import Image
 
 from conftest import run_snakemake
-from frameworth.config import check_config
-from frameworth.costs import StudySize, study_size
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file
-from frameworth.imported import is_import, read_imported, write_imported
-from frameworth.planning import describe
-from frameworth.project import read_project
-from frameworth.sources import study_sources
+from frameworth.project.imported import is_import, read_imported, write_imported
+from frameworth.project.labelled_project import read_project
+from frameworth.project.sources import study_sources
+from frameworth.runs.costs import StudySize, study_size
+from frameworth.runs.planning import describe
+from frameworth.storage.files import digest_of_file
+from frameworth.study.config import check_config
 from tiny import config, draw, write_config
 
 
@@ -211,7 +211,7 @@ def test_a_label_file_gives_the_same_labels_on_the_same_images_and_is_only_read(
 def test_the_order_of_keypoints_does_not_hang_on_the_hash_of_a_string(drawn, tmp_path, seed):
     labels = label_studio(drawn, tmp_path)
     command = (
-        "import sys; from pathlib import Path; from frameworth.imported import read_imported; "
+        "import sys; from pathlib import Path; from frameworth.project.imported import read_imported; "
         "print(*read_imported(Path(sys.argv[1])).keypoints)"
     )
     done = subprocess.run(
@@ -233,7 +233,7 @@ def test_nothing_in_a_label_file_is_unpickled(drawn, tmp_path):
     command = (
         "import os, sys; from pathlib import Path\n"
         "import pandas, pynwb, ndx_pose, sleap_io.io.main, sleap_io.io.slp, sleap_io.io.nwb_annotations\n"
-        "from frameworth.imported import read_imported\n"
+        "from frameworth.project.imported import read_imported\n"
         "sys.addaudithook(lambda event, _: os._exit(7) if event.startswith('pickle') else None)\n"
         "for path in sys.argv[1:]: read_imported(Path(path))\n"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY, run_snakemake
-from frameworth.files import digest_of_file
+from frameworth.storage.files import digest_of_file
 from tiny import config, draw, write_config
 
 BLOCKS = [

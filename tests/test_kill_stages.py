@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY, run_snakemake
-from frameworth.files import digest_of_file
-from frameworth.hdf5 import read_attributes, read_hdf5
+from frameworth.storage.files import digest_of_file
+from frameworth.storage.hdf5 import read_attributes, read_hdf5
 from tiny import config, draw, write_config
 
 STAGES = ("frames", "subset", "subsets", "ensemble_of_2", "scores", "influence", "frame_values", "summary",

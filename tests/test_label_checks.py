@@ -12,14 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from frameworth.__main__ import main
-from frameworth.closing import closing_lines
-from frameworth.collected_data import write_collected_data
+from frameworth.answers.closing import closing_lines
+from frameworth.answers.explaining import explain
+from frameworth.answers.review import write_review
 from frameworth.errors import UserError
-from frameworth.explaining import explain
-from frameworth.files import write_csv
-from frameworth.frame_values import frame_values, summary, write_summary
+from frameworth.estimation.frame_values import frame_values, summary, write_summary
 from frameworth.keypoint_colours import keypoint_colours
-from frameworth.label_checks import (
+from frameworth.project.collected_data import write_collected_data
+from frameworth.questions.label_checks import (
     SUSPICIOUS,
     Suspicion,
     check_name,
@@ -31,8 +31,8 @@ from frameworth.label_checks import (
     write_label_checks,
 )
 from frameworth.readable_number import readable
-from frameworth.results import Results
-from frameworth.review import write_review
+from frameworth.storage.files import write_csv
+from frameworth.study.results import Results
 from report_study import page_of, write_reported_study
 from synthetic_study import write_study
 

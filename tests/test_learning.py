@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from frameworth.learning import Step, constant_guess_rmse, more_frames_would, steps
+from frameworth.questions.learning import Step, constant_guess_rmse, more_frames_would, steps
 
 
 def test_the_constant_guess_is_each_keypoints_mean_position_in_the_pool_measured_on_held_out_labels():

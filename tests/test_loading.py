@@ -7,7 +7,7 @@ import pytest
 
 import frameworth
 from frameworth.errors import UserError
-from frameworth.hdf5 import read_hdf5
+from frameworth.storage.hdf5 import read_hdf5
 from synthetic_study import write_study
 
 

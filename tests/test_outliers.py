@@ -5,10 +5,17 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from frameworth.distractors import distractor_table
-from frameworth.files import write_csv
-from frameworth.outliers import COMBINED, agreement_rows, auroc_rows, outlier_score, outlier_table, rank_normal
-from frameworth.results import Results
+from frameworth.questions.distractors import distractor_table
+from frameworth.questions.outliers import (
+    COMBINED,
+    agreement_rows,
+    auroc_rows,
+    outlier_score,
+    outlier_table,
+    rank_normal,
+)
+from frameworth.storage.files import write_csv
+from frameworth.study.results import Results
 from synthetic_study import write_study
 
 

@@ -8,9 +8,9 @@ import pytest
 from sklearn.linear_model import LassoCV
 
 from frameworth.benchmarks.peers import FOLDER, banzhaf_speed, pydvl_table
+from frameworth.estimation.validation import linear_datamodeling_score
 from frameworth.estimators import banzhaf
 from frameworth.estimators.ame import marginal_effect_regressors
-from frameworth.validation import linear_datamodeling_score
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file
-from frameworth.plant import plant_errors
-from frameworth.project import read_project
-from frameworth.split import hold_out
+from frameworth.project.labelled_project import read_project
+from frameworth.project.plant import plant_errors
+from frameworth.storage.files import digest_of_file
+from frameworth.study.split import hold_out
 from tiny import HELD_OUT, draw
 
 

@@ -9,15 +9,12 @@ import yaml
 from click.testing import CliRunner
 from scipy.special import comb
 
-from frameworth import values
-from frameworth.attribution import estimate_influence
 from frameworth.benchmarks.simulation import grid
 from frameworth.commands.study import study as commands
 from frameworth.errors import UserError
-from frameworth.estimators import size_centred
-from frameworth.files import write_json
-from frameworth.pilot import EFFECTS, pilot_of, plan_lines, plan_table
-from frameworth.power import (
+from frameworth.estimation import values
+from frameworth.estimation.attribution import estimate_influence
+from frameworth.estimation.power import (
     GROUP,
     METHODS,
     SINGLE,
@@ -30,8 +27,11 @@ from frameworth.power import (
     power_single,
     power_toggle,
 )
-from frameworth.results import Results
-from frameworth.toggle import compare_arms
+from frameworth.estimators import size_centred
+from frameworth.experiments.toggle import compare_arms
+from frameworth.questions.pilot import EFFECTS, pilot_of, plan_lines, plan_table
+from frameworth.storage.files import write_json
+from frameworth.study.results import Results
 from synthetic_study import write_study
 from tiny import TRAINING, config
 

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from conftest import REPOSITORY, run_snakemake
-from frameworth.ensemble import run_ensembles
-from frameworth.files import digest_of_file
-from frameworth.preemption import EXIT_CODE, Preempted, sigterm_stops, sigterm_waits
+from frameworth.networks.ensemble import run_ensembles
+from frameworth.networks.preemption import EXIT_CODE, Preempted, sigterm_stops, sigterm_waits
+from frameworth.storage.files import digest_of_file
 from tiny import TRAINING, config, draw, prepare, write_config
 
 STEPS = 300

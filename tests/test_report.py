@@ -15,15 +15,15 @@ import yaml
 
 from frameworth import report
 from frameworth.errors import UserError
+from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.figures import figure_names
-from frameworth.files import digest_of_json, write_csv, write_json
-from frameworth.hdf5 import read_attributes
 from frameworth.report.gallery import reason
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed_positions, packed_signed, relative_precision
 from frameworth.report.pictures import pictures
-from frameworth.results import Results
-from frameworth.values import out_of_bag_consensus
+from frameworth.storage.files import digest_of_json, write_csv, write_json
+from frameworth.storage.hdf5 import read_attributes
+from frameworth.study.results import Results
 from report_study import BREAKOUT, CONFIG, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
 VOID = ("meta", "img", "link", "input", "image", "path")

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from conftest import run_snakemake
+from frameworth.answers.review import apply_review, read_review, write_review
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file, write_csv
-from frameworth.frames import collect_frames
-from frameworth.hdf5 import read_hdf5
-from frameworth.network_hashes import network_hash, network_seed
-from frameworth.project import read_project
-from frameworth.review import apply_review, read_review, write_review
-from frameworth.subsets import read_subset, write_subset
+from frameworth.networks.network_hashes import network_hash, network_seed
+from frameworth.project.labelled_project import read_project
+from frameworth.storage.files import digest_of_file, write_csv
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.frames import collect_frames
+from frameworth.study.subsets import read_subset, write_subset
 from tiny import HELD_OUT, TRAINING, config, draw, write_config
 
 SEEDS = 8
@@ -234,7 +234,7 @@ def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_told_truly
 
 def training(study):
     """The training config as the study's rules hand it to the command; checked against the store."""
-    from frameworth.config import check_config, weight_options
+    from frameworth.study.config import check_config, weight_options
 
     options = weight_options(check_config(config("project", subsets=SUBSETS))["training"])
     assert options["steps"] == TRAINING["steps"]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frameworth.influence import squared_deviation
-from frameworth.scores import bias_and_variance, distance, rmse
+from frameworth.estimation.influence import squared_deviation
+from frameworth.networks.scores import bias_and_variance, distance, rmse
 
 
 @given(members=st.integers(1, 8), seed=st.integers(0, 2**31))

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.components import components
-from frameworth.coverage import appearance_distances, mean_nearest, nearest, pose_distances
+from frameworth.estimation.components import components
+from frameworth.estimation.validation import interval, resampled_clusters
 from frameworth.figures import seeds as figure
-from frameworth.seeds import LEAST_SHOWN, VALUES, _summed_values, out_of_fold, r_squared, seed_table
-from frameworth.validation import interval, resampled_clusters
+from frameworth.questions.coverage import appearance_distances, mean_nearest, nearest, pose_distances
+from frameworth.questions.seeds import LEAST_SHOWN, VALUES, _summed_values, out_of_fold, r_squared, seed_table
 from synthetic_study import write_study
 
 POSE = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 3.0]])

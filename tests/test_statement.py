@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frameworth.files import write_csv
-from frameworth.frame_values import summary
-from frameworth.hdf5 import Array, write_hdf5
-from frameworth.label_checks import check_name
-from frameworth.learning import constant_guess_rmse
-from frameworth.results import Results
+from frameworth.estimation.frame_values import summary
+from frameworth.questions.label_checks import check_name
+from frameworth.questions.learning import constant_guess_rmse
+from frameworth.storage.files import write_csv
+from frameworth.storage.hdf5 import Array, write_hdf5
+from frameworth.study.results import Results
 from synthetic_study import write_study
 
 

@@ -7,12 +7,12 @@ import pytest
 from scipy import stats
 
 from frameworth import estimate_influence
-from frameworth.balance import variance_factor
 from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.combined import combined_value
+from frameworth.estimation.balance import variance_factor
+from frameworth.estimation.combined import combined_value
+from frameworth.estimation.redraw import family_wise, largest_statistics
 from frameworth.estimators import size_centred
 from frameworth.estimators._estimate import centred
-from frameworth.redraw import family_wise, largest_statistics
 
 
 def influence(study, scores, **options):

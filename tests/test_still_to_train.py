@@ -10,21 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth import images, still_to_train
-from frameworth.config import check_config
-from frameworth.designs import draw_subset
-from frameworth.files import digest_of_file
-from frameworth.frames import collect_frames
-from frameworth.network_hashes import HashedFrames, network_hash, network_seed
-from frameworth.planning import describe
-from frameworth.plant import plant_errors
-from frameworth.project import read_project
-from frameworth.still_to_train import StudyNetworks
-from frameworth.store import Entry, PredictionsEntry
-from frameworth.study_record import write_record
-from frameworth.subset_names import subset_path
-from frameworth.subsets import Subset, collect_subsets
-from frameworth.toggle import write_arm
+from frameworth.experiments.toggle import write_arm
+from frameworth.networks.network_hashes import HashedFrames, network_hash, network_seed
+from frameworth.networks.store import Entry, PredictionsEntry
+from frameworth.project import images
+from frameworth.project.labelled_project import read_project
+from frameworth.project.plant import plant_errors
+from frameworth.runs.planning import describe
+from frameworth.storage.files import digest_of_file
+from frameworth.study import still_to_train
+from frameworth.study.config import check_config
+from frameworth.study.designs import draw_subset
+from frameworth.study.frames import collect_frames
+from frameworth.study.still_to_train import StudyNetworks
+from frameworth.study.study_record import write_record
+from frameworth.study.subset_names import subset_path
+from frameworth.study.subsets import Subset, collect_subsets
 from tiny import HELD_OUT, config, draw, pretend_networks, pretend_trained, read_frames_of
 
 FOLDER = Path("results/tiny")

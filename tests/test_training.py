@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from frameworth import training
-from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file
-from frameworth.hdf5 import digest_is_right, read_hdf5
-from frameworth.labels import read_labels
-from frameworth.network_hashes import network_hash, network_seed
-from frameworth.subsets import read_subset
+from frameworth.networks import training
+from frameworth.networks.ensemble import run_ensembles
+from frameworth.networks.network_hashes import network_hash, network_seed
+from frameworth.storage.files import digest_of_file
+from frameworth.storage.hdf5 import digest_is_right, read_hdf5
+from frameworth.study.labels import read_labels
+from frameworth.study.subsets import read_subset
 from tiny import TRAINING, kill_while_training, prepare
 
 OPTIONS = {

@@ -6,9 +6,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.results import Results
-from frameworth.validation import (
+from frameworth.estimation.validation import (
     _warm_rows,
     combined_values_if_they_help,
     linear_datamodeling_score,
@@ -16,6 +14,8 @@ from frameworth.validation import (
     resampled_clusters,
     validation,
 )
+from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.study.results import Results
 from synthetic_study import write_study
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from frameworth import values
+from frameworth.estimation import values
 
 
 def test_out_of_bag_error_is_the_mean_over_subsets_without_the_frame():

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth import variance_components as module
-from frameworth.variance_components import COMPONENTS, components_of, mean_squares, variance_components
+from frameworth.experiments import variance_components as module
+from frameworth.experiments.variance_components import COMPONENTS, components_of, mean_squares, variance_components
 
 
 def simulated(variances, subsets, rng, counts=(2, 2, 2)):

@@ -19,26 +19,26 @@ import torch
 from click.testing import CliRunner
 
 from conftest import run_snakemake
-from frameworth import digests, files
 from frameworth.__main__ import main
-from frameworth.arm_training import started_from
-from frameworth.digests import FOLDER, digest_of_file, keep_digests
-from frameworth.ensemble import run_ensembles
 from frameworth.errors import UserError
+from frameworth.estimation.influence import write_influence
+from frameworth.experiments.arm_training import started_from
 from frameworth.figures import draw_figure
-from frameworth.files import write_text
-from frameworth.hdf5 import Array, open_hdf5, read_hdf5, write_hdf5
-from frameworth.influence import write_influence
-from frameworth.label_qc import read_label_qc, write_label_qc
-from frameworth.labels import read_labels
-from frameworth.network_hashes import network_hash, network_seed
-from frameworth.predict import load_predictors
-from frameworth.predictions import read_predictions
-from frameworth.results import Results
-from frameworth.scores import collect_scores
-from frameworth.store import Entry, archive_damage
-from frameworth.subsets import collect_subsets, read_subset, read_subsets
-from frameworth.verifying import files_of, verify_study
+from frameworth.networks.ensemble import run_ensembles
+from frameworth.networks.network_hashes import network_hash, network_seed
+from frameworth.networks.predict import load_predictors
+from frameworth.networks.predictions import read_predictions
+from frameworth.networks.scores import collect_scores
+from frameworth.networks.store import Entry, archive_damage
+from frameworth.questions.label_qc import read_label_qc, write_label_qc
+from frameworth.storage import digests, files
+from frameworth.storage.digests import FOLDER, digest_of_file, keep_digests
+from frameworth.storage.files import write_text
+from frameworth.storage.hdf5 import Array, open_hdf5, read_hdf5, write_hdf5
+from frameworth.storage.verifying import files_of, verify_study
+from frameworth.study.labels import read_labels
+from frameworth.study.results import Results
+from frameworth.study.subsets import collect_subsets, read_subset, read_subsets
 from tiny import TRAINING, config, kill_while_training, prepare, write_config
 
 ROUNDS = 12  # in each of which every file of a study gets a flipped bit
@@ -278,7 +278,7 @@ def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_t
     subset, labels = prepare(tmp_path)
     training = TRAINING | {"steps": 60}
     code = (
-        "from frameworth.ensemble import run_ensembles\nfrom tiny import prepare\n"
+        "from frameworth.networks.ensemble import run_ensembles\nfrom tiny import prepare\n"
         f"subset, labels = prepare(folder)\noptions = {ENSEMBLE | {'training': training}!r}\n"
         "run_ensembles([subset], labels, folder / 'hit', folder / '.store-hit', **options)"
     )
@@ -388,7 +388,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_file_that_agrees_with_its_record
         "settle": "files.settle = lambda *_: os._exit(9)",
     }
     code = (
-        f"import os, sys\nfrom pathlib import Path\nfrom frameworth import files\n{die[moment]}\n"
+        f"import os, sys\nfrom pathlib import Path\nfrom frameworth.storage import files\n{die[moment]}\n"
         "files.write_text(sys.argv[1], 'new')"
     )
     assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == 9

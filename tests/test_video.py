@@ -12,26 +12,26 @@ import pytest
 import torch
 
 from conftest import run_snakemake
-from frameworth import video_files
-from frameworth.config import check_config, planned_subsets, video_networks
-from frameworth.costs import Measured, StudySize, video_minutes
 from frameworth.engine.networks import Maps, Predictor, build_network, make_deterministic, pose_config
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
-from frameworth.files import write_json
-from frameworth.frames_to_label import frames_to_label, shortlist, write_frames_to_label
-from frameworth.hdf5 import digest_is_right
-from frameworth.images import read_image
-from frameworth.labels import Labels
-from frameworth.predict import frames_at_once, predict
-from frameworth.results import Results
-from frameworth.scaling import ScaledFrames
-from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.store import saved_bytes
-from frameworth.video import analyse_video, consensus_of_video
-from frameworth.video_consensus import VideoConsensus, read_video_consensus, write_video_consensus
-from frameworth.video_files import read_video, video_info
-from frameworth.video_names import labelled_frames, video_folder
+from frameworth.networks.predict import frames_at_once, predict
+from frameworth.networks.scaling import ScaledFrames
+from frameworth.networks.scoremaps import CONSENSUS_FORMS
+from frameworth.networks.store import saved_bytes
+from frameworth.project.images import read_image
+from frameworth.runs.costs import Measured, StudySize, video_minutes
+from frameworth.storage.files import write_json
+from frameworth.storage.hdf5 import digest_is_right
+from frameworth.study.config import check_config, planned_subsets, video_networks
+from frameworth.study.labels import Labels
+from frameworth.study.results import Results
+from frameworth.videos import video_files
+from frameworth.videos.frames_to_label import frames_to_label, shortlist, write_frames_to_label
+from frameworth.videos.video import analyse_video, consensus_of_video
+from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus, write_video_consensus
+from frameworth.videos.video_files import read_video, video_info
+from frameworth.videos.video_names import labelled_frames, video_folder
 from tiny import TRAINING, config, draw, prepare, write_config
 
 CPU = torch.device("cpu")
@@ -176,7 +176,7 @@ def test_disagreement_is_between_ensembles_not_between_members(tmp_path, picture
 
 def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(tmp_path, pictures, monkeypatch):
     path = write(tmp_path / "long.mp4", pictures * 8)
-    monkeypatch.setattr("frameworth.predict._BATCH_PIXELS", 10 * 64 * 48)
+    monkeypatch.setattr("frameworth.networks.predict._BATCH_PIXELS", 10 * 64 * 48)
     assert frames_at_once(np.array([64, 48])) == 10
     decoded = []
 
@@ -202,8 +202,8 @@ def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(
 
 def test_progress_is_told_with_what_is_left(tmp_path, pictures, monkeypatch):
     path = write(tmp_path / "long.mp4", pictures * 2)
-    monkeypatch.setattr("frameworth.predict._BATCH_PIXELS", 8 * 64 * 48)
-    monkeypatch.setattr("frameworth.video.SAY_SECONDS", -1)
+    monkeypatch.setattr("frameworth.networks.predict._BATCH_PIXELS", 8 * 64 * 48)
+    monkeypatch.setattr("frameworth.videos.video.SAY_SECONDS", -1)
     said: list[str] = []
     consensus_of_video(
         str(path), video_info(path), [Constant(1, 1), Constant(2, 2)], [1, 1], ["nose"], scale=1, form="argmax",
@@ -265,7 +265,7 @@ def test_the_consensus_goes_to_sleap_as_docs_videos_says(analysed, tmp_path):
     """sleap-io reads DeepLabCut's tables of labelled images only, none of videos; so the arrays are handed over."""
     import sleap_io
 
-    from frameworth.hdf5 import read_hdf5
+    from frameworth.storage.hdf5 import read_hdf5
 
     folder, video = analysed
     consensus = read_hdf5(folder / "consensus.h5")

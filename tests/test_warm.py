@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from frameworth.engine.networks import build_network, make_deterministic, pose_config
-from frameworth.labels import read_labels
-from frameworth.scaling import ScaledFrames
-from frameworth.subsets import read_subset
-from frameworth.warm import changes_by_frame
-from frameworth.warm_values import change_per_network, warm_values
+from frameworth.estimation.warm import changes_by_frame
+from frameworth.estimation.warm_values import change_per_network, warm_values
+from frameworth.networks.scaling import ScaledFrames
+from frameworth.study.labels import read_labels
+from frameworth.study.subsets import read_subset
 from tiny import TRAINING, prepare
 
 CPU = torch.device("cpu")

@@ -14,11 +14,11 @@ import pytest
 
 import frameworth
 from conftest import REPOSITORY, run_snakemake
-from frameworth.config import check_config
 from frameworth.errors import UserError
-from frameworth.files import digest_of_file
-from frameworth.hdf5 import digest_is_right, read_hdf5
-from frameworth.still_to_train import StudyNetworks
+from frameworth.storage.files import digest_of_file
+from frameworth.storage.hdf5 import digest_is_right, read_hdf5
+from frameworth.study.config import check_config
+from frameworth.study.still_to_train import StudyNetworks
 from tiny import config, draw, write_config
 
 BLOCKS = [

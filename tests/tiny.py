@@ -12,14 +12,14 @@ from typing import Any
 
 import yaml
 
-from frameworth.config import weight_options
-from frameworth.demo import draw_project
-from frameworth.frames import collect_frames
-from frameworth.network_hashes import network_hash, network_seed
-from frameworth.split import hold_out
-from frameworth.study_record import write_record
-from frameworth.subset_names import subset_path
-from frameworth.subsets import read_subset, write_subset
+from frameworth.networks.network_hashes import network_hash, network_seed
+from frameworth.project.demo import draw_project
+from frameworth.study.config import weight_options
+from frameworth.study.frames import collect_frames
+from frameworth.study.split import hold_out
+from frameworth.study.study_record import write_record
+from frameworth.study.subset_names import subset_path
+from frameworth.study.subsets import read_subset, write_subset
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}
 
@@ -131,7 +131,7 @@ def kill_while_training(code: str, folder: Path, store: str) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[2:4]\n"
         "from pathlib import Path\n"
-        "from frameworth import training\n"
+        "from frameworth.networks import training\n"
         "training.CHECKPOINT_SECONDS = 0.2\n"
         f"folder = Path(sys.argv[1])\n{code}"
     )

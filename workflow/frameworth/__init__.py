@@ -7,7 +7,11 @@ from typing import Any
 
 from frameworth.library_path import name_no_empty_place
 
-_HOMES = {"Influence": "attribution", "estimate_influence": "attribution", "load": "loading"}
+_HOMES = {
+    "Influence": "estimation.attribution",
+    "estimate_influence": "estimation.attribution",
+    "load": "study.loading",
+}
 __all__ = ["Influence", "estimate_influence", "load"]
 
 name_no_empty_place()

@@ -10,17 +10,17 @@ import subprocess
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from frameworth.arms import arm_names, arm_subsets
-from frameworth.checking import check_study, read_config_file
-from frameworth.closing import closing_lines
-from frameworth.config import (
+from frameworth.experiments.arms import arm_names, arm_subsets
+from frameworth.study.checking import check_study, read_config_file
+from frameworth.answers.closing import closing_lines
+from frameworth.study.config import (
     PlannedSubset,
     planned_subsets,
     video_networks,
     warm_bases,
     weight_options,
 )
-from frameworth.costs import (
+from frameworth.runs.costs import (
     job_memory,
     job_minutes,
     measured,
@@ -32,10 +32,10 @@ from frameworth.costs import (
 )
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names
-from frameworth.imported import is_import
-from frameworth.study_record import write_record
-from frameworth.subset_names import prune_sets, subset_path, toggle_arms
-from frameworth.video_names import video_folder
+from frameworth.project.imported import is_import
+from frameworth.study.study_record import write_record
+from frameworth.study.subset_names import prune_sets, subset_path, toggle_arms
+from frameworth.videos.video_names import video_folder
 
 # All that is wrong is told at once, before any job. A job on another machine evaluates this again, and need not look
 # at the images a second time.
@@ -240,7 +240,7 @@ def subset_for_videos(wildcards=None):
 
 def minutes_of_video(wildcards, attempt):
     """Minutes of a job that looks at a video, more at each attempt."""
-    from frameworth.video_files import video_info
+    from frameworth.videos.video_files import video_info
 
     frames = video_info(VIDEOS[wildcards.video]).frames
     return attempt * video_minutes(CONFIG, SIZE, MEASURED, frames, len(network_files_for_videos()))
@@ -256,7 +256,7 @@ def check_new_videos():
     new = [path for video, path in VIDEOS.items() if not Path(f"{RESULTS}/videos/{video}/consensus.h5").exists()]
     if not new or not workflow.is_main_process:
         return
-    from frameworth.video_files import video_info
+    from frameworth.videos.video_files import video_info
 
     try:
         for path in new:

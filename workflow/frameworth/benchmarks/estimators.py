@@ -21,13 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from frameworth import estimate_influence, values
-from frameworth.attribution import Influence
+from frameworth import estimate_influence
 from frameworth.benchmarks import peers
 from frameworth.benchmarks.simulation import KINDS, Block, Grid, grid, simulate
-from frameworth.designs import draw_subset
+from frameworth.estimation import values
+from frameworth.estimation.attribution import Influence
 from frameworth.estimators import difference_of_means, estimator
-from frameworth.files import write_json
+from frameworth.storage.files import write_json
+from frameworth.study.designs import draw_subset
 
 OUT = Path("results/benchmarks/estimators.json")
 LADDER = (10, 30, 70, 90)

@@ -26,10 +26,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from frameworth.engine.networks import build_network, loss_of, pose_config
-from frameworth.files import write_json
-from frameworth.store import Entry
-from frameworth.subsets import Subset
-from frameworth.training import train_network
+from frameworth.networks.store import Entry
+from frameworth.networks.training import train_network
+from frameworth.storage.files import write_json
+from frameworth.study.subsets import Subset
 
 OUT = Path("results/benchmarks/gpu.json")
 KEYPOINTS = ("a", "b", "c", "d")

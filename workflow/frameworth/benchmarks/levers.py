@@ -21,16 +21,16 @@ import numpy as np
 import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from frameworth.augmentation import Augmentation
 from frameworth.benchmarks.speed import MEMORY, ONE_THREAD, REPOSITORY
 from frameworth.engine.networks import Predictor, build_network, loss_of, make_deterministic, pose_config, targets_of
 from frameworth.engine.stock import StockAugmentation
-from frameworth.files import write_json
-from frameworth.labels import Labels
-from frameworth.predict import predict
-from frameworth.scaling import ScaledFrames
-from frameworth.training import train_step
-from frameworth.variants import batch_indices
+from frameworth.experiments.variants import batch_indices
+from frameworth.networks.augmentation import Augmentation
+from frameworth.networks.predict import predict
+from frameworth.networks.scaling import ScaledFrames
+from frameworth.networks.training import train_step
+from frameworth.storage.files import write_json
+from frameworth.study.labels import Labels
 
 OUT = Path("results/benchmarks/levers.json")
 CPU = torch.device("cpu")

@@ -14,8 +14,8 @@ from statistics import median
 
 import numpy as np
 
-from frameworth.designs import draw_subset
 from frameworth.estimators import banzhaf
+from frameworth.study.designs import draw_subset
 
 FOLDER = Path(__file__).parents[3] / ".peers"
 SUBSETS, FRAMES = 500, 200  # pyDVL takes half a minute for it

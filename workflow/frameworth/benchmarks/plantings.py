@@ -18,12 +18,12 @@ import numpy as np
 import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from frameworth.config import check_config
-from frameworth.files import write_json
-from frameworth.frames import read_frames
-from frameworth.hdf5 import read_hdf5
-from frameworth.label_checks import read_label_checks
-from frameworth.warm_values import change_per_network, warm_values
+from frameworth.estimation.warm_values import change_per_network, warm_values
+from frameworth.questions.label_checks import read_label_checks
+from frameworth.storage.files import write_json
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.config import check_config
+from frameworth.study.frames import read_frames
 
 CONFIG = Path("config/openfield-planted.yaml")
 OUT = Path("results/benchmarks/plantings.json")

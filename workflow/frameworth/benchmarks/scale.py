@@ -23,14 +23,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from frameworth.config import check_config, planned_subsets, weight_options
 from frameworth.figures import figure_names
-from frameworth.files import digest_of_file, write_csv, write_json
-from frameworth.labels import Labels, write_labels
-from frameworth.predictions import Predictions, write_predictions
-from frameworth.scoremaps import CONSENSUS_FORMS
-from frameworth.subset_names import subset_path
-from frameworth.subsets import read_subset, write_subset
+from frameworth.networks.predictions import Predictions, write_predictions
+from frameworth.networks.scoremaps import CONSENSUS_FORMS
+from frameworth.storage.files import digest_of_file, write_csv, write_json
+from frameworth.study.config import check_config, planned_subsets, weight_options
+from frameworth.study.labels import Labels, write_labels
+from frameworth.study.subset_names import subset_path
+from frameworth.study.subsets import read_subset, write_subset
 
 OUT = Path("results/benchmarks/scale.json")
 WIDTH, HEIGHT = 96, 80

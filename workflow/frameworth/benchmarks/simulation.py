@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.designs import cluster_of, draw_subset
+from frameworth.study.designs import cluster_of, draw_subset
 
 KINDS = ("additive", "interacting", "heteroscedastic")
 

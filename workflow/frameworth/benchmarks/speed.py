@@ -27,14 +27,14 @@ import torch
 import yaml
 from scipy import stats
 
-from frameworth.config import read_config, weight_options
 from frameworth.engine.networks import Predictor, build_network, pose_config
-from frameworth.files import write_json
-from frameworth.frames import read_frames
-from frameworth.labels import read_labels
-from frameworth.predict import predict
-from frameworth.scaling import ScaledFrames
-from frameworth.subsets import read_subset
+from frameworth.networks.predict import predict
+from frameworth.networks.scaling import ScaledFrames
+from frameworth.storage.files import write_json
+from frameworth.study.config import read_config, weight_options
+from frameworth.study.frames import read_frames
+from frameworth.study.labels import read_labels
+from frameworth.study.subsets import read_subset
 
 REPOSITORY = Path(__file__).parents[3]
 OUT = Path("results/benchmarks/speed.json")

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from frameworth.errors import UserError
-from frameworth.full_disk import full_disk_line, is_full
-from frameworth.out_of_memory import is_out_of_memory, out_of_memory_line
-from frameworth.preemption import EXIT_CODE, Preempted
+from frameworth.networks.out_of_memory import is_out_of_memory, out_of_memory_line
+from frameworth.networks.preemption import EXIT_CODE, Preempted
+from frameworth.storage.full_disk import full_disk_line, is_full
 
 FILE = click.Path(path_type=Path)
 

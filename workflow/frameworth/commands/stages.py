@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import click
 
 from frameworth.commands._common import FILE, Json, friendly
-from frameworth.preemption import sigterm_stops
+from frameworth.networks.preemption import sigterm_stops
 
 ANNOUNCE_SECONDS = 15  # between words about how far a study is
 
@@ -56,9 +56,9 @@ def _ensemble_options(command: Callable[..., None]) -> Callable[..., None]:
 @friendly
 def draw_demo(folder: Path, demo: dict[str, Any] | None, held_out: dict[str, Any] | None, seed: int) -> None:
     """Draw the demo's DeepLabCut project into FOLDER."""
-    from frameworth.config import check_config
-    from frameworth.demo import draw_project
-    from frameworth.split import hold_out
+    from frameworth.project.demo import draw_project
+    from frameworth.study.config import check_config
+    from frameworth.study.split import hold_out
 
     given = {"demo": demo, "held_out": held_out}
     config = check_config({"study": "demo", "labels": "demo"} | {key: part for key, part in given.items() if part})
@@ -73,7 +73,7 @@ def draw_demo(folder: Path, demo: dict[str, Any] | None, held_out: dict[str, Any
 @friendly
 def import_labels(labels: Path, folder: Path) -> None:
     """Write another tool's LABELS, with their images, as a DeepLabCut project into FOLDER."""
-    from frameworth.imported import write_imported
+    from frameworth.project.imported import write_imported
 
     write_imported(labels, folder)
 
@@ -87,7 +87,7 @@ def import_labels(labels: Path, folder: Path) -> None:
 @friendly
 def plant(project: Path, folder: Path, plant: dict[str, Any], held_out: dict[str, Any], seed: int) -> None:
     """Copy PROJECT to FOLDER and spoil a share of its labels."""
-    from frameworth.plant import plant_errors
+    from frameworth.project.plant import plant_errors
 
     plant_errors(project, folder, held_out=held_out, seed=seed, **plant)
 
@@ -101,7 +101,7 @@ def plant(project: Path, folder: Path, plant: dict[str, Any], held_out: dict[str
 @friendly
 def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, labels: Path) -> None:
     """Read PROJECT's labels, and split its frames into pool and held-out."""
-    from frameworth.frames import collect_frames
+    from frameworth.study.frames import collect_frames
 
     for problem in collect_frames(project, held_out, seed, frames, labels):
         print(f"frameworth: {problem.severity}: {problem}")
@@ -118,7 +118,7 @@ def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, lab
 @friendly
 def subset(subset: Path, frames: Path, labels: Path, design: str, percent: int, seed: int, study_seed: int) -> None:
     """Draw one subset and write its file SUBSET."""
-    from frameworth.subsets import write_subset
+    from frameworth.study.subsets import write_subset
 
     write_subset(subset, frames, labels, design=design, percent=percent, seed=seed, study_seed=study_seed)
 
@@ -131,7 +131,7 @@ def subset(subset: Path, frames: Path, labels: Path, design: str, percent: int, 
 @friendly
 def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> None:
     """Collect the files SUBSETS into one table and one matrix."""
-    from frameworth.subsets import collect_subsets
+    from frameworth.study.subsets import collect_subsets
 
     collect_subsets(subsets, frames, csv, h5)
 
@@ -143,8 +143,8 @@ def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> Non
 def fetch_weights(out: Path, network: dict[str, Any]) -> None:
     """Fetch the backbone's ImageNet weights to the file OUT."""
     from frameworth.engine.networks import imagenet_weights
-    from frameworth.files import write_bytes
-    from frameworth.store import saved_bytes
+    from frameworth.networks.store import saved_bytes
+    from frameworth.storage.files import write_bytes
 
     write_bytes(out, saved_bytes({"model": imagenet_weights(**network)}))
 
@@ -155,7 +155,7 @@ def fetch_weights(out: Path, network: dict[str, Any]) -> None:
 def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
     """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
     with sigterm_stops():
-        from frameworth.ensemble import run_ensembles
+        from frameworth.networks.ensemble import run_ensembles
 
         run_ensembles(subsets, labels, folder, store, **options)
 
@@ -173,7 +173,7 @@ def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path,
 @friendly
 def warm_network(subset: Path, labels: Path, frames: Path, network: Path, out: Path, **options: Any) -> None:
     """Continue the training of SUBSET's network with each frame that it has not seen."""
-    from frameworth.warm import write_warm_network
+    from frameworth.estimation.warm import write_warm_network
 
     write_warm_network(subset, labels, frames, network, out, **options)
 
@@ -184,7 +184,7 @@ def warm_network(subset: Path, labels: Path, frames: Path, network: Path, out: P
 @friendly
 def warm_influence(files: tuple[Path, ...], out: Path) -> None:
     """Collect the warm influences FILES of single networks."""
-    from frameworth.warm import collect_warm
+    from frameworth.estimation.warm import collect_warm
 
     collect_warm(files, out)
 
@@ -200,7 +200,7 @@ def warm_influence(files: tuple[Path, ...], out: Path) -> None:
 @friendly
 def video(video: str, networks: tuple[Path, ...], subset: Path, folder: Path, **options: Any) -> None:
     """Form the consensus of NETWORKS over the unlabelled VIDEO; those of one folder are one ensemble."""
-    from frameworth.video import analyse_video
+    from frameworth.videos.video import analyse_video
 
     analyse_video(video, networks, subset, folder, **options)
 
@@ -214,7 +214,7 @@ def video(video: str, networks: tuple[Path, ...], subset: Path, folder: Path, **
 @friendly
 def frames_to_label(videos: tuple[Path, ...], frames: Path, out: Path, **options: Any) -> None:
     """Choose the frames to label next from VIDEOS, the consensus.h5 of each."""
-    from frameworth.frames_to_label import write_frames_to_label
+    from frameworth.videos.frames_to_label import write_frames_to_label
 
     write_frames_to_label(videos, frames, out, **options)
 
@@ -229,7 +229,7 @@ def frames_to_label(videos: tuple[Path, ...], frames: Path, out: Path, **options
 @friendly
 def scores(study: Path, frames: Path, labels: Path, form: str, scores: Path, rmse: Path) -> None:
     """Score all ensembles in the folder STUDY."""
-    from frameworth.scores import collect_scores
+    from frameworth.networks.scores import collect_scores
 
     collect_scores(study, frames, labels, form, scores, rmse)
 
@@ -246,7 +246,7 @@ def influence(
     study: Path, frames: Path, scores: Path, groups: list[list[int]], estimator: str, influence: Path
 ) -> None:
     """Estimate the influence of every frame on every frame."""
-    from frameworth.influence import write_influence
+    from frameworth.estimation.influence import write_influence
 
     write_influence(study, frames, scores, groups, estimator, influence)
 
@@ -257,8 +257,8 @@ def influence(
 @friendly
 def frame_values(study: Path, options: dict[str, Any]) -> None:
     """Write frame_values.csv of the folder STUDY."""
-    from frameworth.frame_values import write_frame_values
-    from frameworth.results import Results
+    from frameworth.estimation.frame_values import write_frame_values
+    from frameworth.study.results import Results
 
     write_frame_values(Results(study, options), study / "frame_values.csv")
 
@@ -268,8 +268,8 @@ def frame_values(study: Path, options: dict[str, Any]) -> None:
 @friendly
 def labels_to_check(study: Path) -> None:
     """Write labels_to_check.csv of the folder STUDY."""
-    from frameworth.label_checks import write_label_checks
-    from frameworth.results import Results
+    from frameworth.questions.label_checks import write_label_checks
+    from frameworth.study.results import Results
 
     write_label_checks(Results(study, {}), study / "labels_to_check.csv")
 
@@ -280,8 +280,8 @@ def labels_to_check(study: Path) -> None:
 @friendly
 def summary(study: Path, options: dict[str, Any]) -> None:
     """Write summary.json of the folder STUDY."""
-    from frameworth.frame_values import write_summary
-    from frameworth.results import Results
+    from frameworth.estimation.frame_values import write_summary
+    from frameworth.study.results import Results
 
     write_summary(Results(study, options), study / "summary.json")
 
@@ -292,9 +292,9 @@ def summary(study: Path, options: dict[str, Any]) -> None:
 @friendly
 def validation(study: Path, options: dict[str, Any]) -> None:
     """Write validation.csv of the folder STUDY."""
-    from frameworth.files import write_csv
-    from frameworth.results import Results
-    from frameworth.validation import validation
+    from frameworth.estimation.validation import validation
+    from frameworth.storage.files import write_csv
+    from frameworth.study.results import Results
 
     results = Results(study, options)
     write_csv(study / "validation.csv", validation(results))
@@ -310,7 +310,7 @@ def validation(study: Path, options: dict[str, Any]) -> None:
 @friendly
 def members(study: Path, labels: Path, distractor_radius: float, members: Path) -> None:
     """Collect what the networks of all ensembles in the folder STUDY say of labels and of other places."""
-    from frameworth.members import collect_members
+    from frameworth.networks.members import collect_members
 
     collect_members(study, labels, distractor_radius, members)
 
@@ -321,9 +321,9 @@ def members(study: Path, labels: Path, distractor_radius: float, members: Path) 
 @friendly
 def distractors(study: Path, options: dict[str, Any]) -> None:
     """Write distractors.csv of the folder STUDY."""
-    from frameworth.distractors import distractor_table
-    from frameworth.files import write_csv
-    from frameworth.results import Results
+    from frameworth.questions.distractors import distractor_table
+    from frameworth.storage.files import write_csv
+    from frameworth.study.results import Results
 
     write_csv(study / "distractors.csv", distractor_table(Results(study, options)))
 
@@ -334,9 +334,9 @@ def distractors(study: Path, options: dict[str, Any]) -> None:
 @friendly
 def outliers(study: Path, options: dict[str, Any]) -> None:
     """Write outliers.csv of the folder STUDY."""
-    from frameworth.files import write_csv
-    from frameworth.outliers import outlier_table
-    from frameworth.results import Results
+    from frameworth.questions.outliers import outlier_table
+    from frameworth.storage.files import write_csv
+    from frameworth.study.results import Results
 
     write_csv(study / "outliers.csv", outlier_table(Results(study, options)))
 
@@ -348,8 +348,8 @@ def outliers(study: Path, options: dict[str, Any]) -> None:
 @friendly
 def plan_table(study: Path, options: dict[str, Any], training: dict[str, Any]) -> None:
     """Write plan.csv of the folder STUDY."""
-    from frameworth.pilot import write_plan
-    from frameworth.results import Results
+    from frameworth.questions.pilot import write_plan
+    from frameworth.study.results import Results
 
     reason = write_plan(Results(study, options), training, study / "plan.csv")
     if reason:
@@ -362,9 +362,9 @@ def plan_table(study: Path, options: dict[str, Any], training: dict[str, Any]) -
 @friendly
 def add(study: Path, options: dict[str, Any]) -> None:
     """Write add.csv of the folder STUDY."""
-    from frameworth.files import write_csv
-    from frameworth.further_labels import further_labels
-    from frameworth.results import Results
+    from frameworth.questions.further_labels import further_labels
+    from frameworth.storage.files import write_csv
+    from frameworth.study.results import Results
 
     write_csv(study / "add.csv", further_labels(Results(study, options)))
 
@@ -377,7 +377,7 @@ def add(study: Path, options: dict[str, Any]) -> None:
 @friendly
 def label_qc(frames: Path, labels: Path, csv: Path, about: Path) -> None:
     """Ask SLEAP, where it is installed, which labels look wrong."""
-    from frameworth.label_qc import write_label_qc
+    from frameworth.questions.label_qc import write_label_qc
 
     reason = write_label_qc(frames, labels, csv, about)
     if reason:
@@ -396,7 +396,7 @@ def label_qc(frames: Path, labels: Path, csv: Path, about: Path) -> None:
 @friendly
 def toggle_subset(subset: Path, frames: Path, labels: Path, values: Path, **options: Any) -> None:
     """Write the file SUBSET of one arm of one pair."""
-    from frameworth.toggle import write_arm
+    from frameworth.experiments.toggle import write_arm
 
     write_arm(subset, frames, labels, values, **options)
 
@@ -412,7 +412,7 @@ def toggle_subset(subset: Path, frames: Path, labels: Path, values: Path, **opti
 @friendly
 def toggle(folder: Path, frames: Path, labels: Path, values: Path, out: Path, **options: Any) -> None:
     """Compare the arms in FOLDER pair by pair."""
-    from frameworth.toggle import statement, write_toggle
+    from frameworth.experiments.toggle import statement, write_toggle
 
     table = write_toggle(folder, frames, labels, values, out, **options)
     print("\n".join(statement(table, 1 - options["level"])))
@@ -425,7 +425,7 @@ def toggle(folder: Path, frames: Path, labels: Path, values: Path, out: Path, **
 @friendly
 def out_of_bag(study: Path, labels: Path, out: Path) -> None:
     """Collect what networks in the folder STUDY say of frames that they had not seen."""
-    from frameworth.out_of_bag import collect_out_of_bag
+    from frameworth.experiments.out_of_bag import collect_out_of_bag
 
     collect_out_of_bag(study, labels, out)
 
@@ -441,7 +441,7 @@ def out_of_bag(study: Path, labels: Path, out: Path) -> None:
 @friendly
 def arm_subset(out: Path, subset: Path, frames: Path, labels: Path, consensus: Path, **options: Any) -> None:
     """Write a subset with pseudo-labelled frames to OUT."""
-    from frameworth.pseudo import write_pseudo_subset
+    from frameworth.experiments.pseudo import write_pseudo_subset
 
     write_pseudo_subset(out, subset, frames, labels, consensus, **options)
 
@@ -455,7 +455,7 @@ def arm_subset(out: Path, subset: Path, frames: Path, labels: Path, consensus: P
 def arm_ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
     """Train the networks of one arm on the files SUBSETS, as `ensemble` does the baseline's."""
     with sigterm_stops():
-        from frameworth.arm_training import run_arm
+        from frameworth.experiments.arm_training import run_arm
 
         run_arm(subsets, labels, folder, store, **options)
 
@@ -469,7 +469,7 @@ def arm_ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: P
 @friendly
 def arms(study: Path, frames: Path, labels: Path, plan: dict[str, Any], level: float) -> None:
     """Compare the arms in the folder STUDY with the baseline."""
-    from frameworth.arm_comparison import write_arms
+    from frameworth.experiments.arm_comparison import write_arms
 
     write_arms(study, plan, frames, labels, level)
 
@@ -486,7 +486,7 @@ def arms(study: Path, frames: Path, labels: Path, plan: dict[str, Any], level: f
 @friendly
 def prune_subset(subset: Path, frames: Path, labels: Path, values: Path, **options: Any) -> None:
     """Write the file SUBSET of the pool without some frames."""
-    from frameworth.prune import write_pruned
+    from frameworth.experiments.prune import write_pruned
 
     write_pruned(subset, frames, labels, values, **options)
 
@@ -501,7 +501,7 @@ def prune_subset(subset: Path, frames: Path, labels: Path, values: Path, **optio
 @friendly
 def prune(folder: Path, frames: Path, labels: Path, out: Path, **options: Any) -> None:
     """Compare networks without the worst frames in FOLDER with those without random ones."""
-    from frameworth.prune import write_prune
+    from frameworth.experiments.prune import write_prune
 
     write_prune(folder, frames, labels, out, **options)
 
@@ -514,7 +514,7 @@ def prune(folder: Path, frames: Path, labels: Path, out: Path, **options: Any) -
 def figure(name: str, study: Path, options: dict[str, Any]) -> None:
     """Draw the figure NAME (.png, .svg and the .csv behind it)."""
     from frameworth.figures import draw_figure
-    from frameworth.results import Results
+    from frameworth.study.results import Results
 
     draw_figure(name, Results(study, options), study / "figures")
 
@@ -527,7 +527,7 @@ def figure(name: str, study: Path, options: dict[str, Any]) -> None:
 def report_page(study: Path, options: dict[str, Any], config: dict[str, Any]) -> None:
     """Write report.html of the folder STUDY."""
     from frameworth.report import write_report
-    from frameworth.results import Results
+    from frameworth.study.results import Results
 
     write_report(Results(study, options), study / "report.html", config)
 
@@ -539,9 +539,9 @@ def report_page(study: Path, options: dict[str, Any], config: dict[str, Any]) ->
 @friendly
 def announce(configfile: TextIO, cores: int, measure: bool) -> None:
     """Say what is coming, then how far it is, as long as the process that called this lives."""
-    from frameworth.config import read_config
-    from frameworth.planning import describe
-    from frameworth.progress import Meter
+    from frameworth.runs.planning import describe
+    from frameworth.runs.progress import Meter
+    from frameworth.study.config import read_config
 
     caller, config = os.getppid(), read_config(configfile)
     meter = Meter(config)
@@ -563,8 +563,8 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
 @friendly
 def review(study: Path, project: Path) -> None:
     """Write the frames to check of the folder STUDY as a small DeepLabCut project."""
-    from frameworth.review import write_review
-    from frameworth.study_files import SCORED, require
+    from frameworth.answers.review import write_review
+    from frameworth.study.study_files import SCORED, require
 
     require(study, SCORED)
     _say(write_review(study, project))
@@ -579,8 +579,8 @@ def review(study: Path, project: Path) -> None:
 @friendly
 def apply_review(study: Path, project: Path, **options: Any) -> None:
     """Write a copy of PROJECT with the labels that were corrected in STUDY's review."""
-    from frameworth.review import apply_review
-    from frameworth.study_files import SCORED, require
+    from frameworth.answers.review import apply_review
+    from frameworth.study.study_files import SCORED, require
 
     require(study, (*SCORED, "rmse.csv"))
     _say(apply_review(study, project, **options))

@@ -48,9 +48,9 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     LABELS is its folder, or another tool's file of labels; the config is commented.
     Then says what `check` says of it.
     """
-    from frameworth.checking import check_study_file
     from frameworth.errors import printable
-    from frameworth.first_config import write_first_config
+    from frameworth.study.checking import check_study_file
+    from frameworth.study.first_config import write_first_config
 
     gpu = device == "cuda" or (device == "auto" and _has_gpu())
     path, look = write_first_config(labels, study, out, gpu)
@@ -86,9 +86,9 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
 
     What follows `--` goes to Snakemake.
     """
-    from frameworth.closing import closing_lines
-    from frameworth.config import read_config, study_folder
-    from frameworth.running import run_workflow, runs_whole_study, snakemake_command
+    from frameworth.answers.closing import closing_lines
+    from frameworth.runs.running import run_workflow, runs_whole_study, snakemake_command
+    from frameworth.study.config import read_config, study_folder
 
     config = read_config(configfile)
     log = Path("logs") / config["study"] / "run.log"
@@ -106,12 +106,12 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
 @_examples("frameworth status --configfile config/mine.yaml")
 def status(configfile: TextIO) -> None:
     """Tell how far a study is, and what it has found so far."""
-    from frameworth.closing import closing_lines
-    from frameworth.config import read_config, study_folder
-    from frameworth.divergence import diverged_sentence, recorded_diverged
+    from frameworth.answers.closing import closing_lines
     from frameworth.errors import UserError
-    from frameworth.progress import progress_sentence, study_progress
-    from frameworth.study_files import being_read, require
+    from frameworth.networks.divergence import diverged_sentence, recorded_diverged
+    from frameworth.runs.progress import progress_sentence, study_progress
+    from frameworth.study.config import read_config, study_folder
+    from frameworth.study.study_files import being_read, require
 
     config = read_config(configfile)
     folder, outdated = study_folder(config), False
@@ -150,8 +150,8 @@ def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
 
     Time comes from finished networks of the study, or from a few training steps made here.
     """
-    from frameworth.config import read_config
-    from frameworth.planning import describe
+    from frameworth.runs.planning import describe
+    from frameworth.study.config import read_config
 
     print(f"\n{describe(read_config(configfile), cores, measure)}\n", flush=True)
 
@@ -172,12 +172,12 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
 
     A finished study is the pilot.
     """
-    from frameworth.config import read_config, result_options, study_folder
-    from frameworth.costs import measured
     from frameworth.errors import UserError
-    from frameworth.pilot import EFFECTS, plan_lines, plan_table
-    from frameworth.results import Results
-    from frameworth.study_files import ESTIMATED, being_read, require, require_one_study
+    from frameworth.questions.pilot import EFFECTS, plan_lines, plan_table
+    from frameworth.runs.costs import measured
+    from frameworth.study.config import read_config, result_options, study_folder
+    from frameworth.study.results import Results
+    from frameworth.study.study_files import ESTIMATED, being_read, require, require_one_study
 
     if wrong := [one for one in effect if not one > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
@@ -200,10 +200,10 @@ def report(configfile: TextIO, show: bool) -> None:
     """Bring a finished study's report up to date and say where it is."""
     import webbrowser
 
-    from frameworth.config import read_config, study_folder
     from frameworth.errors import UserError
-    from frameworth.progress import study_progress
-    from frameworth.running import run_workflow, snakemake_command
+    from frameworth.runs.progress import study_progress
+    from frameworth.runs.running import run_workflow, snakemake_command
+    from frameworth.study.config import read_config, study_folder
 
     config = read_config(configfile)
     now = study_progress(config)
@@ -236,10 +236,10 @@ def explain(frame: str, configfile: TextIO) -> None:
 
     FRAME is a number as in frames.csv, video/image, or an image's name.
     """
-    from frameworth.config import read_config, result_options, study_folder
-    from frameworth.explaining import explain, frame_number
-    from frameworth.results import Results
-    from frameworth.study_files import ESTIMATED, being_read, require, require_one_study
+    from frameworth.answers.explaining import explain, frame_number
+    from frameworth.study.config import read_config, result_options, study_folder
+    from frameworth.study.results import Results
+    from frameworth.study.study_files import ESTIMATED, being_read, require, require_one_study
 
     config = read_config(configfile)
     folder = study_folder(config)
@@ -261,7 +261,7 @@ def check(configfile: Path, strict: bool) -> None:
 
     A line for each problem; nothing on disk is changed. Exits with 0 if there is no error, with 2 if there is one.
     """
-    from frameworth.checking import check_study_file
+    from frameworth.study.checking import check_study_file
 
     checked = check_study_file(configfile)
     for line in checked.lines():
@@ -284,7 +284,7 @@ def verify(folder: Path, remove: bool) -> None:
     Reads all of them again and tells which are not as they were written, a line each. Exits with 0 if there is none, or
     all were removed, else with 1.
     """
-    from frameworth.verifying import files_of, remove_damaged, verify_study
+    from frameworth.storage.verifying import files_of, remove_damaged, verify_study
 
     size = sum(path.stat().st_size for path in files_of(folder)) if folder.is_dir() else 0
     with click.progressbar(length=size, file=sys.stderr, label=str(folder)) as shown:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworth.augmentation import normalised
-from frameworth.bare_packages import bare_packages
-from frameworth.digests import whole
 from frameworth.errors import UserError
-from frameworth.weights_download import check_download
+from frameworth.networks.augmentation import normalised
+from frameworth.networks.bare_packages import bare_packages
+from frameworth.networks.weights_download import check_download
+from frameworth.storage.digests import whole
 
 # DeepLabCut's packages import its video, tracking and project code on the way: half of a short job's start.
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
@@ -53,7 +53,7 @@ class Maps:
 def choose_device(wanted: str) -> torch.device:
     """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable.
 
-    Of several GPUs it is PyTorch's current one, see `frameworth.gpus.take_gpu`.
+    Of several GPUs it is PyTorch's current one, see `frameworth.networks.gpus.take_gpu`.
     """
     if wanted == "cpu":
         return torch.device("cpu")

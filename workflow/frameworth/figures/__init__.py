@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from frameworth.errors import UserError
 
 if TYPE_CHECKING:
-    from frameworth.results import Results
+    from frameworth.study.results import Results
 
 PAIR = "influence_pair"
 VIDEOS = "video_disagreement"

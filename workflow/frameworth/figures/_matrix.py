@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from frameworth.errors import UserError
+from frameworth.estimation.influence import group_name
 from frameworth.figures import _style
-from frameworth.influence import group_name
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 MEAN = "(mean of keypoints)"
 HARMS_RED = "RdBu_r"

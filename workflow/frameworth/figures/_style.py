@@ -14,7 +14,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frameworth.files import atomic_path, write_csv
+from frameworth.storage.files import atomic_path, write_csv
 
 mpl.use("Agg")
 

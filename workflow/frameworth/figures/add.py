@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
-from frameworth.further_labels import ALL, TIMES, WORTHWHILE
-from frameworth.results import Results
+from frameworth.questions.further_labels import ALL, TIMES, WORTHWHILE
+from frameworth.study.results import Results
 
 _LISTED = 3
 _IN_WORDS = {

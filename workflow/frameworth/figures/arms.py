@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from frameworth.arm_comparison import statement
+from frameworth.experiments.arm_comparison import statement
 from frameworth.figures import _style
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _LABELS = {"log_error": "difference of log(1 + px)", "rmse_px": "difference of RMSE (px)"}
 _COLUMNS = ["arm", "score", "percent", "difference", "ci_low", "ci_high", "pairs", "clusters", "p_adjusted"]

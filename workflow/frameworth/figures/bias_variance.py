@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from frameworth import values
-from frameworth.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
 from frameworth.errors import UserError
+from frameworth.estimation import values
 from frameworth.figures import _style
-from frameworth.results import Results
+from frameworth.questions.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
+from frameworth.study.results import Results
 
 _ACROSS = (1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 _OF_SUBSET, _ACROSS_SUBSETS = "members of one subset", "networks of different subsets"

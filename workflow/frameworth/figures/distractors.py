@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from frameworth.figures import _style
-from frameworth.images import read_image
-from frameworth.results import Results
+from frameworth.project.images import read_image
+from frameworth.study.results import Results
 
 _MAPS = 4
 _NOTE = (

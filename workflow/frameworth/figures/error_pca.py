@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from frameworth.figures import _style
 from frameworth.keypoint_colours import keypoint_colours
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _COMPONENTS = 10
 _LOADED = 3

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from frameworth.estimation.influence import UNITS
 from frameworth.figures import _style
-from frameworth.influence import UNITS
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _LOOK = {  # colour and marker: never told apart by colour alone
     "check label": (_style.ORANGE, "s"),

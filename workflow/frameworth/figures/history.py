@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from frameworth.experiments.history import steps_by_history
 from frameworth.figures import _style
-from frameworth.history import steps_by_history
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _COLOURS = {"nested": _style.BLUE, "independent": _style.ORANGE, "continued": _style.GREEN}
 

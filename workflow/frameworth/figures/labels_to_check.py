@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from frameworth.figures import _style
-from frameworth.images import read_image
 from frameworth.keypoint_colours import keypoint_colours
-from frameworth.label_checks import LOOKED_AT
-from frameworth.results import Results
+from frameworth.project.images import read_image
+from frameworth.questions.label_checks import LOOKED_AT
+from frameworth.study.results import Results
 
 _COLUMNS = 4
 _LEAST_CROP = 40.0  # px

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
-from frameworth.outliers import COMBINED, LABEL_QC, PARTS
-from frameworth.results import Results
+from frameworth.questions.outliers import COMBINED, LABEL_QC, PARTS
+from frameworth.study.results import Results
 
 _FRAMES = 20
 _NOTE = (

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from frameworth.estimation.power import GROUP, METHODS, SINGLE, TOGGLE
 from frameworth.figures import _style
-from frameworth.pilot import POWER
-from frameworth.planning import duration
-from frameworth.power import GROUP, METHODS, SINGLE, TOGGLE
-from frameworth.results import Results
+from frameworth.questions.pilot import POWER
+from frameworth.runs.planning import duration
+from frameworth.study.results import Results
 
 _COLOURS = dict(zip(METHODS, (_style.BLUE, _style.ORANGE, _style.GREEN), strict=True))
 _NOTE = (

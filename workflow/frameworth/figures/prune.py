@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from frameworth.experiments.prune import statement
 from frameworth.figures import _style
-from frameworth.prune import statement
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _KINDS = {"worst": (_style.BLUE, "o"), "random": (_style.GREY, "s"), "best": (_style.RED, "^")}
 _LABELS = {"rmse_px": "RMSE on held-out frames (px)", "log_error": "mean log(1 + px) on held-out frames"}

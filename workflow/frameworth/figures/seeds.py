@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from frameworth.estimation.influence import UNITS
 from frameworth.figures import _style
-from frameworth.influence import UNITS
-from frameworth.results import Results
-from frameworth.seeds import LEAST_SHOWN, VALUES, seed_table
+from frameworth.questions.seeds import LEAST_SHOWN, VALUES, seed_table
+from frameworth.study.results import Results
 
 _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from frameworth import settling, values
+from frameworth.estimation import settling, values
 from frameworth.figures import _style
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _DRAWS = 10
 _RANKINGS = {"check": ("labels to check, by suspicion", _style.BLUE, "o"), "value": ("value", _style.RED, "s")}

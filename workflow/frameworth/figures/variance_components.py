@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _COLUMNS = ["arm", "percent", "component", "variance", "share", "share_ci_low", "share_ci_high", "subsets", "networks"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
-from frameworth.results import Results
+from frameworth.study.results import Results
 
 _BINS = 600  # of a video's time; more would not be told apart
 _SHOWN = 12  # videos; the CSV has them all

@@ -18,15 +18,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from frameworth.digests import whole
-from frameworth.divergence import diverged_sentence
 from frameworth.errors import UserError
+from frameworth.estimation.frame_values import CHECK_FIRST
+from frameworth.estimation.influence import UNITS
+from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.figures import figure_module, figure_names
-from frameworth.files import digest_of_json, write_text
-from frameworth.frame_values import CHECK_FIRST
-from frameworth.hdf5 import read_attributes
-from frameworth.influence import UNITS
 from frameworth.keypoint_colours import keypoint_colours
+from frameworth.networks.divergence import diverged_sentence
 from frameworth.readable_number import readable
 from frameworth.report.detections import detections
 from frameworth.report.drawing import Drawing, drawing
@@ -34,8 +32,10 @@ from frameworth.report.gallery import ranked_frames
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
-from frameworth.results import Results
-from frameworth.values import out_of_bag_consensus
+from frameworth.storage.digests import whole
+from frameworth.storage.files import digest_of_json, write_text
+from frameworth.storage.hdf5 import read_attributes
+from frameworth.study.results import Results
 
 _FOLDER = Path(__file__).resolve().parent
 _CAPTIONS = _FOLDER.parent.parent / "report"

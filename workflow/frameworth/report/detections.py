@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.predictions import read_distractors
+from frameworth.networks.predictions import read_distractors
 from frameworth.report.packing import Packed, packed, packed_positions
-from frameworth.results import Results
-from frameworth.subset_names import subset_path
+from frameworth.study.results import Results
+from frameworth.study.subset_names import subset_path
 
 
 @dataclass(frozen=True)

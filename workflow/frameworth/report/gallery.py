@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.influence import UNITS
+from frameworth.estimation.influence import UNITS
+from frameworth.networks.scores import distance
 from frameworth.readable_number import readable
-from frameworth.results import Results
-from frameworth.scores import distance
+from frameworth.study.results import Results
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
 _CHECKS = ("rank", "suspicion", "out_of_bag_error", "flagged")

@@ -1,0 +1,1 @@
+"""What a person reads of a study on the terminal, and the review of its labels."""

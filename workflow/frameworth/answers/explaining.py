@@ -1,0 +1,125 @@
+"""What a study knows of one frame, in words: `frameworth explain`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frameworth.errors import UserError, printable
+from frameworth.estimation.influence import UNITS
+from frameworth.estimation.values import out_of_bag_consensus
+from frameworth.readable_number import readable
+from frameworth.study.results import Results
+
+_STRONGEST = 3
+
+
+def frame_number(results: Results, frame: str) -> int:
+    """The number of a frame given as number, `video/image`, or an image's name if only one has it.
+
+    Raises UserError for a frame that is not there, or a name that several have.
+    """
+    table = results.frames
+    names = table["video"] + "/" + table["image"]
+    if frame.isdecimal():
+        if int(frame) < len(table):
+            return int(frame)
+        raise UserError(f"frame {frame}: there is no such frame; frames are 0 to {len(table) - 1}")
+    found = np.flatnonzero((names == frame) | (table["image"] == frame))
+    if len(found) == 1:
+        return int(found[0])
+    if len(found):
+        raise UserError(f"frame {frame}: several have this name: {', '.join(names[found[:5]])}")
+    raise UserError(
+        f"frame {frame}: there is no such frame; give a number or video/image as in {results.folder}/frames.csv"
+    )
+
+
+def explain(results: Results, frame: int) -> list[str]:
+    """Lines about a frame: what networks that did not see its label say of it, its worth, and whom it moves."""
+    row = results.frames.loc[frame]
+    split = "in the pool" if results.pool[frame] else "held out: no network is trained on it"
+    lines = [f"Frame {frame}: {row['video']}/{row['image']}, {row['width']}×{row['height']} px, {split}."]
+    if results.planted is not None and results.planted[frame]:
+        lines.append(f"A label error was planted here: {row['planted']}.")
+    lines += _suspicion(results, frame)
+    if results.pool[frame]:
+        lines += _worth(results, frame)
+    lines += ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if results.pool[frame] else [])
+    return [printable(line) for line in lines]
+
+
+def _suspicion(results: Results, frame: int) -> list[str]:
+    """How far its labels stand out, of all frames' in pool and held-out ones."""
+    table = results.label_checks.set_index("frame")
+    own, median = table.loc[frame], table["out_of_bag_error"].median()
+    if not np.isfinite(own["suspicion"]):
+        return ["Suspicion and out-of-bag error unknown: every subset holds it, or nothing is labelled."]
+    error = own["out_of_bag_error"]
+    reason = f" ({own['reason']})" if isinstance(own["reason"], str) else ""
+    return [
+        f"Rank {own['rank']} of {len(table)} labels to check, {'flagged' if own['flagged'] else 'not flagged'}: "
+        f"suspicion {own['suspicion']:.1f}, most by {own['keypoint']}, {own['distance_px']:.1f} px from the networks' "
+        f"consensus{reason}.",
+        f"Out-of-bag error {error:.1f} px, {error / median:.1f} times the median.",
+    ]
+
+
+def _worth(results: Results, frame: int) -> list[str]:
+    table = results.frame_values.set_index("frame")
+    own = table.loc[frame]
+    unit = UNITS[results.options["influence"]["score"]]
+    lines = [f"Verdict: {own['verdict']}."]
+    if np.isfinite(own["value"]):
+        text = f"Value {readable(own['value'], '+')} {unit} against an average frame (negative is better)"
+        if np.isfinite(own["ci_low"]):
+            low, high = readable(own["ci_low"], "+"), readable(own["ci_high"], "+")
+            text += f"; before shrinking the interval is {low} to {high}"
+        if np.isfinite(own["p_adjusted"]):
+            text += f", p = {own['p_adjusted']:.2g} among all frames"
+        lines.append(text + ".")
+    if "warm_value" in own and np.isfinite(own["warm_value"]):
+        rank = int((table["warm_value"] > own["warm_value"]).sum()) + 1
+        change = readable(own["warm_value"], "+")
+        lines.append(f"A few more training steps on it change other frames' log error by {change} "
+                     f"(rank {rank} of {len(table)}, 1 harms most).")  # fmt: skip
+    if np.isfinite(own["memorization"]):
+        lines.append(f"Trained on, its own error changes by {own['memorization']:+.1f} px.")
+    return lines
+
+
+def _keypoints(results: Results, frame: int) -> list[str]:
+    """Each label and where networks that were not trained on the frame put it."""
+    unseen = ~results.inclusion[:, [frame]]
+    median = out_of_bag_consensus(results.scores["consensus_pose"][:, [frame]], ~unseen)[0]
+    lines = [f"Labels, and the median of {unseen.sum()} ensembles that did not see the frame (px):"]
+    for name, label, there in zip(results.labels.keypoints, results.labels.xy[frame], median, strict=True):
+        apart = float(np.linalg.norm(there - label))
+        lines.append(
+            f"  {name}: {f'label {_place(label)}' if np.isfinite(label).all() else 'not labelled'}, "
+            f"{f'networks {_place(there)}' if np.isfinite(there).all() else 'no network says anything'}"
+            + (f", {apart:.1f} px apart" if np.isfinite(apart) else "")
+        )
+    return lines
+
+
+def _moves(results: Results, frame: int) -> list[str]:
+    """The held-out frames whose error it changes most for its error of estimation."""
+    found = results.influence("error", "size-centred")
+    value, error = (found[name][frame].astype(float) for name in ("value", "standard_error"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        strength = np.where(~results.pool[:, None] & (error > 0), value / error, np.nan)
+    if not np.isfinite(strength).any():
+        return ["What it does to single held-out frames cannot be told from so few subsets."]
+    order = np.argsort(-np.abs(np.nan_to_num(strength)), axis=None)[:_STRONGEST]
+    names = results.frames["video"] + "/" + results.frames["image"]
+    lines = ["Held-out frames that it seems to move most (the strongest of many look stronger than they are):"]
+    for other, keypoint in zip(*np.unravel_index(order, strength.shape), strict=True):
+        lines.append(
+            f"  {results.labels.keypoints[keypoint]} in frame {other} ({names[other]}): "
+            f"{value[other, keypoint]:+.1f} ± {error[other, keypoint]:.1f} px"
+        )
+    return lines
+
+
+def _place(xy: np.ndarray) -> str:
+    return f"({xy[0]:.1f}, {xy[1]:.1f})"

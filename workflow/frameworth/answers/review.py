@@ -1,0 +1,273 @@
+"""The review loop: the frames to check as a small DeepLabCut project, and corrected labels back into a copy.
+
+Neither folder is an output that Snakemake knows: it would delete corrections before writing over them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.errors import UserError
+from frameworth.estimation.values import out_of_bag_consensus
+from frameworth.project.collected_data import write_collected_data, write_machine_labels
+from frameworth.project.labelled_project import LabelledProject, read_label_file, read_project
+from frameworth.project.project_config import project_config
+from frameworth.questions.label_checks import LOOKED_AT
+from frameworth.storage.files import copy_file, replaced_folder, write_csv, write_json, write_text
+from frameworth.study.designs import draw_subset
+from frameworth.study.frames import hold_out
+from frameworth.study.results import Results
+
+UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
+MACHINE = "frameworth_out-of-bag"
+
+Name = tuple[str, str]  # video, image
+
+
+@dataclass(frozen=True)
+class Review:
+    """A review folder: what was written into it and what is in it now.
+
+    Attributes:
+        written: labels [K, 2] px by frame. current: the same, None for a frame without any label any more.
+    """
+
+    keypoints: tuple[str, ...]
+    written: dict[Name, np.ndarray]
+    current: dict[Name, np.ndarray | None]
+
+    @property
+    def changes(self) -> dict[Name, np.ndarray | None]:
+        """The frames whose labels were changed, with their labels now."""
+        return {name: now for name, now in self.current.items() if not _same(now, self.written[name])}
+
+
+def write_review(study: Path, project: Path) -> list[str]:
+    """Write the folder `review` of `study`: the flagged frames and at least the first twelve, held-out ones too.
+
+    It holds images, labels, and as machine labels the median consensus of the networks that never saw the frame.
+    Returns what to say. Raises UserError, and leaves everything as it is, if labels in it were changed that the study
+    does not have.
+    """
+    results = Results(study, {})
+    folder, labels = study / "review", results.labels
+    _keep_corrections(folder, results)
+    checks = results.label_checks
+    chosen = checks[checks["flagged"] | (checks["rank"] <= LOOKED_AT)]
+    frames = np.sort(chosen["frame"].to_numpy())
+    videos, images = (results.frames.loc[frames, name].tolist() for name in ("video", "image"))
+    scorer = read_project(project).scorer or "frameworth"
+    bones = [(labels.keypoints[first], labels.keypoints[second]) for first, second in labels.skeleton]
+    sizes = {video: tuple(map(int, labels.sizes[frame])) for video, frame in zip(videos, frames, strict=True)}
+    with replaced_folder(folder) as new:
+        for video, image, frame in zip(videos, images, frames, strict=True):
+            target = new / "labeled-data" / video / image
+            copy_file(labels.paths[frame], target)
+        write_text(new / "config.yaml", project_config(f"{study.name}-review", scorer, labels.keypoints, bones, sizes))
+        write_collected_data(new, scorer, labels.keypoints, videos, images, labels.xy[frames], decimals=None)
+        pose, confidence = (
+            out_of_bag_consensus(results.scores[f"consensus_{name}"][:, frames], results.inclusion[:, frames])
+            for name in ("pose", "confidence")
+        )
+        write_machine_labels(new, MACHINE, labels.keypoints, videos, images, pose, confidence)
+        _write_record(new, scorer, labels.keypoints, videos, images, labels.xy[frames])
+    return [
+        f"{len(frames)} frames to check: {folder}/ (open a folder below its labeled-data/ in napari-deeplabcut).",
+        "Then the same command with `apply_review` in place of `review` reads the corrected labels.",
+    ]
+
+
+def apply_review(
+    study: Path, project: Path, *, held_out: dict[str, Any], seed: int, keep_snapshots: bool = True
+) -> list[str]:
+    """Write `corrected_project` of `study`: the project with the labels corrected in `review`; returns what to say.
+
+    Frames without any label left in the review are left out. The project itself is only read.
+
+    Args:
+        held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
+        keep_snapshots: the config's; without networks, their predictions of new labels need them trained anew.
+    """
+    review = read_review(study / "review")
+    changes = review.changes
+    if not changes:
+        raise UserError(f"{study / 'review'}: no label was changed; correct labels there first, then apply the review")
+    source = read_project(project)
+    if source.keypoints != review.keypoints:
+        raise UserError(
+            f"{study / 'review'}: was written for other keypoints than {project} has; delete it and run review again"
+        )
+    names = list(zip(source.videos, source.images, strict=True))
+    gone = [name for name in changes if name not in names]
+    if gone:
+        raise UserError(f"{'/'.join(gone[0])}: is in the review but not in {project}; remove its row from the review")
+    keep = [row for row, name in enumerate(names) if changes.get(name, review) is not None]
+    if not keep:
+        raise UserError(f"{study / 'review'}: removes every frame of the study; leave labels in some")
+    xy = source.xy.copy()
+    for row, name in enumerate(names):
+        now = changes.get(name)
+        if now is not None:
+            xy[row] = now
+    folder = study / "corrected_project"
+    with replaced_folder(folder) as new:
+        _write_copy(new, source, keep, xy, set(changes))
+    removed = sum(now is None for now in changes.values())
+    return [
+        f"{len(changes) - removed} corrected and {removed} removed frames: {folder}/.",
+        _outdated(Results(study, {}), folder, held_out, seed, keep_snapshots),
+        f"To go on, write `labels: {folder}` into the config, keep the study's name, leave out `plant` if it is there, "
+        "and run the study again.",
+    ]
+
+
+def read_review(folder: Path) -> Review:
+    """Read the labels of a review folder; whichever of a video's two label files was changed tells.
+
+    Raises UserError if it is no review folder, or its label files cannot be read or contradict each other.
+    """
+    record = folder / "written.json"
+    if not folder.exists():
+        raise UserError(
+            f"{folder}: there is no such folder; run the same command with `review` in place of `apply_review` first"
+        )
+    try:
+        content = json.loads(record.read_text())
+        keypoints, scorer = tuple(content["keypoints"]), content["scorer"]
+        written = {
+            (row["video"], row["image"]): np.array([xy or [np.nan, np.nan] for xy in row["labels"]], float)
+            for row in content["frames"]
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{record}: missing or damaged ({error}); move {folder} away and run review again") from None
+    current: dict[Name, np.ndarray | None] = {}
+    for video in dict.fromkeys(video for video, _ in written):
+        own = {image: xy for (name, image), xy in written.items() if name == video}
+        of_video = _current(folder / "labeled-data" / video, scorer, keypoints, folder / "config.yaml", own)
+        current |= {(video, image): xy for image, xy in of_video.items()}
+    return Review(keypoints, written, current)
+
+
+def _current(
+    folder: Path, scorer: str, keypoints: Sequence[str], config: Path, written: dict[str, np.ndarray]
+) -> dict[str, np.ndarray | None]:
+    """Labels now [K, 2] px by image, None where there are none."""
+    stem = f"CollectedData_{scorer}"
+    found = sorted(path for path in folder.glob("CollectedData_*") if path.suffix in (".h5", ".csv"))
+    others = [path for path in found if path.stem != stem]
+    if others:
+        raise UserError(f"{others[0]}: is not by the review's scorer '{scorer}'; rename it to {stem}, or remove it")
+    if not found:
+        raise UserError(f"{folder}: holds no {stem}.h5 or .csv; delete the review folder and run review again")
+    tables = [read_label_file(path, keypoints, config) for path in found]
+    for path, table in zip(found, tables, strict=True):
+        for image in table.keys() - written.keys():
+            raise UserError(f"{path}: labels {image}, which is not in the review; remove its row")
+    current: dict[str, np.ndarray | None] = {}
+    for image, before in written.items():
+        changed = [now for now in (_now(table, image, before) for table in tables) if not _same(now, before)]
+        if len(changed) == 2 and not _same(*changed):
+            raise UserError(
+                f"{folder / image}: is labelled in {stem}.h5 and {stem}.csv in two new ways; remove the wrong file"
+            )
+        current[image] = changed[0] if changed else before
+    return current
+
+
+def _now(table: dict[str, np.ndarray], image: str, before: np.ndarray) -> np.ndarray | None:
+    """A frame's labels in a table, those as good as unchanged as they were; None without any."""
+    now = table.get(image)
+    if now is None or np.isnan(now).all():
+        return None
+    if np.isinf(now).any():
+        raise UserError(f"{image}: a label of it in the review lies at infinity; label it again")
+    same = (np.abs(now - before) < UNCHANGED).all(axis=1, keepdims=True)
+    return np.where(same, before, now)
+
+
+def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.allclose(one, other, rtol=0, atol=UNCHANGED, equal_nan=True)
+
+
+def _keep_corrections(folder: Path, results: Results) -> None:
+    """Raise UserError if labels in the review folder were changed and the study does not have them."""
+    if not folder.exists():
+        return
+    frames, labels = results.frames, results.labels
+    known = dict(zip(zip(frames["video"], frames["image"], strict=True), labels.xy, strict=True))
+    review = read_review(folder)
+    unsaved = [name for name, now in review.changes.items() if not _same(now, known.get(name))]
+    if unsaved:
+        raise UserError(
+            f"{folder}: the labels of {len(unsaved)} frames were changed ({'/'.join(unsaved[0])} …) and are not in the "
+            "study; run apply_review and go on with the corrected project, or delete the folder, then run review again"
+        )
+
+
+def _write_record(
+    folder: Path, scorer: str, keypoints: Sequence[str], videos: Sequence[str], images: Sequence[str], xy: np.ndarray
+) -> None:
+    frames = [
+        {
+            "video": video,
+            "image": image,
+            "labels": [[float(x), float(y)] if np.isfinite([x, y]).all() else None for x, y in labels],
+        }
+        for video, image, labels in zip(videos, images, xy, strict=True)
+    ]
+    write_json(folder / "written.json", {"scorer": scorer, "keypoints": list(keypoints), "frames": frames})
+
+
+def _write_copy(folder: Path, source: LabelledProject, keep: list[int], xy: np.ndarray, changed: set[Name]) -> None:
+    """The rows `keep` of the project with the labels `xy`, exact to the bit where they were not changed."""
+    videos, images = ([names[row] for row in keep] for names in (source.videos, source.images))
+    for video, image, row in zip(videos, images, keep, strict=True):
+        target = folder / "labeled-data" / video / image
+        copy_file(source.paths[row], target)
+    copy_file(source.root / "config.yaml", folder / "config.yaml")
+    scorer = source.scorer or "frameworth"
+    write_collected_data(folder, scorer, source.keypoints, videos, images, xy[keep], decimals=None)
+    if (source.root / "planted.csv").exists():
+        table = pd.read_csv(source.root / "planted.csv", dtype=str)
+        still = [name not in changed for name in zip(table["video"], table["image"], strict=True)]
+        write_csv(folder / "planted.csv", table[still])
+
+
+def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> str:
+    """Which networks the corrected labels outdate, by drawing the subsets again."""
+    project = read_project(corrected)
+    pool = np.flatnonzero(~hold_out(project.videos, project.images, seed=seed, **held_out))
+    before = _contents(results.frames["video"], results.frames["image"], results.labels.xy)
+    after = _contents(project.videos, project.images, project.xy)
+    rmse = results.rmse
+    networks = Counter(rmse.loc[rmse["kind"] == "network", "subset"])
+    outdated = []
+    for subset, held in zip(results.subsets.itertuples(), results.inclusion, strict=True):
+        drawn = pool[draw_subset(subset.design, len(pool), subset.percent, subset.seed, seed)]
+        if not keep_snapshots or {after[i] for i in drawn} != {before[i] for i in np.flatnonzero(held)}:
+            outdated.append(subset.subset)
+    total = sum(networks.values())
+    if not outdated:
+        return f"That outdates none of the {total} networks: none was trained on a changed frame."
+    count = sum(networks[name] for name in outdated)
+    why = "" if keep_snapshots else " (none is kept, `keep_snapshots: false`)"
+    if len(after) < len(before):
+        why += " (a removed frame changes the pool, from which the subsets are drawn)"
+    rest = f"; the other {total - count} are taken from the store" if count < total else ""
+    subsets = f"{len(outdated)} of {len(results.subsets)} subsets"
+    return f"That outdates {count} of {total} networks, on {subsets}{why}{rest}."
+
+
+def _contents(videos: Sequence[str], images: Sequence[str], xy: np.ndarray) -> list[tuple[str, str, str]]:
+    """What of each frame its networks depend on: its name, which stands for the image, and its labels."""
+    return list(zip(videos, images, (str(labels.tolist()) for labels in xy), strict=True))

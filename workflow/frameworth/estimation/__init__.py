@@ -1,0 +1,1 @@
+"""What each frame does and is worth, with its uncertainty."""

@@ -1,0 +1,1 @@
+"""Training otherwise: arms, toggled groups, pruned pools."""

@@ -1,0 +1,123 @@
+"""`arm_scores.csv` and `arms.csv`: held-out errors of the arms' networks, and how they differ from the baseline's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.estimation.paired import holm, paired_difference
+from frameworth.experiments.arms import BASELINE, arm_names, arm_subsets, member_seeds
+from frameworth.experiments.variance_components import components_table
+from frameworth.networks.scores import distance, rmse
+from frameworth.storage.files import write_csv
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.designs import cluster_of
+from frameworth.study.frames import read_frames
+from frameworth.study.labels import read_labels
+from frameworth.study.subset_names import subset_path
+
+SCORES = ("log_error", "rmse_px")
+ALL_PERCENTS = "all"
+
+
+def network_scores(pose: np.ndarray, label: np.ndarray) -> pd.DataFrame:
+    """A row per network, in the order of `pose` [R, n, K, 2]: `log_error`, mean log(1 + px), and `rmse_px`.
+
+    NaN where a network says nothing, as one that diverged.
+    """
+    error = distance(pose.astype(float), label)
+    known = np.isfinite(error)
+    count = known.sum(axis=(1, 2))
+    total = np.where(known, np.log1p(error), 0).sum(axis=(1, 2))
+    with np.errstate(invalid="ignore"):
+        log_error = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return pd.DataFrame({"log_error": log_error, "rmse_px": [rmse(one) for one in error]})
+
+
+def collect_arm_scores(study: Path, config: dict[str, Any], frames_csv: Path, labels_h5: Path) -> pd.DataFrame:
+    """A row per network of each arm and of the baseline on the same subsets.
+
+    Columns `arm`, `percent`, `seed`, `design`, `cluster`, `member`, `weights`, `order`, `augmentation` (the member of
+    the baseline that each of these seeds is of), `start` (percent of the network continued), `log_error`, `rmse_px`.
+    """
+    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
+    label = read_labels(labels_h5).xy[held_out]
+    planned = {arm: arm_subsets(config, arm) for arm in arm_names(config)}
+    from_baseline = {(subset.percent, subset.seed): subset for subsets in planned.values() for subset in subsets}
+    tables = []
+    for arm, subsets in {BASELINE: list(from_baseline.values()), **planned}.items():
+        for subset in subsets:
+            folder = study / "ensembles" if arm == BASELINE else study / "arms" / arm
+            pose = read_hdf5(folder / subset_path(subset.percent, subset.seed) / "predictions.h5", ["pose"])["pose"]
+            table = network_scores(pose[:, held_out], label)
+            seeds = member_seeds({} if arm == BASELINE else config["arms"][arm], len(pose))
+            place = {"arm": arm, "percent": subset.percent, "seed": subset.seed, "design": subset.design}
+            place["start"] = config["arms"][arm].get("start_from", {}).get("percent") if arm != BASELINE else None
+            place["cluster"] = cluster_of(subset.design, subset.percent, subset.seed)
+            tables.append(pd.concat([pd.DataFrame([place | {"member": m} | vars(own) for m, own in enumerate(seeds)]),
+                                     table], axis=1))  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Each arm against the baseline, network by network of the same subset and member.
+
+    Args:
+        scores: as `collect_arm_scores` gives them; replicating arms, which hold the baseline's networks, are not
+            among the answers.
+
+    Returns a row per arm, score and percent, and where an arm has several percents one for all of them: `baseline`
+    (its mean), `difference` (arm minus baseline), `standard_error`, `t`, `p`, `ci_low`, `ci_high`, `pairs`
+    (subsets), `clusters`, and `p_adjusted` (Holm's, over the arms of the same score and percent).
+    """
+    keys = ["percent", "seed", "member"]
+    baseline = scores[scores["arm"] == BASELINE]
+    rows: list[dict[str, Any]] = []
+    for arm, own in scores[scores["arm"] != BASELINE].groupby("arm", sort=False):
+        if (own["order"] != own["member"]).any():
+            continue
+        both = own.merge(baseline[[*keys, *SCORES]], on=keys, suffixes=("", "_baseline"))
+        percents = sorted(both["percent"].unique())
+        parts = [(str(percent), both[both["percent"] == percent]) for percent in percents]
+        if len(percents) > 1:
+            parts.append((ALL_PERCENTS, both))
+        for score in SCORES:
+            for name, part in parts:
+                part = part.assign(difference=part[score] - part[f"{score}_baseline"])
+                by_subset = part.groupby(["percent", "seed"]).agg(
+                    difference=("difference", "mean"), cluster=("cluster", "first")
+                )
+                found = paired_difference(by_subset["difference"].to_numpy(), by_subset["cluster"].to_numpy(), level)
+                level_of = float(part[f"{score}_baseline"].mean())
+                rows.append({"arm": arm, "score": score, "percent": name, "baseline": level_of, **found._asdict()})
+    columns = ["arm", "score", "percent", "baseline", "difference", "standard_error", "t", "p", "ci_low", "ci_high",
+               "pairs", "clusters"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns)
+    table["p_adjusted"] = np.nan
+    for _, part in table.groupby(["score", "percent"]):
+        table.loc[part.index, "p_adjusted"] = holm(part["p"].to_numpy())
+    return table
+
+
+def write_arms(study: Path, config: dict[str, Any], frames_csv: Path, labels_h5: Path, level: float) -> None:
+    """Write `arm_scores.csv`, `arms.csv` and `variance_components.csv` below `study`."""
+    scores = collect_arm_scores(study, config, frames_csv, labels_h5)
+    write_csv(study / "arm_scores.csv", scores)
+    write_csv(study / "arms.csv", compare_arms(scores, level))
+    write_csv(study / "variance_components.csv", components_table(scores, level))
+
+
+def statement(table: pd.DataFrame, alpha: float) -> str:
+    """What `arms.csv` says of each arm that can be told from the baseline."""
+    own = table[table["score"] == "log_error"]
+    decided = own[own["p_adjusted"] < alpha]
+    if decided.empty:
+        return "No arm can be told from the baseline"
+    parts = []
+    for row in decided.itertuples():
+        where = "over all percents" if row.percent == ALL_PERCENTS else f"at {row.percent} %"
+        parts.append(f"{row.arm} {'lowers' if row.difference < 0 else 'raises'} the error {where}")
+    return "; ".join(parts)

@@ -1,0 +1,104 @@
+"""Training the networks of an arm: what each of them differs in, worked out from the arm's options and artefacts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from frameworth.errors import UserError
+from frameworth.experiments.arms import member_seeds
+from frameworth.experiments.out_of_bag import ranks_of
+from frameworth.experiments.variants import Variant
+from frameworth.networks.cutout import Cutout
+from frameworth.networks.ensemble import run_ensembles
+from frameworth.networks.network_hashes import network_seed
+from frameworth.networks.scaling import ScaledFrames
+from frameworth.storage.digests import whole
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.labels import Labels, read_labels
+from frameworth.study.subset_names import subset_path
+from frameworth.study.subsets import Subset
+
+
+def run_arm(
+    subset_jsons: Sequence[Path],
+    labels_h5: Path,
+    folder: Path,
+    store: Path,
+    *,
+    arm: dict[str, Any],
+    baseline: Path,
+    out_of_bag: Path,
+    training: dict[str, Any],
+    study_seed: int,
+    members: int,
+    **options: Any,
+) -> None:
+    """As `run_ensembles`, for one arm.
+
+    Args:
+        arm: the arm's options, of a checked config.
+        baseline: the study's `ensembles/`; read by arms with `start_from`.
+        out_of_bag: `out_of_bag.h5`; read by arms with `curriculum`, and with patches over distractors.
+    """
+
+    def plan(subset: Subset) -> list[tuple[int, Variant]]:
+        def seed(member: int) -> int:
+            return network_seed(study_seed, subset.percent, subset.seed, member)
+
+        ranks = cutout = None
+        if "curriculum" in arm:
+            error = read_hdf5(out_of_bag, ["error"])["error"]
+            ranks = ranks_of(error, subset.frames, arm["curriculum"] == "hard-first")
+        if "augment" in arm:
+            labels = read_labels(labels_h5)
+            cutout = cutout_of(arm["augment"]["distractor_cutout"], subset, labels, out_of_bag, training)
+        planned = []
+        for member, own in enumerate(member_seeds(arm, members)):
+            start = started_from(baseline, store, arm, subset, member) if "start_from" in arm else {}
+            variant = Variant(
+                order_seed=seed(own.order),
+                augmentation_seed=seed(own.augmentation),
+                ranks=ranks,
+                cutout=cutout,
+                **start,
+            )
+            planned.append((seed(own.weights), variant))
+        return planned
+
+    run_ensembles(
+        subset_jsons, labels_h5, folder, store,
+        training=training, study_seed=study_seed, members=members, plan=plan, **options,
+    )  # fmt: skip
+
+
+def cutout_of(
+    options: dict[str, Any], subset: Subset, labels: Labels, out_of_bag: Path, training: dict[str, Any]
+) -> Cutout:
+    """The patches of an arm on one subset."""
+    factors = ScaledFrames(labels, training["scale"]).factors[subset.frames]
+    places = read_hdf5(out_of_bag, ["distractor_pose", "distractor_confidence"])
+    return Cutout(
+        place=options["place"],
+        size=options.get("size", round(training["target_radius"])),
+        probability=options["probability"],
+        fill=options["fill"],
+        clearance=2 * training["target_radius"],
+        xy=places["distractor_pose"][subset.frames] * factors[:, None, None, :],
+        weight=places["distractor_confidence"][subset.frames],
+    )
+
+
+def started_from(baseline: Path, store: Path, arm: dict[str, Any], subset: Subset, member: int) -> dict[str, Any]:
+    """The network of the baseline that a member of a warm start continues: `start` and `start_hash`.
+
+    Raises UserError if it is not in the store.
+    """
+    record = baseline / subset_path(arm["start_from"]["percent"], subset.seed) / "training.json"
+    name = json.loads(whole(record).read_text())["members"][member]["hash"]
+    file = store / name / "network.pt"
+    if not file.exists():
+        raise UserError(f"{file}: the network to start from is gone; delete {record} and run again")
+    return {"start": file, "start_hash": name}

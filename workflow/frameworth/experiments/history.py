@@ -1,0 +1,103 @@
+"""Whether a step to larger subsets is one of history: nested against independent subsets, continued against fresh."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from frameworth.estimation.paired import paired_difference
+
+SCORES = ("log_error", "rmse_px")
+_COLUMNS = ["low", "high", "history", "against", "score", "change", "standard_error", "ci_low", "ci_high", "seeds"]
+
+
+def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, level: float) -> pd.DataFrame:
+    """Steps between neighbouring percents of nested, independent and continued networks, and their differences.
+
+    Args:
+        networks: a row per network of the baseline: `percent`, `seed`, `design`, `log_error`, `rmse_px`.
+        arm_scores: `arm_scores.csv`, where `start` is the percent of the networks continued; None without arms.
+
+    Returns a row per step, history and score, with `against` empty; then `against` names the history that the change
+    is compared with (independent steps against nested by Welch's t, continued against nested in pairs).
+    """
+    rows: list[dict[str, Any]] = []
+    means = networks.groupby(["design", "percent", "seed"])[list(SCORES)].mean()
+    percents = sorted(networks.loc[networks["design"].isin(["nested", "independent"]), "percent"].unique())
+    for low, high in pairwise(percents):
+        for score in SCORES:
+            values = {key: _of(means[score], *key) for key in ((d, p) for d in _FRESH for p in (low, high))}
+            step = {"low": low, "high": high, "score": score}
+            nested = (values["nested", high] - values["nested", low]).dropna()
+            if len(nested) > 1:
+                found = paired_difference(nested.to_numpy(), nested.index.to_numpy(), level)
+                rows.append(step | _row("nested", found.difference, found.standard_error, found.clusters - 1, level))
+            one, other = values["independent", low].dropna(), values["independent", high].dropna()
+            if len(one) > 1 and len(other) > 1:
+                change, error, freedom = _welch(one.to_numpy(), other.to_numpy())
+                rows.append(step | _row("independent", change, error, freedom, level))
+                if len(nested) > 1:
+                    own = nested.std(ddof=1) / np.sqrt(len(nested))
+                    both = np.hypot(error, own)
+                    freedom = both**4 / (error**4 / freedom + own**4 / (len(nested) - 1))
+                    gap = change - nested.mean()
+                    rows.append(step | _row("independent", gap, both, freedom, level, against="nested"))
+            rows += [step | row for row in _continued(values["nested", low], values["nested", high],
+                                                      arm_scores, low, high, score, level)]  # fmt: skip
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_FRESH = ("nested", "independent")
+
+
+def _of(values: pd.Series, design: str, percent: int) -> pd.Series:
+    """The values of one design and percent, by seed."""
+    known = (design, percent) in values.index.droplevel("seed").unique()
+    return values.loc[design, percent] if known else pd.Series(dtype=float)
+
+
+def _continued(
+    low_values: pd.Series,
+    high_values: pd.Series,
+    arm_scores: pd.DataFrame | None,
+    low: int,
+    high: int,
+    score: str,
+    level: float,
+) -> list[dict[str, Any]]:
+    """The step of networks that went on from `low`, and how they end against fresh ones."""
+    if arm_scores is None:
+        return []
+    own = arm_scores[
+        (arm_scores["start"] == low) & (arm_scores["percent"] == high) & (arm_scores["design"] == "nested")
+    ]
+    ends = own.groupby("seed")[score].mean()
+    rows = []
+    for start, against in ((low_values, None), (high_values, "nested")):
+        gap = (ends - start).dropna()
+        if len(gap) > 1:
+            found = paired_difference(gap.to_numpy(), gap.index.to_numpy(), level)
+            rows.append(_row("continued", found.difference, found.standard_error, found.clusters - 1, level, against))
+    return rows
+
+
+def _welch(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    """Difference of means (other minus one), its standard error, and Welch's degrees of freedom."""
+    parts = [values.var(ddof=1) / len(values) for values in (one, other)]
+    error = float(np.sqrt(sum(parts)))
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (one, other), strict=True))
+    return float(other.mean() - one.mean()), error, float(freedom)
+
+
+def _row(
+    history: str, change: float, error: float, freedom: float, level: float, against: str | None = None
+) -> dict[str, Any]:
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    return {
+        "history": history, "against": against, "change": change, "standard_error": error,
+        "ci_low": change - half, "ci_high": change + half, "seeds": round(freedom) + 1,
+    }  # fmt: skip

@@ -1,0 +1,72 @@
+"""`out_of_bag.h5`: what the baseline's networks that had not seen a frame say of it; what arms are steered by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from frameworth.estimation import values
+from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.study.labels import read_labels
+from frameworth.study.subset_names import subset_path
+from frameworth.study.subsets import read_subsets
+
+PLACES = 8  # the strongest distractors that are kept, per frame and keypoint
+
+
+def strongest_places(pose: np.ndarray, confidence: np.ndarray, places: int = PLACES) -> tuple[np.ndarray, np.ndarray]:
+    """The `places` distractors of highest confidence of R networks, strongest first.
+
+    Args:
+        pose: [R, …, 2] px, NaN where a network is not asked. confidence: [R, …].
+
+    Returns poses [places, …, 2], NaN where there are fewer, and confidences [places, …], 0 where there are fewer.
+    """
+    known = np.isfinite(pose).all(axis=-1) & (confidence > 0)
+    height = np.where(known, confidence, 0)
+    missing = max(0, places - len(height))
+    height = np.concatenate([height, np.zeros((missing, *height.shape[1:]), height.dtype)])
+    pose = np.concatenate([pose, np.full((missing, *pose.shape[1:]), np.nan, pose.dtype)])
+    order = np.argsort(-height, axis=0, kind="stable")[:places]
+    height = np.take_along_axis(height, order, axis=0)
+    pose = np.take_along_axis(pose, order[..., None], axis=0)
+    return np.where(height[..., None] > 0, pose, np.nan), height
+
+
+def collect_out_of_bag(study: Path, labels_h5: Path, out: Path) -> None:
+    """Read the predictions of all subsets in `subsets.csv` and write `out`."""
+    subsets, inclusion = read_subsets(study)
+    labels = read_labels(labels_h5)
+    shape = labels.xy.shape[:2]
+    pose, height = np.zeros((0, *shape, 2), np.float32), np.zeros((0, *shape), np.float32)
+    for held, subset in zip(inclusion, subsets.itertuples(), strict=True):
+        file = study / "ensembles" / subset_path(subset.percent, subset.seed) / "predictions.h5"
+        found = read_hdf5(file, ["distractor_pose", "distractor_confidence"])
+        own_height = np.where(held[:, None], 0, np.nan_to_num(found["distractor_confidence"]))
+        pose, height = strongest_places(
+            np.concatenate([pose, found["distractor_pose"]]), np.concatenate([height, own_height])
+        )
+    error = read_hdf5(study / "scores.h5", ["error"])["error"]
+    frame = ("frame", "keypoint", "place")
+    write_hdf5(
+        out,
+        {
+            "error": Array(values.out_of_bag_error(error, inclusion), ("frame",), "px"),
+            "distractor_pose": Array(np.moveaxis(pose, 0, 2), (*frame, "xy"), "px"),
+            "distractor_confidence": Array(np.moveaxis(height, 0, 2), frame),
+        },
+        {"frame": np.arange(shape[0]), "keypoint": np.array(labels.keypoints), "xy": np.array(["x", "y"])},
+    )
+
+
+def ranks_of(error: np.ndarray, frames: Sequence[int], hard_first: bool) -> np.ndarray:
+    """The rank of each of a subset's frames in a curriculum, 0 first; a frame of unknown error is an average one."""
+    own = error[np.asarray(frames)]
+    known = own[np.isfinite(own)]
+    own = np.where(np.isfinite(own), own, np.median(known) if len(known) else 0.0)
+    order = np.argsort(-own if hard_first else own, kind="stable")
+    ranks = np.empty(len(own), int)
+    ranks[order] = np.arange(len(own))
+    return ranks

@@ -1,0 +1,123 @@
+"""Acting on the ranking: the whole pool without the frames judged worst, without the best, and without random ones.
+
+Networks of one number have the same seed whatever is left out, and so the same initial weights; each has random sets of
+its own, so that the networks are independent and differences are paired by them. Frames are judged by the study's
+networks, whose seeds none of these has.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.errors import UserError
+from frameworth.estimation.paired import holm, paired_difference
+from frameworth.experiments.arm_comparison import SCORES, network_scores
+from frameworth.storage.digests import whole
+from frameworth.storage.files import write_csv
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.frames import read_frames
+from frameworth.study.labels import read_labels
+from frameworth.study.subset_names import prune_sets, subset_path
+from frameworth.study.subsets import write_chosen
+
+PERCENT = 100
+_COLUMNS = {"check_priority": "out_of_bag_error", "value": "value", "warm_value": "warm_value"}
+
+
+def removed_frames(values: pd.DataFrame, by: str, removed: str, network: int, study_seed: int) -> np.ndarray:
+    """The frames that `removed` (`none`, `worst-4`, `best-4`, `random-4-1`) leaves out for one network, ascending.
+
+    Args:
+        values: frame_values.csv. by: `check_priority`, `value` or `warm_value`: the higher error or value, the worse.
+
+    Raises UserError if worst and best would overlap.
+    """
+    if removed == "none":
+        return np.zeros(0, int)
+    kind, count, *draw = removed.split("-")
+    judged = values.dropna(subset=_COLUMNS[by]).sort_values(_COLUMNS[by], ascending=False, kind="stable")
+    if 2 * int(count) > len(judged):
+        raise UserError(f"prune.counts: {count} is more than half of the {len(judged)} frames that are ranked by {by}")
+    frames = judged["frame"].to_numpy()
+    if kind == "random":
+        rng = np.random.default_rng([study_seed, network, int(draw[0]), 8])
+        frames = rng.permutation(np.sort(values["frame"].to_numpy()))
+    return np.sort(frames[-int(count) :] if kind == "best" else frames[: int(count)])
+
+
+def write_pruned(
+    path: Path,
+    frames_csv: Path,
+    labels_h5: Path,
+    frame_values_csv: Path,
+    *,
+    by: str,
+    removed: str,
+    network: int,
+    study_seed: int,
+) -> None:
+    """Write the subset of one network: the pool without what is left out."""
+    frames, values = read_frames(frames_csv), pd.read_csv(whole(frame_values_csv))
+    out = removed_frames(values, by, removed, network, study_seed)
+    chosen = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), out)
+    write_chosen(path, frames, read_labels(labels_h5), chosen, "prune", PERCENT, network, f"prune_network-{network}")
+
+
+def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level: float) -> pd.DataFrame:
+    """Paired differences by count.
+
+    Args:
+        scores: by what was left out, a row per network with the columns of `SCORES`.
+        prune: `counts` and `draws`.
+
+    Returns a row per score, count, `removed` (worst, best, random) and `against` (none, random): `mean` of the score
+    with these frames removed, `difference`, `standard_error`, `t`, `p`, `ci_low`, `ci_high`, `pairs`, `p_adjusted`
+    (Holm's, over the counts).
+    """
+    rows = []
+    for score in SCORES:
+        none = scores["none"][score].to_numpy()
+        for count in prune["counts"]:
+            draws = [scores[f"random-{count}-{draw}"][score] for draw in range(1, prune["draws"] + 1)]
+            means = {kind: scores[f"{kind}-{count}"][score].to_numpy() for kind in ("worst", "best")}
+            means["random"] = np.mean(draws, axis=0)
+            for removed, own in means.items():
+                others = {"none": none, "random": means["random"]} if removed != "random" else {"none": none}
+                for against, other in others.items():
+                    found = paired_difference(own - other, np.arange(len(own)), level)._asdict()
+                    del found["clusters"]
+                    keys = {"score": score, "count": count, "removed": removed, "against": against}
+                    rows.append(keys | {"mean": float(np.nanmean(own)), "mean_none": float(np.nanmean(none))} | found)
+    table = pd.DataFrame(rows)
+    for _, part in table.groupby(["score", "removed", "against"]):
+        table.loc[part.index, "p_adjusted"] = holm(part["p"].to_numpy())
+    return table
+
+
+def write_prune(
+    folder: Path, frames_csv: Path, labels_h5: Path, prune_csv: Path, *, prune: dict[str, Any], level: float
+) -> None:
+    """Score all networks below `folder` on the held-out frames and write `prune.csv`."""
+    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
+    label = read_labels(labels_h5).xy[held_out]
+    scores = {}
+    for removed in prune_sets(prune["counts"], prune["draws"]):
+        files = [folder / removed / subset_path(PERCENT, network) / "predictions.h5"
+                 for network in range(1, prune["networks"] + 1)]  # fmt: skip
+        pose = np.concatenate([read_hdf5(file, ["pose"])["pose"][:, held_out] for file in files])
+        scores[removed] = network_scores(pose, label)
+    write_csv(prune_csv, compare_pruned(scores, prune, level))
+
+
+def statement(table: pd.DataFrame, alpha: float) -> str:
+    """What `prune.csv` says of leaving out the worst frames in place of random ones."""
+    rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
+    decided = rows[rows["p_adjusted"] < alpha]
+    if decided.empty:
+        return "Leaving out the frames judged worst cannot be told from leaving out random ones"
+    parts = [f"{count} ({change:+.3f})" for count, change in zip(decided["count"], decided["difference"], strict=True)]
+    return f"Leaving out the worst frames in place of random ones changes the error: {', '.join(parts)} log(1 + px)"

@@ -1,0 +1,167 @@
+"""Toggling a group of frames in and out of otherwise common subsets: far more sensitive than random subsets.
+
+A pair of arms has the same base (half of the frames outside the group), the same network seed and so the same initial
+weights; the arm `with` adds the whole group, `part-1`, `part-2`… a part of it, and `without` nothing. An arm of no
+frames (nothing is flagged, or less than there are parts) is an empty subset: nothing is trained on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from frameworth.errors import UserError
+from frameworth.networks.divergence import not_diverged
+from frameworth.storage.digests import whole
+from frameworth.storage.files import write_csv
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.designs import draw_subset
+from frameworth.study.frames import read_frames
+from frameworth.study.labels import read_labels
+from frameworth.study.subset_names import subset_path
+from frameworth.study.subsets import write_chosen
+
+PERCENT = 50
+COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high"]
+
+
+def group_of(values: pd.DataFrame, toggle: dict[str, Any]) -> np.ndarray:
+    """The frames to toggle: those that the config names, else the flagged ones (if any), most suspicious first.
+
+    Raises UserError for a frame that is not in the pool.
+    """
+    if toggle.get("frames"):
+        unknown = sorted(set(toggle["frames"]) - set(values["frame"]))
+        if unknown:
+            raise UserError(f"toggle.frames: frame {unknown[0]} is not in the pool; see frame_values.csv")
+        return np.array(toggle["frames"])
+    return values.loc[values["verdict"] == "check label", "frame"].to_numpy()
+
+
+def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
+    """The frames that each arm adds to the base, by the arm's name; with more parts than frames the last have none."""
+    pieces = np.array_split(group, parts)
+    added = {f"part-{number}": piece for number, piece in enumerate(pieces, 1)} if parts > 1 else {}
+    return {"without": group[:0], "with": group} | added
+
+
+def arm_frames(pool: np.ndarray, group: np.ndarray, *, parts: int, arm: str, pair: int, study_seed: int) -> np.ndarray:
+    """The frames of one arm of one pair, ascending; none where the group, or the arm's part of it, is empty.
+
+    Args:
+        pool: numbers of the frames that may be trained on. group: those that are toggled.
+    """
+    rest = np.setdiff1d(pool, group)
+    added = parts_of(group, parts)[arm]
+    if len(group) == 0 or (arm != "without" and len(added) == 0):
+        return group[:0]
+    base = rest[draw_subset("balanced", len(rest), PERCENT, pair, study_seed)]
+    return np.sort(np.concatenate([base, added]))
+
+
+def write_arm(
+    path: Path,
+    frames_csv: Path,
+    labels_h5: Path,
+    frame_values_csv: Path,
+    *,
+    toggle: dict[str, Any],
+    arm: str,
+    pair: int,
+    study_seed: int,
+) -> None:
+    """Write the subset of one arm of one pair."""
+    frames = read_frames(frames_csv)
+    group = group_of(pd.read_csv(whole(frame_values_csv)), toggle)
+    pool = np.flatnonzero(frames["split"] == "pool")
+    chosen = arm_frames(pool, group, parts=toggle["parts"], arm=arm, pair=pair, study_seed=study_seed)
+    write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", PERCENT, pair, f"toggle_pair-{pair}")
+
+
+def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
+    """Paired differences of each arm to `without`: mean, standard error, t, two-sided p and interval.
+
+    A pair of which a network diverged, NaN, is left out.
+
+    Args:
+        scores: by arm, the held-out score of each pair [pairs].
+    """
+    rows = []
+    for arm, score in scores.items():
+        if arm == "without":
+            continue
+        difference = score - scores["without"]
+        difference = difference[np.isfinite(difference)]
+        pairs = len(difference)
+        mean, error = (difference.mean(), stats.sem(difference)) if pairs else (np.nan, np.nan)
+        half = stats.t.ppf((1 + level) / 2, pairs - 1) * error
+        rows.append(
+            {
+                "arm": arm,
+                "pairs": pairs,
+                "difference": mean,
+                "standard_error": error,
+                "t": mean / error,
+                "p": 2 * stats.t.sf(abs(mean / error), pairs - 1),
+                "ci_low": mean - half,
+                "ci_high": mean + half,
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def write_toggle(
+    folder: Path,
+    frames_csv: Path,
+    labels_h5: Path,
+    frame_values_csv: Path,
+    toggle_csv: Path,
+    *,
+    toggle: dict[str, Any],
+    level: float,
+) -> pd.DataFrame:
+    """Score all arms below `folder` on the held-out frames and write `toggle.csv`: no rows if nothing is flagged."""
+    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
+    label = read_labels(labels_h5).xy
+    pairs = range(1, toggle["pairs"] + 1)
+    added = parts_of(group_of(pd.read_csv(whole(frame_values_csv)), toggle), toggle["parts"])
+    arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
+    scores = {
+        arm: np.array([_score(folder / arm / subset_path(PERCENT, pair), label, held_out) for pair in pairs])
+        for arm in arms
+    }
+    table = compare_arms(scores, level)
+    table["frames"] = [" ".join(map(str, added[arm])) for arm in table["arm"]]
+    write_csv(toggle_csv, table)
+    return table
+
+
+def _score(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> float:
+    pose = read_hdf5(ensemble / "predictions.h5", ["pose"])["pose"]
+    if not not_diverged(pose).any():
+        return float("nan")
+    return float(np.nanmean(np.log1p(np.linalg.norm(pose - label, axis=-1))[:, held_out]))
+
+
+def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
+    """A sentence per arm."""
+    if table.empty:
+        return ["No label of the pool is flagged, so there was nothing to toggle; toggle.frames names frames."]
+    sentences = []
+    for row in table.itertuples():
+        if not row.pairs:
+            sentences.append(f"{row.arm}: a network of each pair diverged, so that nothing can be told.")
+            continue
+        size = len(row.frames.split()) if isinstance(row.frames, str) else 1
+        verdict = "harms" if row.t > 0 else "helps"
+        decided = f"the group {verdict}" if row.p < alpha else "not decided"
+        sentences.append(
+            f"{row.arm}: adding its {size} frames changes the held-out error by {row.difference:+.4f} "
+            f"± {row.standard_error:.4f} log(1 + px) over {row.pairs} pairs (t = {row.t:.1f}): {decided}."
+        )
+    return sentences

@@ -1,0 +1,1 @@
+"""Networks: training, predicting and scoring them, and keeping what is finished."""

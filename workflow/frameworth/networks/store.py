@@ -1,0 +1,159 @@
+"""The store of networks, `.store/{hash}/`: whatever makes a job run again, a finished network is taken from here.
+
+A network lies under a hash of all that determines its weights. While it trains, its checkpoint lies there;
+when it is finished, the network and its training record do, and the checkpoint goes. A study that keeps no networks
+keeps an ensemble's predictions here instead, under a hash of all that determines these.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from frameworth.errors import UserError
+from frameworth.storage.digests import damaged, is_recorded, whole
+from frameworth.storage.files import digest_of_json, link_or_copy, remove_file, write_bytes, write_json
+from frameworth.storage.hdf5 import digest_is_right, read_attributes
+from frameworth.storage.locking import wait_for_lock
+
+# Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
+PREDICTION_RECIPE = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network's place in the store."""
+
+    folder: Path
+
+    @property
+    def network(self) -> Path:
+        """The finished network's file."""
+        return self.folder / "network.pt"
+
+    @property
+    def record(self) -> Path:
+        """The finished network's training record."""
+        return self.folder / "training.json"
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the entry: a second process that wants the same network waits. The lock dies with the process."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as handle:
+            wait_for_lock(handle, self.folder.parent)
+            yield
+
+    def is_finished(self) -> bool:
+        """Whether a whole network and its record are here; says so where the network is damaged."""
+        if not self.record.exists() or not self.network.exists():
+            return False
+        if damage := archive_damage(self.network):
+            print(f"warning: {self.network}: damaged ({damage}); this network is trained again", file=sys.stderr)
+        return not damage
+
+    def read_checkpoint(self) -> dict[str, Any] | None:
+        """The last checkpoint, or None if there is none; one that is damaged is dropped, and said to be."""
+        if not self._checkpoint.exists():
+            return None
+        try:
+            return read_archive(self._checkpoint)
+        except UserError as error:
+            remove_file(self._checkpoint)
+            print(f"warning: {error}: dropped, training starts again from the beginning", file=sys.stderr)
+            return None
+
+    def write_checkpoint(self, state: dict[str, Any]) -> None:
+        """Replace the checkpoint, atomically."""
+        write_bytes(self._checkpoint, saved_bytes(state))
+
+    def finish(self, state: dict[str, Any], record: dict[str, Any]) -> None:
+        """Keep the finished network and its record, and drop the checkpoint."""
+        write_bytes(self.network, saved_bytes(state))
+        write_json(self.record, record)
+        remove_file(self._checkpoint)
+
+    def read_record(self) -> dict[str, Any]:
+        """The training record of a finished network; raises UserError if it is damaged."""
+        try:
+            return json.loads(whole(self.record).read_text())
+        except ValueError as error:
+            raise damaged(self.record, str(error)) from None
+
+    def hand_out(self, path: Path) -> None:
+        """Put the network at `path`."""
+        link_or_copy(self.network, path)
+
+
+@dataclass(frozen=True)
+class PredictionsEntry:
+    """The place in the store of an ensemble's predictions."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, store: Path, networks: Sequence[Entry], labels_h5: Path, distractor_radius: float) -> PredictionsEntry:
+        """The place of what `networks` say of the frames of `labels_h5`."""
+        key = digest_of_json(
+            {
+                "networks": [entry.folder.name for entry in networks],
+                "labels": read_attributes(labels_h5)["digest"],
+                "distractor_radius": distractor_radius,
+                "recipe": PREDICTION_RECIPE,
+            }
+        )
+        return cls(store / key[:32])
+
+    def keep(self, files: Sequence[Path]) -> None:
+        """Keep the files that were written."""
+        for file in files:
+            link_or_copy(file, self.folder / file.name)
+
+    def hand_out(self, files: Sequence[Path]) -> bool:
+        """Put the kept files of these names where they are wanted; whether all were here and undamaged."""
+        whole = all(digest_is_right(self.folder / file.name) for file in files)
+        for file in files if whole else ():
+            link_or_copy(self.folder / file.name, file)
+        return whole
+
+
+def saved_bytes(state: dict[str, Any]) -> bytes:
+    """What torch saves of `state`; through memory, because it writes a file's own name into the archive."""
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    return stream.getvalue()
+
+
+def read_archive(path: Path) -> dict[str, Any]:
+    """What torch saved at `path`; raises UserError naming it if it is damaged or nothing that torch saved."""
+    if damage := archive_damage(path):
+        raise damaged(path, damage)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever unpickling makes of other bytes
+        raise damaged(path, " ".join(str(error).split())[:200]) from None
+
+
+def archive_damage(path: Path) -> str:
+    """What is wrong with the torch archive at `path`: its digest, or a part's checksum; empty if nothing is."""
+    if is_recorded(path) is False:
+        return "its SHA-256 is not that of what was written"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+    except Exception as error:  # whatever unzipping makes of other bytes
+        return str(error)
+    return f"the checksum of its part {wrong} is wrong" if wrong else ""

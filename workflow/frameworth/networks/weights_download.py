@@ -1,0 +1,33 @@
+"""The one thing that is ever downloaded, ImageNet weights: whether what came is what the hub says it sent."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from frameworth.errors import UserError
+from frameworth.storage.files import digest_of_file
+
+_FILES = ("model.safetensors", "pytorch_model.bin")  # of which timm takes the first that there is
+
+
+def check_download(backbone: str) -> None:
+    """Compare the weights in the hub's cache with the SHA-256 that the hub gave for them, which names their blob.
+
+    Args:
+        backbone: timm's name of a network.
+
+    Raises UserError naming the file if they differ.
+    """
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = timm.get_pretrained_cfg(backbone).hf_hub_id
+    found = [path for name in _FILES if isinstance(path := try_to_load_from_cache(repository, name), str)]
+    for path in found[:1]:
+        blob = Path(path).resolve()
+        if re.fullmatch(r"[0-9a-f]{64}", blob.name) and digest_of_file(blob) != blob.name:
+            raise UserError(
+                f"{blob}: the weights of {backbone} are not those that the hub names by this SHA-256; remove the file, "
+                "and fetch it again"
+            )

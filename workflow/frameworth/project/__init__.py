@@ -1,0 +1,1 @@
+"""The labelled project: read, looked at, drawn, spoilt on purpose; never written to."""

@@ -1,0 +1,91 @@
+"""All images of a project looked at once: their sizes, which are the same picture, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworth.errors import Problem, error, warning
+from frameworth.project.images import inspect_header, inspect_image
+from frameworth.project.labelled_project import LabelledProject
+
+THUMBNAIL = 64
+_BEYOND = 0.5  # px a label may lie before the first px: where px are counted from their middles, it is still in it
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the images of N frames are.
+
+    Attributes:
+        sizes: int [N, 2], width and height in px; 0 for an image that cannot be read.
+        digests: [N] equal for frames of the same picture; None if only headers were read.
+        thumbnails: float32 [N, THUMBNAIL²], grey levels; None if only headers were read.
+    """
+
+    sizes: np.ndarray
+    digests: tuple[str, ...] | None
+    thumbnails: np.ndarray | None
+
+
+def inspect_pictures(project: LabelledProject, decode: bool) -> tuple[Pictures, list[Problem]]:
+    """Look at the images of a project.
+
+    Args:
+        decode: whether to decode them; if not, only their headers are read, which takes no time.
+    """
+    problems: list[Problem] = []
+    sizes = np.zeros((len(project.paths), 2), int)
+    digests, thumbnails = [], np.zeros((len(project.paths), THUMBNAIL**2), np.float32)
+    for index, path in enumerate(project.paths):
+        if decode:
+            image, found = inspect_image(path)
+            if image is not None:
+                sizes[index] = image.rgb.shape[1::-1]
+                thumbnails[index] = _thumbnail(image.rgb)
+            # What cannot be read is the twin of nothing.
+            digests.append(image.pixels if image is not None else str(index))
+        else:
+            size, found = inspect_header(path)
+            sizes[index] = size or 0
+        problems += found
+    problems += _labels_outside(project, sizes)
+    if not decode:
+        return Pictures(sizes, None, None), problems
+    problems += _twins(project, digests)
+    return Pictures(sizes, tuple(digests), thumbnails), problems
+
+
+def _labels_outside(project: LabelledProject, sizes: np.ndarray) -> Iterator[Problem]:
+    with np.errstate(invalid="ignore"):
+        outside = ((project.xy < -_BEYOND) | (project.xy > sizes[:, None])).any(axis=2)
+    for index in np.flatnonzero(outside.any(axis=1) & (sizes > 0).all(axis=1)):
+        name = np.flatnonzero(outside[index])[0]
+        (x, y), (width, height) = project.xy[index, name], sizes[index]
+        more = f" and {outside[index].sum() - 1} others" if outside[index].sum() > 1 else ""
+        yield error(
+            project.paths[index],
+            f"the label of '{project.keypoints[name]}'{more} lies outside the image, at ({x:g}, {y:g}) in "
+            f"{width}×{height} px",
+            "correct it in DeepLabCut; if all are outside, the labels may be another size's, or x and y swapped",
+        )
+
+
+def _twins(project: LabelledProject, digests: Sequence[str]) -> Iterator[Problem]:
+    groups: dict[str, list[int]] = {}
+    for index, digest in enumerate(digests):
+        groups.setdefault(digest, []).append(index)
+    for first, *others in groups.values():
+        if others:
+            names = ", ".join(f"{project.videos[other]}/{project.images[other]}" for other in others)
+            what = f"is the same picture as {names}; they are kept on one side of the split"
+            yield warning(project.paths[first], what, "remove all but one of them and their labels")
+
+
+def _thumbnail(rgb: np.ndarray) -> np.ndarray:
+    import cv2  # slow to import, and not needed for headers
+
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()

@@ -1,0 +1,100 @@
+"""Planted label errors: a copy of a project in which a share of the labels is spoilt, to measure who finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frameworth.errors import UserError, refuse_errors
+from frameworth.project.collected_data import write_collected_data
+from frameworth.project.labelled_project import LabelledProject, read_project
+from frameworth.project.pictures import inspect_pictures
+from frameworth.storage.files import copy_file, write_csv
+from frameworth.study.split import hold_out
+
+SHIFT = (0.15, 0.30)  # of the image's width
+
+
+def plant_errors(
+    source: Path, folder: Path, *, held_out: dict[str, object], seed: int, share: float, kinds: Sequence[str]
+) -> None:
+    """Copy the labelled frames of the project `source` to `folder` and spoil a share of the pool's labels.
+
+    The kinds are taken in turn: `shifted` (all keypoints by 15-30 % of the width), `swapped` (left for right by
+    name, else the two keypoints that lie farthest apart), `elsewhere` (the whole animal at the opposite place of
+    the image, as if another object had been labelled), `missing` (half of the keypoints without a label).
+    `planted.csv` says which. Held-out frames stay as they are, and the source is only read.
+    """
+    project = read_project(source)
+    pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together
+    refuse_errors(problems)
+    options = held_out | {"pictures": pictures.digests}
+    split = hold_out(project.videos, project.images, seed=seed, **options)  # type: ignore[arg-type]
+    pool = np.flatnonzero(~split)
+    count = round(share * len(pool))
+    if count == 0:
+        raise UserError(f"plant.share: {share} of {len(pool)} frames of the pool is none; ask for more")
+    rng = np.random.default_rng([seed, 7])
+    xy, planted = project.xy.copy(), [""] * len(split)
+    partners = _partners(project)
+    for place, row in enumerate(rng.permutation(pool)[:count]):
+        kind = kinds[place % len(kinds)]
+        xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, rng)
+        planted[row] = kind
+    for video, image, path in zip(project.videos, project.images, project.paths, strict=True):
+        target = folder / "labeled-data" / video / image
+        copy_file(path, target)
+    copy_file(project.root / "config.yaml", folder / "config.yaml")
+    write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy)
+    table = pd.DataFrame({"video": project.videos, "image": project.images, "planted": planted})
+    write_csv(folder / "planted.csv", table[table["planted"] != ""])
+
+
+def shift_inside(xy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A vector [2] of 15-30 % of the width by which all labelled points stay inside the image of `size` (w, h)."""
+    known = xy[np.isfinite(xy).all(axis=1)]
+    angles = rng.permutation(np.arange(0, 2 * np.pi, np.pi / 90))
+    for share in (rng.uniform(*SHIFT), SHIFT[0]):
+        vectors = share * size[0] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        moved = known + vectors[:, None]
+        inside = ((moved >= 1) & (moved <= size - 1)).all(axis=(1, 2))
+        if inside.any():
+            return vectors[np.argmax(inside)]
+    raise ValueError(f"no room to shift a label in an image of {size[0]} x {size[1]} px")
+
+
+def _spoilt(kind: str, xy: np.ndarray, size: np.ndarray, partners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if kind == "shifted":
+        return xy + shift_inside(xy, size, rng)
+    if kind == "swapped":
+        return xy[partners]
+    if kind == "elsewhere":
+        # The opposite place of one in the middle of the image is where it was.
+        opposite = size - 2 * np.nanmean(xy, axis=0)
+        moved = xy + opposite
+        inside = ((moved >= 0) & (moved <= size) | np.isnan(moved)).all()
+        far = np.hypot(*opposite) >= SHIFT[0] * size[0]
+        return moved if inside and far else xy + shift_inside(xy, size, rng)
+    known = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    out = xy.copy()
+    out[rng.permutation(known)[: max(1, len(known) // 2)]] = np.nan
+    return out
+
+
+def _partners(project: LabelledProject) -> np.ndarray:
+    """For each keypoint the one whose place it takes when labels are swapped, int [K]."""
+    names = [name.lower() for name in project.keypoints]
+    order = np.arange(len(names))
+    for index, name in enumerate(names):
+        other = name.replace("left", "\0").replace("right", "left").replace("\0", "right")
+        if other != name and other in names:
+            order[index] = names.index(other)
+    if (order == np.arange(len(names))).all() and len(names) > 1:
+        between = np.linalg.norm(project.xy[:, :, None] - project.xy[:, None], axis=-1)
+        apart = np.nanmedian(between, axis=0)
+        first, second = np.unravel_index(np.nanargmax(apart), apart.shape)
+        order[[first, second]] = order[[second, first]]
+    return order

@@ -1,0 +1,1 @@
+"""What else a study is asked: which labels are wrong, and why, and what more of them would bring."""

@@ -1,0 +1,1 @@
+"""A run: what it will take, how far it is, what a person sees of it."""

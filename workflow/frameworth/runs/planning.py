@@ -1,0 +1,158 @@
+"""What a study will take, told before it starts: networks, jobs, time, device-hours and disk."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from frameworth.experiments.arms import arm_names, arm_subsets
+from frameworth.figures import figure_names
+from frameworth.project.sources import study_sources
+from frameworth.runs.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
+from frameworth.study.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
+from frameworth.study.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
+from frameworth.study.subset_names import prune_sets, toggle_arms
+
+MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
+_FIGURE_SECONDS = 3  # of a processor, measured on small studies: 2.2 to 3.5
+_START_SECONDS = 8  # of a job: Python and its libraries
+
+
+def planned_networks(config: dict[str, Any]) -> int:
+    """All networks that a config asks for: the study's, the arms', the toggle's, those of `prune`."""
+    toggle, prune = config.get("toggle"), config.get("prune")
+    planned = sum(subset.members for subset in planned_subsets(config))
+    planned += sum(subset.members for arm in arm_names(config) for subset in arm_subsets(config, arm))
+    planned += toggle["pairs"] * len(toggle_arms(toggle["parts"])) if toggle else 0
+    return planned + (prune["networks"] * len(prune_sets(prune["counts"], prune["draws"])) if prune else 0)
+
+
+def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
+    """Some lines that say what is coming; from finished networks, or a few training steps of the study's network.
+
+    Args:
+        measure: whether to train these steps here, if no network is finished yet.
+    """
+    subsets = planned_subsets(config)
+    left = StudyNetworks(config).left()
+    more = [*left.arms, *left.toggle, *left.prune]
+    most = "up to " if OWN in left.guessed else ""
+    lines = [
+        f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
+        f"{most}{sum(s.members for s in left.own)} networks in {_jobs(config, left.own)} jobs still to come.",
+        *uncertain_lines(left),
+        *_experiment_lines(config, left),
+    ]
+    if left.own or more:
+        size = study_size(config, study_sources(config))
+        found = measured(config)
+        if found is None and measure:
+            print("Measures a few training steps…", file=sys.stderr, flush=True)
+            found = _measure(config, size)
+        lines += (
+            _cost(config, [*left.own, *more], size, found, cores)
+            if found
+            else ["What it takes is told once a network is finished."]
+        )
+        asked = config["figures"]
+        figures = len(figure_names(asked["pairs"], asked["pair_list"], bool(config["videos"])))
+        lines.append(
+            f"Beside training, {figures} figures take about {duration(figures * _FIGURE_SECONDS)} of a processor; with "
+            "thousands of frames or subsets they, and the tables that they show, take longer."
+        )
+    fate = "are kept and never trained twice" if config["keep_snapshots"] else "go once their predictions are written"
+    if config["videos"]:
+        lines.append(
+            f"{len(config['videos'])} videos are looked at by {len(video_networks(config))} networks (`videos`)."
+        )
+    lines.append(f"Results go to {study_folder(config)}/; finished networks {fate}.")
+    return "\n".join(lines)
+
+
+def uncertain_lines(left: Left) -> list[str]:
+    """What is to be known of networks that were trained once and count as still to be trained."""
+    lines = []
+    if left.outdated:
+        lines.append(f"{left.outdated} of these were trained for other labels or another config, and are outdated.")
+    if left.guessed:
+        lines.append(MAY_BE_THERE)
+    return lines
+
+
+def _experiment_lines(config: dict[str, Any], left: Left) -> list[str]:
+    told = (
+        (ARMS, left.arms, f"in the arms {', '.join(arm_names(config))}"),
+        (TOGGLE, left.toggle, "with and without the flagged frames (`toggle`)"),
+        (PRUNE, left.prune, "without the worst, the best and random frames (`prune`)"),
+    )
+    lines = []
+    for part, subsets, which in told:
+        if subsets:
+            most = "up to " if part in left.guessed else ""
+            comma = "" if part == ARMS else ","
+            lines.append(f"Then {most}{sum(s.members for s in subsets)} networks more{comma} {which}.")
+    return lines
+
+
+def _jobs(config: dict[str, Any], left: list[PlannedSubset]) -> int:
+    return -(-len(left) // config["training"]["subsets_per_job"])
+
+
+def _measure(config: dict[str, Any], size: StudySize) -> Measured:
+    """A few steps of a network of the study's kind on noise."""
+    import numpy as np
+
+    from frameworth.engine.networks import choose_device
+    from frameworth.networks.store import Entry
+    from frameworth.networks.training import train_network
+    from frameworth.study.subsets import Subset
+
+    training = weight_options(config["training"]) | {"weights": "random"}
+    training.pop("epochs", None)
+    width, height = (max(32, round(side * training["scale"])) for side in (size.width, size.height))
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (height, width, 3), dtype=np.uint8) for _ in range(training["batch_size"])]
+    xy = rng.uniform(0, min(width, height), (len(images), 4, 2))
+    none = np.zeros(0, int)
+    subset = Subset(50, 1, "", "", ("a", "b", "c", "d"), none, (), (), xy)
+    device = choose_device(config["training"]["device"])
+    with tempfile.TemporaryDirectory() as folder:
+        for steps in (2, 4):  # the first run warms up
+            entry = Entry(Path(folder) / str(steps))
+            entry.folder.mkdir()
+            train_network(subset, images, xy, training | {"steps": steps}, 0, entry, device, lambda *_: None)
+        step = entry.read_record()["wall_seconds"] / steps
+        return Measured(step, device.type, 0, entry.network.stat().st_size)
+
+
+def _cost(config: dict[str, Any], left: list[PlannedSubset], size: StudySize, found: Measured, cores: int) -> list[str]:
+    jobs = _jobs(config, left)
+    total = job_seconds(config, size, left, found.step) + jobs * _START_SECONDS
+    kept = sum(subset.members for subset in left)
+    if not config["keep_snapshots"]:
+        kept = min(cores, jobs) * config["training"]["subsets_per_job"] * max(subset.members for subset in left)
+    predictions = sum(prediction_bytes(size, subset.members) for subset in left)
+    device = "GPU" if found.device == "cuda" else "CPU"
+    source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
+    return [
+        f"Training takes about {duration(total / min(cores, jobs))} with {cores} at a time, "
+        f"{total / 3600:.1f} {device}-hours in all "
+        f"({1000 * found.step:.0f} ms per step of {config['training']['batch_size']} frames on a {device}, {source}).",
+        f"On disk about {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what they "
+        "predict.",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:.0f} days"
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"

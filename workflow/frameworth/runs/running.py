@@ -1,0 +1,234 @@
+"""Running the workflow for a person: Snakemake's words go to a log, the terminal shows how far it is.
+
+What went wrong is said in one line per failed job: the last thing that its log says, and where the log lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import psutil
+
+from frameworth.errors import printable
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PROFILES = REPOSITORY / "profiles"
+SAID = "frameworth: "  # what the lines that are for the person begin with in Snakemake's output
+WATCH = SAID + "networks "  # and those of `Meter`
+
+_PLAIN_LINE_SECONDS = 30  # between lines where the output is no terminal
+_STEPS = re.compile(r"^(\d+) of (\d+) steps \((\d+)%\) done")
+_FAILED_RULE = re.compile(r"^Error in rule (\S+):|^Error in group ")
+_JOB_LOG = re.compile(r"^\s+log: (.+?) \(check log file")
+_REFUSED = re.compile(r"^\w+(Error|Exception)( in .*)?:$")
+
+_GO_ON = "Finished networks are kept: run the same command again to go on"
+_MEND = "Mend what is named above, then run the same command again; finished networks are kept"
+_MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
+
+_STOPPED = ": stopped by SIG"
+_JOBS_FAILED = "At least one job did not complete successfully"  # what Snakemake says after it has named them
+_LOCKED = "Directory cannot be locked"
+_LOCKED_ADVICE = (
+    "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
+    "`-- --unlock` at its end, then again without"
+)
+
+
+def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
+    """The command that runs this workflow with a study's config, from whatever folder."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
+    if profile is not None:
+        own = PROFILES / profile
+        command += ["--workflow-profile", str(own if own.is_dir() else profile)]
+    if cores is not None:
+        command += ["--cores", cores]
+    return command + list(arguments)
+
+
+def runs_whole_study(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake's arguments leave it to make all of a study: no target among them, no `--unlock`."""
+    named = bool(arguments) and (not arguments[0].startswith("-") or "--" in arguments)
+    return not named and "--unlock" not in arguments
+
+
+def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
+    """Run Snakemake, keep all that it says in `log`, and show how far it is on `screen`; its exit code.
+
+    Ctrl-C goes to Snakemake too, which ends its jobs; what is shown then is that it was stopped. SIGTERM comes to this
+    process alone, and is passed on to Snakemake and its jobs: trainings write their checkpoints.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    failed = Failures()
+    display = _Display(screen)
+    with log.open("a", buffering=1) as record:
+        record.write(f"\n=== {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n")
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+
+            def end(*_: object) -> None:
+                failed.stopped = True
+                _end(process.pid)
+
+            before = signal.signal(signal.SIGTERM, end)
+            try:
+                for line in _lines(process, failed):
+                    record.write(line)
+                    failed.read(line)
+                    display.read(line)
+                code = process.wait()
+            finally:
+                signal.signal(signal.SIGTERM, before)
+    display.close()
+    for line in failed.lines():
+        print(printable(line), file=screen)
+    if code:
+        print(f"{SAID}not finished; see {log}. {failed.advice()}", file=screen)
+    return code
+
+
+def _end(pid: int) -> None:
+    """Send SIGTERM to a process, which then starts nothing more, and to all that it has started."""
+    process = psutil.Process(pid)
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.terminate()
+
+
+def _lines(process: subprocess.Popen[str], failed: Failures) -> Iterator[str]:
+    """The process's lines; Ctrl-C ends the process, not the reading of its last words."""
+    assert process.stdout is not None
+    while True:
+        try:
+            yield from process.stdout
+            return
+        except KeyboardInterrupt:
+            failed.stopped = True
+
+
+class Failures:
+    """What Snakemake's output says went wrong.
+
+    Attributes:
+        stopped: whether the person stopped the run, so that a job that says nothing was stopped and did not fail.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._jobs: list[tuple[str, Path | None]] = []
+        self._refused: list[str] = []
+        self._refusing = False
+
+    def read(self, line: str) -> None:
+        """Take in one line of Snakemake's output."""
+        if found := _FAILED_RULE.match(line):
+            self._jobs.append((found[1] or "a group of jobs", None))
+        elif (found := _JOB_LOG.match(line)) and self._jobs and self._jobs[-1][1] is None:
+            self._jobs[-1] = (self._jobs[-1][0], Path(found[1]))
+        elif _REFUSED.match(line):
+            self._refusing = True
+        elif self._refusing and line.strip() and not line.startswith("  File "):
+            if not line.startswith(_JOBS_FAILED):
+                self._refused.append(line.strip())
+        else:
+            self._refusing = False
+
+    def lines(self) -> list[str]:
+        """One line per failed job with the last words of its log; else why nothing was started."""
+        if any(_LOCKED in line for line in self._refused):
+            return [f"frameworth: {_LOCKED_ADVICE}"]
+        jobs = {(rule, log): f"frameworth: {self._told(rule, log)}" for rule, log in self._jobs}
+        return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
+
+    def _told(self, rule: str, log: Path | None) -> str:
+        if self.stopped and not _said(log):
+            return f"{rule} was stopped"
+        words = _last_words(log)
+        return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
+
+    def advice(self) -> str:
+        """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
+        if any(_LOCKED in line for line in self._refused):
+            return "Nothing was run"  # the line has what to do
+        if self._jobs:
+            return _MEND if any(_names_what_to_mend(log) for _, log in self._jobs) else _GO_ON
+        return _MEND_FIRST if self._refused else _GO_ON
+
+
+def _names_what_to_mend(log: Path | None) -> bool:
+    """Whether a job ended with a line for the person, and not because it was stopped."""
+    return any(line.startswith(SAID) and _STOPPED not in line for line in (_said(log) or [])[-1:])
+
+
+def _last_words(log: Path | None) -> str:
+    """The last line that a command of ours or Python said in a job's log, and where the log lies."""
+    said = _said(log)
+    if said is None:
+        return "it left no log"
+    own = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
+    last = own[-1] if own else (said[-1] if said else "it said nothing")
+    return f"{last} (log: {log})"
+
+
+def _said(log: Path | None) -> list[str] | None:
+    """The lines of a job's log; None if it left none."""
+    if log is None or not log.exists():
+        return None
+    return [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+
+
+class _Display:
+    """The state of a run: one line that is overwritten on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, screen: TextIO) -> None:
+        self._screen = screen
+        self._terminal = screen.isatty()
+        self._networks = ""
+        self._steps = ""
+        self._shown = 0.0
+        self._last = ""
+
+    def read(self, line: str) -> None:
+        if line.startswith(WATCH):
+            self._networks = printable(line.removeprefix(SAID).strip())
+        elif line.startswith(SAID):
+            self._say(line.removeprefix(SAID).strip())
+            return
+        elif found := _STEPS.match(line):
+            self._steps = f"jobs {found[1]} of {found[2]}"
+        else:
+            return
+        text = "; ".join(part for part in (self._networks, self._steps) if part)
+        now = time.monotonic()
+        if text == self._last or (not self._terminal and now - self._shown < _PLAIN_LINE_SECONDS):
+            return
+        self._shown, self._last = now, text
+        if self._terminal:
+            print(f"\r\033[K{text}", end="", file=self._screen, flush=True)
+        else:
+            print(text, file=self._screen, flush=True)
+
+    def _say(self, text: str) -> None:
+        self.close()
+        print(printable(text), file=self._screen, flush=True)
+
+    def close(self) -> None:
+        """Clear the line that is overwritten."""
+        if self._terminal and self._last:
+            print("\r\033[K", end="", file=self._screen, flush=True)
+            self._last = ""

@@ -1,0 +1,125 @@
+"""Atomic writing and digests of files: a reader sees the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from frameworth.storage.digests import announce, digest_of_file, forget, settle, whole
+from frameworth.storage.full_disk import told_if_full
+from frameworth.storage.renaming import LEFTOVER, renamed
+
+__all__ = [
+    "atomic_path",
+    "copy_file",
+    "digest_of_file",
+    "digest_of_json",
+    "link_or_copy",
+    "remove_file",
+    "replaced_folder",
+    "write_bytes",
+    "write_csv",
+    "write_json",
+    "write_text",
+]
+
+if TYPE_CHECKING:  # planning writes no table, and would wait for pandas
+    import pandas as pd
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it is synced to disk and renamed to `path`.
+
+    Parent folders are made. If the block raises, the temporary file is removed and `path` stays as it was.
+    In a study, the SHA-256 of what was written is recorded. Raises UserError naming `path` if the disk is full.
+    """
+    path = Path(path)
+    with told_if_full(path):
+        with renamed(path) as temporary:
+            yield temporary
+            announce(path, temporary)
+        settle(path)
+
+
+@contextmanager
+def replaced_folder(path: Path | str) -> Iterator[Path]:
+    """Yield an empty folder beside `path` that takes its place on success; if the block raises, `path` stays.
+
+    The old folder is moved aside before the new one comes, so that a kill in between loses neither.
+    """
+    path = Path(path)
+    with told_if_full(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=LEFTOVER, dir=path.parent))
+    try:
+        new = workplace / "new"
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.replace(workplace / "old")
+        new.replace(path)
+    finally:
+        if path.exists() or not (workplace / "old").exists():
+            shutil.rmtree(workplace)
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` to `path` as UTF-8, atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write `value` to `path` as indented JSON, atomically; NaN is refused rather than written as non-JSON."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path | str, table: pd.DataFrame) -> None:
+    """Write `table` without its index to `path`, atomically; missing values become empty fields."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """Put the file `source` at `path`, atomically: a hard link where the file system allows, else a copy.
+
+    Raises UserError if `source` is damaged: at `path` it would be recorded as whole.
+    """
+    with atomic_path(path) as temporary:
+        whole(source)
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def copy_file(source: Path | str, path: Path | str) -> None:
+    """Put a copy of the file `source` at `path`, atomically."""
+    with atomic_path(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def remove_file(path: Path) -> None:
+    """Remove `path`, if it is there, and the record of its digest."""
+    path.unlink(missing_ok=True)
+    forget(path)
+
+
+def digest_of_json(value: Any) -> str:
+    """SHA-256 of `value` in canonical JSON (sorted keys, no spaces), in hex."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,161 @@
+"""Reading and writing the project's HDF5 files: named dimensions, units, provenance, a digest, no pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from frameworth.errors import UserError
+from frameworth.storage.digests import damaged, is_recorded, whole
+from frameworth.storage.files import atomic_path
+from frameworth.storage.full_disk import written_to_its_end
+from frameworth.storage.provenance import provenance
+
+# What h5py and numpy raise for a file whose bytes are not those that were written.
+_BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Array:
+    """One dataset: its values, the name of each dimension, its unit ("" where it has none)."""
+
+    values: np.ndarray
+    dims: tuple[str, ...]
+    unit: str = ""
+
+
+def write_hdf5(
+    path: Path | str,
+    arrays: Mapping[str, Array] | Iterable[tuple[str, Array]],
+    scales: Mapping[str, np.ndarray],
+    attributes: Mapping[str, str] | None = None,
+) -> None:
+    """Write `arrays` (names may hold `/`) with dimension scales `scales`, atomically.
+
+    Pairs of names and arrays are taken one by one, so that they need not be in memory together.
+    Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
+    SHA-256 of all values, which `digest_is_right` compares. Each dataset has a `digest` of its own, for who reads it
+    wholly, and each chunk of numbers a checksum (Fletcher-32), for who reads a part: they hold wherever the file goes.
+    """
+    with (
+        atomic_path(path) as temporary,
+        written_to_its_end(temporary) as stream,
+        h5py.File(stream, "w", libver="latest") as file,
+    ):
+        for name, values in scales.items():
+            file.create_dataset(name, data=_storable(values)).make_scale(name)
+        for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
+            values = _storable(array.values)
+            packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 4096 else {}
+            summed = {"fletcher32": True} if values.size and values.ndim and values.dtype.kind != "O" else {}
+            dataset = file.create_dataset(name, data=values, **packed, **summed)
+            dataset.attrs["unit"] = array.unit
+            for axis, dim in enumerate(array.dims):
+                dataset.dims[axis].label = dim
+                if dim in scales:
+                    dataset.dims[axis].attach_scale(file[dim])
+        for key, text in {**provenance(), **(attributes or {})}.items():
+            file.attrs[key] = text
+        digests = _digests(file)
+        file.attrs["digest"] = digests.pop("")
+        for name, digest in digests.items():
+            file[name].attrs["digest"] = np.bytes_(digest)  # of fixed length: lies where HDF5 has checksums
+
+
+def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.ndarray]:
+    """Read datasets `names` (all, with their full names, if None) of a file that `write_hdf5` wrote.
+
+    Raises UserError naming the file if it is missing, not such a file, or a dataset has not the values written.
+    """
+    with open_hdf5(path) as file:
+        return {name: _checked(file[name]) for name in (_dataset_names(file) if names is None else names)}
+
+
+@contextmanager
+def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
+    """Open a file that `write_hdf5` wrote, to read parts of its datasets in the block.
+
+    Raises UserError naming the file if it is missing, or what is read of it is damaged.
+    """
+    try:
+        with h5py.File(whole(path), "r") as file:
+            yield file
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
+    except _BROKEN as error:
+        out_of_memory = isinstance(error, MemoryError) or "memory allocation failed" in str(error)
+        if out_of_memory and is_recorded(Path(path)) is not False:  # a damaged file may ask for any amount
+            raise MemoryError from None
+        raise damaged(path, " ".join(str(error).split())) from None
+
+
+def read_attributes(path: Path | str) -> dict[str, str]:
+    """The file's provenance and other attributes; raises UserError as `read_hdf5` does."""
+    with open_hdf5(path) as file:
+        return {key: str(value) for key, value in file.attrs.items()}
+
+
+def digest_is_right(path: Path | str) -> bool:
+    """Whether the values in the file are those that were written."""
+    try:
+        with open_hdf5(path) as file:
+            return bool(file.attrs["digest"] == _digests(file)[""])
+    except UserError:
+        return False
+
+
+def _storable(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values)
+    if values.dtype.kind in "UO":
+        return values.astype(h5py.string_dtype("utf-8"))
+    return values
+
+
+def _loaded(dataset: h5py.Dataset) -> np.ndarray:
+    if h5py.check_string_dtype(dataset.dtype):
+        return np.asarray(dataset.asstr()[()], dtype=str)
+    return np.asarray(dataset[()])
+
+
+def _dataset_names(file: h5py.File) -> list[str]:
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return sorted(names)
+
+
+def _checked(dataset: h5py.Dataset) -> np.ndarray:
+    """The values, which have the dataset's digest; files of earlier versions have none."""
+    values = _loaded(dataset)
+    if "digest" in dataset.attrs:
+        digest = hashlib.sha256()
+        for part in _parts(dataset.name[1:], values):
+            digest.update(part)
+        if digest.hexdigest().encode() != dataset.attrs["digest"]:
+            raise ValueError(f"the values of {dataset.name[1:]} are not those that were written")
+    return values
+
+
+def _digests(file: h5py.File) -> dict[str, str]:
+    """The digest of each dataset by its name, and under "" that of all."""
+    everything = hashlib.sha256()
+    digests: dict[str, str] = {}
+    for name in _dataset_names(file):
+        own = hashlib.sha256()
+        for part in _parts(name, _loaded(file[name])):
+            everything.update(part)
+            own.update(part)
+        digests[name] = own.hexdigest()
+    return digests | {"": everything.hexdigest()}
+
+
+def _parts(name: str, values: np.ndarray) -> Iterator[bytes]:
+    """What a digest is taken of."""
+    yield json.dumps([name, str(values.dtype), list(values.shape)]).encode()
+    yield "\0".join(values.ravel().tolist()).encode() if values.dtype.kind == "U" else values.tobytes()

@@ -1,0 +1,1 @@
+"""A study: its config, its frames and subsets, its folder."""

@@ -1,0 +1,107 @@
+"""`frames_to_label.csv`: frames of unlabelled videos on which ensembles disagree, and which differ from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+
+from frameworth.storage.files import write_csv
+from frameworth.study.frames import read_frames
+from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
+from frameworth.videos.video_names import labelled_frames
+
+# So many times more frames than are wanted are listed by their disagreement alone, to choose unlike ones from.
+_SHORTLIST = 5
+
+COLUMNS = (
+    "rank", "video", "frame", "time_s", "disagreement_px", "confidence", "most_uncertain_keypoint"
+)  # fmt: skip
+
+
+def write_frames_to_label(
+    consensus_files: Sequence[Path], frames_csv: Path, out: Path, *, count: int, seconds_apart: float
+) -> None:
+    """Choose frames of all videos together, as `frames_to_label` does, and write the table."""
+    table = read_frames(frames_csv)
+    videos = [read_video_consensus(file) for file in consensus_files]
+    labelled = [labelled_frames(video.video, table["video"], table["image"]) for video in videos]
+    write_csv(out, frames_to_label(videos, labelled, count=count, seconds_apart=seconds_apart))
+
+
+def frames_to_label(
+    videos: Sequence[VideoConsensus], labelled: Sequence[Sequence[int]], *, count: int, seconds_apart: float
+) -> pd.DataFrame:
+    """The `count` frames to label next, the one with the most disagreement first.
+
+    Frames are listed by their disagreement, those near a listed or labelled one left out; the first five times `count`
+    of them are parted by their consensus pose into `count` clusters (k-means), and of each cluster the frame with the
+    most disagreement is taken.
+
+    Args:
+        labelled: for each video the frames that carry labels.
+        seconds_apart: none of the frames of a video, nor a labelled one, is nearer to another in time.
+
+    Returns a row per frame, in the columns `COLUMNS`; fewer than `count` where the videos have no more that are
+    that far apart and unlike.
+    """
+    listed = shortlist(videos, labelled, count=_SHORTLIST * count, seconds_apart=seconds_apart)
+    features = np.array([(videos[v].pose[f] / np.linalg.norm(videos[v].size)).ravel() for v, f in listed])
+    rows = []
+    for place in unlike(features, count):
+        video, frame = videos[listed[place][0]], listed[place][1]
+        rows.append(
+            {
+                "video": video.video,
+                "frame": frame,
+                "time_s": round(float(video.seconds[frame]), 3),
+                "disagreement_px": video.frame_disagreement[frame],
+                "confidence": video.confidence[frame].mean(),
+                "most_uncertain_keypoint": video.keypoints[int(video.disagreement[frame].argmax())],
+            }
+        )
+    chosen = pd.DataFrame(rows, columns=COLUMNS[1:])
+    chosen.insert(0, "rank", np.arange(1, len(chosen) + 1))
+    return chosen
+
+
+def shortlist(
+    videos: Sequence[VideoConsensus], labelled: Sequence[Sequence[int]], *, count: int, seconds_apart: float
+) -> list[tuple[int, int]]:
+    """The `count` frames with the most disagreement, as (video, frame), none too near to another or a labelled one."""
+    free = [np.ones(len(video.seconds), bool) for video in videos]
+    for number, video in enumerate(videos):
+        for frame in labelled[number]:
+            if frame < len(video.seconds):
+                _close(free[number], video.seconds, frame, seconds_apart)
+    starts = np.cumsum([0] + [len(video.seconds) for video in videos])
+    scores = np.concatenate([video.frame_disagreement for video in videos])
+    found: list[tuple[int, int]] = []
+    for place in np.argsort(-scores, kind="stable"):
+        number = int(np.searchsorted(starts, place, side="right")) - 1
+        frame = int(place - starts[number])
+        if len(found) == count:
+            break
+        if free[number][frame]:
+            found.append((number, frame))
+            _close(free[number], videos[number].seconds, frame, seconds_apart)
+    return found
+
+
+def unlike(features: np.ndarray, count: int) -> list[int]:
+    """The first of each of `count` clusters of rows of `features` [M, D], in ascending order; all where M <= count."""
+    if len(features) <= count:
+        return list(range(len(features)))
+    # Rows that are alike make fewer clusters than asked for.
+    clusters = KMeans(min(count, len(np.unique(features, axis=0))), n_init=10, random_state=0).fit_predict(features)
+    return sorted(int(np.flatnonzero(clusters == cluster)[0]) for cluster in np.unique(clusters))
+
+
+def _close(free: np.ndarray, seconds: np.ndarray, frame: int, apart: float) -> None:
+    """Mark a frame and those nearer to it than `apart` as not free; a hair less, as times are rounded."""
+    near = np.abs(seconds - seconds[frame]) < apart - 1e-6
+    free[near] = False
+    free[frame] = False

@@ -1,0 +1,73 @@
+"""`videos/{video}/consensus.h5`, `consensus_dlc.*`: what a study's networks say of a video, and where they differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frameworth.networks.predictions import write_deeplabcut_table
+from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
+
+
+@dataclass(frozen=True)
+class VideoConsensus:
+    """The consensus over F frames of a video and K keypoints; positions in px of the video.
+
+    Attributes:
+        video: its path as the config gives it.
+        size: int [2], width and height in px.
+        keypoints: K names.
+        seconds: float [F], when each frame is shown.
+        pose: [F, K, 2]; confidence: [F, K], the mean map's maximum.
+        disagreement: [F, K] px, root mean square distance of the ensembles' consensus from their mean.
+    """
+
+    video: str
+    size: np.ndarray
+    keypoints: tuple[str, ...]
+    seconds: np.ndarray
+    pose: np.ndarray
+    confidence: np.ndarray
+    disagreement: np.ndarray
+
+    @cached_property
+    def frame_disagreement(self) -> np.ndarray:
+        """Disagreement at each frame, [F] px: keypoints are averaged as log(1 + px).
+
+        So one keypoint that is a hundred px off counts, and does not drown the others.
+        """
+        return np.expm1(np.log1p(self.disagreement.astype(float)).mean(axis=1))
+
+
+def write_video_consensus(folder: Path, consensus: VideoConsensus, scorer: str, attributes: dict[str, str]) -> None:
+    """Write a video's files into its folder; `consensus.h5`, which later stages read, comes last."""
+    frames = np.arange(len(consensus.seconds))
+    write_deeplabcut_table(
+        consensus.pose, consensus.confidence, consensus.keypoints, pd.Index(frames), scorer, folder / "consensus_dlc"
+    )
+    write_hdf5(
+        folder / "consensus.h5",
+        {
+            "pose": Array(consensus.pose, ("frame", "keypoint", "xy"), "px"),
+            "confidence": Array(consensus.confidence, ("frame", "keypoint")),
+            "disagreement": Array(consensus.disagreement, ("frame", "keypoint"), "px"),
+            "seconds": Array(consensus.seconds, ("frame",), "s"),
+            "size": Array(consensus.size, ("width_height",), "px"),
+        },
+        {"frame": frames, "keypoint": np.array(consensus.keypoints), "xy": np.array(["x", "y"])},
+        {"video": consensus.video, "scorer": scorer, **attributes},
+    )
+
+
+def read_video_consensus(consensus_h5: Path) -> VideoConsensus:
+    """Read what `write_video_consensus` wrote; raises UserError if the file is missing or damaged."""
+    arrays = read_hdf5(consensus_h5)
+    return VideoConsensus(
+        video=read_attributes(consensus_h5)["video"],
+        keypoints=tuple(arrays["keypoint"]),
+        **{name: arrays[name] for name in ("size", "seconds", "pose", "confidence", "disagreement")},
+    )
