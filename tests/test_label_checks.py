@@ -226,7 +226,7 @@ def test_a_wrong_held_out_label_is_written_into_the_review(study: Results, tmp_p
         (tmp_path / "walk" / "labeled-data" / "walk" / Path(path).name).write_bytes(Path(path).read_bytes())
     write_review(study.folder, tmp_path / "walk")
     written = json.loads((study.folder / "review" / "written.json").read_text())["frames"]
-    assert {row["image"] for row in written} == set(study.label_checks["image"].head(5))
+    assert {row["image"] for row in written} == set(study.label_checks["image"].head(12))
     assert f"img{wrong(study):03d}.png" in {row["image"] for row in written}
 
 
