@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from frameworth.questions.learning import Step, constant_guess_rmse, more_frames_would, steps
+from frameworth.questions.learning import (
+    Step,
+    constant_guess_rmse,
+    more_frames_would,
+    steps,
+    trained_and_other_error,
+)
 
 
 def test_the_constant_guess_is_each_keypoints_mean_position_in_the_pool_measured_on_held_out_labels():
@@ -65,3 +71,11 @@ def test_the_steps_interval_covers_a_change_that_all_seeds_share():
 )
 def test_more_frames_would_hardly_help_only_where_the_whole_interval_is_small(low, high, outcome):
     assert more_frames_would(Step(70, 90, (low + high) / 2, low, high, 6), error=10.0) == outcome
+
+
+def test_labels_that_a_network_was_trained_on_are_told_from_the_others_of_the_pool():
+    error = np.array([[[1.0, 3.0], [8.0, np.nan], [50.0, 60.0]], [[6.0, 7.0], [2.0, np.nan], [70.0, 80.0]]])
+    inclusion = np.array([[True, False, False], [False, True, False]])
+    found = trained_and_other_error(error, inclusion, np.array([True, True, False]))
+    assert found == (2.0, 7.0)  # of 1, 3, 2 and of 8, 6, 7; no held-out label counts
+    assert np.isnan(trained_and_other_error(error, inclusion, np.zeros(3, bool))).all()

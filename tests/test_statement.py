@@ -40,6 +40,13 @@ def test_the_held_out_error_stands_beside_that_of_a_constant_guess(study: Result
     assert f"mean position gives {guess:.1f} px" in said(study)
 
 
+def test_what_was_learned_by_heart_is_told_beside_what_was_not(study: Results):
+    answer = summary(study)
+    trained, other = answer["trained_on_median_px"], answer["not_trained_on_median_px"]
+    assert 0 < trained < other
+    assert f"trained on they miss by {trained:.1f} px (median), others of the pool by {other:.1f} px." in said(study)
+
+
 def test_networks_no_better_than_a_constant_guess_are_warned_of_first(study: Results):
     guess = constant_guess_rmse(study.labels.xy, study.pool)
     worse = changed(study, "rmse", rmse_px=guess + 0.1)

@@ -19,7 +19,12 @@ from frameworth.estimation.validation import combined_values_if_they_help
 from frameworth.estimation.warm_values import warm_values
 from frameworth.networks.divergence import diverged_sentence
 from frameworth.questions.label_checks import check_name
-from frameworth.questions.learning import constant_guess_rmse, more_frames_would, steps
+from frameworth.questions.learning import (
+    constant_guess_rmse,
+    more_frames_would,
+    steps,
+    trained_and_other_error,
+)
 from frameworth.readable_number import readable
 from frameworth.storage.files import write_csv, write_json
 from frameworth.study.results import Results
@@ -135,12 +140,15 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
     Of single networks, as a consensus is better the more members it has, and sizes may differ in that.
     """
     known = {percent: rmse for percent, rmse in rmse_px.items() if np.isfinite(rmse)}
+    trained, other = trained_and_other_error(results.scores["error"], results.inclusion, results.pool)
     guess = constant_guess_rmse(results.labels.xy, results.pool)
     best = min(known, key=known.__getitem__, default=None)
     answer: dict[str, Any] = {
         "best_percent": best,
         "constant_guess_rmse_px": round(guess, 3),
         "learned": best is not None and not known[best] >= guess,
+        "trained_on_median_px": trained,
+        "not_trained_on_median_px": other,
     }
     networks = results.rmse[results.rmse["kind"] == "network"]
     of_subsets = networks.groupby("subset")["rmse_px"].mean().reindex(results.subsets["subset"]).to_numpy()
@@ -223,6 +231,7 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
         *_learning_warning(answer),
         f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
         f"{answer['held_out']} held-out frames{_held_out_error(answer)}.",
+        *_what_training_did(answer),
         *([diverged_sentence(answer["diverged"], answer["networks"])] if answer["diverged"] else []),
         _labels_to_check(answer),
         f"{_judged(verdicts)} {verdicts.get('harmful', 0)} are shown to harm, {verdicts.get('helpful', 0)} to "
@@ -273,6 +282,15 @@ def _held_out_error(answer: dict[str, Any]) -> str:
     text = f": RMSE of single networks {answer['network_rmse_px'][percent]:.1f} px at {percent} % of the pool"
     guess = answer["constant_guess_rmse_px"]
     return text + (f", where guessing each keypoint's mean position gives {guess:.1f} px" if np.isfinite(guess) else "")
+
+
+def _what_training_did(answer: dict[str, Any]) -> list[str]:
+    trained, other = answer["trained_on_median_px"], answer["not_trained_on_median_px"]
+    if not np.isfinite([trained, other]).all():
+        return []
+    return [
+        f"Labels they were trained on they miss by {trained:.1f} px (median), others of the pool by {other:.1f} px."
+    ]
 
 
 def _labels_to_check(answer: dict[str, Any]) -> str:

@@ -55,6 +55,22 @@ def constant_guess_rmse(label: np.ndarray, pool: np.ndarray) -> float:
     return float(np.sqrt(squared.mean())) if squared.size else float("nan")
 
 
+def trained_and_other_error(error: np.ndarray, inclusion: np.ndarray, pool: np.ndarray) -> tuple[float, float]:
+    """Median error (px) at the pool's labels that a network was trained on, and at those that it was not.
+
+    Where the first is hardly smaller, the networks have not learned what they were shown.
+
+    Args:
+        error: [S, N, K] px, NaN where not labelled. inclusion: bool [S, N]. pool: bool [N].
+
+    NaN where there is no such label.
+    """
+    groups = (error[inclusion & pool], error[~inclusion & pool])
+    known = [group[np.isfinite(group)] for group in groups]
+    trained, other = (float(np.median(group)) if len(group) else float("nan") for group in known)
+    return trained, other
+
+
 def steps(error: np.ndarray, percents: np.ndarray, clusters: np.ndarray, level: float) -> list[Step]:
     """The changes of the mean error between adjacent percents, ascending.
 
