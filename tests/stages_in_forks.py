@@ -19,7 +19,7 @@ from conftest import run_snakemake
 _SERVER = """
 import json, os, resource, signal, sys
 import frameworth.experiments.arm_training, frameworth.networks.ensemble, frameworth.report
-import frameworth.estimation.frame_values, frameworth.estimation.warm
+import frameworth.answers.frame_values, frameworth.estimation.warm
 from frameworth.__main__ import main
 
 for line in sys.stdin:

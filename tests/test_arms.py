@@ -19,12 +19,12 @@ from frameworth.experiments.arm_training import run_arm
 from frameworth.experiments.arms import arm_subsets
 from frameworth.experiments.out_of_bag import ranks_of, strongest_places
 from frameworth.experiments.pseudo import pseudo_labels
-from frameworth.experiments.variants import BASELINE, Variant, batch_indices, ordered_batches
 from frameworth.networks import training
 from frameworth.networks.augmentation import Augmentation
 from frameworth.networks.cutout import Cutout
 from frameworth.networks.ensemble import run_ensembles
 from frameworth.networks.network_hashes import network_hash
+from frameworth.networks.variants import BASELINE, Variant, batch_indices, ordered_batches
 from frameworth.runs.planning import planned_networks
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5

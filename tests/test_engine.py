@@ -9,13 +9,13 @@ from PIL import Image
 
 from frameworth.engine import networks as engine
 from frameworth.errors import UserError
-from frameworth.experiments.variants import batch_indices
 from frameworth.networks.augmentation import Augmentation
 from frameworth.networks.network_hashes import network_seed
 from frameworth.networks.predict import predict
 from frameworth.networks.scaling import ScaledFrames
 from frameworth.networks.scoremaps import CONSENSUS_FORMS
 from frameworth.networks.training import learning_rate_factor
+from frameworth.networks.variants import batch_indices
 from frameworth.runs.costs import total_steps
 from frameworth.study.labels import Labels
 from tiny import TRAINING

@@ -20,7 +20,7 @@ from frameworth.errors import UserError
 from frameworth.project.hdf5_content import reaching_out
 from frameworth.project.imported import read_imported, write_imported
 from frameworth.project.labelled_project import LabelledProject, inspect_project, read_project
-from frameworth.videos.video_content import refuse_no_film
+from frameworth.project.video_content import refuse_no_film
 from frameworth.videos.video_files import read_video, video_info
 from test_imported import nwb, slp_embedded, slp_videos
 from tiny import draw

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from frameworth.__main__ import main
 from frameworth.answers.closing import closing_lines
 from frameworth.answers.explaining import explain
+from frameworth.answers.frame_values import frame_values, summary, write_summary
 from frameworth.answers.review import write_review
 from frameworth.errors import UserError
-from frameworth.estimation.frame_values import frame_values, summary, write_summary
 from frameworth.keypoint_colours import keypoint_colours
 from frameworth.project.collected_data import write_collected_data
 from frameworth.questions.label_checks import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frameworth.estimation.frame_values import summary
+from frameworth.answers.frame_values import summary
 from frameworth.questions.label_checks import check_name
 from frameworth.questions.learning import constant_guess_rmse
 from frameworth.storage.files import write_csv

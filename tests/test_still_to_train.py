@@ -16,13 +16,13 @@ from frameworth.networks.store import Entry, PredictionsEntry
 from frameworth.project import images
 from frameworth.project.labelled_project import read_project
 from frameworth.project.plant import plant_errors
+from frameworth.runs import still_to_train
 from frameworth.runs.planning import describe
+from frameworth.runs.still_to_train import StudyNetworks
 from frameworth.storage.files import digest_of_file
-from frameworth.study import still_to_train
 from frameworth.study.config import check_config
 from frameworth.study.designs import draw_subset
 from frameworth.study.frames import collect_frames
-from frameworth.study.still_to_train import StudyNetworks
 from frameworth.study.study_record import write_record
 from frameworth.study.subset_names import subset_path
 from frameworth.study.subsets import Subset, collect_subsets

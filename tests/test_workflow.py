@@ -15,10 +15,10 @@ import pytest
 import frameworth
 from conftest import REPOSITORY, run_snakemake
 from frameworth.errors import UserError
+from frameworth.runs.still_to_train import StudyNetworks
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import digest_is_right, read_hdf5
 from frameworth.study.config import check_config
-from frameworth.study.still_to_train import StudyNetworks
 from tiny import config, draw, write_config
 
 BLOCKS = [

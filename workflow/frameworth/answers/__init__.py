@@ -1,1 +1,1 @@
-"""What a person reads of a study on the terminal, and the review of its labels."""
+"""What a study came to: its values and summary, what a person reads on the terminal, and the review of its labels."""

@@ -24,11 +24,11 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from frameworth.benchmarks.speed import MEMORY, ONE_THREAD, REPOSITORY
 from frameworth.engine.networks import Predictor, build_network, loss_of, make_deterministic, pose_config, targets_of
 from frameworth.engine.stock import StockAugmentation
-from frameworth.experiments.variants import batch_indices
 from frameworth.networks.augmentation import Augmentation
 from frameworth.networks.predict import predict
 from frameworth.networks.scaling import ScaledFrames
 from frameworth.networks.training import train_step
+from frameworth.networks.variants import batch_indices
 from frameworth.storage.files import write_json
 from frameworth.study.labels import Labels
 

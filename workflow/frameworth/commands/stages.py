@@ -257,7 +257,7 @@ def influence(
 @friendly
 def frame_values(study: Path, options: dict[str, Any]) -> None:
     """Write frame_values.csv of the folder STUDY."""
-    from frameworth.estimation.frame_values import write_frame_values
+    from frameworth.answers.frame_values import write_frame_values
     from frameworth.study.results import Results
 
     write_frame_values(Results(study, options), study / "frame_values.csv")
@@ -280,7 +280,7 @@ def labels_to_check(study: Path) -> None:
 @friendly
 def summary(study: Path, options: dict[str, Any]) -> None:
     """Write summary.json of the folder STUDY."""
-    from frameworth.estimation.frame_values import write_summary
+    from frameworth.answers.frame_values import write_summary
     from frameworth.study.results import Results
 
     write_summary(Results(study, options), study / "summary.json")

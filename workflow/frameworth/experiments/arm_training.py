@@ -10,11 +10,11 @@ from typing import Any
 from frameworth.errors import UserError
 from frameworth.experiments.arms import member_seeds
 from frameworth.experiments.out_of_bag import ranks_of
-from frameworth.experiments.variants import Variant
 from frameworth.networks.cutout import Cutout
 from frameworth.networks.ensemble import run_ensembles
 from frameworth.networks.network_hashes import network_seed
 from frameworth.networks.scaling import ScaledFrames
+from frameworth.networks.variants import Variant
 from frameworth.storage.digests import whole
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.study.labels import Labels, read_labels

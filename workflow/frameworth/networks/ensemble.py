@@ -12,7 +12,6 @@ import torch
 
 from frameworth.engine.networks import choose_device, make_deterministic
 from frameworth.errors import UserError
-from frameworth.experiments.variants import BASELINE, Variant
 from frameworth.networks.gpus import take_gpu
 from frameworth.networks.network_hashes import network_hash, network_seed
 from frameworth.networks.predict import load_predictors, predict
@@ -28,6 +27,7 @@ from frameworth.networks.scaling import ScaledFrames
 from frameworth.networks.scoremaps import CONSENSUS_FORMS
 from frameworth.networks.store import Entry, PredictionsEntry, saved_bytes
 from frameworth.networks.training import scaled_sizes_agree, train_network
+from frameworth.networks.variants import BASELINE, Variant
 from frameworth.storage.files import remove_file, write_bytes, write_json
 from frameworth.study.labels import read_labels
 from frameworth.study.subset_names import subset_name, subset_path

@@ -21,11 +21,11 @@ from frameworth.engine.networks import (
     seed_network,
 )
 from frameworth.errors import UserError
-from frameworth.experiments.variants import BASELINE, Variant, ordered_batches
 from frameworth.networks.augmentation import Augmentation, is_covered
 from frameworth.networks.divergence import final_loss, why_diverged
 from frameworth.networks.preemption import Preempted, sigterm_waits
 from frameworth.networks.store import Entry
+from frameworth.networks.variants import BASELINE, Variant, ordered_batches
 from frameworth.runs.costs import total_steps
 from frameworth.storage.provenance import provenance
 from frameworth.study.subsets import Subset

@@ -27,8 +27,8 @@ from frameworth.project.hdf5_content import reaching_out
 from frameworth.project.images import image_size
 from frameworth.project.labelled_project import IGNORED_FOLDERS, csv_rows_images, natural_key
 from frameworth.project.project_config import project_config
+from frameworth.project.video_content import refuse_no_film
 from frameworth.storage.files import atomic_path, copy_file, write_text
-from frameworth.videos.video_content import refuse_no_film
 
 if TYPE_CHECKING:
     import sleap_io

@@ -18,8 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.errors import UserError
-from frameworth.estimation.frame_values import CHECK_FIRST
 from frameworth.estimation.influence import UNITS
 from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.figures import figure_module, figure_names

@@ -11,8 +11,8 @@ from frameworth.experiments.arms import arm_names, arm_subsets
 from frameworth.figures import figure_names
 from frameworth.project.sources import study_sources
 from frameworth.runs.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
+from frameworth.runs.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
 from frameworth.study.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
-from frameworth.study.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
 from frameworth.study.subset_names import prune_sets, toggle_arms
 
 MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from frameworth.runs.planning import MAY_BE_THERE, duration, planned_networks
-from frameworth.study.still_to_train import StudyNetworks
+from frameworth.runs.still_to_train import StudyNetworks
 
 _FRESH_SECONDS = 90  # a log that has not grown for longer is not of a training that runs
 _TAIL_BYTES = 4096

@@ -21,11 +21,11 @@ from frameworth.project.imported import is_import
 from frameworth.project.labelled_project import Inspection, LabelledProject
 from frameworth.project.pictures import Pictures, inspect_pictures
 from frameworth.project.sources import inspect_labels
+from frameworth.project.video_content import refuse_no_film
 from frameworth.study.config import inspect_config, parse_config, planned_subsets
 from frameworth.study.designs import cluster_of, subset_size
 from frameworth.study.split import hold_out
 from frameworth.study.study_record import record_problems, recorded_split
-from frameworth.videos.video_content import refuse_no_film
 
 LEAST_SIDE = 16  # px that a network sees of an image; DeepLabCut's networks halve it four or five times
 

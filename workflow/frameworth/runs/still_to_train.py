@@ -198,7 +198,7 @@ class StudyNetworks:
                                          if "pseudo" in options else "out_of_bag.h5")  # fmt: skip
             known = complete and _is_newer(record, steered_by) and _is_newer(steered_by, self._labels)
             return tuple(_recorded_hashes(record)) if known else None
-        from frameworth.experiments.variants import Variant
+        from frameworth.networks.variants import Variant
 
         own = {(ensemble.subset.percent, ensemble.subset.seed): ensemble.hashes for ensemble in self._own}
         networks = []
