@@ -10,10 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from frameworth import report
+from frameworth.answers.closing import closing_lines
 from frameworth.errors import UserError
 from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.figures import figure_names
@@ -99,6 +101,19 @@ def test_without_scripts_the_answer_comes_before_the_labels_to_check_the_table_a
     assert [page.index(text) for text in first] == sorted(page.index(text) for text in first)
     assert study.summary["statement"][0] in page
     assert page.count("<tr><td>") == len(study.frame_values)
+
+
+def test_the_answer_ends_with_what_the_toggled_group_does_as_on_the_terminal(study: Results):
+    row = {"arm": "with", "pairs": 16, "difference": 0.2279, "standard_error": 0.0242, "t": 9.4, "p": 1e-7,
+           "ci_low": 0.18, "ci_high": 0.28, "frames": "3 5 8"}  # fmt: skip
+    write_csv(study.folder / "toggle.csv", pd.DataFrame([row]))
+    sentence = (
+        "The toggled group: its 3 frames in otherwise common subsets change the held-out error by +0.228 ± 0.0242 "
+        "log(1 + px) over 16 pairs (t = 9.4): it harms."
+    )
+    assert sentence in closing_lines(study.folder, 0.95)
+    page = without_scripts(written(study))
+    assert page.index('id="answer"') < page.index(sentence) < page.index('id="check"')
 
 
 def test_names_that_try_to_be_markup_stay_text(study: Results):

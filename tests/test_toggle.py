@@ -94,4 +94,6 @@ def test_what_is_not_there_is_not_trained_on_and_is_no_failure(tmp_path, flagged
     assert pd.read_csv(tmp_path / "toggle.csv")["arm"].tolist() == ["with", "part-1"][: 2 * flagged]
     trained = list((tmp_path / "store").glob("*/network.pt"))
     assert len(trained) == 4 * flagged  # `with` and its only part have the same frames and seed
-    assert statement(table, 0.05)[0].startswith("with: " if flagged else "No label of the pool is flagged")
+    assert statement(table, 0.05)[0].startswith(
+        "The toggled group: its " if flagged else "No label of the pool is flagged"
+    )

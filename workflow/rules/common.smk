@@ -335,6 +335,12 @@ def experiment_tables(module):
     return [f"{RESULTS}/{table[module]}.csv"] if module in table and asked else []
 
 
+def experiments():
+    """The tables that say what the experiments of the config came to."""
+    asked = [name for name in ("toggle", "prune") if CONFIG.get(name)] + ["arms"] * bool(ARMS)
+    return [f"{RESULTS}/{name}.csv" for name in asked]
+
+
 def figures():
     """All figures of the study."""
     asked = CONFIG["figures"]

@@ -24,8 +24,7 @@ def closing_lines(folder: Path, level: float) -> list[str]:
         heading = "The first by suspicion, of which none is flagged:"
     lines = [
         *summary["statement"],
-        *_settled(folder),
-        *_experiments(folder, 1 - level),
+        *further_sentences(folder, level),
         "",
         heading,
         *checks,
@@ -36,6 +35,11 @@ def closing_lines(folder: Path, level: float) -> list[str]:
         f"Ranked frames  {folder}/frame_values.csv",
     ]
     return [printable(line) for line in lines]
+
+
+def further_sentences(folder: Path, level: float) -> list[str]:
+    """What the summary does not hold: whether the rankings have settled, and what the experiments came to."""
+    return [*_settled(folder), *_experiments(folder, 1 - level)]
 
 
 def _settled(folder: Path) -> list[str]:

@@ -17,6 +17,7 @@ from scipy import stats
 
 from frameworth.errors import UserError
 from frameworth.networks.divergence import not_diverged
+from frameworth.readable_number import readable
 from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
@@ -154,14 +155,15 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
         return ["No label of the pool is flagged, so there was nothing to toggle; toggle.frames names frames."]
     sentences = []
     for row in table.itertuples():
-        if not row.pairs:
-            sentences.append(f"{row.arm}: a network of each pair diverged, so that nothing can be told.")
-            continue
         size = len(row.frames.split()) if isinstance(row.frames, str) else 1
-        verdict = "harms" if row.t > 0 else "helps"
-        decided = f"the group {verdict}" if row.p < alpha else "not decided"
+        group = "The toggled group" if row.arm == "with" else f"Of the toggled group {row.arm}"
+        if not row.pairs:
+            sentences.append(f"{group}: a network of each pair diverged, so that nothing can be told.")
+            continue
+        verdict = "it harms" if row.t > 0 else "it helps"
+        change = f"{readable(row.difference, '+')} ± {readable(row.standard_error)}"
         sentences.append(
-            f"{row.arm}: adding its {size} frames changes the held-out error by {row.difference:+.4f} "
-            f"± {row.standard_error:.4f} log(1 + px) over {row.pairs} pairs (t = {row.t:.1f}): {decided}."
+            f"{group}: its {size} frames in otherwise common subsets change the held-out error by {change} log(1 + px) "
+            f"over {row.pairs} pairs (t = {row.t:.1f}): {verdict if row.p < alpha else 'not decided'}."
         )
     return sentences

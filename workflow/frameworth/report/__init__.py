@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from frameworth.answers.closing import further_sentences
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.errors import UserError
 from frameworth.estimation.influence import UNITS
@@ -109,7 +110,8 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             data=script_data,
             arrays=arrays,
             images=images.jpegs,
-            statement=results.summary.get("statement", []),
+            statement=results.summary.get("statement", [])
+            + further_sentences(results.folder, results.options["influence"]["level"]),
             diverged=diverged_sentence(results.diverged, int((results.rmse["kind"] == "network").sum())),
             learned=results.summary.get("learned", True),
             facts=_facts(results.summary),
