@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -173,3 +174,18 @@ def test_programs_that_are_started_look_for_no_library_in_the_working_directory(
     places = json.loads(done.stdout)
     assert all(Path(place).is_absolute() for place in places)
     assert ("/usr/lib/x" in places) is bool(before)
+
+
+def test_a_list_of_ten_million_names_that_takes_no_room_is_refused_before_it_is_gone_through(tmp_path: Path) -> None:
+    project = draw(tmp_path / "project")
+    labels = next(project.rglob("CollectedData_*.h5"))
+    with h5py.File(labels, "r+") as file:
+        names: list[str] = []
+        file.visit(names.append)
+        (level,) = (name for name in names if name.endswith("block0_items_level0"))
+        del file[level]
+        file.create_dataset(level, (10**7, 0), "f8")
+    began = time.process_time()
+    with pytest.raises(UserError, match=rf"{labels.name}: cannot be read safely \(its names are no list of at most"):
+        read_project(project)
+    assert time.process_time() - began < 5

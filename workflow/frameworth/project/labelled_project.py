@@ -671,7 +671,8 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 def _strings_of(values: np.ndarray) -> list[str]:
     if values.dtype.hasobject:
         raise _UnreadableError("its names are pickled objects, which may run a program")
-    if values.size and (values.ndim != 1 or values.dtype.kind not in "SUiuf" or len(values) > MAX_NAMES):
+    # Also of an array without elements: one of ten million rows of nothing has ten million rows.
+    if values.ndim != 1 or len(values) > MAX_NAMES or (values.size and values.dtype.kind not in "SUiuf"):
         raise _UnreadableError(f"its names are no list of at most {MAX_NAMES} texts or numbers")
     return [_text(value) for value in values]
 
