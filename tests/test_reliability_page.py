@@ -16,3 +16,11 @@ def test_the_page_has_a_line_per_test_with_its_counts_under_what_its_file_is_abo
     audit, disk = made.index("tests/test_audit.py"), made.index("tests/test_full_disk.py")
     assert audit < made.index("| b | 123,456 calls | 3 s |") < disk
     assert disk < made.index("| a disk is full (first) | 11 stages, 0 lost | 1,200 s |")
+
+
+def test_the_page_begins_with_what_all_tests_counted_together():
+    kills = {"kills": 20, "finished networks lost": 0, "seconds at most to recover": 17}
+    counts = [{"tried": 60, "good": 20, "refused": 40}, {"tried": 1000}, kills, {"kills": 2, "seconds to recover": 34}]
+    made = page({f"test_{n}": {"file": "test_audit.py", "counts": one, "seconds": 1} for n, one in enumerate(counts)})
+    assert "In all: 1,060 inputs tried by fuzzing, 22 kills, " in made
+    assert "0 finished networks lost, 34 seconds at most to recover." in made

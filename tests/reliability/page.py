@@ -19,7 +19,7 @@ def page(counted: dict[str, dict[str, Any]]) -> str:
     Args:
         counted: what `pytest --tally` wrote, by the tests' names.
     """
-    lines = [HEAD.read_text()]
+    lines = [HEAD.read_text(), f"In all: {_totals([found['counts'] for found in counted.values()])}.\n"]
     order = sorted(counted.items(), key=lambda item: (item[1]["file"], item[0]))
     for file, tests in groupby(order, key=lambda item: item[1]["file"]):
         lines += [f"## {_title(Path(file).name)}\n", "| test | counted | takes |", "|---|---|---|"]
@@ -28,6 +28,22 @@ def page(counted: dict[str, dict[str, Any]]) -> str:
             lines.append(f"| {_sentence(name)} | {counts} | {found['seconds']:,} s |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+SUMS = {
+    "tried": "inputs tried by fuzzing",
+    "kills": "kills",
+    "failed writes told in one line": "writes that failed on a full disk",
+    "damages": "damages to files tried",
+    "finished networks lost": "finished networks lost",
+}
+
+
+def _totals(counts: list[dict[str, float]]) -> str:
+    """What all tests counted together, and the longest that anything took to recover."""
+    sums = [f"{_number(sum(one.get(key, 0) for one in counts))} {what}" for key, what in SUMS.items()]
+    longest = max((seconds for one in counts for key, seconds in one.items() if "recover" in key), default=0)
+    return ", ".join([*sums, f"{_number(longest)} seconds at most to recover"])
 
 
 def _title(file: str) -> str:
