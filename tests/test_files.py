@@ -125,16 +125,16 @@ def test_a_file_is_on_the_disk_before_its_name_is_and_then_the_folder_is(tmp_pat
 
 # What may write otherwise, and why.
 WRITES_BY_ITSELF = {
-    "renaming.py": "it is what all others write through",
-    "files.py": "into the temporary files and folders that it renames",
-    "digests.py": "into the temporary file of renaming.py",
-    "store.py": "opens the empty lock file",
-    "gpus.py": "opens empty lock files, in the folder for temporary files",
-    "running.py": "appends to the log of a run",
-    "environments.py": "writes the repository's own definitions, for developers",
-    "rule_graph.py": "writes a page of docs/, for developers",
-    "hdf5.py": "through a stream into the temporary file of files.py",
-    "pytables.py": "into memory, which it hands to files.py",
+    "storage/renaming.py": "it is what all others write through",
+    "storage/files.py": "into the temporary files and folders that it renames",
+    "storage/digests.py": "into the temporary file of renaming.py",
+    "networks/store.py": "opens the empty lock file",
+    "networks/gpus.py": "opens empty lock files, in the folder for temporary files",
+    "runs/running.py": "appends to the log of a run",
+    "upkeep/environments.py": "writes the repository's own definitions, for developers",
+    "upkeep/rule_graph.py": "writes a page of docs/, for developers",
+    "storage/hdf5.py": "through a stream into the temporary file of files.py",
+    "storage/pytables.py": "into memory, which it hands to files.py",
     "engine/stock.py": "writes images for DeepLabCut into a temporary folder",
 }
 # Methods that write a file whatever they belong to, and functions of modules.
