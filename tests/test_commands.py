@@ -286,6 +286,9 @@ def test_status_tells_what_the_experiments_beside_the_baseline_said(study):
     }
     table = compare_pruned(scores, {"counts": [4], "draws": 1}, 0.95)
     table.to_csv("results/tiny/prune.csv", index=False)
+    assert "Leaving out" not in called("status", "--configfile", "study.yaml").output
+    content = yaml.safe_load(Path("study.yaml").read_text())
+    write_config(Path("study.yaml"), content | {"prune": {"counts": [4], "draws": 1}})
     told = called("status", "--configfile", "study.yaml").output
     found = re.search(r"Leaving out the worst frames in place of random ones changes the error: 4 \((-0\.\d+)\)", told)
     assert float(found[1]) == pytest.approx(-0.6, abs=0.05)
@@ -405,6 +408,7 @@ def test_that_jobs_did_not_complete_is_nothing_to_mend():
         (["--config", "seed=2"], True),
         (["review"], False),
         (["--unlock"], False),
+        (["-n"], False),
         (["--cores", "1", "--", "review"], False),
     ],
 )

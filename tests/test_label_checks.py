@@ -33,7 +33,7 @@ from frameworth.questions.label_checks import (
 from frameworth.readable_number import readable
 from frameworth.storage.files import write_csv
 from frameworth.study.results import Results
-from report_study import page_of, write_reported_study
+from report_study import CONFIG, page_of, write_reported_study
 from synthetic_study import write_study
 
 GOOD = np.array([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])  # median 1.4, median deviation 0.2
@@ -201,7 +201,7 @@ def test_a_wrong_held_out_label_is_named_first_in_summary_closing_and_explain(st
     assert (answer["labels_flagged"], answer["labels_flagged_held_out"]) == (1, 1)
     told = "The labels of 1 frame are flagged (1 of them held out, where all errors here are measured); check it first"
     assert f"{told}: {first}." in answer["statement"]
-    lines = closing_lines(study.folder, 0.95)
+    lines = closing_lines(study.folder, CONFIG)
     assert lines[lines.index("Labels to check first:") + 1] == f"  1. {first}"
     assert f"All labels     {study.folder}/labels_to_check.csv" in lines
     said = " ".join(explain(study, wrong(study)))
@@ -270,7 +270,7 @@ def test_the_closing_of_a_study_of_an_older_version_says_to_run_again(tmp_path: 
     old = json.loads((folder / "summary.json").read_text())
     del old["labels_flagged"], old["labels_flagged_held_out"]
     (folder / "summary.json").write_text(json.dumps(old))
-    (line,) = [line for line in closing_lines(folder, 0.95) if "run it again" in line]
+    (line,) = [line for line in closing_lines(folder, CONFIG) if "run it again" in line]
     assert f"{folder}/labels_to_check.csv is missing" in line
 
 

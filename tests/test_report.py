@@ -111,9 +111,13 @@ def test_the_answer_ends_with_what_the_toggled_group_does_as_on_the_terminal(stu
         "The toggled group: its 3 frames in otherwise common subsets change the held-out error by +0.228 ± 0.0242 "
         "log(1 + px) over 16 pairs (t = 9.4): it harms."
     )
-    assert sentence in closing_lines(study.folder, 0.95)
-    page = without_scripts(written(study))
+    toggled = CONFIG | {"toggle": {"pairs": 16}}
+    assert sentence in closing_lines(study.folder, toggled)
+    page = without_scripts(page_of(study, toggled).read_text())
     assert page.index('id="answer"') < page.index(sentence) < page.index('id="check"')
+    # A table that was left by an earlier config says nothing of this one.
+    assert sentence not in closing_lines(study.folder, CONFIG)
+    assert sentence not in without_scripts(page_of(study).read_text())
 
 
 def test_names_that_try_to_be_markup_stay_text(study: Results):

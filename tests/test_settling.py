@@ -79,3 +79,23 @@ def test_what_has_settled_is_said_so():
         "A second study of this size would agree (rank correlation) on the order of labels to check by 0.95 (settled) "
         "and on the order of values by 0.67 (not settled)."
     )
+
+
+def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():
+    rng = np.random.default_rng(5)
+    log_error, inclusion = networks(rng, rng.normal(1.0, 0.3, (FRAMES, KEYPOINTS)), 24, 0.5, 5)
+    held_out = rng.normal(1.0, 0.3, (24, 10, KEYPOINTS))
+    table = pd.DataFrame({"percent": 50, "cluster": np.arange(24), "design": "balanced"})
+    score = rng.normal(size=24)
+
+    def found(log_error, inclusion, pool):
+        arguments = {"estimator": "size-centred", "draws": 4, "rng": np.random.default_rng(0)}
+        made = agreement(log_error, score, inclusion, pool, table, np.ones(24, int), **arguments)
+        return [made.loc[made["ranking"] == ranking, "agreement"].to_numpy() for ranking in ("check", "value")]
+
+    pool = np.arange(FRAMES + 10) < FRAMES
+    whole = np.pad(inclusion, ((0, 0), (0, 10)))
+    check, value = found(np.concatenate([log_error, held_out], axis=1), whole, pool)
+    check_of_pool, value_of_pool = found(log_error, inclusion, pool[:FRAMES])
+    assert np.array_equal(value, value_of_pool)
+    assert not np.array_equal(check, check_of_pool)

@@ -379,8 +379,7 @@ def artefacts():
     """
     tables = ["frames", "subsets", "rmse", "labels_to_check", "frame_values", "validation"]
     tables += ["distractors", "outliers", "plan", "add"]
-    tables += [name for name in ("toggle", "prune") if CONFIG.get(name)]
-    tables += ["arms", "arm_scores", "variance_components"] if ARMS else []
+    tables += ["arm_scores", "variance_components"] if ARMS else []
     tables += ["frames_to_label"] if VIDEOS else []
     names = [f"{table}.csv" for table in tables]
     names += ["labels.h5", "subsets.h5", "scores.h5", "influence.h5", "members.h5"]
@@ -394,6 +393,7 @@ def artefacts():
         *warm_files(),
         *of_experiments(),
         *(f"{RESULTS}/{name}" for name in names),
+        *experiments(),
         *(path.removesuffix("png") + kind for path in figures() for kind in ("png", "svg", "csv")),
     ]
 
@@ -433,7 +433,7 @@ def announce_study():
 
 def print_summary():
     """Say where the results are and what they come to."""
-    print("\n".join(["", *closing_lines(Path(RESULTS), CONFIG["influence"]["level"]), ""]))
+    print("\n".join(["", *closing_lines(Path(RESULTS), CONFIG), ""]))
 
 
 def print_failure(log):

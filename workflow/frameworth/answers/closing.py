@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,8 +12,8 @@ from frameworth.errors import printable
 from frameworth.storage.digests import whole
 
 
-def closing_lines(folder: Path, level: float) -> list[str]:
-    """The lines for the study in `folder`; none where it has no summary yet. `level` is that of its intervals."""
+def closing_lines(folder: Path, config: dict[str, Any]) -> list[str]:
+    """The lines for the study in `folder`; none where it has no summary yet. `config` is the checked one."""
     if not (folder / "summary.json").exists():
         return []
     summary = json.loads(whole(folder / "summary.json").read_text())
@@ -24,7 +25,7 @@ def closing_lines(folder: Path, level: float) -> list[str]:
         heading = "The first by suspicion, of which none is flagged:"
     lines = [
         *summary["statement"],
-        *further_sentences(folder, level),
+        *further_sentences(folder, config),
         "",
         heading,
         *checks,
@@ -37,9 +38,12 @@ def closing_lines(folder: Path, level: float) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def further_sentences(folder: Path, level: float) -> list[str]:
-    """What the summary does not hold: whether the rankings have settled, and what the experiments came to."""
-    return [*_settled(folder), *_experiments(folder, 1 - level)]
+def further_sentences(folder: Path, config: dict[str, Any]) -> list[str]:
+    """What the summary does not hold: whether the rankings have settled, and what the config's experiments came to.
+
+    Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
+    """
+    return [*_settled(folder), *_experiments(folder, config)]
 
 
 def _settled(folder: Path) -> list[str]:
@@ -49,18 +53,19 @@ def _settled(folder: Path) -> list[str]:
     return [settled_sentence(pd.read_csv(whole(path)))] if path.exists() else []
 
 
-def _experiments(folder: Path, alpha: float) -> list[str]:
+def _experiments(folder: Path, config: dict[str, Any]) -> list[str]:
     """A sentence for each experiment that was made beside the baseline."""
+    alpha = 1 - config["influence"]["level"]
     lines = []
-    if (path := folder / "toggle.csv").exists():
+    if config.get("toggle") and (path := folder / "toggle.csv").exists():
         from frameworth.experiments import toggle
 
         lines += toggle.statement(pd.read_csv(whole(path)), alpha)
-    if (path := folder / "arms.csv").exists():
+    if config.get("arms") and (path := folder / "arms.csv").exists():
         from frameworth.experiments import arm_comparison
 
         lines.append(f"{arm_comparison.statement(pd.read_csv(whole(path)), alpha)}.")
-    if (path := folder / "prune.csv").exists():
+    if config.get("prune") and (path := folder / "prune.csv").exists():
         from frameworth.experiments import prune
 
         lines.append(f"{prune.statement(pd.read_csv(whole(path)), alpha)}.")

@@ -1,1 +1,1 @@
-"""The labelled project: read, looked at, drawn, spoilt on purpose; never written to."""
+"""Labelled projects: the user's, which is only ever read, and those drawn, imported or spoilt for a study."""

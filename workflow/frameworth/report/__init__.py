@@ -110,8 +110,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             data=script_data,
             arrays=arrays,
             images=images.jpegs,
-            statement=results.summary.get("statement", [])
-            + further_sentences(results.folder, results.options["influence"]["level"]),
+            statement=results.summary.get("statement", []) + further_sentences(results.folder, config),
             diverged=diverged_sentence(results.diverged, int((results.rmse["kind"] == "network").sum())),
             learned=results.summary.get("learned", True),
             facts=_facts(results.summary),

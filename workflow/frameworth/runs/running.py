@@ -56,9 +56,9 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
 
 
 def runs_whole_study(arguments: Sequence[str]) -> bool:
-    """Whether Snakemake's arguments leave it to make all of a study: no target among them, no `--unlock`."""
+    """Whether Snakemake's arguments leave it to make all of a study: no target among them, nothing that makes none."""
     named = bool(arguments) and (not arguments[0].startswith("-") or "--" in arguments)
-    return not named and "--unlock" not in arguments
+    return not named and not {"--unlock", "--dry-run", "--dryrun", "-n"} & set(arguments)
 
 
 def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
