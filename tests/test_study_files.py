@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 import frameworth
@@ -197,9 +199,13 @@ def test_a_file_that_a_run_takes_away_while_it_is_read_is_told(study, monkeypatc
     assert "frame_values.csv: went away while it was read, as the study is being run" in line_of("explain")
 
 
-def test_a_table_of_an_experiment_of_an_earlier_version_is_told_by_status(study):
-    (study / "toggle.csv").write_text("arm,difference\nwith,0.1\n")
-    (study / "prune.csv").write_text("")
+@pytest.mark.parametrize(
+    ("experiment", "content"), [("toggle", "arm,difference\nwith,0.1\n"), ("toggle", ""), ("prune", "")]
+)
+def test_a_table_of_an_experiment_of_an_earlier_version_is_told_by_status(study, experiment, content):
+    asked = {"toggle": {"pairs": 2}} if experiment == "toggle" else {"prune": {"counts": [2], "draws": 1}}
+    write_config(Path("study.yaml"), yaml.safe_load(Path("study.yaml").read_text()) | asked)
+    (study / f"{experiment}.csv").write_text(content)
     done = called("status")
     assert done.exit_code == 2
     assert "as if an earlier version had made it" in done.output
