@@ -45,9 +45,9 @@ check: .venv/ready
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-# Two files of tests at a time: most tests are busy on one core.
+# Two files of tests at a time, in the order of conftest.py: most tests are busy on one core.
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --tally results/reliability.json
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --tally results/reliability.json
 
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long --tally results/reliability.json
