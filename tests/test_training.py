@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from frameworth.errors import UserError
-from frameworth.networks import training
 from frameworth.networks.ensemble import run_ensembles
 from frameworth.networks.network_hashes import network_hash, network_seed
 from frameworth.storage.files import digest_of_file
@@ -177,10 +176,3 @@ def test_an_image_that_changed_after_the_subset_was_drawn_is_named(tmp_path):
     path.write_bytes(path.read_bytes() + b"more")
     with pytest.raises(UserError, match=path.name):
         run_ensembles([subset], labels, tmp_path / "a", tmp_path / ".store", members=1, **OPTIONS)
-
-
-def test_frames_of_two_sizes_need_a_crop():
-    images = [np.zeros((48, 64, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)]
-    with pytest.raises(UserError, match=r"training\.crop"):
-        training.scaled_sizes_agree(images, None)
-    training.scaled_sizes_agree(images, 64)

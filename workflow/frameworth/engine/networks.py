@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import timm
 import torch
 
+from frameworth.engine.backbones import DEFAULT_FREEZE, feature_level, is_packaged, is_resnet
 from frameworth.errors import UserError
 from frameworth.networks.augmentation import normalised
 from frameworth.networks.bare_packages import bare_packages
@@ -125,8 +127,8 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
             f"training.net_type: {net_type!r} is no single-animal network with a heatmap head; "
             "use resnet_50, resnet_101, hrnet_w18, hrnet_w32 or hrnet_w48"
         )
-    if backbone := training.get("backbone"):
-        _replace_backbone(config["model"], backbone)
+    if training.get("backbone"):
+        _replace_backbone(config["model"], training)
     head["target_generator"]["pos_dist_thresh"] = training["target_radius"]
     if "augmentation" in training:
         config["data"]["train"].update(training["augmentation"])
@@ -138,16 +140,26 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
     return config
 
 
-def _replace_backbone(model: dict[str, Any], name: str) -> None:
-    import timm
-
-    if not timm.is_model(name) or "resnet" not in name:
-        raise UserError(
-            f"training.backbone: {name!r} is not a ResNet that timm knows; see timm.list_models('*resnet*')"
-        )
-    with torch.random.fork_rng():
-        width = timm.create_model(name, pretrained=False).num_features
-    model["backbone"]["model_name"] = name
+def _replace_backbone(model: dict[str, Any], training: dict[str, Any]) -> None:
+    """Put the backbone that `training` names into DeepLabCut's configuration of a ResNet."""
+    name = training["backbone"]
+    if is_resnet(name):
+        # DeepLabCut's ResNet takes any of timm's.
+        if not timm.is_model(name):
+            raise UserError(f"training.backbone: timm knows no {name!r}; see timm.list_models('*resnet*')")
+        with torch.random.fork_rng():
+            width = timm.create_model(name, pretrained=False).num_features
+        model["backbone"]["model_name"] = name
+    else:
+        level, width, stride = feature_level(name)
+        model["backbone"] = {
+            "type": "TimmFeatures",
+            "model_name": name,
+            "level": level,
+            "stride": stride,
+            "freeze": training.get("freeze", 0 if training["weights"] == "random" else DEFAULT_FREEZE),
+            "freeze_bn_stats": training.get("batch_norm", "frozen") == "frozen" and training["weights"] != "random",
+        }
     model["backbone_output_channels"] = width
     head = model["heads"][HEAD]
     for part in ("heatmap_config", "locref_config"):
@@ -192,10 +204,12 @@ def imagenet_weights(net_type: str, backbone: str | None) -> dict[str, torch.Ten
     Saved as a snapshot, they give `build_network` the same network as `imagenet` does, bit for bit. Raises UserError
     if they cannot be had, or are not what the hub says it sent.
     """
-    training = {"net_type": net_type, "backbone": backbone, "target_radius": 17, "crop": None}
+    training = {"net_type": net_type, "backbone": backbone, "weights": "imagenet", "target_radius": 17, "crop": None}
     config = pose_config(training, ["any"])
     state = build_network(config, "imagenet", 0).state_dict()
-    check_download(config["model"]["backbone"]["model_name"])
+    name = config["model"]["backbone"]["model_name"]
+    if not is_packaged(name):
+        check_download(name)
     return {name: value for name, value in state.items() if name.startswith("backbone.")}
 
 

@@ -44,7 +44,7 @@ class Augmentation:
 
     Args:
         options: DeepLabCut's `data: train`; see `is_covered`.
-        images: [N] uint8 [h, w, 3]; of one size unless `crop_sampling` is on.
+        images: [N] uint8 [h, w, 3]. Without `crop_sampling` smaller ones are padded, right and below, to the largest.
         xy: labels in px of these images, [N, K, 2], NaN where missing.
         cutout: patches to erase, of an arm.
 

@@ -26,7 +26,7 @@ from frameworth.networks.preemption import Preempted
 from frameworth.networks.scaling import ScaledFrames
 from frameworth.networks.scoremaps import CONSENSUS_FORMS
 from frameworth.networks.store import Entry, PredictionsEntry, saved_bytes
-from frameworth.networks.training import scaled_sizes_agree, train_network
+from frameworth.networks.training import train_network
 from frameworth.networks.variants import BASELINE, Variant
 from frameworth.storage.files import remove_file, write_bytes, write_json
 from frameworth.study.labels import read_labels
@@ -139,7 +139,6 @@ def _train_missing(
                 continue
             if not images:
                 images, xy = _training_data(subset, frames)
-                scaled_sizes_agree(images, training["crop"])
 
             def say(line: str, label: str = label) -> None:
                 print(f"{label}: {line}", file=sys.stderr, flush=True)

@@ -20,7 +20,6 @@ from frameworth.engine.networks import (
     pose_config,
     seed_network,
 )
-from frameworth.errors import UserError
 from frameworth.networks.augmentation import Augmentation, is_covered
 from frameworth.networks.divergence import final_loss, why_diverged
 from frameworth.networks.preemption import Preempted, sigterm_waits
@@ -222,17 +221,6 @@ def _record(
         "device_type": device.type,
         "versions": provenance(),
     }
-
-
-def scaled_sizes_agree(images: list[np.ndarray], crop: int | None) -> None:
-    """Raise UserError if frames of different sizes would have to share a batch without cropping."""
-    sizes = {image.shape[:2] for image in images}
-    if crop is None and len(sizes) > 1:
-        shown = ", ".join(f"{width}×{height}" for height, width in sorted(sizes)[:3])
-        raise UserError(
-            f"training.crop: null needs frames of one size, but there are {shown} px; set training.crop to the "
-            "side in px of the square to train on"
-        )
 
 
 def _curve(losses: list[float], steps: int) -> list[list[float]]:

