@@ -157,3 +157,19 @@ def test_what_is_not_covered_is_left_to_deeplabcut():
     assert is_covered(options(crop=64))
     for name in ("hist_eq", "covering", "elastic_transform"):
         assert not is_covered(options(**{name: True}))
+
+
+@pytest.mark.parametrize("affine", [None, {"p": 1.0, "rotation": 30, "scaling": [0.5, 1.25], "translation": 0}])
+def test_without_crops_a_smaller_frame_is_padded_and_otherwise_as_alone(affine):
+    images = [picture(1, 96, 80), picture(2, 64, 70)]
+    xy = np.array([[[5.0, 6.0], [90.0, 70.0]], [[5.0, 6.0], [60.0, 65.0]]])
+    plain = options(affine=affine, motion_blur=False, gaussian_noise=False)
+    together, labels = Augmentation(plain, images, xy, CPU)([1], [3])
+    alone, labels_alone = Augmentation(plain, images[1:], xy[1:], CPU)([0], [3])
+    grey = together.numpy() * DEVIATION + MEAN
+    assert grey.shape[2:] == (80, 96)
+    assert np.allclose(grey[:, :, :70, :64], alone.numpy() * DEVIATION + MEAN, atol=1e-2)
+    assert np.array_equal(labels, labels_alone)
+    if affine is None:
+        assert np.allclose(grey[:, :, 70:], 0, atol=1e-2)
+        assert np.allclose(grey[:, :, :, 64:], 0, atol=1e-2)

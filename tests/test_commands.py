@@ -74,12 +74,6 @@ def test_init_says_what_check_says_and_has_written_the_config_all_the_same(here)
     assert any("lies outside the image" in line for line in told)
 
 
-def test_the_config_for_a_cpu_says_that_its_settings_are_fast_ones():
-    look = Look(116, 4, 1, 640, 480, 110.0, 1)
-    assert "fast settings" in first_config.first_config("demo", "x", look, gpu=False)
-    assert "fast settings" not in first_config.first_config("demo", "x", look, gpu=True)
-
-
 def test_init_puts_the_config_beside_others_and_overwrites_nothing(here):
     draw(here / "mice")
     (here / "config").mkdir()
@@ -107,34 +101,65 @@ def test_init_keeps_the_name_of_any_folder(here, labels):
     assert yaml.safe_load(Path("out.yaml").read_text())["labels"] == labels
 
 
+def look(frames=100, keypoints=4, width=640, height=480, extent=110.0, neighbour=30.0, sizes=1, videos=1):
+    return Look(frames, keypoints, videos, width, height, extent, neighbour, sizes)
+
+
 @pytest.mark.parametrize(
-    ("look", "scale", "crop"),
+    ("seen", "sides", "cropped"),
     [
-        (Look(116, 4, 1, 640, 480, 110.0, 1), 0.25, None),  # the open-field mouse
-        (Look(200, 4, 1, 96, 80, 30.0, 1), 1.0, None),  # the demo
-        (Look(200, 4, 1, 96, 80, 12.0, 1), 1.0, None),  # a small animal is not blown up
-        (Look(200, 4, 1, 1920, 1080, 56.0, 1), 0.5, 160),  # small in a large arena: crops
-        (Look(200, 4, 1, 640, 480, 110.0, 3), 0.25, 160),  # images of several sizes
-        (Look(200, 1, 1, 160, 120, 0.0, 1), 1.0, None),  # one keypoint has no extent
+        (look(width=406, height=396, extent=360, neighbour=26), {96, 128, 192}, False),  # two mirror views of a mouse
+        (look(width=640, height=480, extent=300, neighbour=30), {96, 128, 192, 256}, False),
+        (
+            look(width=192, height=192, extent=150, neighbour=9),
+            {96, 128, 192, 256},
+            False,
+        ),  # a fly that fills the frame
+        (look(width=1920, height=1080, extent=100, neighbour=25), {64}, True),  # a small animal in a large arena
+        (look(width=3000, height=2000, extent=1800, neighbour=100), {128, 192, 256, 384}, False),
+        (look(keypoints=1, extent=0, neighbour=0), {96, 128, 192, 256}, False),  # one keypoint has no extent
+        (look(keypoints=60, width=800, height=600, extent=500, neighbour=4), {128, 192, 256, 384}, False),
+        (look(width=96, height=80, extent=40, neighbour=12, sizes=3), {96, 128}, False),
     ],
 )
-def test_on_a_cpu_the_animal_becomes_as_large_as_in_the_examples(look, scale, crop):
-    written = check_config(yaml.safe_load(first_config.first_config("demo", "x", look, gpu=False)))["training"]
-    assert (written["scale"], written["crop"]) == (scale, crop)
+def test_sizes_tell_typical_neighbours_apart_and_small_animals_are_cut_out(seen, sides, cropped):
+    found = first_config.sizes_to_try(seen)
+    view = 2 * seen.extent if cropped else max(seen.width, seen.height)
+    assert {round(scale * view) for scale in found.scales} == sides
+    assert all((crop is not None) == cropped for crop in found.crops)
+
+
+@pytest.mark.parametrize("extent", [0.0, 3.0, 30.0, 300.0, 3000.0])
+@pytest.mark.parametrize("neighbour", [0.0, 0.5, 5.0, 50.0, 500.0])
+@pytest.mark.parametrize("frame", [(64, 48), (640, 480), (4000, 3000)])
+def test_any_project_gets_a_config_that_is_valid_and_whose_whole_frames_can_be_predicted(extent, neighbour, frame):
+    seen = look(width=frame[0], height=frame[1], extent=extent, neighbour=neighbour)
+    written = check_config(yaml.safe_load(first_config.first_config("demo", "x", seen, gpu=False)))
+    for choice in written["pilot"]["choices"]:
+        assert 32 <= max(frame) * choice["scale"] <= 770
+        assert choice["crop"] is None or 32 <= choice["crop"] <= 384
 
 
 def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole():
-    written = check_config(
-        yaml.safe_load(first_config.first_config("demo", "x", Look(500, 4, 9, 640, 480, 90.0, 1), True))
-    )
+    seen = look(frames=500, videos=9)
+    written = check_config(yaml.safe_load(first_config.first_config("demo", "x", seen, gpu=True)))
     assert (written["training"]["net_type"], written["training"]["weights"]) == ("resnet_50", "imagenet")
+    assert "pilot" not in written
     assert written["held_out"]["by"] == "video"
 
 
-def test_the_animal_is_measured_between_the_labels_that_are_farthest_apart(here):
+def test_neighbours_and_extent_are_those_of_the_labels(here):
     folder = draw(here / "mice")
-    apart = [max(np.linalg.norm(a - b) for a in frame for b in frame) for frame in read_project(folder).xy]
-    assert first_config.look_at(folder).animal == pytest.approx(np.median(apart))
+    nearest, boxes = [], []
+    for frame in read_project(folder).xy:
+        known = frame[np.isfinite(frame).all(axis=1)]
+        for place, point in enumerate(known):
+            others = np.delete(known, place, axis=0)
+            nearest += [min(np.linalg.norm(point - other) for other in others)] if len(others) else []
+        boxes.append(max(np.ptp(known, axis=0)))
+    found = first_config.look_at(folder)
+    assert found.neighbour == pytest.approx(np.median(nearest))
+    assert found.extent == pytest.approx(np.quantile(boxes, 0.9))
 
 
 def test_init_writes_nothing_under_a_name_that_no_study_can_have(here):
