@@ -18,7 +18,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from frameworth.project.collected_data import write_collected_data
-from frameworth.project.plant import shift_inside
+from frameworth.project.label_errors import shift_inside
 from frameworth.project.project_config import project_config
 from frameworth.storage.files import write_bytes, write_csv, write_text
 
@@ -99,7 +99,7 @@ def _hide(kinds: list[str], rng: np.random.Generator) -> list[int | None]:
 def _mislabel(kind: str, xy: np.ndarray, decoy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Labels [K, 2] with the planted error of that kind; '' leaves them as they are."""
     if kind == "shifted":
-        return xy + shift_inside(xy, size, rng)
+        return xy + shift_inside(xy, size, (0.15 * size[0], 0.30 * size[0]), rng)
     if kind == "swapped":  # left for right and head for tail: the animal as if it faced the other way
         return xy[[KEYPOINTS.index(name) for name in ("tailbase", "rightear", "leftear", "snout")]]
     return decoy if kind == "distractor" else xy
