@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 SMALL = (0.10, 0.25)  # of the animal's length: one keypoint that a hurried hand put beside its place
+SHIFT = (0.15, 0.30)  # of the image's width: an animal that was labelled beside where it is
 _MARGIN = 1  # px from the image's edge
 _ANGLES = np.arange(0, 2 * np.pi, np.pi / 90)
 

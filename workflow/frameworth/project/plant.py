@@ -10,13 +10,11 @@ import pandas as pd
 
 from frameworth.errors import UserError, refuse_errors
 from frameworth.project.collected_data import write_collected_data
-from frameworth.project.label_errors import SMALL, animal_length, exchange_neighbours, move_one, shift_inside
+from frameworth.project.label_errors import SHIFT, SMALL, animal_length, exchange_neighbours, move_one, shift_inside
 from frameworth.project.labelled_project import LabelledProject, read_project
 from frameworth.project.pictures import inspect_pictures
 from frameworth.storage.files import copy_file, write_csv
 from frameworth.study.split import hold_out
-
-SHIFT = (0.15, 0.30)  # of the image's width
 
 
 def plant_errors(
