@@ -50,7 +50,7 @@ def test_init_writes_a_config_that_the_workflow_takes_and_names_what_it_saw(here
     draw(here / "my mice-Ann-2026-01-02")
     done = called("init", "my mice-Ann-2026-01-02", "--device", "cpu")
     assert done.exit_code == 0, done.output
-    assert "16 labelled frames of 2 videos, 4 keypoints, 64×48 px" in done.output
+    assert "16 labelled frames of 3 videos, 4 keypoints, 64×48 px" in done.output
     written = check_config(yaml.safe_load(Path("my_mice.yaml").read_text()))
     assert written["study"] == "my_mice"
     assert written["labels"] == "my mice-Ann-2026-01-02"
@@ -174,7 +174,7 @@ def test_init_looks_at_labels_of_other_tools_too(here):
     sleap_io.save_slp(sleap_io.load_dlc_project(str(draw(here / "mice"))), "walking mice.slp", embed=False)
     done = called("init", "walking mice.slp", "--device", "cpu")
     assert done.exit_code == 0, done.output
-    assert "16 labelled frames of 2 videos, 4 keypoints, 64×48 px" in done.output
+    assert "16 labelled frames of 3 videos, 4 keypoints, 64×48 px" in done.output
     assert yaml.safe_load(Path("walking_mice.yaml").read_text())["labels"] == "walking mice.slp"
 
 

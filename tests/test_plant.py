@@ -1,11 +1,15 @@
 """Planted errors: the right share, of the kinds asked for, in a copy; held-out frames and the source untouched."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.project.labelled_project import read_project
+from frameworth.project.collected_data import write_collected_data
+from frameworth.project.label_errors import animal_length, exchange_neighbours, move_one
+from frameworth.project.labelled_project import LabelledProject, read_project
 from frameworth.project.plant import plant_errors
 from frameworth.storage.files import digest_of_file
 from frameworth.study.split import hold_out
@@ -34,7 +38,7 @@ def test_each_kind_spoils_labels_as_it_says_and_nothing_else_changes(tmp_path):
         kind = kinds.get(name)
         if kind is None or held_out[row]:
             assert kind is None
-            assert np.allclose(before, after, atol=1e-3, equal_nan=True)
+            assert np.array_equal(before, after, equal_nan=True)
         elif kind == "swapped":
             assert after[left] == pytest.approx(before[right], abs=1e-3, nan_ok=True)
         elif kind == "missing":
@@ -51,3 +55,93 @@ def test_each_kind_spoils_labels_as_it_says_and_nothing_else_changes(tmp_path):
 def test_a_share_that_is_no_frame_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"plant\.share"):
         planted(tmp_path, share=0.01)
+
+
+def longest(xy: np.ndarray) -> float:
+    """The largest distance between two labels [K, 2], pair by pair."""
+    known = [point for point in xy if np.isfinite(point).all()]
+    return max(float(np.hypot(*(one - other))) for one in known for other in known)
+
+
+def with_labels(folder: Path, xy: np.ndarray) -> LabelledProject:
+    """The drawn project in `folder` with labels [N, K, 2] of one's own, every bit of them."""
+    project = read_project(folder)
+    write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy, decimals=None)
+    return read_project(folder)
+
+
+def test_small_errors_spoil_one_keypoint_or_two_neighbours_and_leave_every_other_bit(tmp_path):
+    source = draw(tmp_path / "source", frames=40)
+    xy = read_project(source).xy + np.random.default_rng(0).uniform(0, 1e-6, (40, 4, 2))  # more than three decimals
+    xy[::3, 1] = np.nan
+    before = with_labels(source, xy)
+    options = {"held_out": HELD_OUT, "seed": 1, "share": 0.5, "kinds": ["moved", "exchanged"], "moved_by": [0.2, 0.3]}
+    for name in ("copy", "again"):
+        plant_errors(source, tmp_path / name, **options)
+    plant_errors(source, tmp_path / "other", **(options | {"seed": 2}))
+    after, again, other = (read_project(tmp_path / name).xy for name in ("copy", "again", "other"))
+    assert np.array_equal(after, again, equal_nan=True)
+    assert not np.array_equal(after, other, equal_nan=True)
+    kinds = pd.read_csv(tmp_path / "copy" / "planted.csv").set_index(["video", "image"])["planted"]
+    assert kinds.value_counts().to_dict() == {"moved": 8, "exchanged": 7}
+    for row, name in enumerate(zip(before.videos, before.images, strict=True)):
+        was, now = before.xy[row], after[row]
+        assert np.array_equal(np.isnan(was), np.isnan(now))
+        changed = np.flatnonzero((was != now).any(axis=1) & np.isfinite(was[:, 0]))
+        if name not in kinds:
+            assert not len(changed)
+        elif kinds[name] == "moved":
+            (keypoint,) = changed
+            assert 0.2 <= np.hypot(*(now - was)[keypoint]) / longest(was) <= 0.3
+            assert ((now[keypoint] >= 0) & (now[keypoint] <= [64, 48])).all()
+        else:
+            one, two = changed
+            assert np.array_equal(now[[one, two]], was[[two, one]])
+            apart = np.hypot(*(was[one] - was[two]))
+            to = [np.hypot(*(was - was[point]).T) for point in (one, two)]
+            assert any(apart == np.nanmin(distances[distances > 0]) for distances in to)
+
+
+def test_of_one_labelled_keypoint_the_unit_is_the_width_and_it_is_moved_where_it_cannot_be_exchanged(tmp_path):
+    source = draw(tmp_path / "source")
+    xy = read_project(source).xy
+    xy[:] = np.nan
+    own = np.arange(len(xy)), np.arange(len(xy)) % 4  # another keypoint of each frame
+    xy[own] = [30.25, 20.5]
+    with_labels(source, xy)
+    plant_errors(source, tmp_path / "copy", held_out=HELD_OUT, seed=1, share=0.5, kinds=["exchanged"])
+    kinds = pd.read_csv(tmp_path / "copy" / "planted.csv")["planted"]
+    assert set(kinds) == {"moved"}
+    moved = np.hypot(*(read_project(tmp_path / "copy").xy[own] - [30.25, 20.5]).T)
+    assert (moved > 0).sum() == len(kinds)
+    assert ((moved[moved > 0] >= 0.1 * 64) & (moved[moved > 0] <= 0.25 * 64)).all()
+
+
+def test_a_moved_keypoint_is_drawn_uniformly_from_the_range_in_all_directions():
+    rng = np.random.default_rng(0)
+    xy = np.array([[50.0, 50], [20, 20], [np.nan, np.nan], [60, 90]])
+    steps = []
+    for _ in range(2000):
+        out, keypoint = move_one(xy, np.array([100, 100]), (5, 9), rng)
+        assert keypoint != 2
+        steps.append(out[keypoint] - xy[keypoint])
+    distance, angle = np.hypot(*np.array(steps).T), np.arctan2(*np.array(steps).T)
+    assert 5 <= distance.min() < 5.05
+    assert 8.95 < distance.max() <= 9
+    assert distance.mean() == pytest.approx(7, abs=0.1)
+    assert np.abs(np.exp(1j * angle).mean()) < 0.06
+
+
+def test_a_keypoint_in_the_corner_moves_into_the_image():
+    for seed in range(50):
+        out, _ = move_one(np.array([[0.0, 0.0]]), np.array([64, 48]), (6, 16), np.random.default_rng(seed))
+        assert ((out > 0) & (out < [64, 48])).all()
+        assert 6 - 1e-9 <= np.hypot(*out[0]) <= 16
+
+
+def test_a_keypoint_is_exchanged_with_its_nearest_labelled_neighbour():
+    """A line of keypoints 0, 1, (unlabelled), 10, 12: the neighbours are 0 with 1, and 10 with 12."""
+    xy = np.array([[0.0, 0], [1, 0], [np.nan, np.nan], [10, 0], [12, 0]])
+    pairs = {tuple(sorted(exchange_neighbours(xy, np.random.default_rng(seed))[1])) for seed in range(40)}
+    assert pairs == {(0, 1), (3, 4)}
+    assert animal_length(xy, np.array([100, 100])) == 12

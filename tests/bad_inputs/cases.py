@@ -191,6 +191,8 @@ config("warm influence without networks", "error", "influence.warm | keep_snapsh
        influence={"warm": {}}, keep_snapshots=False)  # fmt: skip
 config("planted errors in no frame", "error", "plant.share | 0.01 of a pool of 18 | no frame", "nothing would be planted",
        plant={"share": 0.01})  # fmt: skip
+config("planted errors moved from far to near", "error", "plant.moved_by | exchange", "an empty range",
+       plant={"moved_by": [0.2, 0.1]})  # fmt: skip
 config("demo keys for a project of one's own", "warning", "config: demo | does nothing", "labels may be meant to be demo",
        demo={"frames": 20})  # fmt: skip
 

@@ -11,7 +11,7 @@ localrules:
 
 
 rule draw_demo:
-    """Draw a labelled DeepLabCut project of a walking mouse, with planted label errors."""
+    """Draw a labelled DeepLabCut project of small animals, with planted label errors."""
     output:
         directory(f"{RESULTS}/project"),
     log:

@@ -10,23 +10,32 @@ import pandas as pd
 
 from frameworth.errors import UserError, refuse_errors
 from frameworth.project.collected_data import write_collected_data
+from frameworth.project.label_errors import SHIFT, SMALL, animal_length, exchange_neighbours, move_one, shift_inside
 from frameworth.project.labelled_project import LabelledProject, read_project
 from frameworth.project.pictures import inspect_pictures
 from frameworth.storage.files import copy_file, write_csv
 from frameworth.study.split import hold_out
 
-SHIFT = (0.15, 0.30)  # of the image's width
-
 
 def plant_errors(
-    source: Path, folder: Path, *, held_out: dict[str, object], seed: int, share: float, kinds: Sequence[str]
+    source: Path,
+    folder: Path,
+    *,
+    held_out: dict[str, object],
+    seed: int,
+    share: float,
+    kinds: Sequence[str],
+    moved_by: Sequence[float] = SMALL,
 ) -> None:
     """Copy the labelled frames of the project `source` to `folder` and spoil a share of the pool's labels.
 
     The kinds are taken in turn: `shifted` (all keypoints by 15-30 % of the width), `swapped` (left for right by
     name, else the two keypoints that lie farthest apart), `elsewhere` (the whole animal at the opposite place of
-    the image, as if another object had been labelled), `missing` (half of the keypoints without a label).
-    `planted.csv` says which. Held-out frames stay as they are, and the source is only read.
+    the image, as if another object had been labelled), `missing` (half of the keypoints without a label), `moved`
+    (one keypoint, by a distance drawn from `moved_by` times the largest distance between two labels of its frame),
+    `exchanged` (one keypoint and its nearest labelled neighbour; in a frame with one label it is moved instead, and
+    recorded so). `planted.csv` says which. Held-out frames and all other labels keep their bits, and the source is
+    only read.
     """
     project = read_project(source)
     pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together
@@ -42,42 +51,48 @@ def plant_errors(
     partners = _partners(project)
     for place, row in enumerate(rng.permutation(pool)[:count]):
         kind = kinds[place % len(kinds)]
-        xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, rng)
+        if kind == "exchanged" and np.isfinite(xy[row]).all(axis=1).sum() < 2:
+            kind = "moved"
+        xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
         planted[row] = kind
-    for video, image, path in zip(project.videos, project.images, project.paths, strict=True):
-        target = folder / "labeled-data" / video / image
-        copy_file(path, target)
-    copy_file(project.root / "config.yaml", folder / "config.yaml")
-    write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy)
+    copy_labelled_frames(project, folder)
+    write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy, decimals=None)
     table = pd.DataFrame({"video": project.videos, "image": project.images, "planted": planted})
     write_csv(folder / "planted.csv", table[table["planted"] != ""])
 
 
-def shift_inside(xy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A vector [2] of 15-30 % of the width by which all labelled points stay inside the image of `size` (w, h)."""
-    known = xy[np.isfinite(xy).all(axis=1)]
-    angles = rng.permutation(np.arange(0, 2 * np.pi, np.pi / 90))
-    for share in (rng.uniform(*SHIFT), SHIFT[0]):
-        vectors = share * size[0] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-        moved = known + vectors[:, None]
-        inside = ((moved >= 1) & (moved <= size - 1)).all(axis=(1, 2))
-        if inside.any():
-            return vectors[np.argmax(inside)]
-    raise ValueError(f"no room to shift a label in an image of {size[0]} x {size[1]} px")
+def copy_labelled_frames(project: LabelledProject, folder: Path) -> None:
+    """Copy the images of a project's labelled frames and its config.yaml, without the labels."""
+    for video, image, path in zip(project.videos, project.images, project.paths, strict=True):
+        copy_file(path, folder / "labeled-data" / video / image)
+    copy_file(project.root / "config.yaml", folder / "config.yaml")
 
 
-def _spoilt(kind: str, xy: np.ndarray, size: np.ndarray, partners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _spoilt(
+    kind: str,
+    xy: np.ndarray,
+    size: np.ndarray,
+    partners: np.ndarray,
+    moved_by: Sequence[float],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    shift = SHIFT[0] * size[0], SHIFT[1] * size[0]
     if kind == "shifted":
-        return xy + shift_inside(xy, size, rng)
+        return xy + shift_inside(xy, size, shift, rng)
     if kind == "swapped":
         return xy[partners]
+    if kind == "moved":
+        length = animal_length(xy, size)
+        return move_one(xy, size, (moved_by[0] * length, moved_by[1] * length), rng)[0]
+    if kind == "exchanged":
+        return exchange_neighbours(xy, rng)[0]
     if kind == "elsewhere":
         # The opposite place of one in the middle of the image is where it was.
         opposite = size - 2 * np.nanmean(xy, axis=0)
         moved = xy + opposite
         inside = ((moved >= 0) & (moved <= size) | np.isnan(moved)).all()
-        far = np.hypot(*opposite) >= SHIFT[0] * size[0]
-        return moved if inside and far else xy + shift_inside(xy, size, rng)
+        far = np.hypot(*opposite) >= shift[0]
+        return moved if inside and far else xy + shift_inside(xy, size, shift, rng)
     known = np.flatnonzero(np.isfinite(xy).all(axis=1))
     out = xy.copy()
     out[rng.permutation(known)[: max(1, len(known) // 2)]] = np.nan

@@ -108,6 +108,10 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
         found.append(error("config: influence.warm", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in found):
         found += _video_problems(config)
+    low, high = config.get("plant", {}).get("moved_by", (0, 0))
+    if low > high:
+        what = f"the least distance {low} is above the largest {high}"
+        found.append(error("config: plant.moved_by", what, "exchange them"))
     for key, other in (("demo", config["labels"] != "demo"), ("plant", config["labels"] == "demo")):
         if key in given and other:
             what = f"does nothing with labels: {config['labels']}"

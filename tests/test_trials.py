@@ -1,0 +1,177 @@
+"""Trials with known truth: labels spoilt among all frames, and what a study says of them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sleap_io
+
+from frameworth.benchmarks.spoil import shuffle, spoil
+from frameworth.benchmarks.trial import measure
+from frameworth.errors import UserError
+from frameworth.project.collected_data import write_collected_data
+from frameworth.project.labelled_project import LabelledProject, read_project
+from frameworth.storage.files import digest_of_file, write_csv, write_json
+from tiny import draw
+
+
+def digests(folder: Path) -> dict[Path, str]:
+    return {path: digest_of_file(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def rows_of(project: LabelledProject, table: pd.DataFrame) -> list[int]:
+    names = list(zip(project.videos, project.images, strict=True))
+    return [names.index(name) for name in zip(table["video"], table["image"], strict=True)]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A drawn project whose planted errors are of no account here."""
+    folder = draw(tmp_path / "source", frames=30)
+    (folder / "planted.csv").unlink()
+    return folder
+
+
+def test_a_share_of_all_frames_is_spoilt_as_said_and_the_others_keep_every_bit(source, tmp_path):
+    before = digests(source)
+    told = spoil(source, tmp_path / "trial", share=0.4, seed=1)
+    assert digests(source) == before
+    assert not (tmp_path / "trial" / "planted.csv").exists()
+    table = pd.read_csv(tmp_path / "trial" / "spoilt.csv")
+    pd.testing.assert_frame_equal(table, told, check_dtype=False)
+    assert table["kind"].value_counts().to_dict() == {"moved": 4, "exchanged": 4, "shifted": 4}
+    was, now = read_project(source), read_project(tmp_path / "trial")
+    spoilt = rows_of(was, table)
+    others = np.setdiff1d(np.arange(30), spoilt)
+    assert np.array_equal(was.xy[others], now.xy[others], equal_nan=True)
+    least, most = 15 * 64 / 400, 40 * 64 / 400  # the images are 64 px wide
+    for row, (kind, keypoints, px) in zip(spoilt, table[["kind", "keypoints", "px"]].to_numpy(), strict=True):
+        off = np.linalg.norm(now.xy[row] - was.xy[row], axis=1)
+        assert np.array_equal(np.isnan(now.xy[row]), np.isnan(was.xy[row]))
+        assert px == pytest.approx(np.nanmax(off), abs=0.051)
+        assert keypoints.split(";") == [name for name, far in zip(was.keypoints, off, strict=True) if far > 0]
+        assert not ((now.xy[row] < 0) | (now.xy[row] > [64, 48])).any()
+        count = len(keypoints.split(";"))
+        if kind == "exchanged":
+            one, two = np.flatnonzero(off > 0)
+            assert np.array_equal(now.xy[row][[one, two]], was.xy[row][[two, one]])
+        else:
+            assert count == (1 if kind == "moved" else np.isfinite(off).sum())
+            assert least - 1e-6 <= np.nanmax(off) <= most + 1e-6
+
+
+def test_the_same_seed_spoils_the_same_and_frames_held_out_by_a_study_are_spoilt_too(source, tmp_path):
+    first, again = (spoil(source, tmp_path / name, share=0.2, seed=3) for name in ("first", "again"))
+    other = spoil(source, tmp_path / "other", share=0.2, seed=4)
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+    assert np.array_equal(read_project(tmp_path / "first").xy, read_project(tmp_path / "again").xy, equal_nan=True)
+    everything = spoil(source, tmp_path / "all", share=1.0, seed=1)
+    assert len(everything) == 30
+
+
+def test_where_there_is_no_room_to_shift_the_animal_one_keypoint_is_moved_and_told_so(source, tmp_path):
+    project = read_project(source)
+    corners = np.tile([[1.5, 1.5], [62.5, 1.5], [1.5, 46.5], [62.5, 46.5]], (30, 1, 1))
+    write_collected_data(source, project.scorer, project.keypoints, project.videos, project.images, corners)
+    table = spoil(source, tmp_path / "trial", share=0.2, seed=1)
+    assert table["kind"].value_counts().to_dict() == {"moved": 4, "exchanged": 2}
+
+
+def test_shuffled_labels_are_those_of_other_frames_each_once(source, tmp_path):
+    table = shuffle(source, tmp_path / "trial", seed=1)
+    assert set(table["kind"]) == {"shuffled"}
+    assert len(table) == 30
+    was, now = read_project(source).xy, read_project(tmp_path / "trial").xy
+    same = np.array([[np.allclose(one, other, equal_nan=True) for other in was] for one in now])
+    assert (same.sum(axis=0) == 1).all()
+    assert (same.sum(axis=1) == 1).all()
+    assert not same.diagonal().any()
+
+
+def test_another_tools_labels_become_a_deeplabcut_project(source, tmp_path):
+    labels = tmp_path / "labels.slp"
+    sleap_io.save_slp(sleap_io.load_dlc_project(str(source)), str(labels), embed=False)
+    command = [sys.executable, "-m", "frameworth.benchmarks.spoil", str(labels), str(tmp_path / "trial")]
+    done = subprocess.run([*command, "--share", "0.1"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(pd.read_csv(tmp_path / "trial" / "spoilt.csv")) == 3
+    was, now = read_project(source), read_project(tmp_path / "trial")
+    assert now.xy.shape == was.xy.shape
+    order = [now.keypoints.index(name) for name in was.keypoints]
+    changed = ~np.isclose(was.xy, now.xy[:, order], equal_nan=True).all(axis=(1, 2))
+    assert changed.sum() == 3
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode != 0
+    assert "Traceback" not in again.stderr
+
+
+def finished(folder: Path, suspicion: list[float], flagged: list[bool]) -> Path:
+    """A study's folder with the files that a trial reads; frame i is img{i}.png, ranked by suspicion."""
+    table = pd.DataFrame({"suspicion": suspicion, "flagged": flagged})
+    table["rank"] = table["suspicion"].rank(ascending=False, method="first", na_option="bottom").astype(int)
+    table["video"], table["image"], table["split"] = "v", [f"img{i}.png" for i in range(len(table))], "pool"
+    folder.mkdir(parents=True)
+    write_csv(folder / "labels_to_check.csv", table.sort_values("rank"))
+    write_json(folder / "summary.json", {"trained_on_median_px": 2.5, "not_trained_on_median_px": 4.0, "pool": 9})
+    for seed, members in (("seed-1", [60.0, 90.0]), ("seed-2", [30.0])):
+        path = folder / "ensembles" / "percent-050" / seed / "training.json"
+        path.parent.mkdir(parents=True)
+        write_json(path, {"members": [{"wall_seconds": seconds} for seconds in members]})
+    return folder
+
+
+def truth(path: Path, kinds: dict[int, str]) -> Path:
+    rows = [
+        {"video": "v", "image": f"img{i}.png", "kind": kind, "keypoints": "a", "px": 9} for i, kind in kinds.items()
+    ]
+    write_csv(path, pd.DataFrame(rows))
+    return path
+
+
+def test_a_trial_counts_what_was_found_by_hand(tmp_path):
+    """Suspicions 9 8 7 6 5 4 … with frames 0, 2 and the unknown 5 spoilt: pairs won are 5 + 4 + 0 of 15."""
+    study = finished(
+        tmp_path / "study", [9, 8, 7, 6, 5, np.nan, 4, 3], [True, True, False, False, False, False, False, False]
+    )
+    spoilt_csv = truth(tmp_path / "spoilt.csv", {0: "moved", 2: "exchanged", 5: "moved"})
+    found = measure(study, spoilt_csv)
+    # An unknown suspicion is as low as the lowest, with which it ties: half a pair.
+    assert found["auroc"] == pytest.approx((5 + 4 + 0.5) / 15)
+    assert found["auroc_low"] <= found["auroc"] <= found["auroc_high"]
+    assert found["ranks"] == [1, 3, 8]
+    assert found["precision_at_n"] == pytest.approx(2 / 3)
+    assert (found["flagged_spoilt"], found["flagged_other"]) == (1, 1)
+    assert found["by_kind"]["moved"] == {"spoilt": 2, "auroc": pytest.approx(5.5 / 10), "flagged": 1}
+    assert (found["trained_on_median_px"], found["not_trained_on_median_px"]) == (2.5, 4.0)
+    assert found["networks"] == 3
+    assert found["training_minutes"] == pytest.approx(3.0)
+    command = [sys.executable, "-m", "frameworth.benchmarks.trial", str(study), str(spoilt_csv)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    lines = dict(line.split(": ", 1) for line in printed.splitlines())
+    assert {name: json.loads(value) for name, value in lines.items()} == json.loads(json.dumps(found))
+
+
+def test_the_interval_covers_chance_where_suspicion_knows_nothing(tmp_path):
+    rng = np.random.default_rng(0)
+    study = finished(tmp_path / "study", rng.normal(size=200).tolist(), [False] * 200)
+    found = measure(study, truth(tmp_path / "spoilt.csv", dict.fromkeys(range(16), "moved")))
+    assert found["auroc_low"] < 0.5 < found["auroc_high"]
+    assert 0.1 < found["auroc_high"] - found["auroc_low"] < 0.5
+
+
+def test_of_shuffled_labels_flags_are_counted_and_no_auroc_is_given(tmp_path):
+    study = finished(tmp_path / "study", [3, 2, 1], [True, False, False])
+    found = measure(study, truth(tmp_path / "spoilt.csv", dict.fromkeys(range(3), "shuffled")))
+    assert np.isnan(found["auroc"])
+    assert found["flagged_spoilt"] == 1
+
+
+def test_the_truth_of_another_project_is_refused(tmp_path):
+    study = finished(tmp_path / "study", [3, 2, 1], [False] * 3)
+    with pytest.raises(UserError, match=r"img7\.png"):
+        measure(study, truth(tmp_path / "spoilt.csv", {0: "moved", 7: "moved"}))

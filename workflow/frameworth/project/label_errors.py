@@ -1,0 +1,65 @@
+"""Errors that people make in labels, as arrays: what `plant`, the demo and trials spoil labels with.
+
+Labels `xy` [K, 2] are px, NaN where not labelled; a `size` is an image's (width, height) in px. Unlabelled keypoints
+stay unlabelled, and what an error does not touch keeps its bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SMALL = (0.10, 0.25)  # of the animal's length: one keypoint that a hurried hand put beside its place
+SHIFT = (0.15, 0.30)  # of the image's width: an animal that was labelled beside where it is
+_MARGIN = 1  # px from the image's edge
+_ANGLES = np.arange(0, 2 * np.pi, np.pi / 90)
+
+
+def shift_inside(
+    xy: np.ndarray, size: np.ndarray, distances: tuple[float, float], rng: np.random.Generator
+) -> np.ndarray:
+    """A vector [2] px by which all labelled points stay inside the image, in a random direction.
+
+    Its length is drawn uniformly from `distances`, or is the smallest of them where that much does not fit. Raises
+    ValueError if there is no room for that either.
+    """
+    known = xy[np.isfinite(xy).all(axis=1)]
+    angles = rng.permutation(_ANGLES)
+    for distance in (rng.uniform(*distances), distances[0]):
+        vectors = distance * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        moved = known + vectors[:, None]
+        inside = ((moved >= _MARGIN) & (moved <= size - _MARGIN)).all(axis=(1, 2))
+        if inside.any():
+            return vectors[np.argmax(inside)]
+    raise ValueError(f"no room to shift a label by {distances[0]:g} px in an image of {size[0]} x {size[1]} px")
+
+
+def move_one(
+    xy: np.ndarray, size: np.ndarray, distances: tuple[float, float], rng: np.random.Generator
+) -> tuple[np.ndarray, int]:
+    """The labels with one labelled keypoint moved as by `shift_inside`, and which one."""
+    keypoint = int(rng.choice(np.flatnonzero(np.isfinite(xy).all(axis=1))))
+    out = xy.copy()
+    out[keypoint] += shift_inside(xy[[keypoint]], size, distances, rng)
+    return out, keypoint
+
+
+def exchange_neighbours(xy: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, int]]:
+    """The labels with one labelled keypoint and its nearest labelled neighbour exchanged, and which two.
+
+    Raises ValueError if fewer than two are labelled.
+    """
+    known = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    if len(known) < 2:
+        raise ValueError("one labelled keypoint has no neighbour to be exchanged with")
+    one = int(rng.choice(known))
+    others = known[known != one]
+    other = int(others[np.linalg.norm(xy[others] - xy[one], axis=1).argmin()])
+    out = xy.copy()
+    out[[one, other]] = xy[[other, one]]
+    return out, (one, other)
+
+
+def animal_length(xy: np.ndarray, size: np.ndarray) -> float:
+    """The largest distance between two labels of the frame in px; the image's width where it has but one."""
+    known = xy[np.isfinite(xy).all(axis=1)]
+    return float(np.linalg.norm(known[:, None] - known, axis=-1).max()) or float(size[0])
