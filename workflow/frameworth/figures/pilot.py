@@ -18,7 +18,6 @@ def table(results: Results) -> pd.DataFrame:
     found = results.pilot
     rows = pd.DataFrame(found["tries"])
     rows["taken"] = rows.index == found["taken"]
-    rows["chosen_steps"] = found["chosen"]["steps"]
     return rows.astype({"error_px": float, "trained_on_px": float})
 
 
@@ -34,7 +33,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     left.set_xticks(places, [_size(row) for row in short.itertuples()])
     left.set_xlim(-0.5, len(short) - 0.5)
     left.set(
-        xlabel="image size", ylabel="median error on labels of the pool (px)", title=f"{short['steps'].iloc[0]} steps"
+        xlabel="image size, by px per gradient step",
+        ylabel="median error on labels of the pool (px)",
+        title=f"{short['steps'].iloc[0]} steps",
     )
     _mark(left, places, short, short["choice"] == taken["choice"])
     _curves(right, longer["steps"].tolist(), longer)
@@ -47,10 +48,11 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _mark(right, longer["steps"].tolist(), longer, longer["taken"])
     left.set_ylim(bottom=0)
     right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    size_gain, steps_gain = _style.percentage(SIZE_GAIN), _style.percentage(STEPS_GAIN)
     note = (
         f"A network per point, all on the same subset; {duration(table['seconds'].sum())} of training. A dearer size "
-        f"is taken if its error is more than {SIZE_GAIN:.0%} lower, twice the steps while it falls by at least "
-        f"{STEPS_GAIN:.0%}. Held-out frames have no say."
+        f"is taken if its error is more than {size_gain} lower, twice the steps while it falls by at least "
+        f"{steps_gain}. Held-out frames have no say."
     )
     if lost := int(table["error_px"].isna().sum()):
         note += f" {_style.counted(lost, 'network')} diverged and cannot be drawn."
@@ -75,7 +77,7 @@ def _size(row: object) -> str:
 
 def _title(table: pd.DataFrame, taken: pd.Series) -> str:
     return (
-        f"The pilot took images of {taken['width']}×{taken['height']} px and {taken['chosen_steps']} steps: "
+        f"The pilot took images of {taken['width']}×{taken['height']} px and {taken['steps']} steps: "
         f"others' labels are missed by {taken['error_px']:.3g}{_style.NBSP}px, "
         f"those trained on by {taken['trained_on_px']:.3g}{_style.NBSP}px"
     )

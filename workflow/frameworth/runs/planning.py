@@ -129,10 +129,13 @@ def _pilot_lines(config: dict[str, Any], left: Left) -> list[str]:
 def pilot_sentence(found: dict[str, Any]) -> str:
     """What a pilot chose, and what that took, of the content of `pilot.json`; without its full stop."""
     taken, networks = found["tries"][found["taken"]], len(found["tries"])
-    crop = f", cut to {taken['crop']} px," if taken["crop"] else ""
+    crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
+    # Where the config gives the steps of the grid, only the size was chosen.
+    steps = f" and {taken['steps']} steps" if found["chosen"]["steps"] == taken["steps"] else ""
+    after = "" if steps else f" after {taken['steps']} steps"
     return (
-        f"The pilot chose images of {taken['width']}×{taken['height']} px{crop} and {found['chosen']['steps']} steps "
-        f"(others' labels missed by {readable(taken['error_px'])} px; {networks} pilot networks, "
+        f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
+        f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
         f"{duration(found['seconds'])})"
     )
 

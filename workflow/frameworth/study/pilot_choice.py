@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from frameworth.errors import UserError
-from frameworth.storage.digests import whole
+from frameworth.storage.digests import damaged, whole
 from frameworth.storage.files import digest_of_json
 from frameworth.study.config import PlannedSubset, nearest_to_half, study_folder, weight_options
 
@@ -152,9 +152,9 @@ def recorded_pilot(config: dict[str, Any]) -> dict[str, Any] | None:
     asked = what_is_asked(config["pilot"], weight_options(config["training"]), config["seed"])
     try:
         found = _read(study_folder(config) / NAME)
-    except (OSError, ValueError, UserError):
+    except (OSError, UserError):
         return None
-    return found if isinstance(found, dict) and found.get("asked") == asked else None
+    return found if found["asked"] == asked else None
 
 
 def chosen_training(config: dict[str, Any]) -> dict[str, Any] | None:
@@ -190,4 +190,7 @@ def _completed(training: dict[str, Any], found: dict[str, Any]) -> dict[str, Any
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(whole(path).read_text())
+    try:
+        return json.loads(whole(path).read_text())
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
