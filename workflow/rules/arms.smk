@@ -63,6 +63,7 @@ for JOB, ARM, MEMBERS, PATHS, SUBSETS_OF_JOB in arm_jobs():
             subsets=[f"{arm_subset_folder(ARM)}/{path}.json" for path in PATHS],
             labels=f"{RESULTS}/labels.h5",
             weights=imagenet_weights(),
+            pilot=pilot_choice(),
         output:
             training=[f"{RESULTS}/arms/{{arm}}/{path}/training.json" for path in PATHS],
             predictions=[f"{RESULTS}/arms/{{arm}}/{path}/predictions.h5" for path in PATHS],
@@ -89,6 +90,7 @@ for JOB, ARM, MEMBERS, PATHS, SUBSETS_OF_JOB in arm_jobs():
             baseline=f"{RESULTS}/ensembles",
             out_of_bag=f"{RESULTS}/out_of_bag.h5",
             training=as_json(weight_options(CONFIG["training"])),
+            pilot=PILOT_OPTION,
             study_seed=CONFIG["seed"],
             members=MEMBERS,
             consensus=CONFIG["prediction"]["consensus"],
@@ -99,7 +101,7 @@ for JOB, ARM, MEMBERS, PATHS, SUBSETS_OF_JOB in arm_jobs():
         shell:
             "exec python -m frameworth arm-ensemble {input.subsets:q} --labels {input.labels:q} "
             "--folder {params.folder:q} --store {params.store:q} --arm {params.arm:q} --baseline {params.baseline:q} "
-            "--out-of-bag {params.out_of_bag:q} --training {params.training:q} "
+            "--out-of-bag {params.out_of_bag:q} --training {params.training:q} {params.pilot} "
             "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
             "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
             "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"

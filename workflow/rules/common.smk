@@ -21,9 +21,11 @@ from frameworth.study.config import (
     weight_options,
 )
 from frameworth.runs.costs import (
+    dearest,
     job_memory,
     job_minutes,
     measured,
+    pilot_minutes,
     study_memory,
     study_size,
     video_memory,
@@ -33,6 +35,7 @@ from frameworth.runs.costs import (
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names
 from frameworth.project.imported import is_import
+from frameworth.study.pilot_choice import pilot_subset
 from frameworth.study.study_record import write_record
 from frameworth.study.subset_names import prune_sets, subset_path, toggle_arms
 from frameworth.videos.video_names import video_folder
@@ -56,11 +59,16 @@ SIZE = study_size(CONFIG, PROJECT_FILES)
 VIDEOS = {video_folder(path): path for path in CONFIG["videos"]}
 BY_PLACE = {(subset.percent, subset.seed): subset for subset in SUBSETS}
 BY_PATH = {subset_path(subset.percent, subset.seed): subset for subset in SUBSETS}
-MEASURED = measured(CONFIG)  # for how long to ask of a scheduler
+# For what to ask of a scheduler.
+MEASURED = measured(CONFIG)
+COSTED = dearest(CONFIG, SIZE)
 STUDY = CONFIG["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
 BENCHMARKS = f"benchmarks/{STUDY}"
+
+# For the commands that train or load networks: where what the pilot chose is added to the config's `training`.
+PILOT_OPTION = f"--pilot {RESULTS}/pilot.json" if "pilot" in CONFIG else ""
 
 ARMS = {arm: arm_subsets(CONFIG, arm) for arm in arm_names(CONFIG)}
 ARM_PATTERN = "|".join(map(re.escape, ARMS)) or "none"
@@ -158,12 +166,12 @@ def subsets_of_job(paths, wildcards):
 
 def training_memory(wildcards, attempt):
     """MiB of a job that trains, more at each attempt."""
-    return attempt * job_memory(CONFIG, SIZE)
+    return attempt * job_memory(COSTED, SIZE)
 
 
 def training_minutes(subsets, attempt):
     """Minutes of a job that trains these subsets, more at each attempt."""
-    return attempt * job_minutes(CONFIG, SIZE, subsets, MEASURED)
+    return attempt * job_minutes(COSTED, SIZE, subsets, MEASURED)
 
 
 def collecting_memory(wildcards, attempt):
@@ -213,6 +221,17 @@ def imagenet_weights(wildcards=None):
     return [ancient(f"{RESULTS}/imagenet.pt")] if CONFIG["training"]["weights"] == "imagenet" else []
 
 
+def pilot_choice(wildcards=None):
+    """The file of what the pilot chose, if the config has one; networks of another choice are outdated."""
+    return [f"{RESULTS}/pilot.json"] if "pilot" in CONFIG else []
+
+
+def pilot_subset_file(wildcards=None):
+    """The file of the subset that the pilot's networks are trained on."""
+    subset = pilot_subset(CONFIG)
+    return f"{RESULTS}/subsets/{subset_path(subset.percent, subset.seed)}.json"
+
+
 def warm_files(wildcards=None):
     """The warm influences of all base networks."""
     return [f"{RESULTS}/warm/{subset_path(s.percent, s.seed)}.h5" for s in warm_bases(CONFIG)]
@@ -243,7 +262,7 @@ def minutes_of_video(wildcards, attempt):
     from frameworth.videos.video_files import video_info
 
     frames = video_info(VIDEOS[wildcards.video]).frames
-    return attempt * video_minutes(CONFIG, SIZE, MEASURED, frames, len(network_files_for_videos()))
+    return attempt * video_minutes(COSTED, SIZE, MEASURED, frames, len(network_files_for_videos()))
 
 
 def video_consensus_files(wildcards=None):
@@ -315,13 +334,14 @@ def options(*parts):
     return {part: CONFIG[part] for part in parts} | {"consensus": CONFIG["prediction"]["consensus"]}
 
 
-def options_with_videos(*parts):
-    """The same, with the names of the videos' folders if there are any."""
-    return options(*parts) | ({"videos": list(VIDEOS)} if VIDEOS else {})
+def options_for_report(*parts):
+    """The same, with the names of the videos' folders if there are any, and whether there is a pilot if there is."""
+    further = ({"videos": list(VIDEOS)} if VIDEOS else {}) | ({"pilot": True} if "pilot" in CONFIG else {})
+    return options(*parts) | further
 
 
 def figures_by_module():
-    """The names of the study's figures, by the module that draws them; that of videos has a rule of its own."""
+    """The names of the study's figures, by the module that draws them; those of videos and of the pilot have rules of their own."""
     by_module = {}
     for name in figure_names(CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]):
         by_module.setdefault(figure_module(name), []).append(name)
@@ -344,7 +364,8 @@ def experiments():
 def figures():
     """All figures of the study."""
     asked = CONFIG["figures"]
-    return [f"{RESULTS}/figures/{name}.png" for name in figure_names(asked["pairs"], asked["pair_list"], bool(VIDEOS))]
+    names = figure_names(asked["pairs"], asked["pair_list"], bool(VIDEOS), "pilot" in CONFIG)
+    return [f"{RESULTS}/figures/{name}.png" for name in names]
 
 
 def of_ensemble(predictions, members):
@@ -390,6 +411,7 @@ def artefacts():
         *sorted({labelled_project(), project_folder()} - {CONFIG["labels"]}),
         *subset_files(),
         *(file for path, s in zip(ensemble_files("predictions.h5"), SUBSETS) for file in of_ensemble(path, s.members)),
+        *pilot_choice(),
         *warm_files(),
         *of_experiments(),
         *(f"{RESULTS}/{name}" for name in names),

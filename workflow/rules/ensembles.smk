@@ -16,6 +16,7 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
             subsets=[f"{RESULTS}/subsets/{path}.json" for path in PATHS],
             labels=f"{RESULTS}/labels.h5",
             weights=imagenet_weights(),
+            pilot=pilot_choice(),
         output:
             networks=[
                 f"{RESULTS}/ensembles/{path}/member-{member}.pt"
@@ -42,6 +43,7 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
             folder=lambda wildcards, output: Path(output.training[0]).parents[2],
             store=f"{RESULTS}/.store",
             training=as_json(weight_options(CONFIG["training"])),
+            pilot=PILOT_OPTION,
             study_seed=CONFIG["seed"],
             members=MEMBERS,
             consensus=CONFIG["prediction"]["consensus"],
@@ -51,7 +53,7 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
             keep_snapshots=CONFIG["keep_snapshots"],
         shell:
             "exec python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "
-            "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
+            "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} {params.pilot} "
             "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
             "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
             "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"

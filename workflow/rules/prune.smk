@@ -40,6 +40,7 @@ rule prune_ensemble:
         subset=f"{RESULTS}/prune/{{removed}}/subsets/percent-100/seed-{{network}}.json",
         labels=f"{RESULTS}/labels.h5",
         weights=imagenet_weights(),
+        pilot=pilot_choice(),
     output:
         [f"{RESULTS}/prune/{{removed}}/percent-100/seed-{{network}}/member-0.pt"] if CONFIG["keep_snapshots"] else [],
         f"{RESULTS}/prune/{{removed}}/percent-100/seed-{{network}}/training.json",
@@ -62,6 +63,7 @@ rule prune_ensemble:
         folder=lambda wildcards, output: Path(output[0]).parents[2],
         store=f"{RESULTS}/.store",
         training=as_json(weight_options(CONFIG["training"])),
+        pilot=PILOT_OPTION,
         study_seed=CONFIG["seed"],
         consensus=CONFIG["prediction"]["consensus"],
         distractor_radius=CONFIG["prediction"]["distractor_radius"],
@@ -70,7 +72,7 @@ rule prune_ensemble:
         keep_snapshots=CONFIG["keep_snapshots"],
     shell:
         "exec python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
-        "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
+        "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} {params.pilot} "
         "--study-seed {params.study_seed} --members 1 --device {params.device} "
         "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
         "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"

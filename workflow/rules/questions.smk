@@ -85,6 +85,7 @@ rule plan:
         f"{RESULTS}/frame_values.csv",
         f"{RESULTS}/summary.json",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        pilot=pilot_choice(),
     output:
         f"{RESULTS}/plan.csv",
     log:
@@ -95,9 +96,10 @@ rule plan:
         study=subpath(output[0], parent=True),
         options=as_json(options("influence")),
         training=as_json(weight_options(CONFIG["training"])),
+        pilot=PILOT_OPTION,
     shell:
         "python -m frameworth plan-table {params.study:q} --options {params.options:q} "
-        "--training {params.training:q} 2> {log:q}"
+        "--training {params.training:q} {params.pilot} 2> {log:q}"
 
 
 rule add:

@@ -35,7 +35,7 @@ rule report_page:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output[0], parent=True),
-        options=as_json(options_with_videos("influence", "figures")),
+        options=as_json(options_for_report("influence", "figures")),
         config=as_json(CONFIG),
     shell:
         "python -m frameworth report-page {params.study:q} --options {params.options:q} "

@@ -35,6 +35,7 @@ rule toggle_ensemble:
         subset=f"{RESULTS}/toggle/{{arm}}/subsets/percent-050/seed-{{pair}}.json",
         labels=f"{RESULTS}/labels.h5",
         weights=imagenet_weights(),
+        pilot=pilot_choice(),
     output:
         [f"{RESULTS}/toggle/{{arm}}/percent-050/seed-{{pair}}/member-0.pt"] if CONFIG["keep_snapshots"] else [],
         f"{RESULTS}/toggle/{{arm}}/percent-050/seed-{{pair}}/training.json",
@@ -54,6 +55,7 @@ rule toggle_ensemble:
         folder=lambda wildcards, output: Path(output[0]).parents[2],
         store=f"{RESULTS}/.store",
         training=as_json(weight_options(CONFIG["training"])),
+        pilot=PILOT_OPTION,
         study_seed=CONFIG["seed"],
         consensus=CONFIG["prediction"]["consensus"],
         distractor_radius=CONFIG["prediction"]["distractor_radius"],
@@ -62,7 +64,7 @@ rule toggle_ensemble:
         keep_snapshots=CONFIG["keep_snapshots"],
     shell:
         "exec python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
-        "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} "
+        "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} {params.pilot} "
         "--study-seed {params.study_seed} --members 1 --device {params.device} "
         "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
         "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"

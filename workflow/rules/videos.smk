@@ -19,6 +19,7 @@ rule video:
         video=lambda wildcards: VIDEOS[wildcards.video],
         networks=network_files_for_videos(),
         subset=subset_for_videos(),
+        pilot=pilot_choice(),
     output:
         f"{RESULTS}/videos/{{video}}/consensus.h5",
         multiext(f"{RESULTS}/videos/{{video}}/consensus_dlc", ".h5", ".csv"),
@@ -35,13 +36,14 @@ rule video:
         folder=subpath(output[0], parent=True),
         members=len(network_files_for_videos()),
         training=as_json(weight_options(CONFIG["training"])),
+        pilot=PILOT_OPTION,
         device=CONFIG["training"]["device"],
         consensus=CONFIG["prediction"]["consensus"],
     message:
         "Looks at {input.video} with {params.members} networks; how far it is: tail -f {log}"
     shell:
         "exec python -m frameworth video --subset {input.subset:q} --folder {params.folder:q} "
-        "--training {params.training:q} --device {params.device} --consensus {params.consensus} "
+        "--training {params.training:q} {params.pilot} --device {params.device} --consensus {params.consensus} "
         "-- {input.video:q} {input.networks:q} 2> {log:q}"
 
 

@@ -14,6 +14,7 @@ rule warm_network:
         network=f"{RESULTS}/ensembles/{{subset}}/member-0.pt",
         labels=f"{RESULTS}/labels.h5",
         frames=f"{RESULTS}/frames.csv",
+        pilot=pilot_choice(),
     output:
         f"{RESULTS}/warm/{{subset}}.h5",
     log:
@@ -24,15 +25,16 @@ rule warm_network:
     resources:
         gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
         mem_mb=training_memory,
-        runtime=lambda wildcards, attempt: attempt * warm_minutes(CONFIG, SIZE, MEASURED),
+        runtime=lambda wildcards, attempt: attempt * warm_minutes(COSTED, SIZE, MEASURED),
     params:
         training=as_json(weight_options(CONFIG["training"])),
+        pilot=PILOT_OPTION,
         warm=as_json(CONFIG["influence"].get("warm")),
         study_seed=CONFIG["seed"],
         device=CONFIG["training"]["device"],
     shell:
         "exec python -m frameworth warm-network {input.subset:q} --labels {input.labels:q} --frames {input.frames:q} "
-        "--network {input.network:q} --training {params.training:q} --warm {params.warm:q} "
+        "--network {input.network:q} --training {params.training:q} {params.pilot} --warm {params.warm:q} "
         "--study-seed {params.study_seed} --device {params.device} --out {output:q} 2> {log:q}"
 
 

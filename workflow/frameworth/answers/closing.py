@@ -39,11 +39,20 @@ def closing_lines(folder: Path, config: dict[str, Any]) -> list[str]:
 
 
 def further_sentences(folder: Path, config: dict[str, Any]) -> list[str]:
-    """What the summary does not hold: whether the rankings have settled, and what the config's experiments came to.
+    """What the summary does not hold: whether the rankings have settled, what a pilot chose, what experiments came to.
 
     Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
     """
-    return [*_settled(folder), *_experiments(folder, config)]
+    return [*_settled(folder), *pilot_sentences(config), *_experiments(folder, config)]
+
+
+def pilot_sentences(config: dict[str, Any]) -> list[str]:
+    """What the study's pilot chose; nothing without one, or before it has."""
+    from frameworth.runs.planning import pilot_sentence
+    from frameworth.study.pilot_choice import recorded_pilot
+
+    found = recorded_pilot(config) if config.get("pilot") else None
+    return [f"{pilot_sentence(found)}."] if found else []
 
 
 def _settled(folder: Path) -> list[str]:

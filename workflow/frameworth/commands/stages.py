@@ -5,6 +5,7 @@ Modules are imported where they are used: starting a command must not pay for Py
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -25,6 +26,23 @@ def stages() -> None:
     """Stages of the workflow, one command each."""
 
 
+def _of_training(command: Callable[..., None]) -> Callable[..., None]:
+    """`--training`, and `--pilot` for what it chose: the command is called with `training`, the two taken together."""
+
+    @friendly  # for a file that is damaged
+    @functools.wraps(command)
+    def resolved(*arguments: Any, training: dict[str, Any], pilot: Path | None, **options: Any) -> None:
+        from frameworth.study.pilot_choice import resolved_training
+
+        command(*arguments, training=resolved_training(training, pilot), **options)
+
+    of_pilot = click.option("--pilot", type=FILE, help="The study's pilot.json, which has what `training` lacks.")
+    own = click.option(
+        "--training", type=Json(), required=True, help="What determines weights, of the config's `training`."
+    )
+    return own(of_pilot(resolved))
+
+
 def _ensemble_options(command: Callable[..., None]) -> Callable[..., None]:
     """What the commands that train the networks of subsets take."""
     options = [
@@ -32,9 +50,6 @@ def _ensemble_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--labels", type=FILE, required=True),
         click.option("--folder", type=FILE, required=True, help="The folder of the ensembles."),
         click.option("--store", type=FILE, required=True, help="The store of networks."),
-        click.option(
-            "--training", type=Json(), required=True, help="What determines weights, of the config's `training`."
-        ),
         click.option("--study-seed", type=int, required=True),
         click.option("--members", type=int, required=True),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True),
@@ -42,6 +57,7 @@ def _ensemble_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--distractor-radius", type=float, required=True, help="px of the original image."),
         click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it."),
         click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`."),
+        _of_training,
     ]
     for option in reversed(options):
         command = option(command)
@@ -160,12 +176,33 @@ def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path,
         run_ensembles(subsets, labels, folder, store, **options)
 
 
+@stages.command("pilot")
+@click.argument("subset", type=FILE)
+@click.argument("pilot_json", type=FILE)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--frames", type=FILE, required=True)
+@click.option("--store", type=FILE, required=True, help="The store of networks.")
+@click.option("--pilot", type=Json(), required=True, help="The config's `pilot`.")
+@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@click.option("--study-seed", type=int, required=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it.")
+@click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`.")
+@friendly
+def pilot(subset: Path, pilot_json: Path, labels: Path, frames: Path, store: Path, **options: Any) -> None:
+    """Train short networks on SUBSET, and write to PILOT_JSON which image size and how many steps do best."""
+    with sigterm_stops():
+        from frameworth.networks.pilot_networks import run_pilot
+
+        run_pilot(subset, labels, frames, store, pilot_json, **options)
+
+
 @stages.command("warm-network")
 @click.argument("subset", type=FILE)
 @click.option("--labels", type=FILE, required=True)
 @click.option("--frames", type=FILE, required=True)
 @click.option("--network", type=FILE, required=True, help="The finished network.")
-@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@_of_training
 @click.option("--warm", type=Json(), required=True, help="The config's `influence.warm`.")
 @click.option("--study-seed", type=int, required=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
@@ -194,7 +231,7 @@ def warm_influence(files: tuple[Path, ...], out: Path) -> None:
 @click.argument("networks", type=FILE, nargs=-1, required=True)
 @click.option("--subset", type=FILE, required=True, help="The file of a subset that one of NETWORKS was trained on.")
 @click.option("--folder", type=FILE, required=True, help="Where the video's files go.")
-@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@_of_training
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
 @click.option("--consensus", required=True, help="The form of consensus.")
 @friendly
@@ -344,7 +381,7 @@ def outliers(study: Path, options: dict[str, Any]) -> None:
 @stages.command("plan-table")
 @click.argument("study", type=FILE)
 @click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
-@click.option("--training", type=Json(), required=True, help="What determines weights, of the config's `training`.")
+@_of_training
 @friendly
 def plan_table(study: Path, options: dict[str, Any], training: dict[str, Any]) -> None:
     """Write plan.csv of the folder STUDY."""

@@ -106,7 +106,7 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
 @_examples("frameworth status --configfile config/mine.yaml")
 def status(configfile: TextIO) -> None:
     """Tell how far a study is, and what it has found so far."""
-    from frameworth.answers.closing import closing_lines
+    from frameworth.answers.closing import closing_lines, pilot_sentences
     from frameworth.errors import UserError
     from frameworth.networks.divergence import diverged_sentence, recorded_diverged
     from frameworth.runs.progress import progress_sentence, study_progress
@@ -124,6 +124,8 @@ def status(configfile: TextIO) -> None:
     if not (folder / "summary.json").exists():
         if diverged := diverged_sentence(*recorded_diverged(folder)):
             print(f"So far {diverged}")
+        for line in pilot_sentences(config):
+            print(line)
         print("Nothing has been estimated yet.")
         return
     with being_read(folder):
@@ -176,6 +178,7 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.questions.pilot import EFFECTS, plan_lines, plan_table
     from frameworth.runs.costs import measured
     from frameworth.study.config import read_config, result_options, study_folder
+    from frameworth.study.pilot_choice import possible_trainings
     from frameworth.study.results import Results
     from frameworth.study.study_files import ESTIMATED, being_read, require, require_one_study
 
@@ -186,7 +189,8 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     with being_read(folder):
         require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
         require_one_study(folder, _first(configfile))
-        table = plan_table(Results(folder, result_options(config)), config["training"], effect or EFFECTS, power)
+        training = possible_trainings(config)[0]
+        table = plan_table(Results(folder, result_options(config)), training, effect or EFFECTS, power)
     found = measured(config)
     print("\n".join(plan_lines(table, "GPU" if found and found.device == "cuda" else "CPU")))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PAIR = "influence_pair"
 VIDEOS = "video_disagreement"
+PILOT = "pilot"
 
 # Where figures stand in Snakemake's report; those that are not named here stand under "Figures".
 CATEGORIES = {
@@ -37,6 +38,7 @@ CATEGORIES = {
     "add": "Frames and networks",
     "plan": "How far to trust it",
     "video_disagreement": "Videos",
+    "pilot": "Frames and networks",
     "arms": "Experiments",
     "history": "Experiments",
     "variance_components": "Experiments",
@@ -44,17 +46,17 @@ CATEGORIES = {
 }
 
 
-def figure_names(pairs: int, pair_list: list[list[int]], videos: bool = False) -> list[str]:
+def figure_names(pairs: int, pair_list: list[list[int]], videos: bool = False, pilot: bool = False) -> list[str]:
     """The names of all figures, in alphabetical order of their modules.
 
     Args:
         pairs: how many of the most harmful and of the most helpful pairs get a figure each.
         pair_list: further pairs wanted, as [training frame, evaluated frame].
-        videos: whether the study has any.
+        videos: whether the study has any. pilot: whether it has one.
     """
     names = []
     for module in _modules():
-        if module == VIDEOS and not videos:
+        if (module == VIDEOS and not videos) or (module == PILOT and not pilot):
             continue
         names += _pair_names(pairs, pair_list) if module == PAIR else [module]
     return names

@@ -67,8 +67,6 @@ def run_ensembles(
     chosen = choose_device(device)
     make_deterministic(chosen)
     frames = ScaledFrames(labels, training["scale"])
-    # The hash goes by the config's words, wherever the weights come from.
-    from_file = {"weights": str(imagenet)} if imagenet and training["weights"] == "imagenet" else {}
     for subset_json in subset_jsons:
         subset = read_subset(subset_json)
         own = folder / subset_path(subset.percent, subset.seed)
@@ -92,7 +90,7 @@ def run_ensembles(
         elif not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
-            _train_missing(subset, frames, training | from_file, networks, entries, chosen)
+            train_missing(subset, frames, from_weights_file(training, imagenet), networks, entries, chosen)
             speak = np.array([not entry.read_record()["diverged"] for entry in entries])
             for member in np.flatnonzero(~speak):
                 print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
@@ -121,7 +119,12 @@ def run_ensembles(
         write_json(own / "training.json", {"subset": name, "members": records})
 
 
-def _train_missing(
+def from_weights_file(training: dict[str, Any], imagenet: Path | None) -> dict[str, Any]:
+    """The training options with the file that `weights: imagenet` stands for; hashes go by the config's words."""
+    return training | {"weights": str(imagenet)} if imagenet and training["weights"] == "imagenet" else training
+
+
+def train_missing(
     subset: Subset,
     frames: ScaledFrames,
     training: dict[str, Any],
@@ -129,6 +132,7 @@ def _train_missing(
     entries: list[Entry],
     device: torch.device,
 ) -> None:
+    """Train those of the networks (seed, variant) that are not finished in their `entries`; continues checkpoints."""
     images: list[np.ndarray] = []
     xy = np.zeros(0)
     for member, ((seed, variant), entry) in enumerate(zip(networks, entries, strict=True)):

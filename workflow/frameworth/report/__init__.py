@@ -147,7 +147,12 @@ def _figures(results: Results, budget: int) -> tuple[list[dict[str, str]], list[
     """The static figures within `budget` bytes of base64, and the names of those beyond it."""
     shown, unfit, spent = [], [], 0
     for name in sorted(
-        figure_names(**results.options["figures"], videos=bool(results.options.get("videos"))), key=_place
+        figure_names(
+            **results.options["figures"],
+            videos=bool(results.options.get("videos")),
+            pilot=bool(results.options.get("pilot")),
+        ),
+        key=_place,
     ):
         figure = _figure(results.folder / "figures", name)
         if spent + len(figure["data"]) > budget:

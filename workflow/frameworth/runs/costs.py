@@ -17,6 +17,7 @@ from frameworth.project.labelled_project import project_keypoints
 from frameworth.storage.digests import whole
 from frameworth.study.config import PlannedSubset, study_folder
 from frameworth.study.designs import subset_size
+from frameworth.study.pilot_choice import chosen_training, pilot_budget, possible_trainings, recorded_pilot
 
 _TABLES = (".yaml", ".yml", ".h5", ".csv")
 _RECORDS = 20  # training records that are looked at for the speed
@@ -89,8 +90,53 @@ def study_size(config: dict[str, Any], sources: Sequence[Path]) -> StudySize:
 
 
 def measured(config: dict[str, Any]) -> Measured | None:
-    """What the study's finished networks of this many steps and this batch size took; None if there are none."""
-    return measured_networks(study_folder(config), config["training"])
+    """What the study's finished networks of this many steps and this batch size took; None if there are none.
+
+    Before the grid's first network is finished, that network of the pilot whose options were taken tells.
+    """
+    training = chosen_training(config)
+    if training is None:
+        return None
+    found = measured_networks(study_folder(config), training)
+    return found or (_measured_by_pilot(config) if config.get("pilot") else None)
+
+
+def _measured_by_pilot(config: dict[str, Any]) -> Measured | None:
+    told = recorded_pilot(config)
+    if told is None:
+        return None
+    network = study_folder(config) / ".store" / told["tries"][told["taken"]]["hash"]
+    try:
+        record = json.loads(whole(network / "training.json").read_text())
+        file_bytes = (network / "network.pt").stat().st_size if config["keep_snapshots"] else 0
+    except (UserError, OSError, ValueError):
+        return None
+    return Measured(record["wall_seconds"] / record["steps"], record["device_type"], 1, file_bytes)
+
+
+def dearest(config: dict[str, Any], size: StudySize) -> dict[str, Any]:
+    """The config with what its pilot chose in place of the pilot; before that, with those options that take longest."""
+    plain = {key: part for key, part in config.items() if key != "pilot"}
+    possible = [plain | {"training": training} for training in possible_trainings(config)]
+    return max(possible, key=lambda one: _batch_px(one, size))
+
+
+def pilot_minutes(config: dict[str, Any], size: StudySize, found: Measured | None) -> int:
+    """Minutes to ask of a scheduler for the pilot: all its networks at the largest size."""
+    if found is None and config["training"]["device"] == "cpu":
+        return _ASSUMED_CPU_MINUTES
+    step = _step(dearest(config, size), size, found)
+    return _START_MINUTES + math.ceil(_RESERVE * pilot_seconds(config, size, step) / 60)
+
+
+def pilot_seconds(config: dict[str, Any], size: StudySize, step: float) -> float:
+    """Most seconds of training all networks of a pilot, one after the other, and predicting all frames with each.
+
+    Args:
+        step: as for `job_seconds`, at the largest size.
+    """
+    networks, steps = pilot_budget(config)
+    return steps * step + networks * size.frames / config["training"]["batch_size"] * step / 3
 
 
 def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None:

@@ -10,9 +10,20 @@ from typing import Any
 from frameworth.experiments.arms import arm_names, arm_subsets
 from frameworth.figures import figure_names
 from frameworth.project.sources import study_sources
-from frameworth.runs.costs import Measured, StudySize, job_seconds, measured, prediction_bytes, study_size
+from frameworth.readable_number import readable
+from frameworth.runs.costs import (
+    Measured,
+    StudySize,
+    dearest,
+    job_seconds,
+    measured,
+    pilot_seconds,
+    prediction_bytes,
+    study_size,
+)
 from frameworth.runs.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
 from frameworth.study.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
+from frameworth.study.pilot_choice import chosen_training, further_networks, pilot_budget, recorded_pilot
 from frameworth.study.subset_names import prune_sets, toggle_arms
 
 MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
@@ -21,9 +32,10 @@ _START_SECONDS = 8  # of a job: Python and its libraries
 
 
 def planned_networks(config: dict[str, Any]) -> int:
-    """All networks that a config asks for: the study's, the arms', the toggle's, those of `prune`."""
+    """All networks that a config asks for: the study's, the arms', the toggle's, those of `prune`, the pilot's."""
     toggle, prune = config.get("toggle"), config.get("prune")
-    planned = sum(subset.members for subset in planned_subsets(config))
+    planned = further_networks(config)
+    planned += sum(subset.members for subset in planned_subsets(config))
     planned += sum(subset.members for arm in arm_names(config) for subset in arm_subsets(config, arm))
     planned += toggle["pairs"] * len(toggle_arms(toggle["parts"])) if toggle else 0
     return planned + (prune["networks"] * len(prune_sets(prune["counts"], prune["draws"])) if prune else 0)
@@ -43,21 +55,23 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
         f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
         f"{most}{sum(s.members for s in left.own)} networks in {_jobs(config, left.own)} jobs still to come.",
         *uncertain_lines(left),
+        *_pilot_lines(config, left),
         *_experiment_lines(config, left),
     ]
     if left.own or more:
         size = study_size(config, study_sources(config))
         found = measured(config)
+        full = dearest(config, size)
         if found is None and measure:
             print("Measures a few training steps…", file=sys.stderr, flush=True)
-            found = _measure(config, size)
+            found = _measure(full, size)
         lines += (
-            _cost(config, [*left.own, *more], size, found, cores)
+            _cost(full, [*left.own, *more], size, found, cores, _pilot_first(config, size, found.step))
             if found
             else ["What it takes is told once a network is finished."]
         )
         asked = config["figures"]
-        figures = len(figure_names(asked["pairs"], asked["pair_list"], bool(config["videos"])))
+        figures = len(figure_names(asked["pairs"], asked["pair_list"], bool(config["videos"]), "pilot" in config))
         lines.append(
             f"Beside training, {figures} figures take about {duration(figures * _FIGURE_SECONDS)} of a processor; with "
             "thousands of frames or subsets they, and the tables that they show, take longer."
@@ -96,6 +110,41 @@ def _experiment_lines(config: dict[str, Any], left: Left) -> list[str]:
     return lines
 
 
+def _pilot_lines(config: dict[str, Any], left: Left) -> list[str]:
+    """What the pilot chose; before that, what it will try."""
+    if not config.get("pilot"):
+        return []
+    if found := recorded_pilot(config):
+        return [f"{pilot_sentence(found)}."]
+    networks, _ = pilot_budget(config)
+    tried = [f"{len(config['pilot']['choices'])} image sizes"] * (len(config["pilot"]["choices"]) > 1)
+    if "steps" not in config["training"]:
+        tried.append(f"up to {config['pilot']['most_steps']} steps")
+    return [
+        f"First a pilot of at most {networks} networks tries {' and '.join(tried)}, up to {left.pilot} networks more "
+        "(`pilot`). What follows is for the largest size and the most steps: it takes at most that."
+    ]
+
+
+def pilot_sentence(found: dict[str, Any]) -> str:
+    """What a pilot chose, and what that took, of the content of `pilot.json`; without its full stop."""
+    taken, networks = found["tries"][found["taken"]], len(found["tries"])
+    crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
+    # Where the config gives the steps of the grid, only the size was chosen.
+    steps = f" and {taken['steps']} steps" if found["chosen"]["steps"] == taken["steps"] else ""
+    after = "" if steps else f" after {taken['steps']} steps"
+    return (
+        f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
+        f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
+        f"{duration(found['seconds'])})"
+    )
+
+
+def _pilot_first(config: dict[str, Any], size: StudySize, step: float) -> float:
+    """Most seconds of the pilot that is still to choose; 0 if there is none."""
+    return pilot_seconds(config, size, step) if chosen_training(config) is None else 0.0
+
+
 def _jobs(config: dict[str, Any], left: list[PlannedSubset]) -> int:
     return -(-len(left) // config["training"]["subsets_per_job"])
 
@@ -127,7 +176,15 @@ def _measure(config: dict[str, Any], size: StudySize) -> Measured:
         return Measured(step, device.type, 0, entry.network.stat().st_size)
 
 
-def _cost(config: dict[str, Any], left: list[PlannedSubset], size: StudySize, found: Measured, cores: int) -> list[str]:
+def _cost(
+    config: dict[str, Any], left: list[PlannedSubset], size: StudySize, found: Measured, cores: int, first: float = 0
+) -> list[str]:
+    """Time and disk.
+
+    Args:
+        config: with all training options; the dearest, before a pilot has chosen.
+        first: seconds of that pilot, which goes before all else; 0 without one.
+    """
     jobs = _jobs(config, left)
     total = job_seconds(config, size, left, found.step) + jobs * _START_SECONDS
     kept = sum(subset.members for subset in left)
@@ -135,14 +192,21 @@ def _cost(config: dict[str, Any], left: list[PlannedSubset], size: StudySize, fo
         kept = min(cores, jobs) * config["training"]["subsets_per_job"] * max(subset.members for subset in left)
     predictions = sum(prediction_bytes(size, subset.members) for subset in left)
     device = "GPU" if found.device == "cuda" else "CPU"
-    source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
+    source = _source(found)
+    about = "at most" if first else "about"
     return [
-        f"Training takes about {duration(total / min(cores, jobs))} with {cores} at a time, "
-        f"{total / 3600:.1f} {device}-hours in all "
+        f"Training takes {about} {duration(first + total / min(cores, jobs))} with {cores} at a time, "
+        f"{(first + total) / 3600:.1f} {device}-hours in all "
         f"({1000 * found.step:.0f} ms per step of {config['training']['batch_size']} frames on a {device}, {source}).",
-        f"On disk about {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what they "
-        "predict.",
+        f"On disk {about} {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what "
+        "they predict.",
     ]
+
+
+def _source(found: Measured) -> str:
+    if not found.networks:
+        return "measured just now on this machine"
+    return f"as {found.networks} finished network{'s' * (found.networks > 1)} took"
 
 
 def duration(seconds: float) -> str:

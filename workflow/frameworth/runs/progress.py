@@ -10,6 +10,7 @@ from typing import Any
 
 from frameworth.runs.planning import MAY_BE_THERE, duration, planned_networks
 from frameworth.runs.still_to_train import StudyNetworks
+from frameworth.study.pilot_choice import chosen_training
 
 _FRESH_SECONDS = 90  # a log that has not grown for longer is not of a training that runs
 _TAIL_BYTES = 4096
@@ -98,7 +99,7 @@ class Meter:
         return text
 
     def _samples_per_network(self) -> float:
-        training = self._config["training"]
+        training = chosen_training(self._config) or {}
         return training["steps"] * training["batch_size"] if "steps" in training else 0.0
 
 

@@ -31,6 +31,7 @@ from frameworth.storage.files import digest_of_file
 from frameworth.study.config import PlannedSubset, planned_subsets, study_folder, weight_options
 from frameworth.study.designs import draw_subset
 from frameworth.study.labels import Labels, read_labels, write_labels
+from frameworth.study.pilot_choice import chosen_training, further_networks, pilot_subset
 from frameworth.study.split import hold_out
 from frameworth.study.study_record import recorded_config, recorded_frames
 from frameworth.study.subset_names import prune_sets, subset_name, subset_path, toggle_arms
@@ -62,6 +63,7 @@ class Left:
 
     Attributes:
         own, arms, toggle, prune: subsets, with as many members as are to be trained.
+        pilot: networks of a pilot that has not chosen yet, at most, beside the grid's.
         outdated: how many of these networks were trained before, for other labels or another config.
         guessed: parts of which some networks count because nothing can be said of them yet.
     """
@@ -70,13 +72,15 @@ class Left:
     arms: list[PlannedSubset]
     toggle: list[PlannedSubset]
     prune: list[PlannedSubset]
+    pilot: int
     outdated: int
     guessed: frozenset[str]
 
     @property
     def networks(self) -> int:
         """All networks that are still to be trained."""
-        return sum(subset.members for part in (self.own, self.arms, self.toggle, self.prune) for subset in part)
+        parts = self.own, self.arms, self.toggle, self.prune
+        return self.pilot + sum(subset.members for part in parts for subset in part)
 
 
 class StudyNetworks:
@@ -94,10 +98,14 @@ class StudyNetworks:
         self._drawn: _Subsets | None = None
         self._own: list[Ensemble] = []
         self._is_recorded = False  # the study's labels.h5 and frames.csv say the same as labels and images do now
+        self._training: dict[str, Any] | None = None  # with what the pilot chose; None while that has not
 
     def left(self) -> Left:
         """What is still to be trained now; raises UserError if the labels cannot be read."""
         kept = {path.name for path in self._store.iterdir()} if self._store.is_dir() else set()
+        training = chosen_training(self._config)
+        if training != self._training:
+            self._training, self._own = training, []
         trained = bool(kept) or next(self._folder.glob("ensembles/*/*/training.json"), None) is not None
         if trained and self._frames is None:
             self._frames = _present_frames(self._config)
@@ -116,7 +124,7 @@ class StudyNetworks:
         for ensemble in (*self._own, *experiments):
             if ensemble.hashes is None and ensemble.record.exists():
                 guessed.add(ensemble.part)
-        return Left(**parts, outdated=outdated, guessed=frozenset(guessed))
+        return Left(**parts, pilot=self._pilot(kept), outdated=outdated, guessed=frozenset(guessed))
 
     def _missing(self, ensembles: Iterable[Ensemble], kept: set[str]) -> tuple[list[PlannedSubset], int]:
         """The subsets with networks to train, and how many of these networks there are for other labels."""
@@ -161,6 +169,20 @@ class StudyNetworks:
         write_labels(Path(self._temporary.name) / "labels.h5", self._frames.labels)
         return Path(self._temporary.name)
 
+    def _pilot(self, kept: set[str]) -> int:
+        """The pilot's networks that may be trained yet; 0 once it has chosen."""
+        if self._training is not None:
+            return 0
+        pilot, finished = self._config["pilot"], 0
+        if self._drawn is not None and self._frames is not None:
+            subset = pilot_subset(self._config)
+            frames, seed = self._drawn.frames(subset), self._seed(subset, 0)
+            for choice in pilot["choices"]:
+                training = weight_options(self._config["training"]) | choice | {"steps": pilot["steps"]}
+                (name,) = self._frames.hashed.network_hashes(frames, training, [(seed, None)])
+                finished += name in kept and self._is_finished(name)
+        return max(0, further_networks(self._config) - finished)
+
     # -- what the config asks for --------------------------------------------------------------------------------
 
     def _grid(self) -> Iterable[Ensemble]:
@@ -169,7 +191,7 @@ class StudyNetworks:
             record = self._folder / "ensembles" / place / "training.json"
             seeds = [self._seed(subset, member) for member in range(subset.members)]
             hashes = None
-            if self._drawn is not None:
+            if self._drawn is not None and self._training is not None:
                 hashes = self._hashes(self._drawn.frames(subset), [(seed, None) for seed in seeds])
             yield Ensemble(OWN, subset, record, hashes)
 
@@ -189,7 +211,7 @@ class StudyNetworks:
 
     def _arm_hashes(self, arm: str, subset: PlannedSubset, record: Path, complete: bool) -> tuple[str, ...] | None:
         options = self._config["arms"][arm]
-        if self._drawn is None:
+        if self._drawn is None or self._training is None:
             return None
         if "replicate" not in options and "start_from" not in options:
             # What these arms are steered by is worked out from the baseline's networks; a record that is younger
@@ -223,7 +245,7 @@ class StudyNetworks:
         for arm in toggle_arms(toggle["parts"]):
             for pair in range(1, toggle["pairs"] + 1):
                 hashes = None
-                if group is not None and self._frames is not None:
+                if group is not None and self._frames is not None and self._training is not None:
                     from frameworth.experiments.toggle import arm_frames
 
                     options = {"parts": toggle["parts"], "arm": arm, "pair": pair, "study_seed": seed}
@@ -271,7 +293,8 @@ class StudyNetworks:
     def _hashes(self, frames: np.ndarray, networks: Sequence[tuple[int, Any]]) -> tuple[str, ...]:
         """Of networks on these frames; none where there is no frame to train on."""
         assert self._frames is not None
-        training = weight_options(self._config["training"])
+        assert self._training is not None
+        training = weight_options(self._training)
         return tuple(self._frames.hashed.network_hashes(frames, training, networks)) if len(frames) else ()
 
     def _is_settled(self) -> bool:

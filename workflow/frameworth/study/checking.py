@@ -24,6 +24,7 @@ from frameworth.project.sources import inspect_labels
 from frameworth.project.video_content import refuse_no_film
 from frameworth.study.config import inspect_config, needs_one_size, parse_config, planned_subsets
 from frameworth.study.designs import cluster_of, subset_size
+from frameworth.study.pilot_choice import possible_trainings
 from frameworth.study.split import hold_out
 from frameworth.study.study_record import record_problems, recorded_split
 
@@ -165,14 +166,15 @@ def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterato
 
 
 def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: Pictures) -> Iterator[Problem]:
-    scale = config["training"]["scale"]
+    trainings = possible_trainings(config)
+    scale = min(training["scale"] for training in trainings)
     known = (pictures.sizes > 0).all(axis=1)
     for index in np.flatnonzero(known & (np.round(pictures.sizes.min(axis=1) * scale) < LEAST_SIDE)):
         width, height = pictures.sizes[index]
         what = f"has {width}×{height} px, and a network (training.scale {scale:g}) needs {LEAST_SIDE} on a side"
         yield error(project.paths[index], what, "remove it and its labels, or raise the scale")
     sizes = np.unique(pictures.sizes[known], axis=0)
-    if needs_one_size(config["training"]) and len(sizes) > 1:
+    if any(map(needs_one_size, trainings)) and len(sizes) > 1:
         shown = ", ".join(f"{width}×{height}" for width, height in sizes[:3])
         what = f"null with DeepLabCut's own transforms needs frames of one size, but there are {shown} px"
         yield error("config: training.crop", what, "give the side in px of the square to train on")
@@ -250,7 +252,7 @@ def _network_problems(config: dict[str, Any]) -> Iterator[Problem]:
     """Whether DeepLabCut can build the network; slow, as it imports PyTorch and DeepLabCut."""
     from frameworth.engine.networks import build_network, pose_config
 
-    training = config["training"]
+    training = possible_trainings(config)[0]
     given = training["weights"]
     try:
         built = pose_config(training, ["any"])

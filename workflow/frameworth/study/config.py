@@ -21,6 +21,7 @@ from frameworth.study.subset_names import subset_name
 _SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 DEFAULT_STEPS = 20000
 MOST_ROWS = 10000  # of a balanced design, whose rows are drawn one after the other
+_OF_SIZE = ("scale", "crop", "target_radius")  # of `training`, what a choice of a pilot gives
 _MOST_VALUES = 200_000  # more than the largest grid that the schema allows to list
 
 
@@ -95,10 +96,15 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
         return None, list(dict.fromkeys(problems))
     config = _with_defaults(given, schema)
     training = config["training"]
-    if "epochs" not in training:
+    found: list[Problem] = []
+    if "pilot" in config:
+        found += _leave_to_pilot(config, given.get("training", {}))
+    elif "epochs" not in training:
         training.setdefault("steps", DEFAULT_STEPS)
-    config["prediction"].setdefault("distractor_radius", 2 * training["target_radius"] / training["scale"])
-    found = [*_training_problems(training), *_block_problems(config), *_group_problems(config)]
+    sizes = config["pilot"]["choices"] if "pilot" in config else [training]
+    smallest = min(sizes, key=lambda size: size["scale"])
+    config["prediction"].setdefault("distractor_radius", 2 * smallest["target_radius"] / smallest["scale"])
+    found += [*_training_problems(training), *_block_problems(config), *_group_problems(config)]
     if "steps" in given.get("training", {}) and "epochs" in training:
         found.append(
             error("config: training.steps", "training.steps and training.epochs exclude each other", "keep one")
@@ -142,7 +148,12 @@ def warm_bases(config: dict[str, Any]) -> list[PlannedSubset]:
     warm = config["influence"].get("warm")
     if not warm:
         return []
-    return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - 50))[: warm["networks"]]
+    return nearest_to_half(config)[: warm["networks"]]
+
+
+def nearest_to_half(config: dict[str, Any]) -> list[PlannedSubset]:
+    """All subsets, those nearest to half of the pool first, else in the config's order."""
+    return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - 50))
 
 
 def video_networks(config: dict[str, Any]) -> list[tuple[PlannedSubset, int]]:
@@ -186,6 +197,31 @@ def _seeds(block: dict[str, Any]) -> list[int]:
 def _members(block: dict[str, Any]) -> list[int]:
     members = block["members"]
     return [members] * len(block["percents"]) if isinstance(members, int) else members
+
+
+def _leave_to_pilot(config: dict[str, Any], given: dict[str, Any]) -> Iterator[Problem]:
+    """Move what the pilot chooses from `training` to its choices, each of which is completed.
+
+    Without anything left to choose the config is as one without a pilot.
+
+    Args:
+        given: the config's `training` as it was given; what it gives is not chosen.
+    """
+    pilot, training = config["pilot"], config["training"]
+    size = {key: training.pop(key) for key in _OF_SIZE}
+    fixed = {key: value for key, value in size.items() if key in given}
+    choices = [size] if "scale" in given else [size | choice | fixed for choice in pilot["choices"]]
+    pilot["choices"] = [choice for place, choice in enumerate(choices) if choice not in choices[:place]]
+    if "epochs" in training:
+        what = "training.epochs and pilot exclude each other, as a pilot counts in steps"
+        yield error("config: training.epochs", what, "leave out one of them")
+    if pilot["most_steps"] < pilot["steps"]:
+        what = f"{pilot['most_steps']} is below pilot.steps, {pilot['steps']}"
+        yield error("config: pilot.most_steps", what, "raise it")
+    if "steps" in training and len(pilot["choices"]) == 1:
+        training |= config.pop("pilot")["choices"][0]
+        what = "does nothing, as training gives the steps and only one size is left"
+        yield warning("config: pilot", what, "leave it out, or leave out training.steps or training.scale")
 
 
 def _training_problems(training: dict[str, Any]) -> Iterator[Problem]:

@@ -30,7 +30,7 @@ class Results:
         folder: `results/{study}`.
         options: the config's `influence` and `figures` parts and the form of consensus:
             `{"influence": {...}, "figures": {...}, "consensus": "argmax"}`; where there are videos, `videos`, the names
-            of their folders.
+            of their folders; where there is a pilot, `pilot`, true.
     """
 
     folder: Path
@@ -155,6 +155,11 @@ class Results:
     def frames_to_label(self) -> pd.DataFrame:
         """`frames_to_label.csv`: a row per frame of a video that is proposed for labelling."""
         return pd.read_csv(whole(self.folder / "frames_to_label.csv"), keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def pilot(self) -> dict[str, Any]:
+        """`pilot.json`: the pilot's networks, and what was chosen by them."""
+        return json.loads(whole(self.folder / "pilot.json").read_text())
 
     @cached_property
     def summary(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from frameworth.project.labelled_project import LabelledProject
 from frameworth.storage.digests import keep_digests, whole
 from frameworth.storage.files import write_json
 from frameworth.study.config import study_folder, weight_options
+from frameworth.study.pilot_choice import chosen_training
 
 NAME = "config.json"
 
@@ -51,7 +52,8 @@ def record_problems(config: dict[str, Any], project: LabelledProject | None) -> 
     if not record or not trained:
         return
     before, now = _what_networks_depend_on(record), _what_networks_depend_on(config)
-    for key in dict.fromkeys((*before, *now)):
+    undecided = chosen_training(config) is None
+    for key in now if undecided else dict.fromkeys((*before, *now)):
         if before.get(key) != now.get(key):
             yield warning(
                 f"config: {key}",
@@ -94,4 +96,7 @@ def recorded_frames(folder: Path) -> dict[tuple[str, str], str]:
 def _what_networks_depend_on(config: dict[str, Any]) -> dict[str, Any]:
     parts = {key: config.get(key) for key in ("seed", "plant")}
     parts |= {f"held_out.{key}": value for key, value in config["held_out"].items()}
-    return parts | {f"training.{key}": value for key, value in weight_options(config["training"]).items()}
+    training = chosen_training(config)
+    if training is None:
+        parts["pilot"], training = config["pilot"], config["training"]
+    return parts | {f"training.{key}": value for key, value in weight_options(training).items()}

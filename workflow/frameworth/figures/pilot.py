@@ -1,0 +1,83 @@
+"""What the pilot measured: the error against image size, and against steps for the size that was taken."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+
+from frameworth.figures import _style
+from frameworth.runs.planning import duration
+from frameworth.study.pilot_choice import SIZE_GAIN, STEPS_GAIN
+from frameworth.study.results import Results
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row per pilot network, in the order of training; `taken` is true for the one whose options were taken."""
+    found = results.pilot
+    rows = pd.DataFrame(found["tries"])
+    rows["taken"] = rows.index == found["taken"]
+    return rows.astype({"error_px": float, "trained_on_px": float})
+
+
+def draw(table: pd.DataFrame, results: Results) -> Figure:
+    """Left a place per size, cheapest first, at the short steps; right the size taken, against steps."""
+    taken = table[table["taken"]].iloc[0]
+    short = table[table["steps"] == table["steps"].min()].sort_values("px_per_step", kind="stable")
+    longer = table[table["choice"] == taken["choice"]].sort_values("steps")
+    figure = _style.new_figure(9, 4.2)
+    left, right = figure.subplots(1, 2, sharey=True)
+    places = [float(place) for place in range(len(short))]
+    _curves(left, places, short)
+    left.set_xticks(places, [_size(row) for row in short.itertuples()])
+    left.set_xlim(-0.5, len(short) - 0.5)
+    left.set(
+        xlabel="image size, by px per gradient step",
+        ylabel="median error on labels of the pool (px)",
+        title=f"{short['steps'].iloc[0]} steps",
+    )
+    _mark(left, places, short, short["choice"] == taken["choice"])
+    _curves(right, longer["steps"].tolist(), longer)
+    right.set_xscale("log", base=2)
+    right.xaxis.set_major_locator(FixedLocator(longer["steps"].tolist()))
+    right.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    right.xaxis.set_minor_locator(NullLocator())
+    right.set(xlabel="gradient steps", title=_size(taken).replace("\n", " "))
+    right.set_xlim(longer["steps"].min() / 2**0.5, longer["steps"].max() * 2**0.5)
+    _mark(right, longer["steps"].tolist(), longer, longer["taken"])
+    left.set_ylim(bottom=0)
+    right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    size_gain, steps_gain = _style.percentage(SIZE_GAIN), _style.percentage(STEPS_GAIN)
+    note = (
+        f"A network per point, all on the same subset; {duration(table['seconds'].sum())} of training. A dearer size "
+        f"is taken if its error is more than {size_gain} lower, twice the steps while it falls by at least "
+        f"{steps_gain}. Held-out frames have no say."
+    )
+    if lost := int(table["error_px"].isna().sum()):
+        note += f" {_style.counted(lost, 'network')} diverged and cannot be drawn."
+    _style.headline(figure, _title(table, taken), note)
+    return figure
+
+
+def _curves(axes: Axes, places: list[float], rows: pd.DataFrame) -> None:
+    axes.plot(places, rows["trained_on_px"], "s-", color=_style.GREY, lw=0.8, ms=3, label="trained on")
+    axes.plot(places, rows["error_px"], "o-", color=_style.BLUE, lw=1.8, ms=5, label="others")
+
+
+def _mark(axes: Axes, places: list[float], rows: pd.DataFrame, which: pd.Series) -> None:
+    at = [place for place, one in zip(places, which, strict=True) if one]
+    axes.plot(at, rows.loc[which, "error_px"], "o", mfc="none", color=_style.RED, ms=12, mew=1.6, label="taken")
+
+
+def _size(row: object) -> str:
+    crop = "" if pd.isna(row.crop) else f"\ncut to {row.crop:.0f} px"  # type: ignore[attr-defined]
+    return f"{row.width}×{row.height} px{crop}"  # type: ignore[attr-defined]
+
+
+def _title(table: pd.DataFrame, taken: pd.Series) -> str:
+    return (
+        f"The pilot took images of {taken['width']}×{taken['height']} px and {taken['steps']} steps: "
+        f"others' labels are missed by {taken['error_px']:.3g}{_style.NBSP}px, "
+        f"those trained on by {taken['trained_on_px']:.3g}{_style.NBSP}px"
+    )

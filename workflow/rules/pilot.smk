@@ -1,0 +1,64 @@
+# Pilot: image size and steps found by measuring, before the grid trains. Only with `pilot` in the config.
+# Needs: the file of the subset nearest to half of the pool, labels.h5, frames.csv; imagenet.pt if training starts from it.
+# All `ancient`: a corrected label must not choose anew and so outdate every network.
+# Makes: pilot.json, which all jobs that train or load networks read; figures/pilot.*. Its networks stay in the store.
+
+
+localrules:
+    draw_pilot,
+
+
+rule pilot:
+    """Try image sizes and numbers of steps on half of the pool, judged by the other half."""
+    input:
+        subset=ancient(pilot_subset_file()),
+        labels=ancient(f"{RESULTS}/labels.h5"),
+        frames=ancient(f"{RESULTS}/frames.csv"),
+        weights=imagenet_weights(),
+    output:
+        f"{RESULTS}/pilot.json",
+    log:
+        f"{LOGS}/pilot.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    threads: 1
+    resources:
+        gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: attempt * pilot_minutes(CONFIG, SIZE, MEASURED),
+    params:
+        store=f"{RESULTS}/.store",
+        pilot=as_json(CONFIG.get("pilot")),
+        training=as_json(weight_options(CONFIG["training"])),
+        study_seed=CONFIG["seed"],
+        device=CONFIG["training"]["device"],
+        imagenet=f"{RESULTS}/imagenet.pt",
+        keep_snapshots=CONFIG["keep_snapshots"],
+    shell:
+        "exec python -m frameworth pilot {input.subset:q} {output:q} --labels {input.labels:q} --frames {input.frames:q} "
+        "--store {params.store:q} --pilot {params.pilot:q} --training {params.training:q} "
+        "--study-seed {params.study_seed} --device {params.device} --imagenet {params.imagenet:q} "
+        "--keep-snapshots {params.keep_snapshots} 2> {log:q}"
+
+
+rule draw_pilot:
+    """Draw what the pilot measured."""
+    input:
+        f"{RESULTS}/pilot.json",
+    output:
+        report(
+            f"{RESULTS}/figures/pilot.png",
+            caption="../report/pilot.rst",
+            category=figure_category("pilot"),
+            labels={"figure": "pilot"},
+        ),
+        multiext(f"{RESULTS}/figures/pilot", ".svg", ".csv"),
+    log:
+        f"{LOGS}/figures/pilot.log",
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], ancestor=2),
+        options=as_json({}),
+    shell:
+        "python -m frameworth figure pilot --study {params.study:q} --options {params.options:q} 2> {log:q}"
