@@ -25,7 +25,7 @@ def closing_lines(folder: Path, config: dict[str, Any]) -> list[str]:
         heading = "The first by suspicion, of which none is flagged:"
     lines = [
         *summary["statement"],
-        *further_sentences(folder, config),
+        *further_sentences(folder, config, summary["learned"]),
         "",
         *([heading, *checks, ""] if checks else []),
         f"Report         {folder}/report.html",
@@ -36,13 +36,12 @@ def closing_lines(folder: Path, config: dict[str, Any]) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def further_sentences(folder: Path, config: dict[str, Any]) -> list[str]:
+def further_sentences(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
     """What the summary does not hold: whether the rankings have settled, and what the config's experiments came to.
 
     Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
     Where the networks have not learned, nothing is said of frames; arms are of networks, and may show what helps.
     """
-    learned = json.loads(whole(folder / "summary.json").read_text())["learned"]
     return [*(_settled(folder) if learned else []), *_experiments(folder, config, learned)]
 
 
