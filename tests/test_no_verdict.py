@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from frameworth import figures
 from frameworth.answers.closing import closing_lines
 from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary, write_frame_values, write_summary
 from frameworth.experiments.toggle import group_of
+from frameworth.figures import _style
 from frameworth.networks.scores import distance
 from frameworth.questions.further_labels import further_labels
 from frameworth.questions.label_checks import label_checks, write_label_checks
@@ -52,7 +55,9 @@ UNLEARNED = [guessing, shuffled, memorised]
 
 def of_kind(folder: Path, kind: Kind) -> Results:
     """A study with one frame that harms greatly and one whose labels stand out greatly, whatever networks learned."""
-    study = write_reported_study(folder / "walk", frames=32, halves=32, ladder_seeds=3, planted=False)
+    study = write_reported_study(
+        folder / "walk", frames=32, halves=24, ladder_seeds=2, members=1, planted=False, questions=True
+    )
     rng = np.random.default_rng(1)
     scores = dict(study.scores)
     error = kind(study, scores["error"].astype(float)) * np.exp(rng.normal(0, 0.02, scores["error"].shape))
@@ -76,9 +81,8 @@ def of_kind(folder: Path, kind: Kind) -> Results:
     return Results(study.folder, study.options)
 
 
-def toggled():
-    import pandas as pd
-
+def toggled() -> pd.DataFrame:
+    """`toggle.csv` of a group that is shown to harm."""
     row = {"arm": "with", "pairs": 9, "difference": 0.2, "standard_error": 0.01, "t": 20.0, "p": 1e-6, "frames": "1 2"}
     return pd.DataFrame([row])
 
@@ -156,6 +160,16 @@ def test_the_page_alarms_and_has_no_badges(unlearned: Results, tmp_path: Path):
     assert "labels first</h2>" not in page
     assert "nothing is said of its value" in page
     assert "it harms" not in page
+
+
+def test_figures_say_above_their_titles_that_the_networks_have_not_learned(
+    unlearned: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    titles = []
+    monkeypatch.setattr(_style, "save", lambda figure, *_: titles.append(figure.get_suptitle()))
+    for name in ("labels_to_check", "learning_curve", "add"):
+        figures.draw_figure(name, unlearned, tmp_path)
+    assert all(title.startswith("The networks have not learned") and "\n" in title for title in titles)
 
 
 def test_planted_errors_are_still_counted_as_numbers(tmp_path: Path):

@@ -110,7 +110,8 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             data=script_data,
             arrays=arrays,
             images=images.jpegs,
-            statement=results.summary.get("statement", []) + further_sentences(results.folder, config, results.learning.learned),
+            statement=results.summary.get("statement", [])
+            + further_sentences(results.folder, config, results.learning.learned),
             diverged=diverged_sentence(results.diverged, int((results.rmse["kind"] == "network").sum())),
             learned=results.learning.learned,
             facts=_facts(results.summary),
