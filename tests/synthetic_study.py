@@ -116,6 +116,7 @@ def write_study(
     options = {
         "influence": {"estimator": "size-centred", "score": "log_error", "groups": groups, "level": 0.95},
         "consensus": "argmax",
+        "training": {"steps": 160, "scale": 0.5, "weights": "random", "learning_rate": 0.0015},
         "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
     }
     if questions:
@@ -469,6 +470,7 @@ def _summary(
         "verdicts": {name: int(count) for name, count in values["verdict"].value_counts().items()},
         "score": "log_error",
         "estimator": "size-centred",
+        "learned": True,
         "statement": [
             f"Check the labels of frames {', '.join(map(str, first))} first.",
             f"{grid.members.sum()} networks saw {len(grid.table)} subsets of {pool.sum()} frames.",

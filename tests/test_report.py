@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import gzip
 import json
 import re
@@ -152,8 +153,9 @@ def test_a_study_without_a_summary_in_words_still_has_a_page(study: Results):
 
 def test_networks_that_learned_nothing_alarm(study: Results):
     assert 'class="answer alarm"' not in written(study)
-    write_json(study.folder / "summary.json", study.summary | {"learned": False})
-    assert 'class="answer alarm" role=alert' in written(Results(study.folder, study.options))
+    study = Results(study.folder, study.options)
+    object.__setattr__(study, "learning", dataclasses.replace(study.learning, why_not="underfitted"))
+    assert 'class="answer alarm" role=alert' in written(study)
 
 
 def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results):

@@ -182,9 +182,10 @@ def test_the_user_reads_what_is_coming_and_what_came(finished):
     text = finished.printed.stdout + finished.printed.stderr
     assert "12 networks on 10 subsets" in text
     assert re.search(r"Training takes about \d+", text)
-    # Six steps from random weights teach nothing, so no label is flagged either.
-    assert "Warning: the networks learned nothing" in text
-    assert "The first by suspicion, of which none is flagged:" in text
+    # Six steps from random weights teach nothing, so no frame is named either.
+    assert "The networks have not learned, so no frame is judged" in text
+    assert "training.steps (now 6)" in text
+    assert "by suspicion" not in text
     assert "results/tiny/report.html" in text
 
 

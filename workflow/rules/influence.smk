@@ -45,6 +45,7 @@ rule frame_values:
     """Rank the frames of the pool."""
     input:
         f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
         f"{RESULTS}/scores.h5",
         f"{RESULTS}/influence.h5",
         f"{RESULTS}/labels_to_check.csv",
@@ -112,7 +113,7 @@ rule summary:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output[0], parent=True),
-        options=as_json(options("influence")),
+        options=as_json(options("influence") | {"training": weight_options(CONFIG["training"])}),
     shell:
         "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"
 

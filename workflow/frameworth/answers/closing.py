@@ -25,11 +25,9 @@ def closing_lines(folder: Path, config: dict[str, Any]) -> list[str]:
         heading = "The first by suspicion, of which none is flagged:"
     lines = [
         *summary["statement"],
-        *further_sentences(folder, config),
+        *further_sentences(folder, config, summary["learned"]),
         "",
-        heading,
-        *checks,
-        "",
+        *([heading, *checks, ""] if checks else []),
         f"Report         {folder}/report.html",
         f"Figures        {folder}/figures/",
         f"All labels     {folder}/labels_to_check.csv",
@@ -38,12 +36,17 @@ def closing_lines(folder: Path, config: dict[str, Any]) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def further_sentences(folder: Path, config: dict[str, Any]) -> list[str]:
+def further_sentences(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
     """What the summary does not hold: whether the rankings have settled, what a pilot chose, what experiments came to.
 
     Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
+    Where the networks have not learned, nothing is said of frames; arms are of networks, and may show what helps.
     """
-    return [*_settled(folder), *pilot_sentences(config), *_experiments(folder, config)]
+    return [
+        *(_settled(folder) if learned else []),
+        *pilot_sentences(config),
+        *_experiments(folder, config, learned),
+    ]
 
 
 def pilot_sentences(config: dict[str, Any]) -> list[str]:
@@ -62,11 +65,11 @@ def _settled(folder: Path) -> list[str]:
     return [settled_sentence(pd.read_csv(whole(path)))] if path.exists() else []
 
 
-def _experiments(folder: Path, config: dict[str, Any]) -> list[str]:
+def _experiments(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
     """A sentence for each experiment that was made beside the baseline."""
     alpha = 1 - config["influence"]["level"]
     lines = []
-    if config.get("toggle") and (path := folder / "toggle.csv").exists():
+    if learned and config.get("toggle") and (path := folder / "toggle.csv").exists():
         from frameworth.experiments import toggle
 
         lines += toggle.statement(pd.read_csv(whole(path)), alpha)
@@ -74,7 +77,7 @@ def _experiments(folder: Path, config: dict[str, Any]) -> list[str]:
         from frameworth.experiments import arm_comparison
 
         lines.append(f"{arm_comparison.statement(pd.read_csv(whole(path)), alpha)}.")
-    if config.get("prune") and (path := folder / "prune.csv").exists():
+    if learned and config.get("prune") and (path := folder / "prune.csv").exists():
         from frameworth.experiments import prune
 
         lines.append(f"{prune.statement(pd.read_csv(whole(path)), alpha)}.")

@@ -7,6 +7,7 @@ import numpy as np
 from frameworth.errors import UserError, printable
 from frameworth.estimation.influence import UNITS
 from frameworth.estimation.values import out_of_bag_consensus
+from frameworth.questions.learning import learning_sentence
 from frameworth.readable_number import readable
 from frameworth.study.results import Results
 
@@ -35,16 +36,22 @@ def frame_number(results: Results, frame: str) -> int:
 
 
 def explain(results: Results, frame: int) -> list[str]:
-    """Lines about a frame: what networks that did not see its label say of it, its worth, and whom it moves."""
+    """Lines about a frame: what networks that did not see its label say of it, its worth, and whom it moves.
+
+    Where the networks have not learned, that comes first, and its worth and whom it moves are left out.
+    """
+    learned = results.learning.learned
     row = results.frames.loc[frame]
     split = "in the pool" if results.pool[frame] else "held out: no network is trained on it"
-    lines = [f"Frame {frame}: {row['video']}/{row['image']}, {row['width']}×{row['height']} px, {split}."]
+    lines = [] if learned else [learning_sentence(results.learning)]
+    lines += [f"Frame {frame}: {row['video']}/{row['image']}, {row['width']}×{row['height']} px, {split}."]
     if results.planted is not None and results.planted[frame]:
         lines.append(f"A label error was planted here: {row['planted']}.")
     lines += _suspicion(results, frame)
-    if results.pool[frame]:
+    judged = results.pool[frame] and learned
+    if judged:
         lines += _worth(results, frame)
-    lines += ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if results.pool[frame] else [])
+    lines += ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if judged else [])
     return [printable(line) for line in lines]
 
 

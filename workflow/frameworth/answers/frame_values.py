@@ -21,9 +21,10 @@ from frameworth.networks.divergence import diverged_sentence
 from frameworth.questions.label_checks import check_name
 from frameworth.questions.learning import (
     constant_guess_rmse,
+    learning_sentence,
     more_frames_would,
     steps,
-    trained_and_other_error,
+    what_to_change,
 )
 from frameworth.readable_number import readable
 from frameworth.storage.files import write_csv, write_json
@@ -57,7 +58,9 @@ def frame_values(results: Results) -> pd.DataFrame:
         out_of_bag_error=out_of_bag,
         **{name: column[pool, 0] for name, column in columns.items()},
         memorization=_memorization(results)[pool],
-        verdict=_verdicts(_flags(results)[pool], found, pool, 1 - options["level"]),
+        verdict=_verdicts(_flags(results)[pool], found, pool, 1 - options["level"])
+        if results.learning.learned
+        else "undecided",
         value_px=in_px.value[pool, 0],
     )
     if results.warm is not None:
@@ -77,7 +80,8 @@ def write_summary(results: Results, summary_json: Path) -> None:
 def summary(results: Results) -> dict[str, Any]:
     """Counts, errors, the labels to check first, how well planted errors are found, and sentences saying so."""
     table, options = results.frame_values, results.options["influence"]
-    checks, first = results.label_checks, results.label_checks.head(CHECK_FIRST)
+    learned = results.learning.learned
+    checks, first = results.label_checks, results.label_checks.head(CHECK_FIRST if learned else 0)
     rmse = results.rmse
     consensus = rmse[(rmse["kind"] == "consensus") & (rmse["form"] == results.options["consensus"])]
     flags = (table["verdict"] == "check label").to_numpy()
@@ -119,6 +123,8 @@ def summary(results: Results) -> dict[str, Any]:
             "auroc_out_of_bag": float(roc_auc_score(group, table["out_of_bag_error"].fillna(0))),
             "auroc_value": float(roc_auc_score(group, table["value"].fillna(0))),
         }
+    if not learned:
+        group = np.zeros(len(table), bool)
     # Of the values before shrinking, where there are intervals: they lie about these.
     unshrunken = table[["ci_low", "ci_high"]].mean(axis=1, skipna=False).fillna(table["value"]).to_numpy()
     difference, p = values.group_is_worse(unshrunken, group, 10 * RESAMPLES, np.random.default_rng(0))
@@ -128,27 +134,32 @@ def summary(results: Results) -> dict[str, Any]:
         "group_difference": difference,
         "group_test_p": p,
     }
+    if not learned:
+        answer["networks_to_decide_top"] = None
+        answer["statement"] = _not_learned(results, answer)
+        return answer
     found = held_out_influence(results, options["score"], resamples=199)
     answer["networks_to_decide_top"] = networks_to_decide(found, np.flatnonzero(results.pool), answer["networks"])
-    answer["statement"] = _statement(answer, 1 - options["level"])
+    answer["statement"] = [learning_sentence(results.learning), *_statement(answer, 1 - options["level"])]
     return answer
 
 
 def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
-    """Whether single networks are better than a constant guess, and whether more frames would help them.
+    """Whether the networks have learned, the errors of single ones, and whether more frames would help them.
 
     Of single networks, as a consensus is better the more members it has, and sizes may differ in that.
     """
     known = {percent: rmse for percent, rmse in rmse_px.items() if np.isfinite(rmse)}
-    trained, other = trained_and_other_error(results.scores["error"], results.inclusion, results.pool)
-    guess = constant_guess_rmse(results.labels.xy, results.pool)
-    best = min(known, key=known.__getitem__, default=None)
+    learned = results.learning
     answer: dict[str, Any] = {
-        "best_percent": best,
-        "constant_guess_rmse_px": round(guess, 3),
-        "learned": best is not None and not known[best] >= guess,
-        "trained_on_median_px": trained,
-        "not_trained_on_median_px": other,
+        "best_percent": min(known, key=known.__getitem__, default=None),
+        "constant_guess_rmse_px": round(constant_guess_rmse(results.labels.xy, results.pool), 3),
+        "learned": learned.learned,
+        "why_not_learned": learned.why_not,
+        "learned_percent": learned.percent,
+        "trained_on_median_px": learned.trained_px,
+        "not_trained_on_median_px": learned.other_px,
+        "constant_guess_median_px": learned.guess_px,
     }
     networks = results.rmse[results.rmse["kind"] == "network"]
     of_subsets = networks.groupby("subset")["rmse_px"].mean().reindex(results.subsets["subset"]).to_numpy()
@@ -156,7 +167,8 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
     found = steps(of_subsets, percents, clusters, results.options["influence"]["level"])
     if found:
         answer["last_step"] = asdict(found[-1])
-        answer["more_frames"] = more_frames_would(found[-1], known[found[-1].high])
+        outcome = more_frames_would(found[-1], known[found[-1].high])
+        answer["more_frames"] = outcome if learned.learned else "unknown"
     return answer
 
 
@@ -228,11 +240,7 @@ def networks_to_decide(found: Influence, pool: np.ndarray, networks: int) -> int
 def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
     verdicts = answer["verdicts"]
     sentences = [
-        *_learning_warning(answer),
-        f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
-        f"{answer['held_out']} held-out frames{_held_out_error(answer)}.",
-        *_what_training_did(answer),
-        *([diverged_sentence(answer["diverged"], answer["networks"])] if answer["diverged"] else []),
+        *_networks(answer),
         _labels_to_check(answer),
         f"{_judged(verdicts)} {verdicts.get('harmful', 0)} are shown to harm, {verdicts.get('helpful', 0)} to "
         f"help, {verdicts.get('worse than average', 0)} to be worse and "
@@ -263,15 +271,23 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
     return sentences
 
 
-def _learning_warning(answer: dict[str, Any]) -> list[str]:
-    if answer["learned"]:
-        return []
-    percent = answer["best_percent"]
-    reached = "none finished" if percent is None else f"RMSE {answer['network_rmse_px'][percent]:.1f} px at best"
+def _not_learned(results: Results, answer: dict[str, Any]) -> list[str]:
+    """What is said where networks have not learned: nothing of frames."""
+    width, height = np.median(results.labels.sizes, axis=0)
+    subsets = results.subsets
+    frames = int(subsets.loc[subsets["percent"] == results.learning.percent, "frames"].median())
     return [
-        f"Warning: the networks learned nothing ({reached}; guessing each keypoint's mean position gives "
-        f"{answer['constant_guess_rmse_px']:.1f} px): what follows says nothing about the frames. Train longer, or "
-        "look at the labels and the training settings."
+        learning_sentence(results.learning),
+        what_to_change(results.learning, results.options["training"], (width, height), frames),
+        *_networks(answer),
+    ]
+
+
+def _networks(answer: dict[str, Any]) -> list[str]:
+    return [
+        f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
+        f"{answer['held_out']} held-out frames{_held_out_error(answer)}.",
+        *([diverged_sentence(answer["diverged"], answer["networks"])] if answer["diverged"] else []),
     ]
 
 
@@ -282,15 +298,6 @@ def _held_out_error(answer: dict[str, Any]) -> str:
     text = f": RMSE of single networks {answer['network_rmse_px'][percent]:.1f} px at {percent} % of the pool"
     guess = answer["constant_guess_rmse_px"]
     return text + (f", where guessing each keypoint's mean position gives {guess:.1f} px" if np.isfinite(guess) else "")
-
-
-def _what_training_did(answer: dict[str, Any]) -> list[str]:
-    trained, other = answer["trained_on_median_px"], answer["not_trained_on_median_px"]
-    if not np.isfinite([trained, other]).all():
-        return []
-    return [
-        f"Labels they were trained on they miss by {trained:.1f} px (median), others of the pool by {other:.1f} px."
-    ]
 
 
 def _labels_to_check(answer: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from frameworth.project.collected_data import write_collected_data, write_machin
 from frameworth.project.labelled_project import LabelledProject, read_label_file, read_project
 from frameworth.project.project_config import project_config
 from frameworth.questions.label_checks import LOOKED_AT
+from frameworth.questions.learning import learning_sentence
 from frameworth.storage.files import copy_file, replaced_folder, write_csv, write_json, write_text
 from frameworth.study.designs import draw_subset
 from frameworth.study.frames import hold_out
@@ -54,6 +55,7 @@ def write_review(study: Path, project: Path) -> list[str]:
     """Write the folder `review` of `study`: the flagged frames and at least the first twelve, held-out ones too.
 
     It holds images, labels, and as machine labels the median consensus of the networks that never saw the frame.
+    Where the networks have not learned it says so first: whether labels fit their images can be seen all the same.
     Returns what to say. Raises UserError, and leaves everything as it is, if labels in it were changed that the study
     does not have.
     """
@@ -80,6 +82,7 @@ def write_review(study: Path, project: Path) -> list[str]:
         write_machine_labels(new, MACHINE, labels.keypoints, videos, images, pose, confidence)
         _write_record(new, scorer, labels.keypoints, videos, images, labels.xy[frames])
     return [
+        *([] if results.learning.learned else [learning_sentence(results.learning)]),
         f"{len(frames)} frames to check: {folder}/ (open a folder below its labeled-data/ in napari-deeplabcut).",
         "Then the same command with `apply_review` in place of `review` reads the corrected labels.",
     ]

@@ -87,7 +87,11 @@ def draw_figure(name: str, results: Results, folder: Path) -> None:
     pair = (name.removeprefix(PAIR + "_"),) if module_name == PAIR else ()
     with _style.theme():
         table = module.table(results, *pair)
-        _style.save(module.draw(table, results), table, Path(folder) / name)
+        figure = module.draw(table, results)
+        # That of videos is drawn from their consensus alone.
+        if module_name != VIDEOS and not results.learning.learned:
+            _style.say_above(figure, "The networks have not learned: nothing here says anything of frames or labels.")
+        _style.save(figure, table, Path(folder) / name)
 
 
 def _modules() -> list[str]:

@@ -57,11 +57,21 @@ def new_figure(width: float, height: float) -> Figure:
 
 def headline(figure: Figure, title: str, note: str) -> None:
     """Set what a reader should see above the figure, and how it was drawn below it."""
-    title = _wrapped(title, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER)
     note = _wrapped(note, figure.get_figwidth(), _NOTE_SIZE * _NOTE_LETTER)
     left = 0.08 / figure.get_figwidth()
-    figure.suptitle(title, x=left, ha="left", fontsize=_TITLE_SIZE, fontweight="bold")
+    _set_title(figure, _wrapped(title, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER))
     figure.supxlabel(note, x=left, ha="left", fontsize=_NOTE_SIZE, color=DARK)
+
+
+def say_above(figure: Figure, text: str) -> None:
+    """Put a sentence above what the figure's headline says."""
+    said = _wrapped(text, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER)
+    _set_title(figure, f"{said}\n{figure.get_suptitle()}")
+
+
+def _set_title(figure: Figure, title: str) -> None:
+    left = 0.08 / figure.get_figwidth()
+    figure.suptitle(title, x=left, ha="left", fontsize=_TITLE_SIZE, fontweight="bold")
 
 
 def _wrapped(text: str, inches: float, letter: float) -> str:

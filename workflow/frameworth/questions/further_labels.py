@@ -32,7 +32,10 @@ def further_labels(results: Results) -> pd.DataFrame:
         each = 1 - (1 - level) / count
         tables += [_curve_rows(results, name, np.array([k]), each) for k, name in enumerate(results.labels.keypoints)]
     frames = _frame_rows(results)
-    return pd.concat([*tables, frames, _far_frames(frames, level)], ignore_index=True)
+    table = pd.concat([*tables, frames, _far_frames(frames, level)], ignore_index=True)
+    if not results.learning.learned:
+        table.loc[table["about"] == "gain", "verdict"] = "cannot be told: the networks have not learned"
+    return table
 
 
 def verdict(found: Extrapolated) -> str:

@@ -127,7 +127,10 @@ def exchanged_pairs(label: np.ndarray, consensus: np.ndarray) -> list[tuple[int,
 
 
 def label_checks(results: Results) -> pd.DataFrame:
-    """The table: see the file formats in the documentation for its columns."""
+    """The table: see the file formats in the documentation for its columns.
+
+    Where the networks have not learned, no frame is flagged.
+    """
     labels, scores, inclusion = results.labels, results.scores, results.inclusion
     suspicion = label_suspicion(scores["log_error"], inclusion)
     consensus = out_of_bag_consensus(scores["consensus_pose"], inclusion)
@@ -139,7 +142,7 @@ def label_checks(results: Results) -> pd.DataFrame:
         keypoint=[labels.keypoints[k] if k >= 0 else None for k in which],
         distance_px=np.where(which >= 0, away, np.nan),
         out_of_bag_error=error,
-        flagged=stands_out(suspicion, mean_out_of_bag(scores["log_error"], inclusion)),
+        flagged=stands_out(suspicion, mean_out_of_bag(scores["log_error"], inclusion)) & results.learning.learned,
         reason=[
             _reason(labels.xy[frame], consensus[frame], suspicion.deviation[frame], labels.keypoints)
             for frame in frames

@@ -1,13 +1,13 @@
-"""What the networks learned: more than a constant guess, and whether more frames would teach them more.
+"""Whether the networks have learned, without which nothing is said of frames, and whether more frames would help.
 
 Numpy in, numpy out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
@@ -15,7 +15,42 @@ from scipy import stats
 # An interval that stays within this share of the error on both sides of 0 is called hardly any change.
 HARDLY = 0.05
 
+# Shares of medians, set by the cases in docs/validation.md.
+LEARNED = 0.5  # of the guess's error: the error at labels not trained on must not be above it
+WELL = 0.2  # of the guess's error: so small an error is learned, however well labels trained on are known
+UNDERFITTED = 0.9  # of the error at other labels: labels trained on are known hardly better
+FEW_FRAMES = 20  # with fewer a median error may be off by a third (1.25 / √20 deviations of log error, about 1)
+
 Outcome = Literal["help", "hardly", "harm", "unknown"]
+WhyNot = Literal["diverged", "unmeasured", "underfitted", "not transferred"]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What networks learned, in median errors (px), NaN where there is no such label.
+
+    Attributes:
+        percent: of the subsets that this is about.
+        frames: how many have labels that some of these networks were not trained on.
+        trained_px, other_px: error at labels that a network was trained on, and at others.
+        guess_px: of the mean position, over the same labels as `other_px`.
+        subsets, diverged: how many there are, and of how many all networks diverged.
+        why_not: why the networks have not learned, most likely; None if they have.
+    """
+
+    percent: int
+    frames: int
+    trained_px: float
+    other_px: float
+    guess_px: float
+    subsets: int
+    diverged: int
+    why_not: WhyNot | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether anything may be said of frames."""
+        return self.why_not is None
 
 
 @dataclass(frozen=True)
@@ -55,20 +90,113 @@ def constant_guess_rmse(label: np.ndarray, pool: np.ndarray) -> float:
     return float(np.sqrt(squared.mean())) if squared.size else float("nan")
 
 
-def trained_and_other_error(error: np.ndarray, inclusion: np.ndarray, pool: np.ndarray) -> tuple[float, float]:
-    """Median error (px) at the pool's labels that a network was trained on, and at those that it was not.
+def constant_guess_error(label: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """Distance (px) of each label from the mean position of its keypoint in the pool's other frames, [N, K].
 
-    Where the first is hardly smaller, the networks have not learned what they were shown.
+    Without the frame itself, which would otherwise draw the guess towards it. NaN where no other frame tells.
 
     Args:
-        error: [S, N, K] px, NaN where not labelled. inclusion: bool [S, N]. pool: bool [N].
-
-    NaN where there is no such label.
+        label: [N, K, 2] px, NaN where not labelled. pool: bool [N].
     """
-    groups = (error[inclusion & pool], error[~inclusion & pool])
-    known = [group[np.isfinite(group)] for group in groups]
-    trained, other = (float(np.median(group)) if len(group) else float("nan") for group in known)
-    return trained, other
+    in_pool = np.isfinite(label).all(axis=2) & pool[:, None]
+    own = np.where(in_pool[:, :, None], label, 0)
+    count = (in_pool.sum(axis=0) - in_pool)[:, :, None]
+    guess = (own.sum(axis=0) - own) / np.where(count > 0, count, np.nan)
+    return np.sqrt(((label - guess) ** 2).sum(axis=2))
+
+
+def learning(
+    error: np.ndarray, label: np.ndarray, inclusion: np.ndarray, pool: np.ndarray, percents: np.ndarray
+) -> Learning:
+    """What the networks of the percent with most subsets learned (of several such, the largest percent).
+
+    By medians, which a few lost keypoints do not move. Of the labels that they were not trained on, in the pool and
+    held out, the error is compared with that of a guess that sees no image, over the same labels, and with the error
+    at the labels that they were trained on. They have not learned if it is above `LEARNED` of the guess's, or if it is
+    above `WELL` of it and they miss the labels they were trained on by more than `UNDERFITTED` as much.
+
+    Args:
+        error: [S, N, K] px, NaN where not labelled and where all networks of a subset diverged.
+        label: [N, K, 2] px. inclusion: bool [S, N]. pool: bool [N]. percents: int [S].
+    """
+    names, counts = np.unique(percents, return_counts=True)
+    percent = int(names[counts == counts.max()].max())
+    rows = percents == percent
+    error, seen = error[rows], inclusion[rows][:, :, None]
+    guess = np.broadcast_to(constant_guess_error(label, pool), error.shape)
+    known = np.isfinite(error)
+    out_of_bag = known & ~seen & np.isfinite(guess)
+    found = Learning(
+        percent=percent,
+        frames=int(out_of_bag.any(axis=(0, 2)).sum()),
+        trained_px=_median(error[known & seen]),
+        other_px=_median(error[out_of_bag]),
+        guess_px=_median(guess[out_of_bag]),
+        subsets=len(error),
+        diverged=int((~known.any(axis=(1, 2))).sum()),
+    )
+    return replace(found, why_not=_why_not(found))
+
+
+def _why_not(found: Learning) -> WhyNot | None:
+    trained, other, guess = found.trained_px, found.other_px, found.guess_px
+    close = trained > UNDERFITTED * other
+    if other <= LEARNED * guess and not (close and other > WELL * guess):
+        return None
+    if 2 * found.diverged > found.subsets:
+        return "diverged"
+    if not np.isfinite([trained, other, guess]).all():
+        return "unmeasured"
+    return "underfitted" if close or trained > LEARNED * guess else "not transferred"
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.median(values)) if len(values) else float("nan")
+
+
+def learning_sentence(found: Learning) -> str:
+    """Whether the networks have learned, in words and numbers."""
+    start = "The networks have learned" if found.learned else "The networks have not learned, so no frame is judged"
+    if found.why_not == "diverged":
+        return f"{start}: of {found.diverged} of {found.subsets} subsets all networks diverged."
+    if found.why_not == "unmeasured":
+        return f"{start}: there are too few labels in the pool to train on and to measure by."
+    few = f" This rests on {found.frames} frames only." if found.frames < FEW_FRAMES else ""
+    return (
+        f"{start}: they miss labels that they were not trained on by {found.other_px:.1f} px (median), labels that "
+        f"they were trained on by {found.trained_px:.1f} px; guessing each keypoint's mean position misses by "
+        f"{found.guess_px:.1f} px.{few}"
+    )
+
+
+def what_to_change(found: Learning, training: dict[str, Any], size: tuple[int, int], frames: int) -> str:
+    """The likely reason why networks have not learned, and what to change.
+
+    Args:
+        training: the config's. size: width and height of the typical image, px. frames: in the typical subset.
+    """
+    if found.why_not == "diverged":
+        return f"Lower training.learning_rate (now {training['learning_rate']:g})."
+    if found.why_not == "unmeasured":
+        return "Label more frames."
+    if found.why_not == "not transferred":
+        return (
+            "They know the labels that they were trained on, and miss others by more than half as much as the guess. "
+            "Either the labels do not fit the images (were they mixed up between frames? The report's pictures show "
+            f"them), or {frames} frames in a subset are far too few: label more."
+        )
+    budget = "steps" if "steps" in training else "epochs"
+    width, height = (round(side * training["scale"]) for side in size)
+    change = [
+        f"raise training.{budget} (now {training[budget]})",
+        f"train on larger images (training.scale, now {training['scale']:g}, makes them {width} × {height} px)",
+    ]
+    if training["weights"] == "random":
+        change.append("begin with trained weights (training.weights: imagenet)")
+    return (
+        "They miss even the labels that they were trained on: most likely too few steps, or images too small. "
+        f"Try each: {'; '.join(change)}. If that changes nothing, look whether the labels fit the images."
+    )
 
 
 def steps(error: np.ndarray, percents: np.ndarray, clusters: np.ndarray, level: float) -> list[Step]:

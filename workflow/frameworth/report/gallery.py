@@ -29,6 +29,7 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     away = distance(consensus, results.labels.xy)
     median = float(results.label_checks["out_of_bag_error"].median())
     unit = UNITS[results.options["influence"]["score"]]
+    learned = results.learning.learned
     records = []
     for checked in results.label_checks.to_dict("records"):
         row = {"verdict": HELD_OUT} | checked | values.get(checked["frame"], {})
@@ -45,7 +46,7 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
             | {name: checked[name] for name in _CHECKS}
             | {name: row[name] for name in _NUMBERS if name in row}
             | {"check": check_words(checked)}
-            | {"reason": reason(row, median, far, unit, planted if pd.notna(planted) else None)}
+            | {"reason": reason(row, median, far, unit, planted if pd.notna(planted) else None, learned)}
         )
     return records
 
@@ -63,15 +64,22 @@ def check_words(row: dict[str, Any]) -> str:
 
 
 def reason(
-    row: dict[str, Any], median: float, far: tuple[str, float] | None, unit: str, planted: str | None = None
+    row: dict[str, Any],
+    median: float,
+    far: tuple[str, float] | None,
+    unit: str,
+    planted: str | None = None,
+    learned: bool = True,
 ) -> str:
     """Why a frame has its verdict, in words.
 
     Args:
         row: of `frame_values.csv`. median: out-of-bag error of the typical frame, px.
         far: the keypoint whose label is farthest from the consensus, and how far, px.
+        learned: whether the networks have.
     """
-    parts = [_of_label(row["out_of_bag_error"], median, far), _of_value(row, unit)]
+    of_value = _of_value(row, unit) if learned else "The networks have not learned, so nothing is said of its value."
+    parts = [_of_label(row["out_of_bag_error"], median, far), of_value]
     if planted:
         parts.append(f"A label error was planted here: {planted}.")
     return " ".join(part for part in parts if part)

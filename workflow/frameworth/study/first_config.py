@@ -20,8 +20,8 @@ from frameworth.storage.files import write_text
 from frameworth.study.config import check_config
 
 _CELL = 8  # px of the network's image to a cell of its map
-_SIDES = (96, 128, 192, 256, 384)  # px, of what a CPU network is trained on: its longer side
-_USUAL_SIDE, _LEAST_SIDE, _LARGEST_SIDE = 192, 128, 256  # where the labels do not tell, or tell of extremes
+_SIDES = (96, 128, 192, 256)  # px, of what a CPU network is trained on: its longer side
+_LEAST_SIDE = 192  # of the largest that is tried: a step at 256 px takes twice as long
 _WHOLE_FRAME = 768  # px: networks are trained on crops, but predict whole frames
 _MARGIN = 2.0  # of a crop, times the labels' bounding box
 _CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves little
@@ -78,16 +78,16 @@ class Sizes:
 def sizes_to_try(look: Look) -> Sizes:
     """Sizes at which the labels of a frame can be told apart, and smaller ones, which show more of the surroundings.
 
-    Networks are trained on squares around the animal where it is small, else on whole frames. The middle of the sizes
-    is the one at which typical neighbours lie a cell of the network's map apart, as far as a CPU can pay for it.
+    Networks are trained on squares around the animal where it is small, else on whole frames. At the largest size
+    typical neighbours lie a cell of the network's map apart, as far as a CPU can pay for it.
     """
     frame = max(look.width, look.height)
     crop = _MARGIN * look.extent
     is_cropped = 0 < crop < _CROPPED_BELOW * min(look.width, look.height)
     view = crop if is_cropped else frame
-    wanted = _CELL * view / look.neighbour if look.neighbour else _USUAL_SIDE
-    middle = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_SIDE, _LARGEST_SIDE))
-    sides = [side for side in _SIDES if middle / 2 <= side <= 1.5 * middle]
+    wanted = _CELL * view / look.neighbour if look.neighbour else _LEAST_SIDE
+    largest = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_SIDE, _SIDES[-1]))
+    sides = [side for side in _SIDES if largest / 2 <= side <= largest]
     # A whole frame at the scale of the crop may be large; the smallest is tried in any case.
     sides = [side for side in sides if side / view * frame <= _WHOLE_FRAME] or [round(_WHOLE_FRAME * view / frame)]
     scales = tuple(round(side / view, 4) for side in sides)
@@ -183,7 +183,7 @@ subsets:
   # Random halves with one network each say most about single frames. More seeds later train only what is new.
   - {{design: balanced, percents: [50], seeds: {32 if gpu else 24}, members: 1}}
   # A ladder of sizes: the learning curve, and whether more frames would help.
-  - {{design: nested, percents: [10, 30, 70, 90], seeds: 3, members: 2}}
+  - {{design: nested, percents: [10, 30, 70, 90], seeds: 3, members: {2 if gpu else 1}}}
 {_gpu_training() if gpu else _cpu_training(look)}influence: {{groups: [[10, 30], [70, 90]]}}
 # Next steps, to be added once the first report is read:
 # influence: {{groups: [[10, 30], [70, 90]], warm: {{networks: 8}}}}   # a cheap second look at single labels
@@ -220,8 +220,8 @@ pilot:                  # before the rest: which size of images, and how many st
   # {sizes.reason}.
   choices:
 {choices}
-  steps: 120            # of a network per size; then the best size with 240, 480, … steps, while that pays
-  most_steps: 480
+  steps: 120            # of a network per size; then the best size with 240 steps, if that pays
+  most_steps: 240
 """
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from frameworth.questions.label_checks import read_label_checks
 from frameworth.questions.label_qc import LabelQC, read_label_qc
+from frameworth.questions.learning import Learning, learning
 from frameworth.storage.digests import whole
 from frameworth.storage.hdf5 import read_attributes, read_hdf5
 from frameworth.study.frames import read_frames
@@ -30,7 +31,7 @@ class Results:
         folder: `results/{study}`.
         options: the config's `influence` and `figures` parts and the form of consensus:
             `{"influence": {...}, "figures": {...}, "consensus": "argmax"}`; where there are videos, `videos`, the names
-            of their folders; where there is a pilot, `pilot`, true.
+            of their folders; where there is a pilot, `pilot`, true; for the summary `training`.
     """
 
     folder: Path
@@ -72,6 +73,12 @@ class Results:
     def scores(self) -> dict[str, np.ndarray]:
         """`scores.h5`: arrays [S, N, K] (poses [S, N, K, 2]) by name."""
         return read_hdf5(self.folder / "scores.h5")
+
+    @cached_property
+    def learning(self) -> Learning:
+        """Whether the networks have learned: where they have not, no frame is flagged, called or judged."""
+        percents = self.subsets["percent"].to_numpy()
+        return learning(self.scores["error"], self.labels.xy, self.inclusion, self.pool, percents)
 
     @cached_property
     def members(self) -> dict[str, np.ndarray]:
