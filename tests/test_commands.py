@@ -54,7 +54,7 @@ def test_init_writes_a_config_that_the_workflow_takes_and_names_what_it_saw(here
     written = check_config(yaml.safe_load(Path("my_mice.yaml").read_text()))
     assert written["study"] == "my_mice"
     assert written["labels"] == "my mice-Ann-2026-01-02"
-    assert written["training"]["crop"] is None
+    assert [choice["crop"] for choice in written["pilot"]["choices"]] == [None, None, None]
 
 
 def test_init_says_what_check_says_and_has_written_the_config_all_the_same(here):
@@ -111,7 +111,7 @@ def look(frames=100, keypoints=4, width=640, height=480, extent=110.0, neighbour
         (look(width=406, height=396, extent=360, neighbour=26), {96, 128, 192}, False),  # two mirror views of a mouse
         (look(width=192, height=192, extent=150, neighbour=9), {96, 128, 192}, False),  # a fly that fills the frame
         (look(width=192, height=192, extent=150, neighbour=7), {128, 192, 256}, False),
-        (look(width=1920, height=1080, extent=100, neighbour=25), {80}, True),  # a small animal in a large arena
+        (look(width=1920, height=1080, extent=100, neighbour=25), {96, 128}, True),  # a small animal in a large arena
         (look(width=3000, height=2000, extent=1800, neighbour=200), {96, 128, 192}, False),
         (look(keypoints=1, extent=0, neighbour=0), {96, 128, 192}, False),  # one keypoint has no extent
         (look(keypoints=60, width=800, height=600, extent=500, neighbour=4), {128, 192, 256}, False),
@@ -120,7 +120,7 @@ def look(frames=100, keypoints=4, width=640, height=480, extent=110.0, neighbour
 )
 def test_sizes_tell_typical_neighbours_apart_and_small_animals_are_cut_out(seen, sides, cropped):
     found = first_config.sizes_to_try(seen)
-    view = 2 * seen.extent if cropped else max(seen.width, seen.height)
+    view = max(2 * seen.extent, 64) if cropped else max(seen.width, seen.height)
     assert {round(scale * view) for scale in found.scales} == sides
     assert all((crop is not None) == cropped for crop in found.crops)
 
@@ -132,8 +132,9 @@ def test_any_project_gets_a_config_that_is_valid_and_whose_whole_frames_can_be_p
     seen = look(width=frame[0], height=frame[1], extent=extent, neighbour=neighbour)
     written = check_config(yaml.safe_load(first_config.first_config("demo", "x", seen, gpu=False)))
     for choice in written["pilot"]["choices"]:
-        assert 32 <= max(frame) * choice["scale"] <= 770
-        assert choice["crop"] is None or 32 <= choice["crop"] <= 384
+        crop = choice["crop"]
+        assert crop is None or 64 <= crop <= 256
+        assert max(frame) * choice["scale"] <= 1280 or crop == 64
 
 
 def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole():

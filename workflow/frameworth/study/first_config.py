@@ -22,7 +22,9 @@ from frameworth.study.config import check_config
 _CELL = 8  # px of the network's image to a cell of its map
 _SIDES = (96, 128, 192, 256)  # px, of what a CPU network is trained on: its longer side
 _LEAST_SIDE = 192  # of the largest that is tried: a step at 256 px takes twice as long
-_WHOLE_FRAME = 768  # px: networks are trained on crops, but predict whole frames
+_WHOLE_FRAME = 1280  # px: networks are trained on crops, but predict whole frames
+_LARGEST_SCALE = 4.0  # of the schema
+_LEAST_CROP = 64  # px, at the cost of larger whole frames
 _MARGIN = 2.0  # of a crop, times the labels' bounding box
 _CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves little
 _FEW_FRAMES = 40
@@ -82,14 +84,15 @@ def sizes_to_try(look: Look) -> Sizes:
     typical neighbours lie a cell of the network's map apart, as far as a CPU can pay for it.
     """
     frame = max(look.width, look.height)
-    crop = _MARGIN * look.extent
+    crop = max(_MARGIN * look.extent, _LEAST_CROP) if look.extent else 0.0
     is_cropped = 0 < crop < _CROPPED_BELOW * min(look.width, look.height)
     view = crop if is_cropped else frame
     wanted = _CELL * view / look.neighbour if look.neighbour else _LEAST_SIDE
     largest = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_SIDE, _SIDES[-1]))
     sides = [side for side in _SIDES if largest / 2 <= side <= largest]
-    # A whole frame at the scale of the crop may be large; the smallest is tried in any case.
-    sides = [side for side in sides if side / view * frame <= _WHOLE_FRAME] or [round(_WHOLE_FRAME * view / frame)]
+    # A whole frame at the scale of the crop may be large.
+    affordable = max(_LEAST_CROP, round(min(_WHOLE_FRAME / frame, _LARGEST_SCALE) * view))
+    sides = [side for side in sides if side <= affordable] or [affordable]
     scales = tuple(round(side / view, 4) for side in sides)
     what = f"squares of {view:.0f} px around the animal, as it is small" if is_cropped else "whole frames"
     apart = f"; neighbours are {_CELL} px apart at {wanted:.0f} px" if look.neighbour else ""
