@@ -215,7 +215,7 @@ training:               # a small network for a CPU; on a GPU write net_type: re
   backbone: tf_efficientnet_lite0   # raise steps to 20000, and leave out the rest and the pilot
   weights: imagenet     # the backbone's, which are in the environment
   batch_size: 8
-  learning_rate: 0.001
+  learning_rate: 0.0005
   drops: [[0.6, 0.25], [0.85, 0.05]]
   target_radius: 10
   subsets_per_job: 3    # these networks train in a minute: a job trains several
