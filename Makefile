@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings sleap-environment peers lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings trial sleap-environment peers lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -56,9 +56,23 @@ test-long: .venv/ready
 fuzz: .venv/ready
 	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest -n 2 --dist load tests/test_fuzz.py tests/test_fuzz_files.py --tally results/reliability.json
 
-# About 25 minutes on two cores; results/benchmarks/speed.json.
+# About 30 minutes on two cores; results/benchmarks/speed.json and pretrained.json.
 benchmark-speed: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.speed
+	$(BIN)/python -m frameworth.benchmarks.pretrained
+
+# A project as a new user would try it: from `init` to the report with nothing edited, and what came of it; about a quarter
+# of an hour on two cores. PROJECT is the project or label file, NAME the study's name. With SPOIL=1 a share of the labels
+# of a copy is spoilt before, and with SPOIL=shuffle they are mixed up between frames; the last lines tell who was found.
+NAME ?= trial
+trial: .venv/ready
+ifdef SPOIL
+	rm -rf results/$(NAME)-project
+	$(BIN)/python -m frameworth.benchmarks.spoil $(PROJECT) results/$(NAME)-project $(if $(filter shuffle,$(SPOIL)),--shuffle)
+endif
+	test -e results/$(NAME).yaml || $(BIN)/frameworth init $(if $(SPOIL),results/$(NAME)-project,$(PROJECT)) --device cpu --study $(NAME) --out results/$(NAME).yaml
+	$(BIN)/frameworth run --configfile results/$(NAME).yaml
+	$(BIN)/python -m frameworth.benchmarks.trial results/$(NAME) $(if $(SPOIL),results/$(NAME)-project/spoilt.csv)
 
 benchmark-levers: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.levers

@@ -31,7 +31,7 @@ from frameworth.engine.networks import Predictor, build_network, pose_config
 from frameworth.networks.predict import predict
 from frameworth.networks.scaling import ScaledFrames
 from frameworth.storage.files import write_json
-from frameworth.study.config import read_config, weight_options
+from frameworth.study.config import check_config, weight_options
 from frameworth.study.frames import read_frames
 from frameworth.study.labels import read_labels
 from frameworth.study.subsets import read_subset
@@ -39,6 +39,22 @@ from frameworth.study.subsets import read_subset
 REPOSITORY = Path(__file__).parents[3]
 OUT = Path("results/benchmarks/speed.json")
 CPU = torch.device("cpu")
+# A small network of random weights, which stock DeepLabCut can load.
+CONFIG: dict[str, Any] = {
+    "study": "speed",
+    "labels": "demo",
+    "demo": {"frames": 126, "width": 96, "height": 80, "planted": 0.11},
+    "held_out": {"fraction": 0.5, "by": "frame"},
+    "training": {
+        "backbone": "test_resnet",
+        "weights": "random",
+        "steps": 160,
+        "learning_rate": 0.0015,
+        "drops": [[0.6, 0.25], [0.85, 0.05]],
+        "crop": None,
+        "target_radius": 8,
+    },
+}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}  # as the workflow's jobs
 
@@ -61,10 +77,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
-    with (REPOSITORY / "config/demo.yaml").open() as file:
-        config = read_config(file)
     with tempfile.TemporaryDirectory() as folder:
-        bench = _Bench(Path(folder), config, arguments.cores)
+        bench = _Bench(Path(folder), check_config(CONFIG), arguments.cores)
         share = arguments.networks
         ways = {name: Way() for name in ("stock", "stock_parallel", "frameworth")}
         floors = []

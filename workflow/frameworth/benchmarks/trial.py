@@ -32,8 +32,7 @@ def measure(study: Path, spoilt_csv: Path) -> dict[str, Any]:
         spoilt and other frames resampled each among themselves; NaN where all are spoilt. precision_at_n: share of
         spoilt frames among the first n, n being their number. ranks: of the spoilt frames, ascending. flagged_spoilt,
         flagged_other: counts. by_kind: of each kind the count, AUROC against all frames that are not spoilt, and how
-        many are flagged. trained_on_median_px, not_trained_on_median_px: as in summary.json. networks,
-        training_minutes: summed over all training.json. A frame without a suspicion counts as the least suspicious.
+        many are flagged. A frame without a suspicion counts as the least suspicious.
 
     Raises UserError if the study lacks a spoilt frame, or a file.
     """
@@ -67,9 +66,15 @@ def measure(study: Path, spoilt_csv: Path) -> dict[str, Any]:
             for name in sorted(truth["kind"].unique())
             for some in [~spoilt | (kind == name)]
         },
-        **_summary(study / "summary.json"),
-        **_training(study),
     }
+
+
+def what_was_learned(study: Path) -> dict[str, Any]:
+    """What summary.json says of learning and flags, how many networks there are, and the minutes of training them all.
+
+    Raises UserError if the study has not ended.
+    """
+    return _summary(study / "summary.json") | _training(study)
 
 
 def _auroc(truth: np.ndarray, score: np.ndarray) -> float:
@@ -88,11 +93,12 @@ def _interval(truth: np.ndarray, score: np.ndarray) -> tuple[float, float]:
     return interval(lambda rows: auroc(truth[rows], score[rows]), draw, LEVEL)
 
 
-def _summary(path: Path) -> dict[str, float]:
+def _summary(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path}: there is no such file; let the study end first")
     summary = json.loads(whole(path).read_text())
-    return {name: summary[name] for name in ("trained_on_median_px", "not_trained_on_median_px")}
+    names = ("learned", "trained_on_median_px", "not_trained_on_median_px", "constant_guess_median_px")
+    return {name: summary[name] for name in (*names, "constant_guess_rmse_px", "labels_flagged")}
 
 
 def _training(study: Path) -> dict[str, float]:
@@ -106,10 +112,12 @@ def main() -> None:
     """Measure a trial, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path)
-    parser.add_argument("spoilt_csv", type=Path)
+    parser.add_argument("spoilt_csv", type=Path, nargs="?", help="left out, only what the networks learned is told")
     arguments = parser.parse_args()
     try:
-        found = measure(arguments.study, arguments.spoilt_csv)
+        found = what_was_learned(arguments.study)
+        if arguments.spoilt_csv:
+            found |= measure(arguments.study, arguments.spoilt_csv)
     except UserError as refused:
         raise SystemExit(str(refused)) from None
     for name, value in found.items():

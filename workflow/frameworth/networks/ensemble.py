@@ -142,7 +142,7 @@ def train_missing(
                 print(f"{label}: taken from the store ({entry.folder.name})", file=sys.stderr)
                 continue
             if not images:
-                images, xy = _training_data(subset, frames)
+                images, xy = training_data(subset, frames)
 
             def say(line: str, label: str = label) -> None:
                 print(f"{label}: {line}", file=sys.stderr, flush=True)
@@ -158,7 +158,7 @@ def train_missing(
             )
 
 
-def _training_data(subset: Subset, frames: ScaledFrames) -> tuple[list[np.ndarray], np.ndarray]:
+def training_data(subset: Subset, frames: ScaledFrames) -> tuple[list[np.ndarray], np.ndarray]:
     images, xy = [], subset.xy.copy()
     for index, frame in enumerate(subset.frames):
         if frames.digest(frame) != subset.digests[index]:

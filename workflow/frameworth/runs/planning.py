@@ -153,12 +153,15 @@ def _measure(config: dict[str, Any], size: StudySize) -> Measured:
     """A few steps of a network of the study's kind on noise."""
     import numpy as np
 
+    from frameworth.engine.backbones import is_packaged
     from frameworth.engine.networks import choose_device
     from frameworth.networks.store import Entry
     from frameworth.networks.training import train_network
     from frameworth.study.subsets import Subset
 
-    training = weight_options(config["training"]) | {"weights": "random"}
+    training = weight_options(config["training"])
+    if not is_packaged(training.get("backbone", "")):  # else nothing is downloaded
+        training |= {"weights": "random"}
     training.pop("epochs", None)
     width, height = (max(32, round(side * training["scale"])) for side in (size.width, size.height))
     rng = np.random.default_rng(0)
