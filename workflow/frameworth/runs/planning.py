@@ -195,7 +195,7 @@ def _cost(
         kept = min(cores, jobs) * config["training"]["subsets_per_job"] * max(subset.members for subset in left)
     predictions = sum(prediction_bytes(size, subset.members) for subset in left)
     device = "GPU" if found.device == "cuda" else "CPU"
-    source = _source(found)
+    source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
     about = "at most" if first else "about"
     return [
         f"Training takes {about} {duration(first + total / min(cores, jobs))} with {cores} at a time, "
@@ -204,12 +204,6 @@ def _cost(
         f"On disk {about} {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what "
         "they predict.",
     ]
-
-
-def _source(found: Measured) -> str:
-    if not found.networks:
-        return "measured just now on this machine"
-    return f"as {found.networks} finished network{'s' * (found.networks > 1)} took"
 
 
 def duration(seconds: float) -> str:

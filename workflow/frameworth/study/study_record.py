@@ -52,8 +52,11 @@ def record_problems(config: dict[str, Any], project: LabelledProject | None) -> 
     if not record or not trained:
         return
     before, now = _what_networks_depend_on(record), _what_networks_depend_on(config)
-    undecided = chosen_training(config) is None
-    for key in now if undecided else dict.fromkeys((*before, *now)):
+    keys = [*dict.fromkeys((*before, *now))]
+    if chosen_training(config) is None:  # of size and steps nothing is known yet
+        before, now = before | {"pilot": record.get("pilot")}, now | {"pilot": config["pilot"]}
+        keys = [*now]
+    for key in keys:
         if before.get(key) != now.get(key):
             yield warning(
                 f"config: {key}",
@@ -96,7 +99,5 @@ def recorded_frames(folder: Path) -> dict[tuple[str, str], str]:
 def _what_networks_depend_on(config: dict[str, Any]) -> dict[str, Any]:
     parts = {key: config.get(key) for key in ("seed", "plant")}
     parts |= {f"held_out.{key}": value for key, value in config["held_out"].items()}
-    training = chosen_training(config)
-    if training is None:
-        parts["pilot"], training = config["pilot"], config["training"]
+    training = chosen_training(config) or config["training"]
     return parts | {f"training.{key}": value for key, value in weight_options(training).items()}
