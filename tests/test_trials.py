@@ -11,7 +11,7 @@ import pytest
 import sleap_io
 
 from frameworth.benchmarks.spoil import shuffle, spoil
-from frameworth.benchmarks.trial import measure
+from frameworth.benchmarks.trial import measure, what_was_learned
 from frameworth.errors import UserError
 from frameworth.project.collected_data import write_collected_data
 from frameworth.project.labelled_project import LabelledProject, read_project
@@ -117,7 +117,9 @@ def finished(folder: Path, suspicion: list[float], flagged: list[bool]) -> Path:
     table["video"], table["image"], table["split"] = "v", [f"img{i}.png" for i in range(len(table))], "pool"
     folder.mkdir(parents=True)
     write_csv(folder / "labels_to_check.csv", table.sort_values("rank"))
-    write_json(folder / "summary.json", {"trained_on_median_px": 2.5, "not_trained_on_median_px": 4.0, "pool": 9})
+    medians = {"trained_on_median_px": 2.5, "not_trained_on_median_px": 4.0, "constant_guess_median_px": 20.0}
+    told = {"learned": True, "constant_guess_rmse_px": 22.0, "labels_flagged": 3, "pool": 9}
+    write_json(folder / "summary.json", medians | told)
     for seed, members in (("seed-1", [60.0, 90.0]), ("seed-2", [30.0])):
         path = folder / "ensembles" / "percent-050" / seed / "training.json"
         path.parent.mkdir(parents=True)
@@ -147,13 +149,14 @@ def test_a_trial_counts_what_was_found_by_hand(tmp_path):
     assert found["precision_at_n"] == pytest.approx(2 / 3)
     assert (found["flagged_spoilt"], found["flagged_other"]) == (1, 1)
     assert found["by_kind"]["moved"] == {"spoilt": 2, "auroc": pytest.approx(5.5 / 10), "flagged": 1}
-    assert (found["trained_on_median_px"], found["not_trained_on_median_px"]) == (2.5, 4.0)
-    assert found["networks"] == 3
-    assert found["training_minutes"] == pytest.approx(3.0)
+    learned = what_was_learned(study)
+    assert (learned["trained_on_median_px"], learned["not_trained_on_median_px"]) == (2.5, 4.0)
+    assert learned["networks"] == 3
+    assert learned["training_minutes"] == pytest.approx(3.0)
     command = [sys.executable, "-m", "frameworth.benchmarks.trial", str(study), str(spoilt_csv)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = dict(line.split(": ", 1) for line in printed.splitlines())
-    assert {name: json.loads(value) for name, value in lines.items()} == json.loads(json.dumps(found))
+    assert {name: json.loads(value) for name, value in lines.items()} == json.loads(json.dumps(learned | found))
 
 
 def test_the_interval_covers_chance_where_suspicion_knows_nothing(tmp_path):
