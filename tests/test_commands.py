@@ -54,7 +54,7 @@ def test_init_writes_a_config_that_the_workflow_takes_and_names_what_it_saw(here
     written = check_config(yaml.safe_load(Path("my_mice.yaml").read_text()))
     assert written["study"] == "my_mice"
     assert written["labels"] == "my mice-Ann-2026-01-02"
-    assert [choice["crop"] for choice in written["pilot"]["choices"]] == [None, None, None]
+    assert [choice["crop"] for choice in written["pilot"]["choices"]] == [None, None]
 
 
 def test_init_says_what_check_says_and_has_written_the_config_all_the_same(here):
@@ -115,7 +115,7 @@ def look(frames=100, keypoints=4, width=640, height=480, extent=110.0, neighbour
         (look(width=3000, height=2000, extent=1800, neighbour=200), {96, 128, 192}, False),
         (look(keypoints=1, extent=0, neighbour=0), {96, 128, 192}, False),  # one keypoint has no extent
         (look(keypoints=60, width=800, height=600, extent=500, neighbour=4), {128, 192, 256}, False),
-        (look(width=96, height=80, extent=60, neighbour=12, sizes=3), {96, 128, 192}, False),
+        (look(width=96, height=80, extent=60, neighbour=12, sizes=3), {96, 128}, False),  # not blown up for nothing
     ],
 )
 def test_sizes_tell_typical_neighbours_apart_and_small_animals_are_cut_out(seen, sides, cropped):

@@ -83,8 +83,8 @@ def main() -> None:
         },
     )
     print(
-        f"{TRAINING['backbone']}, 8 images of {SIDE} px, one thread: {np.median(step['fast']):.3f} s per step, DeepLabCut's "
-        f"runner {np.median(step['stock']):.3f} s: {np.median(ratios):.2f} times (median of {len(ratios)} pairs); "
+        f"{TRAINING['backbone']}, 8 images of {SIDE} px, one thread: {np.median(step['fast']):.3f} s per step, "
+        f"DeepLabCut's runner {np.median(step['stock']):.3f} s: {np.median(ratios):.2f} times (median of {len(ratios)} pairs); "
         f"difference of log error {difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
     )
 
