@@ -90,7 +90,7 @@ def sizes_to_try(look: Look) -> Sizes:
     wanted = _CELL * view / look.neighbour if look.neighbour else _LEAST_SIDE
     largest = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_SIDE, _SIDES[-1]))
     # Blown up, an image shows no more; it is only where neighbours would share a cell.
-    seen = max(view, wanted, _SIDES[1])
+    seen = largest if wanted > view else max(view, _SIDES[1])
     sides = [side for side in _SIDES if largest / 2 <= side <= min(largest, seen)]
     # A whole frame at the scale of the crop may be large.
     affordable = max(_LEAST_CROP, round(min(_WHOLE_FRAME / frame, _LARGEST_SCALE) * view))
