@@ -18,6 +18,7 @@ from PIL import Image
 from scipy import stats
 
 from frameworth.estimation.influence import group_name, score_arrays
+from frameworth.estimation.values import out_of_bag_error
 from frameworth.networks.members import of_networks, write_members
 from frameworth.questions.distractors import distractor_table
 from frameworth.questions.further_labels import further_labels
@@ -416,10 +417,7 @@ def _frame_values(
     freedom = grid.table["cluster"].nunique() - 1
     half = stats.t.ppf(0.975, freedom) * error[:, 0]
     p = np.minimum(1, 2 * stats.t.sf(np.abs(value[:, 0] / error[:, 0]), freedom) * pool.sum())
-    without = ~grid.inclusion[:, pool]
-    per_frame = _mean_members(np.swapaxes(scores["error"][:, pool], 1, 2)[:, :, :, None])[..., 0]
-    with np.errstate(invalid="ignore"):
-        out_of_bag = (without * per_frame).sum(axis=0) / without.sum(axis=0)
+    out_of_bag = out_of_bag_error(scores["error"], grid.inclusion)[pool]
     frames = study.frames[pool].reset_index(drop=True)
     flagged = study.label_checks.set_index("frame")["flagged"].loc[frames["frame"]]
     own = influence["error/difference-of-means/all/value"][pool, pool]

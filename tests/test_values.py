@@ -9,10 +9,33 @@ from scipy import stats
 from frameworth.estimation import values
 
 
-def test_out_of_bag_error_is_the_mean_over_subsets_without_the_frame():
-    error = np.array([[[1.0, 3.0], [5.0, 5.0]], [[10.0, 10.0], [7.0, np.nan]], [[4.0, 6.0], [9.0, 1.0]]])
-    inclusion = np.array([[False, True], [True, False], [False, True]])
-    assert values.out_of_bag_error(error, inclusion) == pytest.approx([(2 + 5) / 2, 7])
+def test_the_out_of_bag_error_of_networks_alike_is_the_mean_over_those_without_the_frame():
+    error = np.array([[[1.0, 3.0], [5.0, 5.0], [2.0, np.nan]]] * 3)
+    inclusion = np.array([[False, True, False], [True, False, False], [False, True, False]])
+    assert values.out_of_bag_error(error, inclusion) == pytest.approx([2, 5, 2])
+
+
+def test_a_level_of_subsets_is_how_much_worse_they_are_at_the_same_labels():
+    """By hand: the second subset misses the one label that all judge by e times as much as the others do."""
+    log_error = np.array([[1.0, 4.0], [2.0, 9.0], [1.0, 7.0]])[:, :, None]
+    inclusion = np.array([[False, False], [False, True], [False, True]])
+    assert values.subset_level(log_error, inclusion) == pytest.approx([-1 / 3, 2 / 3, -1 / 3])
+
+
+def test_a_frame_judged_by_bad_networks_alone_has_the_out_of_bag_error_of_one_that_all_judge():
+    """Networks on few frames miss everything by three times as much, and the pool's frames are out of bag for these."""
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(4, 12, 40)
+    hard[20:] = hard[:20]  # held out, one as hard for each frame of the pool
+    inclusion = np.zeros((20, 40), bool)
+    inclusion[10:, :20] = rng.random((10, 20)) < 0.9
+    inclusion[:10, :20] = rng.random((10, 20)) < 0.1
+    times = np.repeat([3.0, 1.0], 10)[:, None]
+    error = np.expm1(np.log1p(hard) + np.log(times))[:, :, None]
+    found = values.out_of_bag_error(error, inclusion)
+    assert found[:20] == pytest.approx(found[20:], rel=0.1)
+    plain = np.nanmean(np.where(inclusion, np.nan, error[:, :, 0]), axis=0)
+    assert (plain[:20] / plain[20:]).mean() > 1.2
 
 
 def test_a_frame_in_every_subset_has_no_out_of_bag_error():

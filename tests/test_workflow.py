@@ -15,6 +15,7 @@ import pytest
 import frameworth
 from conftest import REPOSITORY, run_snakemake
 from frameworth.errors import UserError
+from frameworth.estimation.values import subset_level
 from frameworth.runs.still_to_train import StudyNetworks
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import digest_is_right, read_hdf5
@@ -169,7 +170,9 @@ def test_the_study_loads_with_names_that_lead_to_the_files_numbers(finished):
         "subset": 10, "frame": 16, "training_frame": 16, "keypoint": 4, "xy": 2, "score": 5, "estimator": 3, "group": 2,
     }  # fmt: skip
     assert study.group.values.tolist() == ["all", "30-70"]
-    without = study.error.where(~study.inclusion).mean("subset").mean("keypoint")
+    level = subset_level(np.log1p(study.error.values), study.inclusion.values)
+    times_average = study.error[:, 0, 0].copy(data=np.exp(level) / np.exp(level).mean())
+    without = (study.error / times_average).where(~study.inclusion).mean("subset").mean("keypoint")
     values = pd.read_csv(finished.results / "frame_values.csv").set_index("frame")
     assert np.allclose(without.sel(frame=values.index), values["out_of_bag_error"], rtol=1e-5)
     own = study.influence.sel(score="error", estimator="size-centred", group="all")

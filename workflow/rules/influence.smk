@@ -91,8 +91,9 @@ rule labels_to_check:
         mem_mb=collecting_memory,
     params:
         study=subpath(output[0], parent=True),
+        expected_false=CONFIG["flags"]["expected_false"],
     shell:
-        "python -m frameworth labels-to-check {params.study:q} 2> {log:q}"
+        "python -m frameworth labels-to-check {params.study:q} --expected-false {params.expected_false} 2> {log:q}"
 
 
 rule summary:

@@ -66,7 +66,7 @@ def _suspicion(results: Results, frame: int) -> list[str]:
     return [
         f"Rank {own['rank']} of {len(table)} labels to check, {'flagged' if own['flagged'] else 'not flagged'}: "
         f"suspicion {own['suspicion']:.1f}, most by {own['keypoint']}, {own['distance_px']:.1f} px from the networks' "
-        f"consensus{reason}.",
+        f"consensus{reason}. Of so many right frames {readable(own['expected_false'])} would rank as high.",
         f"Out-of-bag error {error:.1f} px, {error / median:.1f} times the median.",
     ]
 

@@ -80,8 +80,9 @@ def write_summary(results: Results, summary_json: Path) -> None:
 def summary(results: Results) -> dict[str, Any]:
     """Counts, errors, the labels to check first, how well planted errors are found, and sentences saying so."""
     table, options = results.frame_values, results.options["influence"]
-    learned = results.learning.learned
-    checks, first = results.label_checks, results.label_checks.head(CHECK_FIRST if learned else 0)
+    learned, checks = results.learning.learned, results.label_checks
+    ranked = checks.sort_values("flagged", ascending=False, kind="stable")
+    first = ranked.head(CHECK_FIRST if learned else 0)
     rmse = results.rmse
     consensus = rmse[(rmse["kind"] == "consensus") & (rmse["form"] == results.options["consensus"])]
     flags = (table["verdict"] == "check label").to_numpy()
@@ -100,6 +101,7 @@ def summary(results: Results) -> dict[str, Any]:
         "check_first_names": [check_name(row) for row in first.to_dict("records")],
         "labels_flagged": int(checks["flagged"].sum()),
         "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
+        "labels_flagged_expected_false": float(checks.loc[checks["flagged"], "expected_false"].max()),
         "verdicts": table["verdict"].value_counts().to_dict(),
         "held_out_rmse_px": consensus.groupby("percent")["rmse_px"].mean().round(3).to_dict(),
         "network_rmse_px": rmse[rmse["kind"] == "network"].groupby("percent")["rmse_px"].mean().round(3).to_dict(),
@@ -303,11 +305,17 @@ def _held_out_error(answer: dict[str, Any]) -> str:
 def _labels_to_check(answer: dict[str, Any]) -> str:
     flags, first = answer["labels_flagged"], answer["check_first_names"]
     if not flags:
-        return f"No frame's labels are flagged; the first by suspicion are {', '.join(first)}."
+        return f"No frame's labels are flagged; the first by suspicion are {'; '.join(first)}."
     held_out = answer["labels_flagged_held_out"]
     where = f" ({held_out} of them held out, where all errors here are measured)" if held_out else ""
     are = "The labels of 1 frame are" if flags == 1 else f"The labels of {flags} frames are"
-    return f"{are} flagged{where}; check {'it' if flags == 1 else 'these'} first: {', '.join(first[:flags])}."
+    named = "; ".join(first[:flags]) + (f"; and {flags - len(first)} more" if flags > len(first) else "")
+    wrong = answer["labels_flagged_expected_false"]
+    fine = f"about {max(1, round(wrong))}" if wrong >= 0.5 else f"hardly any ({readable(wrong)})"
+    return (
+        f"{are} flagged{where}; if all labels were right, {fine} would be; "
+        f"check {'it' if flags == 1 else 'these'} first: {named}."
+    )
 
 
 def _judged(verdicts: dict[str, int]) -> str:

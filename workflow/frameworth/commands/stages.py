@@ -302,13 +302,14 @@ def frame_values(study: Path, options: dict[str, Any]) -> None:
 
 @stages.command("labels-to-check")
 @click.argument("study", type=FILE)
+@click.option("--expected-false", type=float, required=True, help="So many right frames may be among the flagged.")
 @friendly
-def labels_to_check(study: Path) -> None:
+def labels_to_check(study: Path, expected_false: float) -> None:
     """Write labels_to_check.csv of the folder STUDY."""
     from frameworth.questions.label_checks import write_label_checks
     from frameworth.study.results import Results
 
-    write_label_checks(Results(study, {}), study / "labels_to_check.csv")
+    write_label_checks(Results(study, {}), study / "labels_to_check.csv", expected_false)
 
 
 @stages.command()

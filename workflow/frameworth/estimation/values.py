@@ -22,8 +22,30 @@ def subset_score(score: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     return total / np.where(known.any(axis=1), known.sum(axis=1), np.nan)
 
 
+def subset_level(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """How much worse the networks of each subset are than those of the average one, at the same labels, [S].
+
+    The least-squares fit of log error = label + subset over the labels that a subset's networks were not trained on.
+    Subsets differ in size, and a frame of the pool is out of bag for small ones mostly, a held-out frame for all alike:
+    only without these levels can their mean errors be compared.
+
+    Args:
+        log_error: [S, N, K], log(1 + px); NaN where not labelled. inclusion: bool [S, N].
+    """
+    known = np.isfinite(log_error) & ~inclusion[:, :, None]
+    seen = known.reshape(len(known), -1).astype(float)
+    score = np.where(known, log_error, 0).reshape(len(known), -1).astype(float)
+    share = seen / np.maximum(seen.sum(axis=0), 1)
+    # The labels' own means are eliminated; the least norm among solutions makes the levels' mean 0.
+    normal = np.diag(seen.sum(axis=1)) - share @ seen.T
+    return np.linalg.lstsq(normal, score.sum(axis=1) - share @ score.sum(axis=0), rcond=None)[0]
+
+
 def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """Mean error at each frame over its keypoints and the subsets that do not hold it, px [N].
+
+    Each subset's errors are divided by how many times the average subset's they are (`subset_level`): px that networks
+    of the study's average would miss by, whichever of them the frame is out of bag for.
 
     Args:
         error: [S, N, K], NaN where not labelled.
@@ -31,12 +53,15 @@ def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 
     Source: Kwon and Zou 2023 (data-OOB). NaN for a frame that every subset holds.
     """
+    times_average = np.exp(subset_level(np.log1p(error), inclusion))
+    times_average /= times_average.mean()
     known = np.isfinite(error)
     count = known.sum(axis=2)
     per_frame = np.where(known, error, 0).sum(axis=2, dtype=float) / np.where(count > 0, count, np.nan)
     left_out = ~inclusion & np.isfinite(per_frame)
     times = left_out.sum(axis=0)
-    return np.where(left_out, per_frame, 0).sum(axis=0) / np.where(times > 0, times, np.nan)
+    levelled = per_frame / times_average[:, None]
+    return np.where(left_out, levelled, 0).sum(axis=0) / np.where(times > 0, times, np.nan)
 
 
 def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.ndarray:

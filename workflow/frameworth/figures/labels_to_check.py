@@ -19,7 +19,7 @@ _COLUMNS = 4
 _LEAST_CROP = 40.0  # px
 _NOTE = (
     "Cross: the label. Circle: median consensus of the subsets without the frame, joined to its label. Sorted by "
-    "suspicion, how far a frame's most deviating keypoint lies from that keypoint's usual error. Either may be wrong: "
+    "suspicion, how seldom a right frame has a keypoint that lies so far from its usual error. Either may be wrong: "
     "a large distance says look, not that the label is false."
 )
 _KNOWN = ("rank", "frame", "video", "image", "split", "suspicion", "out_of_bag_error", "flagged")

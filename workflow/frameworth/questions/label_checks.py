@@ -12,7 +12,8 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from frameworth.errors import UserError
-from frameworth.estimation.values import out_of_bag_consensus, out_of_bag_error
+from frameworth.estimation.tails import tail_probability
+from frameworth.estimation.values import out_of_bag_consensus, out_of_bag_error, subset_level
 from frameworth.networks.scores import distance
 from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv
@@ -20,8 +21,8 @@ from frameworth.storage.files import write_csv
 if TYPE_CHECKING:
     from frameworth.study.results import Results
 
-SUSPICIOUS = 3.5  # robust deviations, as Iglewicz and Hoaglin advise
-OUTLYING = 3.0  # robust deviations among the errors of all labels
+EXPECTED_FALSE = 1.0  # right frames among the flagged of a study
+UNUSUAL = 0.05  # of the right frames have a label as far off: such a label is named in the reason, flagged or not
 LOOKED_AT = 12  # frames, the most suspicious, are pictured and reviewed, flagged or not
 LEAST_FRAMES = 8  # fewer labels of a keypoint do not tell how its errors spread
 _FAR = 1e9  # px, for a place that is not known
@@ -34,78 +35,100 @@ class Suspicion:
 
     Attributes:
         deviation: [N, K] robust z of the out-of-bag log error; NaN without a label, or where all networks saw it.
-        frame: [N] the largest over the frame's keypoints; NaN where none is known.
+        label_p: [N, K] the share of right frames that have any label as far off as this one.
+        p: [N] the least over the frame's keypoints; NaN where none is known.
         keypoint: int [N], which keypoint that is; −1 where none is known.
     """
 
     deviation: np.ndarray
-    frame: np.ndarray
+    label_p: np.ndarray
+    p: np.ndarray
     keypoint: np.ndarray
+
+    @property
+    def frame(self) -> np.ndarray:
+        """[N] −log10 p: by this frames are ranked."""
+        return -np.log10(self.p)
+
+    @property
+    def expected_false(self) -> np.ndarray:
+        """[N] how many right frames of so many would be at least as suspicious."""
+        return self.p * np.isfinite(self.p).sum()
 
 
 def label_suspicion(log_error: np.ndarray, inclusion: np.ndarray) -> Suspicion:
-    """The suspicion of each frame: how far its most deviating keypoint lies from the typical frame.
+    """The suspicion of each frame: how seldom a right frame has a keypoint that deviates as its most deviating one.
 
-    The largest and not the mean over keypoints: one wrong keypoint is not outvoted by those that are right.
+    The most deviating and not the mean over keypoints: one wrong keypoint is not outvoted by those that are right.
 
     Args:
         log_error: [S, N, K], log(1 + px); NaN where not labelled.
         inclusion: bool [S, N]. A held-out frame is in no subset, so that all of them count.
     """
-    deviation = robust_deviation(mean_out_of_bag(log_error, inclusion))
-    known = np.isfinite(deviation)
-    filled = np.where(known, deviation, -np.inf)
+    mean, noise = mean_out_of_bag(log_error, inclusion)
+    deviation = robust_deviation(mean, noise)
+    label_p = tail_probability(deviation)
+    known = np.isfinite(label_p)
     any_known = known.any(axis=1)
+    filled = np.where(known, label_p, np.inf)
+    # Of keypoints that are as improbable, as on their way to 0, the one that deviates more.
+    worst = np.lexsort((-np.where(known, deviation, -np.inf), filled), axis=1)[:, 0]
     return Suspicion(
         deviation=deviation,
-        frame=np.where(any_known, filled.max(axis=1), np.nan),
-        keypoint=np.where(any_known, filled.argmax(axis=1), -1),
+        label_p=label_p,
+        p=np.where(any_known, filled.min(axis=1), np.nan),
+        keypoint=np.where(any_known, worst, -1),
     )
 
 
-def stands_out(suspicion: Suspicion, log_error: np.ndarray) -> np.ndarray:
-    """Bool [N]: the frame is flagged, by its suspicion and by the error of that keypoint among all labels'.
+def mean_out_of_bag(log_error: np.ndarray, inclusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean log error [N, K] over the subsets that do not hold the frame, less their levels, and its variance [N, K].
 
-    The second, as a high suspicion may be a small error of a keypoint that is hardly ever missed: above the median of
-    all labels by `OUTLYING` robust standard deviations.
+    Levels are each keypoint's own, as more frames do not help all alike. The variance is that of the mean over so many
+    networks, from the typical spread between networks at a label of the keypoint; 0 where it cannot be told. Both are
+    NaN where no subset lacks the frame.
 
     Args:
-        log_error: [N, K], the mean out-of-bag log error of each label. NaN is not flagged.
+        log_error: [S, N, K], NaN where not labelled. inclusion: bool [S, N].
     """
-    known = suspicion.keypoint >= 0
-    own = np.where(known, log_error[np.arange(len(log_error)), suspicion.keypoint], np.nan)
-    every = log_error[np.isfinite(log_error)]
-    if not len(every):
-        return np.zeros(len(own), bool)
-    limit = np.median(every) + OUTLYING * _spread(np.abs(every - np.median(every)))
-    return (suspicion.frame >= SUSPICIOUS) & (own > limit)
-
-
-def mean_out_of_bag(score: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Mean of a score [S, N, K] over the subsets that do not hold the frame, [N, K]; NaN where there is none."""
-    known = np.isfinite(score) & ~inclusion[:, :, None]
+    keypoints = log_error.shape[2]
+    levels = np.stack([subset_level(log_error[:, :, [k]], inclusion) for k in range(keypoints)], axis=1)
+    levelled = log_error - levels[:, None, :]
+    known = np.isfinite(levelled) & ~inclusion[:, :, None]
     count = known.sum(axis=0)
-    return np.where(known, score, 0).sum(axis=0, dtype=float) / np.where(count > 0, count, np.nan)
+    several = np.where(count > 0, count, np.nan)
+    mean = np.where(known, levelled, 0).sum(axis=0, dtype=float) / several
+    squares = np.where(known, (levelled - mean) ** 2, 0).sum(axis=0)
+    spread = np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan)
+    typical = [np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else 0.0 for own in spread.T]
+    return mean, np.array(typical) / several
 
 
-def robust_deviation(values: np.ndarray) -> np.ndarray:
-    """(value − median) / (1.4826 · median deviation) of each column of [N, K]; NaN stays NaN.
+def robust_deviation(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """(value − median) / standard deviation of each column of [N, K]; NaN stays NaN.
 
-    A column of fewer than `LEAST_FRAMES` values is measured against all columns together. Where the median deviation
-    is 0, the mean deviation takes its place (times 1.2533, for the same scale), and where all values are equal none
-    deviates.
+    The standard deviation is 1.4826 · median deviation, with the mean `noise` of the column replaced by the value's
+    own: a mean over few networks has to lie farther off. A column of fewer than `LEAST_FRAMES` values is measured
+    against all columns together. Where the median deviation is 0, the mean deviation takes its place (times 1.2533, for
+    the same scale), and where all values are equal none deviates.
+
+    Args:
+        values: [N, K]. noise: [N, K], the part of each value's variance that comes from how few networks it rests on.
 
     Source: Iglewicz and Hoaglin 1993, How to detect and handle outliers.
     """
     deviation = np.full(values.shape, np.nan)
     for column in range(values.shape[1]):
         own = values[:, column]
-        others = own if np.isfinite(own).sum() >= LEAST_FRAMES else values
-        others = others[np.isfinite(others)]
+        enough = np.isfinite(own).sum() >= LEAST_FRAMES
+        others, of_others = (own, noise[:, column]) if enough else (values, noise)
+        known = np.isfinite(others)
+        others, of_others = others[known], of_others[known]
         if len(others):
             centre = np.median(others)
-            spread = _spread(np.abs(others - centre))
-            deviation[:, column] = (own - centre) / spread if spread > 0 else 0 * own
+            between = max(_spread(np.abs(others - centre)) ** 2 - of_others.mean(), 0)
+            spread = np.sqrt(between + noise[:, column])
+            deviation[:, column] = np.where(spread > 0, (own - centre) / np.where(spread > 0, spread, 1), 0 * own)
     return deviation
 
 
@@ -126,9 +149,10 @@ def exchanged_pairs(label: np.ndarray, consensus: np.ndarray) -> list[tuple[int,
     return [pair for pair in pairs if fits[pair]]
 
 
-def label_checks(results: Results) -> pd.DataFrame:
+def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd.DataFrame:
     """The table: see the file formats in the documentation for its columns.
 
+    Frames are flagged as long as, of so many right frames, at most `expected_false` would rank as high.
     Where the networks have not learned, no frame is flagged.
     """
     labels, scores, inclusion = results.labels, results.scores, results.inclusion
@@ -136,17 +160,18 @@ def label_checks(results: Results) -> pd.DataFrame:
     consensus = out_of_bag_consensus(scores["consensus_pose"], inclusion)
     error = out_of_bag_error(scores["error"], inclusion)
     frames, which = np.arange(len(error)), suspicion.keypoint
+    limit = max(UNUSUAL, expected_false / max(np.isfinite(suspicion.p).sum(), 1))
+    off = np.where(np.isfinite(suspicion.label_p), suspicion.label_p <= limit, np.nan)
     away = distance(consensus, labels.xy)[frames, which]
     table = results.frames[["frame", "video", "image", "split"]].assign(
         suspicion=suspicion.frame,
+        p=suspicion.p,
+        expected_false=suspicion.expected_false,
         keypoint=[labels.keypoints[k] if k >= 0 else None for k in which],
         distance_px=np.where(which >= 0, away, np.nan),
         out_of_bag_error=error,
-        flagged=stands_out(suspicion, mean_out_of_bag(scores["log_error"], inclusion)) & results.learning.learned,
-        reason=[
-            _reason(labels.xy[frame], consensus[frame], suspicion.deviation[frame], labels.keypoints)
-            for frame in frames
-        ],
+        flagged=(suspicion.expected_false <= expected_false) & results.learning.learned,
+        reason=[_reason(labels.xy[frame], consensus[frame], off[frame], labels.keypoints) for frame in frames],
     )
     if results.planted is not None:
         table["planted"] = results.frames["planted"]
@@ -155,9 +180,9 @@ def label_checks(results: Results) -> pd.DataFrame:
     return table.sort_values("rank").reset_index(drop=True)
 
 
-def write_label_checks(results: Results, path: Path) -> None:
+def write_label_checks(results: Results, path: Path, expected_false: float = EXPECTED_FALSE) -> None:
     """Write `labels_to_check.csv`."""
-    write_csv(path, label_checks(results))
+    write_csv(path, label_checks(results, expected_false))
 
 
 def read_label_checks(path: Path) -> pd.DataFrame:
@@ -175,11 +200,12 @@ def read_label_checks(path: Path) -> pd.DataFrame:
 
 
 def check_name(row: dict[str, Any]) -> str:
-    """A row of the table in words: `m4s1/img0042.png (leftear, 34 px)`."""
+    """A row of the table in words: `m4s1/img0042.png (leftear, 34 px: this keypoint alone is off)`."""
     name = f"{row['video']}/{row['image']}"
     if not np.isfinite(row["distance_px"]):
         return name
-    return f"{name} ({row['keypoint']}, {row['distance_px']:.0f} px)"
+    reason = f": {row['reason']}" if isinstance(row["reason"], str) and row["reason"] else ""
+    return f"{name} ({row['keypoint']}, {row['distance_px']:.0f} px{reason})"
 
 
 def _spread(deviation: np.ndarray) -> float:
@@ -187,10 +213,9 @@ def _spread(deviation: np.ndarray) -> float:
     return float(1.4826 * np.median(deviation) or 1.2533 * deviation.mean())
 
 
-def _reason(label: np.ndarray, consensus: np.ndarray, deviation: np.ndarray, keypoints: Sequence[str]) -> str:
-    """What kind of error a suspicious frame looks like; empty for other frames."""
-    known = np.isfinite(deviation)
-    off = known & (np.where(known, deviation, 0) >= SUSPICIOUS)
+def _reason(label: np.ndarray, consensus: np.ndarray, off: np.ndarray, keypoints: Sequence[str]) -> str:
+    """What kind of error a frame looks like by which of its labels are off (1, 0, NaN unknown); empty if none is."""
+    known, off = np.isfinite(off), off == 1
     if not off.any():
         return ""
     pairs = [pair for pair in exchanged_pairs(label, consensus) if off[list(pair)].any()]
