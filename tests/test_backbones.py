@@ -34,7 +34,7 @@ def features(name, **changes):
 
 
 def test_the_packaged_weights_make_the_network_of_timm_with_its_own_normalisation():
-    whole = timm.create_model(LITE).eval()
+    whole = timm.create_model(LITE, pad_type="").eval()
     load_in_order(whole, backbones._packaged_weights(LITE))
     levels = []
     whole.blocks[4].register_forward_hook(lambda *told: levels.append(told[2]))
@@ -76,6 +76,18 @@ def test_folding_frozen_norms_changes_neither_outputs_nor_gradients(name, monkey
     assert len(ours) == len(theirs)
     for a, b in zip(ours, theirs, strict=True):
         assert torch.allclose(a, b, rtol=1e-6, atol=1e-9 * float(b.abs().max()))
+
+
+@pytest.mark.parametrize("name", [LITE, "mobilenetv3_small_100", "convnext_atto", "regnety_002"])
+@pytest.mark.parametrize("more", [(1, 0), (0, 1), (3, 5), (16, 31)])
+def test_where_a_map_lies_does_not_depend_on_the_size_of_the_image(name, more):
+    """A network is trained on crops or on padded frames, and predicts frames of their own size."""
+    network = features(name, pretrained=False).double()
+    images = torch.randn(1, 3, 288 + more[0], 288 + more[1], dtype=torch.float64)
+    with torch.no_grad():
+        larger, smaller = network(images), network(images[..., :288, :288])
+    near = (..., slice(0, 4), slice(0, 4))  # cells that no border but the common one can reach in every network
+    assert torch.allclose(larger[near], smaller[near], rtol=1e-2, atol=1e-2 * float(smaller.std()))
 
 
 def trained(training, steps=3):

@@ -13,7 +13,7 @@ from typing import Any
 
 import timm
 import torch
-from timm.layers import BatchNormAct2d, Conv2dSame, pad_same
+from timm.layers import BatchNormAct2d
 from timm.models._efficientnet_blocks import ConvBnAct, DepthwiseSeparableConv, EdgeResidual, InvertedResidual
 from torch import nn
 from torch.nn import functional
@@ -54,10 +54,12 @@ def feature_level(name: str) -> tuple[int, int, int]:
         raise UserError(f"training.backbone: timm knows no {name!r}; see timm.list_models()")
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            network = timm.create_model(name, features_only=True)
+            network = _features_of(name)
             network(torch.zeros(2, 3, 97, 65))  # images may have any size
     except Exception as error:  # whatever timm makes of a network that has no features of several strides
         raise UserError(f"training.backbone: timm gives no features of {name!r} ({_one_line(error)})") from None
+    if any(type(module).__name__.endswith("Same") for module in network.modules()):
+        raise UserError(f"training.backbone: {name!r} pads by the size of the image, which shifts its maps; take another")
     levels = network.feature_info
     strides = levels.reduction()
     usable = [index for index, stride in enumerate(strides) if stride in _STRIDES]
@@ -86,9 +88,7 @@ class TimmFeatures(BaseBackbone):
     ) -> None:
         super().__init__(stride=stride, freeze_bn_weights=False, freeze_bn_stats=freeze_bn_stats)
         packaged = pretrained and is_packaged(model_name)
-        self.model = timm.create_model(
-            model_name, pretrained=pretrained and not packaged, features_only=True, out_indices=(level,)
-        )
+        self.model = _features_of(model_name, pretrained=pretrained and not packaged, out_indices=(level,))
         if packaged:
             load_in_order(self.model, _packaged_weights(model_name))
         if hasattr(self.model, "blocks"):  # timm leaves those behind the features, and computes them
@@ -130,10 +130,8 @@ class FoldedConvolution(nn.Module):
         if self._is_product:
             # PyTorch's own 1 × 1 convolution is slow on one CPU thread with fewer than 16 images.
             return functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
-        padding = convolution.padding
-        if isinstance(convolution, Conv2dSame):
-            x, padding = pad_same(x, convolution.kernel_size, convolution.stride, convolution.dilation), (0, 0)
-        return functional.conv2d(x, weight, bias, convolution.stride, padding, convolution.dilation, convolution.groups)
+        options = convolution.stride, convolution.padding, convolution.dilation, convolution.groups
+        return functional.conv2d(x, weight, bias, *options)
 
 
 def _fold_norms(model: nn.Module) -> None:
@@ -173,6 +171,13 @@ def _packaged_weights(name: str) -> dict[str, torch.Tensor]:
         raise ModuleNotFoundError(f"the package {_PACKAGED[name]} is not installed", name=_PACKAGED[name])
     (file,) = Path(spec.origin).parent.glob("models/*.pth")
     return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _features_of(name: str, **options: Any) -> Any:
+    if name.startswith("tf_"):
+        # TensorFlow's padding goes by the image's size: frames and crops of another size would have shifted maps.
+        options["pad_type"] = ""
+    return timm.create_model(name, features_only=True, **options)
 
 
 def _up_to_stride(model: Any, stride: int) -> Iterable[nn.Parameter]:
