@@ -13,7 +13,7 @@ from typing import Any
 
 import timm
 import torch
-from timm.layers import BatchNormAct2d
+from timm.layers import BatchNormAct2d, Conv2dSame
 from timm.models._efficientnet_blocks import ConvBnAct, DepthwiseSeparableConv, EdgeResidual, InvertedResidual
 from torch import nn
 from torch.nn import functional
@@ -59,7 +59,9 @@ def feature_level(name: str) -> tuple[int, int, int]:
     except Exception as error:  # whatever timm makes of a network that has no features of several strides
         raise UserError(f"training.backbone: timm gives no features of {name!r} ({_one_line(error)})") from None
     if any(type(module).__name__.endswith("Same") for module in network.modules()):
-        raise UserError(f"training.backbone: {name!r} pads by the size of the image, which shifts its maps; take another")
+        raise UserError(
+            f"training.backbone: {name!r} pads by the size of the image, which shifts its maps; take another"
+        )
     levels = network.feature_info
     strides = levels.reduction()
     usable = [index for index, stride in enumerate(strides) if stride in _STRIDES]
@@ -131,7 +133,7 @@ class FoldedConvolution(nn.Module):
             # PyTorch's own 1 × 1 convolution is slow on one CPU thread with fewer than 16 images.
             return functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
         options = convolution.stride, convolution.padding, convolution.dilation, convolution.groups
-        return functional.conv2d(x, weight, bias, *options)
+        return functional.conv2d(_padded(x, convolution), weight, bias, *options)
 
 
 def _fold_norms(model: nn.Module) -> None:
@@ -173,11 +175,37 @@ def _packaged_weights(name: str) -> dict[str, torch.Tensor]:
     return torch.load(file, map_location="cpu", weights_only=True)
 
 
+class AnchoredConvolution(Conv2dSame):
+    """TensorFlow's convolution, padded on the left as for an image whose sides are multiples of its stride.
+
+    TensorFlow's padding goes by the image's size, so that the maps of crops, and of frames of another size, would be
+    shifted. This one changes only what is padded on the right.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """As `torch.nn.Conv2d.forward`; an output for each begun step of the stride."""
+        return functional.conv2d(_padded(x, self), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+def _padded(x: torch.Tensor, convolution: nn.Conv2d) -> torch.Tensor:
+    """`x` [B, C, h, w] with what an `AnchoredConvolution` wants around it; as it is for any other."""
+    if not isinstance(convolution, AnchoredConvolution):
+        return x
+    sides = []
+    for axis in (1, 0):  # width first, as torch's pad has it
+        kernel, stride, size = convolution.kernel_size[axis], convolution.stride[axis], x.shape[2 + axis]
+        before = (kernel - stride) // 2
+        sides += [before, kernel - stride - before + -size % stride]
+    return functional.pad(x, sides)
+
+
 def _features_of(name: str, **options: Any) -> Any:
-    if name.startswith("tf_"):
-        # TensorFlow's padding goes by the image's size: frames and crops of another size would have shifted maps.
-        options["pad_type"] = ""
-    return timm.create_model(name, features_only=True, **options)
+    """timm's network of this name, giving features; with maps that lie where they do whatever the image's size."""
+    network = timm.create_model(name, features_only=True, **options)
+    for module in network.modules():
+        if type(module) is Conv2dSame:
+            module.__class__ = AnchoredConvolution
+    return network
 
 
 def _up_to_stride(model: Any, stride: int) -> Iterable[nn.Parameter]:
