@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
 from frameworth.estimation import values
 from frameworth.estimation.balance import variance_factor
@@ -45,9 +46,16 @@ class Tests:
     critical: np.ndarray
     clusters: int
 
-    def family_wise(self, value: np.ndarray, error: np.ndarray) -> np.ndarray:
-        """Family-wise p [N, T] of other values of the same frames, at the step that each was judged in."""
-        statistic = np.where(np.isfinite(self.p_adjusted), _ratio(value, error), np.nan)
+    def family_wise(self, value: np.ndarray, error: np.ndarray, freedom: np.ndarray | int) -> np.ndarray:
+        """Family-wise p [N, T] of other values of the same frames, at the step that each was judged in.
+
+        Args:
+            freedom: degrees of freedom behind `error`; a statistic of fewer than the redraws' clusters − 1 counts as the
+                one that is as rare with these.
+        """
+        statistic = np.where(np.isfinite(self.p_adjusted), np.abs(_ratio(value, error)), np.nan)
+        tail = np.maximum(stats.t.sf(statistic, freedom), np.finfo(float).tiny)
+        statistic = np.where(freedom == self.clusters - 1, statistic, stats.t.isf(tail, self.clusters - 1))
         first, last = family_wise(statistic, self.largest), family_wise(statistic, self.largest_left)
         return np.where(self.decided, first, last)
 

@@ -6,6 +6,7 @@ Signs: a score's change with the frame, so for errors negative is good.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -88,6 +89,7 @@ class Slope:
     Attributes:
         percent: where it is taken: the percent of most subsets, or the lower of two neighbours.
         per_frame, standard_error: float [T], or one number for a single score.
+        freedom: the same, degrees of freedom behind the standard error.
     """
 
     percent: int
@@ -95,6 +97,7 @@ class Slope:
     high: int
     per_frame: np.ndarray
     standard_error: np.ndarray
+    freedom: np.ndarray
 
 
 def slope_at_main_size(
@@ -122,25 +125,48 @@ def slopes(score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters:
 def _slope(
     score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray, percent: int, low: int, high: int
 ) -> Slope:
-    """The standard error sums residuals within clusters first; where all clusters are single that is Welch's."""
+    """Slope with an error that knows clusters: NaN where one cluster alone drew a side.
+
+    Residuals of a cluster are summed within a side and divided by the root of 1 less the cluster's share of the side
+    (CR2, Bell and McCaffrey 2002): where all clusters are single that is Welch's error, where each has a row on both
+    sides that of paired differences. Degrees of freedom are Satterthwaite's (1946), over clusters on both sides, on the
+    one, and on the other.
+    """
     scores = score.reshape(len(score), -1)
     known = np.isfinite(scores)
-    sides = [(percents == name)[:, None] & known for name in (high, low)]
-    counts = [side.sum(axis=0) for side in sides]
     added = sizes[percents == high].mean() - sizes[percents == low].mean()
-    rise, contribution = 0.0, np.zeros(scores.shape)
-    for sign, side, count in zip((1, -1), sides, counts, strict=True):
-        mean = np.where(side, scores, 0).sum(axis=0) / np.where(count > 0, count, np.nan)
-        rise = rise + sign * mean
-        contribution += sign * np.where(side, scores - mean, 0) / np.where(count > 0, count, np.nan)
-    involved = (percents == low) | (percents == high)
-    names, which = np.unique(clusters[involved], return_inverse=True)
-    sums = np.zeros((len(names), scores.shape[1]))
-    np.add.at(sums, which, contribution[involved])
-    groups = len(names)
-    spread = np.sqrt((sums**2).sum(axis=0) * groups / (groups - 1)) if groups > 1 else np.full(len(rise), np.nan)
+    names, which = np.unique(clusters, return_inverse=True)
+    rise = np.zeros(scores.shape[1])
+    residual = np.zeros((len(names), scores.shape[1]))
+    shares = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for sign, name in ((1, high), (-1, low)):
+            side = (percents == name)[:, None] & known
+            count = side.sum(axis=0)
+            mean = np.where(side, scores, 0).sum(axis=0) / count
+            rise += sign * mean
+            share, sums = np.zeros_like(residual), np.zeros_like(residual)
+            np.add.at(share, which, side)
+            share /= count
+            np.add.at(sums, which, np.where(side, scores - mean, 0) / count)
+            residual += sign * sums / np.sqrt(1 - share)
+            shares.append(share)
+        in_high, in_low = (share > 0 for share in shares)
+        parts = (in_high & in_low, in_high & ~in_low, ~in_high & in_low)
+        squares = [np.where(part, residual**2, 0).sum(axis=0) for part in parts]
+        left = [np.where(part, 1 - np.maximum(*shares), 0).sum(axis=0) for part in parts]
     shape = score.shape[1:]
-    return Slope(percent, low, high, (rise / added).reshape(shape)[()], (spread / added).reshape(shape)[()])
+    found = rise / added, np.sqrt(sum(squares)) / added, satterthwaite(squares, left)
+    per_frame, error, freedom = (part.reshape(shape)[()] for part in found)
+    return Slope(percent, low, high, per_frame, error, freedom)
+
+
+def satterthwaite(variances: Sequence[np.ndarray], freedom: Sequence[np.ndarray | int]) -> np.ndarray:
+    """Degrees of freedom of a sum of independent estimated variances (Satterthwaite 1946); infinite where all are 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = [np.where(part == 0, 0, part**2 / left) for part, left in zip(variances, freedom, strict=True)]
+        total = sum(variances)
+        return np.where(total == 0, np.inf, total**2 / sum(parts))
 
 
 def group_is_worse(

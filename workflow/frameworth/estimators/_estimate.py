@@ -23,11 +23,14 @@ class Estimate:
             NaN where it cannot be told.
         standard_error: float [N, T], NaN where it cannot be told, was not asked for, or the estimator has none.
         clusters: number of independent clusters behind the standard error.
+        own_errors: intervals and tests of subsets of one size rest on `value` and `standard_error`; otherwise, and
+            over several sizes always, on the size-centred difference.
     """
 
     value: np.ndarray
     standard_error: np.ndarray
     clusters: int
+    own_errors: bool
 
 
 def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

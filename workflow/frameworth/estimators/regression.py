@@ -48,7 +48,7 @@ def estimate(
         for some in in_portions(columns):
             u = scores[np.ix_(rows, some)].astype(float)
             value[np.ix_(varies, some)] = model.values(u, place[self_frame[some]])
-    return Estimate(value, np.full_like(value, np.nan), counted)
+    return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
 
 
 class _Whitened:

@@ -59,7 +59,7 @@ def estimate(
             held = [int(frame)] if frame >= 0 else []
             found = slopes(z, u, blocks, held, with_errors and blocks.clusters >= LEAST_CLUSTERS)
             value[:, some], error[:, some] = found
-    return Estimate(value, error, counted)
+    return Estimate(value, error, counted, own_errors=False)
 
 
 class ClusterBlocks:
