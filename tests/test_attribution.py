@@ -257,7 +257,7 @@ MIXED = [("balanced", (50,), 24), ("nested", LADDER, 4)]
 
 
 def test_a_verdict_has_the_sign_of_what_was_tested():
-    """Frame 0 lowers the error by 1.3 where it rises by .02 with each frame; shrunk to nothing, only the rise is left."""
+    """Frame 0 lowers the error by 1.3, each frame raises it by .02; shrunk to nothing, only that is left."""
     rng = np.random.default_rng([28, 21])
     study = grid(MIXED, 60, 8)
     scores = -1.3 * study.inclusion[:, 0] + 0.02 * study.inclusion.sum(axis=1) + 0.45 * rng.normal(size=40)

@@ -13,6 +13,7 @@ from frameworth.estimation.step_down import Study, decide
 from frameworth.estimators import estimator as estimator_by_name
 from frameworth.estimators import estimator_names, size_centred
 from frameworth.study.designs import DESIGNS, subset_size
+
 VERDICTS = ("harmful", "helpful", "worse than average", "better than average", "undecided")
 
 

@@ -50,8 +50,8 @@ class Tests:
         """Family-wise p [N, T] of other values of the same frames, at the step that each was judged in.
 
         Args:
-            freedom: degrees of freedom behind `error`; a statistic of fewer than the redraws' clusters − 1 counts as the
-                one that is as rare with these.
+            freedom: degrees of freedom behind `error`; where they are not those of the redraws, clusters − 1, the
+                statistic counts as the one that is as rare with these.
         """
         statistic = np.where(np.isfinite(self.p_adjusted), np.abs(_ratio(value, error)), np.nan)
         tail = np.maximum(stats.t.sf(statistic, freedom), np.finfo(float).tiny)
