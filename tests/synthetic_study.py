@@ -345,6 +345,7 @@ def _errors(pose: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> dict[str, flo
     return {
         "rmse_px": float(np.sqrt(np.nanmean(error**2))),
         "median_px": float(np.nanmedian(error)),
+        "mean_error": float(np.nanmean(error)),
         "mean_log_error": float(np.nanmean(np.log1p(error))),
     }
 
