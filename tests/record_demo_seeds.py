@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _record(folder: Path, config: dict[str, Any], seed: int, pool: ProcessPoolExecutor) -> dict[str, np.ndarray]:
-    split = {"seed": seed, **config["held_out"]}
+    split = {"seed": seed, "pictures": None, **config["held_out"]}
     draw_project(folder / "project", seed=seed, pool=lambda v, i: ~hold_out(v, i, **split), **config["demo"])
     collect_frames(folder / "project", config["held_out"], seed, folder / "frames.csv", folder / "labels.h5")
     subsets = [subset for subset in planned_subsets(config) if subset.design == "balanced"]
