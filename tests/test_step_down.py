@@ -119,7 +119,7 @@ def test_estimators_with_errors_of_their_own_are_judged_by_the_first_step_alone(
     found = influence(study, scores[:, None], estimator="difference-of-means")
     arguments = study.percents, study.clusters, study.designs
     largest = largest_statistics(
-        study.inclusion, scores[:, None], *arguments, [[]], 199, np.random.default_rng(0)
+        study.inclusion, scores[:, None], np.ones(40), *arguments, [[]], 199, np.random.default_rng(0)
     )  # the first step's redraws, as random_state=0 gives them
     expected = family_wise(found.value / found.standard_error, largest)
     assert expected.min() < 0.05 < np.sort(expected[:, 0])[1]

@@ -12,6 +12,7 @@ from frameworth.estimation import values
 from frameworth.estimation.step_down import Study, decide
 from frameworth.estimators import estimator as estimator_by_name
 from frameworth.estimators import estimator_names, size_centred
+from frameworth.estimators._estimate import precisions
 from frameworth.study.designs import DESIGNS, subset_size
 
 VERDICTS = ("harmful", "helpful", "worse than average", "better than average", "undecided")
@@ -124,7 +125,7 @@ def estimate_influence(
     critical = np.full(scores.shape[1], np.nan)
     known, statistic_error = 0, nothing
     if with_errors:
-        study = Study(inclusion, scores, percents, clusters, designs, own)
+        study = Study(inclusion, scores, precisions(scores, percents, clusters), percents, clusters, designs, own)
         tests = decide(study, level, resamples, np.random.default_rng(random_state))
         tested, error, p_value, adjusted = tests.value, tests.standard_error, tests.p_value, tests.p_adjusted
         critical, known, statistic_error = tests.critical, tests.clusters, tests.jackknife_error

@@ -68,10 +68,14 @@ class Tests:
 
 @dataclass(frozen=True)
 class Study:
-    """The arrays of `estimate_influence`, checked; all but `scores` [S, T] and `self_frame` [T] are [S, …]."""
+    """The arrays of `estimate_influence`, checked; all but `scores` [S, T] and `self_frame` [T] are [S, …].
+
+    `roots` are those of the rows' weights, see `precisions`.
+    """
 
     inclusion: np.ndarray
     scores: np.ndarray
+    roots: np.ndarray
     percents: np.ndarray
     clusters: np.ndarray
     designs: np.ndarray
@@ -101,7 +105,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
             np.full(study.scores.shape[1], np.nan), found.clusters,
         )  # fmt: skip
     arguments = (study.percents, study.clusters, study.designs)
-    largest = largest_statistics(study.inclusion, study.scores, *arguments, own, resamples, rng)
+    largest = largest_statistics(study.inclusion, study.scores, study.roots, *arguments, own, resamples, rng)
     statistic = _ratio(found.value, found.standard_error)
     targets = np.flatnonzero(study.self_frame >= 0)
     statistic[study.self_frame[targets], targets] = np.nan
@@ -111,7 +115,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
     p_value = values.p_values(value, error, found.clusters)
     left = largest.copy()
     for target in np.flatnonzero((adjusted < 1 - level).any(axis=0)):
-        one = Study(study.inclusion, study.scores[:, [target]], *arguments, study.self_frame[[target]])
+        one = Study(study.inclusion, study.scores[:, [target]], study.roots, *arguments, study.self_frame[[target]])
         decided: list[int] = []
         t, p = np.abs(statistic[:, target]), adjusted[:, target].copy()
         for _ in range(_MOST_STEPS):
@@ -127,7 +131,8 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
             floor = p[new].max()
             slope, relative, cr3 = _beside(one, own[target], decided)
             beside = [*own[target], *decided]
-            left[:, target] = largest_statistics(one.inclusion, one.scores, *arguments, [beside], resamples, rng)[:, 0]
+            redrawn = largest_statistics(one.inclusion, one.scores, one.roots, *arguments, [beside], resamples, rng)
+            left[:, target] = redrawn[:, 0]
             t = np.abs(_ratio(slope, cr3))
             p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], floor)[others]
             value[others, target] = relative[others]
@@ -176,8 +181,9 @@ def _balance(study: Study, held: list[list[int]]) -> np.ndarray:
 
 
 def _centred(study: Study, targets: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows that count for these targets, which lack the same scores; centred inclusion and scores of these rows."""
+    """Rows that count for these targets, which lack the same scores; their centred inclusion and scores, weighted."""
     rows = np.flatnonzero(np.isfinite(study.scores[:, targets[0]]))
     rows = rows[in_percents_of_several_clusters(study.percents[rows], study.clusters[rows])]
     percents = study.percents[rows]
-    return rows, centred(study.inclusion[rows], percents), centred(study.scores[np.ix_(rows, targets)], percents)
+    of_rows = study.inclusion[rows], study.scores[np.ix_(rows, targets)]
+    return rows, *(centred(values, percents) * study.roots[rows, None] for values in of_rows)
