@@ -436,6 +436,8 @@ def _frame_values(
             "standard_error": error[:, 0],
             "ci_low": value[:, 0] - half,
             "ci_high": value[:, 0] + half,
+            "called_ci_low": np.where(p < 0.05, value[:, 0] - half, np.nan),
+            "called_ci_high": np.where(p < 0.05, value[:, 0] + half, np.nan),
             "p_adjusted": p,
             "absolute_value": value[:, 0] - 0.01,
             "tested_absolute_value": value[:, 0] - 0.01,

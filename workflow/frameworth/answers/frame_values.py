@@ -52,6 +52,8 @@ def frame_values(results: Results) -> pd.DataFrame:
         "standard_error": found.standard_error,
         "ci_low": found.ci_low,
         "ci_high": found.ci_high,
+        "called_ci_low": found.called_ci_low,
+        "called_ci_high": found.called_ci_high,
         "p_adjusted": found.p_adjusted,
         "absolute_value": found.absolute,
         "tested_absolute_value": found.tested_absolute,

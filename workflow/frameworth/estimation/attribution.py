@@ -40,6 +40,8 @@ class Influence:
         tested_absolute: [N, T] (n−1)/n · tested_value + slope.
         standard_error, ci_low, ci_high, p_value: [N, T] of `tested_value`, with t(clusters − 1); p_value is for no
             influence, one cell at a time.
+        called_ci_low, called_ci_high: [N, T] interval of `tested_value` given that `p_adjusted` decides it, which the
+            plain one is not; NaN where it does not (see `values.interval_if_called`).
         p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `redraw`), stepping down; NaN for
             a target's own frame.
         absolute_p_adjusted: [N, T] the same for the absolute value being 0, its error that of value and slope, with
@@ -57,6 +59,8 @@ class Influence:
     standard_error: np.ndarray
     ci_low: np.ndarray
     ci_high: np.ndarray
+    called_ci_low: np.ndarray
+    called_ci_high: np.ndarray
     p_value: np.ndarray
     p_adjusted: np.ndarray
     absolute_p_adjusted: np.ndarray
@@ -121,7 +125,7 @@ def estimate_influence(
     arguments = {"percents": percents, "clusters": clusters, "self_frame": own}
     point = estimator_by_name(estimator)(inclusion, scores, **arguments, with_errors=with_errors)
     nothing = np.full_like(point.value, np.nan)
-    error, p_value, adjusted, absolute, tested_absolute, absolute_adjusted = (nothing,) * 6
+    error, p_value, adjusted, absolute, tested_absolute, absolute_adjusted, called_low, called_high = (nothing,) * 8
     critical = np.full(scores.shape[1], np.nan)
     known, statistic_error = 0, nothing
     if with_errors:
@@ -144,9 +148,12 @@ def estimate_influence(
             error, known = point.standard_error, point.clusters
             p_value, statistic_error = values.p_values(tested, error, known), error
             # Their statistics know of no decided frames: judged by the first step alone.
-            tests = tests.first_step(level)
+            tests = tests.first_step(level, error)
             adjusted, critical = tests.family_wise(tested, statistic_error, known - 1), tests.critical
     low, high = values.confidence_interval(tested, error, known, level)
+    if with_errors:
+        reach = np.where(adjusted < 1 - level, tests.reach, np.inf)
+        called_low, called_high = values.interval_if_called(tested, low, high, tests.null, reach, level)
     sizes = inclusion.sum(axis=1)
     main = values.slope_at_main_size(scores, sizes, percents, clusters)
     if main is not None:
@@ -166,6 +173,8 @@ def estimate_influence(
         standard_error=error,
         ci_low=low,
         ci_high=high,
+        called_ci_low=called_low,
+        called_ci_high=called_high,
         p_value=p_value,
         p_adjusted=adjusted,
         absolute_p_adjusted=absolute_adjusted,

@@ -31,6 +31,7 @@ class Tests:
         p_adjusted: [N, T] family-wise; NaN for a target's own frame.
         largest: [resamples, T] the largest statistics of the first step; `largest_left` of the last.
         decided: bool [N, T] by `p_adjusted`.
+        null, reach: [N, T] a value is decided if it lies more than `reach` from `null`, at the step it was judged in.
         critical: [T] the statistic that a frame not yet decided must reach.
         clusters: int; with fewer than 8 all else is NaN.
     """
@@ -43,6 +44,8 @@ class Tests:
     largest: np.ndarray
     largest_left: np.ndarray
     decided: np.ndarray
+    null: np.ndarray
+    reach: np.ndarray
     critical: np.ndarray
     clusters: int
 
@@ -59,11 +62,13 @@ class Tests:
         first, last = family_wise(statistic, self.largest), family_wise(statistic, self.largest_left)
         return np.where(self.decided, first, last)
 
-    def first_step(self, level: float) -> Tests:
-        """The same without stepping down, for statistics that are not taken beside decided frames."""
+    def first_step(self, level: float, error: np.ndarray) -> Tests:
+        """The same without stepping down, for values of the errors [N, T] that are not taken beside decided frames."""
         if not len(self.largest):
             return self
-        return replace(self, largest_left=self.largest, critical=np.quantile(self.largest, level, axis=0))
+        critical = np.quantile(self.largest, level, axis=0)
+        null, reach = np.zeros_like(error), error * critical
+        return replace(self, largest_left=self.largest, critical=critical, null=null, reach=reach)
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,8 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
         nothing = np.full_like(found.value, np.nan)
         none = np.zeros((0, study.scores.shape[1]))
         return Tests(
-            found.value, nothing, nothing, nothing, nothing, none, none, np.zeros(nothing.shape, bool),
-            np.full(study.scores.shape[1], np.nan), found.clusters,
+            found.value, nothing, nothing, nothing, nothing, none, none, np.zeros(nothing.shape, bool), nothing,
+            nothing, np.full(study.scores.shape[1], np.nan), found.clusters,
         )  # fmt: skip
     arguments = (study.percents, study.clusters, study.designs)
     largest = largest_statistics(study.inclusion, study.scores, study.roots, *arguments, own, resamples, rng)
@@ -114,6 +119,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
     error = jackknife * _balance(study, own)
     p_value = values.p_values(value, error, found.clusters)
     left = largest.copy()
+    null, reach = np.zeros_like(value), jackknife * np.quantile(largest, level, axis=0)
     for target in np.flatnonzero((adjusted < 1 - level).any(axis=0)):
         one = Study(study.inclusion, study.scores[:, [target]], study.roots, *arguments, study.self_frame[[target]])
         decided: list[int] = []
@@ -137,13 +143,17 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
             p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], floor)[others]
             value[others, target] = relative[others]
             jackknife[others, target] = cr3[others]
+            null[others, target] = (relative - slope)[others]
+            reach[others, target] = (cr3 * np.quantile(left[:, target], level))[others]
             spread = cr3 * _balance(one, [beside])[:, 0]
             error[others, target] = spread[others]
             p_value[others, target] = values.p_values(slope, spread, found.clusters)[others]
         adjusted[:, target] = p
     critical = np.quantile(left, level, axis=0)
     decided_at_all = adjusted < 1 - level
-    return Tests(value, error, jackknife, p_value, adjusted, largest, left, decided_at_all, critical, found.clusters)
+    return Tests(
+        value, error, jackknife, p_value, adjusted, largest, left, decided_at_all, null, reach, critical, found.clusters
+    )
 
 
 def _ratio(value: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -99,7 +99,11 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
             f"{_signed(row['tested_absolute_value'])} {unit}."
         )
     if verdict in ("worse than average", "better than average"):
-        return f"In place of an average frame it changes the held-out score by {_signed(row['tested_value'])} {unit}."
+        low, high = _signed(row["called_ci_low"]), _signed(row["called_ci_high"])
+        return (
+            f"In place of an average frame it changes the held-out score by {_signed(row['value'])} {unit} (shrunken; "
+            f"given that it was called, {low} to {high})."
+        )
     if not np.isfinite([low, high]).all():
         return "Its value has no interval: there are too few independent subsets."
     if low <= 0 <= high:

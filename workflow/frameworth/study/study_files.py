@@ -40,8 +40,8 @@ _HOLDS = {
     "rmse.csv": ("subset", "percent", "kind", "member", "mean_error", "mean_log_error"),
     "frame_values.csv": (
         "frame", "video", "image", "check_priority", "out_of_bag_error", "value", "tested_value",
-        "standard_error", "ci_low", "ci_high", "p_adjusted", "tested_absolute_value", "networks_factor", "memorization",
-        "verdict",
+        "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high", "p_adjusted",
+        "tested_absolute_value", "networks_factor", "memorization", "verdict",
     ),
     "summary.json": ("check_first_names", "verdicts", "statement"),
 }  # fmt: skip
