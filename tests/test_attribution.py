@@ -13,7 +13,7 @@ from frameworth.estimation.attribution import FewClustersWarning, UndecidableFra
 from frameworth.estimation.redraw import redrawn
 from frameworth.estimation.values import confidence_interval
 from frameworth.estimators import estimator, estimator_names
-from frameworth.estimators._estimate import SamplingWarning
+from frameworth.estimators._estimate import SamplingWarning, precisions
 from frameworth.estimators.beta_shapley import beta_weights
 from frameworth.study.designs import subset_size
 
@@ -69,8 +69,9 @@ def test_without_resamples_there_are_point_estimates_only():
 def ridge_by_hand(inclusion, u, percents, clusters, own=-1):
     """The model's restricted likelihood and prediction, from dense covariance matrices over a fine grid."""
     subsets, frames = inclusion.shape
-    z = inclusion.astype(float)
-    x = (percents[:, None] == np.unique(percents)).astype(float)
+    roots = precisions(u[:, None], percents, clusters)[:, None]
+    z, u = inclusion * roots, u * roots[:, 0]
+    x = (percents[:, None] == np.unique(percents)) * roots
     if own >= 0:
         x = np.column_stack([x, z[:, own]])
     others = np.delete(np.arange(frames), own) if own >= 0 else np.arange(frames)
