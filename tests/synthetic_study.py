@@ -347,6 +347,7 @@ def _errors(pose: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> dict[str, flo
     return {
         "rmse_px": float(np.sqrt(np.nanmean(error**2))),
         "median_px": float(np.nanmedian(error)),
+        "mean_error": float(np.nanmean(error)),
         "mean_log_error": float(np.nanmean(np.log1p(error))),
     }
 
@@ -430,10 +431,16 @@ def _frame_values(
             "check_priority": pd.Series(-out_of_bag).rank(method="first", na_option="bottom").astype(int),
             "out_of_bag_error": out_of_bag,
             "value": value[:, 0],
+            "tested_value": value[:, 0],
+            "standard_error": error[:, 0],
             "ci_low": value[:, 0] - half,
             "ci_high": value[:, 0] + half,
+            "called_ci_low": np.where(p < 0.05, value[:, 0] - half, np.nan),
+            "called_ci_high": np.where(p < 0.05, value[:, 0] + half, np.nan),
             "p_adjusted": p,
             "absolute_value": value[:, 0] - 0.01,
+            "tested_absolute_value": value[:, 0] - 0.01,
+            "networks_factor": np.full(pool.sum(), 3.0),
             "memorization": _mean_members(own[:, :, None])[:, 0],
             "verdict": np.where(flagged, "check label", np.where(p < 0.05, decided, "undecided")),
             "value_px": value[:, 1],

@@ -11,8 +11,9 @@ from frameworth import estimate_influence
 from frameworth.benchmarks.simulation import grid, simulate
 from frameworth.estimation.attribution import FewClustersWarning, UndecidableFrameWarning
 from frameworth.estimation.redraw import redrawn
+from frameworth.estimation.values import confidence_interval
 from frameworth.estimators import estimator, estimator_names
-from frameworth.estimators._estimate import SamplingWarning
+from frameworth.estimators._estimate import SamplingWarning, precisions
 from frameworth.estimators.beta_shapley import beta_weights
 from frameworth.study.designs import subset_size
 
@@ -68,8 +69,9 @@ def test_without_resamples_there_are_point_estimates_only():
 def ridge_by_hand(inclusion, u, percents, clusters, own=-1):
     """The model's restricted likelihood and prediction, from dense covariance matrices over a fine grid."""
     subsets, frames = inclusion.shape
-    z = inclusion.astype(float)
-    x = (percents[:, None] == np.unique(percents)).astype(float)
+    roots = precisions(u[:, None], percents, clusters)[:, None]
+    z, u = inclusion * roots, u * roots[:, 0]
+    x = (percents[:, None] == np.unique(percents)) * roots
     if own >= 0:
         x = np.column_stack([x, z[:, own]])
     others = np.delete(np.arange(frames), own) if own >= 0 else np.arange(frames)
@@ -154,8 +156,10 @@ def test_exact_semivalues_of_games_of_eight_players_lie_in_their_intervals(name)
         truth = frames / (frames - 1) * (exact - exact.mean())
         study = grid([("independent", percents, 60)], frames, number)
         scores = np.array([game(frozenset(np.flatnonzero(row))) for row in study.inclusion])
-        found = influence(study, scores[:, None], estimator=name, resamples=1)
-        inside += np.count_nonzero((found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0]))
+        arguments = {"percents": study.percents, "clusters": study.clusters, "self_frame": np.array([-1])}
+        found = estimator(name)(study.inclusion, scores[:, None], **arguments)
+        low, high = confidence_interval(found.value, found.standard_error, found.clusters, 0.95)
+        inside += np.count_nonzero((low[:, 0] <= truth) & (truth <= high[:, 0]))
     assert inside >= 85
 
 
@@ -248,3 +252,90 @@ def test_absolute_values_add_the_slope_of_the_size():
     assert found.absolute == pytest.approx(np.full((20, 1), -0.25))
     assert [(s.low, s.high) for s in found.slopes] == [(30, 50), (50, 70)]
     assert found.slopes[0].per_frame == pytest.approx([-0.25])
+
+
+MIXED = [("balanced", (50,), 24), ("nested", LADDER, 4)]
+
+
+def test_a_verdict_has_the_sign_of_what_was_tested():
+    """Frame 0 lowers the error by 1.3, each frame raises it by .02; shrunk to nothing, only that is left."""
+    rng = np.random.default_rng([28, 21])
+    study = grid(MIXED, 60, 8)
+    scores = -1.3 * study.inclusion[:, 0] + 0.02 * study.inclusion.sum(axis=1) + 0.45 * rng.normal(size=40)
+    found = influence(study, scores[:, None], resamples=99, random_state=rng)
+    assert abs(found.value[0, 0]) < 0.1
+    assert found.tested_absolute[0, 0] < -0.8
+    assert found.absolute_p_adjusted[0, 0] < 0.05
+    assert found.verdict[0, 0] == "helpful"
+    decided = found.p_adjusted < 0.05
+    signs = {"harmful": 1, "worse than average": 1, "undecided": 0, "better than average": -1, "helpful": -1}
+    told = np.vectorize(signs.get)(found.verdict)
+    tested = np.where(found.absolute_p_adjusted < 0.05, found.tested_absolute, found.tested_value)
+    assert ((told == np.sign(tested)) | ((told == 0) & ~decided)).all()
+
+
+def test_intervals_lie_about_the_tested_value_which_is_the_size_centred_difference():
+    study = grid(HALVES, 12, 1)
+    scores = np.random.default_rng(0).normal(size=(24, 2))
+    found = influence(study, scores, resamples=1)
+    assert (found.ci_low + found.ci_high) / 2 == pytest.approx(found.tested_value)
+    plain = influence(study, scores, estimator="size-centred")
+    assert found.tested_value == pytest.approx(plain.value)
+    assert plain.tested_value == pytest.approx(plain.value)
+
+
+@pytest.mark.parametrize("name", estimator_names())
+def test_on_several_sizes_every_estimator_is_tested_by_the_size_centred_difference(name):
+    study = grid(MIXED, 20, 1)
+    scores = (np.random.default_rng(0).normal(size=40) - 0.5 * study.inclusion.sum(axis=1))[:, None]
+    options = {"resamples": 19, "random_state": 0}
+    found, expected = (influence(study, scores, estimator=each, **options) for each in (name, "size-centred"))
+    for part in ("tested_value", "tested_absolute", "standard_error", "ci_low", "p_adjusted", "absolute_p_adjusted"):
+        assert getattr(found, part) == pytest.approx(getattr(expected, part)), part
+    assert (found.verdict == expected.verdict).all()
+
+
+@pytest.mark.parametrize("name", ["difference-of-means", "banzhaf"])
+def test_the_slope_is_not_added_to_a_pooled_difference_which_holds_it_already(name):
+    """The score falls by a quarter with each frame, whichever: so much is each frame's absolute value."""
+    study = grid([("balanced", (50,), 16), ("nested", (30, 70), 8)], 20, 1)
+    found = influence(study, (20 - 0.25 * study.inclusion.sum(axis=1))[:, None], estimator=name)
+    assert found.value.mean() < -0.2  # confounded: no frame is better than another
+    assert found.absolute == pytest.approx(np.full((20, 1), -0.25))
+
+
+def test_without_an_error_of_the_slope_no_absolute_value_is_decided():
+    study = grid([("balanced", (50,), 24), ("independent", (30, 70), 1)], 20, 1)
+    scores = np.random.default_rng(0).normal(size=26) * 1e-3 + 5 * study.inclusion[:, 0]
+    found = influence(study, scores[:, None], resamples=19)
+    assert np.isnan(found.absolute_p_adjusted).all()
+    assert set(found.verdict[:, 0]) <= {"worse than average", "better than average", "undecided"}
+
+
+def falsely_called(studies, resamples):
+    """Shares of studies on the grid of config/paper.yaml without an effect of any frame that call one: with an error
+    that falls with size, and with one that does not."""
+    called = {"falling": [], "flat": []}
+    level = {10: 10.0, 30: 5.0, 70: 4.6, 90: 4.5}
+    members = {10: 4, 30: 4, 70: 2, 90: 2}
+    for number in range(studies):
+        study = grid([("nested", LADDER, 10)], 60, number)
+        rng = np.random.default_rng([number, 22])
+        noise = 0.5 * rng.normal(size=40) / np.sqrt([members[p] for p in study.percents])
+        options = {"estimator": "difference-of-means", "resamples": resamples, "random_state": rng}
+        found = influence(study, (noise + [level[p] for p in study.percents])[:, None], **options)
+        # Where the error falls with each frame that is added, `helpful` is true of all.
+        called["falling"].append((found.p_adjusted < 0.05).any() or (found.verdict == "harmful").any())
+        called["flat"].append((influence(study, noise[:, None] + 5, **options).verdict != "undecided").any())
+    return {name: float(np.mean(each)) for name, each in called.items()}
+
+
+def test_the_papers_grid_hardly_calls_a_frame_in_forty_studies_without_effects():
+    for share in falsely_called(40, 99).values():
+        assert share <= 0.15  # 7 of 40 at 5 % come by chance 3 times in 1,000
+
+
+@pytest.mark.long
+def test_the_papers_grid_calls_a_frame_in_one_of_twenty_studies_without_effects():
+    for share in falsely_called(400, 199).values():
+        assert share <= 0.075  # 5 % and two standard errors

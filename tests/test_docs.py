@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy import stats
 
 from conftest import REPOSITORY
 from frameworth import estimate_influence, estimators, figures
@@ -38,6 +39,24 @@ def test_the_estimator_of_the_page_is_an_estimator_as_soon_as_its_file_is_there(
     found = estimate_influence(inclusion, scores, estimator="difference-of-medians", **kinds)
     assert found.value[3, 0] == pytest.approx(4, abs=0.2)
     assert np.abs(np.delete(found.value[:, 0], 3)).max() < 4
+
+
+def test_intervals_and_tests_rest_on_the_standard_error_that_an_added_estimator_says_is_its_own(tmp_path, monkeypatch):
+    page = code("extending/estimator.md").replace("np.full_like(value, np.nan), 0", "np.full_like(value, 123.0), 40")
+    (tmp_path / "own_error.py").write_text(page.replace("own_errors=False", "own_errors=True"))
+    (tmp_path / "no_error.py").write_text(page)
+    monkeypatch.setattr(estimators, "__path__", [*estimators.__path__, str(tmp_path)])
+    rng = np.random.default_rng(0)
+    inclusion = np.array([rng.permutation(20) < 10 for _ in range(40)])
+    scores = 4.0 * inclusion[:, [3]] + rng.normal(0, 0.1, (40, 1))
+    kinds = {"percents": np.full(40, 50), "clusters": np.arange(40), "design": "independent", "resamples": 19}
+    own, others = (estimate_influence(inclusion, scores, estimator=name, **kinds) for name in ("own-error", "no-error"))
+    assert (own.standard_error == 123).all()
+    assert own.tested_value == pytest.approx(own.value)
+    assert own.p_value == pytest.approx(2 * stats.t.sf(np.abs(own.value) / 123, 39))
+    assert set(own.verdict[:, 0]) == {"undecided"}
+    assert others.standard_error.max() < 5
+    assert others.verdict[3, 0] == "worse than average"
 
 
 def test_the_figure_of_the_page_is_a_figure_as_soon_as_its_file_is_there(tmp_path, monkeypatch):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.estimators import difference_of_means, estimator, estimator_names, size_centred
+from frameworth.estimators import difference_of_means, estimator, estimator_names, regression, size_centred
+from frameworth.estimators._estimate import precisions
 from frameworth.study.designs import cluster_of, draw_subset
 
 LADDER = (10, 30, 70, 90)
@@ -23,12 +24,14 @@ def run(module, inclusion, scores, percents, clusters, self_frame=None):
     return module.estimate(inclusion, scores, percents=percents, clusters=clusters, self_frame=own)
 
 
-def least_squares(inclusion, scores, percents, frame, own):
+def least_squares(inclusion, scores, percents, frame, own, roots=None):
+    """The coefficient of a frame's inclusion beside the sizes' means, rows multiplied by the roots of their weights."""
     columns = [(percents == p).astype(float) for p in np.unique(percents)]
     if own not in (-1, frame):
         columns.append(inclusion[:, own].astype(float))
     columns.append(inclusion[:, frame].astype(float))
-    return np.linalg.lstsq(np.column_stack(columns), scores, rcond=None)[0][-1]
+    roots = np.ones(len(scores)) if roots is None else roots
+    return np.linalg.lstsq(np.column_stack(columns) * roots[:, None], scores * roots, rcond=None)[0][-1]
 
 
 def test_the_difference_of_means_is_what_a_loop_gives():
@@ -63,18 +66,62 @@ def test_the_size_centred_difference_and_its_errors_are_a_refitted_jackknife(blo
     rng = np.random.default_rng(1)
     own = np.array([-1, 3, 7, -1])
     scores = rng.normal(size=(len(inclusion), 4)) + inclusion @ rng.normal(size=(20, 4))
+    scores[percents == 30] *= 4
     estimate = run(size_centred, inclusion, scores, percents, clusters, own)
+    roots = precisions(scores, percents, clusters)
+    assert roots[percents == 30].max() < 0.7 * roots[percents != 30].min()
     names = np.unique(clusters)
     for i in (0, 3, 7, 19):
         for t in range(4):
-            value = least_squares(inclusion, scores[:, t], percents, i, own[t])
+            value = least_squares(inclusion, scores[:, t], percents, i, own[t], roots)
             assert estimate.value[i, t] == pytest.approx(value)
             left_out = [
-                least_squares(inclusion[keep], scores[keep, t], percents[keep], i, own[t])
+                least_squares(inclusion[keep], scores[keep, t], percents[keep], i, own[t], roots[keep])
                 for keep in (clusters != name for name in names)
             ]
             variance = (len(names) - 1) / len(names) * ((np.array(left_out) - value) ** 2).sum()
             assert estimate.standard_error[i, t] == pytest.approx(np.sqrt(variance))
+
+
+def test_a_percents_weight_is_its_precision_drawn_towards_equal_ones_by_few_clusters():
+    percents = np.repeat([30, 50], [3, 31])
+    scores = np.r_[-4.0, 0, 4, np.tile([-1.0, 1], 15), 0][:, None]
+    variances = np.array([16, 1]), (2 * 16 + 30 * 1) / 32
+    few, many = variances[0] / variances[1]
+    roots = precisions(scores, percents, np.arange(34))
+    assert roots[0] ** -2 == pytest.approx((4 + 2 * few) / 6)
+    assert roots[-1] ** -2 == pytest.approx((4 + 30 * many) / 34)
+    assert precisions(7 * scores + 3, percents, np.arange(34)) == pytest.approx(roots)
+    assert precisions(scores[3:], percents[3:], np.arange(31)) == pytest.approx(np.ones(31))
+
+
+def test_weights_leave_exact_effects_as_they_are_and_parts_add_up_to_the_whole():
+    """Three small percents vary less: without noise each frame's value is n/(n−1)·(b − mean b) all the same."""
+    inclusion, percents, clusters = grid([("nested", LADDER, 400)], 8)
+    effects = np.array([3.0, 1, 0, 0, -1, -1, 2, 0])
+    exact = (inclusion @ effects)[:, None]
+    value = run(size_centred, inclusion, exact, percents, clusters).value[:, 0]
+    assert value == pytest.approx(8 / 7 * (effects - effects.mean()), abs=0.15)
+    noise = np.random.default_rng(0).normal(size=exact.shape)
+    parts = run(size_centred, inclusion, np.hstack([exact, noise, exact + noise]), percents, clusters).value
+    assert parts[:, 0] + parts[:, 1] == pytest.approx(parts[:, 2])
+
+
+@pytest.mark.parametrize("module", [regression, size_centred])
+def test_noisy_small_subsets_do_not_drown_what_large_ones_say(module):
+    """Fifteen ladders whose 10 % subsets have four times the noise, and 30 % half as much again."""
+    found = []
+    for number in range(12):
+        rng = np.random.default_rng([number, 1])
+        inclusion, percents, clusters = grid([("nested", LADDER, 15)], 60, number)
+        effects = rng.normal(size=60)
+        effects[:6] *= 3
+        effects *= 2 / np.sqrt((effects**2).sum())
+        noise = np.select([percents == 10, percents == 30], [4, 1.5], 1) * 0.7
+        scores = inclusion @ effects + noise * rng.normal(size=60)
+        value = run(module, inclusion, scores[:, None], percents, clusters).value[:, 0]
+        found.append(np.corrcoef(value, effects)[0, 1])
+    assert np.mean(found) > 0.45
 
 
 def test_size_confounds_the_difference_of_means_but_not_the_size_centred():

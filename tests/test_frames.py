@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from frameworth.errors import UserError
+from frameworth.runs.costs import StudySize
 from frameworth.study.frames import collect_frames, read_frames
 from frameworth.study.labels import read_labels
 from frameworth.study.split import hold_out
@@ -22,14 +23,24 @@ def test_the_fraction_is_held_out_rounded_half_up(frames, fraction, seed):
     names = [f"img{index}.png" for index in range(frames)]
     expected = int(np.floor(fraction * frames + 0.5))
     assume(0 < expected < frames)
-    held_out = hold_out(["v"] * frames, names, fraction=fraction, by="frame", seed=seed)
+    held_out = hold_out(["v"] * frames, names, fraction=fraction, by="frame", seed=seed, pictures=None)
     assert held_out.sum() == expected
+
+
+def test_costs_count_the_pool_that_the_split_makes():
+    for frames, fraction in product(range(4, 60), (0.1, 0.125, 0.25, 0.3, 0.5)):
+        options = {"fraction": fraction, "by": "frame"}
+        if fraction * frames < 0.5:
+            continue  # none would be held out, which is refused
+        names = [str(index) for index in range(frames)]
+        pool = np.count_nonzero(~hold_out(["v"] * frames, names, seed=1, pictures=None, **options))
+        assert StudySize(frames, 64, 48, 3).pool({"held_out": options}) == pool, (frames, fraction)
 
 
 def test_adding_a_frame_moves_at_most_one_other_across():
     names = [f"img{index}.png" for index in range(81)]
-    before = hold_out(["v"] * 80, names[:80], fraction=0.25, by="frame", seed=1)
-    after = hold_out(["v"] * 81, names, fraction=0.25, by="frame", seed=1)
+    before = hold_out(["v"] * 80, names[:80], fraction=0.25, by="frame", seed=1, pictures=None)
+    after = hold_out(["v"] * 81, names, fraction=0.25, by="frame", seed=1, pictures=None)
     assert (before != after[:80]).sum() <= 1
 
 
@@ -37,7 +48,7 @@ def test_by_video_no_video_is_on_both_sides():
     videos = ["a"] * 10 + ["b"] * 20 + ["c"] * 30
     images = [f"{index}.png" for index in range(60)]
     for seed in range(10):
-        held_out = hold_out(videos, images, fraction=0.3, by="video", seed=seed)
+        held_out = hold_out(videos, images, fraction=0.3, by="video", seed=seed, pictures=None)
         assert 0 < held_out.sum() < 60
         for video in "abc":
             rows = np.array(videos) == video
@@ -53,7 +64,7 @@ def test_by_video_no_video_is_on_both_sides():
 )
 def test_a_split_that_leaves_a_side_empty_is_refused(videos, options, words):
     with pytest.raises(UserError, match=words):
-        hold_out(videos, [f"{i}.png" for i in range(len(videos))], seed=1, **options)
+        hold_out(videos, [f"{i}.png" for i in range(len(videos))], seed=1, pictures=None, **options)
 
 
 def test_frames_csv_and_labels_h5_say_what_the_project_holds(tmp_path):
@@ -97,7 +108,7 @@ def test_without_twins_the_split_is_what_it_was_and_with_them_no_picture_is_on_b
     pictures = [*names[:50], *names[:10]]  # ten twins, some of them in another video
     for by, seed in product(("frame", "video"), range(12)):
         options = {"fraction": 0.3, "by": by, "seed": seed}
-        plain = hold_out(videos, names, **options)
+        plain = hold_out(videos, names, **options, pictures=None)
         assert (hold_out(videos, names, **options, pictures=names) == plain).all()
         held_out = hold_out(videos, names, **options, pictures=pictures)
         assert 0 < held_out.sum() < 60
@@ -116,7 +127,8 @@ def test_videos_that_all_share_pictures_cannot_be_split():
 def test_the_split_of_a_seed_stays_what_it_is():
     """Written down from before twins were kept together: studies that ran must not be split anew."""
     names = [f"img{index}.png" for index in range(16)]
-    by_frame = hold_out(["v"] * 16, names, fraction=0.25, by="frame", seed=1)
-    by_video = hold_out([f"v{index // 4}" for index in range(16)], names, fraction=0.25, by="video", seed=1)
+    by_frame = hold_out(["v"] * 16, names, fraction=0.25, by="frame", seed=1, pictures=None)
+    videos = [f"v{index // 4}" for index in range(16)]
+    by_video = hold_out(videos, names, fraction=0.25, by="video", seed=1, pictures=None)
     assert np.flatnonzero(by_frame).tolist() == [0, 2, 4, 12]
     assert np.flatnonzero(by_video).tolist() == [8, 9, 10, 11]

@@ -28,7 +28,7 @@ def planted(tmp_path, **changes):
 
 def test_each_kind_spoils_labels_as_it_says_and_nothing_else_changes(tmp_path):
     source, copy, kinds = planted(tmp_path)
-    held_out = hold_out(source.videos, source.images, seed=1, **HELD_OUT)
+    held_out = hold_out(source.videos, source.images, seed=1, pictures=None, **HELD_OUT)
     names = list(zip(source.videos, source.images, strict=True))
     assert len(kinds) == round(0.3 * (~held_out).sum())
     assert kinds.value_counts().max() - kinds.value_counts().min() <= 1

@@ -3,19 +3,23 @@
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from conftest import run_snakemake
+from frameworth.answers import review
 from frameworth.answers.review import apply_review, read_review, write_review
 from frameworth.errors import UserError
 from frameworth.networks.network_hashes import network_hash, network_seed
 from frameworth.project.labelled_project import read_project
 from frameworth.storage.files import digest_of_file, write_csv
 from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.designs import draw_subset
 from frameworth.study.frames import collect_frames
+from frameworth.study.split import hold_out
 from frameworth.study.subsets import read_subset, write_subset
 from tiny import HELD_OUT, TRAINING, config, draw, write_config
 
@@ -230,6 +234,27 @@ def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_told_truly
         found = network_hash(read_subset(path), training(study), network_seed(1, 50, seed, 0))
         missing += not (study / ".store" / found).exists()
     assert f"outdates {missing} of {SEEDS} networks" in said
+
+
+def test_labels_as_they_were_outdate_no_network_though_two_frames_share_a_picture(tmp_path):
+    """A held-out frame and one of the pool show the same picture, so both are on one side of the split."""
+    project = read_project(draw(tmp_path / "project"))
+    split = hold_out(project.videos, project.images, seed=1, pictures=None, **HELD_OUT)
+    one, other = np.flatnonzero(split)[0], np.flatnonzero(~split)[0]
+    shutil.copy(project.paths[other], project.paths[one])
+    collect_frames(tmp_path / "project", HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
+    frames = pd.read_csv(tmp_path / "frames.csv")
+    pool = np.flatnonzero(frames["split"] == "pool")
+    names = [f"seed-{seed}" for seed in range(1, SEEDS + 1)]
+    inclusion = np.zeros((SEEDS, len(frames)), bool)
+    for row, seed in zip(inclusion, range(1, SEEDS + 1), strict=True):
+        row[pool[draw_subset("balanced", len(pool), 50, seed, 1)]] = True
+    results = SimpleNamespace(
+        frames=frames, labels=SimpleNamespace(xy=project.xy), inclusion=inclusion,
+        rmse=pd.DataFrame({"kind": "network", "subset": names}),
+        subsets=pd.DataFrame({"subset": names, "design": "balanced", "percent": 50, "seed": range(1, SEEDS + 1)}),
+    )  # fmt: skip
+    assert "outdates none of the 8 networks" in review._outdated(results, tmp_path / "project", HELD_OUT, 1, True)
 
 
 def training(study):

@@ -1,5 +1,7 @@
 """Why some seeds do better: coverage by hand, variances without bias, and shares explained where the truth is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,11 @@ from frameworth.benchmarks.simulation import grid, simulate
 from frameworth.estimation.components import components
 from frameworth.estimation.validation import interval, resampled_clusters
 from frameworth.figures import seeds as figure
+from frameworth.networks.scores import _rmse_rows
+from frameworth.questions import seeds
 from frameworth.questions.coverage import appearance_distances, mean_nearest, nearest, pose_distances
 from frameworth.questions.seeds import LEAST_SHOWN, VALUES, _summed_values, out_of_fold, r_squared, seed_table
+from frameworth.study.config import config_schema
 from synthetic_study import write_study
 
 POSE = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 3.0]])
@@ -129,6 +134,32 @@ def test_each_subset_has_its_share_of_planted_frames_and_its_coverage(study):
     assert ladder["pose_distance"].apply(lambda d: d.is_monotonic_decreasing).all()
     assert ladder["appearance_distance"].apply(lambda d: d.is_monotonic_decreasing).all()
     assert set(table.loc[table["about"] == "explained", "percent"]) == {50}
+
+
+@pytest.mark.parametrize("score", ["log_error", "error"])
+def test_the_ceiling_is_the_share_of_a_networks_spread_that_its_subset_makes_in_either_score(score):
+    rng = np.random.default_rng(0)
+    rows = [{"subset": name, "member": m, "percent": 50, "kind": "network"} for name in "abcdefghijkl" for m in (0, 1)]
+    table = pd.DataFrame(rows).assign(mean_error=rng.normal(size=24), mean_log_error=rng.normal(size=24))
+    table[f"mean_{score}"] = np.repeat(np.arange(12.0), 2) + np.tile([0, 1e-3], 12)
+    results = SimpleNamespace(
+        options={"influence": {"score": score}}, rmse=table,
+        subsets=pd.DataFrame({"subset": list("abcdefghijkl"), "cluster": list("abcdefghijkl")}),
+    )  # fmt: skip
+    (row,) = seeds._ceiling(results, 50, 0.95)
+    assert row["r_squared"] == pytest.approx(1, abs=1e-3)
+
+
+def test_each_network_has_its_mean_in_every_score_that_values_may_be_of():
+    pose = np.zeros((1, 2, 2, 2))
+    pose[0, :, :, 0] = [[3.0, 5.0], [100.0, 100.0]]
+    predictions = SimpleNamespace(pose=pose, consensus_pose=pose.repeat(4, 0))
+    network = _rmse_rows(predictions, np.zeros((2, 2, 2)), np.array([True, False]))[0]
+    expected = {"error": 4.0, "log_error": np.log([4, 6]).mean()}
+    influence = config_schema()["properties"]["influence"]["properties"]
+    assert set(influence["score"]["enum"]) == set(expected)
+    for score, mean in expected.items():
+        assert network[f"mean_{score}"] == pytest.approx(mean)
 
 
 def test_a_study_without_effects_is_said_to_show_none():

@@ -119,7 +119,7 @@ def test_estimators_with_errors_of_their_own_are_judged_by_the_first_step_alone(
     found = influence(study, scores[:, None], estimator="difference-of-means")
     arguments = study.percents, study.clusters, study.designs
     largest = largest_statistics(
-        study.inclusion, scores[:, None], *arguments, [[]], 199, np.random.default_rng(0)
+        study.inclusion, scores[:, None], np.ones(40), *arguments, [[]], 199, np.random.default_rng(0)
     )  # the first step's redraws, as random_state=0 gives them
     expected = family_wise(found.value / found.standard_error, largest)
     assert expected.min() < 0.05 < np.sort(expected[:, 0])[1]
@@ -153,3 +153,38 @@ def test_warm_values_that_say_nothing_change_hardly_anything():
     alone = influence(study, score[:, None], estimator="regression", resamples=0).value[:, 0]
     both = combined_value(rng.normal(size=30), study.inclusion, score, study.percents, study.clusters)
     assert np.corrcoef(alone, both)[0, 1] > 0.95
+
+
+def called_and_held(studies, resamples, design, strength):
+    """Frames that were called, and how many of their intervals, given the call and plain, hold the truth."""
+    called, held, plain = 0, 0, 0
+    for number in range(studies):
+        study = grid(design, 60, number)
+        rng = np.random.default_rng([number, 11])
+        effects = strength * np.array([1, -1] + [0] * 58)
+        scores = study.inclusion @ effects + rng.normal(size=len(study.inclusion))
+        truth = 60 / 59 * (effects - effects.mean())
+        found = influence(study, scores[:, None], resamples=resamples, random_state=rng)
+        decided = found.p_adjusted[:, 0] < 0.05
+        called += decided.sum()
+        held += ((found.called_ci_low[:, 0] <= truth) & (truth <= found.called_ci_high[:, 0]))[decided].sum()
+        plain += ((found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0]))[decided].sum()
+    return int(called), int(held), int(plain)
+
+
+def test_intervals_of_called_frames_hold_the_truth_with_redraws_as_users_get_them():
+    called, held, plain = called_and_held(60, 60, [("balanced", (50,), 40)], 1.0)
+    assert called >= 20
+    assert held / called > 0.78  # .90, and two deviations of so few
+    assert plain < held
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("design", "strength"),
+    [([("balanced", (50,), 40)], 1.0), ([("balanced", (50,), 40)], 2.0), ([("independent", (50,), 60)], 1.0)],
+    ids=str,
+)
+def test_of_called_frames_nine_in_ten_intervals_hold_the_truth(design, strength):
+    called, held, _ = called_and_held(300, 199, design, strength)
+    assert held / called > 0.90 - 2 * np.sqrt(0.09 / called)

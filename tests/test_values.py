@@ -55,6 +55,23 @@ def test_intervals_use_students_t_on_clusters_less_one():
     assert (low[0], high[0]) == pytest.approx((2 - half, 2 + half))
 
 
+def test_intervals_of_called_values_hold_the_truth_as_often_as_they_say_and_plain_ones_do_not():
+    """A true value of one error, called beyond 2.5 of them from 0.4: 7 of 100 are."""
+    drawn = 1 + np.random.default_rng(0).normal(size=30_000)
+    half = stats.norm.ppf(0.975)
+    called = np.abs(drawn - 0.4) > 2.5
+    arguments = drawn - half, drawn + half, np.full_like(drawn, 0.4), np.full_like(drawn, 2.5)
+    low, high = values.interval_if_called(drawn, *arguments, 0.95)
+    assert (np.isfinite(low) == called).all()
+    assert np.mean(((low <= 1) & (high >= 1))[called]) == pytest.approx(0.95, abs=0.02)
+    assert np.mean((np.abs(drawn - 1) < half)[called]) < 0.5
+
+
+def test_a_value_far_beyond_what_was_needed_keeps_its_plain_interval():
+    low, high = values.interval_if_called(*np.array([[-9.0], [-11.0], [-7.0], [0.0], [3.0]]), 0.95)
+    assert [low[0], high[0]] == pytest.approx([-11, -7], abs=1e-3)
+
+
 def test_the_false_discovery_rate_is_what_one_computes_by_hand():
     q = values.false_discovery(np.array([[0.01, np.nan], [0.02, 0.04]]))
     assert q[[0, 1, 1], [0, 0, 1]] == pytest.approx([0.03, 0.03, 0.04])
@@ -72,6 +89,46 @@ def test_the_slope_is_the_change_of_the_means_per_frame_added():
 
 def test_one_size_has_no_slope():
     assert values.slope_at_main_size(np.ones(4), np.full(4, 5), np.full(4, 50), np.arange(4)) is None
+
+
+def slope(score, percents, clusters):
+    return values.slope_at_main_size(score, percents * 6 // 10, percents, clusters)
+
+
+def test_with_single_clusters_the_slopes_error_and_freedom_are_welchs():
+    rng = np.random.default_rng(0)
+    few, many = 3 * rng.normal(size=4), rng.normal(size=20)
+    found = slope(np.r_[few, many], np.repeat([30, 50], [4, 20]), np.arange(24))
+    welch = stats.ttest_ind(many, few, equal_var=False)
+    assert found.standard_error == pytest.approx((many.mean() - few.mean()) / welch.statistic / 12)
+    assert found.freedom == pytest.approx(welch.df)
+
+
+def test_with_clusters_on_both_sides_the_slopes_error_is_that_of_paired_differences():
+    low, high = np.random.default_rng(0).normal(size=(2, 8)) + np.arange(8)
+    found = slope(np.r_[low, high], np.repeat([30, 50], 8), np.tile(np.arange(8), 2))
+    assert found.standard_error == pytest.approx((high - low).std(ddof=1) / np.sqrt(8) / 12)
+    assert found.freedom == pytest.approx(7)
+
+
+def test_a_side_that_one_cluster_drew_gives_a_slope_without_an_error():
+    score = np.random.default_rng(0).normal(size=24)
+    percents = np.repeat([30, 50, 70], [1, 20, 3])
+    found = slope(score, percents, np.r_[np.arange(21), 21, 21, 21])
+    assert np.isfinite(found.per_frame)
+    assert np.isnan([found.standard_error, found.freedom]).all()
+
+
+def test_a_ladder_of_three_seeds_beside_halves_gives_a_slope_that_is_called_one_time_in_twenty():
+    """From 30 to 50 %: three seeds of the ladder are on both sides, twenty-four halves on one."""
+    rng, called = np.random.default_rng(0), []
+    percents = np.r_[np.tile([30, 50], 3), np.full(24, 50)]
+    clusters = np.r_[np.repeat(np.arange(3), 2), np.arange(3, 27)]
+    for _ in range(1500):
+        score = rng.normal(size=3)[clusters[:6]] + rng.normal(size=6), 1.4 * rng.normal(size=24)
+        found = slope(np.concatenate(score), percents, clusters)
+        called.append(2 * stats.t.sf(abs(found.per_frame / found.standard_error), found.freedom) < 0.05)
+    assert 0.03 < np.mean(called) < 0.09
 
 
 def test_the_slopes_standard_error_covers():

@@ -49,7 +49,7 @@ def draw(folder: Path, frames: int = 16, seed: int = 1) -> Path:
         height=48,
         seed=seed,
         planted=0.1,
-        pool=lambda videos, images: ~hold_out(videos, images, seed=seed, **HELD_OUT),
+        pool=lambda videos, images: ~hold_out(videos, images, seed=seed, pictures=None, **HELD_OUT),
     )
     return folder
 

@@ -43,22 +43,29 @@ def frame_values(results: Results) -> pd.DataFrame:
     """The worth of each pool frame: see the file formats in the documentation for the columns."""
     options = results.options["influence"]
     pool = np.flatnonzero(results.pool)
-    found = held_out_influence(results, options["score"])
-    in_px = held_out_influence(results, "error", resamples=0)
+    found = held_out_influence(results, options["score"], options["estimator"])
+    in_px = held_out_influence(results, "error", options["estimator"], resamples=0)
+    shrunken = held_out_influence(results, options["score"], "regression", resamples=0)
     out_of_bag = values.out_of_bag_error(results.scores["error"], results.inclusion)[pool]
     columns = {
         "value": found.value,
+        "tested_value": found.tested_value,
+        "standard_error": found.standard_error,
         "ci_low": found.ci_low,
         "ci_high": found.ci_high,
+        "called_ci_low": found.called_ci_low,
+        "called_ci_high": found.called_ci_high,
         "p_adjusted": found.p_adjusted,
         "absolute_value": found.absolute,
+        "tested_absolute_value": found.tested_absolute,
+        "networks_factor": networks_factor(shrunken.value, found.standard_error, found.critical),
     }
     table = results.frames.loc[pool, ["frame", "video", "image"]].assign(
         check_priority=pd.Series(out_of_bag).rank(ascending=False, method="first", na_option="bottom").to_numpy(int),
         out_of_bag_error=out_of_bag,
         **{name: column[pool, 0] for name, column in columns.items()},
         memorization=_memorization(results)[pool],
-        verdict=_verdicts(_flags(results)[pool], found, pool, 1 - options["level"])
+        verdict=np.where(_flags(results)[pool], "check label", found.verdict[pool, 0])
         if results.learning.learned
         else "undecided",
         value_px=in_px.value[pool, 0],
@@ -127,9 +134,8 @@ def summary(results: Results) -> dict[str, Any]:
         }
     if not learned:
         group = np.zeros(len(table), bool)
-    # Of the values before shrinking, where there are intervals: they lie about these.
-    unshrunken = table[["ci_low", "ci_high"]].mean(axis=1, skipna=False).fillna(table["value"]).to_numpy()
-    difference, p = values.group_is_worse(unshrunken, group, 10 * RESAMPLES, np.random.default_rng(0))
+    tested = table["tested_value"].to_numpy(float)
+    difference, p = values.group_is_worse(tested, group, 10 * RESAMPLES, np.random.default_rng(0))
     answer |= {
         "group_name": name,
         "group_size": int(group.sum()),
@@ -140,8 +146,7 @@ def summary(results: Results) -> dict[str, Any]:
         answer["networks_to_decide_top"] = None
         answer["statement"] = _not_learned(results, answer)
         return answer
-    found = held_out_influence(results, options["score"], resamples=199)
-    answer["networks_to_decide_top"] = networks_to_decide(found, np.flatnonzero(results.pool), answer["networks"])
+    answer["networks_to_decide_top"] = networks_to_decide(table, answer["networks"])
     answer["statement"] = [learning_sentence(results.learning), *_statement(answer, 1 - options["level"])]
     return answer
 
@@ -174,7 +179,7 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
     return answer
 
 
-def held_out_influence(results: Results, score: str, resamples: int = RESAMPLES) -> Influence:
+def held_out_influence(results: Results, score: str, estimator: str, resamples: int = RESAMPLES) -> Influence:
     """Influence of all frames on the subsets' mean score over held-out frames, one target."""
     options, subsets = results.options["influence"], results.subsets
     with warnings.catch_warnings():
@@ -187,7 +192,7 @@ def held_out_influence(results: Results, score: str, resamples: int = RESAMPLES)
             percents=subsets["percent"].to_numpy(),
             clusters=subsets["cluster"].to_numpy(),
             design=subsets["design"].to_numpy(),
-            estimator=options["estimator"],
+            estimator=estimator,
             level=options["level"],
             resamples=resamples,
             random_state=0,
@@ -208,32 +213,22 @@ def _flags(results: Results) -> np.ndarray:
     return results.label_checks.set_index("frame")["flagged"].reindex(results.frames["frame"]).to_numpy(bool)
 
 
-def _verdicts(flags: np.ndarray, found: Influence, pool: np.ndarray, alpha: float) -> np.ndarray:
-    """The first that applies: check label, harmful or helpful, worse or better than average, undecided."""
-    decided, absolutely = found.p_adjusted[pool, 0] < alpha, found.absolute_p_adjusted[pool, 0] < alpha
-    # By the sign of what was tested, which shrinkage may turn in a frame that is close to nothing.
-    value = (found.ci_low + found.ci_high)[pool, 0]
-    absolute = found.absolute[pool, 0]
-    cases = [
-        (flags, "check label"),
-        (absolutely & (absolute > 0), "harmful"),
-        (absolutely & (absolute < 0), "helpful"),
-        (decided & (value > 0), "worse than average"),
-        (decided & (value < 0), "better than average"),
-    ]
-    return np.select([case for case, _ in cases], [verdict for _, verdict in cases], default="undecided")
+def networks_factor(shrunken: np.ndarray, standard_error: np.ndarray, critical: np.ndarray) -> np.ndarray:
+    """How many times the study's networks would decide a frame with a probability of 80 %, [N, T].
 
-
-def networks_to_decide(found: Influence, pool: np.ndarray, networks: int) -> int | None:
-    """How many more networks would decide the frames of the highest values with a probability of 80 %.
-
-    From the median over the top frames of their shrunken values, as the largest of many unshrunken ones would
-    promise too much; errors fall with the root of the number of networks. None if values are shrunk to nothing.
+    Were its value the shrunken one; errors fall with the root of the number of networks. Infinite if that is 0.
     """
-    top = pool[np.argsort(-np.nan_to_num(found.value[pool, 0], nan=-np.inf))[:CHECK_FIRST]]
     with np.errstate(divide="ignore", invalid="ignore"):
-        times = ((found.critical[0] + stats.norm.ppf(0.8)) * found.standard_error[top, 0] / found.value[top, 0]) ** 2
-    needed = float(np.median(times)) * networks
+        return ((critical + stats.norm.ppf(0.8)) * standard_error / shrunken) ** 2
+
+
+def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
+    """How many more networks would decide the frames of the highest values: the median over these.
+
+    None if their values are shrunk to nothing.
+    """
+    top = table.sort_values("value", ascending=False, kind="stable", na_position="last").head(CHECK_FIRST)
+    needed = float(np.median(top["networks_factor"])) * networks
     if not np.isfinite(needed) or needed > 1e6:
         return None
     return max(0, round(needed) - networks)

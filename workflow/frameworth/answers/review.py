@@ -19,13 +19,14 @@ from frameworth.errors import UserError
 from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.project.collected_data import write_collected_data, write_machine_labels
 from frameworth.project.labelled_project import LabelledProject, read_label_file, read_project
+from frameworth.project.pictures import inspect_pictures
 from frameworth.project.project_config import project_config
 from frameworth.questions.label_checks import LOOKED_AT
 from frameworth.questions.learning import learning_sentence
 from frameworth.storage.files import copy_file, replaced_folder, write_csv, write_json, write_text
 from frameworth.study.designs import draw_subset
-from frameworth.study.frames import hold_out
 from frameworth.study.results import Results
+from frameworth.study.split import hold_out
 
 UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
 MACHINE = "frameworth_out-of-bag"
@@ -249,7 +250,8 @@ def _write_copy(folder: Path, source: LabelledProject, keep: list[int], xy: np.n
 def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> str:
     """Which networks the corrected labels outdate, by drawing the subsets again."""
     project = read_project(corrected)
-    pool = np.flatnonzero(~hold_out(project.videos, project.images, seed=seed, **held_out))
+    pictures = inspect_pictures(project, decode=True)[0].digests  # frames of the same picture are split together
+    pool = np.flatnonzero(~hold_out(project.videos, project.images, seed=seed, pictures=pictures, **held_out))
     before = _contents(results.frames["video"], results.frames["image"], results.labels.xy)
     after = _contents(project.videos, project.images, project.xy)
     rmse = results.rmse

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from frameworth.estimators._estimate import precisions
 from frameworth.study.designs import cluster_of, draw_subset
 
 KINDS = ("additive", "interacting", "heteroscedastic")
@@ -78,10 +79,10 @@ def simulate(
     if kind == "heteroscedastic":
         error = error * 3 ** (1 - sizes / frames) / 3**0.5 * np.where(study.inclusion[:, 0], 0.5, 1.5)
     scores = z @ effects + ((z @ pairs) * z).sum(axis=1) - fall * sizes / frames + noise * error
-    return scores, _truth(study, effects, pairs)
+    return scores, _truth(study, effects, pairs, precisions(scores[:, None], study.percents, study.clusters) ** 2)
 
 
-def _truth(study: Grid, effects: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def _truth(study: Grid, effects: np.ndarray, pairs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """E[u | i∈S] − E[u | i∉S] within sizes, weighted as the size-centred difference weighs them, [N].
 
     Given i, another frame is held with probability (s−1)/(n−1), two others with (s−1)(s−2)/((n−1)(n−2)); without
@@ -96,6 +97,6 @@ def _truth(study: Grid, effects: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         s = study.inclusion[rows].sum(axis=1).mean()
         difference = effects + with_i * (s - 1) / (n - 1) - others / (n - 1)
         difference = difference - 2 * pairs_of_others * (s - 1) / ((n - 1) * (n - 2))
-        weighs = (rows.sum() - 1) * s / n * (1 - s / n)
+        weighs = weights[rows][0] * (rows.sum() - 1) * s / n * (1 - s / n)
         value, weight = value + weighs * difference, weight + weighs
     return value / weight

@@ -78,9 +78,8 @@ def draw_demo(folder: Path, demo: dict[str, Any] | None, held_out: dict[str, Any
 
     given = {"demo": demo, "held_out": held_out}
     config = check_config({"study": "demo", "labels": "demo"} | {key: part for key, part in given.items() if part})
-    draw_project(
-        folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, seed=seed, **config["held_out"]), **config["demo"]
-    )
+    split = {"seed": seed, "pictures": None, **config["held_out"]}
+    draw_project(folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, **split), **config["demo"])
 
 
 @stages.command("import-labels")

@@ -12,10 +12,10 @@ from frameworth.estimation import values
 from frameworth.estimation.step_down import Study, decide
 from frameworth.estimators import estimator as estimator_by_name
 from frameworth.estimators import estimator_names, size_centred
+from frameworth.estimators._estimate import precisions
 from frameworth.study.designs import DESIGNS, subset_size
 
-# Estimators that bring errors of their own; the others are tested by the size-centred difference.
-OWN_ERRORS = ("difference-of-means", "banzhaf", "shapley", "beta-shapley")
+VERDICTS = ("harmful", "helpful", "worse than average", "better than average", "undecided")
 
 
 class UndecidableFrameWarning(UserWarning):
@@ -31,16 +31,22 @@ class Influence:
     """Influence of N frames on T targets; a score's change with the frame, so for errors negative is good.
 
     Attributes:
-        value: [N, T] relative: the expected change when frame i takes the place of an average frame.
+        value: [N, T] by the estimator, relative: the expected change when frame i takes the place of an average frame.
         absolute: [N, T] (n−1)/n · value + the slope of the score per added frame at the percent of most subsets;
-            NaN with one size.
-        standard_error, ci_low, ci_high, p_value: [N, T]. Of the estimator where it has errors of its own, else of
-            the size-centred difference beside the decided frames (see `step_down`), the unshrunken estimate of the same
-            quantity; intervals are then about that. With t(clusters − 1); p_value is for no influence, one cell at a
-            time.
+            NaN with one size. Of estimators with errors of their own it is `tested_absolute`.
+        tested_value: [N, T] the unshrunken estimate of the same quantity that is tested: the size-centred difference
+            beside the decided frames (see `step_down`), or with one size `value` where the estimator has errors of its
+            own.
+        tested_absolute: [N, T] (n−1)/n · tested_value + slope.
+        standard_error, ci_low, ci_high, p_value: [N, T] of `tested_value`, with t(clusters − 1); p_value is for no
+            influence, one cell at a time.
+        called_ci_low, called_ci_high: [N, T] interval of `tested_value` given that `p_adjusted` decides it, which the
+            plain one is not; NaN where it does not (see `values.interval_if_called`).
         p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `redraw`), stepping down; NaN for
             a target's own frame.
-        absolute_p_adjusted: [N, T] the same for the absolute value being 0, its error that of value and slope.
+        absolute_p_adjusted: [N, T] the same for the absolute value being 0, its error that of value and slope, with
+            Satterthwaite's degrees of freedom.
+        verdict: str [N, T], one of `VERDICTS`: the first that `tested_absolute`, then `tested_value`, decides.
         critical: [T] the studentised statistic that a frame not yet decided must reach to be so at 1 − level.
         n_with, n_without: int [N], subsets with and without the frame.
         slopes: per pair of neighbouring percents the change of the score per frame added, [T] each.
@@ -48,12 +54,17 @@ class Influence:
 
     value: np.ndarray
     absolute: np.ndarray
+    tested_value: np.ndarray
+    tested_absolute: np.ndarray
     standard_error: np.ndarray
     ci_low: np.ndarray
     ci_high: np.ndarray
+    called_ci_low: np.ndarray
+    called_ci_high: np.ndarray
     p_value: np.ndarray
     p_adjusted: np.ndarray
     absolute_p_adjusted: np.ndarray
+    verdict: np.ndarray
     critical: np.ndarray
     n_with: np.ndarray
     n_without: np.ndarray
@@ -114,14 +125,13 @@ def estimate_influence(
     arguments = {"percents": percents, "clusters": clusters, "self_frame": own}
     point = estimator_by_name(estimator)(inclusion, scores, **arguments, with_errors=with_errors)
     nothing = np.full_like(point.value, np.nan)
-    unshrunk, error, p_value, adjusted = point.value, nothing, nothing, nothing
-    absolute = absolute_adjusted = nothing
+    error, p_value, adjusted, absolute, tested_absolute, absolute_adjusted, called_low, called_high = (nothing,) * 8
     critical = np.full(scores.shape[1], np.nan)
     known, statistic_error = 0, nothing
     if with_errors:
-        study = Study(inclusion, scores, percents, clusters, designs, own)
+        study = Study(inclusion, scores, precisions(scores, percents, clusters), percents, clusters, designs, own)
         tests = decide(study, level, resamples, np.random.default_rng(random_state))
-        unshrunk, error, p_value, adjusted = tests.value, tests.standard_error, tests.p_value, tests.p_adjusted
+        tested, error, p_value, adjusted = tests.value, tests.standard_error, tests.p_value, tests.p_adjusted
         critical, known, statistic_error = tests.critical, tests.clusters, tests.jackknife_error
         if known < size_centred.LEAST_CLUSTERS:
             warnings.warn(
@@ -129,36 +139,60 @@ def estimate_influence(
                 FewClustersWarning,
                 stacklevel=2,
             )
-        if estimator in OWN_ERRORS:
-            unshrunk, error, known = point.value, point.standard_error, point.clusters
-            p_value, statistic_error = values.p_values(unshrunk, error, known), error
+    else:
+        tested = size_centred.estimate(inclusion, scores, **arguments, with_errors=False).value
+    # Over several sizes a difference of an estimator's own may be confounded with size, which no error of it knows.
+    if point.own_errors and len(np.unique(percents)) == 1:
+        tested = point.value
+        if with_errors:
+            error, known = point.standard_error, point.clusters
+            p_value, statistic_error = values.p_values(tested, error, known), error
             # Their statistics know of no decided frames: judged by the first step alone.
-            tests = tests.first_step(level)
-            adjusted, critical = tests.family_wise(unshrunk, statistic_error), tests.critical
-    low, high = values.confidence_interval(unshrunk, error, known, level)
+            tests = tests.first_step(level, error)
+            adjusted, critical = tests.family_wise(tested, statistic_error, known - 1), tests.critical
+    low, high = values.confidence_interval(tested, error, known, level)
+    if with_errors:
+        reach = np.where(adjusted < 1 - level, tests.reach, np.inf)
+        called_low, called_high = values.interval_if_called(tested, low, high, tests.null, reach, level)
     sizes = inclusion.sum(axis=1)
     main = values.slope_at_main_size(scores, sizes, percents, clusters)
     if main is not None:
         taking_part = np.count_nonzero(n_with)
         shrink = (taking_part - 1) / max(taking_part, 1)
-        absolute = shrink * point.value + main.per_frame
+        tested_absolute = shrink * tested + main.per_frame
+        absolute = tested_absolute if point.own_errors else shrink * point.value + main.per_frame
         if with_errors:
-            spread = np.hypot(shrink * statistic_error, main.standard_error)
-            absolute_adjusted = tests.family_wise(shrink * unshrunk + main.per_frame, spread)
+            variances = (shrink * statistic_error) ** 2, np.broadcast_to(main.standard_error**2, tested.shape)
+            freedom = values.satterthwaite(variances, (known - 1, main.freedom))
+            absolute_adjusted = tests.family_wise(tested_absolute, np.sqrt(sum(variances)), freedom)
     return Influence(
         value=point.value,
         absolute=absolute,
+        tested_value=tested,
+        tested_absolute=tested_absolute,
         standard_error=error,
         ci_low=low,
         ci_high=high,
+        called_ci_low=called_low,
+        called_ci_high=called_high,
         p_value=p_value,
         p_adjusted=adjusted,
         absolute_p_adjusted=absolute_adjusted,
+        verdict=_verdict(tested, adjusted, tested_absolute, absolute_adjusted, 1 - level),
         critical=critical,
         n_with=n_with,
         n_without=n_without,
         slopes=values.slopes(scores, sizes, percents, clusters),
     )
+
+
+def _verdict(
+    value: np.ndarray, p: np.ndarray, absolute: np.ndarray, absolute_p: np.ndarray, alpha: float
+) -> np.ndarray:
+    """Verdicts [N, T] by the signs of what was tested; shrinkage may turn that of a value close to nothing."""
+    decided, absolutely = p < alpha, absolute_p < alpha
+    cases = [absolutely & (absolute > 0), absolutely & (absolute < 0), decided & (value > 0), decided & (value < 0)]
+    return np.select(cases, VERDICTS[:-1], default=VERDICTS[-1])
 
 
 def _check(

@@ -58,6 +58,7 @@ def redrawn(
 def largest_statistics(
     inclusion: np.ndarray,
     scores: np.ndarray,
+    roots: np.ndarray,
     percents: np.ndarray,
     clusters: np.ndarray,
     designs: np.ndarray,
@@ -70,6 +71,7 @@ def largest_statistics(
     The statistic is the size-centred difference over its CR3 error.
 
     Args:
+        roots: of the rows' weights [S], see `precisions`.
         fixed: per target, frames whose inclusion is kept and that take no part: the target's own, and those that
             are decided already.
 
@@ -82,16 +84,16 @@ def largest_statistics(
         if not len(rows):
             continue
         of_rows = percents[rows], clusters[rows]
-        blocks = size_centred.ClusterBlocks(*of_rows)
+        blocks, weights = size_centred.ClusterBlocks(*of_rows), roots[rows, None]
         by_fixed: dict[tuple[int, ...], list[int]] = {}
         for target in columns:
             by_fixed.setdefault(tuple(frame for frame in fixed[target] if frame in pool), []).append(target)
         for held, targets in by_fixed.items():
-            u = centred(scores[np.ix_(rows, targets)], of_rows[0])
+            u = centred(scores[np.ix_(rows, targets)], of_rows[0]) * weights
             places = np.searchsorted(pool, held)
             for resample in range(resamples):
                 drawn = redrawn(inclusion[rows], *of_rows, designs[rows], pool, rng, held)[:, pool]
-                value, error = size_centred.slopes(centred(drawn, of_rows[0]), u, blocks, places, True)
+                value, error = size_centred.slopes(centred(drawn, of_rows[0]) * weights, u, blocks, places, True)
                 with np.errstate(divide="ignore", invalid="ignore"):
                     t = np.abs(value / error)
                 t[~np.isfinite(t)] = -np.inf

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
 from frameworth.estimation import values
 from frameworth.estimation.balance import variance_factor
@@ -30,6 +31,7 @@ class Tests:
         p_adjusted: [N, T] family-wise; NaN for a target's own frame.
         largest: [resamples, T] the largest statistics of the first step; `largest_left` of the last.
         decided: bool [N, T] by `p_adjusted`.
+        null, reach: [N, T] a value is decided if it lies more than `reach` from `null`, at the step it was judged in.
         critical: [T] the statistic that a frame not yet decided must reach.
         clusters: int; with fewer than 8 all else is NaN.
     """
@@ -42,28 +44,43 @@ class Tests:
     largest: np.ndarray
     largest_left: np.ndarray
     decided: np.ndarray
+    null: np.ndarray
+    reach: np.ndarray
     critical: np.ndarray
     clusters: int
 
-    def family_wise(self, value: np.ndarray, error: np.ndarray) -> np.ndarray:
-        """Family-wise p [N, T] of other values of the same frames, at the step that each was judged in."""
-        statistic = np.where(np.isfinite(self.p_adjusted), _ratio(value, error), np.nan)
+    def family_wise(self, value: np.ndarray, error: np.ndarray, freedom: np.ndarray | int) -> np.ndarray:
+        """Family-wise p [N, T] of other values of the same frames, at the step that each was judged in.
+
+        Args:
+            freedom: degrees of freedom behind `error`; where they are not those of the redraws, clusters − 1, the
+                statistic counts as the one that is as rare with these.
+        """
+        statistic = np.where(np.isfinite(self.p_adjusted), np.abs(_ratio(value, error)), np.nan)
+        tail = np.maximum(stats.t.sf(statistic, freedom), np.finfo(float).tiny)
+        statistic = np.where(freedom == self.clusters - 1, statistic, stats.t.isf(tail, self.clusters - 1))
         first, last = family_wise(statistic, self.largest), family_wise(statistic, self.largest_left)
         return np.where(self.decided, first, last)
 
-    def first_step(self, level: float) -> Tests:
-        """The same without stepping down, for statistics that are not taken beside decided frames."""
+    def first_step(self, level: float, error: np.ndarray) -> Tests:
+        """The same without stepping down, for values of the errors [N, T] that are not taken beside decided frames."""
         if not len(self.largest):
             return self
-        return replace(self, largest_left=self.largest, critical=np.quantile(self.largest, level, axis=0))
+        critical = np.quantile(self.largest, level, axis=0)
+        null, reach = np.zeros_like(error), error * critical
+        return replace(self, largest_left=self.largest, critical=critical, null=null, reach=reach)
 
 
 @dataclass(frozen=True)
 class Study:
-    """The arrays of `estimate_influence`, checked; all but `scores` [S, T] and `self_frame` [T] are [S, …]."""
+    """The arrays of `estimate_influence`, checked; all but `scores` [S, T] and `self_frame` [T] are [S, …].
+
+    `roots` are those of the rows' weights, see `precisions`.
+    """
 
     inclusion: np.ndarray
     scores: np.ndarray
+    roots: np.ndarray
     percents: np.ndarray
     clusters: np.ndarray
     designs: np.ndarray
@@ -89,11 +106,11 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
         nothing = np.full_like(found.value, np.nan)
         none = np.zeros((0, study.scores.shape[1]))
         return Tests(
-            found.value, nothing, nothing, nothing, nothing, none, none, np.zeros(nothing.shape, bool),
-            np.full(study.scores.shape[1], np.nan), found.clusters,
+            found.value, nothing, nothing, nothing, nothing, none, none, np.zeros(nothing.shape, bool), nothing,
+            nothing, np.full(study.scores.shape[1], np.nan), found.clusters,
         )  # fmt: skip
     arguments = (study.percents, study.clusters, study.designs)
-    largest = largest_statistics(study.inclusion, study.scores, *arguments, own, resamples, rng)
+    largest = largest_statistics(study.inclusion, study.scores, study.roots, *arguments, own, resamples, rng)
     statistic = _ratio(found.value, found.standard_error)
     targets = np.flatnonzero(study.self_frame >= 0)
     statistic[study.self_frame[targets], targets] = np.nan
@@ -102,8 +119,9 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
     error = jackknife * _balance(study, own)
     p_value = values.p_values(value, error, found.clusters)
     left = largest.copy()
+    null, reach = np.zeros_like(value), jackknife * np.quantile(largest, level, axis=0)
     for target in np.flatnonzero((adjusted < 1 - level).any(axis=0)):
-        one = Study(study.inclusion, study.scores[:, [target]], *arguments, study.self_frame[[target]])
+        one = Study(study.inclusion, study.scores[:, [target]], study.roots, *arguments, study.self_frame[[target]])
         decided: list[int] = []
         t, p = np.abs(statistic[:, target]), adjusted[:, target].copy()
         for _ in range(_MOST_STEPS):
@@ -119,18 +137,23 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
             floor = p[new].max()
             slope, relative, cr3 = _beside(one, own[target], decided)
             beside = [*own[target], *decided]
-            left[:, target] = largest_statistics(one.inclusion, one.scores, *arguments, [beside], resamples, rng)[:, 0]
+            redrawn = largest_statistics(one.inclusion, one.scores, one.roots, *arguments, [beside], resamples, rng)
+            left[:, target] = redrawn[:, 0]
             t = np.abs(_ratio(slope, cr3))
             p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], floor)[others]
             value[others, target] = relative[others]
             jackknife[others, target] = cr3[others]
+            null[others, target] = (relative - slope)[others]
+            reach[others, target] = (cr3 * np.quantile(left[:, target], level))[others]
             spread = cr3 * _balance(one, [beside])[:, 0]
             error[others, target] = spread[others]
             p_value[others, target] = values.p_values(slope, spread, found.clusters)[others]
         adjusted[:, target] = p
     critical = np.quantile(left, level, axis=0)
     decided_at_all = adjusted < 1 - level
-    return Tests(value, error, jackknife, p_value, adjusted, largest, left, decided_at_all, critical, found.clusters)
+    return Tests(
+        value, error, jackknife, p_value, adjusted, largest, left, decided_at_all, null, reach, critical, found.clusters
+    )
 
 
 def _ratio(value: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -168,8 +191,9 @@ def _balance(study: Study, held: list[list[int]]) -> np.ndarray:
 
 
 def _centred(study: Study, targets: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows that count for these targets, which lack the same scores; centred inclusion and scores of these rows."""
+    """Rows that count for these targets, which lack the same scores; their centred inclusion and scores, weighted."""
     rows = np.flatnonzero(np.isfinite(study.scores[:, targets[0]]))
     rows = rows[in_percents_of_several_clusters(study.percents[rows], study.clusters[rows])]
     percents = study.percents[rows]
-    return rows, centred(study.inclusion[rows], percents), centred(study.scores[np.ix_(rows, targets)], percents)
+    of_rows = study.inclusion[rows], study.scores[np.ix_(rows, targets)]
+    return rows, *(centred(values, percents) * study.roots[rows, None] for values in of_rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _TARGETS_AT_ONCE = 2048
+_FREEDOM_BEFORE = 4  # degrees of freedom that equal noise of all percents weighs as, against what a percent's rows say
 
 
 class SamplingWarning(UserWarning):
@@ -23,11 +24,14 @@ class Estimate:
             NaN where it cannot be told.
         standard_error: float [N, T], NaN where it cannot be told, was not asked for, or the estimator has none.
         clusters: number of independent clusters behind the standard error.
+        own_errors: intervals and tests of subsets of one size rest on `value` and `standard_error`; otherwise, and
+            over several sizes always, on the size-centred difference.
     """
 
     value: np.ndarray
     standard_error: np.ndarray
     clusters: int
+    own_errors: bool
 
 
 def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -72,6 +76,34 @@ def centred(values: np.ndarray, percents: np.ndarray) -> np.ndarray:
     for percent in np.unique(percents):
         rows = percents == percent
         out[rows] -= out[rows].mean(axis=0)
+    return out
+
+
+def precisions(scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Root of each row's weight [S]: 1 over the deviation of scores [S, T] between subsets of its percent.
+
+    The variance of a percent is taken relative to that of all, averaged over targets (so that values of parts still add
+    up to that of their sum), and drawn towards 1 by the rows that say so: (d₀ + d·r)/(d₀ + d), d one less than the
+    clusters of the percent (Smyth 2004, with d₀ given). A weight does not depend on which frames a subset holds, and
+    within a percent all are equal. With one percent they are 1.
+    """
+    known = np.isfinite(scores)
+    groups = [percents == percent for percent in np.unique(percents)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares, freedom = [], []
+        for rows in groups:
+            count = known[rows].sum(axis=0)
+            u = np.where(known[rows], scores[rows], 0)
+            squares.append((np.where(known[rows], scores[rows] - u.sum(axis=0) / count, 0) ** 2).sum(axis=0))
+            freedom.append(np.maximum(count - 1, 0))
+        pooled = np.sum(squares, axis=0) / np.sum(freedom, axis=0)
+        out = np.ones(len(scores))
+        for rows, square, left in zip(groups, squares, freedom, strict=True):
+            relative = square / left / pooled
+            relative = relative[np.isfinite(relative)]
+            ratio = relative.mean() if len(relative) else 1.0
+            drawn = len(np.unique(clusters[rows])) - 1
+            out[rows] = ((_FREEDOM_BEFORE + drawn) / (_FREEDOM_BEFORE + drawn * ratio)) ** 0.5
     return out
 
 

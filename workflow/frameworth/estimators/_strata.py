@@ -61,7 +61,7 @@ def semivalue(
                 keep = groups != left_out
                 squares += (_differences(held[keep], u[keep], of_rows[keep], weights, own) - whole) ** 2
             error[np.ix_(varies, some)] = np.sqrt((len(names) - 1) / len(names) * squares)
-    return Estimate(value, error, counted)
+    return Estimate(value, error, counted, own_errors=True)
 
 
 def _differences(

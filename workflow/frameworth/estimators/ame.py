@@ -42,7 +42,7 @@ def estimate(
             u = scores[rows, target].astype(float)
             effects = root * lasso_over_clusters(x, u, clusters[rows], _mean)
             value[varies, target] = scale_of(len(effects), False) * (effects - effects.mean())
-    return Estimate(value, np.full_like(value, np.nan), len(np.unique(clusters)))
+    return Estimate(value, np.full_like(value, np.nan), len(np.unique(clusters)), own_errors=False)
 
 
 def marginal_effect_regressors(held: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:

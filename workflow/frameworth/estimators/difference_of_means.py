@@ -50,4 +50,4 @@ def estimate(
             variance = np.maximum(squares - count * mean**2, 0) / (count - 1) / count
             variance += np.maximum(other_squares - others * other_mean**2, 0) / (others - 1) / others
             error[:, columns] = np.where((count > 1) & (others > 1), np.sqrt(variance), np.nan)
-    return Estimate(value, error, len(np.unique(clusters)))
+    return Estimate(value, error, len(np.unique(clusters)), own_errors=True)

@@ -57,7 +57,7 @@ def estimate(
             if own:
                 effects[place] = slope
             value[varies, target] = effects
-    return Estimate(value, np.full_like(value, np.nan), counted)
+    return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
 
 
 def _size_means(percents: np.ndarray):

@@ -9,6 +9,7 @@ from frameworth.estimators._estimate import (
     centred,
     decidable,
     in_portions,
+    precisions,
     scale_of,
 )
 
@@ -27,11 +28,12 @@ def estimate(
 ) -> Estimate:
     """Best linear unbiased prediction of additive frame effects.
 
-    u_s = μ_p + z_sj·γ + Σ_i z_si b_i + c_cluster + e, with b_i ~ N(0, σ_b²), c ~ N(0, σ_c²), e ~ N(0, σ_e²); the
-    sizes' means μ_p and, for a target that is training frame j, its own inclusion are fixed effects. σ_e²/σ_b² is
-    the ridge penalty; it and σ_c²/σ_e² (0 where clusters are single subsets) maximise the restricted likelihood
-    of each target (Patterson and Thompson 1971). value = n/(n−1)·b̂, shrunk towards zero. Assumes effects that
-    add up; otherwise the best additive approximation (datamodels, Ilyas et al. 2022, arXiv 2202.00622). It ranks
+    u_s = μ_p + z_sj·γ + Σ_i z_si b_i + (c_cluster + e)/√w_p, with b_i ~ N(0, σ_b²), c ~ N(0, σ_c²), e ~ N(0, σ_e²);
+    the sizes' means μ_p and, for a target that is training frame j, its own inclusion are fixed effects, and w_p the
+    precisions of the percents' scores (see `precisions`). σ_e²/σ_b² is the ridge penalty; it and σ_c²/σ_e² (0 where
+    clusters are single subsets) maximise the restricted likelihood of each target (Patterson and Thompson 1971).
+    value = n/(n−1)·b̂, shrunk towards zero. Assumes effects that add up; otherwise the best additive approximation
+    (datamodels, Ilyas et al. 2022, arXiv 2202.00622). It ranks
     better than the size-centred difference where noise is small, but it is no unbiased estimate and has no
     confidence interval: none is given. Cost: O(S·N² + N³ + S·N·T).
 
@@ -40,15 +42,16 @@ def estimate(
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     counted = 0
+    roots = precisions(scores, percents, clusters)
     for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
         counted = max(counted, len(np.unique(clusters[rows])))
-        model = _Model(inclusion[rows][:, varies], percents[rows], clusters[rows])
+        model = _Model(inclusion[rows][:, varies], percents[rows], clusters[rows], roots[rows])
         place = np.full(frames + 1, -1)  # the last stands for self_frame −1
         place[:-1][varies] = np.arange(np.count_nonzero(varies))
         for some in in_portions(columns):
-            u = scores[np.ix_(rows, some)].astype(float)
+            u = scores[np.ix_(rows, some)].astype(float) * roots[rows, None]
             value[np.ix_(varies, some)] = model.values(u, place[self_frame[some]])
-    return Estimate(value, np.full_like(value, np.nan), counted)
+    return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
 
 
 class _Whitened:
@@ -87,8 +90,8 @@ class _Whitened:
 
 
 class _Model:
-    def __init__(self, inclusion: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> None:
-        z = centred(inclusion, percents)
+    def __init__(self, inclusion: np.ndarray, percents: np.ndarray, clusters: np.ndarray, roots: np.ndarray) -> None:
+        z = centred(inclusion, percents) * roots[:, None]
         single = len(np.unique(clusters)) == len(clusters)
         self._fits = [_Whitened(z, percents, clusters, ratio) for ratio in _SHARED_NOISE[: 1 if single else None]]
         self._frames = inclusion.shape[1]

@@ -11,6 +11,7 @@ from frameworth.estimators._estimate import (
     centred,
     columns_by_missing_rows,
     in_percents_of_several_clusters,
+    precisions,
     without,
 )
 
@@ -28,7 +29,8 @@ def estimate(
 ) -> Estimate:
     """Slope of the scores on inclusion, both centred within each percent, with cluster-robust errors.
 
-    value_it = Σ_p Σ_s (z_si − z̄_pi)(u_st − ū_pt) / Σ_p Σ_s (z_si − z̄_pi)². Where the target is a training
+    value_it = Σ_p w_p Σ_s (z_si − z̄_pi)(u_st − ū_pt) / Σ_p w_p Σ_s (z_si − z̄_pi)², the weights w_p the precisions of
+    the percents' scores (see `precisions`). Where the target is a training
     frame itself its own centred inclusion is a second regressor (Frisch and Waugh 1933), so that the value is
     the effect of i on j at given presence of j; on the diagonal it is memorization. For additive effects b the
     expectation is n/(n−1)·(b_i − b̄) at every size.
@@ -45,25 +47,28 @@ def estimate(
     value = np.full((frames, targets), np.nan)
     error = np.full((frames, targets), np.nan)
     counted = 0
+    roots = precisions(scores, percents, clusters)[:, None]
     for rows, columns in columns_by_missing_rows(scores):
         rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
         if not len(rows):
             continue
         blocks = ClusterBlocks(percents[rows], clusters[rows])
         counted = max(counted, blocks.clusters)
-        z = centred(inclusion[rows], percents[rows])
+        z = centred(inclusion[rows], percents[rows]) * roots[rows]
         own = self_frame[columns]
         for frame in np.unique(own):
             some = columns[own == frame]
-            u = centred(scores[np.ix_(rows, some)], percents[rows])
+            u = centred(scores[np.ix_(rows, some)], percents[rows]) * roots[rows]
             held = [int(frame)] if frame >= 0 else []
             found = slopes(z, u, blocks, held, with_errors and blocks.clusters >= LEAST_CLUSTERS)
             value[:, some], error[:, some] = found
-    return Estimate(value, error, counted)
+    return Estimate(value, error, counted, own_errors=False)
 
 
 class ClusterBlocks:
     """Rows of each cluster with (I − leverage of the percents' means)⁻¹ of its block: all that is not inclusion.
+
+    Weights that are equal within percents leave it as it is.
 
     Clusters of one number of rows lie together, so that a few large ones do not pad the others.
     """
@@ -99,6 +104,8 @@ def slopes(
     z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, held: Sequence[int], with_errors: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values and standard errors [N, t] for centred scores u [S, t], at given presence of the frames `held`.
+
+    Both `z` and `u` are multiplied by the roots of the rows' weights.
 
     Those of the frames `held` are of each alone.
     """

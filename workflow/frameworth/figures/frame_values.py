@@ -24,6 +24,7 @@ _COLUMNS = [
     "video",
     "image",
     "value",
+    "tested_value",
     "ci_low",
     "ci_high",
     "p_adjusted",
@@ -53,7 +54,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         colour, marker = _LOOK.get(str(verdict), (_style.DARK, "x"))
         axes.vlines(rows["rank"], rows["ci_low"], rows["ci_high"], color=colour, lw=0.6 if crowded else 1.4,
                     alpha=0.6, zorder=2)  # fmt: skip
-        axes.plot(rows["rank"], rows[["ci_low", "ci_high"]].mean(axis=1), "_", color=colour, ms=4, alpha=0.6, zorder=2)
+        axes.plot(rows["rank"], rows["tested_value"], "_", color=colour, ms=4, alpha=0.6, zorder=2)
         axes.plot(rows["rank"], rows["value"], marker, color=colour, ms=2.5 if crowded else 5, zorder=3,
                   label=f"{verdict} ({len(rows)})")  # fmt: skip
     if "planted" in table:

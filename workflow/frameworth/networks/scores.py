@@ -115,7 +115,8 @@ def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray
         error = distance(pose[held_out], label[held_out])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # all NaN if a network diverged: kept as NaN
-            median, log_error = float(np.nanmedian(error)), float(np.nanmean(np.log1p(error)))
+            median, mean = float(np.nanmedian(error)), float(np.nanmean(error))
+            log_error = float(np.nanmean(np.log1p(error)))
         rows.append(
             {
                 "kind": kind,
@@ -123,6 +124,7 @@ def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray
                 "member": member,
                 "rmse_px": rmse(error),
                 "median_px": median,
+                "mean_error": mean,
                 "mean_log_error": log_error,
             }
         )

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from frameworth.errors import UserError
 from frameworth.estimation.components import components
@@ -144,13 +143,10 @@ def _in_log_error(results: Results) -> bool:
 
 def _value_variance(results: Results) -> float:
     """Variance of the true values of frames that are not flagged: of the unshrunken estimates less their errors'."""
-    table = results.frame_values[results.frame_values["verdict"] != "check label"].dropna(subset=["ci_low", "ci_high"])
+    table = results.frame_values[results.frame_values["verdict"] != "check label"].dropna(subset="standard_error")
     if len(table) < 3 or not _in_log_error(results):
         return 0.0
-    clusters = results.subsets["cluster"].nunique()
-    half = stats.t.ppf((1 + results.options["influence"]["level"]) / 2, max(clusters - 1, 1))
-    middle, error = (table["ci_low"] + table["ci_high"]) / 2, (table["ci_high"] - table["ci_low"]) / 2 / half
-    return max(0.0, float(middle.var() - (error**2).mean()))
+    return max(0.0, float(table["tested_value"].var() - (table["standard_error"] ** 2).mean()))
 
 
 def plan_lines(table: pd.DataFrame, device: str) -> list[str]:

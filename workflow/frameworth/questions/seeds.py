@@ -136,10 +136,8 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
 
 def _ceiling(results: Results, percent: int, level: float) -> list[dict[str, object]]:
     """The share of one network's spread that its subset makes, from subsets trained twice; none without such."""
-    column = "mean_log_error" if results.options["influence"]["score"] == "log_error" else "mean_error"
+    column = f"mean_{results.options['influence']['score']}"
     networks = results.rmse[(results.rmse["kind"] == "network") & (results.rmse["percent"] == percent)]
-    if column not in networks:
-        return []
     score, subset = networks[column].to_numpy(), networks["subset"].to_numpy()
     whole = components(score, subset)
     if whole.pairs < 2 or not np.isfinite(whole.share_of_subset):

@@ -103,10 +103,15 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
     if verdict in ("harmful", "helpful"):
         way = "higher" if verdict == "harmful" else "lower"
         return (
-            f"Held-out error is {way} with it than without it: absolute value {_signed(row['absolute_value'])} {unit}."
+            f"Held-out error is {way} with it than without it: absolute value "
+            f"{_signed(row['tested_absolute_value'])} {unit}."
         )
     if verdict in ("worse than average", "better than average"):
-        return f"In place of an average frame it changes the held-out score by {_signed(row['value'])} {unit}."
+        low, high = _signed(row["called_ci_low"]), _signed(row["called_ci_high"])
+        return (
+            f"In place of an average frame it changes the held-out score by {_signed(row['value'])} {unit} (shrunken; "
+            f"given that it was called, {low} to {high})."
+        )
     if not np.isfinite([low, high]).all():
         return "Its value has no interval: there are too few independent subsets."
     if low <= 0 <= high:

@@ -18,6 +18,7 @@ from frameworth.storage.digests import whole
 from frameworth.study.config import PlannedSubset, study_folder
 from frameworth.study.designs import subset_size
 from frameworth.study.pilot_choice import chosen_training, pilot_budget, possible_trainings, recorded_pilot
+from frameworth.study.split import held_out_count
 
 _TABLES = (".yaml", ".yml", ".h5", ".csv")
 _RECORDS = 20  # training records that are looked at for the speed
@@ -54,7 +55,7 @@ class StudySize:
 
     def pool(self, config: dict[str, Any]) -> int:
         """Frames that may be trained on, as the config's share says."""
-        return self.frames - round(config["held_out"]["fraction"] * self.frames)
+        return self.frames - held_out_count(config["held_out"]["fraction"], self.frames)
 
 
 @dataclass(frozen=True)

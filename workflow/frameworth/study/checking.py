@@ -25,7 +25,7 @@ from frameworth.project.video_content import refuse_no_film
 from frameworth.study.config import inspect_config, needs_one_size, parse_config, planned_subsets
 from frameworth.study.designs import cluster_of, subset_size
 from frameworth.study.pilot_choice import possible_trainings
-from frameworth.study.split import hold_out
+from frameworth.study.split import held_out_count, hold_out
 from frameworth.study.study_record import record_problems, recorded_split
 
 LEAST_SIDE = 16  # px that a network sees of an image; DeepLabCut's networks halve it four or five times
@@ -131,7 +131,7 @@ def _together(config: dict[str, Any], project: LabelledProject | None, pictures:
             yield error("config: plant.share", what, "ask for more")
     elif config["labels"] == "demo":
         total = config["demo"]["frames"]
-        pool = total - round(config["held_out"]["fraction"] * total)
+        pool = total - held_out_count(config["held_out"]["fraction"], total)
     else:
         return
     yield from _subset_problems(config, pool)

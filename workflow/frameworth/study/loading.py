@@ -30,7 +30,10 @@ SCORE_UNITS = UNITS | {
     "member_variance": "px^2",
 }
 VALUE_UNITS = {"out_of_bag_error": "px", "memorization": "px", "value_px": "px"}
-IN_THE_STUDYS_SCORE = ("value", "ci_low", "ci_high", "absolute_value")
+IN_THE_STUDYS_SCORE = (
+    "value", "tested_value", "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high",
+    "absolute_value", "tested_absolute_value",
+)  # fmt: skip
 INFLUENCE_DIMS = ("score", "estimator", "group", "training_frame", "frame", "keypoint")
 
 

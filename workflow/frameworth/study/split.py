@@ -17,7 +17,7 @@ def hold_out(
     fraction: float,
     by: str,
     seed: int,
-    pictures: Sequence[str] | None = None,
+    pictures: Sequence[str] | None,
 ) -> np.ndarray:
     """Which frames are held out, bool [N].
 
@@ -27,12 +27,12 @@ def hold_out(
     and videos that share one, go together.
 
     Args:
-        pictures: [N] equal for frames of the same picture; left out, all differ.
+        pictures: [N] equal for frames of the same picture; None where all are known to differ.
 
     Raises UserError if no frame, or no pool, would remain.
     """
     names = [f"{video}/{image}" for video, image in zip(videos, images, strict=True)]
-    wanted = int(np.floor(fraction * len(names) + 0.5))
+    wanted = held_out_count(fraction, len(names))
     if by == "frame":
         units = np.array(names if pictures is None else pictures, object)
         order = [units[index] for index in sorted(range(len(names)), key=lambda index: _hash(seed, names[index]))]
@@ -60,6 +60,11 @@ def hold_out(
             f"{held_out.sum()} held out and {(~held_out).sum()} to train on; both must be at least 1"
         )
     return held_out
+
+
+def held_out_count(fraction: float, frames: int) -> int:
+    """How many of `frames` frames are held out, if all differ and it is not by video: rounded half up."""
+    return int(np.floor(fraction * frames + 0.5))
 
 
 def _in_order(videos: Sequence[str], seed: int) -> list[str]:

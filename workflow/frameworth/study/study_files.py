@@ -37,10 +37,11 @@ _HOLDS = {
     "subsets.h5": ("inclusion",),
     "scores.h5": ("error", "log_error", "consensus_pose", "consensus_error", "consensus_confidence"),
     "influence.h5": (),
-    "rmse.csv": ("subset", "percent", "kind", "member", "mean_log_error"),
+    "rmse.csv": ("subset", "percent", "kind", "member", "mean_error", "mean_log_error"),
     "frame_values.csv": (
-        "frame", "video", "image", "check_priority", "out_of_bag_error", "value", "ci_low", "ci_high", "p_adjusted",
-        "memorization", "verdict",
+        "frame", "video", "image", "check_priority", "out_of_bag_error", "value", "tested_value",
+        "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high", "p_adjusted",
+        "tested_absolute_value", "networks_factor", "memorization", "verdict",
     ),
     "summary.json": ("check_first_names", "verdicts", "statement"),
 }  # fmt: skip
