@@ -70,8 +70,8 @@ def test_a_dearer_size_is_taken_only_if_its_error_is_more_than_3_percent_lower(p
 @pytest.mark.parametrize(
     ("by_steps", "most_steps", "taken", "tried"),
     [
-        ([10, 9.01], 200, 100, [100, 200]),
-        ([10, 9], 200, 200, [100, 200]),  # 10 % pay
+        ([10, 8.01], 200, 100, [100, 200]),
+        ([10, 8], 200, 200, [100, 200]),  # 20 % pay
         ([10, 8, 6, 4], 399, 200, [100, 200]),
         ([10, 8, 6, 4], 800, 800, [100, 200, 400, 800]),
         ([10, 8, 7.9, 1], 800, 200, [100, 200, 400]),  # nobody looks beyond steps that did not pay

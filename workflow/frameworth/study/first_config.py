@@ -225,8 +225,8 @@ pilot:                  # before the rest: which size of images, and how many st
   # {sizes.reason}.
   choices:
 {choices}
-  steps: 120            # of a network per size; then the best size with 240 steps, if that pays
-  most_steps: 240
+  steps: 120            # of a network per size; then the best size with 240, 480 steps, while that pays
+  most_steps: 480
 """
 
 

@@ -7,7 +7,7 @@ held-out frames have no say.
 - Size: from the choice with fewest px per gradient step on, a dearer one takes the place of the one taken so far if its
   error is more than 3 % lower.
 - Steps: the choice taken is trained anew with twice the steps, as a whole network with its own drops of the learning
-  rate, and again, while the error falls by at least 10 % and `pilot.most_steps` is not passed. The last steps that paid
+  rate, and again, while the error falls by at least 20 % and `pilot.most_steps` is not passed. The last steps that paid
   are taken.
 
 A network that diverged is never taken. What the config's `training` gives is not chosen: `scale` fixes the size,
@@ -31,7 +31,7 @@ from frameworth.study.config import PlannedSubset, nearest_to_half, study_folder
 
 NAME = "pilot.json"
 SIZE_GAIN = 0.03  # by which the error of a dearer size must be lower, and more
-STEPS_GAIN = 0.1  # by which the error must fall for twice the steps to pay: they cost as much as twice the networks
+STEPS_GAIN = 0.2  # by which the error must fall for twice the steps to pay: they cost as much as twice the networks
 
 
 @dataclass(frozen=True)
