@@ -11,6 +11,8 @@ from frameworth.figures import _style
 from frameworth.questions.further_labels import ALL, TIMES, WORTHWHILE
 from frameworth.study.results import Results
 
+READS = ("add.csv",)
+
 _LISTED = 3
 _IN_WORDS = {
     "would gain": "more frames help",

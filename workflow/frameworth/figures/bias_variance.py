@@ -15,6 +15,8 @@ from frameworth.figures import _style
 from frameworth.questions.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
 from frameworth.study.results import Results
 
+READS = ("members.h5",)
+
 _ACROSS = (1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 _OF_SUBSET, _ACROSS_SUBSETS = "members of one subset", "networks of different subsets"
 _NOTE = (

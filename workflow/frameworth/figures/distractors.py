@@ -14,6 +14,8 @@ from frameworth.figures import _style
 from frameworth.project.images import read_image
 from frameworth.study.results import Results
 
+READS = ("members.h5", "distractors.csv")
+
 _MAPS = 4
 _NOTE = (
     "Left: what a frame's presence changes on average over held-out labels, between subsets of the same size. The "

@@ -10,6 +10,8 @@ from frameworth.experiments.history import steps_by_history
 from frameworth.figures import _style
 from frameworth.study.results import Results
 
+READS = ("arm_scores.csv",)
+
 _COLOURS = {"nested": _style.BLUE, "independent": _style.ORANGE, "continued": _style.GREEN}
 
 

@@ -12,6 +12,8 @@ from frameworth.figures import _style
 from frameworth.questions.outliers import COMBINED, LABEL_QC, PARTS
 from frameworth.study.results import Results
 
+READS = ("outliers.csv", "label_qc.csv", "label_qc.json")
+
 _FRAMES = 20
 _NOTE = (
     "The score is the mean of the rank-normal scores of its parts, fixed beforehand; it ranks and tests nothing. "
