@@ -87,8 +87,9 @@ def _worth(results: Results, frame: int) -> list[str]:
     if "warm_value" in own and np.isfinite(own["warm_value"]):
         rank = int((table["warm_value"] > own["warm_value"]).sum()) + 1
         change = readable(own["warm_value"], "+")
+        single = ", singled out: most frames raise it less" if own["warm_p_adjusted"] < 0.05 else ""
         lines.append(f"A few more training steps on it change other frames' log error by {change} "
-                     f"(rank {rank} of {len(table)}, 1 harms most).")  # fmt: skip
+                     f"(rank {rank} of {len(table)}, 1 raises it most{single}).")  # fmt: skip
     if np.isfinite(own["memorization"]):
         lines.append(f"Trained on, its own error changes by {own['memorization']:+.1f} px.")
     return lines

@@ -255,7 +255,7 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
         sentences.append(
             f"As a group the {answer['group_size']} {answer['group_name']} frames have values "
             f"{readable(answer['group_difference'], '+')} {answer['score_unit']} against the rest: "
-            f"{'they are worse' if answer['group_test_p'] < alpha else 'not decided'} (positive is worse; "
+            f"{'they are worse' if answer['group_test_p'] < alpha else 'which may be chance'} (positive is worse; "
             f"relabelling test, one-sided p = {answer['group_test_p']:.4f})."
         )
     else:

@@ -95,6 +95,6 @@ def _title(table: pd.DataFrame, compared: pd.DataFrame, results: Results) -> str
     differences = table[table["about"] == "auroc difference"]
     better = differences.loc[differences["ci_low"] > 1e-9, "method"].tolist()
     worse = differences.loc[differences["ci_high"] < -1e-9, "method"].tolist()
-    text += f"; decidedly better than {', '.join(better)}" if better else ""
-    text += f"; decidedly worse than {', '.join(worse)}" if worse else ""
+    text += f"; beyond chance better than {', '.join(better)}" if better else ""
+    text += f"; beyond chance worse than {', '.join(worse)}" if worse else ""
     return text if better or worse else f"{text}; it cannot be told from any of its parts alone"
