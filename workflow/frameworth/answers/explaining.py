@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from frameworth.errors import UserError, printable
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.questions.learning import learning_sentence
 from frameworth.readable_number import readable
@@ -74,7 +74,7 @@ def _suspicion(results: Results, frame: int) -> list[str]:
 def _worth(results: Results, frame: int) -> list[str]:
     table = results.frame_values.set_index("frame")
     own = table.loc[frame]
-    unit = UNITS[results.options["influence"]["score"]]
+    unit = LOSS_UNITS[results.options["influence"]["score"]]
     lines = [f"Verdict: {own['verdict']}."]
     if np.isfinite(own["value"]):
         text = f"Value {readable(own['value'], '+')} {unit} against an average frame (negative is better)"
