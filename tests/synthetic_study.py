@@ -284,6 +284,8 @@ def _scores(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> dict[str, n
         "log_error": _mean_members(np.log1p(error)),
         "confidence": _mean_members(confidence),
         "probability": _mean_members(confidence) * 0.03,
+        "log_probability": _mean_members(-np.log(np.maximum(confidence * 0.03, 1e-6))),
+        "log_confidence": _mean_members(-np.log(np.maximum(confidence, 1e-3))),
         "consensus_pose": consensus,
         "consensus_error": np.sqrt(bias),
         "consensus_confidence": _mean_members(confidence),

@@ -109,7 +109,7 @@ def test_the_parts_of_the_change_in_log_probability_add_up_for_frames_and_single
     np.testing.assert_allclose(rows["log_probability"], rows["log_confidence"] - rows["log_mass"], atol=1e-9)
 
 
-def test_without_any_effect_changes_at_single_labels_are_decided_in_about_the_nominal_share_of_studies():
+def test_without_any_effect_changes_at_single_labels_are_beyond_chance_in_about_the_nominal_share_of_studies():
     """False discovery rate: without any effect every discovery is false, so any in at most 5 % of studies."""
     wrong = 0
     for number in range(120):

@@ -63,7 +63,7 @@ def test_a_curve_that_clearly_falls_is_said_to_and_one_that_is_flat_at_its_end_i
     falling = extrapolate(*ladder(0, falls=(0.0, 4.0, 0.3), deviation=0.02), *arguments)
     assert verdict(falling) == "would gain"
     flat = extrapolate(*ladder(0, falls=(1.0, 80.0, 2.0), deviation=0.005), *arguments)
-    assert flat.decided
+    assert flat.changes
     assert verdict(flat) == "would hardly change"
     unsure = replace(falling, change_low=np.array([-0.3]), change_high=np.array([-WORTHWHILE / 2]))
     assert verdict(unsure).startswith("cannot be told")

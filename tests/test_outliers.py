@@ -34,7 +34,7 @@ def test_a_part_that_is_unknown_of_a_frame_is_left_out_of_its_mean():
     assert np.isnan(outlier_score({"a": np.array([np.nan, 1.0])})[0])
 
 
-def test_parts_that_know_different_things_find_more_together_and_it_is_decided():
+def test_parts_that_know_different_things_find_more_together_beyond_chance():
     rng = np.random.default_rng(0)
     truth = np.arange(200) < 40
     parts = {name: truth * 1.2 + rng.normal(size=200) for name in ("a", "b", "c", "d")}

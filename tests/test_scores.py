@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frameworth.estimation.influence import squared_deviation
-from frameworth.networks.scores import bias_and_variance, distance, rmse
+from frameworth.networks.scores import bias_and_variance, distance, negative_logs, rmse
 
 
 @given(members=st.integers(1, 8), seed=st.integers(0, 2**31))
@@ -41,3 +41,9 @@ def test_the_squared_deviation_averages_to_the_variance_within_each_size():
 
 def test_a_size_with_one_subset_has_no_deviation():
     assert np.isnan(squared_deviation(np.ones((3, 1)), np.array([10, 50, 50]))[0]).all()
+
+
+def test_logs_of_confidence_and_probability_rise_where_these_fall_and_stop_at_background():
+    found = negative_logs(np.array([0.5, 0.0, 1e-9, np.nan]), np.array([np.exp(-3), 0.0, 1e-9, np.nan]))
+    assert found["log_confidence"] == pytest.approx([np.log(2), np.log(1000), np.log(1000), np.nan], nan_ok=True)
+    assert found["log_probability"] == pytest.approx([3, np.log(1e6), np.log(1e6), np.nan], nan_ok=True)

@@ -8,6 +8,7 @@ import pytest
 
 from frameworth.benchmarks.simulation import grid, simulate
 from frameworth.estimation.components import components
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.estimation.validation import interval, resampled_clusters
 from frameworth.figures import seeds as figure
 from frameworth.networks.scores import _rmse_rows
@@ -136,8 +137,8 @@ def test_each_subset_has_its_share_of_planted_frames_and_its_coverage(study):
     assert set(table.loc[table["about"] == "explained", "percent"]) == {50}
 
 
-@pytest.mark.parametrize("score", ["log_error", "error"])
-def test_the_ceiling_is_the_share_of_a_networks_spread_that_its_subset_makes_in_either_score(score):
+@pytest.mark.parametrize("score", LOSS_UNITS)
+def test_the_ceiling_is_the_share_of_a_networks_spread_that_its_subset_makes_in_every_score(score):
     rng = np.random.default_rng(0)
     rows = [{"subset": name, "member": m, "percent": 50, "kind": "network"} for name in "abcdefghijkl" for m in (0, 1)]
     table = pd.DataFrame(rows).assign(mean_error=rng.normal(size=24), mean_log_error=rng.normal(size=24))
@@ -153,9 +154,15 @@ def test_the_ceiling_is_the_share_of_a_networks_spread_that_its_subset_makes_in_
 def test_each_network_has_its_mean_in_every_score_that_values_may_be_of():
     pose = np.zeros((1, 2, 2, 2))
     pose[0, :, :, 0] = [[3.0, 5.0], [100.0, 100.0]]
-    predictions = SimpleNamespace(pose=pose, consensus_pose=pose.repeat(4, 0))
+    confidence, probability = np.array([[[0.5, 0.0], [1.0, 1.0]]]), np.array([[[0.01, 0.0], [1.0, 1.0]]])
+    predictions = SimpleNamespace(
+        pose=pose, consensus_pose=pose.repeat(4, 0),
+        confidence_at_label=confidence, probability_at_label=probability,
+    )  # fmt: skip
     network = _rmse_rows(predictions, np.zeros((2, 2, 2)), np.array([True, False]))[0]
     expected = {"error": 4.0, "log_error": np.log([4, 6]).mean()}
+    # −log, where a map that is 0 counts as background.
+    expected |= {"log_confidence": -np.log([0.5, 1e-3]).mean(), "log_probability": -np.log([0.01, 1e-6]).mean()}
     influence = config_schema()["properties"]["influence"]["properties"]
     assert set(influence["score"]["enum"]) == set(expected)
     for score, mean in expected.items():

@@ -84,7 +84,7 @@ def test_only_the_other_out_of_bag_frames_count():
     assert per_network[0, 1:] == pytest.approx([2 - 4 / 3, 2 - 4 / 3, 0 - 4 / 3])
 
 
-def test_strong_frames_are_decided_and_among_frames_without_effect_few_studies_decide_any():
+def test_strong_frames_are_singled_out_and_among_frames_without_effect_few_studies_single_out_any():
     wrong = 0
     for number in range(60):
         rng = np.random.default_rng(number)

@@ -33,7 +33,7 @@ from frameworth.runs.costs import (
     warm_minutes,
 )
 from frameworth.errors import UserError
-from frameworth.figures import figure_category, figure_module, figure_names
+from frameworth.figures import figure_category, figure_module, figure_names, figure_reads
 from frameworth.project.imported import is_import
 from frameworth.study.pilot_choice import pilot_subset
 from frameworth.study.study_record import write_record
@@ -348,13 +348,6 @@ def figures_by_module():
     return by_module
 
 
-def experiment_tables(module):
-    """The table of an experiment that a figure shows, if the config has the experiment."""
-    table = {"arms": "arms", "history": "arm_scores", "variance_components": "variance_components", "prune": "prune"}
-    asked = bool(CONFIG.get("prune")) if module == "prune" else bool(ARMS)
-    return [f"{RESULTS}/{table[module]}.csv"] if module in table and asked else []
-
-
 def experiments():
     """The tables that say what the experiments of the config came to."""
     asked = [name for name in ("toggle", "prune") if CONFIG.get(name)] + ["arms"] * bool(ARMS)
@@ -420,16 +413,12 @@ def artefacts():
     ]
 
 
-def further_inputs(module):
-    """What a figure reads beside the artefacts that all figures do."""
-    names = {
-        "distractors": ["members.h5", "distractors.csv"],
-        "bias_variance": ["members.h5"],
-        "outliers": ["outliers.csv"],
-        "plan": ["plan.csv"],
-        "add": ["add.csv"],
-    }
-    return [f"{RESULTS}/{name}" for name in names.get(module, [])]
+MADE = set(artefacts())
+
+
+def figure_inputs(module):
+    """What a figure reads beside the artefacts that all figures do, as far as the study makes it."""
+    return [path for name in figure_reads(module) if (path := f"{RESULTS}/{name}") in MADE]
 
 
 def announce_study():

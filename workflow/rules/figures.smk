@@ -17,8 +17,7 @@ for MODULE, NAMES in figures_by_module().items():
             checks=f"{RESULTS}/labels_to_check.csv",
             summary=f"{RESULTS}/summary.json",
             validation=f"{RESULTS}/validation.csv",
-            further=further_inputs(MODULE),
-            experiment=experiment_tables(MODULE),
+            further=figure_inputs(MODULE),
         output:
             report(
                 f"{RESULTS}/figures/{{figure}}.png",

@@ -44,7 +44,7 @@ rule pilot:
 rule draw_pilot:
     """Draw what the pilot measured."""
     input:
-        f"{RESULTS}/pilot.json",
+        figure_inputs("pilot"),
     output:
         report(
             f"{RESULTS}/figures/pilot.png",

@@ -22,6 +22,8 @@ rule report_page:
         validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
         experiments=experiments(),
+        pilot=pilot_choice(),
+        settling=f"{RESULTS}/figures/settling.csv",
     output:
         report(
             f"{RESULTS}/report.html",

@@ -70,7 +70,7 @@ rule draw_video_disagreement:
     """Draw where ensembles disagree, and what is to be labelled."""
     input:
         videos=video_consensus_files(),
-        chosen=f"{RESULTS}/frames_to_label.csv",
+        further=figure_inputs("video_disagreement"),
     output:
         report(
             f"{RESULTS}/figures/video_disagreement.png",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from frameworth.errors import UserError, printable
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.questions.learning import learning_sentence
 from frameworth.readable_number import readable
@@ -74,7 +74,7 @@ def _suspicion(results: Results, frame: int) -> list[str]:
 def _worth(results: Results, frame: int) -> list[str]:
     table = results.frame_values.set_index("frame")
     own = table.loc[frame]
-    unit = UNITS[results.options["influence"]["score"]]
+    unit = LOSS_UNITS[results.options["influence"]["score"]]
     lines = [f"Verdict: {own['verdict']}."]
     if np.isfinite(own["value"]):
         text = f"Value {readable(own['value'], '+')} {unit} against an average frame (negative is better)"
@@ -87,8 +87,9 @@ def _worth(results: Results, frame: int) -> list[str]:
     if "warm_value" in own and np.isfinite(own["warm_value"]):
         rank = int((table["warm_value"] > own["warm_value"]).sum()) + 1
         change = readable(own["warm_value"], "+")
+        single = ", singled out: most frames raise it less" if own["warm_p_adjusted"] < 0.05 else ""
         lines.append(f"A few more training steps on it change other frames' log error by {change} "
-                     f"(rank {rank} of {len(table)}, 1 harms most).")  # fmt: skip
+                     f"(rank {rank} of {len(table)}, 1 raises it most{single}).")  # fmt: skip
     if np.isfinite(own["memorization"]):
         lines.append(f"Trained on, its own error changes by {own['memorization']:+.1f} px.")
     return lines

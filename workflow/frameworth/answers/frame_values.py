@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from frameworth.estimation import values
 from frameworth.estimation.attribution import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.estimation.validation import combined_values_if_they_help
 from frameworth.estimation.warm_values import warm_values
 from frameworth.networks.divergence import diverged_sentence
@@ -101,7 +101,7 @@ def summary(results: Results) -> dict[str, Any]:
         "pool": int(results.pool.sum()),
         "held_out": int((~results.pool).sum()),
         "score": options["score"],
-        "score_unit": UNITS[options["score"]],
+        "score_unit": LOSS_UNITS[options["score"]],
         "estimator": options["estimator"],
         "consensus": results.options["consensus"],
         "check_first": first["frame"].tolist(),
@@ -255,7 +255,7 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
         sentences.append(
             f"As a group the {answer['group_size']} {answer['group_name']} frames have values "
             f"{readable(answer['group_difference'], '+')} {answer['score_unit']} against the rest: "
-            f"{'they are worse' if answer['group_test_p'] < alpha else 'not decided'} (positive is worse; "
+            f"{'they are worse' if answer['group_test_p'] < alpha else 'which may be chance'} (positive is worse; "
             f"relabelling test, one-sided p = {answer['group_test_p']:.4f})."
         )
     else:

@@ -1,4 +1,4 @@
-"""Warm influence over several plantings of label errors in one real project: what it finds, decides, and costs.
+"""Warm influence over several plantings of label errors in one real project: what it finds, singles out, and costs.
 
     make benchmark-plantings
 
@@ -56,7 +56,7 @@ def make_study(seed: int, cores: int) -> None:
 def measure(seed: int) -> dict[str, Any]:
     """What the warm influences of one planting find.
 
-    Returns AUROC and average precision of the spoilt frames among the pool's; how many frames max-T decides, how
+    Returns AUROC and average precision of the spoilt frames among the pool's; how many frames max-T singles out, how
     many are flagged among the labels to check of the same networks, and both, and how many of each are spoilt; and the
     cost in networks trained from scratch (samples seen, base networks included).
     """
@@ -69,7 +69,7 @@ def measure(seed: int) -> dict[str, Any]:
     arrays = {name: warm[name] for name in ("change", "inclusion")}
     found = warm_values(**arrays, resamples=RESAMPLES, rng=np.random.default_rng(0))
     seen = pool & np.isfinite(found.value)
-    decided = seen & (found.p_adjusted < LEVEL)
+    singled_out = seen & (found.p_adjusted < LEVEL)
     checks = read_label_checks(folder / "labels_to_check.csv").set_index("frame").sort_index()
     suspicion, out_of_bag = checks["suspicion"].to_numpy(), checks["out_of_bag_error"].to_numpy()
     flagged = pool & checks["flagged"].to_numpy(bool)
@@ -87,12 +87,12 @@ def measure(seed: int) -> dict[str, Any]:
         "auroc": float(roc_auc_score(planted[seen], found.value[seen])),
         "average_precision": float(average_precision_score(planted[seen], found.value[seen])),
         "auroc_per_network": per_network,
-        "decided": int(decided.sum()),
-        "decided_planted": int((decided & planted).sum()),
+        "singled_out": int(singled_out.sum()),
+        "singled_out_planted": int((singled_out & planted).sum()),
         "flagged": int(flagged.sum()),
         "flagged_planted": int((flagged & planted).sum()),
-        "both": int((decided & flagged).sum()),
-        "both_planted": int((decided & flagged & planted).sum()),
+        "both": int((singled_out & flagged).sum()),
+        "both_planted": int((singled_out & flagged & planted).sum()),
         "auroc_out_of_bag": float(roc_auc_score(planted[seen], np.nan_to_num(out_of_bag[seen]))),
         "auroc_suspicion": float(roc_auc_score(planted[seen], np.nan_to_num(suspicion[seen]))),
         "cost_in_networks": float(len(warm["inclusion"]) + warm["steps_taken"].sum() / samples),
@@ -108,13 +108,13 @@ def main() -> None:
     print(
         "                    warm value: AUROC,  AUROC of out-of-bag  frames (of them spoilt) that are        cost in"
     )
-    print("seed  spoilt of pool  average precision    error, suspicion   decided      flagged      both      networks")
+    print("seed  spoilt of pool  average precision    error, suspicion   singled out  flagged      both      networks")
     rows = []
     for seed in arguments.seeds:
         make_study(seed, arguments.cores)
         row = measure(seed)
         rows.append(row)
-        counts = [f"{row[name]:3} ({row[name + '_planted']:2})" for name in ("decided", "flagged", "both")]
+        counts = [f"{row[name]:3} ({row[name + '_planted']:2})" for name in ("singled_out", "flagged", "both")]
         print(
             f"{seed:4}  {row['planted']:6} of {row['pool']:4}  {row['auroc']:5.2f}, {row['average_precision']:.2f}"
             f"{row['auroc_out_of_bag']:15.2f}, {row['auroc_suspicion']:.2f}       {'   '.join(counts)}  "

@@ -109,6 +109,11 @@ def interval(
     return float(low), float(high)
 
 
+def _scores(results: Results) -> list[str]:
+    """The scores that values are tested on: both errors, and the study's own."""
+    return list(dict.fromkeys(("log_error", "error", results.options["influence"]["score"])))
+
+
 def reliability(results: Results) -> float:
     """Correlation within sizes of the held-out scores of two networks of the same subset; NaN with too few."""
     networks = results.rmse[results.rmse["kind"] == "network"]
@@ -139,7 +144,7 @@ def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     if len(percents) < LEAST_SUBSETS:
         return rows
-    for score in ("log_error", "error"):
+    for score in _scores(results):
         measured = values.subset_score(results.scores[score], ~results.pool)
         predictions = {
             name: out_of_fold(name, results.inclusion, measured, percents, clusters) for name in estimator_names()
@@ -274,7 +279,7 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
         found.append(("warm value", "log_error", mean_over_networks(results.warm)))
     if results.label_qc.suspicion is not None:
         found.append(("SLEAP label QC", "labels", results.label_qc.suspicion))
-    for score in ("log_error", "error"):
+    for score in _scores(results):
         measured = values.subset_score(results.scores[score], ~results.pool)
         for name in estimator_names():
             with warnings.catch_warnings():

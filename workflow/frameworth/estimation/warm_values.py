@@ -16,7 +16,8 @@ class WarmValues:
     Attributes:
         value: [N] log(1 + px), the mean over networks that had not seen the frame of its change of the error, less
             the network's mean over frames; above 0 is worse than the average frame. NaN where no network can say.
-        p_adjusted: [N] family-wise, one-sided for harm.
+        p_adjusted: [N] family-wise, one-sided for harm. A frame of p < .05 is singled out: a few steps on it raise the
+            errors of others more than steps on most frames do. Not decided, which retraining on subsets alone can.
         networks: int [N], base networks that had not seen the frame.
     """
 
@@ -50,7 +51,7 @@ def warm_values(change: np.ndarray, inclusion: np.ndarray, resamples: int, rng: 
     The statistic is a mean over networks by its moderated error: each frame's variance between networks is shrunk
     towards the frames' common one (Smyth 2004, limma), as four or five networks alone give heavy tails. Under the
     null that frames do not differ, a network's changes may be relabelled among its frames, network by network;
-    p is that of the largest statistic (max-T), stepping down: a decided frame no longer competes (Westfall and
+    p is that of the largest statistic (max-T), stepping down: a frame singled out no longer competes (Westfall and
     Young 1993).
     """
     per_network = change_per_network(change, inclusion)
@@ -65,13 +66,13 @@ def warm_values(change: np.ndarray, inclusion: np.ndarray, resamples: int, rng: 
         largest = np.array([_moderated(_relabelled(some, rng)).max() for _ in range(resamples)])
         p = family_wise_one_sided(observed, largest)
         places = np.flatnonzero(left)
-        decided = p < 0.05
+        singled = p < 0.05
         if adjusted[left].size and np.isfinite(adjusted).any():
             p = np.maximum(p, np.nanmax(adjusted[~left]))  # later steps are never surer than earlier ones
         adjusted[places] = p
-        if not decided.any() or decided.all():
+        if not singled.any() or singled.all():
             break
-        left[places[decided]] = False
+        left[places[singled]] = False
     return WarmValues(value, adjusted, networks)
 
 

@@ -113,11 +113,11 @@ def write_arms(study: Path, config: dict[str, Any], frames_csv: Path, labels_h5:
 def statement(table: pd.DataFrame, alpha: float) -> str:
     """What `arms.csv` says of each arm that can be told from the baseline."""
     own = table[table["score"] == "log_error"]
-    decided = own[own["p_adjusted"] < alpha]
-    if decided.empty:
+    told = own[own["p_adjusted"] < alpha]
+    if told.empty:
         return "No arm can be told from the baseline"
     parts = []
-    for row in decided.itertuples():
+    for row in told.itertuples():
         where = "over all percents" if row.percent == ALL_PERCENTS else f"at {row.percent} %"
         parts.append(f"{row.arm} {'lowers' if row.difference < 0 else 'raises'} the error {where}")
     return "; ".join(parts)

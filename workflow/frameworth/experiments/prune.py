@@ -116,8 +116,8 @@ def write_prune(
 def statement(table: pd.DataFrame, alpha: float) -> str:
     """What `prune.csv` says of leaving out the worst frames in place of random ones."""
     rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
-    decided = rows[rows["p_adjusted"] < alpha]
-    if decided.empty:
+    told = rows[rows["p_adjusted"] < alpha]
+    if told.empty:
         return "Leaving out the frames judged worst cannot be told from leaving out random ones"
-    parts = [f"{count} ({change:+.3f})" for count, change in zip(decided["count"], decided["difference"], strict=True)]
+    parts = [f"{count} ({change:+.3f})" for count, change in zip(told["count"], told["difference"], strict=True)]
     return f"Leaving out the worst frames in place of random ones changes the error: {', '.join(parts)} log(1 + px)"

@@ -160,10 +160,10 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
         if not row.pairs:
             sentences.append(f"{group}: a network of each pair diverged, so that nothing can be told.")
             continue
-        verdict = "it harms" if row.t > 0 else "it helps"
+        effect = "it harms" if row.t > 0 else "it helps"
         change = f"{readable(row.difference, '+')} ± {readable(row.standard_error)}"
         sentences.append(
             f"{group}: its {size} frames in otherwise common subsets change the held-out error by {change} log(1 + px) "
-            f"over {row.pairs} pairs (t = {row.t:.1f}): {verdict if row.p < alpha else 'not decided'}."
+            f"over {row.pairs} pairs (t = {row.t:.1f}): {effect if row.p < alpha else 'which may be chance'}."
         )
     return sentences

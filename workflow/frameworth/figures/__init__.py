@@ -1,11 +1,15 @@
 """The figures: one module each, with `table(results)` (the CSV) and `draw(table, results)`.
 
+A module whose figure reads more of the study than the artefacts that all figures read names these files in `READS`, a
+tuple of literal names: so Snakemake makes them first, and draws anew what rests on them.
+
 A module added to this folder is a figure more; modules whose names begin with an underscore are helpers.
 Importing this package imports no matplotlib: the workflow asks for the names before any job runs.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 from pathlib import Path
@@ -72,6 +76,18 @@ def figure_category(module: str) -> str:
     return CATEGORIES.get(module, "Influence" if module.startswith("influence_") else "Figures")
 
 
+def figure_reads(module: str) -> tuple[str, ...]:
+    """The files that the figures of a module read beyond those that all figures do: its `READS`.
+
+    Taken from the module's source, as importing it imports matplotlib.
+    """
+    (source,) = (path for folder in __path__ if (path := Path(folder) / f"{module}.py").exists())
+    for statement in ast.parse(source.read_text()).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "READS":
+            return tuple(ast.literal_eval(statement.value))
+    return ()
+
+
 def draw_figure(name: str, results: Results, folder: Path) -> None:
     """Write `folder/name.png`, `.svg` and the `.csv` it is drawn from, each atomically.
 
@@ -88,8 +104,8 @@ def draw_figure(name: str, results: Results, folder: Path) -> None:
     with _style.theme():
         table = module.table(results, *pair)
         figure = module.draw(table, results)
-        # That of videos is drawn from their consensus alone.
-        if module_name != VIDEOS and not results.learning.learned:
+        # Those of videos and of the pilot are drawn from what these found alone.
+        if module_name not in (VIDEOS, PILOT) and not results.learning.learned:
             _style.say_above(figure, "The networks have not learned: nothing here says anything of frames or labels.")
         _style.save(figure, table, Path(folder) / name)
 

@@ -11,6 +11,8 @@ from frameworth.figures import _style
 from frameworth.questions.further_labels import ALL, TIMES, WORTHWHILE
 from frameworth.study.results import Results
 
+READS = ("add.csv",)
+
 _LISTED = 3
 _IN_WORDS = {
     "would gain": "more frames help",
@@ -94,7 +96,7 @@ def _title(table: pd.DataFrame, gains: pd.DataFrame, results: Results) -> str:
         text = f"With {whole['frames']:.0f} frames in place of {pool} the error would change by "
         text += f"{_style.signed(whole['value'], 3)} {ends} log(1 + px): {_IN_WORDS.get(verdict, verdict)}"
         each = gains[(gains["keypoint"] != ALL) & (gains["verdict"] == "would gain")]["keypoint"]
-        text += f"; decided for {', '.join(each)}" if len(each) else ""
+        text += f"; beyond chance for {', '.join(each)} alone" if len(each) else ""
     else:
         text = f"Whether more frames would help {verdict}"
     frames = table[(table["about"] == "frame") & table["thin"].eq(True)].sort_values("log_error", ascending=False)

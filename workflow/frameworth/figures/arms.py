@@ -10,6 +10,8 @@ from frameworth.experiments.arm_comparison import statement
 from frameworth.figures import _style
 from frameworth.study.results import Results
 
+READS = ("arms.csv",)
+
 _LABELS = {"log_error": "difference of log(1 + px)", "rmse_px": "difference of RMSE (px)"}
 _COLUMNS = ["arm", "score", "percent", "difference", "ci_low", "ci_high", "pairs", "clusters", "p_adjusted"]
 

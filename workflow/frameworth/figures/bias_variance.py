@@ -15,13 +15,15 @@ from frameworth.figures import _style
 from frameworth.questions.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
 from frameworth.study.results import Results
 
+READS = ("members.h5",)
+
 _ACROSS = (1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 _OF_SUBSET, _ACROSS_SUBSETS = "members of one subset", "networks of different subsets"
 _NOTE = (
     "Left, a point per label at {percent} % of the pool: squared bias (of the mean over all networks, less what "
     "chance adds to it) against the variance between networks that did not see the frame; above the dashed line "
-    "most of the error is bias; red where that is decided (false discovery rate {alpha:.2g}). Right: expected error "
-    "of the mean pose of r networks on held-out labels, with 95 % bars where there are 8 clusters; ∞ is "
+    "most of the error is bias; red where that is beyond chance (false discovery rate {alpha:.2g}). Right: expected "
+    "error of the mean pose of r networks on held-out labels, with 95 % bars where there are 8 clusters; ∞ is "
     "extrapolated. The consensus of figures and tables is another form where the config says so."
 )
 
@@ -160,10 +162,10 @@ def _labels(axes: Axes, labels: pd.DataFrame, alpha: float) -> None:
     least = 1e-2  # px², where what is not above 0 is drawn
     bias = np.maximum(labels["bias_squared"], least)
     variance = np.maximum(labels["network_variance"], least)
-    decided = (labels["bias_share_q"] < alpha).to_numpy()
+    biased = (labels["bias_share_q"] < alpha).to_numpy()
     for rows, colour, name in (
-        (~decided, _style.BLUE, "label"),
-        (decided, _style.RED, "label whose error is decidedly mostly bias"),
+        (~biased, _style.BLUE, "label"),
+        (biased, _style.RED, "label whose error is mostly bias, beyond chance"),
     ):
         axes.plot(variance[rows], bias[rows], ".", color=colour, ms=4, alpha=0.5, label=f"{name} ({rows.sum()})")
     ends = np.array([least, max(float(bias.max()), float(variance.max()), 1.0) * 1.5])
@@ -208,12 +210,12 @@ def _curves(axes: Axes, curves: pd.DataFrame) -> None:
 def _title(labels: pd.DataFrame, curves: pd.DataFrame, percent: int, alpha: float) -> str:
     text = []
     if len(labels):
-        decided = labels[labels["bias_share_q"] < alpha]
+        biased = labels[labels["bias_share_q"] < alpha]
         share = labels["bias_squared"].sum() / labels["mean_squared_error"].sum()
-        frames = decided["frame"].nunique()
+        frames = biased["frame"].nunique()
         text.append(
             f"{_style.percentage(max(share, 0))} of the squared error at {percent}{_style.NBSP}% is bias; it is "
-            f"decidedly most of it at {len(decided)} of {_style.counted(len(labels), 'label')} "
+            f"most of it, beyond chance, at {len(biased)} of {_style.counted(len(labels), 'label')} "
             f"({_style.counted(frames, 'frame')})"
         )
     rows = curves[(curves["about"] == _ACROSS_SUBSETS) & (curves["percent"] == percent) & (curves["networks"] == 4)]

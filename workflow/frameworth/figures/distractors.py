@@ -14,14 +14,16 @@ from frameworth.figures import _style
 from frameworth.project.images import read_image
 from frameworth.study.results import Results
 
+READS = ("members.h5", "distractors.csv")
+
 _MAPS = 4
 _NOTE = (
     "Left: what a frame's presence changes on average over held-out labels, between subsets of the same size. The "
     "change of log probability at the label is that of log confidence there (across) less that of the log of the "
     "map's sum, which holds the label's own peak too (up: the map spreads less). Right: the highest peak away from "
     "the label in each subset with (red) and without (blue) the training frame, its area the confidence; cross: the "
-    "label, ring: where the confidence changes most. Decided: q below {alpha:.2g} over all training frames and "
-    "held-out labels."
+    "label, ring: where the confidence changes most. Beyond chance: q below {alpha:.2g} over all training frames "
+    "and held-out labels."
 )
 
 
@@ -96,10 +98,10 @@ def _map(axes: Axes, cell: tuple, results: Results) -> None:
     width = float(results.labels.sizes[frame, 0])
     axes.plot(cell.x, cell.y, "o", mfc="none", mec="white", ms=13, mew=1.4, path_effects=outline)
     axes.set_xlim(0, width)
-    decided = "decided" if cell.distractor_confidence_q < 1 - results.options["influence"]["level"] else "not decided"
+    beyond = cell.distractor_confidence_q < 1 - results.options["influence"]["level"]
     change = f"{_style.signed(cell.distractor_confidence, 3)} ± {cell.distractor_confidence_error:.3f}"
     where = _style.plain(f"frame {int(cell.training_frame)} on {cell.keypoint} of frame {frame}"[:44])
-    axes.set_title(f"{where}\n{change}, {decided}", fontsize=7.5)
+    axes.set_title(f"{where}\n{change}, {'beyond chance' if beyond else 'may be chance'}", fontsize=7.5)
     axes.tick_params(labelsize=7)
 
 
@@ -128,7 +130,7 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     single = int((cells["distractor_confidence_q"] < alpha).sum()) if len(cells) else 0
     moved = f"{_style.counted(decided, 'single frame')} on average over held-out labels"
     text += "decided" if text else "Decided"
-    return text + f": {moved}, {_style.counted(single, 'change')} at single held-out labels"
+    return text + f": {moved}; beyond chance: {_style.counted(single, 'change')} at single held-out labels"
 
 
 def _way(change: float) -> str:

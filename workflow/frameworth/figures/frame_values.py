@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.figures import _style
 from frameworth.study.results import Results
 
@@ -75,8 +75,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 
 def unit(results: Results) -> str:
     """The unit of the study's score."""
-    score = results.options["influence"]["score"]
-    return UNITS.get(score, score)
+    return LOSS_UNITS[results.options["influence"]["score"]]
 
 
 def _title(table: pd.DataFrame) -> str:

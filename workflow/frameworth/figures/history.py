@@ -10,6 +10,8 @@ from frameworth.experiments.history import steps_by_history
 from frameworth.figures import _style
 from frameworth.study.results import Results
 
+READS = ("arm_scores.csv",)
+
 _COLOURS = {"nested": _style.BLUE, "independent": _style.ORANGE, "continued": _style.GREEN}
 
 
@@ -39,9 +41,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         axes.set_xlabel(label)
     level = results.options["influence"]["level"]
     contrasts = table[table["against"].notna() & (table["score"] == "log_error")]
-    decided = contrasts[(contrasts["ci_low"] > 0) | (contrasts["ci_high"] < 0)]
+    told = contrasts[(contrasts["ci_low"] > 0) | (contrasts["ci_high"] < 0)]
     parts = [f"{r.low} → {r.high} %: {r.history} ends {'above' if r.change > 0 else 'below'} {r.against}"
-             for r in decided.itertuples()]  # fmt: skip
+             for r in told.itertuples()]  # fmt: skip
     title = "; ".join(parts) or "No step to a larger subset depends on history as far as can be told"
     _style.headline(figure, title, f"{note} Mean over seeds with {100 * level:g} % t intervals.")
     return figure

@@ -62,6 +62,6 @@ def _title(table: pd.DataFrame, score: str) -> str:
     if rows.empty:
         return "Too few subsets to test the values on others"
     best = rows["value"].idxmax()
-    decided = rows.loc[best, "ci_low"] > 0
+    predicts = rows.loc[best, "ci_low"] > 0
     text = f"{best} predicts held-out subsets best (rank correlation {rows.loc[best, 'value']:.2f})"
-    return text if decided else f"{text}, but it cannot be told from none"
+    return text if predicts else f"{text}, but it cannot be told from none"

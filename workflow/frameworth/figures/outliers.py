@@ -12,6 +12,8 @@ from frameworth.figures import _style
 from frameworth.questions.outliers import COMBINED, LABEL_QC, PARTS
 from frameworth.study.results import Results
 
+READS = ("outliers.csv", "label_qc.csv", "label_qc.json")
+
 _FRAMES = 20
 _NOTE = (
     "The score is the mean of the rank-normal scores of its parts, fixed beforehand; it ranks and tests nothing. "
@@ -93,6 +95,6 @@ def _title(table: pd.DataFrame, compared: pd.DataFrame, results: Results) -> str
     differences = table[table["about"] == "auroc difference"]
     better = differences.loc[differences["ci_low"] > 1e-9, "method"].tolist()
     worse = differences.loc[differences["ci_high"] < -1e-9, "method"].tolist()
-    text += f"; decidedly better than {', '.join(better)}" if better else ""
-    text += f"; decidedly worse than {', '.join(worse)}" if worse else ""
+    text += f"; beyond chance better than {', '.join(better)}" if better else ""
+    text += f"; beyond chance worse than {', '.join(worse)}" if worse else ""
     return text if better or worse else f"{text}; it cannot be told from any of its parts alone"

@@ -12,6 +12,8 @@ from frameworth.runs.planning import duration
 from frameworth.study.pilot_choice import SIZE_GAIN, STEPS_GAIN
 from frameworth.study.results import Results
 
+READS = ("pilot.json",)
+
 
 def table(results: Results) -> pd.DataFrame:
     """A row per pilot network, in the order of training; `taken` is true for the one whose options were taken."""

@@ -13,6 +13,8 @@ from frameworth.questions.pilot import POWER
 from frameworth.runs.planning import duration
 from frameworth.study.results import Results
 
+READS = ("plan.csv",)
+
 _COLOURS = dict(zip(METHODS, (_style.BLUE, _style.ORANGE, _style.GREEN), strict=True))
 _NOTE = (
     "Chance of seeing that each frame is worse than the average by so much (log(1 + px), about as many hundredths "

@@ -9,6 +9,8 @@ from frameworth.experiments.prune import statement
 from frameworth.figures import _style
 from frameworth.study.results import Results
 
+READS = ("prune.csv",)
+
 _KINDS = {"worst": (_style.BLUE, "o"), "random": (_style.GREY, "s"), "best": (_style.RED, "^")}
 _LABELS = {"rmse_px": "RMSE on held-out frames (px)", "log_error": "mean log(1 + px) on held-out frames"}
 _COLUMNS = ["score", "count", "removed", "against", "mean", "mean_none", "difference", "ci_low", "ci_high", "pairs"]

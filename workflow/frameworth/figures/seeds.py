@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.figures import _style
 from frameworth.questions.seeds import LEAST_SHOWN, VALUES, seed_table
 from frameworth.study.results import Results
@@ -61,7 +61,7 @@ def _scatter(axes: Axes, rows: pd.DataFrame, results: Results, figure: Figure) -
     axes.plot(reach, reach, "--", color=_style.GREY, lw=1)
     axes.axhline(0, color=_style.DARK, lw=0.6)
     axes.axvline(0, color=_style.DARK, lw=0.6)
-    unit = UNITS[results.options["influence"]["score"]]
+    unit = LOSS_UNITS[results.options["influence"]["score"]]
     axes.set_xlabel(f"predicted from its frames' values ({unit})")
     axes.set_ylabel(f"measured ({unit})")
     # Predictions that are shrunk to nothing look like it.

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from frameworth.figures import _style
 from frameworth.study.results import Results
 
+READS = ("variance_components.csv",)
+
 _COLUMNS = ["arm", "percent", "component", "variance", "share", "share_ci_low", "share_ci_high", "subsets", "networks"]
 
 

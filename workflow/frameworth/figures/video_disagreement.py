@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from frameworth.figures import _style
 from frameworth.study.results import Results
 
+READS = ("frames_to_label.csv",)
+
 _BINS = 600  # of a video's time; more would not be told apart
 _SHOWN = 12  # videos; the CSV has them all
 _NOTE = (

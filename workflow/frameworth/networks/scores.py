@@ -10,6 +10,7 @@ import pandas as pd
 
 from frameworth.errors import UserError
 from frameworth.networks.divergence import not_diverged
+from frameworth.networks.members import LEAST_CONFIDENCE
 from frameworth.networks.predictions import Predictions, read_predictions
 from frameworth.networks.scoremaps import CONSENSUS_FORMS
 from frameworth.storage.files import write_csv
@@ -21,6 +22,8 @@ from frameworth.study.subset_names import subset_path
 from frameworth.study.subsets import read_subsets
 
 FORMS = list(CONSENSUS_FORMS)
+# Below this a probability is background, as a confidence below `LEAST_CONFIDENCE` over a map that sums to a thousand.
+LEAST_PROBABILITY = 1e-6
 
 
 def distance(pose: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -35,6 +38,17 @@ def bias_and_variance(poses: np.ndarray, label: np.ndarray) -> tuple[np.ndarray,
     """
     mean = poses.mean(axis=0)
     return ((mean - label) ** 2).sum(axis=-1), ((poses - mean) ** 2).sum(axis=-1).mean(axis=0)
+
+
+def negative_logs(confidence: np.ndarray, probability: np.ndarray) -> dict[str, np.ndarray]:
+    """`log_probability`, `log_confidence`: −log of either at the label, so that what raises it harms, as for errors.
+
+    Taken of at least `LEAST_PROBABILITY` and `LEAST_CONFIDENCE`, so finite where either is exactly 0; NaN stays NaN.
+    """
+    return {
+        "log_probability": -np.log(np.maximum(probability.astype(float), LEAST_PROBABILITY)),
+        "log_confidence": -np.log(np.maximum(confidence.astype(float), LEAST_CONFIDENCE)),
+    }
 
 
 def rmse(errors: np.ndarray) -> float:
@@ -60,7 +74,7 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
     shape = (len(subsets), *labels.xy.shape[:2])
     names = (
         "error", "log_error", "confidence", "probability", "member_bias_squared", "member_variance",
-        "consensus_error", "consensus_confidence",
+        "log_probability", "log_confidence", "consensus_error", "consensus_confidence",
     )  # fmt: skip
     out = {name: np.full(shape, np.nan, np.float32) for name in names}
     consensus_pose = np.full((*shape, 2), np.nan, np.float32)
@@ -76,6 +90,9 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
             out["log_error"][index] = np.log1p(error).mean(axis=0)
             out["confidence"][index] = predictions.confidence_at_label[speak].mean(axis=0)
             out["probability"][index] = predictions.probability_at_label[speak].mean(axis=0)
+            logs = negative_logs(predictions.confidence_at_label[speak], predictions.probability_at_label[speak])
+            for name, values in logs.items():
+                out[name][index] = values.mean(axis=0)
             bias_squared, variance = bias_and_variance(predictions.pose[speak].astype(float), labels.xy)
             out["member_bias_squared"][index] = bias_squared
             out["member_variance"][index] = variance
@@ -90,6 +107,7 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
             "training.learning_rate, or look at the labels (the logs of the trainings say how each diverged)"
         )
     unit = {"error": "px", "log_error": "log(1 + px)", "consensus_error": "px"}
+    unit |= {"log_probability": "-log(probability)", "log_confidence": "-log(confidence)"}
     unit |= {"member_bias_squared": "px^2", "member_variance": "px^2"}
     dims = ("subset", "frame", "keypoint")
     write_hdf5(
@@ -108,24 +126,28 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
 
 
 def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray) -> list[dict[str, object]]:
-    members = [("network", "", member, pose) for member, pose in enumerate(predictions.pose)]
-    forms = [("consensus", form, "", pose) for form, pose in zip(FORMS, predictions.consensus_pose, strict=True)]
-    rows = []
-    for kind, form, member, pose in [*members, *forms]:
-        error = distance(pose[held_out], label[held_out])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # all NaN if a network diverged: kept as NaN
-            median, mean = float(np.nanmedian(error)), float(np.nanmean(error))
-            log_error = float(np.nanmean(np.log1p(error)))
-        rows.append(
-            {
-                "kind": kind,
-                "form": form,
-                "member": member,
-                "rmse_px": rmse(error),
-                "median_px": median,
-                "mean_error": mean,
-                "mean_log_error": log_error,
-            }
-        )
+    """A row per network and per form of consensus; of a consensus no map is kept, so no log at the label is known."""
+    logs = negative_logs(predictions.confidence_at_label[:, held_out], predictions.probability_at_label[:, held_out])
+    unknown = np.full(label[held_out].shape[:1], np.nan)
+    rows: list[dict[str, object]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN if a network diverged: kept as NaN
+        for member, pose in enumerate(predictions.pose):
+            own = {name: values[member] for name, values in logs.items()}
+            rows.append({"kind": "network", "form": "", "member": member} | _of_pose(pose, label, held_out, own))
+        for form, pose in zip(FORMS, predictions.consensus_pose, strict=True):
+            row = _of_pose(pose, label, held_out, dict.fromkeys(logs, unknown))
+            rows.append({"kind": "consensus", "form": form, "member": ""} | row)
     return rows
+
+
+def _of_pose(
+    pose: np.ndarray, label: np.ndarray, held_out: np.ndarray, logs: dict[str, np.ndarray]
+) -> dict[str, object]:
+    error = distance(pose[held_out], label[held_out])
+    return {
+        "rmse_px": rmse(error),
+        "median_px": float(np.nanmedian(error)),
+        "mean_error": float(np.nanmean(error)),
+        "mean_log_error": float(np.nanmean(np.log1p(error))),
+    } | {f"mean_{name}": float(np.nanmean(values)) for name, values in logs.items()}

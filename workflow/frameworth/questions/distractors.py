@@ -158,7 +158,7 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     found = difference("distractor_confidence", np.arange(np.prod(shape)), True)
     p = values.p_values(found.value, found.standard_error, found.clusters)
     q = values.false_discovery(p)
-    # Where there are no standard errors the largest changes are shown, and nothing is decided.
+    # Where there are no standard errors the largest changes are shown, and none is said to be beyond chance.
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(found.value / found.standard_error)
     strength = np.where(np.isfinite(t), t, np.nan) if np.isfinite(t).any() else np.abs(found.value)

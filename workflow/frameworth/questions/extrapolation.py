@@ -38,7 +38,7 @@ class Extrapolated:
     reason: str = ""
 
     @property
-    def decided(self) -> bool:
+    def changes(self) -> bool:
         """Whether the error is known to fall, or to rise, over the sizes measured."""
         return self.fall_high < 0 or self.fall_low > 0
 

@@ -42,8 +42,8 @@ def verdict(found: Extrapolated) -> str:
     """What the extrapolated change to the last number of frames asked for amounts to, in words."""
     if found.reason:
         return f"cannot be told: {found.reason}"
-    if not found.decided:
-        return "cannot be told: the error does not decidedly change over the sizes measured"
+    if not found.changes:
+        return "cannot be told: the error does not change beyond chance over the sizes measured"
     low, high = found.change_low[-1], found.change_high[-1]
     if high < -WORTHWHILE:
         return "would gain"

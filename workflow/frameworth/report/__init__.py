@@ -21,7 +21,7 @@ from plotly.offline import get_plotlyjs
 from frameworth.answers.closing import further_sentences
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.errors import UserError
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.figures import figure_module, figure_names
 from frameworth.keypoint_colours import keypoint_colours
@@ -83,7 +83,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         "skeleton": results.labels.skeleton,
         "frames": _about_frames(results),
         "ranked": ranked,
-        "unit": UNITS[results.options["influence"]["score"]],
+        "unit": LOSS_UNITS[results.options["influence"]["score"]],
         "arrays": {array.name: array.about for array in arrays},
         "matrix": {
             "rows": influences.rows,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS
 from frameworth.networks.scores import distance
 from frameworth.readable_number import readable
 from frameworth.study.results import Results
@@ -28,7 +28,7 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     values = {row["frame"]: row for row in results.frame_values.to_dict("records")}
     away = distance(consensus, results.labels.xy)
     median = float(results.label_checks["out_of_bag_error"].median())
-    unit = UNITS[results.options["influence"]["score"]]
+    unit = LOSS_UNITS[results.options["influence"]["score"]]
     learned = results.learning.learned
     records = []
     for checked in results.label_checks.to_dict("records"):
@@ -103,7 +103,7 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
     if verdict in ("harmful", "helpful"):
         way = "higher" if verdict == "harmful" else "lower"
         return (
-            f"Held-out error is {way} with it than without it: absolute value "
+            f"Held-out {'error' if 'px' in unit else 'loss'} is {way} with it than without it: absolute value "
             f"{_signed(row['tested_absolute_value'])} {unit}."
         )
     if verdict in ("worse than average", "better than average"):

@@ -15,7 +15,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from frameworth.errors import UserError
-from frameworth.estimation.influence import UNITS
+from frameworth.estimation.influence import LOSS_UNITS, UNITS
 from frameworth.storage.digests import whole
 from frameworth.storage.hdf5 import open_hdf5, read_attributes, read_hdf5
 from frameworth.study.frames import read_frames
@@ -23,12 +23,16 @@ from frameworth.study.labels import read_labels
 from frameworth.study.study_files import ESTIMATED, being_read, require, require_one_study
 from frameworth.study.subsets import read_subsets
 
-SCORE_UNITS = UNITS | {
-    "consensus_pose": "px",
-    "consensus_error": "px",
-    "member_bias_squared": "px^2",
-    "member_variance": "px^2",
-}
+SCORE_UNITS = (
+    UNITS
+    | LOSS_UNITS
+    | {
+        "consensus_pose": "px",
+        "consensus_error": "px",
+        "member_bias_squared": "px^2",
+        "member_variance": "px^2",
+    }
+)
 VALUE_UNITS = {"out_of_bag_error": "px", "memorization": "px", "value_px": "px"}
 IN_THE_STUDYS_SCORE = (
     "value", "tested_value", "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high",

@@ -1,0 +1,94 @@
+"""A study judged by confidence or probability at the label: who lowers it harms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frameworth.answers.frame_values import frame_values
+from frameworth.networks.predictions import Predictions, write_predictions
+from frameworth.networks.scoremaps import CONSENSUS_FORMS
+from frameworth.networks.scores import collect_scores
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.study.config import check_config
+from frameworth.study.results import Results
+from frameworth.study.subset_names import subset_path
+from synthetic_study import write_study
+from tiny import config
+
+LOWER, RAISE = 0.4, 0.3  # what one frame takes from the logs at every label, and another adds
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, int, int]:
+    """A study whose errors know nothing of the two frames, scored from its networks' predictions."""
+    folder = tmp_path_factory.mktemp("logs")
+    made = write_study(folder, frames=32, halves=24, ladder_seeds=0, planted=False)
+    quiet = made.frame_values.query("verdict == 'undecided'")["frame"].to_numpy()
+    lowers, raises = (int(frame) for frame in quiet[:2])
+    rng = np.random.default_rng(3)
+    for row, subset in made.subsets.iterrows():
+        pose = made.scores["consensus_pose"][row][None]
+        shape = pose.shape[:3]
+        log = -1 - LOWER * made.inclusion[row, lowers] + RAISE * made.inclusion[row, raises] + rng.normal(0, 0.01)
+        flat = np.where(np.isfinite(made.labels.xy[..., 0]), 0.5, np.nan)[None].astype(np.float32)
+        predictions = Predictions(
+            pose, np.full(shape, 0.5, np.float32), (flat * 2 * np.exp(log)).astype(np.float32),
+            (flat * 0.01 * np.exp(log)).astype(np.float32), pose, flat,
+            np.repeat(pose, len(CONSENSUS_FORMS), axis=0), flat[0], flat[0],
+        )  # fmt: skip
+        ensemble = folder / "ensembles" / subset_path(subset["percent"], subset["seed"])
+        write_predictions(predictions, made.labels.keypoints, ensemble / "predictions.h5", ensemble / "consensus.h5")
+    collect_scores(
+        folder, folder / "frames.csv", folder / "labels.h5", "argmax", folder / "scores.h5", folder / "rmse.csv"
+    )
+    return Results(folder, made.options), lowers, raises
+
+
+@pytest.mark.parametrize("score", ["log_confidence", "log_probability"])
+def test_a_frame_that_lowers_the_score_at_labels_is_worse_and_one_that_raises_it_better(
+    study: tuple[Results, int, int], score: str
+):
+    results, lowers, raises = study
+    options = results.options | {"influence": results.options["influence"] | {"score": score}}
+    table = frame_values(Results(results.folder, options)).set_index("frame")
+    assert table.loc[lowers, "verdict"] in ("harmful", "worse than average")
+    assert table.loc[raises, "verdict"] in ("helpful", "better than average")
+    assert table.loc[lowers, "tested_value"] == pytest.approx(LOWER, abs=0.1)
+    assert table["value"].idxmax() == lowers  # whom `prune` by value leaves out first
+    others = table.drop(index=[lowers, raises])["verdict"]
+    assert (others.isin(["undecided", "check label"])).mean() > 0.9
+
+
+def test_px_is_told_beside_it(study: tuple[Results, int, int]):
+    results, *_ = study
+    options = results.options | {"influence": results.options["influence"] | {"score": "log_confidence"}}
+    by_error = frame_values(results)
+    by_confidence = frame_values(Results(results.folder, options))
+    assert by_confidence["value_px"].tolist() == by_error["value_px"].tolist()
+
+
+def test_the_scores_of_a_subset_are_means_of_its_networks_logs(tmp_path: Path):
+    study = write_study(tmp_path, frames=32, halves=8, ladder_seeds=0, planted=False, missing=False)
+    pose = np.repeat(study.scores["consensus_pose"][:1], 2, axis=0)
+    flat = np.ones(pose.shape[:3], np.float32)
+    own = flat * np.array([0.5, 0.0], np.float32)[:, None, None]  # the map of the second is 0 at every label
+    one = Predictions(
+        pose, flat, own, own / 10, pose, flat, np.repeat(pose[:1], len(CONSENSUS_FORMS), axis=0), flat[0], flat[0]
+    )
+    for subset in study.subsets.itertuples():
+        folder = tmp_path / "ensembles" / subset_path(subset.percent, subset.seed)
+        write_predictions(one, study.labels.keypoints, folder / "predictions.h5", folder / "consensus.h5")
+    paths = [tmp_path / name for name in ("frames.csv", "labels.h5", "scores.h5", "rmse.csv")]
+    collect_scores(tmp_path, *paths[:2], "argmax", *paths[2:])
+    scores = read_hdf5(tmp_path / "scores.h5")
+    assert scores["log_confidence"] == pytest.approx((np.log(2) + np.log(1e3)) / 2, rel=1e-6)
+    assert scores["log_probability"] == pytest.approx((np.log(20) + np.log(1e6)) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("score", ["log_confidence", "log_probability"])
+def test_the_config_takes_it_and_log_error_stays_what_is_meant_without_one(score: str):
+    assert check_config(config("project", influence={"score": score}))["influence"]["score"] == score
+    assert check_config(config("project"))["influence"]["score"] == "log_error"
