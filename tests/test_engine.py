@@ -141,7 +141,7 @@ def test_the_stock_configuration_is_deeplabcuts_own():
     [
         ({"net_type": "resnet_5"}, "training.net_type"),
         ({"net_type": "dlcrnet_stride16_ms5"}, "training.net_type"),
-        ({"backbone": "mobilenetv3_small_100"}, "training.backbone"),
+        ({"backbone": "mobilenet_of_nobody"}, "training.backbone"),
     ],
 )
 def test_a_network_that_cannot_be_built_is_refused_by_its_key(changes, words):
