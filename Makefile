@@ -61,8 +61,8 @@ benchmark-speed: .venv/ready
 	$(BIN)/python -m frameworth.benchmarks.speed
 	$(BIN)/python -m frameworth.benchmarks.pretrained
 
-# A project as a new user would try it: from `init` to the report with nothing edited, and what came of it; about a quarter
-# of an hour on two cores. PROJECT is the project or label file, NAME the study's name. With SPOIL=1 a share of the labels
+# A project as a new user would try it: from `init` to the report with nothing edited, and what came of it; about half an
+# hour on two cores. PROJECT is the project or label file, NAME the study's name. With SPOIL=1 a share of the labels
 # of a copy is spoilt before, and with SPOIL=shuffle they are mixed up between frames; the last lines tell who was found.
 NAME ?= trial
 trial: .venv/ready
