@@ -136,6 +136,12 @@ def test_a_backbone_that_cannot_be_used_is_refused_before_training(name, words):
         engine.pose_config(TRAINING | {"backbone": name}, ["a"])
 
 
+@pytest.mark.parametrize("change", [{"freeze": 8}, {"batch_norm": "frozen"}], ids=str)
+def test_what_a_resnet_cannot_do_is_refused(change):
+    with pytest.raises(UserError, match=rf"training\.{next(iter(change))}"):
+        engine.pose_config(TRAINING | change, ["a"])
+
+
 def test_a_killed_pretrained_network_ends_with_the_same_bytes(tmp_path):
     training = PRETRAINED | {"steps": 60}
     whole = ensemble(tmp_path, "whole", training=training, store="whole-store")

@@ -99,10 +99,11 @@ class TimmFeatures(BaseBackbone):
             parameter.requires_grad_(False)
         if freeze_bn_stats:
             _fold_norms(self.model)
-        config = timm.get_pretrained_cfg(model_name) or timm.models.get_pretrained_cfg("resnet50")
         # The network wants (x − its mean) / its deviation, and is given (x − DeepLabCut's) / DeepLabCut's.
-        own, given = torch.tensor(config.std), torch.tensor(_DEVIATION)
-        shift = (torch.tensor(_MEAN) - torch.tensor(config.mean)) / own
+        config = timm.get_pretrained_cfg(model_name)
+        mean, deviation = (config.mean, config.std) if config else (_MEAN, _DEVIATION)
+        own, given = torch.tensor(deviation), torch.tensor(_DEVIATION)
+        shift = (torch.tensor(_MEAN) - torch.tensor(mean)) / own
         self.register_buffer("factor", (given / own).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
 

@@ -129,6 +129,10 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
         )
     if training.get("backbone"):
         _replace_backbone(config["model"], training)
+    if config["model"]["backbone"]["type"] != "TimmFeatures":
+        for key in ("freeze", "batch_norm"):
+            if key in training:
+                raise UserError(f"training.{key}: is for a `backbone` that is no ResNet; leave it out")
     head["target_generator"]["pos_dist_thresh"] = training["target_radius"]
     if "augmentation" in training:
         config["data"]["train"].update(training["augmentation"])
