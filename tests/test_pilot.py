@@ -358,7 +358,9 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
     assert (study.results / "pilot.json").read_bytes() == answer
     assert study.trained() == after
 
-    write_json(study.results / "summary.json", {"statement": [], "learned": True, "check_first_names": [], "labels_flagged": 0})
+    write_json(
+        study.results / "summary.json", {"statement": [], "learned": True, "check_first_names": [], "labels_flagged": 0}
+    )
     assert set(pilot_sentences(study.checked)) < set(closing_lines(study.results, study.checked))
     # Another question has no answer yet, so that nothing is known of the grid.
     study.config["pilot"] = PILOT | {"most_steps": 12}
