@@ -96,7 +96,7 @@ for JOB, ARM, MEMBERS, PATHS, SUBSETS_OF_JOB in arm_jobs():
             consensus=CONFIG["prediction"]["consensus"],
             distractor_radius=CONFIG["prediction"]["distractor_radius"],
             device=CONFIG["training"]["device"],
-            imagenet=f"{RESULTS}/imagenet.pt",
+            imagenet=IMAGENET_OPTION,
             keep_snapshots=CONFIG["keep_snapshots"],
         shell:
             "exec python -m frameworth arm-ensemble {input.subsets:q} --labels {input.labels:q} "
@@ -104,7 +104,7 @@ for JOB, ARM, MEMBERS, PATHS, SUBSETS_OF_JOB in arm_jobs():
             "--out-of-bag {params.out_of_bag:q} --training {params.training:q} {params.pilot} "
             "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
             "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
-            "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
+            "{params.imagenet} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
 
 
 rule arms:

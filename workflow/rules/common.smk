@@ -69,6 +69,7 @@ BENCHMARKS = f"benchmarks/{STUDY}"
 
 # For the commands that train or load networks: where what the pilot chose is added to the config's `training`.
 PILOT_OPTION = f"--pilot {RESULTS}/pilot.json" if "pilot" in CONFIG else ""
+IMAGENET_OPTION = f"--imagenet {RESULTS}/imagenet.pt" if CONFIG["training"]["weights"] == "imagenet" else ""
 
 ARMS = {arm: arm_subsets(CONFIG, arm) for arm in arm_names(CONFIG)}
 ARM_PATTERN = "|".join(map(re.escape, ARMS)) or "none"

@@ -49,11 +49,11 @@ for JOB, MEMBERS, PATHS, SUBSETS_OF_JOB in ensemble_jobs():
             consensus=CONFIG["prediction"]["consensus"],
             distractor_radius=CONFIG["prediction"]["distractor_radius"],
             device=CONFIG["training"]["device"],
-            imagenet=f"{RESULTS}/imagenet.pt",
+            imagenet=IMAGENET_OPTION,
             keep_snapshots=CONFIG["keep_snapshots"],
         shell:
             "exec python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "
             "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} {params.pilot} "
             "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
             "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
-            "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
+            "{params.imagenet} --keep-snapshots {params.keep_snapshots} 2> {log:q}"

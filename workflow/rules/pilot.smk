@@ -32,12 +32,12 @@ rule pilot:
         training=as_json(weight_options(CONFIG["training"])),
         study_seed=CONFIG["seed"],
         device=CONFIG["training"]["device"],
-        imagenet=f"{RESULTS}/imagenet.pt",
+        imagenet=IMAGENET_OPTION,
         keep_snapshots=CONFIG["keep_snapshots"],
     shell:
         "exec python -m frameworth pilot {input.subset:q} {output:q} --labels {input.labels:q} --frames {input.frames:q} "
         "--store {params.store:q} --pilot {params.pilot:q} --training {params.training:q} "
-        "--study-seed {params.study_seed} --device {params.device} --imagenet {params.imagenet:q} "
+        "--study-seed {params.study_seed} --device {params.device} {params.imagenet} "
         "--keep-snapshots {params.keep_snapshots} 2> {log:q}"
 
 

@@ -60,14 +60,14 @@ rule toggle_ensemble:
         consensus=CONFIG["prediction"]["consensus"],
         distractor_radius=CONFIG["prediction"]["distractor_radius"],
         device=CONFIG["training"]["device"],
-        imagenet=f"{RESULTS}/imagenet.pt",
+        imagenet=IMAGENET_OPTION,
         keep_snapshots=CONFIG["keep_snapshots"],
     shell:
         "exec python -m frameworth ensemble {input.subset:q} --labels {input.labels:q} "
         "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} {params.pilot} "
         "--study-seed {params.study_seed} --members 1 --device {params.device} "
         "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
-        "--imagenet {params.imagenet:q} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
+        "{params.imagenet} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
 
 
 rule toggle:
