@@ -23,7 +23,7 @@ ESCAPE = "\x1b]0;owned\x07\x1b[2J"
 BOUNDED = {
     "design", "percent", "seed", "study_seed", "members", "device", "consensus", "distractor_radius", "keep_snapshots",
     "wanted", "seconds_apart", "radius", "level", "form", "by", "estimator", "figure", "pair", "arm",
-    "network", "removed", "pilot", "imagenet",
+    "network", "removed", "pilot", "imagenet", "expected_false",
 }  # fmt: skip
 
 
