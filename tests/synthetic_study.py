@@ -452,12 +452,17 @@ def _frame_values(
 
 
 def _validation(planted: bool) -> pd.DataFrame:
-    rows = [("lds", "size-centred", "log_error", 0.31, 0.05, 0.52), ("lds", "regression", "log_error", 0.38, 0.12, 0.6)]
-    rows += [("lds ceiling", "same subset twice", "log_error", 0.7, np.nan, np.nan)]
+    unknown = (np.nan,) * 3
+    rows = [
+        ("lds", "size-centred", "log_error", 0.31, *unknown[:2], 0.02, -0.3, 0.25),
+        ("lds", "regression", "log_error", 0.38, *unknown[:2], 0.01, -0.3, 0.25),
+        ("lds ceiling", "same subset twice", "log_error", 0.7, 0.4, 0.9, *unknown),
+    ]
     if planted:
-        rows += [("auroc", "out-of-bag error", "error", 0.98, 0.93, 1.0)]
-        rows += [("auroc", "value (regression)", "log_error", 0.74, 0.55, 0.9)]
-    return pd.DataFrame(rows, columns=["quantity", "method", "score", "value", "ci_low", "ci_high"])
+        rows += [("auroc", "out-of-bag error", "error", 0.98, 0.93, 1.0, *unknown)]
+        rows += [("auroc", "value (regression)", "log_error", 0.74, 0.55, 0.9, *unknown)]
+    names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _summary(

@@ -307,8 +307,8 @@ def test_without_effects_few_studies_have_any_verdict():
     rng, false, rounds = np.random.default_rng(4), 0, 200
     for _ in range(rounds):
         table = compare_arms(simulated(0.0, rng, arms=3), 0.95)
-        rows = table[(table["score"] == "log_error") & (table["percent"] == "all")]
-        false += (rows["p_adjusted"] < 0.05).any()
+        # At any percent or over all of them: each would be said.
+        false += (table.loc[table["score"] == "log_error", "p_adjusted"] < 0.05).any()
     assert false / rounds <= 0.085
 
 

@@ -1,4 +1,4 @@
-"""Bias and variance of ensembles: identities, unbiasedness, and labels whose error is built to be bias."""
+"""What networks share and how they differ: identities, unbiasedness, a learner whose bias is known."""
 
 from itertools import combinations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from frameworth.benchmarks.simulation import grid
 from frameworth.errors import UserError
 from frameworth.figures import bias_variance
 from frameworth.questions.bias_variance import curve_across_subsets, curve_of_members, error_of_mean_pose, parts
@@ -19,20 +20,21 @@ def ensembles(rng, subsets, members, labels, bias, of_subset, of_member):
     return np.array([bias, 0.0]) + a + rng.normal(0, of_member, (subsets, members, labels, 2))
 
 
-def as_parts(offsets, members=None, level=0.95):
+def as_parts(offsets, fraction=0.0, level=0.95):
+    """With fraction 0 the subsets are fresh training sets."""
     subsets, most = offsets.shape[:2]
     mean = offsets.mean(axis=1)
     within = ((offsets - mean[:, None]) ** 2).sum(axis=-1).mean(axis=1)
-    unseen = np.ones((subsets, offsets.shape[2]), bool)
+    unseen, fractions = np.ones((subsets, offsets.shape[2]), bool), np.full(offsets.shape[2], fraction)
     return parts(
-        mean[:, :, None], within[:, :, None], np.full(subsets, most), unseen, np.arange(subsets), level
+        mean[:, :, None], within[:, :, None], np.full(subsets, most), unseen, fractions, np.arange(subsets), level
     )  # fmt: skip
 
 
 def test_bias_and_both_variances_add_up_to_the_mean_squared_error_exactly():
     offsets = ensembles(np.random.default_rng(0), 7, 3, 5, 2.0, 1.0, 0.5)
     found = as_parts(offsets)
-    summed = found.bias_squared + found.subset_variance + found.member_variance
+    summed = found.shared_squared + found.subset_variance + found.member_variance
     np.testing.assert_allclose(summed, found.mean_squared_error, rtol=1e-12)
     np.testing.assert_allclose(found.mean_squared_error[:, 0], (offsets**2).sum(-1).mean((0, 1)), rtol=1e-12)
 
@@ -43,14 +45,15 @@ def test_they_add_up_where_only_some_subsets_were_trained_twice():
     members = np.array([2, 2, 2, 1, 1, 1, 1, 1, 1])
     mean = np.where((members == 2)[:, None, None], offsets.mean(axis=1), offsets[:, 0])
     within = ((offsets - offsets.mean(axis=1)[:, None]) ** 2).sum(-1).mean(1) * (members == 2)[:, None]
-    found = parts(mean[:, :, None], within[:, :, None], members, np.ones((9, 4), bool), np.arange(9), 0.95)
-    summed = found.bias_squared + found.subset_variance + found.member_variance
+    unseen = np.ones((9, 4), bool)
+    found = parts(mean[:, :, None], within[:, :, None], members, unseen, np.full(4, 0.5), np.arange(9), 0.95)
+    summed = found.shared_squared + found.subset_variance + found.member_variance
     np.testing.assert_allclose(summed[:, 0], (mean**2).sum(-1).mean(0) + within.mean(0), rtol=1e-12)
 
 
 def test_the_parts_are_unbiased_with_two_members_and_few_subsets():
     found = as_parts(ensembles(np.random.default_rng(2), 4, 2, 20000, 1.5, 1.0, 0.7))
-    assert found.bias_squared.mean() == pytest.approx(1.5**2, abs=0.04)
+    assert found.shared_squared.mean() == pytest.approx(1.5**2, abs=0.04)
     assert found.subset_variance.mean() == pytest.approx(2 * 1.0, abs=0.05)
     assert found.member_variance.mean() == pytest.approx(2 * 0.49, abs=0.02)
 
@@ -59,8 +62,8 @@ def test_a_subset_that_holds_the_frame_says_nothing_of_its_label():
     offset = np.ones((6, 1, 1, 2))
     offset[3:] = 100.0
     unseen = np.array([True] * 3 + [False] * 3)[:, None]
-    found = parts(offset, np.zeros((6, 1, 1)), np.ones(6, int), unseen, np.arange(6), 0.95)
-    assert found.bias_squared[0, 0] == pytest.approx(2)
+    found = parts(offset, np.zeros((6, 1, 1)), np.ones(6, int), unseen, np.full(1, 0.5), np.arange(6), 0.95)
+    assert found.shared_squared[0, 0] == pytest.approx(2)
     assert found.subsets[0, 0] == 3
 
 
@@ -73,20 +76,73 @@ def test_one_member_per_subset_leaves_the_two_variances_unknown_but_not_their_su
 
 def test_labels_of_bias_are_found_and_without_bias_hardly_any_is_called():
     rng = np.random.default_rng(4)
-    offsets = ensembles(rng, 24, 1, 400, 0.0, 1.0, 0.0)
+    offsets = ensembles(rng, 24, 2, 400, 0.0, 1.0, 0.3)
     offsets[:, :, :40] += [3.0, 0.0]
-    found = as_parts(offsets).q[:, 0] < 0.05
+    found = as_parts(offsets).bias_q[:, 0] < 0.05
     assert found[:40].mean() > 0.95
     assert found[40:].sum() <= 6
 
 
-def test_the_interval_of_the_share_covers_the_truth():
-    bias, deviation = 1.5, 1.0
-    found = as_parts(ensembles(np.random.default_rng(5), 24, 1, 4000, bias, deviation, 0.0))
-    truth = bias**2 / (bias**2 + 2 * deviation**2)
-    covered = (found.share_low <= truth) & (truth <= found.share_high)
-    assert covered.mean() == pytest.approx(0.95, abs=0.025)
-    assert np.isnan(as_parts(ensembles(np.random.default_rng(6), 7, 1, 3, bias, 1.0, 0.0)).share_low).all()
+def test_the_intervals_of_the_shares_cover_the_truth():
+    shared, deviation, of_member = 1.5, 1.0, 0.5
+    offsets = ensembles(np.random.default_rng(5), 24, 2, 4000, shared, deviation, of_member)
+    found = as_parts(offsets, fraction=0.25)
+    whole = shared**2 + 2 * deviation**2 + 2 * of_member**2
+    for truth, low, high in (
+        (shared**2 / whole, found.shared_share_low, found.shared_share_high),
+        ((shared**2 - 2 * deviation**2 / 3) / whole, found.bias_share_low, found.bias_share_high),
+    ):
+        assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(0.95, abs=0.025)
+    few = as_parts(ensembles(np.random.default_rng(6), 7, 1, 3, shared, 1.0, 0.0))
+    assert np.isnan(few.shared_share_low).all()
+
+
+def test_without_two_networks_of_a_subset_nothing_is_called_bias():
+    """The subsets' part of the variance is what the correction rests on."""
+    found = as_parts(ensembles(np.random.default_rng(9), 24, 1, 50, 9.0, 1.0, 0.5), fraction=0.5)
+    assert (found.shared_share > 0.9).all()
+    assert np.isnan(found.bias_share).all() and not (found.bias_q < 1).any()
+
+
+def ridge_studies(inputs, percent, frames=80, studies=10, noise=1.0):
+    """Shares (shared, bias) of studies of a ridge learner, and the share of bias over fresh training sets (slight)."""
+    rng = np.random.default_rng(0)
+
+    def learned(x, y, at):
+        return at @ np.linalg.solve(x.T @ x + np.eye(inputs), x.T @ y)
+
+    shares = []
+    for number in range(studies):
+        truth, at = rng.normal(size=(inputs, 2)), rng.normal(size=(20, inputs))
+
+        def drawn(count, truth=truth):
+            x = rng.normal(size=(count, inputs))
+            return x, x @ truth + 6 * rng.normal(size=(count, 2))
+
+        x, y = drawn(frames)
+        subsets = grid([("balanced" if percent == 50 else "independent", (percent,), 48)], frames, number).inclusion
+        offsets = np.stack([learned(x[held], y[held], at) - at @ truth for held in subsets])[:, None]
+        found = as_parts(offsets + noise * rng.normal(size=(48, 2, 20, 2)), fraction=percent / 100)
+        fresh = np.stack([learned(*drawn(frames * percent // 100), at) - at @ truth for _ in range(60)])
+        variance = fresh.var(axis=0, ddof=1).sum(axis=-1)
+        bias = (fresh.mean(axis=0) ** 2).sum(axis=-1) - variance / 60
+        parts = found.shared_squared.mean(), found.bias_squared.mean(), found.mean_squared_error.mean()
+        shares.append([parts[0] / parts[2], parts[1] / parts[2], (bias / (bias + variance + 2 * noise**2)).mean()])
+    return np.mean(shares, axis=0)
+
+
+@pytest.mark.parametrize("percent", [30, 50])
+def test_the_share_of_bias_is_that_over_fresh_training_sets_and_not_that_over_subsets_of_one_pool(percent):
+    shared, bias, truth = ridge_studies(3, percent, frames=200)
+    assert abs(truth) < 0.05
+    assert shared > truth + 0.1
+    assert bias == pytest.approx(truth, abs=0.1)
+
+
+def test_where_a_learner_is_far_from_additive_its_bias_lies_between_both_shares():
+    """Of an effect of k frames together f^k, less than f, is common to the subsets: the correction is the most."""
+    shared, bias, truth = ridge_studies(16, 50)
+    assert bias + 0.05 < truth < shared - 0.05
 
 
 def test_the_error_of_r_members_is_the_mean_over_all_choices_of_r():
@@ -123,8 +179,8 @@ def study(tmp_path_factory):
 def test_the_table_says_what_the_consensus_changes(study):
     table = bias_variance.table(study)
     labels = table[(table["about"] == "label") & (table["percent"] == 70)]
-    # Here the consensus is the mean of two members: the bias is theirs, the variance lacks half of the members' own.
-    np.testing.assert_allclose(labels["consensus_bias_squared"], labels["bias_squared"], atol=1e-4)
+    # Here the consensus is the mean of two members: what is shared is theirs, the variance lacks half of their own.
+    np.testing.assert_allclose(labels["consensus_shared_squared"], labels["shared_squared"], atol=1e-4)
     expected = labels["subset_variance"] + labels["member_variance"] / 2
     np.testing.assert_allclose(labels["consensus_variance"], expected, rtol=1e-3, atol=1e-4)
 

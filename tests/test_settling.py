@@ -76,8 +76,9 @@ def test_what_has_settled_is_said_so():
         for name, a in (("check", 0.9), ("value", 0.5))
     ]
     assert settled_sentence(pd.DataFrame(rows)) == (
-        "A second study of this size would agree (rank correlation) on the order of labels to check by 0.95 (settled) "
-        "and on the order of values by 0.67 (not settled)."
+        "A second study of these frames and labels, of this size, would agree (rank correlation) on the order of "
+        "labels to check by 0.95 (settled) and on the order of values by 0.67 (not settled): that is "
+        "repeatability, not that the order is right."
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.errors import UserError
-from frameworth.estimation.validation import interval
+from frameworth.estimation.validation import interval_of_auroc
 from frameworth.questions.label_checks import read_label_checks
 from frameworth.questions.outliers import auroc
 from frameworth.storage.digests import whole
@@ -83,14 +83,9 @@ def _auroc(truth: np.ndarray, score: np.ndarray) -> float:
 
 
 def _interval(truth: np.ndarray, score: np.ndarray) -> tuple[float, float]:
-    groups = [rows for kind in (False, True) if len(rows := np.flatnonzero(truth == kind))]
-    if len(groups) < 2:
+    if not 0 < truth.sum() < len(truth):
         return float("nan"), float("nan")
-
-    def draw(rng: np.random.Generator) -> np.ndarray:
-        return np.concatenate([rng.choice(rows, len(rows)) for rows in groups])
-
-    return interval(lambda rows: auroc(truth[rows], score[rows]), draw, LEVEL)
+    return interval_of_auroc(truth, score, LEVEL)
 
 
 def _summary(path: Path) -> dict[str, Any]:

@@ -90,7 +90,10 @@ def settled_sentence(table: pd.DataFrame) -> str:
         for ranking, value in found.items()
         if np.isfinite(value)
     ]
-    return f"A second study of this size would agree (rank correlation) on {' and on '.join(parts)}."
+    return (
+        f"A second study of these frames and labels, of this size, would agree (rank correlation) on "
+        f"{' and on '.join(parts)}: that is repeatability, not that the order is right."
+    )
 
 
 def _value(score: np.ndarray, inclusion: np.ndarray, subsets: pd.DataFrame, estimator: str) -> np.ndarray:

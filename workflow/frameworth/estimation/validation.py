@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -16,20 +17,25 @@ from sklearn.model_selection import GroupKFold
 
 from frameworth.estimation import values
 from frameworth.estimation.combined import combined_value
+from frameworth.estimation.redraw import redrawn
 from frameworth.estimation.warm_values import change_per_network
 from frameworth.estimators import estimator, estimator_names
 from frameworth.questions.label_checks import label_suspicion
 from frameworth.study.results import Results
 
 FOLDS = 10
+PREDICTED_FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
+REDRAWS = 99
+SLOW = ("ame", "lasso")  # a hundred times as slow as the others: not redrawn
 RESAMPLES = 400
 REFERENCE = "size-centred"
 COMBINED = "regression and warm value"
-LEAST_SUBSETS = 20  # with fewer a correlation over them says nothing
+Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of (inclusion, rows): the values [N] that rows say
+LEAST_SUBSETS = 20  # with fewer, and fewer pairs of networks, a correlation over them says nothing
 
 
 def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents: np.ndarray) -> float:
-    """Spearman correlation within each percent, weighted by its subsets; NaN with fewer than three of any size.
+    """Spearman correlation within each percent, weighted by its subsets; NaN with fewer than two of any size.
 
     Args:
         predicted: [S], Σ of the values of the frames in a subset, from subsets of other clusters.
@@ -40,9 +46,9 @@ def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents
     total, weight = 0.0, 0
     for percent in np.unique(percents):
         rows = (percents == percent) & np.isfinite(score)
-        if rows.sum() < 3 or np.ptp(score[rows]) == 0:
+        if rows.sum() < 2 or np.ptp(score[rows]) == 0:
             continue
-        # SciPy's spearmanr does the same twenty times as slowly, which the bootstrap would feel.
+        # SciPy's spearmanr does the same twenty times as slowly, which redrawing would feel.
         ranks = rankdata([predicted[rows], score[rows]], axis=1)
         correlation = np.corrcoef(ranks)[0, 1] if np.ptp(predicted[rows]) > 0 else 0.0
         total, weight = total + rows.sum() * correlation, weight + rows.sum()
@@ -70,26 +76,66 @@ def values_from(
         ).value[:, 0]
 
 
-def out_of_fold(
-    name: str, inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
-) -> np.ndarray:
-    """Σ_{i∈S} value_i of each subset [S], with values of estimator `name` from the other folds of clusters."""
+@dataclass(frozen=True)
+class Subsets:
+    """Subsets whose score is to be predicted: inclusion bool [S, N], score [S], percents, clusters and designs [S]."""
 
-    def values(rows: np.ndarray) -> np.ndarray:
-        return values_from(name, rows, inclusion, score, percents, clusters)
+    inclusion: np.ndarray
+    score: np.ndarray
+    percents: np.ndarray
+    clusters: np.ndarray
+    designs: np.ndarray
 
-    return predicted_out_of_fold(values, inclusion, clusters)
+    def splits(self) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+        """Several random splits of the clusters into folds, each as (train, test) rows."""
+        folds = min(PREDICTED_FOLDS, len(np.unique(self.clusters)))
+        made = (GroupKFold(folds, shuffle=True, random_state=seed) for seed in range(SPLITS))
+        return [list(split.split(self.clusters, groups=self.clusters)) for split in made]
+
+    def by_estimator(self, name: str) -> Values:
+        """The values that estimator `name` makes of rows."""
+        return lambda z, rows: values_from(name, rows, z, self.score, self.percents, self.clusters)
 
 
-def predicted_out_of_fold(
-    values_from: Callable[[np.ndarray], np.ndarray], inclusion: np.ndarray, clusters: np.ndarray
-) -> np.ndarray:
-    """Σ_{i∈S} value_i of each subset [S], with the values [N] that `values_from` makes of other clusters' rows."""
-    predicted = np.zeros(len(inclusion))
-    folds = GroupKFold(min(FOLDS, len(np.unique(clusters))), shuffle=True, random_state=0)
-    for train, test in folds.split(inclusion, groups=clusters):
-        predicted[test] = inclusion[test] @ np.nan_to_num(values_from(train))
-    return predicted
+def scores_out_of_fold(methods: dict[str, Values], subsets: Subsets) -> dict[str, float]:
+    """The linear datamodeling score of each method's values from other folds.
+
+    Ranked within folds, as values from different folds rest on different levels (what one fold lacks the others have);
+    averaged over several splits.
+    """
+    return dict(zip(methods, _scores(methods, subsets, subsets.inclusion, subsets.splits()), strict=True))
+
+
+def scores_if_nothing_mattered(methods: dict[str, Values], subsets: Subsets) -> dict[str, np.ndarray]:
+    """The same [REDRAWS] with the design drawn anew each time: what comes out if no frame has an effect.
+
+    Resampling rows with the predictions kept would leave out that the values are estimated, too.
+    """
+    rng, pool, splits = np.random.default_rng(0), np.flatnonzero(subsets.inclusion.any(axis=0)), subsets.splits()
+    design = subsets.percents, subsets.clusters, subsets.designs
+    draws = (redrawn(subsets.inclusion, *design, pool, rng) for _ in range(REDRAWS))
+    found = np.array([_scores(methods, subsets, drawn, splits) for drawn in draws])
+    return dict(zip(methods, found.T, strict=True))
+
+
+def _scores(
+    methods: dict[str, Values],
+    subsets: Subsets,
+    inclusion: np.ndarray,
+    splits: list[list[tuple[np.ndarray, np.ndarray]]],
+) -> list[float]:
+    found = np.zeros((len(methods), len(splits)))
+    for column, split in enumerate(splits):
+        fold = np.zeros(len(inclusion), int)
+        for number, (_, test) in enumerate(split):
+            fold[test] = number
+        for row, values_of in enumerate(methods.values()):
+            predicted = np.zeros(len(inclusion))
+            for train, test in split:
+                predicted[test] = inclusion[test] @ np.nan_to_num(values_of(inclusion, train))
+            groups = subsets.percents * len(split) + fold
+            found[row, column] = linear_datamodeling_score(predicted, subsets.score, groups)
+    return found.mean(axis=1).tolist()
 
 
 def resampled_clusters(clusters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -109,65 +155,127 @@ def interval(
     return float(low), float(high)
 
 
+def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
+    """Interval of the AUROC, by drawing frames with replacement within both kinds; of the same networks.
+
+    Where the kinds do not overlap every draw gives 1. Then m = the frames of the rarer kind make m pairs of different
+    frames, all in order, which happens with chance AUROC^m: the low end is ((1 − level)/2)^(1/m).
+    """
+    kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
+    if _told_apart(truth, suspicion):
+        return float(((1 - level) / 2) ** (1 / min(len(rows) for rows in kinds))), 1.0
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        return np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
+
+    return interval(lambda some: roc_auc_score(truth[some], suspicion[some]), draw, level)
+
+
+def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:
+    return bool(suspicion[truth].min() > suspicion[~truth].max())
+
+
 def _scores(results: Results) -> list[str]:
     """The scores that values are tested on: both errors, and the study's own."""
     return list(dict.fromkeys(("log_error", "error", results.options["influence"]["score"])))
 
 
-def reliability(results: Results) -> float:
-    """Correlation within sizes of the held-out scores of two networks of the same subset; NaN with too few."""
+def reliability(results: Results) -> tuple[float, float, float]:
+    """Correlation within sizes of the held-out scores of two networks of the same subset, and its interval.
+
+    The interval is over subsets. NaN with too few.
+    """
     networks = results.rmse[results.rmse["kind"] == "network"]
     table = networks.pivot_table(index=["percent", "subset"], columns="member", values="mean_log_error")
-    if table.shape[1] < 2:
-        return float("nan")
     pairs = table.iloc[:, :2].dropna()
-    if len(pairs) < 6:
-        return float("nan")
-    percents = pairs.index.get_level_values("percent").to_numpy()
-    return linear_datamodeling_score(pairs.iloc[:, 0].to_numpy(), pairs.iloc[:, 1].to_numpy(), percents)
+    if table.shape[1] < 2 or len(pairs) < LEAST_SUBSETS:
+        return float("nan"), float("nan"), float("nan")
+    percents, (first, second) = pairs.index.get_level_values("percent").to_numpy(), pairs.to_numpy().T
+
+    def statistic(some: np.ndarray) -> float:
+        return linear_datamodeling_score(first[some], second[some], percents[some])
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        return rng.integers(0, len(pairs), len(pairs))
+
+    return statistic(np.arange(len(pairs))), *interval(statistic, draw, results.options["influence"]["level"])
 
 
 def validation(results: Results) -> pd.DataFrame:
-    """A row per quantity, method and score: `value`, `ci_low`, `ci_high`.
+    """A row per quantity, method and score: `value`, `ci_low`, `ci_high`, `p`, `chance_low`, `chance_high`.
 
-    Quantities: `lds` of each estimator and its `lds difference` to the size-centred difference, with intervals over
-    clusters; `lds ceiling`, the root of the reliability of one network; and where errors were planted `auroc` and
-    `average precision` of finding them, with intervals over frames. The score `labels` means that no network was asked.
+    Quantities: `lds` of each estimator and its `lds difference` to the size-centred difference, with the central part
+    of what redrawing the design gives (`chance_low`, `chance_high`) and the one-sided p against the largest of all
+    methods in each redraw, for the score by which frames are judged and estimators that are not `SLOW`; `lds ceiling`,
+    the root of the reliability of one network, with its interval over subsets; and where errors were planted `auroc`
+    and `average precision` of finding them, with intervals over frames. The score `labels` means that no network was
+    asked.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
-    return pd.DataFrame(rows, columns=["quantity", "method", "score", "value", "ci_low", "ci_high"])
+    names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
+    return pd.DataFrame([(*row, *[np.nan] * (len(names) - len(row))) for row in rows], columns=names)
 
 
 def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
-    level = results.options["influence"]["level"]
-    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
+    options = results.options["influence"]
     rows: list[tuple[object, ...]] = []
-    if len(percents) < LEAST_SUBSETS:
+    if len(results.subsets) < LEAST_SUBSETS:
         return rows
     for score in _scores(results):
-        measured = values.subset_score(results.scores[score], ~results.pool)
-        predictions = {
-            name: out_of_fold(name, results.inclusion, measured, percents, clusters) for name in estimator_names()
-        }
+        subsets = _subsets(results, score)
+        methods = {name: subsets.by_estimator(name) for name in estimator_names()}
+        quick = [name for name in methods if name not in SLOW] if score == options["score"] else []
+        differences = {name: (name, REFERENCE) for name in methods if name != REFERENCE}
+        rows += _lds_rows(methods, quick, differences, subsets, score, options["level"])
+    rows += _warm_rows(results, options["level"])
+    ceiling = np.sqrt(np.maximum(reliability(results), 0))
+    if np.isfinite(ceiling[0]):
+        rows.append(("lds ceiling", "same subset twice", "log_error", *ceiling))
+    return rows
 
-        def lds(name: str, some: np.ndarray, measured: np.ndarray = measured, found: dict = predictions) -> float:
-            return linear_datamodeling_score(found[name][some], measured[some], percents[some])
 
-        def draw(rng: np.random.Generator) -> np.ndarray:
-            return resampled_clusters(clusters, rng)
+def _subsets(results: Results, score: str) -> Subsets:
+    measured = values.subset_score(results.scores[score], ~results.pool)
+    return Subsets(
+        results.inclusion, measured, *(results.subsets[name].to_numpy() for name in ("percent", "cluster", "design"))
+    )
 
-        everything = np.arange(len(percents))
-        for name in predictions:
-            ends = interval(lambda some, name=name: lds(name, some), draw, level)
-            rows.append(("lds", name, score, lds(name, everything), *ends))
-            if name != REFERENCE:
-                ends = interval(lambda some, name=name: lds(name, some) - lds(REFERENCE, some), draw, level)
-                difference = lds(name, everything) - lds(REFERENCE, everything)
-                rows.append(("lds difference", name, score, difference, *ends))
-    rows += _warm_rows(results, level)
-    trusted = reliability(results)
-    if np.isfinite(trusted):
-        rows.append(("lds ceiling", "same subset twice", "log_error", np.sqrt(max(trusted, 0)), np.nan, np.nan))
+
+def _lds_rows(
+    methods: dict[str, Values],
+    tested: list[str],
+    differences: dict[str, tuple[str, str]],
+    subsets: Subsets,
+    score: str,
+    level: float,
+) -> list[tuple[object, ...]]:
+    """Rows `lds` and `lds difference` (name: of what to what); the design is redrawn for the methods `tested`."""
+    found = scores_out_of_fold(methods, subsets)
+    chance: dict[str, np.ndarray] = {}
+    if tested:
+        chance = scores_if_nothing_mattered({name: methods[name] for name in tested}, subsets)
+    rows = _against_chance("lds", score, found, chance, level)
+    apart = {name: found[one] - found[other] for name, (one, other) in differences.items()}
+    by_chance = {
+        name: chance[one] - chance[other]
+        for name, (one, other) in differences.items()
+        if one in chance and other in chance
+    }
+    return rows + _against_chance("lds difference", score, apart, by_chance, level)
+
+
+def _against_chance(
+    quantity: str, score: str, found: dict[str, float], chance: dict[str, np.ndarray], level: float
+) -> list[tuple[object, ...]]:
+    """Rows with p against the largest of all in each redraw, and the central `level` of each one's redraws."""
+    rows: list[tuple[object, ...]] = []
+    for name, value in found.items():
+        row = (quantity, name, score, value, np.nan, np.nan)
+        if name in chance:
+            largest = np.max(list(chance.values()), axis=0)
+            ends = np.quantile(chance[name], [(1 - level) / 2, (1 + level) / 2])
+            row = (*row, (1 + np.count_nonzero(largest >= value - 1e-12)) / (REDRAWS + 1), *ends)
+        rows.append(row)
     return rows
 
 
@@ -175,58 +283,49 @@ def _warm_rows(results: Results, level: float) -> list[tuple[object, ...]]:
     """How warm values predict the networks that were no base of theirs; spoilt and other frames also apart."""
     if results.warm is None:
         return []
-    warm = mean_over_networks(results.warm)
-    measured = values.subset_score(results.scores["log_error"], ~results.pool)
-    others = _no_base(results) & np.isfinite(measured)
+    warm, subsets = mean_over_networks(results.warm), _subsets(results, "log_error")
+    others = _no_base(results) & np.isfinite(subsets.score)
     if np.count_nonzero(others) < LEAST_SUBSETS // 2:
         return []
-    percents, clusters = (results.subsets[name].to_numpy()[others] for name in ("percent", "cluster"))
-    inclusion = results.inclusion[others]
-    measured = measured[others]
+    subsets = Subsets(*(getattr(subsets, field.name)[others] for field in fields(Subsets)))
     parts = {"warm value": results.pool}
     if results.planted is not None:
         parts |= {"warm value (planted frames)": results.planted, "warm value (other frames)": ~results.planted}
-    predictions = {name: inclusion @ (np.nan_to_num(warm) * part) for name, part in parts.items()}
-    predictions["regression, no base network"] = out_of_fold("regression", inclusion, measured, percents, clusters)
-    predictions[COMBINED] = predicted_out_of_fold(
-        lambda rows: combined_value(warm, inclusion[rows], measured[rows], percents[rows], clusters[rows]),
-        inclusion,
-        clusters,
-    )
+    methods: dict[str, Values] = {
+        name: lambda _inclusion, _rows, part=part: np.nan_to_num(warm) * part for name, part in parts.items()
+    }
+    methods["regression, no base network"] = subsets.by_estimator("regression")
 
-    def lds(name: str, some: np.ndarray) -> float:
-        return linear_datamodeling_score(predictions[name][some], measured[some], percents[some])
+    def combined(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        of_rows = subsets.score[rows], subsets.percents[rows], subsets.clusters[rows]
+        return combined_value(warm, z[rows], *of_rows)
 
-    def draw(rng: np.random.Generator) -> np.ndarray:
-        return resampled_clusters(clusters, rng)
-
-    rows: list[tuple[object, ...]] = []
-    everything = np.arange(len(measured))
-    for name in predictions:
-        ends = interval(lambda some, name=name: lds(name, some), draw, level)
-        rows.append(("lds", name, "log_error", lds(name, everything), *ends))
-    for name in ("regression, no base network", "warm value"):
-        ends = interval(lambda some, name=name: lds(COMBINED, some) - lds(name, some), draw, level)
-        difference = lds(COMBINED, everything) - lds(name, everything)
-        rows.append(("lds difference", f"{COMBINED}, to {name}", "log_error", difference, *ends))
-    return rows
+    methods[COMBINED] = combined
+    differences = {f"{COMBINED}, to {name}": (COMBINED, name) for name in ("regression, no base network", "warm value")}
+    return _lds_rows(methods, list(methods), differences, subsets, "log_error", level)
 
 
 def combined_values_if_they_help(results: Results) -> np.ndarray | None:
     """Values [N] by regression and warm influence together, where they predict other networks better than either.
 
-    None without warm influence, and unless the interval of the difference of LDS to both lies above 0.
+    None without warm influence, and unless the LDS and its differences to both are larger than redraws of the design
+    let them be.
     """
     if results.warm is None or len(results.subsets) < LEAST_SUBSETS:
         return None
-    rows = _warm_rows(results, results.options["influence"]["level"])
-    lower = [row[4] for row in rows if row[0] == "lds difference"]
-    if not lower or not all(end > 0 for end in lower):
+    level = results.options["influence"]["level"]
+    told = [row for row in _warm_rows(results, level) if row[0] == "lds difference" or row[1] == COMBINED]
+    if not told or not all(row[6] < 1 - level for row in told):
         return None
-    score = values.subset_score(results.scores["log_error"], ~results.pool)
-    known = np.isfinite(score)
-    percents, clusters = (results.subsets[name].to_numpy()[known] for name in ("percent", "cluster"))
-    return combined_value(mean_over_networks(results.warm), results.inclusion[known], score[known], percents, clusters)
+    subsets = _subsets(results, "log_error")
+    known = np.isfinite(subsets.score)
+    return combined_value(
+        mean_over_networks(results.warm),
+        results.inclusion[known],
+        subsets.score[known],
+        subsets.percents[known],
+        subsets.clusters[known],
+    )
 
 
 def _no_base(results: Results) -> np.ndarray:
@@ -256,9 +355,13 @@ def _detection_rows(results: Results) -> list[tuple[object, ...]]:
         def draw(rng: np.random.Generator) -> np.ndarray:
             return np.concatenate([rng.choice(np.flatnonzero(truth == kind), (truth == kind).sum()) for kind in (0, 1)])
 
-        for quantity, measure in (("auroc", roc_auc_score), ("average precision", average_precision_score)):
-            ends = interval(lambda some, f=measure, s=suspicion: f(truth[some], s[some]), draw, level)
-            rows.append((quantity, method, score, float(measure(truth, suspicion)), *ends))
+        found = float(roc_auc_score(truth, suspicion))
+        rows.append(("auroc", method, score, found, *interval_of_auroc(truth, suspicion, level)))
+        # Resampled frames that are told apart without fail stay so: of that no interval can be had.
+        ends = (np.nan, np.nan)
+        if not _told_apart(truth, suspicion):
+            ends = interval(lambda some, s=suspicion: average_precision_score(truth[some], s[some]), draw, level)
+        rows.append(("average precision", method, score, float(average_precision_score(truth, suspicion)), *ends))
     return rows
 
 

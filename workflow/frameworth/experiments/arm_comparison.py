@@ -71,7 +71,8 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
 
     Returns a row per arm, score and percent, and where an arm has several percents one for all of them: `baseline`
     (its mean), `difference` (arm minus baseline), `standard_error`, `t`, `p`, `ci_low`, `ci_high`, `pairs`
-    (subsets), `clusters`, and `p_adjusted` (Holm's, over the arms of the same score and percent).
+    (subsets), `clusters`, and `p_adjusted` (Holm's, over all arms and percents of the same score: `statement`
+    collects what is decided among them).
     """
     keys = ["percent", "seed", "member"]
     baseline = scores[scores["arm"] == BASELINE]
@@ -97,7 +98,7 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
                "pairs", "clusters"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns)
     table["p_adjusted"] = np.nan
-    for _, part in table.groupby(["score", "percent"]):
+    for _, part in table.groupby("score"):
         table.loc[part.index, "p_adjusted"] = holm(part["p"].to_numpy())
     return table
 

@@ -1,4 +1,4 @@
-"""Is the error of a label bias, which no ensemble of this kind removes, or variance, which a consensus does?"""
+"""What of a label's error do networks on this pool share, which no ensemble of this kind removes, and is it bias?"""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ READS = ("members.h5",)
 _ACROSS = (1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 _OF_SUBSET, _ACROSS_SUBSETS = "members of one subset", "networks of different subsets"
 _NOTE = (
-    "Left, a point per label at {percent} % of the pool: squared bias (of the mean over all networks, less what "
-    "chance adds to it) against the variance between networks that did not see the frame; above the dashed line "
-    "most of the error is bias; red where that is beyond chance (false discovery rate {alpha:.2g}). Right: expected "
-    "error of the mean pose of r networks on held-out labels, with 95 % bars where there are 8 clusters; ∞ is "
+    "Left, a point per label at {percent} % of the pool: squared error that networks on subsets of this pool share (of "
+    "their mean, less what chance adds to it) against the variance between networks that did not see the frame. It is "
+    "bias, the label's own error, and the accident of which frames are in the pool; red where more than half of the "
+    "error is not that accident, beyond chance (false discovery rate {alpha:.2g}). Right: expected error "
+    "of the mean pose of r networks on held-out labels, with 95 % bars where there are 8 clusters; ∞ is "
     "extrapolated. The consensus of figures and tables is another form where the config says so."
 )
 
@@ -38,14 +39,14 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Bias against variance of every label at the percent of most subsets, and the gain by more networks."""
+    """What is shared against variance, for every label at the percent of most subsets; the gain by more networks."""
     percent = _main_percent(results)
     labels = table[(table["about"] == "label") & (table["percent"] == percent)].dropna(subset="network_variance")
     curves = table[table["about"].isin([_OF_SUBSET, _ACROSS_SUBSETS])]
     alpha = 1 - results.options["influence"]["level"]
     note = _NOTE.format(percent=percent, alpha=alpha)
     if labels.empty and curves.empty:
-        return _style.message("Bias and variance cannot be told apart: no percent has two networks", note)
+        return _style.message("What networks share cannot be told: no percent has two networks", note)
     figure = _style.new_figure(10, 4.8)
     left, right = figure.subplots(1, 2)
     _labels(left, labels, alpha)
@@ -81,9 +82,11 @@ def _label_rows(results: Results, percent: int) -> pd.DataFrame:
     level = results.options["influence"]["level"]
     unseen, clusters = ~results.inclusion[rows], results.subsets["cluster"].to_numpy()[rows]
     members = results.members["members"][rows]
+    # A frame of the pool is out of bag for subsets that were in effect drawn from the others.
+    fraction = results.inclusion[rows[0]].sum() / (results.pool.sum() - results.pool)
 
     def split(pose: np.ndarray, within: np.ndarray, sizes: np.ndarray) -> Parts:
-        return parts(pose[rows] - results.labels.xy, within, sizes, unseen, clusters, level)
+        return parts(pose[rows] - results.labels.xy, within, sizes, unseen, fraction, clusters, level)
 
     variance = results.scores["member_variance"][rows].astype(float)
     own = split(results.members["mean_pose"], variance, members)
@@ -99,15 +102,19 @@ def _label_rows(results: Results, percent: int) -> pd.DataFrame:
             "keypoint": np.array(results.labels.keypoints)[keypoints],
             "subsets": own.subsets[at],
             "mean_squared_error": own.mean_squared_error[at],
-            "bias_squared": own.bias_squared[at],
+            "shared_squared": own.shared_squared[at],
             "subset_variance": own.subset_variance[at],
             "member_variance": own.member_variance[at],
             "network_variance": own.network_variance[at],
-            "bias_share": own.share[at],
-            "bias_share_low": own.share_low[at],
-            "bias_share_high": own.share_high[at],
-            "bias_share_q": own.q[at],
-            "consensus_bias_squared": joint.bias_squared[at],
+            "shared_share": own.shared_share[at],
+            "shared_share_low": own.shared_share_low[at],
+            "shared_share_high": own.shared_share_high[at],
+            "bias_squared": own.bias_squared[at],
+            "bias_share": own.bias_share[at],
+            "bias_share_low": own.bias_share_low[at],
+            "bias_share_high": own.bias_share_high[at],
+            "bias_share_q": own.bias_q[at],
+            "consensus_shared_squared": joint.shared_squared[at],
             "consensus_variance": joint.network_variance[at],
         }
     )
@@ -160,19 +167,19 @@ def _main_percent(results: Results) -> int:
 
 def _labels(axes: Axes, labels: pd.DataFrame, alpha: float) -> None:
     least = 1e-2  # px², where what is not above 0 is drawn
-    bias = np.maximum(labels["bias_squared"], least)
+    shared = np.maximum(labels["shared_squared"], least)
     variance = np.maximum(labels["network_variance"], least)
     biased = (labels["bias_share_q"] < alpha).to_numpy()
     for rows, colour, name in (
         (~biased, _style.BLUE, "label"),
         (biased, _style.RED, "label whose error is mostly bias, beyond chance"),
     ):
-        axes.plot(variance[rows], bias[rows], ".", color=colour, ms=4, alpha=0.5, label=f"{name} ({rows.sum()})")
-    ends = np.array([least, max(float(bias.max()), float(variance.max()), 1.0) * 1.5])
+        axes.plot(variance[rows], shared[rows], ".", color=colour, ms=4, alpha=0.5, label=f"{name} ({rows.sum()})")
+    ends = np.array([least, max(float(shared.max()), float(variance.max()), 1.0) * 1.5])
     axes.plot(ends, ends, "--", color=_style.GREY, lw=1)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     axes.set_xlabel("variance between networks (px²)")
-    axes.set_ylabel("squared bias (px²), 0.01 stands for less")
+    axes.set_ylabel("shared squared error (px²), 0.01 stands for less")
     axes.legend(loc="upper left", fontsize=7, handletextpad=0.2)
 
 
@@ -210,14 +217,12 @@ def _curves(axes: Axes, curves: pd.DataFrame) -> None:
 def _title(labels: pd.DataFrame, curves: pd.DataFrame, percent: int, alpha: float) -> str:
     text = []
     if len(labels):
-        biased = labels[labels["bias_share_q"] < alpha]
-        share = labels["bias_squared"].sum() / labels["mean_squared_error"].sum()
-        frames = biased["frame"].nunique()
+        share = labels["shared_squared"].sum() / labels["mean_squared_error"].sum()
         text.append(
-            f"{_style.percentage(max(share, 0))} of the squared error at {percent}{_style.NBSP}% is bias; it is "
-            f"most of it, beyond chance, at {len(biased)} of {_style.counted(len(labels), 'label')} "
-            f"({_style.counted(frames, 'frame')})"
+            f"{_style.percentage(max(share, 0))} of the squared error is shared by networks on {percent}{_style.NBSP}% "
+            f"of this pool: no ensemble of this kind removes it"
         )
+        text.append(_bias(labels.dropna(subset="bias_squared"), alpha))
     rows = curves[(curves["about"] == _ACROSS_SUBSETS) & (curves["percent"] == percent) & (curves["networks"] == 4)]
     if len(rows):
         row = rows.iloc[0]
@@ -226,3 +231,14 @@ def _title(labels: pd.DataFrame, curves: pd.DataFrame, percent: int, alpha: floa
             ends = f" [{_style.percentage(row['gain_low'])}, {_style.percentage(row['gain_high'])}]"
         text.append(f"the mean of 4 networks of different subsets takes off {_style.percentage(row['gain'])}{ends}")
     return "; ".join(text) or "The gain by more networks at each percent"
+
+
+def _bias(labels: pd.DataFrame, alpha: float) -> str:
+    if labels.empty:
+        return "how much of that is bias cannot be told with one network per subset (set repeat, or members: 2)"
+    share = labels["bias_squared"].sum() / labels["mean_squared_error"].sum()
+    biased = labels[labels["bias_share_q"] < alpha]
+    return (
+        f"over fresh pools at least {_style.percentage(max(share, 0))} would stay (bias and errors of labels), "
+        f"most of it, beyond chance, at {len(biased)} of {_style.counted(len(labels), 'label')}"
+    )

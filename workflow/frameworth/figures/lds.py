@@ -16,8 +16,9 @@ _QUANTITIES = {
 }
 _NOTE = (
     "Left: rank correlation between the score measured for a subset and the sum of its frames' values, estimated from "
-    "other subsets; bars hold 95 % of resampled clusters. Dashed: the most that one network per subset can reach, "
-    "where subsets were trained twice. Warm values and what they are combined with are tested on networks that were no "
+    "other subsets; bars: what values of no use reach in 95 % of redraws of the design, all estimated anew (none where "
+    "that takes too long). Dashed, its interval shaded: the most that one network per subset can reach, where 20 "
+    "subsets were trained twice. Warm values and what they are combined with are tested on networks that were no "
     "base of theirs. Right, where errors were planted: the chance that a planted frame ranks above "
     "another; bars resample frames. Dotted: chance."
 )
@@ -29,7 +30,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """A row per estimator, with intervals; a panel per quantity that the study has."""
+    """A row per estimator, beside chance or with intervals; a panel per quantity that the study has."""
     score = results.options["influence"]["score"]
     drawn = [name for name in _QUANTITIES if (table["quantity"] == name).any()]
     figure = _style.new_figure(9, 4.2)
@@ -39,17 +40,19 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     for axes, quantity in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
         rows = table[(table["quantity"] == quantity) & table["score"].isin([score, "error", "labels"])]
         rows = rows[(rows["score"] == score) | ~rows["method"].isin(rows.loc[rows["score"] == score, "method"])]
-        _draw_rows(axes, rows.sort_values("value"), *_QUANTITIES[quantity])
-        ceiling = table.loc[table["quantity"] == "lds ceiling", "value"]
-        if quantity == "lds" and len(ceiling):
-            axes.axvline(ceiling.iloc[0], color=_style.DARK, ls="--", lw=1)
-    _style.headline(figure, _title(table, score), _NOTE)
+        ends = ("chance_low", "chance_high") if quantity == "lds" else ("ci_low", "ci_high")
+        _draw_rows(axes, rows.sort_values("value"), ends, *_QUANTITIES[quantity])
+        if quantity == "lds":
+            for ceiling in table[table["quantity"] == "lds ceiling"].itertuples():
+                axes.axvline(ceiling.value, color=_style.DARK, ls="--", lw=1)
+                axes.axvspan(ceiling.ci_low, ceiling.ci_high, color=_style.GREY, alpha=0.15, lw=0)
+    _style.headline(figure, _title(table, score, 1 - results.options["influence"]["level"]), _NOTE)
     return figure
 
 
-def _draw_rows(axes: Axes, rows: pd.DataFrame, label: str, chance: float) -> None:
+def _draw_rows(axes: Axes, rows: pd.DataFrame, ends: tuple[str, str], label: str, chance: float) -> None:
     place = np.arange(len(rows))
-    axes.hlines(place, rows["ci_low"], rows["ci_high"], color=_style.BLUE, lw=1.5, alpha=0.6)
+    axes.hlines(place, rows[ends[0]], rows[ends[1]], color=_style.BLUE, lw=1.5, alpha=0.6)
     axes.plot(rows["value"], place, "o", color=_style.BLUE, ms=5)
     axes.axvline(chance, color=_style.GREY, ls=":", lw=1)
     axes.set_yticks(place, rows["method"])
@@ -57,11 +60,15 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, label: str, chance: float) -> Non
     axes.margins(y=0.08)
 
 
-def _title(table: pd.DataFrame, score: str) -> str:
+def _title(table: pd.DataFrame, score: str, alpha: float) -> str:
     rows = table[(table["quantity"] == "lds") & (table["score"] == score)].set_index("method")
     if rows.empty:
         return "Too few subsets to test the values on others"
-    best = rows["value"].idxmax()
-    predicts = rows.loc[best, "ci_low"] > 0
-    text = f"{best} predicts held-out subsets best (rank correlation {rows.loc[best, 'value']:.2f})"
-    return text if predicts else f"{text}, but it cannot be told from none"
+    tested = rows.dropna(subset="p")
+    if tested.empty:
+        return "Whether the values predict held-out subsets was not tested"
+    best = tested.loc[tested["value"].idxmax()]
+    said = f"rank correlation {best['value']:.2f}, p{_style.NBSP}={_style.NBSP}{best['p']:.2g}"
+    if best["p"] < alpha:
+        return f"The values predict held-out subsets: {best.name}, {said} among {len(tested)} methods"
+    return f"That the values predict held-out subsets cannot be told from chance (at most {said}, {best.name})"

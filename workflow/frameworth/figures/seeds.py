@@ -17,9 +17,9 @@ _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
     "score measured after training against the sum of its frames' values, estimated from other clusters. Right: "
     "the share of the spread between these subsets that each predictor explains out of fold (below 0: worse than "
-    "the mean), bars hold {level:.0%} of resampled clusters; coverage is the mean distance of held-out frames to "
-    "the nearest frame of the subset. Dashed: the share that the subset makes at all, from subsets trained "
-    "twice{ceiling}."
+    "the mean), bars hold {level:.0%} of resampled clusters, too narrow with few subsets, as the predictions are kept; "
+    "coverage is the mean distance of held-out frames to the nearest frame of the subset. Dashed: the share that the "
+    "subset makes at all, from subsets trained twice{ceiling}."
 )
 
 

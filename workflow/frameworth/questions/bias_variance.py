@@ -1,7 +1,8 @@
-"""Bias and variance of networks, frame by frame and keypoint by keypoint. Numpy in, numpy out.
+"""What networks share and by how much they differ, frame by frame and keypoint by keypoint. Numpy in, numpy out.
 
-Model, within one percent: ŷ(s, r) = y + b + a(s) + e(s, r), with b the bias, a what a subset and e what a network adds.
-All are sums over x and y, px².
+Model, within one percent: ŷ(s, r) = y + c + a(s) + e(s, r), with c what networks on subsets of this pool share, a what
+a subset and e what a network adds. All are sums over x and y, px². c is the learner's bias, the label's own error, and
+the pool's accident: subsets of one pool overlap, so that their variance is less than that over fresh training sets.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from frameworth.estimation import values
 from frameworth.estimators.size_centred import LEAST_CLUSTERS
 
 MOSTLY_BIAS = 0.5  # the share of the mean squared error from which a label's error is called bias
+_SHARED, _BIAS = 0, 1
 
 
 @dataclass(frozen=True)
@@ -23,25 +25,32 @@ class Parts:
 
     Attributes:
         mean_squared_error: of the networks that did not see the frame.
-        bias_squared: unbiased estimate of ‖b‖²: ‖mean over subsets − y‖² less the variance of that mean. May be < 0.
+        shared_squared: unbiased estimate of ‖c‖²: ‖mean over subsets − y‖² less the variance of that mean. May be < 0.
         subset_variance, member_variance: unbiased estimates of E‖a‖² and E‖e‖²; NaN where no subset has two members.
             The three add up to the mean squared error.
         network_variance: the sum of both, also known with one member per subset.
-        share: bias_squared over mean_squared_error; `share_low`, `share_high` its interval, from the jackknife over
+        bias_squared: `shared_squared` less what the pool's accident adds to it: the squared error of the mean over
+            fresh training sets of the subsets' size, to first order, else less. The label's own error is in it. NaN as
+            `subset_variance`.
+        shared_share, bias_share: of the mean squared error; `…_low`, `…_high` the intervals, from the jackknife over
             clusters with t(G − 1); NaN below 8 clusters.
-        q: false discovery rate over all labels of the share being `MOSTLY_BIAS` or less.
+        bias_q: false discovery rate over all labels of the share of bias being `MOSTLY_BIAS` or less.
         subsets: int [N, K], that did not see the frame.
     """
 
     mean_squared_error: np.ndarray
-    bias_squared: np.ndarray
+    shared_squared: np.ndarray
     subset_variance: np.ndarray
     member_variance: np.ndarray
     network_variance: np.ndarray
-    share: np.ndarray
-    share_low: np.ndarray
-    share_high: np.ndarray
-    q: np.ndarray
+    bias_squared: np.ndarray
+    shared_share: np.ndarray
+    shared_share_low: np.ndarray
+    shared_share_high: np.ndarray
+    bias_share: np.ndarray
+    bias_share_low: np.ndarray
+    bias_share_high: np.ndarray
+    bias_q: np.ndarray
     subsets: np.ndarray
 
 
@@ -50,6 +59,7 @@ def parts(
     within: np.ndarray,
     members: np.ndarray,
     unseen: np.ndarray,
+    fraction: np.ndarray,
     clusters: np.ndarray,
     level: float,
 ) -> Parts:
@@ -59,30 +69,35 @@ def parts(
         offset: [S, N, K, 2] px, mean pose of a subset's members less the label, NaN where not labelled.
         within: [S, N, K] px², mean‖ŷ − mean ŷ‖² over a subset's members (divided by R, not R − 1).
         members: int [S], R. unseen: bool [S, N], the subset does not hold the frame. clusters: [S].
+        fraction: [N], which part of the frames that it is drawn from, the frame itself not, a subset holds.
         level: coverage of the intervals.
     """
     which = np.unique(clusters, return_inverse=True)[1]
     # Keypoint by keypoint, so that what is summed fits into memory.
     summed = [_sums(offset[:, :, k], within[:, :, k], members, unseen) for k in range(offset.shape[2])]
     total = np.stack([rows.sum(axis=0) for rows in summed], axis=1)
-    jackknifed = [_jackknife(rows, which) for rows in summed]
-    error, groups = (np.stack(arrays, axis=1) for arrays in zip(*jackknifed, strict=True))
-    share = _share(total)
+    jackknifed = [_jackknife(rows, which, fraction) for rows in summed]
+    error, groups = (np.stack(arrays, axis=-1) for arrays in zip(*jackknifed, strict=True))
+    share = np.stack([_shares(rows.sum(axis=0), fraction) for rows in summed], axis=-1)
     freedom = np.maximum(groups - 1, 1)
     half = stats.t.ppf((1 + level) / 2, freedom) * error
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = stats.t.sf((share - MOSTLY_BIAS) / error, freedom)
-    squared_error, bias, subset, member = _split(total)
+        p = stats.t.sf((share[_BIAS] - MOSTLY_BIAS) / error[_BIAS], freedom[_BIAS])
+    squared_error, shared, subset, member = _split(total)
     return Parts(
         mean_squared_error=squared_error,
-        bias_squared=bias,
+        shared_squared=shared,
         subset_variance=subset,
         member_variance=member,
-        network_variance=squared_error - bias,
-        share=share,
-        share_low=share - half,
-        share_high=share + half,
-        q=values.false_discovery(p),
+        network_variance=squared_error - shared,
+        bias_squared=shared - _accident(fraction[:, None], subset),
+        shared_share=share[_SHARED],
+        shared_share_low=(share - half)[_SHARED],
+        shared_share_high=(share + half)[_SHARED],
+        bias_share=share[_BIAS],
+        bias_share_low=(share - half)[_BIAS],
+        bias_share_high=(share + half)[_BIAS],
+        bias_q=values.false_discovery(p),
         subsets=total[..., 0].astype(int),
     )
 
@@ -95,15 +110,15 @@ def _sums(offset: np.ndarray, within: np.ndarray, members: np.ndarray, unseen: n
     return np.stack([np.where(known, part, 0) for part in parts], axis=2)
 
 
-def _jackknife(rows: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standard error of the share of bias over clusters, NaN below 8 of them, and their number; [N] each."""
+def _jackknife(rows: np.ndarray, which: np.ndarray, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of both shares over clusters, NaN below 8 of them, and their number; [2, N] each."""
     total = rows.sum(axis=0)
-    share = _share(total)
-    groups, mean, square = (np.zeros(len(share)) for _ in range(3))
+    share = _shares(total, fraction)
+    groups, mean, square = (np.zeros(share.shape) for _ in range(3))
     for cluster in range(which.max() + 1):
         of_cluster = rows[which == cluster].sum(axis=0)
         takes_part = (of_cluster[:, 0] > 0) & np.isfinite(share)
-        without = np.where(takes_part, _share(total - of_cluster) - share, 0)
+        without = np.where(takes_part, _shares(total - of_cluster, fraction) - share, 0)
         groups += takes_part
         mean += without
         square += without**2
@@ -113,11 +128,11 @@ def _jackknife(rows: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _split(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean squared error, squared bias, variance of subsets and of members from the sums of `parts`.
+    """Mean squared error, what is shared, variance of subsets and of members from the sums of `parts`.
 
     With m subsets, v their mean `within` and h the mean of 1/R: E v = σ_e² (1 − h), so σ_e² = v / (1 − h); the variance
-    S² of the subsets' means (over m − 1) has expectation σ_a² + h σ_e², and ‖mean − y‖² has ‖b‖² + S²/m. Then
-    ‖b‖² + σ_a² + σ_e² = mean ‖offset‖² + v, the mean squared error, exactly.
+    S² of the subsets' means (over m − 1) has expectation σ_a² + h σ_e², and ‖mean − y‖² has ‖c‖² + S²/m. Then
+    ‖c‖² + σ_a² + σ_e² = mean ‖offset‖² + v, the mean squared error, exactly.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         count = np.where(sums[..., 0] > 1, sums[..., 0], np.nan)
@@ -128,10 +143,23 @@ def _split(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
         return square + within, of_mean - spread / count, spread - h * member, member
 
 
-def _share(sums: np.ndarray) -> np.ndarray:
-    squared_error, bias, _, _ = _split(sums)
+def _accident(fraction: np.ndarray, subset_variance: np.ndarray) -> np.ndarray:
+    """What the accident of which frames are in the pool adds to the squared error that subsets share, px².
+
+    To first order a subset's effect is a sum over its frames. Drawn without putting back, a fraction f of one pool
+    leaves it (1 − f) of the variance σ² over fresh training sets of its size (finite population correction; Cochran
+    1977, theorem 2.2); the other f σ² = f/(1 − f) · `subset_variance` is common to all subsets of the pool. Of
+    an effect that k frames have together only f^k is common, so that this is the most that the accident adds. NaN where
+    there is but one subset to draw, f = 1.
+    """
+    return fraction / np.where(fraction < 1, 1 - fraction, np.nan) * subset_variance
+
+
+def _shares(sums: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """What is shared, and the bias, over the mean squared error: [2, N]."""
+    squared_error, shared, subset, _ = _split(sums)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return bias / squared_error
+        return np.stack([shared, shared - _accident(fraction, subset)]) / squared_error
 
 
 def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: int, asked: int | None) -> np.ndarray:
@@ -184,7 +212,7 @@ def curve_of_members(bias_squared: np.ndarray, variance: np.ndarray, members: in
 def curve_across_subsets(
     offset: np.ndarray, within: np.ndarray, members: np.ndarray, clusters: np.ndarray, asked: tuple[float, ...]
 ) -> Curve:
-    """For networks of as many different subsets of one percent: ‖b‖² + (σ_a² + σ_e²) / r, mean over labels.
+    """For networks of as many different subsets of one percent: ‖c‖² + (σ_a² + σ_e²) / r, mean over labels.
 
     Args:
         offset: [S, M, 2] px of M held-out labels. within: [S, M] px². members: [S]. clusters: [S].
@@ -192,10 +220,10 @@ def curve_across_subsets(
     rows = _sums(offset, within, members, np.ones(offset.shape[:2], bool))
 
     def error(sums: np.ndarray) -> np.ndarray:
-        squared_error, bias, _, _ = _split(sums)
-        known = np.isfinite(bias)
-        bias, variance = bias[known].mean(), (squared_error - bias)[known].mean()
-        return np.array([bias + variance / r for r in asked])
+        squared_error, shared, _, _ = _split(sums)
+        known = np.isfinite(shared)
+        shared, variance = shared[known].mean(), (squared_error - shared)[known].mean()
+        return np.array([shared + variance / r for r in asked])
 
     total, names = rows.sum(axis=0), np.unique(clusters)
     kept = None

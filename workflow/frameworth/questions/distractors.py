@@ -97,23 +97,27 @@ def _frame_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndecidableFrameWarning)
         warnings.simplefilter("ignore", FewClustersWarning)
-        found = estimate_influence(
-            results.inclusion,
-            scores,
-            percents=subsets["percent"].to_numpy(),
-            clusters=subsets["cluster"].to_numpy(),
-            design=subsets["design"].to_numpy(),
-            estimator="size-centred",
-            level=results.options["influence"]["level"],
-            resamples=RESAMPLES,
-            random_state=0,
+        # One redraw decides no frame: value and error are of the plain difference, of which the parts add up to the
+        # whole to the last digit. p is beside the frames that are decided.
+        plain, found = (
+            estimate_influence(
+                results.inclusion,
+                scores,
+                percents=subsets["percent"].to_numpy(),
+                clusters=subsets["cluster"].to_numpy(),
+                design=subsets["design"].to_numpy(),
+                estimator="size-centred",
+                level=results.options["influence"]["level"],
+                resamples=resamples,
+                random_state=0,
+            )
+            for resamples in (1, RESAMPLES)
         )
     pool = np.flatnonzero(results.pool)
     columns = {"about": "frame", "training_frame": pool}
     for index, name in enumerate(PARTS):
-        # Of the plain difference, so that the parts add up to the whole to the last digit.
-        columns[name] = found.value[pool, index]
-        columns[f"{name}_error"] = found.standard_error[pool, index]
+        columns[name] = plain.value[pool, index]
+        columns[f"{name}_error"] = plain.standard_error[pool, index]
         columns[f"{name}_p"] = found.p_adjusted[pool, index]
     return pd.DataFrame(columns).assign(n_with=found.n_with[pool], n_without=found.n_without[pool])
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.estimation.validation import interval
+from frameworth.estimation.validation import interval, interval_of_auroc
 from frameworth.study.results import Results
 
 COMBINED = "outlier score"
@@ -104,7 +104,7 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
         rows.append((about, name, float(statistic(everything)), *interval(statistic, draw, level)))
 
     for name, values in filled.items():
-        add("auroc", name, lambda some, v=values: auroc(truth[some], v[some]))
+        rows.append(("auroc", name, auroc(truth, values), *interval_of_auroc(truth, values, level)))
     for name, values in filled.items():
         if name != COMBINED:
             add(
