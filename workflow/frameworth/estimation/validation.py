@@ -175,7 +175,7 @@ def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:
     return bool(suspicion[truth].min() > suspicion[~truth].max())
 
 
-def _scores(results: Results) -> list[str]:
+def _tested_scores(results: Results) -> list[str]:
     """The scores that values are tested on: both errors, and the study's own."""
     return list(dict.fromkeys(("log_error", "error", results.options["influence"]["score"])))
 
@@ -221,7 +221,7 @@ def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     if len(results.subsets) < LEAST_SUBSETS:
         return rows
-    for score in _scores(results):
+    for score in _tested_scores(results):
         subsets = _subsets(results, score)
         methods = {name: subsets.by_estimator(name) for name in estimator_names()}
         quick = [name for name in methods if name not in SLOW] if score == options["score"] else []
@@ -382,7 +382,7 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
         found.append(("warm value", "log_error", mean_over_networks(results.warm)))
     if results.label_qc.suspicion is not None:
         found.append(("SLEAP label QC", "labels", results.label_qc.suspicion))
-    for score in _scores(results):
+    for score in _tested_scores(results):
         measured = values.subset_score(results.scores[score], ~results.pool)
         for name in estimator_names():
             with warnings.catch_warnings():
