@@ -9,7 +9,6 @@ from scipy import stats
 from frameworth import estimate_influence
 from frameworth.benchmarks.simulation import grid, simulate
 from frameworth.estimation.balance import variance_factor
-from frameworth.estimation.combined import combined_value
 from frameworth.estimation.redraw import family_wise, largest_statistics
 from frameworth.estimators import size_centred
 from frameworth.estimators._estimate import centred
@@ -125,34 +124,6 @@ def test_estimators_with_errors_of_their_own_are_judged_by_the_first_step_alone(
     assert expected.min() < 0.05 < np.sort(expected[:, 0])[1]
     assert found.p_adjusted == pytest.approx(expected)
     assert found.critical == pytest.approx(np.quantile(largest, 0.95, axis=0))
-
-
-def test_warm_values_and_regression_together_rank_better_than_either():
-    found = []
-    for number in range(20):
-        rng = np.random.default_rng(number)
-        study = grid([("balanced", (50,), 48)], 60, number)
-        effects = rng.normal(size=60)
-        score = study.inclusion @ effects * 0.5 + 2 * rng.normal(size=48)
-        warm = 0.1 * (effects + 1.2 * rng.normal(size=60))
-        warm[5] = np.nan
-        arguments = (study.inclusion, score, study.percents, study.clusters)
-        both = combined_value(warm, *arguments)
-        alone = influence(study, score[:, None], estimator="regression", resamples=0).value[:, 0]
-        known = np.isfinite(warm)
-        found.append([np.corrcoef(value[known], effects[known])[0, 1] for value in (both, alone, warm)])
-    both, alone, warm = np.mean(found, axis=0)
-    assert both > alone + 0.05
-    assert both > warm + 0.02
-
-
-def test_warm_values_that_say_nothing_change_hardly_anything():
-    study = grid([("independent", (50,), 60)], 30, 1)
-    rng = np.random.default_rng(0)
-    score, _ = simulate(study, "additive", 4.0, rng)
-    alone = influence(study, score[:, None], estimator="regression", resamples=0).value[:, 0]
-    both = combined_value(rng.normal(size=30), study.inclusion, score, study.percents, study.clusters)
-    assert np.corrcoef(alone, both)[0, 1] > 0.95
 
 
 def called_and_held(studies, resamples, design, strength):

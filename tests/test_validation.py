@@ -10,14 +10,13 @@ from frameworth.estimation.validation import (
     Subsets,
     _lds_rows,
     _warm_rows,
-    combined_values_if_they_help,
     interval_of_auroc,
     linear_datamodeling_score,
     resampled_clusters,
     scores_out_of_fold,
     validation,
 )
-from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.storage.hdf5 import Array, write_hdf5
 from frameworth.study.results import Results
 from synthetic_study import write_study
 
@@ -62,7 +61,7 @@ def test_values_are_said_to_predict_in_no_more_than_the_nominal_share_of_studies
         for number in range(studies):
             subsets = simulated(number, strength, [("balanced", (50,), 48)], 40)
             methods = {"": subsets.by_estimator("difference-of-means")}
-            row = _lds_rows(methods, list(methods), {}, subsets, "log_error", 0.95)[0]
+            row = _lds_rows(methods, list(methods), subsets, "log_error", 0.95)[0]
             p[strength].append(row[6])
     assert np.count_nonzero(np.array(p[0.0]) <= 0.05) <= 6  # .99 quantile of 40 at .05
     assert 0.4 < np.mean(p[0.0]) < 0.65
@@ -78,7 +77,7 @@ def test_clusters_are_resampled_whole():
 
 
 def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_planted(tmp_path, few_redraws):
-    results = write_study(tmp_path, frames=32, halves=24, ladder_seeds=8, members=2)
+    results = write_study(tmp_path, frames=32, halves=60, ladder_seeds=8, members=2)
     table = validation(results).set_index(["quantity", "method", "score"])
     assert table.loc[("auroc", "out-of-bag error", "error"), "value"] > 0.9
     suspicion = table.loc[("auroc", "label suspicion", "log_error")]
@@ -86,11 +85,11 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     own = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
     assert suspicion["value"] == roc_auc_score(truth, own) > 0.9
     assert suspicion["ci_low"] <= suspicion["value"] <= suspicion["ci_high"]
-    assert table.loc[("lds", "regression", "log_error"), "p"] < 0.05
-    assert np.isnan(table.loc[("lds", "regression", "error"), "p"])  # frames are judged by the other score
+    assert table.loc[("lds", "size-centred", "log_error"), "p"] < 0.05
+    lds = table.loc["lds"]["p"].dropna()
+    assert list(lds.index) == [("size-centred", "log_error")]  # by which the study judges its frames
     ceiling = table.loc[("lds ceiling", "same subset twice", "log_error")]
     assert ceiling["ci_low"] <= ceiling["value"] <= ceiling["ci_high"]
-    assert ("lds difference", "regression", "error") in table.index
     assert table["value"].between(-1, 1).all()
 
 
@@ -118,37 +117,10 @@ def with_warm(results, per_frame, bases=6):
     return Results(results.folder, options)
 
 
-def with_scores(results, effects, noise):
-    """The study with held-out log errors that are the sum of its subsets' effects, and noise per subset."""
-    scores = read_hdf5(results.folder / "scores.h5")
-    of_subset = results.inclusion @ effects + noise
-    scores["log_error"][:, ~results.pool] = of_subset[:, None, None]
-    dims = ("subset", "frame", "keypoint", "xy")
-    arrays = {name: Array(array, dims[: array.ndim]) for name, array in scores.items()}
-    write_hdf5(results.folder / "scores.h5", arrays, {})
-    return Results(results.folder, results.options)
-
-
-def test_warm_values_are_combined_only_where_that_predicts_networks_that_were_no_base(tmp_path, few_redraws):
-    """Warm values that are the frames' effects with a little less noise help; noise alone does not."""
-    results = write_study(tmp_path, frames=60, halves=200, ladder_seeds=0, members=1, planted=False, missing=False)
-    rng = np.random.default_rng(4)
-    effects = np.where(results.pool, rng.normal(size=60), 0)
-    results = with_scores(results, effects, 4 * rng.normal(size=200))
-    noise = rng.normal(size=60)
-    assert combined_values_if_they_help(results) is None
-    assert combined_values_if_they_help(with_warm(results, noise)) is None
-    helped = with_warm(results, effects + 0.8 * noise)
-    found = combined_values_if_they_help(helped)
-    assert np.corrcoef(found[results.pool], effects[results.pool])[0, 1] > 0.7
-    rows = {row[1]: row[3] for row in _warm_rows(helped, 0.95) if row[0] == "lds"}
-    assert rows["regression and warm value"] > max(rows["warm value"], rows["regression, no base network"])
-
-
-def test_nothing_is_combined_where_too_few_networks_are_left_to_tell(tmp_path):
-    """All but six of the subsets are bases of warm influence: there is nothing that the values could predict."""
-    results = write_study(tmp_path, frames=32, halves=12, ladder_seeds=3, members=1)
-    helped = with_warm(results, np.random.default_rng(0).normal(size=32), bases=18)
-    assert len(helped.subsets) >= 20
-    assert _warm_rows(helped, 0.95) == []
-    assert combined_values_if_they_help(helped) is None
+def test_warm_values_are_tested_where_enough_networks_were_no_base_of_theirs(tmp_path, few_redraws):
+    """Of 36 subsets 30 are bases: there is nothing that the values could predict."""
+    results = write_study(tmp_path, frames=32, halves=36, ladder_seeds=0, members=1)
+    noise = np.random.default_rng(0).normal(size=32)
+    assert _warm_rows(with_warm(results, noise, bases=30), 0.95) == []
+    methods = {row[1] for row in _warm_rows(with_warm(results, noise, bases=6), 0.95)}
+    assert methods >= {"warm value", "regression, no base network"}

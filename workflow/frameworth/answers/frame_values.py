@@ -15,7 +15,6 @@ from sklearn.metrics import roc_auc_score
 from frameworth.estimation import values
 from frameworth.estimation.attribution import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
 from frameworth.estimation.influence import LOSS_UNITS
-from frameworth.estimation.validation import combined_values_if_they_help
 from frameworth.estimation.warm_values import warm_values
 from frameworth.networks.divergence import diverged_sentence
 from frameworth.questions.label_checks import check_name
@@ -73,9 +72,6 @@ def frame_values(results: Results) -> pd.DataFrame:
     if results.warm is not None:
         warm = warm_values(**results.warm, resamples=RESAMPLES, rng=np.random.default_rng(0))
         table["warm_value"], table["warm_p_adjusted"] = warm.value[pool], warm.p_adjusted[pool]
-        combined = combined_values_if_they_help(results)
-        if combined is not None:
-            table["combined_value"] = combined[pool]
     return table.sort_values("check_priority").reset_index(drop=True)
 
 

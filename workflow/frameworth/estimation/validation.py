@@ -16,7 +16,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from frameworth.estimation import values
-from frameworth.estimation.combined import combined_value
 from frameworth.estimation.redraw import redrawn
 from frameworth.estimation.warm_values import change_per_network
 from frameworth.estimators import estimator, estimator_names
@@ -26,10 +25,7 @@ from frameworth.study.results import Results
 FOLDS = 10
 PREDICTED_FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
 REDRAWS = 99
-SLOW = ("ame", "lasso")  # a hundred times as slow as the others: not redrawn
 RESAMPLES = 400
-REFERENCE = "size-centred"
-COMBINED = "regression and warm value"
 Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of (inclusion, rows): the values [N] that rows say
 LEAST_SUBSETS = 20  # with fewer, and fewer pairs of networks, a correlation over them says nothing
 
@@ -204,12 +200,11 @@ def reliability(results: Results) -> tuple[float, float, float]:
 def validation(results: Results) -> pd.DataFrame:
     """A row per quantity, method and score: `value`, `ci_low`, `ci_high`, `p`, `chance_low`, `chance_high`.
 
-    Quantities: `lds` of each estimator and its `lds difference` to the size-centred difference, with the central part
-    of what redrawing the design gives (`chance_low`, `chance_high`) and the one-sided p against the largest of all
-    methods in each redraw, for the score by which frames are judged and estimators that are not `SLOW`; `lds ceiling`,
-    the root of the reliability of one network, with its interval over subsets; and where errors were planted `auroc`
-    and `average precision` of finding them, with intervals over frames. The score `labels` means that no network was
-    asked.
+    Quantities: `lds` of each estimator, for the study's own estimator and score with the central part of what redrawing
+    the design gives (`chance_low`, `chance_high`) and its one-sided p; the same of warm values, with p against the
+    largest of theirs in each redraw; `lds ceiling`, the root of the reliability of one network, with its interval over
+    subsets; and where errors were planted `auroc` and `average precision` of finding them, with intervals over frames.
+    The score `labels` means that no network was asked.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
@@ -224,9 +219,8 @@ def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
     for score in _tested_scores(results):
         subsets = _subsets(results, score)
         methods = {name: subsets.by_estimator(name) for name in estimator_names()}
-        quick = [name for name in methods if name not in SLOW] if score == options["score"] else []
-        differences = {name: (name, REFERENCE) for name in methods if name != REFERENCE}
-        rows += _lds_rows(methods, quick, differences, subsets, score, options["level"])
+        tested = [options["estimator"]] if score == options["score"] else []
+        rows += _lds_rows(methods, tested, subsets, score, options["level"])
     rows += _warm_rows(results, options["level"])
     ceiling = np.sqrt(np.maximum(reliability(results), 0))
     if np.isfinite(ceiling[0]):
@@ -244,33 +238,17 @@ def _subsets(results: Results, score: str) -> Subsets:
 def _lds_rows(
     methods: dict[str, Values],
     tested: list[str],
-    differences: dict[str, tuple[str, str]],
     subsets: Subsets,
     score: str,
     level: float,
 ) -> list[tuple[object, ...]]:
-    """Rows `lds` and `lds difference` (name: of what to what); the design is redrawn for the methods `tested`."""
-    found = scores_out_of_fold(methods, subsets)
+    """Rows `lds`; the design is redrawn for the methods `tested`, and p compares with the largest of them all."""
     chance: dict[str, np.ndarray] = {}
     if tested:
         chance = scores_if_nothing_mattered({name: methods[name] for name in tested}, subsets)
-    rows = _against_chance("lds", score, found, chance, level)
-    apart = {name: found[one] - found[other] for name, (one, other) in differences.items()}
-    by_chance = {
-        name: chance[one] - chance[other]
-        for name, (one, other) in differences.items()
-        if one in chance and other in chance
-    }
-    return rows + _against_chance("lds difference", score, apart, by_chance, level)
-
-
-def _against_chance(
-    quantity: str, score: str, found: dict[str, float], chance: dict[str, np.ndarray], level: float
-) -> list[tuple[object, ...]]:
-    """Rows with p against the largest of all in each redraw, and the central `level` of each one's redraws."""
     rows: list[tuple[object, ...]] = []
-    for name, value in found.items():
-        row = (quantity, name, score, value, np.nan, np.nan)
+    for name, value in scores_out_of_fold(methods, subsets).items():
+        row = ("lds", name, score, value, np.nan, np.nan)
         if name in chance:
             largest = np.max(list(chance.values()), axis=0)
             ends = np.quantile(chance[name], [(1 - level) / 2, (1 + level) / 2])
@@ -296,36 +274,7 @@ def _warm_rows(results: Results, level: float) -> list[tuple[object, ...]]:
     }
     methods["regression, no base network"] = subsets.by_estimator("regression")
 
-    def combined(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        of_rows = subsets.score[rows], subsets.percents[rows], subsets.clusters[rows]
-        return combined_value(warm, z[rows], *of_rows)
-
-    methods[COMBINED] = combined
-    differences = {f"{COMBINED}, to {name}": (COMBINED, name) for name in ("regression, no base network", "warm value")}
-    return _lds_rows(methods, list(methods), differences, subsets, "log_error", level)
-
-
-def combined_values_if_they_help(results: Results) -> np.ndarray | None:
-    """Values [N] by regression and warm influence together, where they predict other networks better than either.
-
-    None without warm influence, and unless the LDS and its differences to both are larger than redraws of the design
-    let them be.
-    """
-    if results.warm is None or len(results.subsets) < LEAST_SUBSETS:
-        return None
-    level = results.options["influence"]["level"]
-    told = [row for row in _warm_rows(results, level) if row[0] == "lds difference" or row[1] == COMBINED]
-    if not told or not all(row[6] < 1 - level for row in told):
-        return None
-    subsets = _subsets(results, "log_error")
-    known = np.isfinite(subsets.score)
-    return combined_value(
-        mean_over_networks(results.warm),
-        results.inclusion[known],
-        subsets.score[known],
-        subsets.percents[known],
-        subsets.clusters[known],
-    )
+    return _lds_rows(methods, list(methods), subsets, "log_error", level)
 
 
 def _no_base(results: Results) -> np.ndarray:
@@ -372,7 +321,7 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
         ("label suspicion", "log_error", label_suspicion(results.scores["log_error"], results.inclusion).frame),
         ("out-of-bag error", "error", values.out_of_bag_error(results.scores["error"], results.inclusion)),
     ]
-    own = results.influence("error", REFERENCE)["value"]
+    own = results.influence("error", "size-centred")["value"]
     # A wrong label is learned by heart: its error falls most where it is trained on.
     diagonal = own[np.arange(len(own)), np.arange(len(own))]
     with warnings.catch_warnings():

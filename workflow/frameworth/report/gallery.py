@@ -14,8 +14,7 @@ from frameworth.study.results import Results
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
 _CHECKS = ("rank", "suspicion", "out_of_bag_error", "flagged")
-_NUMBERS = ("value", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization", "warm_value",
-            "combined_value")  # fmt: skip
+_NUMBERS = ("value", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization", "warm_value")
 
 
 def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any]]:
