@@ -306,7 +306,7 @@ def test_status_tells_what_the_experiments_beside_the_baseline_said(study):
         key: pd.DataFrame({name: 3 + effect + rng.normal(0, 0.02, 6) for name in ("log_error", "rmse_px")})
         for key, effect in effects.items()
     }
-    table = compare_pruned(scores, {"counts": [4], "draws": 1}, 0.95)
+    table = compare_pruned(scores, {"by": "check_priority", "counts": [4], "draws": 1}, 0.95)
     table.to_csv("results/tiny/prune.csv", index=False)
     assert "Leaving out" not in called("status", "--configfile", "study.yaml").output
     content = yaml.safe_load(Path("study.yaml").read_text())

@@ -83,7 +83,8 @@ def of_kind(folder: Path, kind: Kind) -> Results:
 
 def toggled() -> pd.DataFrame:
     """`toggle.csv` of a group that is shown to harm."""
-    row = {"arm": "with", "pairs": 9, "difference": 0.2, "standard_error": 0.01, "t": 20.0, "p": 1e-6, "frames": "1 2"}
+    row = {"arm": "with", "pairs": 9, "difference": 0.2, "standard_error": 0.01, "t": 20.0, "p": 1e-6, "frames": "1 2",
+           "two_way_low": 0.1, "two_way_high": 0.3}  # fmt: skip
     return pd.DataFrame([row])
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.experiments.prune import compare_pruned, removed_frames
+from frameworth.experiments.prune import compare_pruned, removed_frames, statement
 from frameworth.study.subset_names import prune_sets
 
 VALUES = pd.DataFrame(
@@ -36,7 +36,7 @@ def scores(effect, rng, networks=8):
 
 
 def worst_against_random(found):
-    table = compare_pruned(found, {"counts": [4, 8], "draws": 2}, 0.95)
+    table = compare_pruned(found, {"by": "check_priority", "counts": [4, 8], "draws": 2}, 0.95)
     return table.query("score == 'log_error' and removed == 'worst' and against == 'random'")
 
 
@@ -54,3 +54,12 @@ def test_pairing_removes_the_level_of_each_network():
     row = worst_against_random(scores(-0.1, np.random.default_rng(1))).iloc[0]
     assert row["standard_error"] < 0.05
     assert row["pairs"] == 8
+
+
+def test_it_is_said_where_frames_were_judged_by_the_frames_that_measure_it():
+    found = scores(-1.0, np.random.default_rng(2))
+    said = {}
+    for by in ("check_priority", "value"):
+        said[by] = statement(compare_pruned(found, {"by": by, "counts": [4, 8], "draws": 2}, 0.95), 0.05)
+    assert "judged" in said["value"]
+    assert "judged on" not in said["check_priority"]

@@ -106,7 +106,7 @@ def test_without_scripts_the_answer_comes_before_the_labels_to_check_the_table_a
 
 def test_the_answer_ends_with_what_the_toggled_group_does_as_on_the_terminal(study: Results):
     row = {"arm": "with", "pairs": 16, "difference": 0.2279, "standard_error": 0.0242, "t": 9.4, "p": 1e-7,
-           "ci_low": 0.18, "ci_high": 0.28, "frames": "3 5 8"}  # fmt: skip
+           "ci_low": 0.18, "ci_high": 0.28, "two_way_low": 0.1, "two_way_high": 0.3, "frames": "3 5 8"}  # fmt: skip
     write_csv(study.folder / "toggle.csv", pd.DataFrame([row]))
     sentence = (
         "The toggled group: its 3 frames in otherwise common subsets change the held-out error by +0.228 ± 0.0242 "

@@ -41,6 +41,22 @@ def test_the_comparison_is_a_paired_t_test():
     assert table.loc[0, "p"] < 1e-6
 
 
+def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():
+    """A group whose effect differs from frame to frame: an interval over networks alone is of these frames only."""
+    held, of_these = 0, 0
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        frames, pairs = 0.1 * rng.normal(size=(1, 24, 1)), 0.05 * rng.normal(size=(16, 1, 1))
+        effect = 0.2 + frames + pairs + 0.1 * rng.normal(size=(16, 24, 3))
+        effect[:, 0, 1] = np.nan  # a label that is not there
+        row = compare_arms({"without": np.zeros_like(effect), "with": effect}, 0.95).iloc[0]
+        held += row["two_way_low"] <= 0.2 <= row["two_way_high"]
+        of_these += row["ci_low"] <= 0.2 <= row["ci_high"]
+        assert row["difference"] == pytest.approx(np.nanmean(effect))
+    assert held >= 182  # .05 quantile of 200 at .94
+    assert of_these < 170
+
+
 def test_the_workflow_toggles_frames_of_a_study_with_common_bases_and_seeds(tmp_path):
     draw(tmp_path / "project", frames=20)
     path = write_config(

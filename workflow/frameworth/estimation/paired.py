@@ -41,6 +41,25 @@ def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: floa
     return Paired(mean, error, t, p, mean - half, mean + half, pairs, groups)
 
 
+def two_way_error(differences: np.ndarray) -> float:
+    """Standard error of the mean of [pairs, frames, keypoints] over new pairs and new frames alike; NaN: left out.
+
+    The variance over pairs and that over frames, less what both count; at least the larger of the two. NaN with fewer
+    than two pairs or frames.
+
+    Source: Cameron, Gelbach and Miller 2011, J. Bus. Econ. Stat. 29(2), equation 2.11.
+    """
+    known = np.isfinite(differences)
+    pairs, frames = known.any(axis=(1, 2)).sum(), known.any(axis=(0, 2)).sum()
+    if min(pairs, frames) < 2:
+        return float("nan")
+    rest = np.where(known, differences - differences[known].mean(), 0)
+    by_pair = (rest.sum(axis=(1, 2)) ** 2).sum() * pairs / (pairs - 1)
+    by_frame = (rest.sum(axis=(0, 2)) ** 2).sum() * frames / (frames - 1)
+    both = (rest.sum(axis=2) ** 2).sum()
+    return float(np.sqrt(max(by_pair + by_frame - both, by_pair, by_frame)) / known.sum())
+
+
 def holm(p: np.ndarray) -> np.ndarray:
     """p-values adjusted by Holm's step-down over those that are not NaN."""
     p = np.asarray(p, float)

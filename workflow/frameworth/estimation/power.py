@@ -84,7 +84,8 @@ def power_toggle(pilot: Pilot, effect: float, networks: int, alpha: float) -> fl
     """Chance that the paired t-test of half as many pairs decides the group, toggled in and out of common bases.
 
     A pair's difference has the group's absolute effect g ((n − 1)/n · effect + slope) as its mean and twice the member
-    variance as its variance: what the base adds is common to both.
+    variance as its variance: what the base adds is common to both, and the effect is the same on every base
+    (`noise_limits` has the most it can differ).
     """
     pairs = networks // 2
     if pairs < 2 or not pilot.group:
@@ -128,18 +129,17 @@ def networks_needed(pilot: Pilot, method: str, effect: float, power: float, alph
 
 
 def noise_limits(pilot: Pilot, level: float) -> tuple[Pilot, Pilot]:
-    """The pilot with the least and the most noise that its few subsets are compatible with (χ² interval)."""
+    """The pilot with the least and the most noise that its few subsets are compatible with (χ² interval).
+
+    At most, networks of a toggled pair share nothing: a group's effect may differ between bases as much as bases do.
+    """
     tail = (1 - level) / 2
-    factors = [pilot.freedom / stats.chi2.ppf(end, pilot.freedom) for end in (1 - tail, tail)]
-    low, high = (
-        replace(
-            pilot,
-            network_variance=pilot.network_variance * factor,
-            member_variance=pilot.member_variance * factor,
-        )
-        for factor in factors
+    least, most = (pilot.freedom / stats.chi2.ppf(end, pilot.freedom) for end in (1 - tail, tail))
+    network = pilot.network_variance
+    return (
+        replace(pilot, network_variance=network * least, member_variance=pilot.member_variance * least),
+        replace(pilot, network_variance=network * most, member_variance=network * most),
     )
-    return low, high
 
 
 def chance_of_any(pool: int, group: int, subset: int) -> float:

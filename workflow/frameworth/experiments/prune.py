@@ -72,7 +72,7 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level
 
     Args:
         scores: by what was left out, a row per network with the columns of `SCORES`.
-        prune: `counts` and `draws`.
+        prune: `by`, `counts` and `draws`.
 
     Returns a row per score, count, `removed` (worst, best, random) and `against` (none, random): `mean` of the score
     with these frames removed, `difference`, `standard_error`, `t`, `p`, `ci_low`, `ci_high`, `pairs`, `p_adjusted`
@@ -90,7 +90,7 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level
                 for against, other in others.items():
                     found = paired_difference(own - other, np.arange(len(own)), level)._asdict()
                     del found["clusters"]
-                    keys = {"score": score, "count": count, "removed": removed, "against": against}
+                    keys = {"by": prune["by"], "score": score, "count": count, "removed": removed, "against": against}
                     rows.append(keys | {"mean": float(np.nanmean(own)), "mean_none": float(np.nanmean(none))} | found)
     table = pd.DataFrame(rows)
     for _, part in table.groupby(["score", "removed", "against"]):
@@ -117,7 +117,10 @@ def statement(table: pd.DataFrame, alpha: float) -> str:
     """What `prune.csv` says of leaving out the worst frames in place of random ones."""
     rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
     told = rows[rows["p_adjusted"] < alpha]
+    # Values are made of the error on the held-out frames, as this is; out-of-bag error is not.
+    same = "" if (rows["by"] == "check_priority").all() else "; they were judged on the frames that measure this"
     if told.empty:
         return "Leaving out the frames judged worst cannot be told from leaving out random ones"
     parts = [f"{count} ({change:+.3f})" for count, change in zip(told["count"], told["difference"], strict=True)]
-    return f"Leaving out the worst frames in place of random ones changes the error: {', '.join(parts)} log(1 + px)"
+    changes = f"{', '.join(parts)} log(1 + px){same}"
+    return f"Leaving out the worst frames in place of random ones changes the error: {changes}"

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from frameworth.errors import UserError
+from frameworth.estimation.paired import two_way_error
 from frameworth.networks.divergence import not_diverged
 from frameworth.readable_number import readable
 from frameworth.storage.digests import whole
@@ -28,7 +29,7 @@ from frameworth.study.subset_names import subset_path
 from frameworth.study.subsets import write_chosen
 
 PERCENT = 50
-COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high"]
+COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high"]
 
 
 def group_of(values: pd.DataFrame, toggle: dict[str, Any]) -> np.ndarray:
@@ -85,22 +86,27 @@ def write_arm(
 
 
 def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
-    """Paired differences of each arm to `without`: mean, standard error, t, two-sided p and interval.
+    """Paired differences of each arm to `without`: mean, standard error, t, two-sided p and interval, over pairs.
 
-    A pair of which a network diverged, NaN, is left out.
+    `two_way_low`, `two_way_high` hold for other held-out frames as well as for other networks; NaN where the frames'
+    scores are not given. A pair of which a network diverged, NaN, is left out.
 
     Args:
-        scores: by arm, the held-out score of each pair [pairs].
+        scores: by arm, the held-out score of each pair [pairs], or of each pair's labels [pairs, frames, keypoints].
     """
     rows = []
     for arm, score in scores.items():
         if arm == "without":
             continue
-        difference = score - scores["without"]
-        difference = difference[np.isfinite(difference)]
+        labels = score - scores["without"]
+        labels = labels.reshape(len(labels), -1, labels.shape[-1] if labels.ndim == 3 else 1)
+        labels = labels[np.isfinite(labels).any(axis=(1, 2))]
+        difference = np.nanmean(labels, axis=(1, 2))
         pairs = len(difference)
         mean, error = (difference.mean(), stats.sem(difference)) if pairs else (np.nan, np.nan)
         half = stats.t.ppf((1 + level) / 2, pairs - 1) * error
+        least = min(pairs, np.isfinite(labels).any(axis=(0, 2)).sum())
+        wide = stats.t.ppf((1 + level) / 2, least - 1) * two_way_error(labels)
         rows.append(
             {
                 "arm": arm,
@@ -111,6 +117,8 @@ def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
                 "p": 2 * stats.t.sf(abs(mean / error), pairs - 1),
                 "ci_low": mean - half,
                 "ci_high": mean + half,
+                "two_way_low": mean - wide,
+                "two_way_high": mean + wide,
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -133,7 +141,7 @@ def write_toggle(
     added = parts_of(group_of(pd.read_csv(whole(frame_values_csv)), toggle), toggle["parts"])
     arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
     scores = {
-        arm: np.array([_score(folder / arm / subset_path(PERCENT, pair), label, held_out) for pair in pairs])
+        arm: np.array([_label_scores(folder / arm / subset_path(PERCENT, pair), label, held_out) for pair in pairs])
         for arm in arms
     }
     table = compare_arms(scores, level)
@@ -142,11 +150,18 @@ def write_toggle(
     return table
 
 
-def _score(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> float:
+def _label_scores(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """[held-out frames, keypoints] log(1 + px), averaged over members; NaN if the network diverged."""
     pose = read_hdf5(ensemble / "predictions.h5", ["pose"])["pose"]
-    if not not_diverged(pose).any():
-        return float("nan")
-    return float(np.nanmean(np.log1p(np.linalg.norm(pose - label, axis=-1))[:, held_out]))
+    error = np.log1p(np.linalg.norm(pose - label, axis=-1))[:, held_out].mean(axis=0)
+    return error if not_diverged(pose).any() else np.full_like(error, np.nan)
+
+
+def _elsewhere(low: float, high: float, told: bool) -> str:
+    """Whether what these held-out frames say holds for others of their kind; empty where it need not be said."""
+    if not told or not np.isfinite(low) or not low < 0 < high:
+        return ""
+    return " On other held-out frames it may be nothing: these are few."
 
 
 def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
@@ -165,5 +180,6 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
         sentences.append(
             f"{group}: its {size} frames in otherwise common subsets change the held-out error by {change} log(1 + px) "
             f"over {row.pairs} pairs (t = {row.t:.1f}): {effect if row.p < alpha else 'which may be chance'}."
+            f"{_elsewhere(row.two_way_low, row.two_way_high, row.p < alpha)}"
         )
     return sentences

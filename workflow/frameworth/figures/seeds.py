@@ -17,7 +17,7 @@ _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
     "score measured after training against the sum of its frames' values, estimated from other clusters. Right: "
     "the share of the spread between these subsets that each predictor explains out of fold (below 0: worse than "
-    "the mean), bars hold {level:.0%} of resampled clusters, too narrow with few subsets, as the predictions are kept; "
+    "the mean), bars: {level:.0%} intervals of what a line explains (whether values predict is tested in `lds`); "
     "coverage is the mean distance of held-out frames to the nearest frame of the subset. Dashed: the share that the "
     "subset makes at all, from subsets trained twice{ceiling}."
 )
@@ -86,7 +86,7 @@ def _bars(axes: Axes, rows: pd.DataFrame, ceiling: pd.DataFrame) -> None:
     axes.set_xlabel("share of the spread between subsets, out of fold")
     axes.margins(y=0.12)
     # An interval far below 0 says no more than one that ends at −0.6.
-    axes.set_xlim(max(-0.6, min(-0.1, float(rows["ci_low"].min()))), 1.02)
+    axes.set_xlim(max(-0.6, min(-0.1, float(rows["r_squared"].min()) - 0.05)), 1.02)
 
 
 def _title(rows: pd.DataFrame, ceiling: pd.DataFrame, percent: int) -> str:
@@ -95,11 +95,7 @@ def _title(rows: pd.DataFrame, ceiling: pd.DataFrame, percent: int) -> str:
     if len(values):
         row = values.iloc[0]
         share = f"R²{_style.NBSP}={_style.NBSP}{_style.signed(row['r_squared'])}"
-        ends = f"[{_style.signed(row['ci_low'])}, {_style.signed(row['ci_high'])}]"
-        if row["ci_low"] > LEAST_SHOWN:
-            text = f"The values of frames explain part of the spread between seeds at {percent} % ({share} {ends})"
-        else:
-            text = f"Values of frames are not shown to explain the spread between seeds at {percent} % ({share} {ends})"
+        text = f"Of the spread between seeds at {percent} % the values of frames explain {share} out of fold"
     if len(ceiling):
         text += f"; the subset makes {_style.percentage(ceiling['r_squared'].iloc[0])} of it"
     others = rows[(rows["predictor"] != VALUES) & (rows["ci_low"] > LEAST_SHOWN)]
@@ -109,5 +105,5 @@ def _title(rows: pd.DataFrame, ceiling: pd.DataFrame, percent: int) -> str:
             for row in others.itertuples()
         )
     elif len(rows) > 1:
-        text += "; nothing else alone is shown to"
+        text += "; nothing known beforehand is shown to explain any"
     return text

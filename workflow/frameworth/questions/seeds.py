@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.model_selection import GroupKFold
 
 from frameworth.estimation import values
@@ -28,6 +29,21 @@ ALONE = {
 def r_squared(score: np.ndarray, predicted: np.ndarray, baseline: np.ndarray) -> float:
     """1 − Σ(score − predicted)² / Σ(score − baseline)²; below 0 where the prediction is worse than the baseline."""
     return float(1 - ((score - predicted) ** 2).sum() / ((score - baseline) ** 2).sum())
+
+
+def r_squared_interval(score: np.ndarray, predictor: np.ndarray, level: float, rows: int) -> tuple[float, float]:
+    """Interval of the share of the score's variance that a line in `predictor` explains, by Fisher's z.
+
+    Args:
+        score, predictor: [S]. rows: how many of them are independent of each other; with fewer than 4 it is [0, 1].
+
+    Source: Fisher 1921, Metron 1, 3-32; squared, and from 0 where it holds no correlation.
+    """
+    if rows < 4:
+        return 0.0, 1.0
+    z = abs(float(np.arctanh(np.clip(np.corrcoef(score, predictor)[0, 1], -1 + 1e-12, 1 - 1e-12))))
+    half = stats.norm.ppf((1 + level) / 2) / np.sqrt(rows - 3)
+    return float(np.tanh(max(z - half, 0)) ** 2), float(np.tanh(z + half) ** 2)
 
 
 def out_of_fold(
@@ -116,18 +132,17 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
         x = rows[column].to_numpy() if column in rows else np.zeros(len(rows))
         if np.isfinite(x).all() and np.ptp(x) > 0:
             found[name] = out_of_fold(lambda _, x=x: x, True, score, percents, clusters)
-    level = results.options["influence"]["level"]
+    level, columns = results.options["influence"]["level"], {name: column for column, name in ALONE.items()}
     made = []
     for name, (predicted, baseline) in found.items():
         known = np.isfinite(predicted) & np.isfinite(score)
         arrays = score[known], predicted[known], baseline[known]
         if not known.any():
             continue
-        ends = interval(
-            lambda some, arrays=arrays: r_squared(*(array[some] for array in arrays)),
-            lambda rng, groups=clusters[known]: resampled_clusters(groups, rng),
-            level,
-        )
+        ends = (np.nan, np.nan)  # of values: whether they predict is tested in `validation.csv`
+        if name != VALUES:
+            x = rows[columns[name]].to_numpy()[known]
+            ends = r_squared_interval(score[known], x, level, len(np.unique(clusters[known])))
         explained = r_squared(*arrays)
         row = {"about": "explained", "percent": percent, "predictor": name, "r_squared": explained}
         made.append(row | {"ci_low": ends[0], "ci_high": ends[1]})
