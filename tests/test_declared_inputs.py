@@ -43,7 +43,7 @@ ASKED: dict[str, Any] = {
     "labels": "demo",
     "videos": [VIDEO],
     "arms": {"again": {"replicate": {}}},
-    "prune": {"counts": [1], "networks": 3, "draws": 1},
+    "prune": {"by": "check_priority", "counts": [1], "networks": 3, "draws": 1},
     "toggle": {"pairs": 3},
     "pilot": {"choices": [{"scale": 1, "crop": None, "target_radius": 8}], "steps": 2, "most_steps": 2},
     "influence": {"warm": {}, "groups": [[10, 30], [70, 90]]},
