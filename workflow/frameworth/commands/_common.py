@@ -47,7 +47,7 @@ class Cores(click.ParamType):
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError (or a full disk or memory, or no right to a file), a line each, and exit with 2; so Preempted."""
+    """Print a UserError (or a full disk or memory, or no right to a file) and exit with 2; Preempted with its code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
