@@ -16,7 +16,7 @@ from frameworth.__main__ import main
 from frameworth.experiments.prune import compare_pruned
 from frameworth.project.labelled_project import read_project
 from frameworth.runs import progress
-from frameworth.runs.running import Failures, runs_whole_study
+from frameworth.runs.running import Failures, runs_whole_study, snakemake_command
 from frameworth.study import first_config
 from frameworth.study.config import check_config
 from frameworth.study.first_config import Look, study_name
@@ -165,6 +165,26 @@ def test_init_writes_nothing_under_a_name_that_no_study_can_have(here):
     assert done.exit_code == 2
     assert "study: 'my mice' may hold letters" in done.output
     assert not list(here.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", ["2024-05-01", "20240501", "1e5", "no", "1_000", "007"])
+def test_init_puts_a_name_in_quotes_that_yaml_would_not_read_as_text(here, name):
+    draw(here / name)
+    done = called("init", name, "--device", "cpu", "--out", "out.yaml")
+    assert done.exit_code == 0, done.output
+    written = yaml.safe_load(Path("out.yaml").read_text())
+    assert (written["study"], written["labels"]) == (name, name)
+
+
+def test_init_of_very_few_frames_says_how_many_it_takes(here, monkeypatch):
+    few = look(frames=5)
+    monkeypatch.setattr(first_config, "look_at", lambda labels: few)
+    done = called("init", "mice", "--device", "cpu")
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+    assert "5 labelled frames" in done.output
+    assert "at least 8" in done.output
+    assert not Path("mice.yaml").exists()
 
 
 def test_init_looks_at_labels_of_other_tools_too(here):
@@ -352,6 +372,82 @@ def test_run_says_why_a_job_failed_and_where_its_log_is(here):
     assert picture.name in said[0]
     assert "Mend what is named above, then run the same command again; finished networks are kept" in said[1]
     assert (here / re.search(r"\(log: (.+)\)", said[0])[1]).exists()
+
+
+@pytest.mark.parametrize("cores", ["0", "-1", "abc", "1.5"])
+def test_run_refuses_a_number_of_cores_with_which_nothing_would_run(here, cores):
+    write_config(here / "study.yaml", config("demo"))
+    done = called("run", "--configfile", "study.yaml", "--cores", cores)
+    assert done.exit_code == 2
+    assert cores in done.output
+    assert "all" in done.output
+    assert not (here / "logs").exists()
+
+
+def test_run_names_the_profiles_that_there_are(here):
+    write_config(here / "study.yaml", config("demo"))
+    done = called("run", "--configfile", "study.yaml", "--profile", "Slurm")
+    assert done.exit_code == 2
+    assert all(name in done.output for name in ("Slurm", "local-gpu", "slurm, slurm-gres"))
+    (here / "own").mkdir()
+    (here / "own/config.yaml").write_text("jobs: 1\n")
+    assert "own" in snakemake_command(Path("study.yaml"), None, "own", [])
+
+
+@pytest.mark.parametrize("place", ["results", "results/tiny", "logs", ".snakemake"])
+def test_run_says_which_disk_is_gone(here, place):
+    write_config(here / "study.yaml", config("demo"))
+    Path(place).parent.mkdir(exist_ok=True)
+    Path(place).symlink_to("/nonexistent/disk")
+    done = called("run", "--configfile", "study.yaml")
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+    assert f"{place}: " in done.output
+    assert "/nonexistent/disk" in done.output
+
+
+def test_run_and_init_say_which_folder_may_not_be_written(here, monkeypatch):
+    draw(here / "mice")
+    write_config(here / "study.yaml", config("demo"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everywhere
+    done = called("run", "--configfile", "study.yaml")
+    assert done.exit_code == 2
+    assert f"{here}: " in done.output
+
+    def refuse(path, text):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(first_config, "write_text", refuse)
+    done = called("init", "mice", "--device", "cpu")
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+    assert f"{here / 'mice.yaml'}: " in done.output
+
+
+def test_what_slurm_refuses_is_told_in_its_words_with_where_to_mend_it(here):
+    failures = Failures(["snakemake", "--workflow-profile", "my/slurm"])
+    output = """\
+Error in rule ensemble_of_1:
+    message: SLURM sbatch failed. The error message was 'sbatch: error: invalid partition specified: gpu'.
+    sbatch call:
+        sbatch --parsable
+    log: a.log (check log file(s) for error details)
+"""
+    for line in (output * 2).splitlines(keepends=True):
+        failures.read(line)
+    (line,) = failures.lines()
+    assert "sbatch: error: invalid partition specified: gpu" in line
+    assert "my/slurm/config.yaml" in line
+    assert "to go on" not in failures.advice()
+    assert "Mend" in failures.advice()
+
+
+def test_an_option_that_snakemake_refuses_is_told():
+    failures = Failures()
+    for line in ("usage: snakemake [-h]\n", "snakemake: error: unrecognized arguments: --coers\n"):
+        failures.read(line)
+    assert failures.lines() == ["frameworth: unrecognized arguments: --coers"]
+    assert "Nothing was run" in failures.advice()
 
 
 def test_failures_are_told_once_each_with_the_last_words_of_their_logs(here):

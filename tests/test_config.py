@@ -1,6 +1,7 @@
 """A mistaken config is refused in one line that names the key and says what to do."""
 
 import copy
+import datetime
 import json
 
 import pytest
@@ -45,7 +46,7 @@ def test_checking_does_not_change_what_was_given():
         ({"trainig": {}}, ["unknown key trainig", "did you mean training"]),
         ({"training": {"step": 5}}, ["unknown key training.step", "did you mean steps"]),
         ({"study": "../up"}, ["study", "'../up'"]),
-        ({"labels": 5}, ["labels", "type string"]),
+        ({"labels": 5}, ["labels", "quotes"]),
         ({"subsets": [{"design": "balanced", "percents": [0], "seeds": 2}]}, ["subsets[0].percents[0]", "at least 1"]),
         ({"subsets": [{"design": "nested", "percents": [140], "seeds": 2}]}, ["140", "at most 100"]),
         ({"subsets": [{"design": "latin", "percents": [50], "seeds": 2}]}, ["latin", "balanced, nested"]),
@@ -74,6 +75,45 @@ def test_a_mistake_is_named_with_its_key(changes, words):
     text = refusal(changes)
     for word in words:
         assert word in text
+
+
+def test_whole_numbers_exponents_and_days_are_taken_as_they_are_meant():
+    block = {"design": "nested", "percents": [50.0, 70.0], "seeds": [1.0, 2.0], "members": "2e0"}
+    config = check_config({
+        "study": datetime.date(2024, 5, 1), "labels": "demo", "seed": 3.0, "subsets": block,
+        "training": {"learning_rate": "1e-3", "steps": "2e4", "freeze": 8.0, "crop": 64.0},
+        "influence": {"groups": [[50.0, 70.0]]}, "toggle": {"frames": 4.0},
+    })  # fmt: skip
+    assert config["study"] == "2024-05-01"
+    assert [type(number) for number in config["subsets"][0]["percents"]] == [int, int]
+    assert [(s.percent, s.seed, s.members) for s in planned_subsets(config)] == [
+        (50, 1, 2), (50, 2, 2), (70, 1, 2), (70, 2, 2)
+    ]  # fmt: skip
+    training = config["training"]
+    assert (training["learning_rate"], training["steps"], training["freeze"], training["crop"]) == (0.001, 20000, 8, 64)
+    assert not any(isinstance(training[key], float) for key in ("steps", "freeze", "crop"))
+    assert config["toggle"]["frames"] == [4]
+    assert isinstance(config["seed"], int)
+
+
+def test_an_empty_section_is_one_that_was_left_out():
+    empty = dict.fromkeys(("training", "held_out", "subsets", "videos", "influence", "seed"))
+    assert check_config(GOOD | empty) == check_config(GOOD)
+    assert check_config(GOOD | {"training": {"crop": None}})["training"]["crop"] is None
+
+
+@pytest.mark.parametrize("given", ["~/mice", "$HOME/mice", "${HOME}/mice"])
+def test_a_path_is_read_as_a_shell_reads_it(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/mice").write_text("weights")
+    config = check_config({"study": "x", "labels": given, "videos": given, "training": {"weights": given}})
+    whole = str(tmp_path / "home/mice")
+    assert (config["labels"], config["videos"], config["training"]["weights"]) == (whole, [whole], whole)
+    (tmp_path / given).parent.mkdir()
+    (tmp_path / given).mkdir()
+    assert check_config(GOOD | {"labels": given})["labels"] == given
 
 
 def test_all_mistakes_are_told_at_once():
@@ -125,6 +165,14 @@ def test_an_unreadable_config_is_refused_by_its_name(tmp_path, text, words):
     path = tmp_path / "study.yaml"
     path.write_text(text)
     with path.open() as file, pytest.raises(UserError, match=rf"study\.yaml.*{words}"):
+        read_config(file)
+
+
+@pytest.mark.parametrize("data", ["study: mäuse\n".encode("latin-1"), "study: mice\n".encode("utf-16")])
+def test_a_config_in_another_encoding_is_refused_by_its_name(tmp_path, data):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(data)
+    with path.open(encoding="utf-8") as file, pytest.raises(UserError, match=r"study\.yaml.*UTF-8"):
         read_config(file)
 
 

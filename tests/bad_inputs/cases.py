@@ -98,6 +98,12 @@ text("it is empty", "error", "study.yaml | mapping", "nothing is asked for", "")
 text("a list", "error", "study.yaml | mapping", "keys are needed", "- study\n- labels\n")
 text("not YAML", "error", "study.yaml | not valid YAML", "cannot be read", "study: [mine\n")
 text("not UTF-8", "error", "study.yaml | cannot be read", "cannot be read", b"study: m\xff\n")
+text("UTF-16, Notepad's 'Unicode'", "error", "study.yaml | not UTF-8 | save it as UTF-8", "an editor wrote it so",
+     GOOD_TEXT.encode("utf-16"))  # fmt: skip
+text("a number with an exponent, 50.0 for 50, and a name that is a day", "good", "", "YAML reads them otherwise",
+     "study: 2024-05-01\nlabels: project\nsubsets:\n  - {design: balanced, percents: 50.0, seeds: 8.0, members: 1.0}\n"
+     "training: {net_type: resnet_50, weights: random, learning_rate: 1e-3, steps: 1e2, device: cpu}\n"
+     "held_out:\nvideos:\n")  # fmt: skip
 text("nested 100,000 deep", "error", "study.yaml | not valid YAML", "would overflow a stack", "[" * 100_000)
 text(
     "a key twice",
@@ -132,6 +138,14 @@ config("a rate that is no number", "error", "training.learning_rate | no finite 
        training__learning_rate=float("nan"))  # fmt: skip
 config("an infinite scale", "error", "training.scale | no finite number", "no image is so large",
        training__scale=float("inf"))  # fmt: skip
+config("a bare value for a section", "error", "held_out: {fraction: 0.25}", "which key?", held_out=0.25)
+config("an empty section without which nothing is trained", "error", "config: toggle | empty | toggle: {} | leave it out",
+       "asked for, or not?", toggle=None)  # fmt: skip
+config("an empty key without a default", "error", "training.steps | empty | leave it out", "which value?",
+       training__steps=None)  # fmt: skip
+config("a number for a list of lists", "error", "influence.groups[0] | list", "one group, or several?",
+       influence={"groups": [50, 50]})  # fmt: skip
+config("a study's name that is a number", "error", "config: study | quotes", "007 would be 7", study=2024)
 config("steps and epochs", "error", "training.steps | epochs | exclude", "which of them?", training__epochs=3)
 config("a billion seeds", "error", "subsets[0].seeds | 100000", "fills the memory", subsets=block(seeds=10**9))
 config("a billion members", "error", "subsets[0].members | 1000", "fills the memory", subsets=block(members=10**9))
@@ -168,6 +182,8 @@ config("a held-out share of all frames", "error", "held_out.fraction | 0 to trai
        held_out={"fraction": 0.99})  # fmt: skip
 config("a network that DeepLabCut does not have", "error", "training.net_type | resnet_51", "cannot be built",
        training__net_type="resnet_51")  # fmt: skip
+config("a network by timm's name", "error", "training.net_type | resnet50 | resnet_50", "DeepLabCut's names differ",
+       training__net_type="resnet50")  # fmt: skip
 config("a network without a heatmap", "error", "training.net_type | heatmap", "there are no maps to read",
        training__net_type="rtmpose_s")  # fmt: skip
 config("a backbone that timm does not have", "error", "training.backbone | 'resnet19' | no", "cannot be built",
@@ -245,6 +261,8 @@ config("labels is no folder", "error", "nowhere | no such folder", "nothing to r
 config(
     "labels is a file", "error", "project/config.yaml | is a file", "the folder is meant", labels="project/config.yaml"
 )
+config("labels in a home that is not there", "error", "nowhere | no such folder", "~ is the home, as in a shell",
+       labels="~/nowhere")  # fmt: skip
 config("labels with a NUL", "error", "cannot be a folder", "no path", labels="pro\0ject")
 config("labels of 5,000 characters", "error", "cannot be a folder", "no path", labels="p" * 5000)
 dlc_config("empty", "error", "config.yaml | is not a DeepLabCut configuration", "nothing to read", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 
 from frameworth.errors import UserError, printable
@@ -25,7 +27,9 @@ def frame_number(results: Results, frame: str) -> int:
         if int(frame) < len(table):
             return int(frame)
         raise UserError(f"frame {frame}: there is no such frame; frames are 0 to {len(table) - 1}")
-    found = np.flatnonzero((names == frame) | (table["image"] == frame))
+    same = unicodedata.normalize("NFC", frame)  # a Mac hands out names decomposed
+    composed, images = names.str.normalize("NFC"), table["image"].str.normalize("NFC")
+    found = np.flatnonzero((composed == same) | (images == same))
     if len(found) == 1:
         return int(found[0])
     if len(found):

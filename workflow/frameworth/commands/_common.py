@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -17,6 +18,7 @@ from frameworth.networks.preemption import EXIT_CODE, Preempted
 from frameworth.storage.full_disk import full_disk_line, is_full
 
 FILE = click.Path(path_type=Path)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Json(click.ParamType):
@@ -32,8 +34,20 @@ class Json(click.ParamType):
             self.fail(f"not JSON: {error}", param, ctx)
 
 
+class Cores(click.ParamType):
+    """A number of cores from 1, or all of them, as Snakemake takes it."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check `value`, failing as click does: with 0 cores Snakemake would wait for ever."""
+        if value == "all" or (value.isdecimal() and int(value) > 0):
+            return value
+        self.fail(f"{value} is no number of cores; give a number from 1, or all", param, ctx)
+
+
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError (or a full disk or memory), a line each, and exit with 2; so Preempted, with its own code."""
+    """Print a UserError (or a full disk or memory, or no right to a file) and exit with 2; Preempted with its code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -47,6 +61,9 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
                 line = full_disk_line(error.filename or Path.cwd())
             elif is_out_of_memory(error):
                 line = out_of_memory_line(error, kwargs.get("training"))
+            elif isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
+                where = Path(error.filename or ".").absolute()
+                line = f"{where}: {error.strerror}; work in a folder that you may write, or mend its permissions"
             else:
                 raise
             print(f"frameworth: {line}", file=sys.stderr)

@@ -570,7 +570,9 @@ def report_page(study: Path, options: dict[str, Any], config: dict[str, Any]) ->
 
 
 @stages.command()
-@click.option("--configfile", type=click.File(), required=True, help="The study's YAML; - for standard input.")
+@click.option(
+    "--configfile", type=click.File(encoding="utf-8-sig"), required=True, help="The study's YAML; - for standard input."
+)
 @click.option("--cores", type=int, required=True, help="Jobs that run side by side.")
 @click.option("--measure/--no-measure", required=True, help="Whether to train a few steps here if none is finished.")
 @friendly

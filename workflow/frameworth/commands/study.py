@@ -9,9 +9,11 @@ from typing import Any, TextIO
 
 import click
 
-from frameworth.commands._common import FILE, friendly
+from frameworth.commands._common import FILE, Cores, friendly
 
-_CONFIGFILE = click.option("--configfile", type=click.File(), required=True, help="The study's YAML.")
+_CONFIGFILE = click.option(
+    "--configfile", type=click.File(encoding="utf-8-sig"), required=True, help="The study's YAML."
+)
 
 
 def _examples(*lines: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -72,7 +74,9 @@ def _has_gpu() -> bool:
 
 @study.command()
 @_CONFIGFILE
-@click.option("--cores", help="Networks that train side by side; all cores if left out, or as the profile says.")
+@click.option(
+    "--cores", type=Cores(), help="Networks that train side by side; all cores if left out, or as the profile says."
+)
 @click.option("--profile", help="local-gpu, slurm, slurm-gres, or the path of a Snakemake profile of your own.")
 @click.argument("snakemake", nargs=-1, type=click.UNPROCESSED)
 @friendly
@@ -87,11 +91,12 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
     What follows `--` goes to Snakemake.
     """
     from frameworth.answers.closing import closing_lines
-    from frameworth.runs.running import run_workflow, runs_whole_study, snakemake_command
+    from frameworth.runs.running import refuse_places, run_workflow, runs_whole_study, snakemake_command
     from frameworth.study.config import read_config, study_folder
 
     config = read_config(configfile)
     log = Path("logs") / config["study"] / "run.log"
+    refuse_places([study_folder(config), log.parent, Path(".snakemake")])
     command = snakemake_command(Path(configfile.name), cores or (None if profile else "all"), profile, snakemake)
     print(f"Study {config['study']}; all that Snakemake says goes to {log}", flush=True)
     if code := run_workflow(command, log, sys.stderr):
@@ -206,7 +211,7 @@ def report(configfile: TextIO, show: bool) -> None:
 
     from frameworth.errors import UserError
     from frameworth.runs.progress import study_progress
-    from frameworth.runs.running import run_workflow, snakemake_command
+    from frameworth.runs.running import refuse_places, run_workflow, snakemake_command
     from frameworth.study.config import read_config, study_folder
 
     config = read_config(configfile)
@@ -218,9 +223,10 @@ def report(configfile: TextIO, show: bool) -> None:
             + (f" ({now.outdated} are outdated)" if now.outdated else "")
             + f"; {_first(configfile)}"
         )
-    page = study_folder(config) / "report.html"
+    page, log = study_folder(config) / "report.html", Path("logs") / config["study"] / "run.log"
+    refuse_places([page.parent, log.parent, Path(".snakemake")])
     command = snakemake_command(Path(configfile.name), "all", None, ["--", str(page)])
-    if code := run_workflow(command, Path("logs") / config["study"] / "run.log", sys.stderr):
+    if code := run_workflow(command, log, sys.stderr):
         raise SystemExit(code)
     print(page)
     if show and not webbrowser.open(page.resolve().as_uri()):

@@ -31,6 +31,7 @@ with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation
     from deeplabcut.pose_estimation_pytorch.models.target_generators import HeatmapGaussianGenerator
 
 HEAD = "bodypart"
+_USE = "use resnet_50, resnet_101, hrnet_w18, hrnet_w32 or hrnet_w48"
 
 
 @dataclass(frozen=True)
@@ -120,13 +121,10 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
     try:
         config = PoseConfig.build(project, "pose_config.yaml", net_type=net_type, top_down=False).to_dict()
     except (ValueError, KeyError, FileNotFoundError) as error:
-        raise UserError(f"training.net_type: DeepLabCut cannot build {net_type!r} ({error})") from None
+        raise UserError(f"training.net_type: DeepLabCut cannot build {net_type!r} ({error}); {_USE}") from None
     head = config["model"]["heads"].get(HEAD)
     if config["method"] != "bu" or head is None or "heatmap_config" not in head:
-        raise UserError(
-            f"training.net_type: {net_type!r} is no single-animal network with a heatmap head; "
-            "use resnet_50, resnet_101, hrnet_w18, hrnet_w32 or hrnet_w48"
-        )
+        raise UserError(f"training.net_type: {net_type!r} is no single-animal network with a heatmap head; {_USE}")
     if training.get("backbone"):
         _replace_backbone(config["model"], training)
     if config["model"]["backbone"]["type"] != "TimmFeatures":

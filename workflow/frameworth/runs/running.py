@@ -6,18 +6,20 @@ What went wrong is said in one line per failed job: the last thing that its log 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
 
 import psutil
 
-from frameworth.errors import printable
+from frameworth.errors import UserError, printable
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROFILES = REPOSITORY / "profiles"
@@ -29,6 +31,8 @@ _STEPS = re.compile(r"^(\d+) of (\d+) steps \((\d+)%\) done")
 _FAILED_RULE = re.compile(r"^Error in rule (\S+):|^Error in group ")
 _JOB_LOG = re.compile(r"^\s+log: (.+?) \(check log file")
 _REFUSED = re.compile(r"^\w+(Error|Exception)( in .*)?:$")
+_OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")
+_SLURM_REFUSED = re.compile(r"^\s+message: SLURM sbatch failed\. The error message was '?(.+?)'?\.?$")
 
 _GO_ON = "Finished networks are kept: run the same command again to go on"
 _MEND = "Mend what is named above, then run the same command again; finished networks are kept"
@@ -49,10 +53,37 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
     command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
     if profile is not None:
         own = PROFILES / profile
+        if not own.is_dir() and _own_profile(profile) is None:
+            ours = ", ".join(sorted(path.name for path in PROFILES.iterdir() if path.is_dir()))
+            raise UserError(f"--profile: there is no profile {profile}; there are {ours}, or give the path of your own")
         command += ["--workflow-profile", str(own if own.is_dir() else profile)]
     if cores is not None:
         command += ["--cores", cores]
     return command + list(arguments)
+
+
+def _own_profile(profile: str) -> object:
+    """Where Snakemake finds a profile of the person's; None if nowhere."""
+    from snakemake.cli import get_profile_dir
+
+    return get_profile_dir(profile)
+
+
+def refuse_places(folders: Sequence[Path]) -> None:
+    """Raise UserError if a folder that a run writes to is on a disk that is gone, or may not be written."""
+    for folder in folders:
+        for place in (folder, *folder.parents):
+            if place.is_symlink() and not place.exists():
+                target = place.readlink()
+                raise UserError(f"{place}: is a link to {target}, which is not there; mount its disk, or remove it")
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        if not there.is_dir():
+            raise UserError(f"{there}: is a file, where a run needs a folder; rename it")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise UserError(
+                f"{there.absolute()}: this folder may not be written; run the command in a folder of your own, where "
+                "results/ and logs/ can be made"
+            )
 
 
 def runs_whole_study(arguments: Sequence[str]) -> bool:
@@ -68,7 +99,7 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     process alone, and is passed on to Snakemake and its jobs: trainings write their checkpoints.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    failed = Failures()
+    failed = Failures(command)
     display = _Display(screen)
     with log.open("a", buffering=1) as record:
         record.write(f"\n=== {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n")
@@ -128,8 +159,10 @@ class Failures:
         stopped: whether the person stopped the run, so that a job that says nothing was stopped and did not fail.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = ()) -> None:
         self.stopped = False
+        self._profile = next((path for option, path in pairwise(command) if option == "--workflow-profile"), None)
+        self._slurm: list[str] = []
         self._jobs: list[tuple[str, Path | None]] = []
         self._refused: list[str] = []
         self._refusing = False
@@ -140,8 +173,13 @@ class Failures:
             self._jobs.append((found[1] or "a group of jobs", None))
         elif (found := _JOB_LOG.match(line)) and self._jobs and self._jobs[-1][1] is None:
             self._jobs[-1] = (self._jobs[-1][0], Path(found[1]))
+        elif found := _SLURM_REFUSED.match(line):
+            self._slurm.append(found[1])
+            self._jobs.pop()  # it never ran, and has no words of its own
         elif _REFUSED.match(line):
             self._refusing = True
+        elif not self._refusing and (found := _OPTION_REFUSED.match(line)):
+            self._refused.append(found[1])
         elif self._refusing and line.strip() and not line.startswith("  File "):
             if not line.startswith(_JOBS_FAILED):
                 self._refused.append(line.strip())
@@ -153,6 +191,11 @@ class Failures:
         if any(_LOCKED in line for line in self._refused):
             return [f"frameworth: {_LOCKED_ADVICE}"]
         jobs = {(rule, log): f"frameworth: {self._told(rule, log)}" for rule, log in self._jobs}
+        where = f"{self._profile}/config.yaml" if self._profile else "the profile's config.yaml"
+        jobs |= {
+            (words, None): f"frameworth: SLURM refused a job: {words}; partition and account are set in {where}"
+            for words in self._slurm
+        }
         return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
 
     def _told(self, rule: str, log: Path | None) -> str:
@@ -165,6 +208,8 @@ class Failures:
         """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
         if any(_LOCKED in line for line in self._refused):
             return "Nothing was run"  # the line has what to do
+        if self._slurm:
+            return _MEND
         if self._jobs:
             return _MEND if any(_names_what_to_mend(log) for _, log in self._jobs) else _GO_ON
         return _MEND_FIRST if self._refused else _GO_ON

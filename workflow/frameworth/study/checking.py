@@ -22,8 +22,9 @@ from frameworth.project.labelled_project import Inspection, LabelledProject
 from frameworth.project.pictures import Pictures, inspect_pictures
 from frameworth.project.sources import inspect_labels
 from frameworth.project.video_content import refuse_no_film
-from frameworth.study.config import inspect_config, needs_one_size, parse_config, planned_subsets
+from frameworth.study.config import encoding_problem, inspect_config, needs_one_size, parse_config, planned_subsets
 from frameworth.study.designs import cluster_of, subset_size
+from frameworth.study.meant import expanded
 from frameworth.study.pilot_choice import possible_trainings
 from frameworth.study.split import held_out_count, hold_out
 from frameworth.study.study_record import record_problems, recorded_split
@@ -69,6 +70,8 @@ def read_config_file(path: Path) -> tuple[dict[str, Any], list[Problem]]:
     """The keys of a config file, and what is wrong with it as a file."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        return {}, [encoding_problem(str(path), problem)]
     except (OSError, ValueError) as problem:
         what = f"cannot be read ({' '.join(str(problem).split())})"
         return {}, [error(path, what, "give the YAML file of a study")]
@@ -86,7 +89,9 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
     """
     config, problems = inspect_config(given)
     problems += libraries_here()
-    labels = given.get("labels")
+    labels = given.get("labels") if config is None else config["labels"]
+    if isinstance(labels, str):
+        labels = expanded(labels)
     found = Inspection(None, (), ())
     pictures = None
     if isinstance(labels, str) and labels and labels != "demo":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import reprlib
 from collections import Counter
@@ -14,8 +15,18 @@ from typing import Any, TextIO
 import jsonschema
 import yaml
 
-from frameworth.errors import Problem, UserError, commands_a_terminal, error, problem_of, refuse_errors, warning
+from frameworth.errors import (
+    Problem,
+    RefusedError,
+    UserError,
+    commands_a_terminal,
+    error,
+    problem_of,
+    refuse_errors,
+    warning,
+)
 from frameworth.estimators import estimator_names
+from frameworth.study.meant import as_meant, kinds_of
 from frameworth.study.subset_names import subset_name
 
 _SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -42,7 +53,11 @@ class PlannedSubset:
 
 def read_config(file: TextIO) -> dict[str, Any]:
     """Read and check a study's YAML; raises RefusedError naming the keys or the file, what is wrong and what to do."""
-    given, problems = parse_config(file.read(), file.name)
+    try:
+        text = file.read()
+    except UnicodeDecodeError as problem:
+        raise RefusedError([encoding_problem(file.name, problem)]) from None
+    given, problems = parse_config(text, file.name)
     refuse_errors(problems)
     return check_config(given)
 
@@ -52,6 +67,16 @@ def config_schema() -> dict[str, Any]:
     schema = yaml.safe_load(_SCHEMA.read_text())
     schema["properties"]["influence"]["properties"]["estimator"]["enum"] = estimator_names()
     return schema
+
+
+def encoding_problem(name: str, problem: UnicodeDecodeError) -> Problem:
+    """That a config file is in another encoding."""
+    return error(name, f"cannot be read, as it is not UTF-8 ({problem})", "save it as UTF-8 in the editor")
+
+
+def meant_config(given: dict[str, Any]) -> dict[str, Any]:
+    """A config's keys with their values as they are meant, of one that `inspect_config` found not to be vast."""
+    return as_meant(given, config_schema())
 
 
 def parse_config(text: str, name: str) -> tuple[dict[str, Any], list[Problem]]:
@@ -89,6 +114,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
         what = f"holds more than {_MOST_VALUES} values, or one that holds itself"
         return None, [error("config", what, "write out what is meant, without YAML's aliases")]
     schema = config_schema()
+    given = as_meant(given, schema)
     validator = jsonschema.Draft202012Validator(schema)
     problems = [problem for found in validator.iter_errors(given) for problem in _explain(found)]
     problems += _not_finite(given, ())
@@ -369,8 +395,8 @@ def _explain(found: jsonschema.ValidationError) -> Iterator[Problem]:
         sign = sign or ("above" if found.validator == "exclusiveMinimum" else "below")
         yield error(where, f"{value} must be {sign} {wanted}", "change it")
     elif found.validator == "type":
-        wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
-        yield error(where, f"{value} must be of type {wanted}", "change it")
+        name = key.rpartition(".")[2]
+        yield error(where, *_of_other_type(name, found.instance, found.schema))
     elif found.validator == "oneOf":
         bounds = [_bounds(kind) for kind in wanted]
         yield error(where, f"{value} must be {' or '.join(bounds)}", "change it")
@@ -384,6 +410,28 @@ def _explain(found: jsonschema.ValidationError) -> Iterator[Problem]:
         yield error(where, f"{value} names something twice", "keep one of each")
     else:
         yield error(where, f"{value} is not allowed ({found.validator})", "see config/README.md")
+
+
+def _of_other_type(name: str, value: Any, schema: dict[str, Any]) -> tuple[str, str]:
+    """What is wrong with a value of another type than the schema's, and what to write; `name` is its key's."""
+    kinds, shown = kinds_of(schema), reprlib.repr(value)
+    if "object" in kinds:
+        parts = schema.get("properties", {})
+        if value is None:
+            write = (
+                f"keys below it ({', '.join(parts)})" if schema.get("required") else f"{name}: {{}} for the defaults"
+            )
+            return "is empty", f"write {write}, or leave it out"
+        fitting = [key for key, part in parts.items() if jsonschema.Draft202012Validator(part).is_valid(value)]
+        todo = f"write {name}: {{{fitting[0]}: {json.dumps(value)}}}" if fitting else f"give keys: {', '.join(parts)}"
+        return f"{shown} stands where keys and their values are meant", todo
+    if value is None:
+        return "is empty", "write a value, or leave it out"
+    if "array" in kinds:
+        return f"{shown} stands where a list is meant", f"write lists within the list, such as [[{shown}, ...]]"
+    if kinds == {"string"}:
+        return f"{shown} is no text to YAML", "write it in quotes"
+    return f"{shown} must be of type {' or '.join(sorted(kinds))}", "change it"
 
 
 def _bounds(kind: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ _LARGEST_SCALE = 4.0  # of the schema
 _LEAST_CROP = 64  # px, at the cost of larger whole frames
 _MARGIN = 2.0  # of a crop, times the labels' bounding box
 _CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves little
+_LEAST_FRAMES = 8  # a quarter of which is held out, and a tenth of the rest is a frame still
 _FEW_FRAMES = 40
 _VIDEOS_TO_HOLD_OUT = 6  # from so many on, whole videos are held out
 
@@ -148,6 +149,9 @@ def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bo
     Raises UserError if the labels cannot be read, or the file is there already.
     """
     look = look_at(Path(labels))
+    if look.frames < _LEAST_FRAMES:
+        what = f"holds {look.frames} labelled frames, which are too few to study"
+        raise UserError(f"{labels}: {what}; label at least {_LEAST_FRAMES}, better {_FEW_FRAMES} or more")
     name = study or study_name(Path(labels).resolve())
     path = out or (Path("config") if Path("config").is_dir() else Path()) / f"{name}.yaml"
     if path.exists():
@@ -180,7 +184,7 @@ def first_config(labels: str, study: str, look: Look, gpu: bool) -> str:
     return f"""\
 # {study}: {look.sentence()}.
 {few}# Every key is explained in config/README.md of the repository. Keys left out have the defaults named there.
-study: {study}                     # results go to results/{study}/
+study: {_quoted(study)}                     # results go to results/{study}/
 seed: 1
 labels: {_quoted(labels)}   # only ever read
 held_out: {{fraction: 0.25, by: {by}}}   # never trained on; {why}
@@ -238,4 +242,5 @@ def _network_size(look: Look, scale: float, crop: int | None) -> str:
 
 def _quoted(text: str) -> str:
     """A text as YAML that is read back as it was."""
-    return text if re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*", text) else json.dumps(text)
+    plain = re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./-]*", text) and yaml.safe_load(text) == text
+    return text if plain else json.dumps(text)
