@@ -14,10 +14,11 @@ from conftest import run_snakemake
 from frameworth.errors import UserError
 from frameworth.project.imported import is_import, read_imported, write_imported
 from frameworth.project.labelled_project import read_project
-from frameworth.project.sources import study_sources
+from frameworth.project.sources import inspect_labels, study_sources
 from frameworth.runs.costs import StudySize, study_size
 from frameworth.runs.planning import describe
 from frameworth.storage.files import digest_of_file
+from frameworth.study.checking import check_study
 from frameworth.study.config import check_config
 from tiny import config, draw, write_config
 
@@ -388,3 +389,158 @@ def test_a_study_of_a_label_file_is_planned_beforehand_and_made_through_the_work
     film.write_bytes(film.read_bytes() + bytes(8))
     done = run_snakemake(tmp_path, "-n", "results/tiny/frames.csv", "--configfile", str(path))
     assert "import_labels" in done.stdout
+
+
+POINTS = np.array([[[10.0 + n, 20], [30, 12.5 + n], [50, 40]] for n in range(4)])  # [4, 3, 2]
+NAMES = ["snout", "ear", "tail"]
+
+
+def image(path, seed=0, size=(64, 48)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+def coco_content(folder, prefix=""):
+    """Four images in `folder`, and a COCO file's content that names them."""
+    content = {"categories": [{"id": 1, "name": "mouse", "keypoints": NAMES}], "images": [], "annotations": []}
+    for number, xy in enumerate(POINTS):
+        image(folder / f"im{number}.png", number)
+        content["images"].append({"id": number, "file_name": f"{prefix}im{number}.png"})
+        points = [float(value) for x, y in xy for value in (x, y, 2)]
+        content["annotations"].append({"id": number, "image_id": number, "category_id": 1, "keypoints": points})
+    return content
+
+
+def written(path, content, encoding="utf-8"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding=encoding)
+    return path
+
+
+def assert_points(labels, xy=POINTS):
+    read = read_imported(labels)
+    assert read.keypoints == tuple(NAMES)
+    assert np.allclose(read.xy, xy, atol=1e-4, equal_nan=True)
+    return read
+
+
+def test_coco_of_cvat_lies_beside_images_of_its_subset(tmp_path):
+    content = coco_content(tmp_path / "images" / "default")
+    assert_points(written(tmp_path / "annotations" / "person_keypoints_default.json", content))
+
+
+def test_coco_with_windows_separators_and_a_byte_order_mark(tmp_path):
+    content = coco_content(tmp_path / "images", "images\\")
+    assert_points(written(tmp_path / "result.json", content, "utf-8-sig"))
+
+
+def test_coco_needs_no_image_that_has_no_label(tmp_path):
+    content = coco_content(tmp_path / "images")
+    content["images"].append({"id": 99, "file_name": "never.png"})
+    assert_points(written(tmp_path / "labels.json", content))
+
+
+def test_coco_categories_of_one_keypoint_are_one_animal(tmp_path):
+    content = coco_content(tmp_path / "images")
+    content["categories"] = [{"id": k, "name": name, "keypoints": [name]} for k, name in enumerate(NAMES)]
+    content["annotations"] = [
+        one | {"category_id": k, "keypoints": one["keypoints"][3 * k : 3 * k + 3]}
+        for one in content["annotations"]
+        for k in range(3)
+    ]
+    assert_points(written(tmp_path / "labels.json", content))
+
+
+def test_a_label_outside_its_image_is_left_out_with_a_warning_and_a_torn_image_is_named(tmp_path):
+    content = coco_content(tmp_path / "images")
+    content["annotations"][0]["keypoints"][0] = -8.0
+    labels = written(tmp_path / "labels.json", content)
+    xy = POINTS.copy()
+    xy[0, 0] = np.nan
+    (problem,) = assert_points(labels, xy).problems
+    assert problem.severity == "warning"
+    assert "1 of 12 labels lie outside their images" in str(problem)
+    assert "im0.png" in str(problem)
+    torn = tmp_path / "images" / "im3.png"
+    torn.write_bytes(torn.read_bytes()[:400])
+    lines = check_study(config(str(labels)), "images").lines()
+    assert any(line.startswith(f"error: {torn}: not a readable image") for line in lines)
+
+
+def pose_set(folder, places, **settings):
+    """An Ultralytics set of the four frames; `places` [4] are their image folders."""
+    for number, (place, xy) in enumerate(zip(places, POINTS, strict=True)):
+        image(folder / place / f"im{number}.png", number)
+        text = folder / place.replace("images", "labels") / f"im{number}.txt"
+        text.parent.mkdir(parents=True, exist_ok=True)
+        text.write_text("0 0.5 0.5 0.6 0.6 " + " ".join(f"{x / 64:.8f} {y / 48:.8f} 2" for x, y in xy))
+    (folder / "data.yaml").write_text(json.dumps({"kpt_shape": [3, 3], "node_names": NAMES} | settings))
+    return folder
+
+
+def test_all_splits_of_ultralytics_and_roboflow_are_read(tmp_path):
+    usual = ["images/train"] * 3 + ["images/val"]
+    assert_points(pose_set(tmp_path / "usual", usual, train="images/train", val="images/val"))
+    roboflow = ["train/images"] * 3 + ["valid/images"]
+    paths = {"train": "../train/images", "val": "../valid/images", "test": "../test/images"}
+    assert_points(pose_set(tmp_path / "roboflow", roboflow, **paths))
+    with pytest.raises(UserError, match=r"split val there is no folder nowhere"):
+        read_imported(pose_set(tmp_path / "gone", usual, train="images/train", val="nowhere"))
+
+
+def test_a_torn_line_of_an_ultralytics_set_is_named(tmp_path):
+    labels = pose_set(tmp_path, ["images/train"] * 4, train="images/train")
+    (tmp_path / "labels" / "train" / "im1.txt").write_text("0 0.5 0.5 0.6 0.6 0.2 0.2\n")
+    with pytest.raises(UserError, match=r"im1\.txt: line 1 does not hold 14 numbers"):
+        read_imported(labels)
+
+
+def test_an_export_of_label_studio_is_in_percent(tmp_path):
+    tasks = []
+    for number, xy in enumerate(POINTS):
+        image(tmp_path / "images" / f"im{number}.png", number)
+        results = [
+            {
+                "type": "keypointlabels",
+                "original_width": 64,
+                "original_height": 48,
+                "value": {"x": 100 * x / 64, "y": 100 * y / 48, "keypointlabels": [name]},
+            }
+            for name, (x, y) in zip(NAMES, xy, strict=True)
+        ]
+        field = f"/data/local-files/?d=images/im{number}.png"
+        tasks.append({"id": number, "annotations": [{"result": results}], "data": {"image": field}})
+    read = read_imported(written(tmp_path / "export.json", tasks))
+    assert read.keypoints == ("ear", "snout", "tail")
+    assert np.allclose(read.xy, POINTS[:, [1, 0, 2]])
+
+
+def test_a_lightning_pose_table_with_windows_separators_and_visibility(tmp_path):
+    rows = [["scorer"] + ["a"] * 9, ["bodyparts", *np.repeat(NAMES, 3)], ["coords"] + ["x", "y", "visible"] * 3]
+    for number, xy in enumerate(POINTS):
+        image(tmp_path / "labeled-data" / "s1" / f"im{number}.png", number)
+        cells = [cell for k, (x, y) in enumerate(xy) for cell in (x, y, 0 if k == 2 else 2)]
+        rows.append([f"labeled-data\\s1\\im{number}.png", *cells])
+    (tmp_path / "CollectedData.csv").write_text("\n".join(",".join(map(str, row)) for row in rows), "utf-8-sig")
+    xy = POINTS.copy()
+    xy[:, 2] = np.nan
+    assert_points(tmp_path / "CollectedData.csv", xy)
+    found = inspect_labels(tmp_path).problems[0]
+    assert "CollectedData.csv" in str(found)
+
+
+def test_a_sleap_project_that_moved_with_its_images_finds_them(tmp_path):
+    for number in range(4):
+        image(tmp_path / "old" / "imgs" / f"im{number}.png", number)
+    video = sleap_io.Video.from_filename([str(path) for path in sorted((tmp_path / "old" / "imgs").iterdir())])
+    skeleton = sleap_io.Skeleton(NAMES)
+    frames = [
+        sleap_io.LabeledFrame(
+            video=video, frame_idx=n, instances=[sleap_io.Instance.from_numpy(POINTS[n], skeleton=skeleton)]
+        )
+        for n in range(4)
+    ]
+    sleap_io.save_slp(sleap_io.Labels(frames), str(tmp_path / "old" / "labels.slp"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert_points(tmp_path / "new" / "labels.slp")

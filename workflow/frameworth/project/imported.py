@@ -21,12 +21,18 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from frameworth.errors import UserError
+from frameworth.errors import Problem, RefusedError, UserError, warning
+from frameworth.project.coco_labels import is_coco, read_coco
 from frameworth.project.collected_data import write_collected_data
 from frameworth.project.hdf5_content import reaching_out
 from frameworth.project.images import image_size
+from frameworth.project.label_studio_labels import is_label_studio, read_label_studio
+from frameworth.project.label_tables import LabelTable, find_image
 from frameworth.project.labelled_project import IGNORED_FOLDERS, csv_rows_images, natural_key
+from frameworth.project.lightning_pose_labels import read_lightning_pose
+from frameworth.project.pictures import BEYOND
 from frameworth.project.project_config import project_config
+from frameworth.project.ultralytics_labels import read_ultralytics
 from frameworth.project.video_content import refuse_no_film
 from frameworth.storage.files import atomic_path, copy_file, write_text
 
@@ -78,6 +84,7 @@ class ImportedLabels:
     pictures: tuple[Picture, ...]  # [N]
     xy: np.ndarray  # float64 [N, K, 2], px, NaN where missing
     sources: tuple[Path, ...]  # the files that all this is read from
+    problems: tuple[Problem, ...]  # what the study can live with
 
 
 def is_import(labels: Path) -> bool:
@@ -139,6 +146,12 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
         order.sort(key=lambda index: natural_key(keypoints[index]))
     opened: dict[tuple[Path, str], sleap_io.Video] = {}
     pictures = tuple(_picture(frame.video, frame.frame_idx, path, opened) for frame, _ in labelled)
+    xy = np.stack([instance.numpy()[order] for _, instance in labelled]).astype(float)
+    xy, problems = _inside(xy, pictures, [keypoints[index] for index in order], path)
+    kept = np.flatnonzero(np.isfinite(xy).all(axis=2).any(axis=1))
+    if not len(kept):
+        raise UserError(f"{path}: all labels lie outside their images; they may be of another size, or x and y swapped")
+    xy, pictures = xy[kept], tuple(pictures[index] for index in kept)
     videos, images = _names(pictures, path)
     for (video, image), count in Counter(zip(videos, images, strict=True)).items():
         if count > 1:
@@ -149,9 +162,35 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
         videos=videos,
         images=images,
         pictures=pictures,
-        xy=np.stack([instance.numpy()[order] for _, instance in labelled]).astype(float),
+        xy=xy,
         sources=tuple(dict.fromkeys([*_own_files(path), *(picture.path for picture in pictures)])),
+        problems=tuple(problems),
     )
+
+
+def _inside(
+    xy: np.ndarray, pictures: tuple[Picture, ...], keypoints: list[str], path: Path
+) -> tuple[np.ndarray, list[Problem]]:
+    """The labels without those outside their images, which DeepLabCut leaves out, too, and a word about these."""
+    sizes, known = np.full((len(pictures), 2), np.inf), dict[Path, tuple[int, int]]()
+    for index, picture in enumerate(pictures):
+        try:
+            if picture.path not in known or picture.video is None:
+                known[picture.path] = picture.size()
+            sizes[index] = known[picture.path]
+        except RefusedError:  # an image that is told when it is looked at
+            continue
+    with np.errstate(invalid="ignore"):
+        outside = ((xy < -BEYOND) | (xy > sizes[:, None])).any(axis=2)
+    if not outside.any():
+        return xy, []
+    frame, keypoint = np.argwhere(outside)[0]
+    x, y = xy[frame, keypoint]
+    what = (
+        f"{outside.sum()} of {np.isfinite(xy).all(axis=2).sum()} labels lie outside their images and are left out, the "
+        f"first of '{keypoints[keypoint]}' in {pictures[frame].path.name}, at ({x:g}, {y:g})"
+    )
+    return np.where(outside[..., None], np.nan, xy), [warning(path, what, "correct them, if they should count")]
 
 
 # -- sleap-io ---------------------------------------------------------------------------------------------
@@ -175,29 +214,70 @@ def _load(path: Path) -> list[Any]:
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: is no label file; {ADVICE}")
     _refuse_reaching_out(path)
+    table = _own_table(path)
+    if table is not None:
+        return _frames_of(table)
     options: dict[str, Any] = {"open_videos": False}
     if _is_deeplabcut_csv(path):
         _check_images(path)
         options["config"] = False  # none of a folder above
-    root = _coco_root(path)
-    if root is not None:
-        options["dataset_root"] = str(root)
     import sleap_io
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         try:
-            if path.is_dir():
-                frames = [frame for part in sleap_io.load_labels_set(path).values() for frame in part.labeled_frames]
-            else:
-                frames = list(sleap_io.load_file(str(path), **options).labeled_frames)
+            frames = list(sleap_io.load_file(str(path), **options).labeled_frames)
         except Exception as error:  # whatever a parser raises of a stranger's file
             raise UserError(f"{path}: sleap-io cannot read it ({_one_line(error)}); {ADVICE}") from None
     # Of a Label Studio task with two annotations it takes the first, and says so.
-    for warning in said if path.suffix.lower() == ".json" else ():
-        if "sleap_io" in warning.filename:
-            raise UserError(f"{path}: sleap-io says: {_one_line(warning.message)}; mend that first")
+    for remark in said if path.suffix.lower() == ".json" else ():
+        if "sleap_io" in remark.filename:
+            raise UserError(f"{path}: sleap-io says: {_one_line(remark.message)}; mend that first")
     return frames
+
+
+def _own_table(path: Path) -> LabelTable | None:
+    """Labels of the kinds of file of which sleap-io leaves out what it cannot read; None for the others."""
+    try:
+        if path.is_dir():
+            return read_ultralytics(path)
+        if path.suffix.lower() == ".csv":
+            return read_lightning_pose(path)
+        if path.suffix.lower() == ".json":
+            try:
+                content = json.loads(path.read_text(encoding="utf-8-sig"))
+            except (ValueError, RecursionError):
+                return None  # sleap-io says what is wrong
+            if is_coco(content):
+                return read_coco(path, content)
+            if is_label_studio(content):
+                return read_label_studio(path, content)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        what = f"{type(error).__name__} {_one_line(error)}"
+        raise UserError(f"{path}: is not as its kind of file should be ({what}); {ADVICE}") from None
+    return None
+
+
+def _frames_of(table: LabelTable) -> list[Any]:
+    """A table as sleap-io's frames; an image's animals together."""
+    import sleap_io
+
+    nodes = [sleap_io.Node(name) for name in table.keypoints]
+    edges = [
+        sleap_io.Edge(nodes[first], nodes[second])
+        for first, second in table.edges
+        if first in range(len(nodes)) and second in range(len(nodes))
+    ]
+    skeleton = sleap_io.Skeleton(nodes, edges)
+    animals: dict[Path, list[Any]] = {}
+    for image, xy in table.rows:
+        animals.setdefault(image, []).append(sleap_io.Instance.from_numpy(xy, skeleton=skeleton))
+    return [
+        sleap_io.LabeledFrame(
+            video=sleap_io.Video(filename=[str(image)], open_backend=False), frame_idx=0, instances=instances
+        )
+        for image, instances in animals.items()
+    ]
 
 
 def _refuse_reaching_out(path: Path) -> None:
@@ -220,37 +300,6 @@ def _check_images(csv: Path) -> None:
             raise UserError(
                 f"{csv}: labels {row}, but there is no such image beside the file; put it back, or remove its row"
             )
-
-
-def _coco_root(path: Path) -> Path | None:
-    """The folder that a COCO file's image names start from, its own or the one above; None for other files.
-
-    Raises UserError if an image is missing: sleap-io would take any other of its name for it.
-    """
-    if path.suffix.lower() != ".json":
-        return None
-    try:
-        content = json.loads(path.read_bytes())
-        names = [str(image["file_name"]) for image in content["images"]] if isinstance(content, dict) else []
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None  # sleap-io says what is wrong
-    if not names:
-        return None
-    roots = [path.parent, path.parent.parent]
-    missing = [[name for name in names if not _in_dataset(root, name)] for root in roots]
-    for root, gone in zip(roots, missing, strict=True):
-        if not gone:
-            return root
-    fewest = min(missing, key=len)
-    raise UserError(
-        f"{path}: names {fewest[0]}, but there is no such image, seen from the file's folder; put it there, or remove "
-        "it from the file"
-    )
-
-
-def _in_dataset(root: Path, name: str) -> bool:
-    """Whether an image is where sleap-io looks before it searches all folders."""
-    return any((root / folder / name).is_file() for folder in ("", "images", "imgs", "data/images"))
 
 
 def _is_deeplabcut_csv(path: Path) -> bool:
@@ -320,12 +369,12 @@ def _found(name: str, index: int, labels: Path) -> Path:
     base = labels if labels.is_dir() else labels.parent
     # A path of another system, or of a machine where it was labelled: the file may lie beside the labels.
     beside = base / re.split(r"[\\/]", name)[-1]
-    candidates = [base / name, Path(name)]
-    if not name.lower().endswith(_image_suffixes()):  # images of two videos share names
-        candidates.append(beside)
-    for path in candidates:
-        if path.is_file():
-            return path
+    if not name.lower().endswith(_image_suffixes()) and not (base / name).is_file() and not Path(name).is_file():
+        found = beside if beside.is_file() else None  # images of two videos share names
+    else:
+        found = find_image(name, [base, Path()])
+    if found is not None:
+        return found
     raise UserError(
         f"{labels}: {_described(name, index)} is labelled, but not there; put it there, or correct its path "
         "in the labels"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.errors import Problem, error, warning
+from frameworth.errors import Problem, UserError, error, problem_of, warning
 from frameworth.project.images import inspect_header, inspect_image
 from frameworth.project.labelled_project import LabelledProject
 
 THUMBNAIL = 64
-_BEYOND = 0.5  # px a label may lie before the first px: where px are counted from their middles, it is still in it
+BEYOND = 0.5  # px a label may lie before the first px: where px are counted from their middles, it is still in it
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,29 @@ class Pictures:
     thumbnails: np.ndarray | None
 
 
-def inspect_pictures(project: LabelledProject, decode: bool) -> tuple[Pictures, list[Problem]]:
+def inspect_pictures(
+    project: LabelledProject, decode: bool, films: Mapping[int, Callable[[], np.ndarray]] | None = None
+) -> tuple[Pictures, list[Problem]]:
     """Look at the images of a project.
 
     Args:
         decode: whether to decode them; if not, only their headers are read, which takes no time.
+        films: what reads the picture of a frame that is no image file, by the frame's number.
     """
     problems: list[Problem] = []
     sizes = np.zeros((len(project.paths), 2), int)
     digests, thumbnails = [], np.zeros((len(project.paths), THUMBNAIL**2), np.float32)
     for index, path in enumerate(project.paths):
-        if decode:
+        found: list[Problem]
+        if films and index in films:
+            found = []
+            digests.append(str(index))
+            if decode:
+                try:
+                    sizes[index] = films[index]().shape[1::-1]
+                except UserError as refused:
+                    found = [problem_of(refused)]
+        elif decode:
             image, found = inspect_image(path)
             if image is not None:
                 sizes[index] = image.rgb.shape[1::-1]
@@ -60,7 +72,7 @@ def inspect_pictures(project: LabelledProject, decode: bool) -> tuple[Pictures, 
 
 def _labels_outside(project: LabelledProject, sizes: np.ndarray) -> Iterator[Problem]:
     with np.errstate(invalid="ignore"):
-        outside = ((project.xy < -_BEYOND) | (project.xy > sizes[:, None])).any(axis=2)
+        outside = ((project.xy < -BEYOND) | (project.xy > sizes[:, None])).any(axis=2)
     for index in np.flatnonzero(outside.any(axis=1) & (sizes > 0).all(axis=1)):
         name = np.flatnonzero(outside[index])[0]
         (x, y), (width, height) = project.xy[index, name], sizes[index]

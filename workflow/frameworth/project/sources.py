@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from frameworth.errors import RefusedError, UserError, problem_of, refuse_errors
-from frameworth.project.imported import SCORER, is_import, read_imported
+from frameworth.errors import Problem, RefusedError, UserError, error, problem_of, refuse_errors
+from frameworth.project.imported import SCORER, SUFFIXES, is_import, read_imported
 from frameworth.project.labelled_project import Inspection, LabelledProject, inspect_project, keypoint_problems
+from frameworth.project.pictures import Pictures, inspect_pictures
 
 
 def inspect_labels(labels: Path) -> Inspection:
@@ -17,6 +18,9 @@ def inspect_labels(labels: Path) -> Inspection:
     """
     try:
         if not is_import(labels):
+            if labels.is_dir() and not (labels / "config.yaml").exists() and (found := _label_files(labels)):
+                what = f"is no DeepLabCut project (it has no config.yaml), but holds {', '.join(found)}"
+                return Inspection(None, (), (error(labels, what, f"give {labels / found[0]}"),))
             return inspect_project(labels)
     except (OSError, ValueError):  # a name that no file can have
         return inspect_project(labels)
@@ -36,7 +40,20 @@ def inspect_labels(labels: Path) -> Inspection:
         paths=tuple(picture.path for picture in imported.pictures),
         xy=imported.xy,
     )
-    return Inspection(project, imported.sources, tuple(keypoint_problems(project, labels)))
+    return Inspection(project, imported.sources, (*imported.problems, *keypoint_problems(project, labels)))
+
+
+def _label_files(folder: Path) -> list[str]:
+    """Names of what may be label files of another tool, those that look most like it first."""
+    names = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    return sorted(names, key=lambda name: (not name.startswith("CollectedData"), name))[:3]
+
+
+def inspect_imported_pictures(labels: Path, project: LabelledProject, decode: bool) -> tuple[Pictures, list[Problem]]:
+    """As `inspect_pictures`, of another tool's labels before they are imported: some are frames of a video."""
+    pictures = read_imported(labels).pictures
+    films = {index: picture.pixels for index, picture in enumerate(pictures) if picture.video is not None}
+    return inspect_pictures(project, decode, films)
 
 
 def study_sources(config: dict[str, Any]) -> list[Path]:

@@ -20,7 +20,7 @@ from frameworth.networks.gpus import machine_has_gpu
 from frameworth.project.imported import is_import
 from frameworth.project.labelled_project import Inspection, LabelledProject
 from frameworth.project.pictures import Pictures, inspect_pictures
-from frameworth.project.sources import inspect_labels
+from frameworth.project.sources import inspect_imported_pictures, inspect_labels
 from frameworth.project.video_content import refuse_no_film
 from frameworth.study.config import encoding_problem, inspect_config, needs_one_size, parse_config, planned_subsets
 from frameworth.study.designs import cluster_of, subset_size
@@ -97,9 +97,12 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
     if isinstance(labels, str) and labels and labels != "demo":
         found = inspect_labels(Path(labels))
         problems += found.problems
-        # Images of another tool's labels are looked at once they are imported: some are frames of a video.
-        if found.project is not None and depth != "tables" and not is_import(Path(labels)):
-            pictures, of_images = inspect_pictures(found.project, decode=depth == "images")
+        if found.project is not None and depth != "tables":
+            decode = depth == "images"
+            if is_import(Path(labels)):
+                pictures, of_images = inspect_imported_pictures(Path(labels), found.project, decode)
+            else:
+                pictures, of_images = inspect_pictures(found.project, decode)
             problems += of_images
     if config is not None and not any(problem.where.startswith("config: subsets[") for problem in problems):
         problems += _together(config, found.project, pictures)
