@@ -87,7 +87,7 @@ def test_what_is_wrong_is_told_and_nothing_is_run_or_written(study: Study, case:
         "toggled frames that are held out",
         "a percent that rounds to no frame",
         "HDF5 whose column names are a program",
-        "a coordinate beyond the image",
+        "most labels outside the image",
         "turned by EXIF",
         "cuda without a GPU",
     ],

@@ -65,7 +65,7 @@ def make_video(root: Path, video: str, images: list[str] = IMAGES) -> Path:
     folder = root / "labeled-data" / video
     folder.mkdir(parents=True)
     for image in images:
-        Image.new("L", (8, 6)).save(folder / image)
+        Image.new("L", (16, 12)).save(folder / image)
     return folder
 
 
@@ -287,12 +287,10 @@ def test_a_multi_animal_project_is_refused(root: Path) -> None:
         read_project(root)
 
 
-def test_a_label_file_with_individuals_is_refused(root: Path) -> None:
-    table = label_table()
-    table.columns = pd.MultiIndex.from_tuples(
-        [("Ann", "mouse1", *column[1:]) for column in table.columns],
-        names=["scorer", "individuals", "bodyparts", "coords"],
-    )
+def test_a_label_file_of_several_individuals_is_refused(root: Path) -> None:
+    table = label_table(keypoints=("snout", "snout"))
+    columns = [("Ann", f"mouse{i // 2}", *column[1:]) for i, column in enumerate(table.columns)]
+    table.columns = pd.MultiIndex.from_tuples(columns, names=["scorer", "individuals", "bodyparts", "coords"])
     table.to_csv(label_path(root))
     with pytest.raises(UserError, match="multi-animal"):
         read_project(root)
@@ -342,19 +340,19 @@ def test_a_project_without_labels_is_an_error(root: Path) -> None:
     [
         (
             label_table(keypoints=("snout", "tail")),
-            "labels 'tail', which is not among the bodyparts",
+            "the bodypart 'no' is labelled in no frame",
         ),
         (
             label_table(keypoints=("snout",), values=VALUES[:, :2]),
-            "has no x and y of 'no'",
+            "the bodypart 'no' is labelled in no frame",
         ),
         (
-            label_table(values=np.array([[1, 2, 3, 4], [np.nan] * 4])),
-            r"img2\.png: has no labelled keypoint",
+            label_table(keypoints=("nose", "tail")),
+            r"has no x and y of any bodypart of config\.yaml",
         ),
         (
-            label_table(values=np.array([[1, 2, 3, 4], [5, np.inf, 7, 8]])),
-            r"img2\.png: 'snout' lies at infinity",
+            label_table(values=np.array([[100.0, 2, 300, 4], [5, np.inf, 7, 8]])),
+            r"3 of 4 labels lie outside the image or on its edge \('snout' in img2\.png",
         ),
         (
             label_table(images=["img2.png", "img3.png"]),

@@ -267,7 +267,9 @@ config("labels with a NUL", "error", "cannot be a folder", "no path", labels="pr
 config("labels of 5,000 characters", "error", "cannot be a folder", "no path", labels="p" * 5000)
 dlc_config("empty", "error", "config.yaml | is not a DeepLabCut configuration", "nothing to read", "")
 dlc_config("not YAML", "error", "config.yaml | is not valid YAML", "cannot be read", "bodyparts: [snout\n")
-dlc_config("not UTF-8", "error", "config.yaml | cannot be read", "cannot be read", b"scorer: \xff\n")
+dlc_config(
+    "not UTF-8", "good", "", "an older Windows writes so", DLC_CONFIG.replace("reach", "G\xe4nge").encode("cp1252")
+)
 dlc_config("nested 3,000 deep", "error", "config.yaml | is not valid YAML", "ends Python with libyaml's loader",
            "a: " + "[" * 3000 + "]" * 3000)  # fmt: skip
 dlc_config("no bodyparts", "error", "config.yaml | names no bodyparts", "nothing to learn", "scorer: Ann\n")
@@ -277,7 +279,7 @@ dlc_config("a bodypart that is a list", "error", "bodyparts that are no names", 
            DLC_CONFIG.replace("- tail\n", "- tail\n- [a, b]\n"))  # fmt: skip
 dlc_config("a multi-animal project", "error", "multi-animal", "frames of several animals cannot be weighed yet",
            DLC_CONFIG.replace("project: false", "project: true"))  # fmt: skip
-dlc_config("a bodypart that no label file has", "error", "CollectedData_Ann.csv | no x and y of 'ear'", "DeepLabCut fails too",
+dlc_config("a bodypart that no label file has", "error", "'ear' is labelled in no frame", "no network can learn it",
            DLC_CONFIG.replace("- tail\n", "- tail\n- ear\n"))  # fmt: skip
 dlc_config("a program in it", "error", "config.yaml | is not a DeepLabCut configuration", "nothing in it is run",
            "!!python/object/apply:pathlib.Path.touch [it-ran]\n")  # fmt: skip
@@ -540,7 +542,7 @@ def _(study: Study) -> None:
     study.labels().write_text(text)
 
 
-@case("labels", "a multi-animal table", "error", "multi-animal", "frames of several animals cannot be weighed yet")
+@case("labels", "a table with one individual", "good", "", "it is of one animal")
 def _(study: Study) -> None:
     def change(table: pd.DataFrame) -> None:
         names = ["scorer", "individuals", "bodyparts", "coords"]
@@ -575,7 +577,7 @@ def _set(value: float, columns: slice | int = 0, rows: slice | int = 0) -> Calla
 
 labels("a row twice", "error", "more than one row for img00.png", "which of them?",
        lambda table: pd.concat([table, table.iloc[:1]]))  # fmt: skip
-labels("a bodypart that config.yaml does not know", "error", "labels 'nose', which is not among", "wrong columns",
+labels("a bodypart that config.yaml does not know", "warning", "labels 'nose' | does not list", "DeepLabCut leaves it out",
        lambda table: table.rename(columns={"snout": "nose"}, level=1))  # fmt: skip
 labels("a column twice", "error", "has 2 columns 'snout' x", "which of them?",
        lambda table: pd.concat([table, table.iloc[:, :1]], axis=1))  # fmt: skip
@@ -590,23 +592,36 @@ labels(
     "nothing to learn",
     lambda table: _word(table),
 )
-labels("a frame without a label", "error", "img00.png | no labelled keypoint", "it can be neither learnt nor measured",
+labels("a frame without a label", "warning", "1 frames of day1 have no label (img00.png)", "DeepLabCut leaves it out",
        _set(np.nan, slice(None)))  # fmt: skip
 labels(
     "half a position",
     "warning",
-    "img00.png | 'snout' has only one of x and y",
+    "1 labels have only one of x and y ('snout' in img00.png)",
     "it counts as not labelled",
     _set(np.nan),
 )
-labels("an infinite coordinate", "error", "img00.png | 'snout' lies at infinity", "nothing to learn", _set(np.inf))
-labels("a negative coordinate", "error", "img00.png | 'snout' lies outside | -3", "there is nothing to see", _set(-3.0))
-labels("a coordinate beyond the image", "error", "img00.png | outside the image | (64.5, ", "there is nothing to see",
+labels("an infinite coordinate", "warning", "1 of 24 labels lie outside | 'snout' in img00.png", "there is nothing to see",
+       _set(np.inf))  # fmt: skip
+labels("labels at (0, 0)", "warning", "3 labels lie at (0, 0) | not labelled", "DeepLabCut's mark for not visible",
+       _set(0.0, slice(0, 2), slice(0, 3)))  # fmt: skip
+labels("most labels outside the image", "error", "24 of 24 labels lie outside | another size's", "its numbers are wrong",
+       _set(500.0, slice(None), slice(None)))  # fmt: skip
+labels("no bodypart of config.yaml", "error", "has no x and y of any bodypart", "nothing to learn",
+       lambda table: table.rename(columns={"snout": "nose", "tail": "tip"}, level=1))  # fmt: skip
+labels(
+    "a negative coordinate",
+    "warning",
+    "'snout' in img00.png | outside the image | (-3",
+    "there is nothing to see",
+    _set(-3.0),
+)
+labels("a coordinate beyond the image", "warning", "img00.png | outside the image | (64.5, ", "there is nothing to see",
        _set(64.5))  # fmt: skip
-labels("a coordinate of 1e300", "error", "img00.png | outside the image", "there is nothing to see", _set(1e300))
-labels("a coordinate on the image's edge", "good", "", "px are counted from their corners or their middles",
+labels("a coordinate of 1e300", "warning", "img00.png | outside the image", "there is nothing to see", _set(1e300))
+labels("a coordinate on the image's edge", "warning", "2 of 24 labels | on its edge", "DeepLabCut takes it for not visible",
        lambda table: _set(-0.5, 0)(table) or _set(64.0, 2)(table))  # fmt: skip
-labels("x and y swapped", "error", "outside the image | x and y swapped", "seen where a label leaves the image",
+labels("x and y swapped once", "warning", "1 of 24 labels | outside the image", "seen where a label leaves the image",
        lambda table: _set(60.0, 1)(table))  # fmt: skip
 
 
@@ -738,7 +753,7 @@ picture("turned by EXIF", "error", "img00.png | EXIF orientation 6 | upright",
 picture("upright by EXIF", "good", "", "nothing is turned", lambda study: _orientation(study, 1))
 picture(
     "1×1 px",
-    "error",
+    "warning",
     "img00.png | outside the image",
     "no label fits",
     lambda study: Image.new("L", (1, 1)).save(study.image()),

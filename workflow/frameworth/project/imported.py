@@ -21,16 +21,15 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from frameworth.errors import Problem, RefusedError, UserError, warning
+from frameworth.errors import Problem, RefusedError, UserError
 from frameworth.project.coco_labels import is_coco, read_coco
 from frameworth.project.collected_data import write_collected_data
 from frameworth.project.hdf5_content import reaching_out
 from frameworth.project.images import image_size
 from frameworth.project.label_studio_labels import is_label_studio, read_label_studio
 from frameworth.project.label_tables import LabelTable, find_image
-from frameworth.project.labelled_project import IGNORED_FOLDERS, csv_rows_images, natural_key
+from frameworth.project.labelled_project import IGNORED_FOLDERS, csv_rows_images, drop_invisible, natural_key
 from frameworth.project.lightning_pose_labels import read_lightning_pose
-from frameworth.project.pictures import BEYOND
 from frameworth.project.project_config import project_config
 from frameworth.project.ultralytics_labels import read_ultralytics
 from frameworth.project.video_content import refuse_no_film
@@ -172,7 +171,7 @@ def _inside(
     xy: np.ndarray, pictures: tuple[Picture, ...], keypoints: list[str], path: Path
 ) -> tuple[np.ndarray, list[Problem]]:
     """The labels without those outside their images, which DeepLabCut leaves out, too, and a word about these."""
-    sizes, known = np.full((len(pictures), 2), np.inf), dict[Path, tuple[int, int]]()
+    sizes, known = np.zeros((len(pictures), 2)), dict[Path, tuple[int, int]]()
     for index, picture in enumerate(pictures):
         try:
             if picture.path not in known or picture.video is None:
@@ -180,17 +179,7 @@ def _inside(
             sizes[index] = known[picture.path]
         except RefusedError:  # an image that is told when it is looked at
             continue
-    with np.errstate(invalid="ignore"):
-        outside = ((xy < -BEYOND) | (xy > sizes[:, None])).any(axis=2)
-    if not outside.any():
-        return xy, []
-    frame, keypoint = np.argwhere(outside)[0]
-    x, y = xy[frame, keypoint]
-    what = (
-        f"{outside.sum()} of {np.isfinite(xy).all(axis=2).sum()} labels lie outside their images and are left out, the "
-        f"first of '{keypoints[keypoint]}' in {pictures[frame].path.name}, at ({x:g}, {y:g})"
-    )
-    return np.where(outside[..., None], np.nan, xy), [warning(path, what, "correct them, if they should count")]
+    return drop_invisible(path, xy, sizes, keypoints, [picture.path.name for picture in pictures])
 
 
 # -- sleap-io ---------------------------------------------------------------------------------------------

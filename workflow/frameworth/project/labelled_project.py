@@ -1,4 +1,8 @@
-"""Read a single-animal DeepLabCut project (2.x or 3) without DeepLabCut, and without running what is in it.
+"""Read a DeepLabCut project (2.x or 3) of one animal without DeepLabCut, and without running what is in it.
+
+What DeepLabCut leaves out of its training is left out here, with a warning for each cause and file: frames without a
+label, labels that it takes for not visible, folders that `video_sets` does not list, and bodyparts that either a table
+or config.yaml lacks.
 
 pandas keeps column names of a label file (`CollectedData_*.h5`) as pickles in HDF5 attributes, and
 `pandas.read_hdf` runs them. Here h5py reads the arrays, and the one pickle that is needed is refused if it holds
@@ -12,9 +16,10 @@ import io
 import pickle
 import pickletools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +29,17 @@ import yaml
 
 from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, warning
 from frameworth.project.hdf5_content import reaching_out
+from frameworth.project.images import inspect_header
 
 MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
 MAX_NAMES = 1_000_000  # frames of a video; each is made a string
 MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
-IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels, and its cropped copies
+IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels and cropped copies, unless listed
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
 FEW_LABELS = 8  # frames with a label below which a keypoint is warned of
+SAME_LABEL = 0.01  # px between HDF5 and CSV, which may be rounded
 LONG_NAME = 64  # characters of a keypoint's name that tables and figures have room for
 
 
@@ -65,7 +72,7 @@ class Inspection:
 def inspect_project(folder: Path) -> Inspection:
     """Read config.yaml and all label files of the project in `folder`, and tell all that is wrong with them.
 
-    No image is opened. Frames with an error of their own are left out of the project.
+    Of the images only the headers are read. Frames with an error of their own are left out of the project.
     """
     folder = Path(folder)
     problems: list[Problem] = []
@@ -130,6 +137,8 @@ def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[
     """
     table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path)
     problems = list(_column_problems(table, tuple(keypoints), config))
+    for name in _lacking(table, keypoints):
+        problems.append(error(path, f"has no x and y of '{name}', a bodypart of {config.name}", "put its columns back"))
     refuse_errors(problems)
     labels: dict[str, np.ndarray] = {}
     for parts, row in zip(table.frames, _coordinates(table, tuple(keypoints)), strict=True):
@@ -138,9 +147,40 @@ def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[
             wrong = error(path, f"has more than one row for {image}", "keep one of them")
         if wrong is not None:
             problems.append(wrong)
-        labels[image] = np.where(np.isnan(row).any(axis=1, keepdims=True), np.nan, row)
+        labels[image] = _whole(row)
     refuse_errors(problems)
     return labels
+
+
+def drop_invisible(
+    where: Path, xy: np.ndarray, sizes: np.ndarray, keypoints: Sequence[str], images: Sequence[str]
+) -> tuple[np.ndarray, list[Problem]]:
+    """The labels [N, K, 2] px without those that DeepLabCut takes for not visible, and a problem for each cause.
+
+    Args:
+        where: the label file. sizes: [N, 2] width and height in px, 0 where unknown.
+    """
+    corner = (xy == 0).all(axis=2)
+    labelled = ~np.isnan(xy).any(axis=2) & ~corner
+    outside = labelled & ((xy <= 0) | (xy >= sizes[:, None])).any(axis=2) & (sizes > 0).all(axis=1, keepdims=True)
+    problems = []
+    if corner.any():
+        what = f"{corner.sum()} labels lie at (0, 0), which means not visible, and count as not labelled"
+        problems.append(warning(where, what, "label what can be seen, or leave it as it is"))
+    if outside.any():
+        row, name = np.argwhere(outside)[0]
+        (x, y), (width, height) = xy[row, name], sizes[row]
+        what = (
+            f"{outside.sum()} of {labelled.sum()} labels lie outside the image or on its edge "
+            f"('{keypoints[name]}' in {images[row]} at ({x:g}, {y:g}) in {width}×{height} px)"
+        )
+        if 2 * outside.sum() > labelled.sum():
+            todo = "correct them; they may be another size's, or x and y swapped"
+            problems.append(error(where, what, todo))
+        else:
+            todo = "correct them, or leave them as they are"
+            problems.append(warning(where, f"{what}, and count as not labelled", todo))
+    return np.where((corner | outside)[..., None], np.nan, xy), problems
 
 
 def csv_rows_images(path: Path) -> list[str]:
@@ -162,18 +202,23 @@ class _Config:
     scorer: str
     keypoints: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
+    videos: frozenset[str]  # folders of what `video_sets` lists
 
 
 def _read_config(folder: Path, problems: list[Problem]) -> _Config:
     path = folder / "config.yaml"
     _check_folder(folder)
     values = _load_yaml(path)
-    if _is_true(values.get("multianimalproject")) or values.get("bodyparts") == "MULTI!":
-        raise RefusedError([_multi_animal(path)])
-    keypoints = _strings(values.get("bodyparts"))
+    bodyparts = values.get("bodyparts")
+    if _is_true(values.get("multianimalproject")) or bodyparts == "MULTI!":
+        if len(_strings(values.get("individuals"))) != 1:
+            raise RefusedError([_multi_animal(path)])
+        parts = values.get("multianimalbodyparts"), values.get("uniquebodyparts")
+        bodyparts = [name for names in parts if isinstance(names, list) for name in names]
+    keypoints = _strings(bodyparts)
     if not keypoints:
         raise RefusedError([error(path, "names no bodyparts", "list the labelled keypoints under `bodyparts:`")])
-    if len(keypoints) != len(values["bodyparts"]):
+    if len(keypoints) != len(bodyparts):
         problems.append(error(path, "lists bodyparts that are no names", "give each bodypart as one word or phrase"))
     for name, count in Counter(keypoints).items():
         if count > 1:
@@ -192,9 +237,10 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
         problems.append(warning(path, what, "see that it is what you labelled"))
     scorer = values.get("scorer")
     return _Config(
-        scorer=scorer.strip() if isinstance(scorer, str) else "",
+        scorer=_plain(scorer) if isinstance(scorer, str) else "",
         keypoints=tuple(dict.fromkeys(keypoints)),
         skeleton=_skeleton(values.get("skeleton"), keypoints),
+        videos=_listed_videos(values.get("video_sets")),
     )
 
 
@@ -219,7 +265,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
             raise OSError("no regular file")
         if path.exists() and path.stat().st_size > MAX_CONFIG:
             raise OSError(f"more than {MAX_CONFIG >> 20} MiB")
-        values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
+        values = yaml.load(_decoded(path), Loader=yaml.BaseLoader)
     except FileNotFoundError:
         raise RefusedError([error(path, "is missing", "give the folder of a DeepLabCut project")]) from None
     except (OSError, UnicodeDecodeError) as problem:
@@ -236,7 +282,28 @@ def _load_yaml(path: Path) -> dict[str, Any]:
 def _strings(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(item.strip() for item in value if isinstance(item, str) and item.strip())
+    return tuple(_plain(item) for item in value if isinstance(item, str) and item.strip())
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: without blanks around it, and composed, which macOS' file names are not."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _decoded(path: Path) -> str:
+    """A file's text: UTF-8, or else as an older Windows writes it."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
+
+
+def _listed_videos(video_sets: Any) -> frozenset[str]:
+    """The folder below labeled-data of each video, whose path may be of Windows or not."""
+    videos = video_sets if isinstance(video_sets, dict) else {}
+    names = (re.split(r"[\\/]", video)[-1] for video in videos if isinstance(video, str))
+    return frozenset(_plain(Path(name).stem) for name in names)
 
 
 def _is_true(value: Any) -> bool:
@@ -253,7 +320,7 @@ def _multi_animal(path: Path) -> Problem:
     return error(
         path,
         "belongs to a multi-animal project, which frameworth cannot weigh yet",
-        "give a single-animal project (`multianimalproject: false`)",
+        "give a project of one animal (`multianimalproject: false`, or one name under `individuals:`)",
     )
 
 
@@ -309,7 +376,7 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
     labels: list[_Label] = []
     tables: list[Path] = []
     before = len(problems)
-    for folder in _video_folders(root):
+    for folder in _video_folders(root, config.videos, problems):
         try:
             path = _label_file(folder, config.scorer, problems)
             if path is None:
@@ -320,6 +387,7 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
             problems += refused.problems
             continue
         labels += _labels_of(table, folder, config.keypoints, root / "config.yaml", problems)
+        problems += _differing_csv(table, config.keypoints)
     if not labels and not any(problem.severity == "error" for problem in problems[before:]):
         problems.append(
             error(
@@ -331,7 +399,8 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
     return labels, tables
 
 
-def _video_folders(root: Path) -> list[Path]:
+def _video_folders(root: Path, listed: frozenset[str], problems: list[Problem]) -> list[Path]:
+    """The folders that `video_sets` lists; all but copies if none of those it lists is there."""
     data = root / "labeled-data"
     try:
         folders = [path for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")]
@@ -340,8 +409,14 @@ def _video_folders(root: Path) -> list[Path]:
         raise RefusedError([error(data, "there is no such folder", todo)]) from None
     except OSError as problem:
         raise RefusedError([error(data, f"cannot be read ({_one_line(problem)})", "mend its permissions")]) from None
-    folders = [path for path in folders if not path.name.endswith(IGNORED_FOLDERS)]
-    return sorted(folders, key=lambda path: natural_key(path.name))
+    folders.sort(key=lambda path: natural_key(path.name))
+    used = [path for path in folders if _plain(path.name) in listed]
+    used = used or [path for path in folders if not path.name.endswith(IGNORED_FOLDERS)]
+    others = [path.name for path in folders if path not in used and any(path.glob("CollectedData_*"))]
+    if others:
+        what = f"{len(others)} labelled folders are not listed under video_sets of config.yaml ({others[0]}): left out"
+        problems.append(warning(data, what, "add their videos there, or leave them: DeepLabCut does not train on them"))
+    return used
 
 
 def _label_file(folder: Path, scorer: str, problems: list[Problem]) -> Path | None:
@@ -352,11 +427,11 @@ def _label_file(folder: Path, scorer: str, problems: list[Problem]) -> Path | No
         for path in sorted(folder.iterdir()):
             match = pattern.fullmatch(path.name)
             if match and path.is_file():
-                found.setdefault(match[1], []).append(path)
+                found.setdefault(_plain(match[1]), []).append(path)
     except OSError as problem:
         raise RefusedError([error(folder, f"cannot be read ({_one_line(problem)})", "mend its permissions")]) from None
     if not found:
-        if any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir()):
+        if _images_of(folder):
             todo = "label its frames in DeepLabCut, or leave it as it is: the video is not used"
             problems.append(warning(folder, "has images but no label file", todo))
         return None
@@ -374,73 +449,157 @@ def _label_file(folder: Path, scorer: str, problems: list[Problem]) -> Path | No
 def _labels_of(
     table: _Table, folder: Path, keypoints: tuple[str, ...], config: Path, problems: list[Problem]
 ) -> list[_Label]:
-    """The frames of a label file that are right; what is wrong with the others, or the file, goes to `problems`."""
+    """The labelled frames of a label file; what is wrong with the others, or the file, goes to `problems`."""
+    if not table.frames:
+        todo = "label its frames in DeepLabCut, or leave it as it is: the video is not used"
+        problems.append(warning(table.path, "holds no rows", todo))
+        return []
     in_columns = list(_column_problems(table, keypoints, config))
     problems += in_columns
-    xy = None if any(problem.severity == "error" for problem in in_columns) else _coordinates(table, keypoints)
-    labels: dict[str, _Label] = {}
-    rows: Counter[str] = Counter()
-    outside = []
-    real_root = config.parent.resolve()
+    if any(problem.severity == "error" for problem in in_columns):
+        return []
+    given = _coordinates(table, keypoints)
+    on_disk = {_plain(path.name): path.name for path in sorted(folder.iterdir())}
+    rows: dict[str, int] = {}
+    wrong: dict[str, list[Problem]] = {}  # by what is to be done
     for row, parts in enumerate(table.frames):
-        image, wrong = _image_name(table.path, parts, folder)
-        rows[image] += 1
-        if wrong is None and rows[image] == 2:
-            wrong = error(table.path, f"has more than one row for {image}", "keep one of them")
-        path = folder / image
-        if wrong is None and not path.is_file():
-            wrong = error(
-                path,
-                f"is labelled in {table.path.name} but does not exist",
-                "put the image back, or remove its labels (deeplabcut.dropannotationfileentriesduetodeletedimages)",
-            )
-        if wrong is None and xy is not None:
-            wrong = _row_problem(path, xy[row], keypoints, table.path)
-        if wrong is not None:
-            problems.append(wrong)
-        elif rows[image] == 1 and xy is not None:
-            if not path.resolve().is_relative_to(real_root):
-                outside.append(image)
-            half = np.isnan(xy[row]).sum(axis=1) == 1
-            for name in np.array(keypoints, object)[half]:
-                what = f"'{name}' has only one of x and y in {table.path.name}, and counts as not labelled"
-                problems.append(warning(path, what, "label it again, or leave both empty"))
-            whole = np.where(np.isnan(xy[row]).any(axis=1, keepdims=True), np.nan, xy[row])
-            labels[image] = _Label(folder.name, image, path, whole)
+        image, problem = _image_name(table.path, parts, folder)
+        if problem is None:
+            image = image if (folder / image).is_file() else on_disk.get(_plain(image), image)
+            if image in rows:
+                problem = error(table.path, f"has more than one row for {image}", "keep one of them")
+            elif not (folder / image).is_file() and np.isfinite(given[row]).all(axis=1).any():
+                what = f"is labelled in {table.path.name} but does not exist"
+                todo = (
+                    "put the image back, or remove its labels (deeplabcut.dropannotationfileentriesduetodeletedimages)"
+                )
+                problem = error(folder / image, what, todo)
+        if problem is not None:
+            wrong.setdefault(problem.todo, []).append(problem)
+        else:
+            rows[image] = row
+    for first, *others in wrong.values():
+        problems.append(replace(first, what=f"{first.what}; so with {len(others)} more rows") if others else first)
+    images = sorted(rows, key=natural_key)
+    xy, invisible = _visible(table.path, given[[rows[image] for image in images]], keypoints, images)
+    problems += invisible
+    labels = [
+        _Label(folder.name, image, folder / image, row)
+        for image, row in zip(images, xy, strict=True)
+        if np.isfinite(row).any()
+    ]
+    used = {label.image for label in labels}
+    empty = [image for image in images if image not in used]
+    if empty:
+        what = f"{len(empty)} frames of {folder.name} have no label ({empty[0]}) and are left out"
+        problems.append(warning(table.path, what, "label them, or leave them as they are"))
+    real_root = config.parent.resolve()
+    outside = [label.image for label in labels if not label.path.resolve().is_relative_to(real_root)]
     if outside:
         what = f"{len(outside)} images are links to places outside the project ({outside[0]})"
         problems.append(warning(folder, what, "see that these are yours; they are read from there"))
-    unlabelled = [path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
-    unlabelled = [name for name in unlabelled if name not in rows]
+    unlabelled = [name for name in _images_of(folder) if name not in rows]
     if unlabelled:
         what = f"{len(unlabelled)} images have no row in {table.path.name} ({unlabelled[0]})"
         problems.append(warning(folder, what, "label them in DeepLabCut, or leave them as they are: they are not used"))
-    return [labels[image] for image in sorted(labels, key=natural_key)]
+    return labels
+
+
+def _visible(
+    table: Path, given: np.ndarray, keypoints: tuple[str, ...], images: list[str]
+) -> tuple[np.ndarray, list[Problem]]:
+    """The labels [N, K, 2] that DeepLabCut would train on, NaN in place of others, and warnings of these."""
+    problems: list[Problem] = []
+    half = np.argwhere(np.isnan(given).sum(axis=2) == 1)
+    if len(half):
+        first = f"'{keypoints[half[0][1]]}' in {images[half[0][0]]}"
+        what = f"{len(half)} labels have only one of x and y ({first}), and count as not labelled"
+        problems.append(warning(table, what, "label them again, or leave both empty"))
+    sizes = np.array([inspect_header(table.parent / image)[0] or (0, 0) for image in images], int).reshape(-1, 2)
+    xy, invisible = drop_invisible(table, _whole(given), sizes, keypoints, images)
+    return xy, problems + invisible
+
+
+def _whole(xy: np.ndarray) -> np.ndarray:
+    """The labels [..., 2] without those of which x or y is missing."""
+    return np.where(np.isnan(xy).any(axis=-1, keepdims=True), np.nan, xy)
+
+
+def _images_of(folder: Path) -> list[str]:
+    """Names of the images in a folder; what macOS leaves beside a file on other disks (`._name`) is none."""
+    images = (path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES)
+    return [name for name in images if not name.startswith(".")]
+
+
+def _differing_csv(table: _Table, keypoints: tuple[str, ...]) -> Iterator[Problem]:
+    """A warning where the CSV beside an HDF5 in use holds other labels, or cannot be read."""
+    path = table.path.with_suffix(".csv")
+    if table.path.suffix != ".h5" or not path.is_file():
+        return
+    todo = "save the labels again in DeepLabCut, or move the file that is out of date out of the project"
+    try:
+        ours, theirs = (_by_image(one, keypoints) for one in (table, _read_csv(path)))
+    except RefusedError:
+        yield warning(path, f"is no label table; {table.path.name} is used", todo)
+        return
+    nothing = np.full((len(keypoints), 2), np.nan)
+    differing = [
+        image
+        for image in sorted(ours.keys() | theirs.keys(), key=natural_key)
+        if not np.allclose(
+            ours.get(image, nothing), theirs.get(image, nothing), rtol=0, atol=SAME_LABEL, equal_nan=True
+        )
+    ]
+    if differing:
+        what = f"differs from {table.path.name} in {len(differing)} frames ({differing[0]}); the HDF5 is used"
+        yield warning(path, what, todo)
+
+
+def _by_image(table: _Table, keypoints: tuple[str, ...]) -> dict[str, np.ndarray]:
+    names = (_plain(parts[-1]) for parts in table.frames)
+    return dict(zip(names, _whole(_coordinates(table, keypoints)), strict=True))
 
 
 def _column_problems(table: _Table, keypoints: tuple[str, ...], config: Path) -> Iterator[Problem]:
     for (name, coordinate), count in Counter(table.columns).items():
         if count > 1:
             yield error(table.path, f"has {count} columns '{name}' {coordinate}", "keep one of them")
-    for name in dict.fromkeys(name for name, _ in table.columns):
-        if name not in keypoints:
-            what = f"labels '{name}', which is not among the bodyparts of {config.name}"
-            yield error(table.path, what, "add it there, or remove its columns")
-    for name in keypoints:
-        if not {(name, "x"), (name, "y")} <= set(table.columns):
-            what = f"has no x and y of '{name}', a bodypart of {config.name}"
-            yield error(table.path, what, "label it, or remove it there")
-    named = table.path.stem.removeprefix("CollectedData_")
+    missing = _lacking(table, keypoints)
+    unknown = [name for name in dict.fromkeys(name for name, _ in table.columns) if name not in keypoints]
+    if len(missing) == len(keypoints):
+        what = f"has no x and y of any bodypart of {config.name}"
+        yield error(table.path, what, "see that both name the same bodyparts")
+    elif missing:
+        what = f"has no x and y of {_quoted(missing)}, which {config.name} lists: not labelled there"
+        yield warning(table.path, what, "label it there, or leave it as it is")
+    if unknown:
+        what = f"labels {_quoted(unknown)}, which {config.name} does not list among the bodyparts: left out"
+        yield warning(table.path, what, "add it to config.yaml, or leave it as it is")
+    named = _plain(table.path.stem.removeprefix("CollectedData_"))
     others = sorted(table.scorers - {named})
     if others:
         what = f"its columns are by the scorer '{others[0]}', its name says '{named}'"
         yield warning(table.path, what, "see that these are the labels you mean")
 
 
+def _lacking(table: _Table, keypoints: Sequence[str]) -> list[str]:
+    columns = set(table.columns)
+    return [name for name in keypoints if not {(name, "x"), (name, "y")} <= columns]
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
 def _coordinates(table: _Table, keypoints: tuple[str, ...]) -> np.ndarray:
-    """float64 [rows, K, 2] in the order of `keypoints`."""
+    """float64 [rows, K, 2] in the order of `keypoints`; NaN for one that the table lacks."""
     at = {column: i for i, column in enumerate(table.columns)}
-    return table.values[:, [[at[name, "x"], at[name, "y"]] for name in keypoints]]
+    xy = np.full((len(table.frames), len(keypoints), 2), np.nan)
+    lacking = _lacking(table, keypoints)
+    for index, name in enumerate(keypoints):
+        if name not in lacking:
+            xy[:, index] = table.values[:, [at[name, "x"], at[name, "y"]]]
+    return xy
 
 
 def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str, Problem | None]:
@@ -448,7 +607,7 @@ def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str,
     row = "/".join(parts)
     if not parts or parts[-1].strip() in ("", ".", "..") or "\0" in row:
         return row, error(table, f"a row names no image ('{row}')", "remove the row")
-    if len(parts) > 1 and parts[-2] != folder.name:
+    if len(parts) > 1 and _plain(parts[-2]) != _plain(folder.name):
         return row, error(
             table,
             f"the row '{row}' belongs to the video '{parts[-2]}', but lies in the folder '{folder.name}'",
@@ -457,26 +616,14 @@ def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str,
     return parts[-1], None
 
 
-def _row_problem(image: Path, xy: np.ndarray, keypoints: tuple[str, ...], table: Path) -> Problem | None:
-    infinite = np.isinf(xy).any(axis=1)
-    if infinite.any():
-        name = keypoints[int(np.argmax(infinite))]
-        return error(image, f"'{name}' lies at infinity in {table.name}", "label it again")
-    if np.isnan(xy).any(axis=1).all():
-        what = f"has no labelled keypoint in {table.name}"
-        return error(image, what, "label it, or remove its row from the file")
-    return None
-
-
 # -- CSV --------------------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path) -> _Table:
-    rows = _csv_rows(path)
+    rows, decimal = _csv_rows(path)
     names = [row[0].strip() for row in rows[:4]]
-    if "individuals" in names[:3]:
-        raise RefusedError([_multi_animal(path)])
-    if names[:3] != ["scorer", "bodyparts", "coords"]:
+    individuals = rows.pop(1) if names[1:2] == ["individuals"] else []
+    if [row[0].strip() for row in rows[:3]] != ["scorer", "bodyparts", "coords"]:
         what = "does not open with the rows scorer, bodyparts, coords"
         raise RefusedError([error(path, what, "save it again from DeepLabCut")])
     # A three-level index leaves the header cells above its second and third level empty.
@@ -487,31 +634,45 @@ def _read_csv(path: Path) -> _Table:
         if len(row) != len(rows[0])
     ]
     refuse_errors(wrong)
-    columns = [(name.strip(), coord.strip()) for name, coord in zip(rows[1], rows[2], strict=True)][width:]
-    keep = [i for i, (_, coord) in enumerate(columns) if coord != "likelihood"]
+    columns = [(_plain(name), coord.strip()) for name, coord in zip(rows[1], rows[2], strict=True)][width:]
+    _refuse_several_animals(path, individuals[width:], columns)
+    filled = [any(row[width + i].strip() for row in rows) for i in range(len(columns))]  # spreadsheets leave others
+    keep = [i for i, (_, coord) in enumerate(columns) if coord != "likelihood" and filled[i]]
     frames = [_path_parts(row[:width]) for row in rows[3:]]
     values = np.full((len(frames), len(keep)), np.nan)
     for i, row in enumerate(rows[3:]):
         for j, column in enumerate(keep):
             try:
-                values[i, j] = _number(row[width + column])
+                values[i, j] = _number(row[width + column].replace(decimal, "."))
             except ValueError:
                 name, coordinate = columns[column]
                 what = f"{coordinate} of '{name}' in {frames[i][-1]} is '{row[width + column]}', not a number"
                 todo = "correct it, or leave it empty where the keypoint is not labelled"
                 wrong.append(error(path, what, todo))
     refuse_errors(wrong)
-    scorers = {cell.strip() for cell in rows[0][width:]}
+    scorers = {_plain(rows[0][width + i]) for i in keep}
     return _Table(path, frames, [columns[i] for i in keep], values, scorers)
 
 
-def _csv_rows(path: Path) -> list[list[str]]:
+def _csv_rows(path: Path) -> tuple[list[list[str]], str]:
+    """The rows that are not empty, and the sign before decimals, a comma where cells are separated by `;` or tabs."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return [row for row in csv.reader(io.StringIO(text, newline="")) if any(cell.strip() for cell in row)]
+        text = _decoded(path)
+        match = re.match('"?scorer"?([;\t])', text)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=match[1] if match else ",")
+        return [row for row in reader if any(cell.strip() for cell in row)], "," if match else "."
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         what = f"cannot be read ({_one_line(problem)})"
         raise RefusedError([error(path, what, "save it again from DeepLabCut")]) from problem
+
+
+def _refuse_several_animals(path: Path, individuals: Sequence[str], columns: Sequence[tuple[str, str]]) -> None:
+    """Raise RefusedError if a bodypart is of several animals; the level of individuals may name one, or nothing."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for individual, column in zip(individuals, columns, strict=bool(individuals)):
+        owners.setdefault(column, set()).add(individual)
+    if any(len(names) > 1 for names in owners.values()):
+        raise RefusedError([_multi_animal(path)])
 
 
 def _number(cell: str) -> float:
@@ -569,14 +730,14 @@ def _read_h5(path: Path) -> _Table:
         todo = f"move it out of the project, so that {twin} is read instead, or save the labels again in DeepLabCut"
         raise RefusedError([error(path, f"cannot be read safely ({_one_line(problem)})", todo)]) from problem
     levels = {len(column) for column in columns}
-    if levels == {4}:
-        raise RefusedError([_multi_animal(path)])
-    if levels != {3}:
+    if levels not in ({3}, {4}):
         what = "its columns are not scorer, bodyparts, coords"
         raise RefusedError([error(path, what, "save the labels again in DeepLabCut")])
-    keep = [i for i, column in enumerate(columns) if column[2] != "likelihood"]
-    names = [(columns[i][1], columns[i][2]) for i in keep]
-    scorers = {column[0] for column in columns}
+    pairs = [(_plain(column[-2]), column[-1]) for column in columns]
+    _refuse_several_animals(path, [column[1] for column in columns] if levels == {4} else [], pairs)
+    keep = [i for i, (_, coordinate) in enumerate(pairs) if coordinate != "likelihood"]
+    names = [pairs[i] for i in keep]
+    scorers = {_plain(column[0]) for column in columns}
     return _Table(path, [_path_parts(list(frame)) for frame in frames], names, values[:, keep], scorers)
 
 
@@ -605,8 +766,9 @@ def _read_table(group: h5py.Group) -> _Stored:
     columns: list[tuple[str, ...]] = []
     values = [np.empty((len(rows), 0))]
     for block in blocks:
-        columns += _unpickled_columns(table.attrs[f"{block}_kind"])
-        values.append(_numbers(rows[block]).reshape(len(rows), -1))
+        names = _unpickled_columns(table.attrs[f"{block}_kind"])
+        columns += names
+        values.append(_numbers(rows[block]).reshape(len(rows), -1 if len(rows) else len(names)))
     return [(name,) for name in _strings_of(rows["index"])], columns, _joined(values, columns)
 
 
@@ -616,8 +778,10 @@ def _read_fixed(group: h5py.Group) -> _Stored:
     columns: list[tuple[str, ...]] = []
     values = [np.empty((len(frames), 0))]
     for block in range(int(group.attrs["nblocks"])):
-        columns += _fixed_axis(group, f"block{block}_items")
-        values.append(_numbers(_array(group, f"block{block}_values")).reshape(len(frames), -1))
+        names = _fixed_axis(group, f"block{block}_items")
+        columns += names
+        stored = _numbers(_array(group, f"block{block}_values"))
+        values.append(stored.reshape(len(frames), -1 if frames else len(names)))
     return frames, columns, _joined(values, columns)
 
 

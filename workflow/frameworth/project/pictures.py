@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.errors import Problem, UserError, error, problem_of, warning
+from frameworth.errors import Problem, UserError, problem_of, warning
 from frameworth.project.images import inspect_header, inspect_image
-from frameworth.project.labelled_project import LabelledProject
+from frameworth.project.labelled_project import LabelledProject, drop_invisible
 
 THUMBNAIL = 64
-BEYOND = 0.5  # px a label may lie before the first px: where px are counted from their middles, it is still in it
 
 
 @dataclass(frozen=True)
@@ -63,26 +62,11 @@ def inspect_pictures(
             size, found = inspect_header(path)
             sizes[index] = size or 0
         problems += found
-    problems += _labels_outside(project, sizes)
+    problems += drop_invisible(project.root, project.xy, sizes, project.keypoints, project.images)[1]
     if not decode:
         return Pictures(sizes, None, None), problems
     problems += _twins(project, digests)
     return Pictures(sizes, tuple(digests), thumbnails), problems
-
-
-def _labels_outside(project: LabelledProject, sizes: np.ndarray) -> Iterator[Problem]:
-    with np.errstate(invalid="ignore"):
-        outside = ((project.xy < -BEYOND) | (project.xy > sizes[:, None])).any(axis=2)
-    for index in np.flatnonzero(outside.any(axis=1) & (sizes > 0).all(axis=1)):
-        name = np.flatnonzero(outside[index])[0]
-        (x, y), (width, height) = project.xy[index, name], sizes[index]
-        more = f" and {outside[index].sum() - 1} others" if outside[index].sum() > 1 else ""
-        yield error(
-            project.paths[index],
-            f"the label of '{project.keypoints[name]}'{more} lies outside the image, at ({x:g}, {y:g}) in "
-            f"{width}×{height} px",
-            "correct it in DeepLabCut; if all are outside, the labels may be another size's, or x and y swapped",
-        )
 
 
 def _twins(project: LabelledProject, digests: Sequence[str]) -> Iterator[Problem]:

@@ -90,7 +90,7 @@ def _spoilt(
         # The opposite place of one in the middle of the image is where it was.
         opposite = size - 2 * np.nanmean(xy, axis=0)
         moved = xy + opposite
-        inside = ((moved >= 0) & (moved <= size) | np.isnan(moved)).all()
+        inside = ((moved > 0) & (moved < size) | np.isnan(moved)).all()
         far = np.hypot(*opposite) >= shift[0]
         return moved if inside and far else xy + shift_inside(xy, size, shift, rng)
     known = np.flatnonzero(np.isfinite(xy).all(axis=1))

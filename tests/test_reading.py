@@ -1,0 +1,183 @@
+"""What DeepLabCut would train on, of projects as people have them: which frames, which labels, at which positions."""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from frameworth.project.labelled_project import LabelledProject, inspect_project
+
+NAMES = ("snout", "ear", "tail")
+XY = np.random.default_rng(3).uniform(5, 40, (12, 3, 2)).round(2)
+
+
+class Project:
+    """Two videos of twelve frames of 64×48 px with the same labels, to be spoilt."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config: dict[str, Any] = {"scorer": "Ann", "bodyparts": list(NAMES)}
+        self.listed("day1", "day2")
+        for video in ("day1", "day2"):
+            self.add(video)
+
+    def listed(self, *videos: str) -> None:
+        self.config["video_sets"] = {f"C:\\videos\\{video}.avi": {"crop": "0, 64, 0, 48"} for video in videos}
+        self.write()
+
+    def write(self, encoding: str = "utf-8") -> None:
+        text = yaml.safe_dump(self.config, allow_unicode=True)
+        (self.root / "config.yaml").write_bytes(text.encode(encoding))
+
+    def add(self, video: str) -> None:
+        self.folder(video).mkdir(parents=True)
+        for index in range(12):
+            Image.new("L", (64, 48)).save(self.folder(video) / f"img{index:02d}.png")
+        self.save(self.table(video), video)
+
+    def folder(self, video: str) -> Path:
+        return self.root / "labeled-data" / video
+
+    def table(self, video: str = "day1", names: tuple[str, ...] = NAMES) -> pd.DataFrame:
+        columns = pd.MultiIndex.from_product([["Ann"], names, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
+        rows = [("labeled-data", video, f"img{index:02d}.png") for index in range(12)]
+        return pd.DataFrame(XY.reshape(12, 6).copy(), index=pd.MultiIndex.from_tuples(rows), columns=columns)
+
+    def save(self, table: pd.DataFrame, video: str = "day1") -> None:
+        path = self.folder(video) / "CollectedData_Ann.h5"
+        table.to_csv(path.with_suffix(".csv"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table.to_hdf(path, key="df_with_missing", mode="w")
+
+    def csv(self, change: Callable[[str], str]) -> None:
+        """Leave day1 with its CSV alone, changed."""
+        path = self.folder("day1") / "CollectedData_Ann.csv"
+        path.with_suffix(".h5").unlink()
+        path.write_text(change(path.read_text()))
+
+    def read(self, *words: str) -> LabelledProject:
+        """The project, which has one warning for each of `words` and no other."""
+        found = inspect_project(self.root)
+        assert [problem.severity for problem in found.problems] == ["warning"] * len(words), found.problems
+        assert all(word in str(problem) for word, problem in zip(words, found.problems, strict=True)), found.problems
+        assert found.project is not None
+        return found.project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def both() -> np.ndarray:
+    return np.concatenate([XY, XY])
+
+
+def same(project: LabelledProject, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(project.xy, expected, rtol=0, atol=1e-9)
+
+
+def test_frames_without_labels(project: Project) -> None:
+    table = project.table()
+    table.iloc[[2, 7]] = np.nan
+    project.save(table)
+    same(project.read("2 frames of day1 have no label"), np.delete(both(), [2, 7], axis=0))
+
+
+def test_folders_that_are_not_listed_and_copies_that_are(project: Project) -> None:
+    project.add("day3_cropped")
+    project.listed("day1", "day3_cropped")
+    read = project.read("1 labelled folders are not listed under video_sets of config.yaml (day2)")
+    assert set(read.videos) == {"day1", "day3_cropped"}
+    same(read, both())
+
+
+def test_a_bodypart_that_a_table_lacks(project: Project) -> None:
+    project.save(project.table().drop(columns="tail", level="bodyparts"))
+    expected = both()
+    expected[:12, 2] = np.nan
+    same(project.read("no x and y of 'tail'"), expected)
+
+
+@pytest.mark.parametrize("individual", ["", "mouse1"])
+@pytest.mark.parametrize("multi", [False, True])
+@pytest.mark.parametrize("h5", [False, True])
+def test_one_individual(project: Project, individual: str, multi: bool, h5: bool) -> None:
+    table = project.table()
+    columns = [(scorer, individual, *rest) for scorer, *rest in table.columns]
+    table.columns = pd.MultiIndex.from_tuples(columns, names=["scorer", "individuals", "bodyparts", "coords"])
+    project.save(table)
+    if not h5:
+        project.csv(str)
+    if multi:
+        several = {"multianimalproject": True, "bodyparts": "MULTI!", "individuals": ["mouse1"]}
+        project.config |= several | {"multianimalbodyparts": list(NAMES), "uniquebodyparts": []}
+        project.write()
+    same(project.read(), both())
+
+
+def test_labels_at_zero_and_outside(project: Project) -> None:
+    table = project.table()
+    table.iloc[[1, 3], [0, 1]] = 0.0
+    table.iloc[2, 2], table.iloc[4, 5] = 64.0, -2.5
+    project.save(table)
+    expected = both()
+    expected[[1, 3, 2, 4], [0, 0, 1, 2]] = np.nan
+    same(project.read("2 labels lie at (0, 0)", "2 of 34 labels lie outside"), expected)
+
+
+def test_hdf5_and_csv_that_differ(project: Project) -> None:
+    table = project.table()
+    table.iloc[3, 0] += 9
+    table.drop(table.index[5]).to_csv(project.folder("day1") / "CollectedData_Ann.csv")
+    same(project.read("differs from CollectedData_Ann.h5 in 2 frames (img03.png)"), both())
+
+
+def test_a_table_without_rows(project: Project) -> None:
+    project.save(project.table().iloc[:0])
+    same(project.read("holds no rows"), XY)
+
+
+def test_names_of_macos(project: Project) -> None:
+    project.add("M\u00e4use")
+    project.listed("day1", "M\u00e4use")
+    project.folder("M\u00e4use").rename(project.folder(unicodedata.normalize("NFD", "M\u00e4use")))
+    for path in sorted(project.folder("day1").iterdir()):
+        path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07")
+    same(project.read("(day2)"), both())
+
+
+def test_a_configuration_of_windows(project: Project) -> None:
+    project.config["project_path"] = "C:\\\u00dcbungen"
+    project.write("cp1252")
+    same(project.read(), both())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ";").replace(".", ",").replace(",png", ".png"),
+        lambda text: "".join(f"{line},,\n" for line in text.splitlines()) + "," * 10 + "\n",
+    ],
+    ids=["semicolons", "empty columns"],
+)
+def test_a_csv_of_a_spreadsheet(project: Project, change: Callable[[str], str]) -> None:
+    project.csv(change)
+    same(project.read(), both())
+
+
+def test_a_bodypart_with_a_blank(project: Project) -> None:
+    project.config["bodyparts"] = ["snout", "ear", "tail "]
+    project.write()
+    project.save(project.table(names=("snout", "ear", "tail ")))
+    same(project.read(), both())
