@@ -26,10 +26,11 @@ def as_meant(value: Any, schema: dict[str, Any]) -> Any:
         filled = {key: each for key, each in value.items() if each is not None or not _is_optional(known[key])}
         return {key: as_meant(each, known[key]) for key, each in filled.items()}
     if "array" in kinds and value is not None:
-        # A single value in place of a list of lists could be either.
-        if not isinstance(value, list) and "array" not in kinds_of(schema["items"]):
-            value = [value]
-        return [as_meant(each, schema["items"]) for each in value] if isinstance(value, list) else value
+        items = schema["items"]
+        if "array" in kinds_of(items):  # a single value could be one list or several
+            lists = value if isinstance(value, list) else []
+            return [as_meant(each, items) if isinstance(each, list) else each for each in lists] or value
+        return [as_meant(each, items) for each in (value if isinstance(value, list) else [value])]
     if isinstance(value, str) and kinds & {"integer", "number"} and _EXPONENT.fullmatch(value):
         value = float(value)
     if isinstance(value, float) and value.is_integer() and ("integer" in kinds or "enum" in schema):
