@@ -534,7 +534,7 @@ def test_a_sleap_project_that_moved_with_its_images_finds_them(tmp_path):
     for number in range(4):
         image(tmp_path / "old" / "imgs" / f"im{number}.png", number)
     video = sleap_io.Video.from_filename([str(path) for path in sorted((tmp_path / "old" / "imgs").iterdir())])
-    skeleton = sleap_io.Skeleton(NAMES)
+    skeleton = sleap_io.Skeleton(list(NAMES))
     frames = [
         sleap_io.LabeledFrame(
             video=video, frame_idx=n, instances=[sleap_io.Instance.from_numpy(POINTS[n], skeleton=skeleton)]

@@ -182,10 +182,16 @@ def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: P
         what = f"has {width}×{height} px, and a network (training.scale {scale:g}) needs {LEAST_SIDE} on a side"
         yield error(project.paths[index], what, "remove it and its labels, or raise the scale")
     sizes = np.unique(pictures.sizes[known], axis=0)
-    if any(map(needs_one_size, trainings)) and len(sizes) > 1:
+    whole = [training for training in trainings if training["crop"] is None]
+    if whole and len(sizes) > 1:
         shown = ", ".join(f"{width}×{height}" for width, height in sizes[:3])
-        what = f"null with DeepLabCut's own transforms needs frames of one size, but there are {shown} px"
-        yield error("config: training.crop", what, "give the side in px of the square to train on")
+        todo = "give the side in px of the square to train on"
+        if any(map(needs_one_size, whole)):
+            what = f"null with DeepLabCut's own transforms needs frames of one size, but there are {shown} px"
+            yield error("config: training.crop", what, todo)
+        else:
+            what = f"null trains on whole frames, and the smaller are padded to the largest, of {shown} px"
+            yield warning("config: training.crop", what, todo)
 
 
 def _subset_problems(config: dict[str, Any], pool: int) -> Iterator[Problem]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from frameworth.errors import UserError
+from frameworth.errors import UserError, refuse_errors
 from frameworth.project.images import image_size
 from frameworth.project.imported import is_import, read_imported
-from frameworth.project.labelled_project import read_project
+from frameworth.project.sources import inspect_labels
 from frameworth.storage.files import write_text
 from frameworth.study.config import check_config
 
@@ -112,7 +112,10 @@ def look_at(labels: Path) -> Look:
         # Frames of a video have one size, and decoding them all would take long.
         first = {picture.path: picture for picture in imported.pictures}
         return _measured(imported.xy, imported.videos, {picture.size() for picture in first.values()})
-    project = read_project(labels)
+    found = inspect_labels(labels)
+    refuse_errors(found.problems)
+    project = found.project
+    assert project is not None  # or there were errors
     return _measured(project.xy, project.videos, {image_size(path) for path in project.paths})
 
 
