@@ -175,7 +175,7 @@ class Failures:
             self._jobs[-1] = (self._jobs[-1][0], Path(found[1]))
         elif found := _SLURM_REFUSED.match(line):
             self._slurm.append(found[1])
-            self._jobs.pop()  # it never ran, and has no words of its own
+            self._jobs = self._jobs[:-1]  # it never ran, and has no words of its own
         elif _REFUSED.match(line):
             self._refusing = True
         elif not self._refusing and (found := _OPTION_REFUSED.match(line)):
