@@ -71,7 +71,7 @@ def test_init_says_what_check_says_and_has_written_the_config_all_the_same(here)
     told = [line for line in done.output.splitlines() if line.startswith(("error: ", "warning: "))]
     checked = called("check", "--configfile", "mice.yaml")
     assert told == checked.output.splitlines()[:-1]
-    assert any("lies outside the image" in line for line in told)
+    assert any("outside the image" in line and "9999" in line for line in told)
 
 
 def test_init_puts_the_config_beside_others_and_overwrites_nothing(here):

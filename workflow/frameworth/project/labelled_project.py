@@ -172,7 +172,7 @@ def drop_invisible(
         (x, y), (width, height) = xy[row, name], sizes[row]
         what = (
             f"{outside.sum()} of {labelled.sum()} labels lie outside the image or on its edge "
-            f"('{keypoints[name]}' in {images[row]} at ({x:g}, {y:g}) in {width}×{height} px)"
+            f"('{keypoints[name]}' in {images[row]} at ({x:g}, {y:g}) in {width:g}×{height:g} px)"
         )
         if 2 * outside.sum() > labelled.sum():
             todo = "correct them; they may be another size's, or x and y swapped"
