@@ -11,7 +11,7 @@ import sleap_io
 from PIL import Image
 
 from conftest import run_snakemake
-from frameworth.errors import UserError
+from frameworth.errors import RefusedError, UserError
 from frameworth.project.imported import is_import, read_imported, write_imported
 from frameworth.project.labelled_project import read_project
 from frameworth.project.sources import inspect_labels, study_sources
@@ -466,6 +466,24 @@ def test_a_label_outside_its_image_is_left_out_with_a_warning_and_a_torn_image_i
     torn.write_bytes(torn.read_bytes()[:400])
     lines = check_study(config(str(labels)), "images").lines()
     assert any(line.startswith(f"error: {torn}: not a readable image") for line in lines)
+
+
+def test_labels_most_of_which_lie_outside_their_images_are_refused(tmp_path):
+    """As of another size, or with x and y swapped: what is left would be a study of the wrong places."""
+    content = coco_content(tmp_path / "images")
+    for annotation in content["annotations"][:3]:
+        annotation["keypoints"][::3] = [500.0] * 3
+    with pytest.raises(RefusedError, match="9 of 12"):
+        read_imported(written(tmp_path / "labels.json", content))
+
+
+def test_a_lightning_pose_table_that_a_spreadsheet_saved_with_semicolons_is_read(tmp_path):
+    rows = [["scorer", *["a"] * 6], ["bodyparts", *np.repeat(NAMES, 2)], ["coords", *["x", "y"] * 3]]
+    for number, xy in enumerate(POINTS):
+        image(tmp_path / f"im{number}.png", number)
+        rows.append([f"im{number}.png", *(str(value).replace(".", ",") for value in xy.ravel())])
+    (tmp_path / "labels.csv").write_text("\n".join(";".join(map(str, row)) for row in rows))
+    assert_points(tmp_path / "labels.csv")
 
 
 def pose_set(folder, places, **settings):

@@ -15,7 +15,6 @@ from frameworth.study.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
 from frameworth.study.config import (
     PlannedSubset,
-    meant_config,
     planned_subsets,
     video_networks,
     warm_bases,
@@ -440,7 +439,7 @@ def announce_study():
         env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
         stdout=sys.stderr,
     )
-    process.stdin.write(as_json(meant_config(dict(config))))
+    process.stdin.write(as_json(CONFIG))
     process.stdin.close()
 
 

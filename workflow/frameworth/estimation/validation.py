@@ -22,8 +22,7 @@ from frameworth.estimators import estimator, estimator_names
 from frameworth.questions.label_checks import label_suspicion
 from frameworth.study.results import Results
 
-FOLDS = 10
-PREDICTED_FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
+FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
 REDRAWS = 99
 RESAMPLES = 400
 Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of (inclusion, rows): the values [N] that rows say
@@ -84,7 +83,7 @@ class Subsets:
 
     def splits(self) -> list[list[tuple[np.ndarray, np.ndarray]]]:
         """Several random splits of the clusters into folds, each as (train, test) rows."""
-        folds = min(PREDICTED_FOLDS, len(np.unique(self.clusters)))
+        folds = min(FOLDS, len(np.unique(self.clusters)))
         made = (GroupKFold(folds, shuffle=True, random_state=seed) for seed in range(SPLITS))
         return [list(split.split(self.clusters, groups=self.clusters)) for split in made]
 

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from frameworth.errors import Problem, RefusedError, UserError
+from frameworth.errors import Problem, RefusedError, UserError, refuse_errors
 from frameworth.project.coco_labels import is_coco, read_coco
 from frameworth.project.collected_data import write_collected_data
 from frameworth.project.hdf5_content import reaching_out
@@ -83,7 +83,7 @@ class ImportedLabels:
     pictures: tuple[Picture, ...]  # [N]
     xy: np.ndarray  # float64 [N, K, 2], px, NaN where missing
     sources: tuple[Path, ...]  # the files that all this is read from
-    problems: tuple[Problem, ...]  # what the study can live with
+    problems: tuple[Problem, ...]  # warnings
 
 
 def is_import(labels: Path) -> bool:
@@ -147,9 +147,10 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
     pictures = tuple(_picture(frame.video, frame.frame_idx, path, opened) for frame, _ in labelled)
     xy = np.stack([instance.numpy()[order] for _, instance in labelled]).astype(float)
     xy, problems = _inside(xy, pictures, [keypoints[index] for index in order], path)
+    refuse_errors(problems)
     kept = np.flatnonzero(np.isfinite(xy).all(axis=2).any(axis=1))
     if not len(kept):
-        raise UserError(f"{path}: all labels lie outside their images; they may be of another size, or x and y swapped")
+        raise UserError(f"{path}: no label lies within its image; correct the labels")
     xy, pictures = xy[kept], tuple(pictures[index] for index in kept)
     videos, images = _names(pictures, path)
     for (video, image), count in Counter(zip(videos, images, strict=True)).items():
@@ -358,10 +359,9 @@ def _found(name: str, index: int, labels: Path) -> Path:
     base = labels if labels.is_dir() else labels.parent
     # A path of another system, or of a machine where it was labelled: the file may lie beside the labels.
     beside = base / re.split(r"[\\/]", name)[-1]
-    if not name.lower().endswith(_image_suffixes()) and not (base / name).is_file() and not Path(name).is_file():
-        found = beside if beside.is_file() else None  # images of two videos share names
-    else:
-        found = find_image(name, [base, Path()])
+    found = find_image(name, [base, Path()])
+    if found is None and not name.lower().endswith(_image_suffixes()) and beside.is_file():
+        found = beside  # but no image, as those of two videos share names
     if found is not None:
         return found
     raise UserError(

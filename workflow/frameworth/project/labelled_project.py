@@ -620,7 +620,7 @@ def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str,
 
 
 def _read_csv(path: Path) -> _Table:
-    rows, decimal = _csv_rows(path)
+    rows, decimal = csv_rows(path)
     names = [row[0].strip() for row in rows[:4]]
     individuals = rows.pop(1) if names[1:2] == ["individuals"] else []
     if [row[0].strip() for row in rows[:3]] != ["scorer", "bodyparts", "coords"]:
@@ -654,8 +654,11 @@ def _read_csv(path: Path) -> _Table:
     return _Table(path, frames, [columns[i] for i in keep], values, scorers)
 
 
-def _csv_rows(path: Path) -> tuple[list[list[str]], str]:
-    """The rows that are not empty, and the sign before decimals, a comma where cells are separated by `;` or tabs."""
+def csv_rows(path: Path) -> tuple[list[list[str]], str]:
+    """The rows that are not empty, and the sign before decimals, a comma where cells are separated by `;` or tabs.
+
+    Raises RefusedError if the file cannot be read.
+    """
     try:
         text = _decoded(path)
         match = re.match('"?scorer"?([;\t])', text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from frameworth.errors import UserError
 from frameworth.project.label_tables import LabelTable, find_image
+from frameworth.project.labelled_project import csv_rows
 
 HEADER = ["scorer", "bodyparts", "coords"]
 
@@ -18,11 +18,7 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
 
     Raises UserError, naming row and cell, for what cannot be read.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (ValueError, csv.Error):
-        return None
+    table, decimal = csv_rows(path)
     if [row[0].strip() for row in table[:3]] != HEADER:
         return None
     _, names, coords = ([cell.strip() for cell in row] for row in table[:3])
@@ -34,15 +30,16 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
     rows = []
     for row in table[3:]:
         name = "/".join(cell for cell in row[:levels] if cell)
+        where = f"{path}: the row of {name}"
         if len(row) != len(coords):
-            raise UserError(f"{path}: the row of {name} has {len(row)} cells, not {len(coords)}; correct it")
+            raise UserError(f"{where} has {len(row)} cells, not {len(coords)}; correct it")
         # Cells are seen from the file, or from the project that holds its labeled-data.
         image = find_image(name, (path.parent, path.parent.parent, path.parent.parent.parent))
         if image is None and "/" in name.replace("\\", "/"):
             image = find_image(name.replace("\\", "/").rsplit("/", 1)[-1], [path.parent])
-        xy = np.array([[_number(row[columns[key, axis]], path, name) for axis in "xy"] for key in keypoints])
+        xy = np.array([[_number(row[columns[key, axis]], decimal, where) for axis in "xy"] for key in keypoints])
         for index, key in enumerate(keypoints):
-            if (key, "visible") in columns and _number(row[columns[key, "visible"]], path, name) == 0:
+            if (key, "visible") in columns and _number(row[columns[key, "visible"]], decimal, where) == 0:
                 xy[index] = np.nan
         if not np.isfinite(xy).all(axis=1).any():
             continue
@@ -54,8 +51,8 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
     return LabelTable(keypoints, (), tuple(rows))
 
 
-def _number(cell: str, path: Path, name: str) -> float:
+def _number(cell: str, decimal: str, where: str) -> float:
     try:
-        return float(cell.strip() or "nan")
+        return float(cell.strip().replace(decimal, ".") or "nan")
     except ValueError:
-        raise UserError(f"{path}: the row of {name} holds {cell!r}, which is no number; correct it") from None
+        raise UserError(f"{where} holds {cell!r}, which is no number; correct it") from None

@@ -9,7 +9,7 @@ import numpy as np
 
 from frameworth.errors import Problem, UserError, problem_of, warning
 from frameworth.project.images import inspect_header, inspect_image
-from frameworth.project.labelled_project import LabelledProject, drop_invisible
+from frameworth.project.labelled_project import LabelledProject
 
 THUMBNAIL = 64
 
@@ -62,7 +62,6 @@ def inspect_pictures(
             size, found = inspect_header(path)
             sizes[index] = size or 0
         problems += found
-    problems += drop_invisible(project.root, project.xy, sizes, project.keypoints, project.images)[1]
     if not decode:
         return Pictures(sizes, None, None), problems
     problems += _twins(project, digests)

@@ -11,12 +11,13 @@ from sklearn.model_selection import GroupKFold
 
 from frameworth.estimation import values
 from frameworth.estimation.components import components
-from frameworth.estimation.validation import FOLDS, interval, resampled_clusters, values_from
+from frameworth.estimation.validation import interval, resampled_clusters, values_from
 from frameworth.questions.coverage import appearance_distances, mean_nearest, pose_distances
 from frameworth.study.results import Results
 
 LEAST_SUBSETS = 12  # of a percent; with fewer a share of variance says nothing
-LEAST_SHOWN = 0.01  # the share that an interval must lie above: values shrunk to nothing explain nothing
+FOLDS = 10
+LEAST_SHOWN = 0.01  # the share that an interval must lie above: less explains nothing
 VALUES = "frame values"
 ALONE = {
     "flagged_share": "share of flagged frames",

@@ -74,11 +74,6 @@ def encoding_problem(name: str, problem: UnicodeDecodeError) -> Problem:
     return error(name, f"cannot be read, as it is not UTF-8 ({problem})", "save it as UTF-8 in the editor")
 
 
-def meant_config(given: dict[str, Any]) -> dict[str, Any]:
-    """A config's keys with their values as they are meant, of one that `inspect_config` found not to be vast."""
-    return as_meant(given, config_schema())
-
-
 def parse_config(text: str, name: str) -> tuple[dict[str, Any], list[Problem]]:
     """The keys of a config's YAML, and what is wrong with it as a file; nothing in it is run.
 
