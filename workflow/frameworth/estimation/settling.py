@@ -86,7 +86,7 @@ def settled_sentence(table: pd.DataFrame) -> str:
         return "Whether the rankings have settled cannot be told from so few subsets."
     words = {"check": "the order of labels to check", "value": "the order of values"}
     parts = [
-        f"{words[ranking]} by {value:.2f} ({'settled' if value >= SETTLED else 'not settled'})".replace("-", "−")
+        f"{words[ranking]} by {value:z.2f} ({'settled' if value >= SETTLED else 'not settled'})".replace("-", "−")
         for ranking, value in found.items()
         if np.isfinite(value)
     ]

@@ -20,12 +20,13 @@ READS = ("members.h5",)
 _ACROSS = (1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 _OF_SUBSET, _ACROSS_SUBSETS = "members of one subset", "networks of different subsets"
 _NOTE = (
-    "Left, a point per label at {percent} % of the pool: squared error that networks on subsets of this pool share (of "
-    "their mean, less what chance adds to it) against the variance between networks that did not see the frame. It is "
-    "bias, the label's own error, and the accident of which frames are in the pool; red where more than half of the "
-    "error is not that accident, beyond chance (false discovery rate {alpha:.2g}). Right: expected error "
-    "of the mean pose of r networks on held-out labels, with 95 % bars where there are 8 clusters; ∞ is "
-    "extrapolated. The consensus of figures and tables is another form where the config says so."
+    "Left, a point per label at {percent} % of the pool: squared error that networks on subsets of this pool share "
+    "(of their mean, less what chance adds to it) against the variance between networks that did not see the frame; "
+    "0.01 stands for less. It is bias, the label's own error, and the accident of which frames are in the pool; "
+    "red, where that can be told: more than half of the error is not that accident, beyond chance (false discovery "
+    "rate {alpha:.2g}). Right: expected error of the mean pose of r networks on held-out labels, with 95 % bars "
+    "where there are 8 clusters; ∞ is extrapolated. The consensus of figures and tables is another form where the "
+    "config says so."
 )
 
 
@@ -170,16 +171,16 @@ def _labels(axes: Axes, labels: pd.DataFrame, alpha: float) -> None:
     shared = np.maximum(labels["shared_squared"], least)
     variance = np.maximum(labels["network_variance"], least)
     biased = (labels["bias_share_q"] < alpha).to_numpy()
-    for rows, colour, name in (
-        (~biased, _style.BLUE, "label"),
-        (biased, _style.RED, "label whose error is mostly bias, beyond chance"),
-    ):
+    kinds = [(~biased, _style.BLUE, "label")]
+    if labels["bias_share_q"].notna().any():  # else it cannot be told of any
+        kinds.append((biased, _style.RED, "label whose error is mostly bias, beyond chance"))
+    for rows, colour, name in kinds:
         axes.plot(variance[rows], shared[rows], ".", color=colour, ms=4, alpha=0.5, label=f"{name} ({rows.sum()})")
     ends = np.array([least, max(float(shared.max()), float(variance.max()), 1.0) * 1.5])
     axes.plot(ends, ends, "--", color=_style.GREY, lw=1)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     axes.set_xlabel("variance between networks (px²)")
-    axes.set_ylabel("shared squared error (px²), 0.01 stands for less")
+    axes.set_ylabel("shared squared error (px²)")
     axes.legend(loc="upper left", fontsize=7, handletextpad=0.2)
 
 

@@ -67,7 +67,7 @@ def _title(table: pd.DataFrame, score: str, alpha: float) -> str:
     if tested.empty:
         return "Whether the values predict held-out subsets was not tested"
     row = tested.iloc[0]
-    said = f"{row.name}, rank correlation {row['value']:.2f}, p{_style.NBSP}={_style.NBSP}{row['p']:.2g}"
+    said = f"{row.name}, rank correlation {_style.signed(row['value'])}, p{_style.NBSP}={_style.NBSP}{row['p']:.2g}"
     if row["p"] < alpha:
         return f"The values predict held-out subsets ({said})"
     return f"That the values predict held-out subsets cannot be told from chance ({said})"

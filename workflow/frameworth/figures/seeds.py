@@ -17,7 +17,7 @@ _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
     "score measured after training against the sum of its frames' values, estimated from other clusters. Right: "
     "the share of the spread between these subsets that each predictor explains out of fold (below 0: worse than "
-    "the mean), bars: {level:.0%} intervals of what a line explains (whether values predict is tested in `lds`); "
+    "the mean), bars: {level} intervals of what a line explains (whether values predict is tested in `lds`); "
     "coverage is the mean distance of held-out frames to the nearest frame of the subset. Dashed: the share that the "
     "subset makes at all, from subsets trained twice{ceiling}."
 )
@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _bars(right, explained[explained["percent"] == percent], ceiling)
     note = _NOTE.format(
         percent=percent,
-        level=results.options["influence"]["level"],
+        level=_style.percentage(results.options["influence"]["level"]),
         ceiling="" if len(ceiling) else ", of which this percent has too few (`repeat` trains some)",
     )
     _style.headline(figure, _title(explained[explained["percent"] == percent], ceiling, percent), note)
