@@ -61,8 +61,11 @@ def test_what_sleap_suspects_is_compared_with_what_was_planted(tmp_path):
     pd.DataFrame({"frame": results.frames["frame"], "suspicion": planted}).to_csv(tmp_path / "label_qc.csv")
     (tmp_path / "label_qc.json").write_text('{"available": true, "versions": {}}')
     table = validation(results).set_index(["quantity", "method", "score"])
-    for quantity in ("auroc", "average precision"):
-        assert table.loc[(quantity, "SLEAP label QC", "labels"), ["value", "ci_low", "ci_high"]].tolist() == [1, 1, 1]
+    found = {quantity: table.loc[(quantity, "SLEAP label QC", "labels")] for quantity in ("auroc", "average precision")}
+    assert [row["value"] for row in found.values()] == [1, 1]
+    assert found["auroc"]["ci_low"] == pytest.approx(0.025 ** (1 / planted.sum()))  # two frames found prove little
+    assert found["auroc"]["ci_high"] == 1
+    assert np.isnan(found["average precision"]["ci_low"])
 
 
 def test_an_environment_that_is_broken_is_an_error_that_names_it(tmp_path):
