@@ -7,7 +7,9 @@ import json
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.study.config import check_config, config_schema, planned_subsets, read_config
+from frameworth.study.config import check_config, read_config
+from frameworth.study.grid import planned_subsets
+from frameworth.study.model import config_schema
 
 GOOD = {"study": "mice", "labels": "project"}
 

@@ -24,7 +24,8 @@ from frameworth.runs.costs import (
     study_size,
 )
 from frameworth.runs.planning import describe
-from frameworth.study.config import check_config, planned_subsets
+from frameworth.study.config import check_config
+from frameworth.study.grid import planned_subsets
 from tiny import config, draw, pretend_networks, pretend_trained, read_frames_of
 
 SIZE = StudySize(100, 640, 480, 4)

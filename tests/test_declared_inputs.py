@@ -28,7 +28,8 @@ from frameworth.experiments.variance_components import components_table
 from frameworth.figures import PAIR, PILOT, VIDEOS, _style, figure_module, figure_names, figure_reads, settling
 from frameworth.storage.files import write_csv, write_json
 from frameworth.storage.hdf5 import Array, write_hdf5
-from frameworth.study.config import check_config, weight_options
+from frameworth.study.config import check_config
+from frameworth.study.grid import weight_options
 from frameworth.study.pilot_choice import Try
 from frameworth.study.results import Results
 from frameworth.study.subset_names import prune_sets

@@ -21,7 +21,8 @@ from frameworth.networks.store import Entry
 from frameworth.networks.training import train_network
 from frameworth.project.images import read_image
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.config import read_config, weight_options
+from frameworth.study.config import read_config
+from frameworth.study.grid import weight_options
 from frameworth.study.labels import read_labels
 from frameworth.study.subsets import collect_subsets, read_subset
 from tiny import TRAINING, config, draw, prepare, write_config

@@ -12,7 +12,8 @@ from conftest import REPOSITORY
 from frameworth import estimate_influence, estimators, figures
 from frameworth.figures import draw_figure, figure_names
 from frameworth.runs.planning import describe
-from frameworth.study.config import check_config, config_schema
+from frameworth.study.config import check_config
+from frameworth.study.model import config_schema
 from frameworth.upkeep.rule_graph import rule_graph
 from synthetic_study import write_study
 from tiny import config

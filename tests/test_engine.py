@@ -16,7 +16,7 @@ from frameworth.networks.scaling import ScaledFrames
 from frameworth.networks.scoremaps import CONSENSUS_FORMS
 from frameworth.networks.training import learning_rate_factor
 from frameworth.networks.variants import batch_indices
-from frameworth.runs.costs import total_steps
+from frameworth.study.grid import total_steps
 from frameworth.study.labels import Labels
 from tiny import TRAINING
 

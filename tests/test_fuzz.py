@@ -20,7 +20,9 @@ from frameworth.errors import UserError
 from frameworth.project.labelled_project import read_project
 from frameworth.project.pictures import inspect_pictures
 from frameworth.study.checking import CheckedStudy, check_study, read_config_file
-from frameworth.study.config import check_config, config_schema, planned_subsets
+from frameworth.study.config import check_config
+from frameworth.study.grid import planned_subsets
+from frameworth.study.model import config_schema
 from fuzzing import SCALARS, VALUES, bounded, copied, damaged, fuzzed, inside
 
 

@@ -20,7 +20,8 @@ from frameworth.runs.progress import study_progress
 from frameworth.runs.still_to_train import StudyNetworks
 from frameworth.storage.files import write_json
 from frameworth.study.checking import check_study
-from frameworth.study.config import check_config, inspect_config, weight_options
+from frameworth.study.config import check_config, inspect_config
+from frameworth.study.grid import weight_options
 from frameworth.study.labels import Labels, read_labels, write_labels
 from frameworth.study.pilot_choice import Try, chosen_training, resolved_training, search
 from frameworth.study.results import Results

@@ -259,7 +259,8 @@ def test_labels_as_they_were_outdate_no_network_though_two_frames_share_a_pictur
 
 def training(study):
     """The training config as the study's rules hand it to the command; checked against the store."""
-    from frameworth.study.config import check_config, weight_options
+    from frameworth.study.config import check_config
+    from frameworth.study.grid import weight_options
 
     options = weight_options(check_config(config("project", subsets=SUBSETS))["training"])
     assert options["steps"] == TRAINING["steps"]

@@ -22,7 +22,7 @@ from frameworth.questions.seeds import (
     r_squared_interval,
     seed_table,
 )
-from frameworth.study.config import config_schema
+from frameworth.study.model import config_schema
 from synthetic_study import write_study
 
 POSE = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 3.0]])

@@ -15,15 +15,17 @@ from conftest import run_snakemake
 from frameworth.engine.networks import Maps, Predictor, build_network, make_deterministic, pose_config
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
+from frameworth.networks.measured import Measured
 from frameworth.networks.predict import frames_at_once, predict
 from frameworth.networks.scaling import ScaledFrames
 from frameworth.networks.scoremaps import CONSENSUS_FORMS
 from frameworth.networks.store import saved_bytes
 from frameworth.project.images import read_image
-from frameworth.runs.costs import Measured, StudySize, video_minutes
+from frameworth.runs.costs import StudySize, video_minutes
 from frameworth.storage.files import write_json
 from frameworth.storage.hdf5 import digest_is_right
-from frameworth.study.config import check_config, planned_subsets, video_networks
+from frameworth.study.config import check_config
+from frameworth.study.grid import planned_subsets, video_networks
 from frameworth.study.labels import Labels
 from frameworth.study.results import Results
 from frameworth.videos import video_files

@@ -14,8 +14,8 @@ import yaml
 
 from frameworth.networks.network_hashes import network_hash, network_seed
 from frameworth.project.demo import draw_project
-from frameworth.study.config import weight_options
 from frameworth.study.frames import collect_frames
+from frameworth.study.grid import weight_options
 from frameworth.study.split import hold_out
 from frameworth.study.study_record import write_record
 from frameworth.study.subset_names import subset_path

@@ -11,3 +11,12 @@ def readable(value: float, sign: str = "") -> str:
         return f"<{_LEAST}" if value > 0 else f">−{_LEAST}"
     text = f"{value:{sign}.3g}"
     return (f"{value:{sign},.0f}" if "e" in text else text).replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:.0f} days"

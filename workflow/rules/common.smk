@@ -13,13 +13,7 @@ from snakemake.settings.types import DeploymentMethod
 from frameworth.experiments.arms import arm_names, arm_subsets
 from frameworth.study.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
-from frameworth.study.config import (
-    PlannedSubset,
-    planned_subsets,
-    video_networks,
-    warm_bases,
-    weight_options,
-)
+from frameworth.study.grid import PlannedSubset, planned_subsets, video_networks, warm_bases, weight_options
 from frameworth.runs.costs import (
     dearest,
     job_memory,

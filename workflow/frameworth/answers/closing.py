@@ -51,8 +51,7 @@ def further_sentences(folder: Path, config: dict[str, Any], learned: bool) -> li
 
 def pilot_sentences(config: dict[str, Any]) -> list[str]:
     """What the study's pilot chose; nothing without one, or before it has."""
-    from frameworth.runs.planning import pilot_sentence
-    from frameworth.study.pilot_choice import recorded_pilot
+    from frameworth.study.pilot_choice import pilot_sentence, recorded_pilot
 
     found = recorded_pilot(config) if config.get("pilot") else None
     return [f"{pilot_sentence(found)}."] if found else []

@@ -27,7 +27,8 @@ from frameworth.figures import figure_names
 from frameworth.networks.predictions import Predictions, write_predictions
 from frameworth.networks.scoremaps import CONSENSUS_FORMS
 from frameworth.storage.files import digest_of_file, write_csv, write_json
-from frameworth.study.config import check_config, planned_subsets, weight_options
+from frameworth.study.config import check_config
+from frameworth.study.grid import planned_subsets, weight_options
 from frameworth.study.labels import Labels, write_labels
 from frameworth.study.subset_names import subset_path
 from frameworth.study.subsets import read_subset, write_subset

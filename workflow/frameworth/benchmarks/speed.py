@@ -31,8 +31,9 @@ from frameworth.engine.networks import Predictor, build_network, pose_config
 from frameworth.networks.predict import predict
 from frameworth.networks.scaling import ScaledFrames
 from frameworth.storage.files import write_json
-from frameworth.study.config import check_config, weight_options
+from frameworth.study.config import check_config
 from frameworth.study.frames import read_frames
+from frameworth.study.grid import weight_options
 from frameworth.study.labels import read_labels
 from frameworth.study.subsets import read_subset
 

@@ -92,7 +92,8 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
     """
     from frameworth.answers.closing import closing_lines
     from frameworth.runs.running import refuse_places, run_workflow, runs_whole_study, snakemake_command
-    from frameworth.study.config import read_config, study_folder
+    from frameworth.study.config import read_config
+    from frameworth.study.grid import study_folder
 
     config = read_config(configfile)
     log = Path("logs") / config["study"] / "run.log"
@@ -115,7 +116,8 @@ def status(configfile: TextIO) -> None:
     from frameworth.errors import UserError
     from frameworth.networks.divergence import diverged_sentence, recorded_diverged
     from frameworth.runs.progress import progress_sentence, study_progress
-    from frameworth.study.config import read_config, study_folder
+    from frameworth.study.config import read_config
+    from frameworth.study.grid import study_folder
     from frameworth.study.study_files import being_read, require
 
     config = read_config(configfile)
@@ -182,7 +184,8 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.errors import UserError
     from frameworth.questions.pilot import EFFECTS, plan_lines, plan_table
     from frameworth.runs.costs import measured
-    from frameworth.study.config import read_config, result_options, study_folder
+    from frameworth.study.config import read_config
+    from frameworth.study.grid import result_options, study_folder
     from frameworth.study.pilot_choice import possible_trainings
     from frameworth.study.results import Results
     from frameworth.study.study_files import ESTIMATED, being_read, require, require_one_study
@@ -212,7 +215,8 @@ def report(configfile: TextIO, show: bool) -> None:
     from frameworth.errors import UserError
     from frameworth.runs.progress import study_progress
     from frameworth.runs.running import refuse_places, run_workflow, snakemake_command
-    from frameworth.study.config import read_config, study_folder
+    from frameworth.study.config import read_config
+    from frameworth.study.grid import study_folder
 
     config = read_config(configfile)
     now = study_progress(config)
@@ -247,7 +251,8 @@ def explain(frame: str, configfile: TextIO) -> None:
     FRAME is a number as in frames.csv, video/image, or an image's name.
     """
     from frameworth.answers.explaining import explain, frame_number
-    from frameworth.study.config import read_config, result_options, study_folder
+    from frameworth.study.config import read_config
+    from frameworth.study.grid import result_options, study_folder
     from frameworth.study.results import Results
     from frameworth.study.study_files import ESTIMATED, being_read, require, require_one_study
 

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from frameworth.errors import UserError
-from frameworth.study.config import PlannedSubset, planned_subsets
+from frameworth.study.grid import PlannedSubset, planned_subsets
 
 BASELINE = "baseline"
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from frameworth.figures import _style
-from frameworth.runs.planning import duration
+from frameworth.readable_number import duration
 from frameworth.study.pilot_choice import SIZE_GAIN, STEPS_GAIN
 from frameworth.study.results import Results
 

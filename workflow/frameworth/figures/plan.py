@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from frameworth.estimation.power import GROUP, METHODS, SINGLE, TOGGLE
 from frameworth.figures import _style
 from frameworth.questions.pilot import POWER
-from frameworth.runs.planning import duration
+from frameworth.readable_number import duration
 from frameworth.study.results import Results
 
 READS = ("plan.csv",)

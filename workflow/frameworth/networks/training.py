@@ -25,8 +25,8 @@ from frameworth.networks.divergence import final_loss, why_diverged
 from frameworth.networks.preemption import Preempted, sigterm_waits
 from frameworth.networks.store import Entry
 from frameworth.networks.variants import BASELINE, Variant, ordered_batches
-from frameworth.runs.costs import total_steps
 from frameworth.storage.provenance import provenance
+from frameworth.study.grid import total_steps
 from frameworth.study.subsets import Subset
 
 CHECKPOINT_SECONDS = 30  # at most a minute of work may be lost; a save and a slow step fit in what remains

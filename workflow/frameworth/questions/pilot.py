@@ -12,7 +12,7 @@ import pandas as pd
 from frameworth.errors import UserError
 from frameworth.estimation.components import components
 from frameworth.estimation.power import METHODS, Pilot, chance_of_any, networks_needed, noise_limits
-from frameworth.runs.costs import measured_networks, network_seconds
+from frameworth.networks.measured import measured_networks, network_seconds
 from frameworth.storage.files import write_csv
 from frameworth.study.designs import subset_size
 from frameworth.study.results import Results

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from frameworth.errors import UserError
+from frameworth.networks.measured import Measured, measured_networks, network_seconds
 from frameworth.project.images import DECODED_BYTES_KEPT, image_size
 from frameworth.project.imported import is_import, read_imported
 from frameworth.project.labelled_project import project_keypoints
 from frameworth.storage.digests import whole
-from frameworth.study.config import PlannedSubset, study_folder
 from frameworth.study.designs import subset_size
+from frameworth.study.grid import PlannedSubset, study_folder
 from frameworth.study.pilot_choice import chosen_training, pilot_budget, possible_trainings, recorded_pilot
 from frameworth.study.split import held_out_count
 
 _TABLES = (".yaml", ".yml", ".h5", ".csv")
-_RECORDS = 20  # training records that are looked at for the speed
 
 # Peak memory of a process measured on a CPU: imports and one network, and what the gradients of a px of a batch need.
 # ResNet-50's share stands for all networks, as those that are smaller need less.
@@ -56,21 +55,6 @@ class StudySize:
     def pool(self, config: dict[str, Any]) -> int:
         """Frames that may be trained on, as the config's share says."""
         return self.frames - held_out_count(config["held_out"]["fraction"], self.frames)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What finished networks of a study took.
-
-    Attributes:
-        step: median seconds of a gradient step. device: `cuda` or `cpu`. networks: how many were looked at.
-        network_bytes: size of a network's file; 0 where none is kept.
-    """
-
-    step: float
-    device: str
-    networks: int
-    network_bytes: int
 
 
 def study_size(config: dict[str, Any], sources: Sequence[Path]) -> StudySize:
@@ -140,37 +124,6 @@ def pilot_seconds(config: dict[str, Any], size: StudySize, step: float) -> float
     return steps * step + networks * size.frames / config["training"]["batch_size"] * step / 3
 
 
-def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None:
-    """The same of the study in `folder`, for the config's `training`."""
-    steps, devices, sizes = [], [], []
-    for path in sorted(folder.glob("ensembles/*/*/training.json"))[:_RECORDS]:
-        for member in _members(path):
-            same = member["batch_size"] == training["batch_size"]
-            if same and member["steps"] == training.get("steps", member["steps"]):
-                steps.append(member["wall_seconds"] / member["steps"])
-                devices.append(member["device_type"])
-        sizes += [network.stat().st_size for network in path.parent.glob("member-*.pt")]
-    if not steps:
-        return None
-    return Measured(statistics.median(steps), devices[-1], len(steps), max(sizes, default=0))
-
-
-def _members(record: Path) -> list[dict[str, Any]]:
-    """The networks of a training.json that say what they took: not those of a file that is gone or damaged by now."""
-    try:
-        members = json.loads(whole(record).read_text())["members"]
-        return [member for member in members if {"batch_size", "steps", "wall_seconds", "device_type"} <= member.keys()]
-    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-
-
-def total_steps(training: dict[str, Any], frames: int) -> int:
-    """Gradient steps of a network: `steps`, or `epochs` over its frames."""
-    if "epochs" in training:
-        return max(1, math.ceil(training["epochs"] * frames / training["batch_size"]))
-    return training["steps"]
-
-
 def job_seconds(config: dict[str, Any], size: StudySize, subsets: Sequence[PlannedSubset], step: float) -> float:
     """Expected seconds of training all members of these subsets and predicting all frames with them.
 
@@ -182,11 +135,6 @@ def job_seconds(config: dict[str, Any], size: StudySize, subsets: Sequence[Plann
         subset.members * network_seconds(training, subset_size(subset.percent, pool), size.frames, step)
         for subset in subsets
     )
-
-
-def network_seconds(training: dict[str, Any], trained_on: int, predicted: int, step: float) -> float:
-    """Expected seconds of training one network on some frames and predicting others with it."""
-    return total_steps(training, trained_on) * step + predicted / training["batch_size"] * step / 3
 
 
 def job_minutes(

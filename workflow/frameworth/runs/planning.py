@@ -9,21 +9,19 @@ from typing import Any
 
 from frameworth.experiments.arms import arm_names, arm_subsets
 from frameworth.figures import figure_names
+from frameworth.networks.measured import Measured
 from frameworth.project.sources import study_sources
-from frameworth.readable_number import readable
-from frameworth.runs.costs import (
-    Measured,
-    StudySize,
-    dearest,
-    job_seconds,
-    measured,
-    pilot_seconds,
-    prediction_bytes,
-    study_size,
-)
+from frameworth.readable_number import duration
+from frameworth.runs.costs import StudySize, dearest, job_seconds, measured, pilot_seconds, prediction_bytes, study_size
 from frameworth.runs.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
-from frameworth.study.config import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
-from frameworth.study.pilot_choice import chosen_training, further_networks, pilot_budget, recorded_pilot
+from frameworth.study.grid import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
+from frameworth.study.pilot_choice import (
+    chosen_training,
+    further_networks,
+    pilot_budget,
+    pilot_sentence,
+    recorded_pilot,
+)
 from frameworth.study.subset_names import prune_sets, toggle_arms
 
 MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
@@ -126,20 +124,6 @@ def _pilot_lines(config: dict[str, Any], left: Left) -> list[str]:
     ]
 
 
-def pilot_sentence(found: dict[str, Any]) -> str:
-    """What a pilot chose, and what that took, of the content of `pilot.json`; without its full stop."""
-    taken, networks = found["tries"][found["taken"]], len(found["tries"])
-    crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
-    # Where the config gives the steps of the grid, only the size was chosen.
-    steps = f" and {taken['steps']} steps" if found["chosen"]["steps"] == taken["steps"] else ""
-    after = "" if steps else f" after {taken['steps']} steps"
-    return (
-        f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
-        f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
-        f"{duration(found['seconds'])})"
-    )
-
-
 def _pilot_first(config: dict[str, Any], size: StudySize, step: float) -> float:
     """Most seconds of the pilot that is still to choose; 0 if there is none."""
     return pilot_seconds(config, size, step) if chosen_training(config) is None else 0.0
@@ -204,15 +188,6 @@ def _cost(
         f"On disk {about} {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what "
         "they predict.",
     ]
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit a person would use."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def _bytes(count: float) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameworth.runs.planning import MAY_BE_THERE, duration, planned_networks
+from frameworth.readable_number import duration
+from frameworth.runs.planning import MAY_BE_THERE, planned_networks
 from frameworth.runs.still_to_train import StudyNetworks
 from frameworth.study.pilot_choice import chosen_training
 

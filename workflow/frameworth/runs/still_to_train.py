@@ -28,8 +28,8 @@ from frameworth.project.labelled_project import LabelledProject, read_project
 from frameworth.project.pictures import inspect_pictures
 from frameworth.project.sources import study_sources
 from frameworth.storage.files import digest_of_file
-from frameworth.study.config import PlannedSubset, planned_subsets, study_folder, weight_options
 from frameworth.study.designs import draw_subset
+from frameworth.study.grid import PlannedSubset, planned_subsets, study_folder, weight_options
 from frameworth.study.labels import Labels, read_labels, write_labels
 from frameworth.study.pilot_choice import chosen_training, further_networks, pilot_subset
 from frameworth.study.split import hold_out

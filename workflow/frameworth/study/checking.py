@@ -22,10 +22,12 @@ from frameworth.project.labelled_project import Inspection, LabelledProject
 from frameworth.project.pictures import Pictures, inspect_pictures
 from frameworth.project.sources import inspect_imported_pictures, inspect_labels
 from frameworth.project.video_content import refuse_no_film
-from frameworth.study.config import encoding_problem, inspect_config, needs_one_size, parse_config, planned_subsets
+from frameworth.study.config import inspect_config
 from frameworth.study.designs import cluster_of, subset_size
+from frameworth.study.grid import needs_one_size, planned_subsets
 from frameworth.study.meant import expanded
 from frameworth.study.pilot_choice import possible_trainings
+from frameworth.study.reading import encoding_problem, parse_config
 from frameworth.study.split import held_out_count, hold_out
 from frameworth.study.study_record import record_problems, recorded_split
 

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from frameworth.errors import UserError
+from frameworth.readable_number import duration, readable
 from frameworth.storage.digests import damaged, whole
 from frameworth.storage.files import digest_of_json
-from frameworth.study.config import PlannedSubset, nearest_to_half, study_folder, weight_options
+from frameworth.study.grid import PlannedSubset, nearest_to_half, study_folder, weight_options
 
 NAME = "pilot.json"
 SIZE_GAIN = 0.03  # by which the error of a dearer size must be lower, and more
@@ -136,6 +137,20 @@ def further_networks(config: dict[str, Any]) -> int:
     networks = len(found["tries"]) if found else pilot_budget(config)[0]
     # The one that is taken is a network of the grid, unless that is trained with other steps.
     return networks - (config["training"].get("steps", config["pilot"]["steps"]) == config["pilot"]["steps"])
+
+
+def pilot_sentence(found: dict[str, Any]) -> str:
+    """What a pilot chose, and what that took, of the content of `pilot.json`; without its full stop."""
+    taken, networks = found["tries"][found["taken"]], len(found["tries"])
+    crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
+    # Where the config gives the steps of the grid, only the size was chosen.
+    steps = f" and {taken['steps']} steps" if found["chosen"]["steps"] == taken["steps"] else ""
+    after = "" if steps else f" after {taken['steps']} steps"
+    return (
+        f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
+        f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
+        f"{duration(found['seconds'])})"
+    )
 
 
 def what_is_asked(pilot: dict[str, Any], training: dict[str, Any], study_seed: int) -> str:

@@ -14,7 +14,7 @@ from frameworth.errors import Problem, UserError, error, warning
 from frameworth.project.labelled_project import LabelledProject
 from frameworth.storage.digests import keep_digests, whole
 from frameworth.storage.files import write_json
-from frameworth.study.config import study_folder, weight_options
+from frameworth.study.grid import study_folder, weight_options
 from frameworth.study.pilot_choice import chosen_training
 
 NAME = "config.json"

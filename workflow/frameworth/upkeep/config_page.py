@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from frameworth.study.config import config_schema
+from frameworth.study.model import config_schema
 
 HEAD = """# The config of a study
 
