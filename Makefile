@@ -42,6 +42,7 @@ peers: .peers/ready
 check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
@@ -58,8 +59,8 @@ fuzz: .venv/ready
 
 # About 30 minutes on two cores; results/benchmarks/speed.json and pretrained.json.
 benchmark-speed: .venv/ready
-	$(BIN)/python -m frameworth.benchmarks.speed
-	$(BIN)/python -m frameworth.benchmarks.pretrained
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.pretrained
 
 # A project as a new user would try it: from `init` to the report with nothing edited, and what came of it; about half an
 # hour on two cores. PROJECT is the project or label file, NAME the study's name. With SPOIL=1 a share of the labels
@@ -68,30 +69,30 @@ NAME ?= trial
 trial: .venv/ready
 ifdef SPOIL
 	rm -rf results/$(NAME)-project
-	$(BIN)/python -m frameworth.benchmarks.spoil $(PROJECT) results/$(NAME)-project $(if $(filter shuffle,$(SPOIL)),--shuffle)
+	$(BIN)/python -m benchmarks.spoil $(PROJECT) results/$(NAME)-project $(if $(filter shuffle,$(SPOIL)),--shuffle)
 endif
 	test -e results/$(NAME).yaml || $(BIN)/frameworth init $(if $(SPOIL),results/$(NAME)-project,$(PROJECT)) --device cpu --study $(NAME) --out results/$(NAME).yaml
 	$(BIN)/frameworth run --configfile results/$(NAME).yaml
-	$(BIN)/python -m frameworth.benchmarks.trial results/$(NAME) $(if $(SPOIL),results/$(NAME)-project/spoilt.csv)
+	$(BIN)/python -m benchmarks.trial results/$(NAME) $(if $(SPOIL),results/$(NAME)-project/spoilt.csv)
 
 benchmark-levers: .venv/ready
-	$(BIN)/python -m frameworth.benchmarks.levers
+	$(BIN)/python -m benchmarks.levers
 
 # Needs a GPU and about ten minutes; results/benchmarks/gpu.json.
 benchmark-gpu: .venv/ready
-	$(BIN)/python -m frameworth.benchmarks.gpu
+	$(BIN)/python -m benchmarks.gpu
 
 # About ten minutes; results/benchmarks/scale.json.
 benchmark-scale: .venv/ready
-	$(BIN)/python -m frameworth.benchmarks.scale
+	$(BIN)/python -m benchmarks.scale
 
 # About 20 minutes; results/benchmarks/estimators.json. Compares with pyDVL's speed after `make peers`.
 benchmark-estimators: .venv/ready
-	$(BIN)/python -m frameworth.benchmarks.estimators
+	$(BIN)/python -m benchmarks.estimators
 
 # About half an hour; results/benchmarks/plantings.json.
 benchmark-plantings: .venv/ready
-	$(BIN)/python -m frameworth.benchmarks.plantings
+	$(BIN)/python -m benchmarks.plantings
 
 openfield: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml
@@ -104,7 +105,7 @@ openfield-arms: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-arms.yaml
 
 config-page: .venv/ready
-	$(BIN)/python -m frameworth.upkeep.config_page > config/README.md
+	$(BIN)/python -m tools.config_page > config/README.md
 
 bad-inputs-page: .venv/ready
 	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
@@ -115,7 +116,7 @@ reliability-page: .venv/ready
 
 # The rule graph in docs/developing.md and the demo's pictures, after `make`; needs Debian's chromium.
 docs: .venv/ready config-page bad-inputs-page
-	$(BIN)/python -m frameworth.upkeep.rule_graph
+	$(BIN)/python -m tools.rule_graph
 	cp results/demo/figures/labels_to_check.png docs/images/
 	$(BIN)/python tests/picture_of_report.py results/demo/report.html docs/images/report.png
 
@@ -128,7 +129,7 @@ lock:
 
 # The definitions for conda and Apptainer, from the lock.
 envs:
-	PYTHONPATH=workflow $(PYTHON) -m frameworth.upkeep.environments
+	PYTHONPATH=workflow $(PYTHON) -m tools.environments
 
 clean:
-	rm -rf .venv .venv-sleap .peers .snakemake results/demo logs/demo benchmarks/demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sleap .peers .snakemake results/demo logs/demo .pytest_cache .ruff_cache .hypothesis

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from frameworth.attribution.label_checks import write_label_checks
 from frameworth.figures import figure_names
-from frameworth.networks.predictions import Predictions, write_predictions
-from frameworth.networks.scoremaps import CONSENSUS_FORMS
-from frameworth.questions.label_checks import write_label_checks
+from frameworth.labels.labels import write_labels
+from frameworth.plan.names import subset_path
 from frameworth.report import write_report
+from frameworth.results.results import Results
 from frameworth.storage.files import write_bytes, write_csv, write_json
-from frameworth.study.labels import write_labels
-from frameworth.study.results import Results
-from frameworth.study.subset_names import subset_path
+from frameworth.training.predictions import Predictions, write_predictions
+from frameworth.training.scoremaps import CONSENSUS_FORMS
 from synthetic_study import write_study
 
 CONFIG = {"study": "walk", "seed": 1, "labels": "a/project", "influence": {"score": "log_error", "level": 0.95}}

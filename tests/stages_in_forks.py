@@ -18,8 +18,8 @@ from conftest import run_snakemake
 
 _SERVER = """
 import json, os, resource, signal, sys
-import frameworth.experiments.arm_training, frameworth.networks.ensemble, frameworth.report
-import frameworth.answers.frame_values, frameworth.estimation.warm
+import frameworth.experiments.arm_training, frameworth.training.ensemble, frameworth.report
+import frameworth.answers.frame_values, frameworth.attribution.methods.warm
 from frameworth.__main__ import main
 
 for line in sys.stdin:

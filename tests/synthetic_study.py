@@ -17,20 +17,20 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
-from frameworth.estimation.influence import group_name, score_arrays
-from frameworth.estimation.values import out_of_bag_error
-from frameworth.networks.members import of_networks, write_members
-from frameworth.questions.distractors import distractor_table
-from frameworth.questions.further_labels import further_labels
-from frameworth.questions.label_checks import check_name, write_label_checks
-from frameworth.questions.outliers import outlier_table
-from frameworth.questions.pilot import write_plan
+from frameworth.answers.distractors import distractor_table
+from frameworth.answers.further_labels import further_labels
+from frameworth.answers.larger_study import write_plan
+from frameworth.answers.outliers import outlier_table
+from frameworth.attribution.inference.values import out_of_bag_error
+from frameworth.attribution.influence_file import group_name, score_arrays
+from frameworth.attribution.label_checks import check_name, write_label_checks
+from frameworth.labels.labels import Labels, write_labels
+from frameworth.labels.subsets import subset_name
+from frameworth.plan.designs import cluster_of, draw_subset
+from frameworth.results.results import Results
+from frameworth.scores.members import of_networks, write_members
 from frameworth.storage.files import digest_of_file, write_csv, write_json
 from frameworth.storage.hdf5 import Array, write_hdf5
-from frameworth.study.designs import cluster_of, draw_subset
-from frameworth.study.labels import Labels, write_labels
-from frameworth.study.results import Results
-from frameworth.study.subsets import subset_name
 
 WIDTH, HEIGHT = 128, 96  # px
 BODY = np.array([[16.0, 0.0], [7.0, -6.0], [7.0, 6.0], [-14.0, 0.0]])  # keypoints in the animal's own frame, px

@@ -12,24 +12,24 @@ import pytest
 import torch
 
 from conftest import run_snakemake
+from frameworth.cli.planning import planned_networks
+from frameworth.engine.augmentation import Augmentation
+from frameworth.engine.cutout import Cutout
 from frameworth.engine.networks import build_network, pose_config
 from frameworth.errors import UserError
 from frameworth.experiments.arm_comparison import compare_arms
 from frameworth.experiments.arm_training import run_arm
-from frameworth.experiments.arms import arm_subsets
 from frameworth.experiments.out_of_bag import ranks_of, strongest_places
 from frameworth.experiments.pseudo import pseudo_labels
-from frameworth.networks import training
-from frameworth.networks.augmentation import Augmentation
-from frameworth.networks.cutout import Cutout
-from frameworth.networks.ensemble import run_ensembles
-from frameworth.networks.network_hashes import network_hash
-from frameworth.networks.variants import BASELINE, Variant, batch_indices, ordered_batches
-from frameworth.runs.planning import planned_networks
+from frameworth.labels.subsets import read_subset
+from frameworth.plan.arms import arm_subsets
+from frameworth.plan.config import check_config
+from frameworth.plan.identity import network_hash
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.config import check_config
-from frameworth.study.subsets import read_subset
+from frameworth.training import loop as training
+from frameworth.training.ensemble import run_ensembles
+from frameworth.training.variants import BASELINE, Variant, batch_indices, ordered_batches
 from tiny import TRAINING, config, draw, kill_while_training, prepare, write_config
 
 OPTIONS = {

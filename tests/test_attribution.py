@@ -7,15 +7,15 @@ import warnings
 import numpy as np
 import pytest
 
+from benchmarks.simulation import grid, simulate
 from frameworth import estimate_influence
-from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.estimation.attribution import FewClustersWarning, UndecidableFrameWarning
-from frameworth.estimation.redraw import redrawn
-from frameworth.estimation.values import confidence_interval
-from frameworth.estimators import estimator, estimator_names
-from frameworth.estimators._estimate import SamplingWarning, precisions
-from frameworth.estimators.beta_shapley import beta_weights
-from frameworth.study.designs import subset_size
+from frameworth.attribution.estimate import FewClustersWarning, UndecidableFrameWarning
+from frameworth.attribution.estimators import estimator, estimator_names
+from frameworth.attribution.estimators._estimate import SamplingWarning, precisions
+from frameworth.attribution.estimators.beta_shapley import beta_weights
+from frameworth.attribution.inference.redraw import redrawn
+from frameworth.attribution.inference.values import confidence_interval
+from frameworth.plan.designs import subset_size
 
 LADDER = (10, 30, 70, 90)
 HALVES = [("balanced", (50,), 24)]

@@ -7,11 +7,11 @@ import torch
 
 from frameworth.engine import backbones
 from frameworth.engine import networks as engine
+from frameworth.engine.augmentation import normalised
 from frameworth.engine.backbones import FoldedConvolution, TimmFeatures, feature_level, load_in_order
 from frameworth.errors import UserError
-from frameworth.networks.augmentation import normalised
-from frameworth.networks.training import train_step
 from frameworth.storage.files import digest_of_file
+from frameworth.training.loop import train_step
 from test_training import ensemble
 from tiny import TRAINING, kill_while_training, prepare
 

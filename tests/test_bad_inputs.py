@@ -17,8 +17,8 @@ from bad_inputs.cases import CASES, Case
 from bad_inputs.study import Study
 from conftest import run_snakemake
 from frameworth.__main__ import main
-from frameworth.networks.gpus import machine_has_gpu
 from frameworth.storage.files import digest_of_file
+from frameworth.training.gpus import machine_has_gpu
 
 
 @pytest.fixture(scope="session")

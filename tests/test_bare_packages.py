@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from frameworth.networks.bare_packages import bare_packages
+from frameworth.engine.bare_packages import bare_packages
 
 SCRIPT = """
 import sys

@@ -1,17 +1,20 @@
 """The measuring scripts run, at sizes that show nothing but that."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
-from frameworth.benchmarks import estimators
+from benchmarks import estimators
+from conftest import REPOSITORY
 
 
 def run(module, *arguments, folder):
-    command = [sys.executable, "-m", f"frameworth.benchmarks.{module}", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'workflow'}"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

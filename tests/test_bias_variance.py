@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth.benchmarks.simulation import grid
+from benchmarks.simulation import grid
+from frameworth.answers.bias_variance import curve_across_subsets, curve_of_members, error_of_mean_pose, parts
 from frameworth.errors import UserError
 from frameworth.figures import bias_variance
-from frameworth.questions.bias_variance import curve_across_subsets, curve_of_members, error_of_mean_pose, parts
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 from synthetic_study import write_study
 
 

@@ -13,14 +13,13 @@ import yaml
 from click.testing import CliRunner
 
 from frameworth.__main__ import main
+from frameworth.cli import first_config, progress
+from frameworth.cli.first_config import Look, study_name
+from frameworth.cli.running import Failures, runs_whole_study, snakemake_command
 from frameworth.experiments.prune import compare_pruned
-from frameworth.project.labelled_project import read_project
-from frameworth.runs import progress
-from frameworth.runs.running import Failures, runs_whole_study, snakemake_command
-from frameworth.study import first_config
-from frameworth.study.config import check_config
-from frameworth.study.first_config import Look, study_name
-from frameworth.study.subsets import read_subset
+from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.subsets import read_subset
+from frameworth.plan.config import check_config
 from synthetic_study import write_study
 from tiny import config, draw, pretend_networks, read_frames_of, write_config
 

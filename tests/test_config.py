@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from frameworth.config.model import config_schema
 from frameworth.errors import UserError
-from frameworth.study.config import check_config, read_config
-from frameworth.study.grid import planned_subsets
-from frameworth.study.model import config_schema
+from frameworth.plan.config import check_config, read_config
+from frameworth.plan.grid import planned_subsets
 
 GOOD = {"study": "mice", "labels": "project"}
 
@@ -157,7 +157,7 @@ def test_every_key_of_the_schema_has_a_description():
 
 def test_the_config_page_explains_every_key(repository):
     """config/README.md lists what the schema says: a key, its default, its description."""
-    from frameworth.upkeep.config_page import config_page
+    from tools.config_page import config_page
 
     assert (repository / "config" / "README.md").read_text() == config_page()
 

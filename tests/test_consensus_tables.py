@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import sleap_io
 
-from frameworth.networks.predictions import labelled_images_index, write_deeplabcut_table
-from frameworth.project.labelled_project import LabelledProject, read_project
+from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.training.predictions import labelled_images_index, write_deeplabcut_table
 from tiny import draw
 
 SCORER = "frameworth_percent-050_seed-1"

@@ -11,10 +11,7 @@ import pytest
 from PIL import Image
 
 from conftest import REPOSITORY
-from frameworth.networks.predictions import Predictions, write_predictions
-from frameworth.networks.scoremaps import CONSENSUS_FORMS
-from frameworth.project.labelled_project import source_files
-from frameworth.runs.costs import (
+from frameworth.cli.costs import (
     StudySize,
     job_memory,
     job_minutes,
@@ -23,9 +20,12 @@ from frameworth.runs.costs import (
     study_memory,
     study_size,
 )
-from frameworth.runs.planning import describe
-from frameworth.study.config import check_config
-from frameworth.study.grid import planned_subsets
+from frameworth.cli.planning import describe
+from frameworth.labels.deeplabcut import source_files
+from frameworth.plan.config import check_config
+from frameworth.plan.grid import planned_subsets
+from frameworth.training.predictions import Predictions, write_predictions
+from frameworth.training.scoremaps import CONSENSUS_FORMS
 from tiny import config, draw, pretend_networks, pretend_trained, read_frames_of
 
 SIZE = StudySize(100, 640, 480, 4)

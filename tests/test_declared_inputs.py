@@ -20,19 +20,19 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import run_snakemake
-from frameworth.commands.stages import stages
+from frameworth.cli.stages import stages
 from frameworth.experiments.arm_comparison import compare_arms
 from frameworth.experiments.prune import compare_pruned
 from frameworth.experiments.toggle import compare_arms as compare_toggled
 from frameworth.experiments.variance_components import components_table
 from frameworth.figures import PAIR, PILOT, VIDEOS, _style, figure_module, figure_names, figure_reads, settling
+from frameworth.plan.config import check_config
+from frameworth.plan.grid import weight_options
+from frameworth.plan.names import prune_sets
+from frameworth.plan.pilot import Try
+from frameworth.results.results import Results
 from frameworth.storage.files import write_csv, write_json
 from frameworth.storage.hdf5 import Array, write_hdf5
-from frameworth.study.config import check_config
-from frameworth.study.grid import weight_options
-from frameworth.study.pilot_choice import Try
-from frameworth.study.results import Results
-from frameworth.study.subset_names import prune_sets
 from frameworth.videos.frames_to_label import frames_to_label
 from frameworth.videos.video_consensus import VideoConsensus, write_video_consensus
 from report_study import draw_grey_figures, write_reported_study

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from frameworth.project.demo import KEYPOINTS, draw_project
-from frameworth.project.labelled_project import LabelledProject, read_project
+from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.demo import KEYPOINTS, draw_project
 
 FRAMES, WIDTH, HEIGHT = 60, 96, 80
 SNOUT, LEFT, RIGHT, TAIL = range(4)

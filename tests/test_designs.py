@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frameworth.study.designs import balanced_block, balanced_rows, cluster_of, draw_subset, subset_size
+from frameworth.plan.designs import balanced_block, balanced_rows, cluster_of, draw_subset, subset_size
 
 SMALL = settings(max_examples=60, deadline=None)
 

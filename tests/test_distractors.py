@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from frameworth.benchmarks.simulation import grid
-from frameworth.estimation.values import false_discovery, p_values
-from frameworth.estimators import size_centred
-from frameworth.networks.members import LEAST_CONFIDENCE, of_networks
-from frameworth.networks.scoremaps import at_position, probability_maps
-from frameworth.questions.distractors import distractor_table, held_out_means, place_of_change
+from benchmarks.simulation import grid
+from frameworth.answers.distractors import distractor_table, held_out_means, place_of_change
+from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.inference.values import false_discovery, p_values
+from frameworth.scores.members import LEAST_CONFIDENCE, of_networks
+from frameworth.training.scoremaps import at_position, probability_maps
 from synthetic_study import write_study
 
 

@@ -8,23 +8,23 @@ import pytest
 import torch
 
 from conftest import run_snakemake
+from frameworth.attribution.estimate import estimate_influence
+from frameworth.attribution.methods.warm import write_warm_network
 from frameworth.errors import UserError
-from frameworth.estimation.attribution import estimate_influence
-from frameworth.estimation.warm import write_warm_network
 from frameworth.experiments.toggle import compare_arms, statement
-from frameworth.networks.divergence import diverged_sentence, recorded_diverged, why_diverged, without_diverged
-from frameworth.networks.ensemble import run_ensembles
-from frameworth.networks.members import of_networks
-from frameworth.networks.network_hashes import network_hash, network_seed
-from frameworth.networks.scores import collect_scores
-from frameworth.networks.store import Entry
-from frameworth.networks.training import train_network
-from frameworth.project.images import read_image
+from frameworth.labels.images import read_image
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import collect_subsets, read_subset
+from frameworth.plan.config import read_config
+from frameworth.plan.grid import weight_options
+from frameworth.plan.identity import network_hash, network_seed
+from frameworth.scores.members import of_networks
+from frameworth.scores.scores import collect_scores
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.config import read_config
-from frameworth.study.grid import weight_options
-from frameworth.study.labels import read_labels
-from frameworth.study.subsets import collect_subsets, read_subset
+from frameworth.training.divergence import diverged_sentence, recorded_diverged, why_diverged, without_diverged
+from frameworth.training.ensemble import run_ensembles
+from frameworth.training.loop import train_network
+from frameworth.training.store import Entry
 from tiny import TRAINING, config, draw, prepare, write_config
 
 OPTIONS = {"study_seed": 1, "device": "cpu", "consensus": "argmax", "distractor_radius": 16.0}

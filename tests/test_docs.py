@@ -9,14 +9,15 @@ import yaml
 from scipy import stats
 
 from conftest import REPOSITORY
-from frameworth import estimate_influence, estimators, figures
+from frameworth import estimate_influence, figures
+from frameworth.attribution import estimators
+from frameworth.cli.planning import describe
+from frameworth.config.model import config_schema
 from frameworth.figures import draw_figure, figure_names
-from frameworth.runs.planning import describe
-from frameworth.study.config import check_config
-from frameworth.study.model import config_schema
-from frameworth.upkeep.rule_graph import rule_graph
+from frameworth.plan.config import check_config
 from synthetic_study import write_study
 from tiny import config
+from tools.rule_graph import rule_graph
 
 DOCS = REPOSITORY / "docs"
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "envs" / "README.md", *sorted(DOCS.rglob("*.md"))]
@@ -112,7 +113,7 @@ def test_files_and_folders_that_pages_name_are_there(page):
 
 WRITTEN_BY_THE_READER = {
     "config/mine.yaml",
-    "workflow/frameworth/estimators/difference_of_medians.py",
+    "workflow/frameworth/attribution/estimators/difference_of_medians.py",
     "workflow/frameworth/figures/labelled_keypoints.py",
     "workflow/report/labelled_keypoints.rst",
     "envs/frameworth.sif",

@@ -8,16 +8,16 @@ import torch
 from PIL import Image
 
 from frameworth.engine import networks as engine
+from frameworth.engine.augmentation import Augmentation
 from frameworth.errors import UserError
-from frameworth.networks.augmentation import Augmentation
-from frameworth.networks.network_hashes import network_seed
-from frameworth.networks.predict import predict
-from frameworth.networks.scaling import ScaledFrames
-from frameworth.networks.scoremaps import CONSENSUS_FORMS
-from frameworth.networks.training import learning_rate_factor
-from frameworth.networks.variants import batch_indices
-from frameworth.study.grid import total_steps
-from frameworth.study.labels import Labels
+from frameworth.labels.labels import Labels
+from frameworth.plan.grid import total_steps
+from frameworth.plan.identity import network_seed
+from frameworth.training.loop import learning_rate_factor
+from frameworth.training.predict import predict
+from frameworth.training.scaling import ScaledFrames
+from frameworth.training.scoremaps import CONSENSUS_FORMS
+from frameworth.training.variants import batch_indices
 from tiny import TRAINING
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")

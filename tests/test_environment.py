@@ -9,8 +9,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from conftest import run_snakemake
-from frameworth.upkeep.environments import NOT_IN_RULES, PYTHON, environments
 from tiny import config, draw, write_config
+from tools.environments import NOT_IN_RULES, PYTHON, environments
 
 
 def conda_pins(repository):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from frameworth.attribution.estimators import difference_of_means, estimator, estimator_names, regression, size_centred
+from frameworth.attribution.estimators._estimate import precisions
 from frameworth.errors import UserError
-from frameworth.estimators import difference_of_means, estimator, estimator_names, regression, size_centred
-from frameworth.estimators._estimate import precisions
-from frameworth.study.designs import cluster_of, draw_subset
+from frameworth.plan.designs import cluster_of, draw_subset
 
 LADDER = (10, 30, 70, 90)
 
@@ -158,7 +158,7 @@ def test_on_the_diagonal_is_memorization_and_beside_it_the_own_effect_is_gone():
 
 def test_intervals_of_the_size_centred_difference_cover_the_truth():
     """300 simulated studies of 16 nested seeds, additive effects and noise shared within a seed."""
-    from frameworth.estimation.values import confidence_interval
+    from frameworth.attribution.inference.values import confidence_interval
 
     rng = np.random.default_rng(3)
     covered, strongest = [], []

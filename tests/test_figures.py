@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from frameworth import figures
+from frameworth.attribution.label_checks import label_checks
 from frameworth.errors import UserError
 from frameworth.figures import (
     _matrix,
@@ -30,8 +31,7 @@ from frameworth.figures import (
     learning_curve,
     memorization,
 )
-from frameworth.questions.label_checks import label_checks
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 from synthetic_study import write_study
 
 ROOT = Path(__file__).resolve().parents[1]

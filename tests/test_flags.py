@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from frameworth.estimation.tails import tail_probability
+from frameworth.attribution.inference.tails import tail_probability
 
 TAILS = {"normal": (np.inf,), "t5": (5.0,), "t3": (3.0,), "of each its own": (3.0, 5.0, np.inf)}
 

@@ -9,11 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from frameworth.cli.costs import StudySize
 from frameworth.errors import UserError
-from frameworth.runs.costs import StudySize
-from frameworth.study.frames import collect_frames, read_frames
-from frameworth.study.labels import read_labels
-from frameworth.study.split import hold_out
+from frameworth.labels.frames import collect_frames, read_frames
+from frameworth.labels.labels import read_labels
+from frameworth.plan.split import hold_out
 from tiny import HELD_OUT, draw
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from frameworth.questions.extrapolation import extrapolate, fitted, size_means
-from frameworth.questions.further_labels import ALL, WORTHWHILE, further_labels, pose_plane, verdict
+from frameworth.answers.extrapolation import extrapolate, fitted, size_means
+from frameworth.answers.further_labels import ALL, WORTHWHILE, further_labels, pose_plane, verdict
 from synthetic_study import write_study
 
 POOL = 60

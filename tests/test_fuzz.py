@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from bad_inputs.study import Study
 from conftest import Tally
+from frameworth.cli.checking import CheckedStudy, check_study, read_config_file
+from frameworth.config.model import config_schema
 from frameworth.errors import UserError
-from frameworth.project.labelled_project import read_project
-from frameworth.project.pictures import inspect_pictures
-from frameworth.study.checking import CheckedStudy, check_study, read_config_file
-from frameworth.study.config import check_config
-from frameworth.study.grid import planned_subsets
-from frameworth.study.model import config_schema
+from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.pictures import inspect_pictures
+from frameworth.plan.config import check_config
+from frameworth.plan.grid import planned_subsets
 from fuzzing import SCALARS, VALUES, bounded, copied, damaged, fuzzed, inside
 
 

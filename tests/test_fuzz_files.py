@@ -29,12 +29,12 @@ from PIL import Image
 
 from bad_inputs.study import Study
 from conftest import Tally
+from frameworth.cli.checking import check_study
 from frameworth.errors import RefusedError, UserError
-from frameworth.project.images import inspect_header, inspect_image, read_image
-from frameworth.project.imported import write_imported
-from frameworth.project.labelled_project import read_project
-from frameworth.project.sources import inspect_labels
-from frameworth.study.checking import check_study
+from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.images import inspect_header, inspect_image, read_image
+from frameworth.labels.imported import write_imported
+from frameworth.labels.sources import inspect_labels
 from fuzzing import VALUES, bounded, changed_value, copied, damaged, fuzzed, inside
 from test_imported import FORMATS
 from tiny import draw

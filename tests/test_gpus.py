@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, run_snakemake
-from frameworth.networks.gpus import is_chosen, networks_per_gpu
+from frameworth.training.gpus import is_chosen, networks_per_gpu
 from tiny import config, draw, write_config
 
 GIB = 2**30
 JOB = (
-    "import sys, time\nfrom pathlib import Path\nfrom frameworth.networks.gpus import take_place\n"
+    "import sys, time\nfrom pathlib import Path\nfrom frameworth.training.gpus import take_place\n"
     "say = lambda line: print(line, flush=True)\n"
     "say(take_place(['GPU-a', 'GPU-b'], [2, 2], Path(sys.argv[1]), say))\ntime.sleep(600)\n"
 )

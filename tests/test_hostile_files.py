@@ -18,10 +18,10 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from bad_inputs.cases import LISTS
 from conftest import REPOSITORY
 from frameworth.errors import UserError
-from frameworth.project.hdf5_content import reaching_out
-from frameworth.project.imported import read_imported, write_imported
-from frameworth.project.labelled_project import LabelledProject, inspect_project, read_project
-from frameworth.project.video_content import refuse_no_film
+from frameworth.labels.deeplabcut import LabelledProject, inspect_project, read_project
+from frameworth.labels.hdf5_content import reaching_out
+from frameworth.labels.imported import read_imported, write_imported
+from frameworth.labels.video_content import refuse_no_film
 from frameworth.videos.video_files import read_video, video_info
 from test_imported import nwb, slp_embedded, slp_videos
 from tiny import draw

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from bad_inputs.study import Study
 from conftest import REPOSITORY, run_snakemake
 from frameworth.__main__ import main
+from frameworth.cli.running import snakemake_command
 from frameworth.errors import UserError, error, printable
-from frameworth.runs.running import snakemake_command
 
 ACTIVE = 'it\'s "$(touch canary)" `touch canary`; touch canary & -x\n'
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"

@@ -11,15 +11,15 @@ import sleap_io
 from PIL import Image
 
 from conftest import run_snakemake
+from frameworth.cli.checking import check_study
+from frameworth.cli.costs import StudySize, study_size
+from frameworth.cli.planning import describe
 from frameworth.errors import RefusedError, UserError
-from frameworth.project.imported import is_import, read_imported, write_imported
-from frameworth.project.labelled_project import read_project
-from frameworth.project.sources import inspect_labels, study_sources
-from frameworth.runs.costs import StudySize, study_size
-from frameworth.runs.planning import describe
+from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.imported import is_import, read_imported, write_imported
+from frameworth.labels.sources import inspect_labels, study_sources
+from frameworth.plan.config import check_config
 from frameworth.storage.files import digest_of_file
-from frameworth.study.checking import check_study
-from frameworth.study.config import check_config
 from tiny import config, draw, write_config
 
 
@@ -212,7 +212,7 @@ def test_a_label_file_gives_the_same_labels_on_the_same_images_and_is_only_read(
 def test_the_order_of_keypoints_does_not_hang_on_the_hash_of_a_string(drawn, tmp_path, seed):
     labels = label_studio(drawn, tmp_path)
     command = (
-        "import sys; from pathlib import Path; from frameworth.project.imported import read_imported; "
+        "import sys; from pathlib import Path; from frameworth.labels.imported import read_imported; "
         "print(*read_imported(Path(sys.argv[1])).keypoints)"
     )
     done = subprocess.run(
@@ -234,7 +234,7 @@ def test_nothing_in_a_label_file_is_unpickled(drawn, tmp_path):
     command = (
         "import os, sys; from pathlib import Path\n"
         "import pandas, pynwb, ndx_pose, sleap_io.io.main, sleap_io.io.slp, sleap_io.io.nwb_annotations\n"
-        "from frameworth.project.imported import read_imported\n"
+        "from frameworth.labels.imported import read_imported\n"
         "sys.addaudithook(lambda event, _: os._exit(7) if event.startswith('pickle') else None)\n"
         "for path in sys.argv[1:]: read_imported(Path(path))\n"
     )

@@ -17,10 +17,7 @@ from frameworth.answers.closing import closing_lines
 from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary, write_summary
 from frameworth.answers.review import write_review
-from frameworth.errors import UserError
-from frameworth.keypoint_colours import keypoint_colours
-from frameworth.project.collected_data import write_collected_data
-from frameworth.questions.label_checks import (
+from frameworth.attribution.label_checks import (
     check_name,
     exchanged_pairs,
     label_checks,
@@ -28,9 +25,12 @@ from frameworth.questions.label_checks import (
     robust_deviation,
     write_label_checks,
 )
-from frameworth.readable_number import readable
+from frameworth.colours import keypoint_colours
+from frameworth.errors import UserError
+from frameworth.labels.collected_data import write_collected_data
+from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
-from frameworth.study.results import Results
+from frameworth.text import readable
 from report_study import CONFIG, page_of, write_reported_study
 from synthetic_study import write_study
 

@@ -10,12 +10,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from conftest import REPOSITORY, run_snakemake
+from frameworth.answers.validation import validation
 from frameworth.errors import UserError
-from frameworth.estimation.validation import validation
-from frameworth.project.demo import draw_project
-from frameworth.questions.label_qc import ENVIRONMENT, read_label_qc, suspicions, write_label_qc
-from frameworth.study.frames import collect_frames, read_frames
-from frameworth.study.labels import read_labels, write_labels
+from frameworth.labels.demo import draw_project
+from frameworth.labels.frames import collect_frames, read_frames
+from frameworth.labels.labels import read_labels, write_labels
+from frameworth.results.label_qc import ENVIRONMENT, read_label_qc, suspicions, write_label_qc
 from synthetic_study import write_study
 from tiny import HELD_OUT, config, draw, write_config
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from frameworth.questions.learning import (
+from frameworth.scores.learning import (
     Learning,
     Step,
     constant_guess_error,

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import frameworth
+from frameworth.attribution.inference.values import subset_level
 from frameworth.errors import UserError
-from frameworth.estimation.values import subset_level
 from frameworth.storage.hdf5 import read_hdf5
 from synthetic_study import write_study
 

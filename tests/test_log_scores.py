@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from frameworth.answers.frame_values import frame_values
-from frameworth.networks.predictions import Predictions, write_predictions
-from frameworth.networks.scoremaps import CONSENSUS_FORMS
-from frameworth.networks.scores import collect_scores
+from frameworth.plan.config import check_config
+from frameworth.plan.names import subset_path
+from frameworth.results.results import Results
+from frameworth.scores.scores import collect_scores
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.config import check_config
-from frameworth.study.results import Results
-from frameworth.study.subset_names import subset_path
+from frameworth.training.predictions import Predictions, write_predictions
+from frameworth.training.scoremaps import CONSENSUS_FORMS
 from synthetic_study import write_study
 from tiny import config
 

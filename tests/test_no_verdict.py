@@ -13,16 +13,16 @@ from frameworth import figures
 from frameworth.answers.closing import closing_lines
 from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary, write_frame_values, write_summary
+from frameworth.answers.further_labels import further_labels
+from frameworth.attribution.label_checks import label_checks, write_label_checks
 from frameworth.experiments.toggle import group_of
 from frameworth.figures import _style
-from frameworth.networks.scores import distance
-from frameworth.questions.further_labels import further_labels
-from frameworth.questions.label_checks import label_checks, write_label_checks
-from frameworth.questions.learning import constant_guess_error
+from frameworth.labels.labels import distance
 from frameworth.report import write_report
+from frameworth.results.results import Results
+from frameworth.scores.learning import constant_guess_error
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.study.results import Results
 from report_study import CONFIG, write_reported_study
 
 HARMFUL, ODD = 3, 5  # of the pool: the frame that raises all errors, and the one whose labels stand out

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from frameworth.networks.out_of_memory import is_out_of_memory
+from frameworth.training.out_of_memory import is_out_of_memory
 from stages_in_forks import Stages
 from tiny import TRAINING, prepare
 
@@ -47,7 +47,7 @@ def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it
 def test_a_gpu_that_is_full_is_told_with_the_sizes_to_lower_and_no_batch_is_made_smaller(tmp_path):
     """PyTorch's own error, raised where a gradient step is made: this machine has no GPU to fill."""
     raised = (
-        "import torch, frameworth.networks.training as t\n"
+        "import torch, frameworth.training.loop as t\n"
         "def full(*_):\n"
         "    raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total "
         "capacity of 7.79 GiB of which 1.12 GiB is free. Process 1 has 6.6 GiB memory in use.')\n"

@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from frameworth.questions.distractors import distractor_table
-from frameworth.questions.outliers import (
+from frameworth.answers.distractors import distractor_table
+from frameworth.answers.outliers import (
     COMBINED,
     agreement_rows,
     auroc_rows,
@@ -14,8 +14,8 @@ from frameworth.questions.outliers import (
     outlier_table,
     rank_normal,
 )
+from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
-from frameworth.study.results import Results
 from synthetic_study import write_study
 
 

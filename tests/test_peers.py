@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LassoCV
 
-from frameworth.benchmarks.peers import FOLDER, banzhaf_speed, pydvl_table
-from frameworth.estimation.validation import linear_datamodeling_score
-from frameworth.estimators import banzhaf
-from frameworth.estimators.ame import marginal_effect_regressors
+from benchmarks.peers import FOLDER, banzhaf_speed, pydvl_table
+from frameworth.answers.validation import linear_datamodeling_score
+from frameworth.attribution.estimators import banzhaf
+from frameworth.attribution.estimators.ame import marginal_effect_regressors
 
 
 @pytest.fixture(scope="module")

@@ -9,23 +9,23 @@ import pytest
 
 from conftest import run_snakemake
 from frameworth.answers.closing import closing_lines, pilot_sentences
+from frameworth.cli.checking import check_study
+from frameworth.cli.planning import describe, planned_networks
+from frameworth.cli.progress import study_progress
+from frameworth.cli.still_to_train import StudyNetworks
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
-from frameworth.networks.network_hashes import network_hash, network_seed
-from frameworth.networks.pilot_networks import run_pilot
-from frameworth.networks.predict import load_predictors, predict
-from frameworth.networks.scaling import ScaledFrames
-from frameworth.runs.planning import describe, planned_networks
-from frameworth.runs.progress import study_progress
-from frameworth.runs.still_to_train import StudyNetworks
+from frameworth.labels.labels import Labels, read_labels, write_labels
+from frameworth.labels.subsets import read_subset
+from frameworth.plan.config import check_config, inspect_config
+from frameworth.plan.grid import weight_options
+from frameworth.plan.identity import network_hash, network_seed
+from frameworth.plan.pilot import Try, chosen_training, resolved_training, search
+from frameworth.results.results import Results
 from frameworth.storage.files import write_json
-from frameworth.study.checking import check_study
-from frameworth.study.config import check_config, inspect_config
-from frameworth.study.grid import weight_options
-from frameworth.study.labels import Labels, read_labels, write_labels
-from frameworth.study.pilot_choice import Try, chosen_training, resolved_training, search
-from frameworth.study.results import Results
-from frameworth.study.subsets import read_subset
+from frameworth.training.pilot import run_pilot
+from frameworth.training.predict import load_predictors, predict
+from frameworth.training.scaling import ScaledFrames
 from tiny import TRAINING, config, draw, prepare, write_config
 
 PILOT = {"choices": [{"scale": 1}, {"scale": 0.5, "target_radius": 4}], "steps": 3, "most_steps": 8}

@@ -2,9 +2,9 @@
 
 import re
 
+from frameworth.cli.planning import describe
 from frameworth.figures import figure_names
-from frameworth.runs.planning import describe
-from frameworth.study.config import check_config
+from frameworth.plan.config import check_config
 from tiny import config, draw
 
 

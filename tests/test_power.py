@@ -9,12 +9,12 @@ import yaml
 from click.testing import CliRunner
 from scipy.special import comb
 
-from frameworth.benchmarks.simulation import grid
-from frameworth.commands.study import study as commands
-from frameworth.errors import UserError
-from frameworth.estimation import values
-from frameworth.estimation.attribution import estimate_influence
-from frameworth.estimation.power import (
+from benchmarks.simulation import grid
+from frameworth.answers.larger_study import EFFECTS, pilot_of, plan_lines, plan_table
+from frameworth.attribution.estimate import estimate_influence
+from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.inference import values
+from frameworth.attribution.inference.power import (
     GROUP,
     METHODS,
     SINGLE,
@@ -27,11 +27,11 @@ from frameworth.estimation.power import (
     power_single,
     power_toggle,
 )
-from frameworth.estimators import size_centred
+from frameworth.cli.study import study as commands
+from frameworth.errors import UserError
 from frameworth.experiments.toggle import compare_arms
-from frameworth.questions.pilot import EFFECTS, pilot_of, plan_lines, plan_table
+from frameworth.results.results import Results
 from frameworth.storage.files import write_json
-from frameworth.study.results import Results
 from synthetic_study import write_study
 from tiny import TRAINING, config
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from frameworth.errors import UserError
-from frameworth.project.labelled_project import natural_key, read_project, source_files
+from frameworth.labels.deeplabcut import natural_key, read_project, source_files
 
 OPENFIELD = Path(
     os.environ.get("FRAMEWORTH_OPENFIELD")

@@ -6,7 +6,7 @@ import pytest
 
 from frameworth.errors import UserError
 from frameworth.experiments.prune import compare_pruned, removed_frames, statement
-from frameworth.study.subset_names import prune_sets
+from frameworth.plan.names import prune_sets
 
 VALUES = pd.DataFrame(
     {"frame": [7, 2, 9, 4, 5], "out_of_bag_error": [9.0, 8, 1, 3, np.nan], "value": [0.1, -0.2, 0.5, 0.0, -0.1]}

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from frameworth.project.labelled_project import LabelledProject, inspect_project
+from frameworth.labels.deeplabcut import LabelledProject, inspect_project
 
 NAMES = ("snout", "ear", "tail")
 XY = np.random.default_rng(3).uniform(5, 40, (12, 3, 2)).round(2)

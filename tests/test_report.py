@@ -17,16 +17,16 @@ import yaml
 
 from frameworth import report
 from frameworth.answers.closing import closing_lines
+from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.errors import UserError
-from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.figures import figure_names
 from frameworth.report.gallery import reason
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed_positions, packed_signed, relative_precision
 from frameworth.report.pictures import pictures
+from frameworth.results.results import Results
 from frameworth.storage.files import digest_of_json, write_csv, write_json
 from frameworth.storage.hdf5 import read_attributes
-from frameworth.study.results import Results
 from report_study import BREAKOUT, CONFIG, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
 VOID = ("meta", "img", "link", "input", "image", "path")

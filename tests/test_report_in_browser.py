@@ -16,11 +16,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import synthetic_study
-from frameworth.estimation.values import out_of_bag_consensus
-from frameworth.keypoint_colours import keypoint_colours
-from frameworth.networks.scores import distance
-from frameworth.study.labels import write_labels
-from frameworth.study.results import Results
+from frameworth.attribution.inference.values import out_of_bag_consensus
+from frameworth.colours import keypoint_colours
+from frameworth.labels.labels import distance, write_labels
+from frameworth.results.results import Results
 from report_study import BREAKOUT, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
 CHROMIUM = shutil.which("chromium")

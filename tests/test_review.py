@@ -13,14 +13,14 @@ from conftest import run_snakemake
 from frameworth.answers import review
 from frameworth.answers.review import apply_review, read_review, write_review
 from frameworth.errors import UserError
-from frameworth.networks.network_hashes import network_hash, network_seed
-from frameworth.project.labelled_project import read_project
+from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.frames import collect_frames
+from frameworth.labels.subsets import read_subset, write_subset
+from frameworth.plan.designs import draw_subset
+from frameworth.plan.identity import network_hash, network_seed
+from frameworth.plan.split import hold_out
 from frameworth.storage.files import digest_of_file, write_csv
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.designs import draw_subset
-from frameworth.study.frames import collect_frames
-from frameworth.study.split import hold_out
-from frameworth.study.subsets import read_subset, write_subset
 from tiny import HELD_OUT, TRAINING, config, draw, write_config
 
 SEEDS = 8
@@ -259,8 +259,8 @@ def test_labels_as_they_were_outdate_no_network_though_two_frames_share_a_pictur
 
 def training(study):
     """The training config as the study's rules hand it to the command; checked against the store."""
-    from frameworth.study.config import check_config
-    from frameworth.study.grid import weight_options
+    from frameworth.plan.config import check_config
+    from frameworth.plan.grid import weight_options
 
     options = weight_options(check_config(config("project", subsets=SUBSETS))["training"])
     assert options["steps"] == TRAINING["steps"]

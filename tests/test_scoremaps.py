@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from frameworth.networks.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
+from frameworth.training.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
 
 STRIDE = 8.0
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frameworth.estimation.influence import squared_deviation
-from frameworth.networks.scores import bias_and_variance, distance, negative_logs, rmse
+from frameworth.attribution.influence_file import squared_deviation
+from frameworth.labels.labels import distance
+from frameworth.scores.scores import bias_and_variance, negative_logs, rmse
 
 
 @given(members=st.integers(1, 8), seed=st.integers(0, 2**31))

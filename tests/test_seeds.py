@@ -6,14 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.estimation.components import components
-from frameworth.estimation.influence import LOSS_UNITS
-from frameworth.figures import seeds as figure
-from frameworth.networks.scores import _rmse_rows
-from frameworth.questions import seeds
-from frameworth.questions.coverage import appearance_distances, mean_nearest, nearest, pose_distances
-from frameworth.questions.seeds import (
+from benchmarks.simulation import grid, simulate
+from frameworth.answers import seeds
+from frameworth.answers.coverage import appearance_distances, mean_nearest, nearest, pose_distances
+from frameworth.answers.seeds import (
     LEAST_SHOWN,
     VALUES,
     _summed_values,
@@ -22,7 +18,11 @@ from frameworth.questions.seeds import (
     r_squared_interval,
     seed_table,
 )
-from frameworth.study.model import config_schema
+from frameworth.attribution.inference.components import components
+from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.config.model import config_schema
+from frameworth.figures import seeds as figure
+from frameworth.scores.scores import _rmse_rows
 from synthetic_study import write_study
 
 POSE = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 3.0]])

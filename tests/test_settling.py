@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth.estimation.settling import LEAST_CLUSTERS, agreement, of_whole_study, settled_sentence
-from frameworth.questions.label_checks import label_suspicion
-from frameworth.study.designs import draw_subset
+from frameworth.answers.settling import LEAST_CLUSTERS, agreement, of_whole_study, settled_sentence
+from frameworth.attribution.label_checks import label_suspicion
+from frameworth.plan.designs import draw_subset
 
 FRAMES, KEYPOINTS = 40, 3
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from frameworth.answers.frame_values import summary
-from frameworth.questions.label_checks import check_name
-from frameworth.questions.learning import constant_guess_rmse
+from frameworth.attribution.label_checks import check_name
+from frameworth.results.results import Results
+from frameworth.scores.learning import constant_guess_rmse
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import Array, write_hdf5
-from frameworth.study.results import Results
 from synthetic_study import write_study
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.simulation import grid, simulate
 from frameworth import estimate_influence
-from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.estimation.balance import variance_factor
-from frameworth.estimation.redraw import family_wise, largest_statistics
-from frameworth.estimators import size_centred
-from frameworth.estimators._estimate import centred
+from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.estimators._estimate import centred
+from frameworth.attribution.inference.balance import variance_factor
+from frameworth.attribution.inference.redraw import family_wise, largest_statistics
 
 
 def influence(study, scores, **options):

@@ -10,22 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from frameworth.cli import still_to_train
+from frameworth.cli.planning import describe
+from frameworth.cli.still_to_train import StudyNetworks
+from frameworth.cli.study_record import write_record
 from frameworth.experiments.toggle import write_arm
-from frameworth.networks.network_hashes import HashedFrames, network_hash, network_seed
-from frameworth.networks.store import Entry, PredictionsEntry
-from frameworth.project import images
-from frameworth.project.labelled_project import read_project
-from frameworth.project.plant import plant_errors
-from frameworth.runs import still_to_train
-from frameworth.runs.planning import describe
-from frameworth.runs.still_to_train import StudyNetworks
+from frameworth.labels import images
+from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.frames import collect_frames
+from frameworth.labels.plant import plant_errors
+from frameworth.labels.subsets import Subset, collect_subsets
+from frameworth.plan.config import check_config
+from frameworth.plan.designs import draw_subset
+from frameworth.plan.identity import HashedFrames, network_hash, network_seed
+from frameworth.plan.names import subset_path
 from frameworth.storage.files import digest_of_file
-from frameworth.study.config import check_config
-from frameworth.study.designs import draw_subset
-from frameworth.study.frames import collect_frames
-from frameworth.study.study_record import write_record
-from frameworth.study.subset_names import subset_path
-from frameworth.study.subsets import Subset, collect_subsets
+from frameworth.training.store import Entry, PredictionsEntry
 from tiny import HELD_OUT, config, draw, pretend_networks, pretend_trained, read_frames_of
 
 FOLDER = Path("results/tiny")

@@ -10,7 +10,7 @@ from deeplabcut.pose_estimation_pytorch.runners.train import build_training_runn
 from deeplabcut.pose_estimation_pytorch.task import Task
 
 from frameworth.engine import networks as engine
-from frameworth.networks.training import train_step
+from frameworth.training.loop import train_step
 from test_training import OPTIONS, ensemble
 from tiny import TRAINING
 

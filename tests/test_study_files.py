@@ -13,14 +13,14 @@ import yaml
 from click.testing import CliRunner
 
 import frameworth
-import frameworth.study.results
+import frameworth.results.results
 from frameworth.__main__ import main
+from frameworth.attribution.influence_file import write_influence
 from frameworth.errors import UserError
-from frameworth.estimation.influence import write_influence
+from frameworth.labels.labels import Labels, read_labels, write_labels
+from frameworth.results.study_files import ESTIMATED
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.study.labels import Labels, read_labels, write_labels
-from frameworth.study.made_from import made_from
-from frameworth.study.study_files import ESTIMATED
+from frameworth.storage.made_from import made_from
 from synthetic_study import write_study
 from tiny import config, write_config
 
@@ -195,7 +195,7 @@ def test_a_file_that_a_run_takes_away_while_it_is_read_is_told(study, monkeypatc
     def taken(self):
         raise FileNotFoundError(2, "No such file or directory", str(study / "frame_values.csv"))
 
-    monkeypatch.setattr(frameworth.study.results.Results, "frame_values", property(taken))
+    monkeypatch.setattr(frameworth.results.results.Results, "frame_values", property(taken))
     assert "frame_values.csv: went away while it was read, as the study is being run" in line_of("explain")
 
 

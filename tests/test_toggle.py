@@ -9,7 +9,7 @@ import pytest
 from conftest import run_snakemake
 from frameworth.errors import UserError
 from frameworth.experiments.toggle import compare_arms, group_of, parts_of, statement, write_arm, write_toggle
-from frameworth.networks.ensemble import run_ensembles
+from frameworth.training.ensemble import run_ensembles
 from tiny import TRAINING, config, draw, prepare, write_config
 
 VALUES = pd.DataFrame({"frame": [7, 2, 9, 4], "verdict": ["check label", "check label", "undecided", "undecided"]})

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from frameworth.errors import UserError
-from frameworth.networks.ensemble import run_ensembles
-from frameworth.networks.network_hashes import network_hash, network_seed
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import read_subset
+from frameworth.plan.identity import network_hash, network_seed
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import digest_is_right, read_hdf5
-from frameworth.study.labels import read_labels
-from frameworth.study.subsets import read_subset
+from frameworth.training.ensemble import run_ensembles
 from tiny import TRAINING, kill_while_training, prepare
 
 OPTIONS = {

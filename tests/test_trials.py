@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import sleap_io
 
-from frameworth.benchmarks.spoil import shuffle, spoil
-from frameworth.benchmarks.trial import measure, what_was_learned
+from benchmarks.spoil import shuffle, spoil
+from benchmarks.trial import measure, what_was_learned
 from frameworth.errors import UserError
-from frameworth.project.collected_data import write_collected_data
-from frameworth.project.labelled_project import LabelledProject, read_project
+from frameworth.labels.collected_data import write_collected_data
+from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.storage.files import digest_of_file, write_csv, write_json
 from tiny import draw
 
@@ -96,7 +96,7 @@ def test_shuffled_labels_are_those_of_other_frames_each_once(source, tmp_path):
 def test_another_tools_labels_become_a_deeplabcut_project(source, tmp_path):
     labels = tmp_path / "labels.slp"
     sleap_io.save_slp(sleap_io.load_dlc_project(str(source)), str(labels), embed=False)
-    command = [sys.executable, "-m", "frameworth.benchmarks.spoil", str(labels), str(tmp_path / "trial")]
+    command = [sys.executable, "-m", "benchmarks.spoil", str(labels), str(tmp_path / "trial")]
     done = subprocess.run([*command, "--share", "0.1"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(pd.read_csv(tmp_path / "trial" / "spoilt.csv")) == 3
@@ -153,7 +153,7 @@ def test_a_trial_counts_what_was_found_by_hand(tmp_path):
     assert (learned["trained_on_median_px"], learned["not_trained_on_median_px"]) == (2.5, 4.0)
     assert learned["networks"] == 3
     assert learned["training_minutes"] == pytest.approx(3.0)
-    command = [sys.executable, "-m", "frameworth.benchmarks.trial", str(study), str(spoilt_csv)]
+    command = [sys.executable, "-m", "benchmarks.trial", str(study), str(spoilt_csv)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = dict(line.split(": ", 1) for line in printed.splitlines())
     assert {name: json.loads(value) for name, value in lines.items()} == json.loads(json.dumps(learned | found))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from conftest import run_snakemake
-from frameworth.runs.progress import Meter, study_progress
-from frameworth.study.config import read_config
+from frameworth.cli.progress import Meter, study_progress
+from frameworth.plan.config import read_config
 from tiny import config, draw, prepare, write_config
 
 PATIENCE = 180  # seconds
@@ -181,7 +181,7 @@ def test_a_file_system_without_locks_is_noted_in_one_line_and_training_goes_on(t
     import errno
     import fcntl
 
-    from frameworth.networks.ensemble import run_ensembles
+    from frameworth.training.ensemble import run_ensembles
     from test_training import OPTIONS
 
     def refused(*_):

@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from frameworth.benchmarks.simulation import grid, simulate
-from frameworth.estimation.validation import (
+from benchmarks.simulation import grid, simulate
+from frameworth.answers.validation import (
     Subsets,
     _lds_rows,
     _warm_rows,
@@ -16,8 +16,8 @@ from frameworth.estimation.validation import (
     scores_out_of_fold,
     validation,
 )
+from frameworth.results.results import Results
 from frameworth.storage.hdf5 import Array, write_hdf5
-from frameworth.study.results import Results
 from synthetic_study import write_study
 
 
@@ -33,7 +33,7 @@ def test_the_score_is_spearmans_within_sizes_weighted_by_their_subsets():
 
 @pytest.fixture
 def few_redraws(monkeypatch):
-    monkeypatch.setattr("frameworth.estimation.validation.REDRAWS", 20)  # the least with p below .05
+    monkeypatch.setattr("frameworth.answers.validation.REDRAWS", 20)  # the least with p below .05
 
 
 def simulated(number, strength, blocks, frames):
@@ -54,7 +54,7 @@ def test_out_of_fold_predictions_see_additive_effects_and_nothing_where_there_is
 
 def test_values_are_said_to_predict_in_no_more_than_the_nominal_share_of_studies_without_effects(monkeypatch):
     """And where frames have effects, they are. Resampling clusters called 17 % of such balanced halves."""
-    monkeypatch.setattr("frameworth.estimation.validation.REDRAWS", 19)
+    monkeypatch.setattr("frameworth.answers.validation.REDRAWS", 19)
     p = {}
     for strength, studies in ((0.0, 40), (6.0, 4)):
         p[strength] = []

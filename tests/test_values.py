@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from frameworth.estimation import values
+from frameworth.attribution.inference import values
 
 
 def test_the_out_of_bag_error_of_networks_alike_is_the_mean_over_those_without_the_frame():

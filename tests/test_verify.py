@@ -20,25 +20,25 @@ from click.testing import CliRunner
 
 from conftest import run_snakemake
 from frameworth.__main__ import main
+from frameworth.attribution.influence_file import write_influence
 from frameworth.errors import UserError
-from frameworth.estimation.influence import write_influence
 from frameworth.experiments.arm_training import started_from
 from frameworth.figures import draw_figure
-from frameworth.networks.ensemble import run_ensembles
-from frameworth.networks.network_hashes import network_hash, network_seed
-from frameworth.networks.predict import load_predictors
-from frameworth.networks.predictions import read_predictions
-from frameworth.networks.scores import collect_scores
-from frameworth.networks.store import Entry, archive_damage
-from frameworth.questions.label_qc import read_label_qc, write_label_qc
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import collect_subsets, read_subset, read_subsets
+from frameworth.plan.identity import network_hash, network_seed
+from frameworth.results.label_qc import read_label_qc, write_label_qc
+from frameworth.results.results import Results
+from frameworth.results.verifying import files_of, verify_study
+from frameworth.scores.scores import collect_scores
 from frameworth.storage import digests, files
 from frameworth.storage.digests import FOLDER, digest_of_file, keep_digests
 from frameworth.storage.files import write_text
 from frameworth.storage.hdf5 import Array, open_hdf5, read_hdf5, write_hdf5
-from frameworth.storage.verifying import files_of, verify_study
-from frameworth.study.labels import read_labels
-from frameworth.study.results import Results
-from frameworth.study.subsets import collect_subsets, read_subset, read_subsets
+from frameworth.training.ensemble import run_ensembles
+from frameworth.training.predict import load_predictors
+from frameworth.training.predictions import read_predictions
+from frameworth.training.store import Entry, archive_damage
 from tiny import TRAINING, config, kill_while_training, prepare, write_config
 
 ROUNDS = 12  # in each of which every file of a study gets a flipped bit
@@ -278,7 +278,7 @@ def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_t
     subset, labels = prepare(tmp_path)
     training = TRAINING | {"steps": 60}
     code = (
-        "from frameworth.networks.ensemble import run_ensembles\nfrom tiny import prepare\n"
+        "from frameworth.training.ensemble import run_ensembles\nfrom tiny import prepare\n"
         f"subset, labels = prepare(folder)\noptions = {ENSEMBLE | {'training': training}!r}\n"
         "run_ensembles([subset], labels, folder / 'hit', folder / '.store-hit', **options)"
     )

@@ -12,22 +12,22 @@ import pytest
 import torch
 
 from conftest import run_snakemake
+from frameworth.cli.costs import StudySize, video_minutes
 from frameworth.engine.networks import Maps, Predictor, build_network, make_deterministic, pose_config
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
-from frameworth.networks.measured import Measured
-from frameworth.networks.predict import frames_at_once, predict
-from frameworth.networks.scaling import ScaledFrames
-from frameworth.networks.scoremaps import CONSENSUS_FORMS
-from frameworth.networks.store import saved_bytes
-from frameworth.project.images import read_image
-from frameworth.runs.costs import StudySize, video_minutes
+from frameworth.labels.images import read_image
+from frameworth.labels.labels import Labels
+from frameworth.plan.config import check_config
+from frameworth.plan.grid import planned_subsets, video_networks
+from frameworth.results.results import Results
 from frameworth.storage.files import write_json
 from frameworth.storage.hdf5 import digest_is_right
-from frameworth.study.config import check_config
-from frameworth.study.grid import planned_subsets, video_networks
-from frameworth.study.labels import Labels
-from frameworth.study.results import Results
+from frameworth.training.measured import Measured
+from frameworth.training.predict import frames_at_once, predict
+from frameworth.training.scaling import ScaledFrames
+from frameworth.training.scoremaps import CONSENSUS_FORMS
+from frameworth.training.store import saved_bytes
 from frameworth.videos import video_files
 from frameworth.videos.frames_to_label import frames_to_label, shortlist, write_frames_to_label
 from frameworth.videos.video import analyse_video, consensus_of_video
@@ -178,7 +178,7 @@ def test_disagreement_is_between_ensembles_not_between_members(tmp_path, picture
 
 def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(tmp_path, pictures, monkeypatch):
     path = write(tmp_path / "long.mp4", pictures * 8)
-    monkeypatch.setattr("frameworth.networks.predict._BATCH_PIXELS", 10 * 64 * 48)
+    monkeypatch.setattr("frameworth.training.predict._BATCH_PIXELS", 10 * 64 * 48)
     assert frames_at_once(np.array([64, 48])) == 10
     decoded = []
 
@@ -204,7 +204,7 @@ def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(
 
 def test_progress_is_told_with_what_is_left(tmp_path, pictures, monkeypatch):
     path = write(tmp_path / "long.mp4", pictures * 2)
-    monkeypatch.setattr("frameworth.networks.predict._BATCH_PIXELS", 8 * 64 * 48)
+    monkeypatch.setattr("frameworth.training.predict._BATCH_PIXELS", 8 * 64 * 48)
     monkeypatch.setattr("frameworth.videos.video.SAY_SECONDS", -1)
     said: list[str] = []
     consensus_of_video(

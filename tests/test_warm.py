@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from frameworth.attribution.methods.warm import changes_by_frame
+from frameworth.attribution.methods.warm_values import change_per_network, warm_values
 from frameworth.engine.networks import build_network, make_deterministic, pose_config
-from frameworth.estimation.warm import changes_by_frame
-from frameworth.estimation.warm_values import change_per_network, warm_values
-from frameworth.networks.scaling import ScaledFrames
-from frameworth.study.labels import read_labels
-from frameworth.study.subsets import read_subset
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import read_subset
+from frameworth.training.scaling import ScaledFrames
 from tiny import TRAINING, prepare
 
 CPU = torch.device("cpu")

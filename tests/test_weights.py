@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from conftest import REPOSITORY, run_snakemake
+from frameworth.plan.config import check_config
+from frameworth.plan.grid import weight_options
 from frameworth.storage.files import digest_of_file
-from frameworth.study.config import check_config
-from frameworth.study.grid import weight_options
 from tiny import config, draw, write_config
 
 NETWORK = "results/tiny/ensembles/percent-050/seed-1/member-0.pt"

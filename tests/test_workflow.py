@@ -14,12 +14,12 @@ import pytest
 
 import frameworth
 from conftest import REPOSITORY, run_snakemake
+from frameworth.attribution.inference.values import subset_level
+from frameworth.cli.still_to_train import StudyNetworks
 from frameworth.errors import UserError
-from frameworth.estimation.values import subset_level
-from frameworth.runs.still_to_train import StudyNetworks
+from frameworth.plan.config import check_config
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import digest_is_right, read_hdf5
-from frameworth.study.config import check_config
 from tiny import config, draw, write_config
 
 BLOCKS = [

@@ -12,14 +12,14 @@ from typing import Any
 
 import yaml
 
-from frameworth.networks.network_hashes import network_hash, network_seed
-from frameworth.project.demo import draw_project
-from frameworth.study.frames import collect_frames
-from frameworth.study.grid import weight_options
-from frameworth.study.split import hold_out
-from frameworth.study.study_record import write_record
-from frameworth.study.subset_names import subset_path
-from frameworth.study.subsets import read_subset, write_subset
+from frameworth.cli.study_record import write_record
+from frameworth.labels.demo import draw_project
+from frameworth.labels.frames import collect_frames
+from frameworth.labels.subsets import read_subset, write_subset
+from frameworth.plan.grid import weight_options
+from frameworth.plan.identity import network_hash, network_seed
+from frameworth.plan.names import subset_path
+from frameworth.plan.split import hold_out
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}
 
@@ -131,8 +131,8 @@ def kill_while_training(code: str, folder: Path, store: str) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[2:4]\n"
         "from pathlib import Path\n"
-        "from frameworth.networks import training\n"
-        "training.CHECKPOINT_SECONDS = 0.2\n"
+        "from frameworth.training import loop\n"
+        "loop.CHECKPOINT_SECONDS = 0.2\n"
         f"folder = Path(sys.argv[1])\n{code}"
     )
     here = Path(__file__).parent

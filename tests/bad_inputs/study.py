@@ -14,8 +14,8 @@ import pandas as pd
 import yaml
 from PIL import Image
 
+from frameworth.plan.config import check_config
 from frameworth.storage.files import write_json
-from frameworth.study.config import check_config
 from tiny import TRAINING
 
 SCORER, KEYPOINTS, WIDTH, HEIGHT, FRAMES = "Ann", ("snout", "tail"), 64, 48, 12

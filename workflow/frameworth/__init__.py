@@ -8,9 +8,9 @@ from typing import Any
 from frameworth.library_path import name_no_empty_place
 
 _HOMES = {
-    "Influence": "estimation.attribution",
-    "estimate_influence": "estimation.attribution",
-    "load": "study.loading",
+    "Influence": "attribution.estimate",
+    "estimate_influence": "attribution.estimate",
+    "load": "results.loading",
 }
 __all__ = ["Influence", "estimate_influence", "load"]
 

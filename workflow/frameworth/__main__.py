@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from frameworth.commands.stages import stages
-from frameworth.commands.study import study
+from frameworth.cli.stages import stages
+from frameworth.cli.study import study
 
 _IN_ORDER = ("init", "check", "estimate", "run", "status", "explain", "report", "plan")  # as a study takes them
 

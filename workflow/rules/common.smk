@@ -10,11 +10,11 @@ import subprocess
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from frameworth.experiments.arms import arm_names, arm_subsets
-from frameworth.study.checking import check_study, read_config_file
+from frameworth.plan.arms import arm_names, arm_subsets
+from frameworth.cli.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
-from frameworth.study.grid import PlannedSubset, planned_subsets, video_networks, warm_bases, weight_options
-from frameworth.runs.costs import (
+from frameworth.plan.grid import PlannedSubset, planned_subsets, video_networks, warm_bases, weight_options
+from frameworth.cli.costs import (
     dearest,
     job_memory,
     job_minutes,
@@ -28,10 +28,10 @@ from frameworth.runs.costs import (
 )
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names, figure_reads
-from frameworth.project.imported import is_import
-from frameworth.study.pilot_choice import pilot_subset
-from frameworth.study.study_record import write_record
-from frameworth.study.subset_names import prune_sets, subset_path, toggle_arms
+from frameworth.labels.imported import is_import
+from frameworth.plan.pilot import pilot_subset
+from frameworth.cli.study_record import write_record
+from frameworth.plan.names import prune_sets, subset_path, toggle_arms
 from frameworth.videos.video_names import video_folder
 
 # All that is wrong is told at once, before any job. A job on another machine evaluates this again, and need not look
@@ -59,7 +59,6 @@ COSTED = dearest(CONFIG, SIZE)
 STUDY = CONFIG["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
-BENCHMARKS = f"benchmarks/{STUDY}"
 
 # For the commands that train or load networks: where what the pilot chose is added to the config's `training`.
 PILOT_OPTION = f"--pilot {RESULTS}/pilot.json" if "pilot" in CONFIG else ""

@@ -26,8 +26,6 @@ rule influence:
         f"{RESULTS}/influence.h5",
     log:
         f"{LOGS}/influence.log",
-    benchmark:
-        f"{BENCHMARKS}/influence.tsv"
     conda:
         "../../envs/frameworth.yaml"
     resources:

@@ -18,8 +18,6 @@ rule scores:
         rmse=f"{RESULTS}/rmse.csv",
     log:
         f"{LOGS}/scores.log",
-    benchmark:
-        f"{BENCHMARKS}/scores.tsv"
     conda:
         "../../envs/frameworth.yaml"
     resources:

@@ -51,14 +51,14 @@ def further_sentences(folder: Path, config: dict[str, Any], learned: bool) -> li
 
 def pilot_sentences(config: dict[str, Any]) -> list[str]:
     """What the study's pilot chose; nothing without one, or before it has."""
-    from frameworth.study.pilot_choice import pilot_sentence, recorded_pilot
+    from frameworth.plan.pilot import pilot_sentence, recorded_pilot
 
     found = recorded_pilot(config) if config.get("pilot") else None
     return [f"{pilot_sentence(found)}."] if found else []
 
 
 def _settled(folder: Path) -> list[str]:
-    from frameworth.estimation.settling import settled_sentence
+    from frameworth.answers.settling import settled_sentence
 
     path = folder / "figures" / "settling.csv"
     return [settled_sentence(pd.read_csv(whole(path)))] if path.exists() else []

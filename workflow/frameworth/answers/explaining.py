@@ -6,12 +6,12 @@ import unicodedata
 
 import numpy as np
 
+from frameworth.attribution.inference.values import out_of_bag_consensus
+from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.errors import UserError, printable
-from frameworth.estimation.influence import LOSS_UNITS
-from frameworth.estimation.values import out_of_bag_consensus
-from frameworth.questions.learning import learning_sentence
-from frameworth.readable_number import readable
-from frameworth.study.results import Results
+from frameworth.results.results import Results
+from frameworth.scores.learning import learning_sentence
+from frameworth.text import readable
 
 _STRONGEST = 3
 

@@ -12,22 +12,22 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from frameworth.estimation import values
-from frameworth.estimation.attribution import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
-from frameworth.estimation.influence import LOSS_UNITS
-from frameworth.estimation.warm_values import warm_values
-from frameworth.networks.divergence import diverged_sentence
-from frameworth.questions.label_checks import check_name
-from frameworth.questions.learning import (
+from frameworth.attribution.estimate import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
+from frameworth.attribution.inference import values
+from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.attribution.label_checks import check_name
+from frameworth.attribution.methods.warm_values import warm_values
+from frameworth.results.results import Results
+from frameworth.scores.learning import (
     constant_guess_rmse,
     learning_sentence,
     more_frames_would,
     steps,
     what_to_change,
 )
-from frameworth.readable_number import readable
 from frameworth.storage.files import write_csv, write_json
-from frameworth.study.results import Results
+from frameworth.text import readable
+from frameworth.training.divergence import diverged_sentence
 
 RESAMPLES = 999  # redraws of the design; the group test is quick and takes ten times as many
 CHECK_FIRST = 5

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from frameworth.attribution.inference.values import out_of_bag_consensus
+from frameworth.attribution.label_checks import LOOKED_AT
 from frameworth.errors import UserError
-from frameworth.estimation.values import out_of_bag_consensus
-from frameworth.project.collected_data import write_collected_data, write_machine_labels
-from frameworth.project.labelled_project import LabelledProject, read_label_file, read_project
-from frameworth.project.pictures import inspect_pictures
-from frameworth.project.project_config import project_config
-from frameworth.questions.label_checks import LOOKED_AT
-from frameworth.questions.learning import learning_sentence
+from frameworth.labels.collected_data import write_collected_data, write_machine_labels
+from frameworth.labels.deeplabcut import LabelledProject, read_label_file, read_project
+from frameworth.labels.pictures import inspect_pictures
+from frameworth.labels.project_config import project_config
+from frameworth.plan.designs import draw_subset
+from frameworth.plan.split import hold_out
+from frameworth.results.results import Results
+from frameworth.scores.learning import learning_sentence
 from frameworth.storage.files import copy_file, replaced_folder, write_csv, write_json, write_text
-from frameworth.study.designs import draw_subset
-from frameworth.study.results import Results
-from frameworth.study.split import hold_out
 
 UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
 MACHINE = "frameworth_out-of-bag"

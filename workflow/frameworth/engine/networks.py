@@ -17,11 +17,11 @@ import numpy as np
 import timm
 import torch
 
+from frameworth.engine.augmentation import normalised
 from frameworth.engine.backbones import DEFAULT_FREEZE, feature_level, is_packaged, is_resnet
+from frameworth.engine.bare_packages import bare_packages
+from frameworth.engine.weights_download import check_download
 from frameworth.errors import UserError
-from frameworth.networks.augmentation import normalised
-from frameworth.networks.bare_packages import bare_packages
-from frameworth.networks.weights_download import check_download
 from frameworth.storage.digests import whole
 
 # DeepLabCut's packages import its video, tracking and project code on the way: half of a short job's start.
@@ -56,7 +56,7 @@ class Maps:
 def choose_device(wanted: str) -> torch.device:
     """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable.
 
-    Of several GPUs it is PyTorch's current one, see `frameworth.networks.gpus.take_gpu`.
+    Of several GPUs it is PyTorch's current one, see `frameworth.training.gpus.take_gpu`.
     """
     if wanted == "cpu":
         return torch.device("cpu")

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from frameworth.engine.bare_packages import bare_packages
 from frameworth.engine.networks import seed_everything
-from frameworth.networks.bare_packages import bare_packages
 
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
     from deeplabcut.pose_estimation_pytorch.data import build_transforms
@@ -27,7 +27,7 @@ with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation
 
 
 class StockAugmentation:
-    """DeepLabCut's transforms with the interface of `frameworth.networks.augmentation.Augmentation`.
+    """DeepLabCut's transforms with the interface of `frameworth.engine.augmentation.Augmentation`.
 
     For what that does not cover: histogram equalisation, covering and elastic deformation.
     """

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.estimation.paired import holm, paired_difference
-from frameworth.experiments.arms import BASELINE, arm_names, arm_subsets, member_seeds
+from frameworth.attribution.inference.paired import holm, paired_difference
 from frameworth.experiments.variance_components import components_table
-from frameworth.networks.scores import distance, rmse
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import distance, read_labels
+from frameworth.plan.arms import BASELINE, arm_names, arm_subsets, member_seeds
+from frameworth.plan.designs import cluster_of
+from frameworth.plan.names import subset_path
+from frameworth.scores.scores import rmse
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.designs import cluster_of
-from frameworth.study.frames import read_frames
-from frameworth.study.labels import read_labels
-from frameworth.study.subset_names import subset_path
 
 SCORES = ("log_error", "rmse_px")
 ALL_PERCENTS = "all"

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from frameworth.engine.cutout import Cutout
 from frameworth.errors import UserError
-from frameworth.experiments.arms import member_seeds
 from frameworth.experiments.out_of_bag import ranks_of
-from frameworth.networks.cutout import Cutout
-from frameworth.networks.ensemble import run_ensembles
-from frameworth.networks.network_hashes import network_seed
-from frameworth.networks.scaling import ScaledFrames
-from frameworth.networks.variants import Variant
+from frameworth.labels.labels import Labels, read_labels
+from frameworth.labels.subsets import Subset
+from frameworth.plan.arms import member_seeds
+from frameworth.plan.identity import network_seed
+from frameworth.plan.names import subset_path
 from frameworth.storage.digests import whole
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.labels import Labels, read_labels
-from frameworth.study.subset_names import subset_path
-from frameworth.study.subsets import Subset
+from frameworth.training.ensemble import run_ensembles
+from frameworth.training.scaling import ScaledFrames
+from frameworth.training.variants import Variant
 
 
 def run_arm(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.estimation.paired import paired_difference
+from frameworth.attribution.inference.paired import paired_difference
 
 SCORES = ("log_error", "rmse_px")
 _COLUMNS = ["low", "high", "history", "against", "score", "change", "standard_error", "ci_low", "ci_high", "seeds"]

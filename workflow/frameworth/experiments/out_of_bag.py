@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.estimation import values
+from frameworth.attribution.inference import values
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import read_subsets
+from frameworth.plan.names import subset_path
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.study.labels import read_labels
-from frameworth.study.subset_names import subset_path
-from frameworth.study.subsets import read_subsets
 
 PLACES = 8  # the strongest distractors that are kept, per frame and keypoint
 

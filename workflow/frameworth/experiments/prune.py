@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from frameworth.attribution.inference.paired import holm, paired_difference
 from frameworth.errors import UserError
-from frameworth.estimation.paired import holm, paired_difference
 from frameworth.experiments.arm_comparison import SCORES, network_scores
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import write_chosen
+from frameworth.plan.names import prune_sets, subset_path
 from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.frames import read_frames
-from frameworth.study.labels import read_labels
-from frameworth.study.subset_names import prune_sets, subset_path
-from frameworth.study.subsets import write_chosen
 
 PERCENT = 100
 _COLUMNS = {"check_priority": "out_of_bag_error", "value": "value", "warm_value": "warm_value"}

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from frameworth.networks.scoremaps import CONSENSUS_FORMS
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import Labels, read_labels
+from frameworth.labels.subsets import read_subset, write_chosen
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.frames import read_frames
-from frameworth.study.labels import Labels, read_labels
-from frameworth.study.subsets import read_subset, write_chosen
+from frameworth.training.scoremaps import CONSENSUS_FORMS
 
 
 def write_pseudo_subset(

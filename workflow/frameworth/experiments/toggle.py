@@ -15,18 +15,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from frameworth.attribution.inference.paired import two_way_error
 from frameworth.errors import UserError
-from frameworth.estimation.paired import two_way_error
-from frameworth.networks.divergence import not_diverged
-from frameworth.readable_number import readable
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import write_chosen
+from frameworth.plan.designs import draw_subset
+from frameworth.plan.names import subset_path
 from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.study.designs import draw_subset
-from frameworth.study.frames import read_frames
-from frameworth.study.labels import read_labels
-from frameworth.study.subset_names import subset_path
-from frameworth.study.subsets import write_chosen
+from frameworth.text import readable
+from frameworth.training.divergence import not_diverged
 
 PERCENT = 50
 COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high"]

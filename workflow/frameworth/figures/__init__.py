@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from frameworth.errors import UserError
 
 if TYPE_CHECKING:
-    from frameworth.study.results import Results
+    from frameworth.results.results import Results
 
 PAIR = "influence_pair"
 VIDEOS = "video_disagreement"

@@ -13,10 +13,10 @@ from matplotlib.colors import AsinhNorm, Colormap, Normalize
 from matplotlib.figure import Figure
 from scipy import stats
 
+from frameworth.attribution.influence_file import group_name
 from frameworth.errors import UserError
-from frameworth.estimation.influence import group_name
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 MEAN = "(mean of keypoints)"
 HARMS_RED = "RdBu_r"

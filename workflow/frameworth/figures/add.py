@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from frameworth.answers.further_labels import ALL, TIMES, WORTHWHILE
 from frameworth.figures import _style
-from frameworth.questions.further_labels import ALL, TIMES, WORTHWHILE
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 READS = ("add.csv",)
 

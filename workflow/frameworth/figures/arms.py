@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from frameworth.experiments.arm_comparison import statement
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 READS = ("arms.csv",)
 

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from frameworth.answers.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
+from frameworth.attribution.inference import values
 from frameworth.errors import UserError
-from frameworth.estimation import values
 from frameworth.figures import _style
-from frameworth.questions.bias_variance import Curve, Parts, curve_across_subsets, curve_of_members, parts
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 READS = ("members.h5",)
 

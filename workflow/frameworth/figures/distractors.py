@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from frameworth.figures import _style
-from frameworth.project.images import read_image
-from frameworth.study.results import Results
+from frameworth.labels.images import read_image
+from frameworth.results.results import Results
 
 READS = ("members.h5", "distractors.csv")
 

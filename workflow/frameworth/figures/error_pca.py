@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from frameworth.colours import keypoint_colours
 from frameworth.figures import _style
-from frameworth.keypoint_colours import keypoint_colours
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _COMPONENTS = 10
 _LOADED = 3

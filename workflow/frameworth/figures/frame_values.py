@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from frameworth.estimation.influence import LOSS_UNITS
+from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _LOOK = {  # colour and marker: never told apart by colour alone
     "check label": (_style.ORANGE, "s"),

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from frameworth.experiments.history import steps_by_history
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 READS = ("arm_scores.csv",)
 

@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 
 def table(results: Results) -> pd.DataFrame:

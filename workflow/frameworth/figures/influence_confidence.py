@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.figures import _matrix
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _ESTIMATOR = "size-centred"
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.figures import _matrix, _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _BINS = 81  # odd: one bin is centred on 0
 _SERIES = (  # estimator, where evaluated, look

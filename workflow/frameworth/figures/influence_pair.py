@@ -21,8 +21,8 @@ from matplotlib.patheffects import withStroke
 
 from frameworth.errors import UserError
 from frameworth.figures import _style
-from frameworth.project.images import read_image
-from frameworth.study.results import Results
+from frameworth.labels.images import read_image
+from frameworth.results.results import Results
 
 _ESTIMATOR = "size-centred"
 _LARGE = 0.9  # quantile of the changes of the right sign above which one counts as large

@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from frameworth.figures import _matrix, _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _ESTIMATOR = "size-centred"
 _NOTE = (

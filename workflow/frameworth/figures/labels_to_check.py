@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from frameworth.attribution.label_checks import LOOKED_AT
+from frameworth.colours import keypoint_colours
 from frameworth.figures import _style
-from frameworth.keypoint_colours import keypoint_colours
-from frameworth.project.images import read_image
-from frameworth.questions.label_checks import LOOKED_AT
-from frameworth.study.results import Results
+from frameworth.labels.images import read_image
+from frameworth.results.results import Results
 
 _COLUMNS = 4
 _LEAST_CROP = 40.0  # px

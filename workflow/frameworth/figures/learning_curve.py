@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _LOGARITHMIC = 6  # ratio of the largest to the smallest error above which the axis is logarithmic
 _COLUMNS = ["subset", "percent", "seed", "design", "cluster", "frames", "kind", "member", "rmse_px"]

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from frameworth.answers.outliers import COMBINED, LABEL_QC, PARTS
 from frameworth.figures import _style
-from frameworth.questions.outliers import COMBINED, LABEL_QC, PARTS
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 READS = ("outliers.csv", "label_qc.csv", "label_qc.json")
 

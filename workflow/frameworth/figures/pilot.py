@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from frameworth.figures import _style
-from frameworth.readable_number import duration
-from frameworth.study.pilot_choice import SIZE_GAIN, STEPS_GAIN
-from frameworth.study.results import Results
+from frameworth.plan.pilot import SIZE_GAIN, STEPS_GAIN
+from frameworth.results.results import Results
+from frameworth.text import duration
 
 READS = ("pilot.json",)
 

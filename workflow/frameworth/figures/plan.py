@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frameworth.estimation.power import GROUP, METHODS, SINGLE, TOGGLE
+from frameworth.answers.larger_study import POWER
+from frameworth.attribution.inference.power import GROUP, METHODS, SINGLE, TOGGLE
 from frameworth.figures import _style
-from frameworth.questions.pilot import POWER
-from frameworth.readable_number import duration
-from frameworth.study.results import Results
+from frameworth.results.results import Results
+from frameworth.text import duration
 
 READS = ("plan.csv",)
 

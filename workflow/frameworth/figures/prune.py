@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from frameworth.experiments.prune import statement
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 READS = ("prune.csv",)
 

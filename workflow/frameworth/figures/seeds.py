@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frameworth.estimation.influence import LOSS_UNITS
+from frameworth.answers.seeds import LEAST_SHOWN, VALUES, seed_table
+from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.figures import _style
-from frameworth.questions.seeds import LEAST_SHOWN, VALUES, seed_table
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from frameworth.estimation import settling, values
+from frameworth.answers import settling
+from frameworth.attribution.inference import values
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 _DRAWS = 10
 _RANKINGS = {"check": ("labels to check, by suspicion", _style.BLUE, "o"), "value": ("value", _style.RED, "s")}

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 READS = ("frames_to_label.csv",)
 

@@ -20,23 +20,23 @@ from plotly.offline import get_plotlyjs
 
 from frameworth.answers.closing import further_sentences
 from frameworth.answers.frame_values import CHECK_FIRST
+from frameworth.attribution.inference.values import out_of_bag_consensus
+from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.colours import keypoint_colours
 from frameworth.errors import UserError
-from frameworth.estimation.influence import LOSS_UNITS
-from frameworth.estimation.values import out_of_bag_consensus
 from frameworth.figures import figure_module, figure_names
-from frameworth.keypoint_colours import keypoint_colours
-from frameworth.networks.divergence import diverged_sentence
-from frameworth.readable_number import readable
 from frameworth.report.detections import detections
 from frameworth.report.drawing import Drawing, drawing
 from frameworth.report.gallery import ranked_frames
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
+from frameworth.results.results import Results
 from frameworth.storage.digests import whole
 from frameworth.storage.files import digest_of_json, write_text
 from frameworth.storage.hdf5 import read_attributes
-from frameworth.study.results import Results
+from frameworth.text import readable
+from frameworth.training.divergence import diverged_sentence
 
 _FOLDER = Path(__file__).resolve().parent
 _CAPTIONS = _FOLDER.parent.parent / "report"

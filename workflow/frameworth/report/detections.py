@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.networks.predictions import read_distractors
+from frameworth.plan.names import subset_path
 from frameworth.report.packing import Packed, packed, packed_positions
-from frameworth.study.results import Results
-from frameworth.study.subset_names import subset_path
+from frameworth.results.results import Results
+from frameworth.training.predictions import read_distractors
 
 
 @dataclass(frozen=True)

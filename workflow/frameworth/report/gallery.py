@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.estimation.influence import LOSS_UNITS
-from frameworth.networks.scores import distance
-from frameworth.readable_number import readable
-from frameworth.study.results import Results
+from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.labels.labels import distance
+from frameworth.results.results import Results
+from frameworth.text import readable
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
 _CHECKS = ("rank", "suspicion", "out_of_bag_error", "flagged")

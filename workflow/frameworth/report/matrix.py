@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.estimation.influence import UNITS
+from frameworth.attribution.influence_file import UNITS
 from frameworth.figures._matrix import mean_of_keypoints, off_diagonal
 from frameworth.figures._style import symmetric_limit
 from frameworth.report.packing import Packed, packed_signed, relative_precision
-from frameworth.study.results import Results
+from frameworth.results.results import Results
 
 ESTIMATOR = "size-centred"  # the one with standard errors that cover
 _COLOUR_QUANTILE = 0.98

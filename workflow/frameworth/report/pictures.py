@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from frameworth.project.images import read_image
+from frameworth.labels.images import read_image
 
 _SIDES = (800, 640, 480, 320, 240, 160)  # px of the longer side
 _QUALITY = 80

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
+from frameworth.labels.frames import read_frames
 from frameworth.storage.files import write_csv
-from frameworth.study.frames import read_frames
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
 from frameworth.videos.video_names import labelled_frames
 

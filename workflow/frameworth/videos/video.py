@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from frameworth.engine.networks import Predictor, choose_device, make_deterministic
-from frameworth.networks.divergence import without_diverged
-from frameworth.networks.gpus import take_gpu
-from frameworth.networks.predict import JointMaps, frames_at_once, load_predictors, spread_of
-from frameworth.networks.scaling import scaled_image, scaled_sizes
-from frameworth.study.subsets import read_subset
+from frameworth.labels.subsets import read_subset
+from frameworth.training.divergence import without_diverged
+from frameworth.training.gpus import take_gpu
+from frameworth.training.predict import JointMaps, frames_at_once, load_predictors, spread_of
+from frameworth.training.scaling import scaled_image, scaled_sizes
 from frameworth.videos.video_consensus import VideoConsensus, write_video_consensus
 from frameworth.videos.video_files import VideoInfo, read_video, video_info
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frameworth.networks.predictions import write_deeplabcut_table
 from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
+from frameworth.training.predictions import write_deeplabcut_table
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.project.video_content import refuse_no_film
+from frameworth.labels.video_content import refuse_no_film
 
 # A broken file is told in one line, by us. FFmpeg reads this once, when the first file is opened.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

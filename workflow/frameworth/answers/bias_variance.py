@@ -1,0 +1,244 @@
+"""What networks share and by how much they differ, frame by frame and keypoint by keypoint. Numpy in, numpy out.
+
+Model, within one percent: ŷ(s, r) = y + c + a(s) + e(s, r), with c what networks on subsets of this pool share, a what
+a subset and e what a network adds. All are sums over x and y, px². c is the learner's bias, the label's own error, and
+the pool's accident: subsets of one pool overlap, so that their variance is less than that over fresh training sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
+from frameworth.attribution.inference import values
+
+MOSTLY_BIAS = 0.5  # the share of the mean squared error from which a label's error is called bias
+_SHARED, _BIAS = 0, 1
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Mean squared error of single networks and its parts, px² [N, K]; NaN where they cannot be told.
+
+    Attributes:
+        mean_squared_error: of the networks that did not see the frame.
+        shared_squared: unbiased estimate of ‖c‖²: ‖mean over subsets − y‖² less the variance of that mean. May be < 0.
+        subset_variance, member_variance: unbiased estimates of E‖a‖² and E‖e‖²; NaN where no subset has two members.
+            The three add up to the mean squared error.
+        network_variance: the sum of both, also known with one member per subset.
+        bias_squared: `shared_squared` less what the pool's accident adds to it: the squared error of the mean over
+            fresh training sets of the subsets' size, to first order, else less. The label's own error is in it. NaN as
+            `subset_variance`.
+        shared_share, bias_share: of the mean squared error; `…_low`, `…_high` the intervals, from the jackknife over
+            clusters with t(G − 1); NaN below 8 clusters.
+        bias_q: false discovery rate over all labels of the share of bias being `MOSTLY_BIAS` or less.
+        subsets: int [N, K], that did not see the frame.
+    """
+
+    mean_squared_error: np.ndarray
+    shared_squared: np.ndarray
+    subset_variance: np.ndarray
+    member_variance: np.ndarray
+    network_variance: np.ndarray
+    bias_squared: np.ndarray
+    shared_share: np.ndarray
+    shared_share_low: np.ndarray
+    shared_share_high: np.ndarray
+    bias_share: np.ndarray
+    bias_share_low: np.ndarray
+    bias_share_high: np.ndarray
+    bias_q: np.ndarray
+    subsets: np.ndarray
+
+
+def parts(
+    offset: np.ndarray,
+    within: np.ndarray,
+    members: np.ndarray,
+    unseen: np.ndarray,
+    fraction: np.ndarray,
+    clusters: np.ndarray,
+    level: float,
+) -> Parts:
+    """Split the mean squared error of the networks of one percent.
+
+    Args:
+        offset: [S, N, K, 2] px, mean pose of a subset's members less the label, NaN where not labelled.
+        within: [S, N, K] px², mean‖ŷ − mean ŷ‖² over a subset's members (divided by R, not R − 1).
+        members: int [S], R. unseen: bool [S, N], the subset does not hold the frame. clusters: [S].
+        fraction: [N], which part of the frames that it is drawn from, the frame itself not, a subset holds.
+        level: coverage of the intervals.
+    """
+    which = np.unique(clusters, return_inverse=True)[1]
+    # Keypoint by keypoint, so that what is summed fits into memory.
+    summed = [_sums(offset[:, :, k], within[:, :, k], members, unseen) for k in range(offset.shape[2])]
+    total = np.stack([rows.sum(axis=0) for rows in summed], axis=1)
+    jackknifed = [_jackknife(rows, which, fraction) for rows in summed]
+    error, groups = (np.stack(arrays, axis=-1) for arrays in zip(*jackknifed, strict=True))
+    share = np.stack([_shares(rows.sum(axis=0), fraction) for rows in summed], axis=-1)
+    freedom = np.maximum(groups - 1, 1)
+    half = stats.t.ppf((1 + level) / 2, freedom) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = stats.t.sf((share[_BIAS] - MOSTLY_BIAS) / error[_BIAS], freedom[_BIAS])
+    squared_error, shared, subset, member = _split(total)
+    return Parts(
+        mean_squared_error=squared_error,
+        shared_squared=shared,
+        subset_variance=subset,
+        member_variance=member,
+        network_variance=squared_error - shared,
+        bias_squared=shared - _accident(fraction[:, None], subset),
+        shared_share=share[_SHARED],
+        shared_share_low=(share - half)[_SHARED],
+        shared_share_high=(share + half)[_SHARED],
+        bias_share=share[_BIAS],
+        bias_share_low=(share - half)[_BIAS],
+        bias_share_high=(share + half)[_BIAS],
+        bias_q=values.false_discovery(p),
+        subsets=total[..., 0].astype(int),
+    )
+
+
+def _sums(offset: np.ndarray, within: np.ndarray, members: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """What is summed over subsets, [S, N, 6]: one, 1/R, within, offset (x, y), ‖offset‖²; 0 where not known."""
+    known = np.isfinite(offset).all(axis=2) & unseen
+    inverse = np.broadcast_to((1 / np.maximum(members, 1))[:, None], known.shape)  # none is known where all diverged
+    parts = [np.ones(known.shape), inverse, within, offset[..., 0], offset[..., 1], (offset**2).sum(axis=2)]
+    return np.stack([np.where(known, part, 0) for part in parts], axis=2)
+
+
+def _jackknife(rows: np.ndarray, which: np.ndarray, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of both shares over clusters, NaN below 8 of them, and their number; [2, N] each."""
+    total = rows.sum(axis=0)
+    share = _shares(total, fraction)
+    groups, mean, square = (np.zeros(share.shape) for _ in range(3))
+    for cluster in range(which.max() + 1):
+        of_cluster = rows[which == cluster].sum(axis=0)
+        takes_part = (of_cluster[:, 0] > 0) & np.isfinite(share)
+        without = np.where(takes_part, _shares(total - of_cluster, fraction) - share, 0)
+        groups += takes_part
+        mean += without
+        square += without**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (groups - 1) / groups * (square - mean**2 / groups)
+        return np.where(groups >= LEAST_CLUSTERS, np.sqrt(np.maximum(variance, 0)), np.nan), groups
+
+
+def _split(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean squared error, what is shared, variance of subsets and of members from the sums of `parts`.
+
+    With m subsets, v their mean `within` and h the mean of 1/R: E v = σ_e² (1 − h), so σ_e² = v / (1 − h); the variance
+    S² of the subsets' means (over m − 1) has expectation σ_a² + h σ_e², and ‖mean − y‖² has ‖c‖² + S²/m. Then
+    ‖c‖² + σ_a² + σ_e² = mean ‖offset‖² + v, the mean squared error, exactly.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        count = np.where(sums[..., 0] > 1, sums[..., 0], np.nan)
+        h, within, square = (sums[..., index] / count for index in (1, 2, 5))
+        of_mean = ((sums[..., 3:5] / count[..., None]) ** 2).sum(axis=-1)
+        spread = (square - of_mean) * count / (count - 1)
+        member = np.where(h < 1 - 1e-9, within / np.where(h < 1 - 1e-9, 1 - h, 1), np.nan)
+        return square + within, of_mean - spread / count, spread - h * member, member
+
+
+def _accident(fraction: np.ndarray, subset_variance: np.ndarray) -> np.ndarray:
+    """What the accident of which frames are in the pool adds to the squared error that subsets share, px².
+
+    To first order a subset's effect is a sum over its frames. Drawn without putting back, a fraction f of one pool
+    leaves it (1 − f) of the variance σ² over fresh training sets of its size (finite population correction; Cochran
+    1977, theorem 2.2); the other f σ² = f/(1 − f) · `subset_variance` is common to all subsets of the pool. Of
+    an effect that k frames have together only f^k is common, so that this is the most that the accident adds. NaN where
+    there is but one subset to draw, f = 1.
+    """
+    return fraction / np.where(fraction < 1, 1 - fraction, np.nan) * subset_variance
+
+
+def _shares(sums: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """What is shared, and the bias, over the mean squared error: [2, N]."""
+    squared_error, shared, subset, _ = _split(sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.stack([shared, shared - _accident(fraction, subset)]) / squared_error
+
+
+def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: int, asked: int | None) -> np.ndarray:
+    """Expected squared error of the mean pose of `asked` networks, from an ensemble of `members`; px².
+
+    Over all choices of r among R members the mean is B + V (R − r) / (r (R − 1)) exactly, with B the squared error of
+    the mean of all and V the members' mean squared distance from it. With `asked` None, of infinitely many: B − V/(R
+    − 1), which is unbiased and may be negative for single labels.
+    """
+    if members == 1:
+        return bias_squared
+    if asked is None:
+        return bias_squared - variance / (members - 1)
+    return bias_squared + variance * (members - asked) / (asked * (members - 1))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean squared error of the mean pose of r networks, for some r, px², and its standard error over clusters.
+
+    Attributes:
+        asked: number of networks; inf for infinitely many.
+        squared_error, standard_error: float, one per number asked. gain: by what share of the error of one network
+            it falls, with `gain_error`.
+        clusters: behind the errors.
+    """
+
+    asked: tuple[float, ...]
+    squared_error: np.ndarray
+    standard_error: np.ndarray
+    gain: np.ndarray
+    gain_error: np.ndarray
+    clusters: int
+
+
+def curve_of_members(bias_squared: np.ndarray, variance: np.ndarray, members: int, clusters: np.ndarray) -> Curve:
+    """For 1…R members of one subset and infinitely many.
+
+    Args:
+        bias_squared, variance: [S] px², of subsets of R = `members` members, mean over labels. clusters: [S].
+    """
+    asked = (*map(float, range(1, members + 1)), np.inf)
+    whole = [None if np.isinf(r) else int(r) for r in asked]
+    of_subsets = np.stack([error_of_mean_pose(bias_squared, variance, members, r) for r in whole], axis=1)
+    names = np.unique(clusters)
+    kept = np.stack([of_subsets[clusters != name].mean(axis=0) for name in names]) if len(names) > 1 else None
+    return _curve(asked, of_subsets.mean(axis=0), kept)
+
+
+def curve_across_subsets(
+    offset: np.ndarray, within: np.ndarray, members: np.ndarray, clusters: np.ndarray, asked: tuple[float, ...]
+) -> Curve:
+    """For networks of as many different subsets of one percent: ‖c‖² + (σ_a² + σ_e²) / r, mean over labels.
+
+    Args:
+        offset: [S, M, 2] px of M held-out labels. within: [S, M] px². members: [S]. clusters: [S].
+    """
+    rows = _sums(offset, within, members, np.ones(offset.shape[:2], bool))
+
+    def error(sums: np.ndarray) -> np.ndarray:
+        squared_error, shared, _, _ = _split(sums)
+        known = np.isfinite(shared)
+        shared, variance = shared[known].mean(), (squared_error - shared)[known].mean()
+        return np.array([shared + variance / r for r in asked])
+
+    total, names = rows.sum(axis=0), np.unique(clusters)
+    kept = None
+    if len(names) > 2:
+        kept = np.stack([error(total - rows[clusters == name].sum(axis=0)) for name in names])
+    return _curve(asked, error(total), kept)
+
+
+def _curve(asked: tuple[float, ...], whole: np.ndarray, kept: np.ndarray | None) -> Curve:
+    """From the estimate of all and those without each cluster [G, len(asked)]; errors NaN below 8 clusters."""
+    gain = 1 - whole / whole[0]
+    nothing = np.full(len(whole), np.nan)
+    groups = 0 if kept is None else len(kept)
+    if groups < LEAST_CLUSTERS:
+        return Curve(asked, whole, nothing, gain, nothing, groups)
+    factor = (groups - 1) / groups
+    errors = [np.sqrt(factor * ((one - one.mean(axis=0)) ** 2).sum(axis=0)) for one in (kept, 1 - kept / kept[:, :1])]
+    return Curve(asked, whole, errors[0], gain, errors[1], groups)

@@ -1,0 +1,209 @@
+"""`distractors.csv`: does a training frame lower the confidence at labels, or raise that of other places?
+
+Numpy in, numpy out, but for `distractor_table`. Probability at a label is the confidence there over the map's sum, so
+
+    change of log probability = change of log confidence − change of log sum
+
+exactly, for any estimate that is linear in the scores. The first part is "the label went down", the second "all that
+the map holds went up", the label's own peak included.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from frameworth.attribution.estimate import FewClustersWarning, UndecidableFrameWarning, estimate_influence
+from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.estimators._estimate import centred
+from frameworth.attribution.inference import values
+from frameworth.results.results import Results
+
+CELLS = 200  # rows of single evaluated frames that the table keeps, the strongest
+RESAMPLES = 999
+PARTS = ("log_probability", "log_confidence", "log_mass", "distractor_confidence")
+_PLACES_TRIED = 200
+
+
+def held_out_means(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Mean of each score over the held-out labels, [S].
+
+    Args:
+        parts: `log_confidence`, `log_mass`, `distractor_confidence` [S, M], M held-out labels.
+
+    Each label's mean over the subsets is taken off first, so that one that is missing in some subsets (its sum cannot
+    be told) does not shift their means. `log_probability` is added, the difference of the first two.
+    """
+    parts = parts | {"log_probability": parts["log_confidence"] - parts["log_mass"]}
+    out = {}
+    for name, score in parts.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a label that is missing everywhere
+            out[name] = np.nanmean(score - np.nanmean(score, axis=0), axis=1)
+    return out
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in an evaluated frame a distractor's confidence changes most: x, y px, and by how much there."""
+
+    x: float
+    y: float
+    change: float
+
+
+def place_of_change(
+    pose: np.ndarray, height: np.ndarray, held: np.ndarray, percents: np.ndarray, sign: float, radius: float
+) -> Place:
+    """The place at which the size-centred difference of the distractors' confidence is largest in the way of `sign`.
+
+    At a place a subset's confidence is `height` if its distractor lies within `radius` of it, else 0.
+
+    Args:
+        pose: [S, 2] px, NaN where there is no distractor. height: [S]. held: bool [S], subset holds the training frame.
+    """
+    z = centred(held[:, None], percents)[:, 0]
+    weight = z / (z @ z) * np.nan_to_num(height)
+    seen = np.flatnonzero(np.isfinite(pose).all(axis=1) & (weight != 0))
+    # The candidates that speak most for the change: one of them lies in the middle of where they crowd.
+    tried = seen[np.argsort(-sign * weight[seen], kind="stable")[:_PLACES_TRIED]]
+    near = np.linalg.norm(pose[tried, None] - pose[None, seen], axis=2) <= radius
+    changes = near @ weight[seen]
+    best = int((sign * changes).argmax())
+    crowd = seen[near[best]]
+    share = np.maximum(sign * weight[crowd], 0)
+    centre = (share / share.sum()) @ pose[crowd]
+    return Place(float(centre[0]), float(centre[1]), float(changes[best]))
+
+
+def distractor_table(results: Results) -> pd.DataFrame:
+    """The rows of `distractors.csv`; see the file formats in the documentation for the columns."""
+    members = results.members
+    held_out = ~results.pool
+    parts = {name: members[name][:, held_out].astype(float) for name in PARTS[1:]}
+    by_frame = _frame_rows(results, {name: part.reshape(len(part), -1) for name, part in parts.items()})
+    tables = [_group_rows(results, by_frame), by_frame, _cell_rows(results, parts)]
+    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+
+
+def _frame_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
+    """A row per frame of the pool: changes of the means over held-out labels, errors, family-wise p."""
+    means = held_out_means(parts)
+    scores = np.stack([means[name] for name in PARTS], axis=1)
+    subsets = results.subsets
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndecidableFrameWarning)
+        warnings.simplefilter("ignore", FewClustersWarning)
+        # One redraw decides no frame: value and error are of the plain difference, of which the parts add up to the
+        # whole to the last digit. p is beside the frames that are decided.
+        plain, found = (
+            estimate_influence(
+                results.inclusion,
+                scores,
+                percents=subsets["percent"].to_numpy(),
+                clusters=subsets["cluster"].to_numpy(),
+                design=subsets["design"].to_numpy(),
+                estimator="size-centred",
+                level=results.options["influence"]["level"],
+                resamples=resamples,
+                random_state=0,
+            )
+            for resamples in (1, RESAMPLES)
+        )
+    pool = np.flatnonzero(results.pool)
+    columns = {"about": "frame", "training_frame": pool}
+    for index, name in enumerate(PARTS):
+        columns[name] = plain.value[pool, index]
+        columns[f"{name}_error"] = plain.standard_error[pool, index]
+        columns[f"{name}_p"] = found.p_adjusted[pool, index]
+    return pd.DataFrame(columns).assign(n_with=found.n_with[pool], n_without=found.n_without[pool])
+
+
+def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
+    """Are the planted or the flagged frames different from the rest? Two-sided, by relabelling frames."""
+    groups = {}
+    flags = results.frame_values.set_index("frame")["verdict"].eq("check label")
+    groups["flagged"] = flags.reindex(by_frame["training_frame"]).to_numpy()
+    if results.planted is not None:
+        groups["planted"] = results.planted[by_frame["training_frame"]]
+    rows = []
+    for name, group in groups.items():
+        if not 0 < group.sum() < len(group):
+            continue
+        row = {"about": f"{name} frames"}
+        for part in PARTS:
+            value = by_frame[part].to_numpy()
+            rng = np.random.default_rng(0)
+            row[part], above = values.group_is_worse(value, group, 10 * RESAMPLES, rng)
+            _, below = values.group_is_worse(-value, group, 10 * RESAMPLES, rng)
+            row[f"{part}_p"] = min(1.0, 2 * min(above, below))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The strongest changes of the distractors' confidence in single held-out frames, with their place."""
+    subsets, members = results.subsets, results.members
+    percents, clusters = (subsets[name].to_numpy() for name in ("percent", "cluster"))
+    pool, held_out = np.flatnonzero(results.pool), np.flatnonzero(~results.pool)
+    inclusion = results.inclusion[:, pool]
+    shape = parts["distractor_confidence"].shape[1:]
+
+    def difference(name: str, labels: np.ndarray, with_errors: bool) -> size_centred.Estimate:
+        score = parts[name].reshape(len(subsets), -1)[:, labels]
+        own = np.full(len(labels), -1)
+        return size_centred.estimate(
+            inclusion, score, percents=percents, clusters=clusters, self_frame=own, with_errors=with_errors
+        )
+
+    found = difference("distractor_confidence", np.arange(np.prod(shape)), True)
+    p = values.p_values(found.value, found.standard_error, found.clusters)
+    q = values.false_discovery(p)
+    # Where there are no standard errors the largest changes are shown, and none is said to be beyond chance.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(found.value / found.standard_error)
+    strength = np.where(np.isfinite(t), t, np.nan) if np.isfinite(t).any() else np.abs(found.value)
+    strength = np.where(found.value == 0, np.nan, strength)
+    order = np.argsort(-np.nan_to_num(strength, nan=-1.0), axis=None, kind="stable")[:CELLS]
+    order = order[np.isfinite(strength.ravel()[order])]
+    frames, labels = np.unravel_index(order, strength.shape)
+    if not len(order):
+        return pd.DataFrame()
+    asked, where = np.unique(labels, return_inverse=True)
+    confidence, mass = (difference(name, asked, False).value[frames, where] for name in ("log_confidence", "log_mass"))
+    evaluated, keypoints = np.unravel_index(labels, shape)
+    places = [
+        place_of_change(
+            members["distractor_pose"][:, held_out[j], k].astype(float),
+            members["distractor_confidence"][:, held_out[j], k].astype(float),
+            inclusion[:, i],
+            percents,
+            float(np.sign(found.value[i, label])),
+            results.distractor_radius,
+        )
+        for i, label, j, k in zip(frames, labels, evaluated, keypoints, strict=True)
+    ]
+    held = inclusion.sum(axis=0)
+    return pd.DataFrame(
+        {
+            "about": "cell",
+            "training_frame": pool[frames],
+            "evaluated_frame": held_out[evaluated],
+            "keypoint": np.array(results.labels.keypoints)[keypoints],
+            "x": [place.x for place in places],
+            "y": [place.y for place in places],
+            "change_at_place": [place.change for place in places],
+            "log_probability": confidence - mass,
+            "log_confidence": confidence,
+            "log_mass": mass,
+            "distractor_confidence": found.value[frames, labels],
+            "distractor_confidence_error": found.standard_error[frames, labels],
+            "distractor_confidence_p": p[frames, labels],
+            "distractor_confidence_q": q[frames, labels],
+            "n_with": held[frames],
+            "n_without": len(inclusion) - held[frames],
+        }
+    )

@@ -1,0 +1,184 @@
+"""`plan.csv`: what a larger study would take to see an effect of a given size, from the study at hand as its pilot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.attribution.inference.components import components
+from frameworth.attribution.inference.power import METHODS, Pilot, chance_of_any, networks_needed, noise_limits
+from frameworth.errors import UserError
+from frameworth.plan.designs import subset_size
+from frameworth.results.results import Results
+from frameworth.storage.files import write_csv
+from frameworth.training.measured import measured_networks, network_seconds
+
+LEAST_SUBSETS = 8  # of one percent; with fewer the noise is not known
+EFFECTS = (0.01, 0.02, 0.05, 0.1)  # log(1 + px): about as many hundredths of the error
+NETWORKS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
+POWER = 0.8
+_ASSUMED_SHARE = 0.1  # of the pool, as the group where no label is flagged
+_COLUMNS = [
+    "about",
+    "method",
+    "effect",
+    "networks",
+    "power",
+    "networks_low",
+    "networks_high",
+    "hours",
+    "quantity",
+    "value",
+]
+
+
+def pilot_of(results: Results) -> Pilot:
+    """The noise of the study's networks at the percent that most of its subsets have.
+
+    Raises UserError if fewer than 8 subsets have it.
+    """
+    subsets = results.subsets
+    percent = int(subsets["percent"].mode().iloc[0])
+    networks = results.rmse[(results.rmse["kind"] == "network") & (results.rmse["percent"] == percent)]
+    networks = networks.dropna(subset="mean_log_error")
+    noise = components(networks["mean_log_error"].to_numpy(), networks["subset"].to_numpy())
+    if noise.subsets < LEAST_SUBSETS or not noise.network > 0:
+        raise UserError(
+            f"{results.folder}: too few subsets of {percent} % ({noise.subsets}) to know the noise; a pilot needs "
+            f"{LEAST_SUBSETS} of one percent"
+        )
+    table, pool = results.frame_values, int(results.pool.sum())
+    flagged = int((table["verdict"] == "check label").sum())
+    known = np.isfinite(noise.member) and noise.member > 0
+    return Pilot(
+        pool=pool,
+        group=flagged or max(1, round(_ASSUMED_SHARE * pool)),
+        percent=percent,
+        network_variance=noise.network,
+        member_variance=noise.member if known else noise.network,
+        member_known=known,
+        value_variance=_value_variance(results),
+        slope=float(results.summary.get("slope_per_frame") or 0.0) if _in_log_error(results) else 0.0,
+        freedom=noise.subsets - 1,
+    )
+
+
+def plan_table(
+    results: Results, training: dict[str, Any], effects: Sequence[float] = EFFECTS, power: float = POWER
+) -> pd.DataFrame:
+    """Rows `pilot` (what it rests on), `needed` (networks for `power`) and `power` (against networks).
+
+    Args:
+        training: the config's `training`. effects: log(1 + px) per frame, how much worse than average.
+
+    Raises UserError as `pilot_of` does.
+    """
+    pilot = pilot_of(results)
+    level = results.options["influence"]["level"]
+    hours = _hours(results, training, pilot)
+    low, high = noise_limits(pilot, level)
+    rows = [{"about": "pilot", "quantity": name, "value": value} for name, value in _facts(results, pilot, hours)]
+    for method, reached in METHODS.items():
+        for effect in effects:
+            here = {"method": method, "effect": effect}
+            found = [networks_needed(one, method, effect, power, 1 - level) for one in (pilot, low, high)]
+            needed = dict(zip(("networks", "networks_low", "networks_high"), found, strict=True))
+            cost = found[0] * hours if found[0] else np.nan
+            rows.append({"about": "needed", **here, "power": power, **needed, "hours": cost})
+            for networks in NETWORKS:
+                chance = reached(pilot, effect, networks, 1 - level)
+                rows.append(
+                    {"about": "power", **here, "networks": networks, "power": chance, "hours": networks * hours}
+                )
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def write_plan(results: Results, training: dict[str, Any], plan_csv: Path) -> str:
+    """Write `plan.csv`; where the study is too small for a pilot, a row that says so, which is also returned."""
+    try:
+        table, reason = plan_table(results, training), ""
+    except UserError as error:
+        reason = str(error)
+        table = pd.DataFrame([{"about": "missing", "quantity": reason}], columns=_COLUMNS)
+    write_csv(plan_csv, table)
+    return reason
+
+
+def _facts(results: Results, pilot: Pilot, hours: float) -> list[tuple[str, float]]:
+    """What the plan rests on, as names and numbers."""
+    flagged = int((results.frame_values["verdict"] == "check label").sum())
+    facts: list[tuple[str, float]] = [
+        ("frames in the pool", pilot.pool),
+        ("frames in the group", pilot.group),
+        ("of them flagged", flagged),
+        ("percent of the pool in a subset", pilot.percent),
+        ("deviation of a network's score", np.sqrt(pilot.network_variance)),
+        ("deviation between networks of one subset", np.sqrt(pilot.member_variance) if pilot.member_known else np.nan),
+        ("deviation of values between other frames", np.sqrt(pilot.value_variance)),
+        ("change per frame added", pilot.slope),
+        ("hours per network", hours),
+    ]
+    for percent in sorted({int(p) for p in results.subsets["percent"]}):
+        chance = chance_of_any(pilot.pool, pilot.group, subset_size(percent, pilot.pool))
+        facts.append((f"chance that {percent} % hold any of the group", chance))
+    return facts
+
+
+def _hours(results: Results, training: dict[str, Any], pilot: Pilot) -> float:
+    """Hours of one network, from the speed of those that are finished; NaN where none tells."""
+    found = measured_networks(results.folder, training)
+    if found is None:
+        return float("nan")
+    trained_on = subset_size(pilot.percent, pilot.pool)
+    return network_seconds(training, trained_on, len(results.frames), found.step) / 3600
+
+
+def _in_log_error(results: Results) -> bool:
+    return results.options["influence"]["score"] == "log_error"
+
+
+def _value_variance(results: Results) -> float:
+    """Variance of the true values of frames that are not flagged: of the unshrunken estimates less their errors'."""
+    table = results.frame_values[results.frame_values["verdict"] != "check label"].dropna(subset="standard_error")
+    if len(table) < 3 or not _in_log_error(results):
+        return 0.0
+    return max(0.0, float(table["tested_value"].var() - (table["standard_error"] ** 2).mean()))
+
+
+def plan_lines(table: pd.DataFrame, device: str) -> list[str]:
+    """The plan as lines of text for a terminal."""
+    facts = table[table["about"] == "pilot"].set_index("quantity")["value"]
+    needed = table[table["about"] == "needed"]
+    chance = needed["power"].iloc[0]
+    group, flagged = int(facts["frames in the group"]), int(facts["of them flagged"])
+    kind = "flagged" if flagged else "assumed, as no label is flagged"
+    lines = [
+        f"A network's score on a new subset of {facts['percent of the pool in a subset']:.0f} % deviates by "
+        f"{facts['deviation of a network' + chr(39) + 's score']:.4f} log(1 + px); pool of "
+        f"{facts['frames in the pool']:.0f} frames, group of {group} ({kind}).",
+        f"Networks to see an effect with a chance of {chance:.0%} (limits by the noise's own uncertainty):",
+        "",
+        f"  {'effect, log(1 + px) per frame':<32}{'networks':>10}  {'limits':<20}{device + '-hours':>10}",
+    ]
+    for method, rows in needed.groupby("method", sort=False):
+        lines.append(f"  {method}")
+        for row in rows.itertuples():
+            limits = f"{_count(row.networks_low)} to {_count(row.networks_high)}"
+            hours = f"{row.hours:,.2g}" if np.isfinite(row.hours) else "unknown"
+            lines.append(f"    {row.effect:<30g}{_count(row.networks):>10}  {limits:<20}{hours:>10}")
+    if np.isnan(facts["deviation between networks of one subset"]):
+        lines.append(
+            "\nNo subset of this size was trained twice (`repeat`), so the toggle's noise is taken as all there is: it "
+            "needs at most so many."
+        )
+    shares = facts[facts.index.str.startswith("chance that")]
+    lines += ["", *(f"{name[0].upper()}{name[1:]}: {value:.3g}" for name, value in shares.items())]
+    return lines
+
+
+def _count(networks: float) -> str:
+    return f"{networks:,.0f}" if np.isfinite(networks) else "more than 1e6"

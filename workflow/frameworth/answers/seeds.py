@@ -1,0 +1,171 @@
+"""Why some seeds do better: what is known of each subset beforehand, and how much of its score that explains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.model_selection import GroupKFold
+
+from frameworth.answers.coverage import appearance_distances, mean_nearest, pose_distances
+from frameworth.answers.validation import interval, resampled_clusters, values_from
+from frameworth.attribution.inference import values
+from frameworth.attribution.inference.components import components
+from frameworth.results.results import Results
+
+LEAST_SUBSETS = 12  # of a percent; with fewer a share of variance says nothing
+FOLDS = 10
+LEAST_SHOWN = 0.01  # the share that an interval must lie above: less explains nothing
+VALUES = "frame values"
+ALONE = {
+    "flagged_share": "share of flagged frames",
+    "planted_share": "share of planted frames",
+    "pose_distance": "coverage of pose",
+    "appearance_distance": "coverage of appearance",
+}
+
+
+def r_squared(score: np.ndarray, predicted: np.ndarray, baseline: np.ndarray) -> float:
+    """1 − Σ(score − predicted)² / Σ(score − baseline)²; below 0 where the prediction is worse than the baseline."""
+    return float(1 - ((score - predicted) ** 2).sum() / ((score - baseline) ** 2).sum())
+
+
+def r_squared_interval(score: np.ndarray, predictor: np.ndarray, level: float, rows: int) -> tuple[float, float]:
+    """Interval of the share of the score's variance that a line in `predictor` explains, by Fisher's z.
+
+    Args:
+        score, predictor: [S]. rows: how many of them are independent of each other; with fewer than 4 it is [0, 1].
+
+    Source: Fisher 1921, Metron 1, 3-32; squared, and from 0 where it holds no correlation.
+    """
+    if rows < 4:
+        return 0.0, 1.0
+    z = abs(float(np.arctanh(np.clip(np.corrcoef(score, predictor)[0, 1], -1 + 1e-12, 1 - 1e-12))))
+    half = stats.norm.ppf((1 + level) / 2) / np.sqrt(rows - 3)
+    return float(np.tanh(max(z - half, 0)) ** 2), float(np.tanh(z + half) ** 2)
+
+
+def out_of_fold(
+    summary_of: Callable[[np.ndarray], np.ndarray],
+    slope_is_fitted: bool,
+    score: np.ndarray,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score of each subset as predicted from other clusters, and the mean score of its percent in these; [S] each.
+
+    Subsets whose score is NaN, as their networks diverged, tell nothing of the others.
+
+    Args:
+        summary_of: gives a number per subset [S], allowed to use the scores of the rows [indices] it is given only.
+        slope_is_fitted: whether the score's slope on that number is estimated from the same rows; otherwise it is 1.
+    """
+    predicted, baseline = np.full(len(score), np.nan), np.full(len(score), np.nan)
+    folds = GroupKFold(min(FOLDS, len(np.unique(clusters))), shuffle=True, random_state=0)
+    for train, test in folds.split(score, groups=clusters):
+        x = summary_of(train)
+        for percent in np.unique(percents[test]):
+            known = train[(percents[train] == percent) & np.isfinite(score[train])]
+            rows = test[percents[test] == percent]
+            if not len(known):
+                continue
+            centred = x[known] - x[known].mean()
+            slope = 1.0
+            if slope_is_fitted:
+                slope = centred @ score[known] / (centred @ centred) if centred @ centred > 1e-12 else 0.0
+            baseline[rows] = score[known].mean()
+            predicted[rows] = baseline[rows] + slope * (x[rows] - x[known].mean())
+    return predicted, baseline
+
+
+def seed_table(results: Results) -> pd.DataFrame:
+    """A row per subset (`about` = `subset`), then per percent and predictor how much of the spread it explains."""
+    subsets = _subsets(results)
+    made = [subsets]
+    for percent, rows in subsets.groupby("percent"):
+        if len(rows) >= LEAST_SUBSETS:
+            made.append(_explained(results, subsets, int(percent)))
+    return pd.concat(made, ignore_index=True)
+
+
+def _subsets(results: Results) -> pd.DataFrame:
+    pool, inclusion, score_name = results.pool, results.inclusion, results.options["influence"]["score"]
+    score = values.subset_score(results.scores[score_name], ~pool)
+    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
+    sizes = inclusion.sum(axis=1)
+    rmse = results.rmse[results.rmse["kind"] == "network"].groupby("subset")["rmse_px"].mean()
+    table = results.subsets.assign(about="subset", score=score)
+    table["rmse_px"] = rmse.reindex(table["subset"]).to_numpy()
+    flags = results.frame_values.loc[results.frame_values["verdict"] == "check label", "frame"]
+    table["flagged_share"] = inclusion[:, flags].sum(axis=1) / sizes
+    if results.planted is not None:
+        table["planted_share"] = inclusion[:, results.planted].sum(axis=1) / sizes
+    table["pose_distance"] = mean_nearest(pose_distances(results.labels.xy), ~pool, inclusion)
+    table["appearance_distance"] = mean_nearest(appearance_distances(results.labels.paths), ~pool, inclusion)
+    if len(np.unique(clusters)) > 1:
+        summed = _summed_values(inclusion, score, percents, clusters)
+        table["predicted_score"], table["percent_score"] = out_of_fold(summed, False, score, percents, clusters)
+        # What the frames make of it, per frame, estimated without the subset's own cluster.
+        table["mean_value"] = (table["predicted_score"] - table["percent_score"]) / sizes
+    return table
+
+
+def _summed_values(
+    inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Σ_{i∈S} value_i of all subsets, with values by regression on the given rows; shrunk, so their slope is 1."""
+
+    def summed(rows: np.ndarray) -> np.ndarray:
+        return inclusion @ np.nan_to_num(values_from("regression", rows, inclusion, score, percents, clusters))
+
+    return summed
+
+
+def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.DataFrame:
+    here = (subsets["percent"] == percent).to_numpy()
+    rows = subsets[here].reset_index(drop=True)
+    score, clusters = rows["score"].to_numpy(), rows["cluster"].to_numpy()
+    percents = np.full(len(rows), percent)
+    found = {VALUES: (rows["predicted_score"].to_numpy(), rows["percent_score"].to_numpy())}
+    for column, name in ALONE.items():
+        x = rows[column].to_numpy() if column in rows else np.zeros(len(rows))
+        if np.isfinite(x).all() and np.ptp(x) > 0:
+            found[name] = out_of_fold(lambda _, x=x: x, True, score, percents, clusters)
+    level, columns = results.options["influence"]["level"], {name: column for column, name in ALONE.items()}
+    made = []
+    for name, (predicted, baseline) in found.items():
+        known = np.isfinite(predicted) & np.isfinite(score)
+        arrays = score[known], predicted[known], baseline[known]
+        if not known.any():
+            continue
+        ends = (np.nan, np.nan)  # of values: whether they predict is tested in `validation.csv`
+        if name != VALUES:
+            x = rows[columns[name]].to_numpy()[known]
+            ends = r_squared_interval(score[known], x, level, len(np.unique(clusters[known])))
+        explained = r_squared(*arrays)
+        row = {"about": "explained", "percent": percent, "predictor": name, "r_squared": explained}
+        made.append(row | {"ci_low": ends[0], "ci_high": ends[1]})
+    return pd.DataFrame([*made, *_ceiling(results, percent, level)])
+
+
+def _ceiling(results: Results, percent: int, level: float) -> list[dict[str, object]]:
+    """The share of one network's spread that its subset makes, from subsets trained twice; none without such."""
+    column = f"mean_{results.options['influence']['score']}"
+    networks = results.rmse[(results.rmse["kind"] == "network") & (results.rmse["percent"] == percent)]
+    score, subset = networks[column].to_numpy(), networks["subset"].to_numpy()
+    whole = components(score, subset)
+    if whole.pairs < 2 or not np.isfinite(whole.share_of_subset):
+        return []
+    cluster = networks["subset"].map(results.subsets.set_index("subset")["cluster"]).to_numpy()
+
+    def share(some: np.ndarray) -> float:
+        # A cluster drawn twice is two clusters, so its subsets are two as well.
+        names = np.char.add(subset[some].astype(str), np.repeat("/", len(some)))
+        turn = pd.Series(some).groupby(some).cumcount().astype(str).to_numpy(str)
+        return components(score[some], np.char.add(names, turn)).share_of_subset
+
+    ends = interval(share, lambda rng: resampled_clusters(cluster, rng), level)
+    row = {"about": "ceiling", "percent": percent, "predictor": "the subset, trained twice"}
+    return [row | {"r_squared": whole.share_of_subset, "ci_low": ends[0], "ci_high": ends[1]}]

@@ -1,0 +1,347 @@
+"""How far the values can be trusted: prediction of held-out subsets, and detection of planted label errors.
+
+Numpy in, numpy out, but for `validation`, which makes the table `validation.csv`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+from frameworth.attribution.estimators import estimator, estimator_names
+from frameworth.attribution.inference import values
+from frameworth.attribution.inference.redraw import redrawn
+from frameworth.attribution.label_checks import label_suspicion
+from frameworth.attribution.methods.warm_values import change_per_network
+from frameworth.results.results import Results
+
+FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
+REDRAWS = 99
+RESAMPLES = 400
+Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of (inclusion, rows): the values [N] that rows say
+LEAST_SUBSETS = 20  # with fewer, and fewer pairs of networks, a correlation over them says nothing
+
+
+def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents: np.ndarray) -> float:
+    """Spearman correlation within each percent, weighted by its subsets; NaN with fewer than two of any size.
+
+    Args:
+        predicted: [S], Σ of the values of the frames in a subset, from subsets of other clusters.
+        score: [S], measured after training; NaN for a subset that does not count, as its networks diverged.
+
+    Source: Park et al. 2023, arXiv 2303.14186, definition 2.3.
+    """
+    total, weight = 0.0, 0
+    for percent in np.unique(percents):
+        rows = (percents == percent) & np.isfinite(score)
+        if rows.sum() < 2 or np.ptp(score[rows]) == 0:
+            continue
+        # SciPy's spearmanr does the same twenty times as slowly, which redrawing would feel.
+        ranks = rankdata([predicted[rows], score[rows]], axis=1)
+        correlation = np.corrcoef(ranks)[0, 1] if np.ptp(predicted[rows]) > 0 else 0.0
+        total, weight = total + rows.sum() * correlation, weight + rows.sum()
+    return total / weight if weight else float("nan")
+
+
+def values_from(
+    name: str,
+    rows: np.ndarray,
+    inclusion: np.ndarray,
+    score: np.ndarray,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+) -> np.ndarray:
+    """The values [N] that estimator `name` makes of the subsets `rows` alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return estimator(name)(
+            inclusion[rows],
+            score[rows, None],
+            percents=percents[rows],
+            clusters=clusters[rows],
+            self_frame=np.array([-1]),
+            with_errors=False,
+        ).value[:, 0]
+
+
+@dataclass(frozen=True)
+class Subsets:
+    """Subsets whose score is to be predicted: inclusion bool [S, N], score [S], percents, clusters and designs [S]."""
+
+    inclusion: np.ndarray
+    score: np.ndarray
+    percents: np.ndarray
+    clusters: np.ndarray
+    designs: np.ndarray
+
+    def splits(self) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+        """Several random splits of the clusters into folds, each as (train, test) rows."""
+        folds = min(FOLDS, len(np.unique(self.clusters)))
+        made = (GroupKFold(folds, shuffle=True, random_state=seed) for seed in range(SPLITS))
+        return [list(split.split(self.clusters, groups=self.clusters)) for split in made]
+
+    def by_estimator(self, name: str) -> Values:
+        """The values that estimator `name` makes of rows."""
+        return lambda z, rows: values_from(name, rows, z, self.score, self.percents, self.clusters)
+
+
+def scores_out_of_fold(methods: dict[str, Values], subsets: Subsets) -> dict[str, float]:
+    """The linear datamodeling score of each method's values from other folds.
+
+    Ranked within folds, as values from different folds rest on different levels (what one fold lacks the others have);
+    averaged over several splits.
+    """
+    return dict(zip(methods, _scores(methods, subsets, subsets.inclusion, subsets.splits()), strict=True))
+
+
+def scores_if_nothing_mattered(methods: dict[str, Values], subsets: Subsets) -> dict[str, np.ndarray]:
+    """The same [REDRAWS] with the design drawn anew each time: what comes out if no frame has an effect.
+
+    Resampling rows with the predictions kept would leave out that the values are estimated, too.
+    """
+    rng, pool, splits = np.random.default_rng(0), np.flatnonzero(subsets.inclusion.any(axis=0)), subsets.splits()
+    design = subsets.percents, subsets.clusters, subsets.designs
+    draws = (redrawn(subsets.inclusion, *design, pool, rng) for _ in range(REDRAWS))
+    found = np.array([_scores(methods, subsets, drawn, splits) for drawn in draws])
+    return dict(zip(methods, found.T, strict=True))
+
+
+def _scores(
+    methods: dict[str, Values],
+    subsets: Subsets,
+    inclusion: np.ndarray,
+    splits: list[list[tuple[np.ndarray, np.ndarray]]],
+) -> list[float]:
+    found = np.zeros((len(methods), len(splits)))
+    for column, split in enumerate(splits):
+        fold = np.zeros(len(inclusion), int)
+        for number, (_, test) in enumerate(split):
+            fold[test] = number
+        for row, values_of in enumerate(methods.values()):
+            predicted = np.zeros(len(inclusion))
+            for train, test in split:
+                predicted[test] = inclusion[test] @ np.nan_to_num(values_of(inclusion, train))
+            groups = subsets.percents * len(split) + fold
+            found[row, column] = linear_datamodeling_score(predicted, subsets.score, groups)
+    return found.mean(axis=1).tolist()
+
+
+def resampled_clusters(clusters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows of clusters drawn with replacement, as indices."""
+    names, which = np.unique(clusters, return_inverse=True)
+    rows = [np.flatnonzero(which == index) for index in range(len(names))]
+    return np.concatenate([rows[index] for index in rng.integers(0, len(names), len(names))])
+
+
+def interval(
+    statistic: Callable[[np.ndarray], float], draw: Callable[[np.random.Generator], np.ndarray], level: float
+) -> tuple[float, float]:
+    """Percentile bootstrap of `statistic` over rows that `draw` gives."""
+    rng = np.random.default_rng(0)
+    found = np.array([statistic(draw(rng)) for _ in range(RESAMPLES)])
+    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
+    """Interval of the AUROC, by drawing frames with replacement within both kinds; of the same networks.
+
+    Where the kinds do not overlap every draw gives 1. Then m = the frames of the rarer kind make m pairs of different
+    frames, all in order, which happens with chance AUROC^m: the low end is ((1 − level)/2)^(1/m).
+    """
+    kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
+    if _told_apart(truth, suspicion):
+        return float(((1 - level) / 2) ** (1 / min(len(rows) for rows in kinds))), 1.0
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        return np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
+
+    return interval(lambda some: roc_auc_score(truth[some], suspicion[some]), draw, level)
+
+
+def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:
+    return bool(suspicion[truth].min() > suspicion[~truth].max())
+
+
+def _tested_scores(results: Results) -> list[str]:
+    """The scores that values are tested on: both errors, and the study's own."""
+    return list(dict.fromkeys(("log_error", "error", results.options["influence"]["score"])))
+
+
+def reliability(results: Results) -> tuple[float, float, float]:
+    """Correlation within sizes of the held-out scores of two networks of the same subset, and its interval.
+
+    The interval is over subsets. NaN with too few.
+    """
+    networks = results.rmse[results.rmse["kind"] == "network"]
+    table = networks.pivot_table(index=["percent", "subset"], columns="member", values="mean_log_error")
+    pairs = table.iloc[:, :2].dropna()
+    if table.shape[1] < 2 or len(pairs) < LEAST_SUBSETS:
+        return float("nan"), float("nan"), float("nan")
+    percents, (first, second) = pairs.index.get_level_values("percent").to_numpy(), pairs.to_numpy().T
+
+    def statistic(some: np.ndarray) -> float:
+        return linear_datamodeling_score(first[some], second[some], percents[some])
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        return rng.integers(0, len(pairs), len(pairs))
+
+    return statistic(np.arange(len(pairs))), *interval(statistic, draw, results.options["influence"]["level"])
+
+
+def validation(results: Results) -> pd.DataFrame:
+    """A row per quantity, method and score: `value`, `ci_low`, `ci_high`, `p`, `chance_low`, `chance_high`.
+
+    Quantities: `lds` of each estimator, for the study's own estimator and score with the central part of what redrawing
+    the design gives (`chance_low`, `chance_high`) and its one-sided p; the same of warm values, with p against the
+    largest of theirs in each redraw; `lds ceiling`, the root of the reliability of one network, with its interval over
+    subsets; and where errors were planted `auroc` and `average precision` of finding them, with intervals over frames.
+    The score `labels` means that no network was asked.
+    """
+    rows = [*_prediction_rows(results), *_detection_rows(results)]
+    names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
+    return pd.DataFrame([(*row, *[np.nan] * (len(names) - len(row))) for row in rows], columns=names)
+
+
+def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
+    options = results.options["influence"]
+    rows: list[tuple[object, ...]] = []
+    if len(results.subsets) < LEAST_SUBSETS:
+        return rows
+    for score in _tested_scores(results):
+        subsets = _subsets(results, score)
+        methods = {name: subsets.by_estimator(name) for name in estimator_names()}
+        tested = [options["estimator"]] if score == options["score"] else []
+        rows += _lds_rows(methods, tested, subsets, score, options["level"])
+    rows += _warm_rows(results, options["level"])
+    ceiling = np.sqrt(np.maximum(reliability(results), 0))
+    if np.isfinite(ceiling[0]):
+        rows.append(("lds ceiling", "same subset twice", "log_error", *ceiling))
+    return rows
+
+
+def _subsets(results: Results, score: str) -> Subsets:
+    measured = values.subset_score(results.scores[score], ~results.pool)
+    return Subsets(
+        results.inclusion, measured, *(results.subsets[name].to_numpy() for name in ("percent", "cluster", "design"))
+    )
+
+
+def _lds_rows(
+    methods: dict[str, Values],
+    tested: list[str],
+    subsets: Subsets,
+    score: str,
+    level: float,
+) -> list[tuple[object, ...]]:
+    """Rows `lds`; the design is redrawn for the methods `tested`, and p compares with the largest of them all."""
+    chance: dict[str, np.ndarray] = {}
+    if tested:
+        chance = scores_if_nothing_mattered({name: methods[name] for name in tested}, subsets)
+    rows: list[tuple[object, ...]] = []
+    for name, value in scores_out_of_fold(methods, subsets).items():
+        row = ("lds", name, score, value, np.nan, np.nan)
+        if name in chance:
+            largest = np.max(list(chance.values()), axis=0)
+            ends = np.quantile(chance[name], [(1 - level) / 2, (1 + level) / 2])
+            row = (*row, (1 + np.count_nonzero(largest >= value - 1e-12)) / (REDRAWS + 1), *ends)
+        rows.append(row)
+    return rows
+
+
+def _warm_rows(results: Results, level: float) -> list[tuple[object, ...]]:
+    """How warm values predict the networks that were no base of theirs; spoilt and other frames also apart."""
+    if results.warm is None:
+        return []
+    warm, subsets = mean_over_networks(results.warm), _subsets(results, "log_error")
+    others = _no_base(results) & np.isfinite(subsets.score)
+    if np.count_nonzero(others) < LEAST_SUBSETS // 2:
+        return []
+    subsets = Subsets(*(getattr(subsets, field.name)[others] for field in fields(Subsets)))
+    parts = {"warm value": results.pool}
+    if results.planted is not None:
+        parts |= {"warm value (planted frames)": results.planted, "warm value (other frames)": ~results.planted}
+    methods: dict[str, Values] = {
+        name: lambda _inclusion, _rows, part=part: np.nan_to_num(warm) * part for name, part in parts.items()
+    }
+    methods["regression, no base network"] = subsets.by_estimator("regression")
+
+    return _lds_rows(methods, list(methods), subsets, "log_error", level)
+
+
+def _no_base(results: Results) -> np.ndarray:
+    """Bool [S]: no base network of warm influence was trained on the subset."""
+    bases = {row.tobytes() for row in np.ascontiguousarray(results.warm["inclusion"].astype(bool))}
+    return np.array([np.ascontiguousarray(row).tobytes() not in bases for row in results.inclusion])
+
+
+def mean_over_networks(warm: dict[str, np.ndarray]) -> np.ndarray:
+    """The warm value [N]: `change_per_network`, averaged over the networks that had not seen the frame."""
+    per_network = change_per_network(**warm)
+    known = np.isfinite(per_network)
+    count = known.sum(axis=0)
+    return np.where(known, per_network, 0).sum(axis=0) / np.where(count > 0, count, np.nan)
+
+
+def _detection_rows(results: Results) -> list[tuple[object, ...]]:
+    planted = results.planted
+    if planted is None or not planted[results.pool].any():
+        return []
+    level = results.options["influence"]["level"]
+    truth = planted[results.pool]
+    rows: list[tuple[object, ...]] = []
+    for method, score, suspicion in _suspicions(results):
+        suspicion = np.nan_to_num(suspicion[results.pool], nan=np.nanmin(suspicion[results.pool]))
+
+        def draw(rng: np.random.Generator) -> np.ndarray:
+            return np.concatenate([rng.choice(np.flatnonzero(truth == kind), (truth == kind).sum()) for kind in (0, 1)])
+
+        found = float(roc_auc_score(truth, suspicion))
+        rows.append(("auroc", method, score, found, *interval_of_auroc(truth, suspicion, level)))
+        # Resampled frames that are told apart without fail stay so: of that no interval can be had.
+        ends = (np.nan, np.nan)
+        if not _told_apart(truth, suspicion):
+            ends = interval(lambda some, s=suspicion: average_precision_score(truth[some], s[some]), draw, level)
+        rows.append(("average precision", method, score, float(average_precision_score(truth, suspicion)), *ends))
+    return rows
+
+
+def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
+    """(method, score, number per frame [N]) of all that could tell a wrong label; higher is more suspicious."""
+    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
+    found = [
+        ("label suspicion", "log_error", label_suspicion(results.scores["log_error"], results.inclusion).frame),
+        ("out-of-bag error", "error", values.out_of_bag_error(results.scores["error"], results.inclusion)),
+    ]
+    own = results.influence("error", "size-centred")["value"]
+    # A wrong label is learned by heart: its error falls most where it is trained on.
+    diagonal = own[np.arange(len(own)), np.arange(len(own))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found.append(("memorization", "error", -np.nanmean(diagonal, axis=1)))
+    if results.warm is not None:
+        found.append(("warm value", "log_error", mean_over_networks(results.warm)))
+    if results.label_qc.suspicion is not None:
+        found.append(("SLEAP label QC", "labels", results.label_qc.suspicion))
+    for score in _tested_scores(results):
+        measured = values.subset_score(results.scores[score], ~results.pool)
+        for name in estimator_names():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                estimate = estimator(name)(
+                    results.inclusion,
+                    measured[:, None],
+                    percents=percents,
+                    clusters=clusters,
+                    self_frame=np.array([-1]),
+                    with_errors=False,
+                )
+            found.append((f"value ({name})", score, estimate.value[:, 0]))
+    return found

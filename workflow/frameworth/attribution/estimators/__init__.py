@@ -1,0 +1,32 @@
+"""Estimators of influence, one module each: an `estimate` function by the module's name with `-` for `_`.
+
+Adding an estimator is adding a module here with
+
+    estimate(inclusion, scores, *, percents, clusters, self_frame, with_errors) -> Estimate
+
+where `inclusion` is bool [S, N] (subset holds frame), `scores` float [S, T] (NaN where not scored), `percents`
+and `clusters` are [S], and `self_frame` is int [T], the frame that a target belongs to if it may be trained
+on, else −1.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+
+from frameworth.attribution.estimators._estimate import Estimate
+from frameworth.errors import UserError
+
+
+def estimator_names() -> list[str]:
+    """The names of all estimators."""
+    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return [name.replace("_", "-") for name in sorted(modules)]
+
+
+def estimator(name: str) -> Callable[..., Estimate]:
+    """The `estimate` function of an estimator; raises UserError if there is none of that name."""
+    if name not in estimator_names():
+        raise UserError(f"influence.estimator: there is no {name!r}; known are {', '.join(estimator_names())}")
+    return import_module(f"frameworth.attribution.estimators.{name.replace('-', '_')}").estimate

@@ -1,0 +1,109 @@
+"""Semivalues from differences within sizes: what Shapley and Beta-Shapley share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from frameworth.attribution.estimators._estimate import (
+    Estimate,
+    SamplingWarning,
+    centred,
+    decidable,
+    without_own,
+)
+from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
+
+_EXTRAPOLATED = 0.25  # the share of sizes without subsets near them from which a warning names them
+
+
+def semivalue(
+    name: str,
+    marginal_weights: Callable[[int], np.ndarray],
+    inclusion: np.ndarray,
+    scores: np.ndarray,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+    self_frame: np.ndarray,
+    with_errors: bool,
+) -> Estimate:
+    """The relative part of φ_i = Σ_{s=1}^{n} ω_s (E[u | i∈S, |S|=s] − E[u | i∉S, |S|=s−1]).
+
+    With D_s the difference with and without i within size s, and the mean score of each size common to all
+    frames, φ_i − φ̄ = Σ_{s=1}^{n−1} D_s (ω_s (1 − s/n) + ω_{s+1} s/n); times n/(n−1) it has the scale of all
+    estimators. Sizes that were not drawn take the difference of the nearest size that was.
+
+    Args:
+        marginal_weights: ω_1…ω_n for n frames.
+    """
+    frames, targets = inclusion.shape[1], scores.shape[1]
+    value = np.full((frames, targets), np.nan)
+    error = np.full((frames, targets), np.nan)
+    counted = 0
+    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
+        held, of_rows = inclusion[rows][:, varies], percents[rows]
+        weights = _weights_of_percents(name, marginal_weights, held, of_rows)
+        groups = clusters[rows]
+        names = np.unique(groups)
+        counted = max(counted, len(names))
+        for frame in np.unique(self_frame[columns]):
+            some = columns[self_frame[columns] == frame]
+            own = int(np.flatnonzero(np.flatnonzero(varies) == frame)[0]) if frame >= 0 and varies[frame] else -1
+            u = scores[np.ix_(rows, some)].astype(float)
+            whole = _differences(held, u, of_rows, weights, own)
+            value[np.ix_(varies, some)] = whole
+            if not with_errors or len(names) < LEAST_CLUSTERS:
+                continue
+            squares = np.zeros_like(whole)
+            for left_out in names:
+                keep = groups != left_out
+                squares += (_differences(held[keep], u[keep], of_rows[keep], weights, own) - whole) ** 2
+            error[np.ix_(varies, some)] = np.sqrt((len(names) - 1) / len(names) * squares)
+    return Estimate(value, error, counted, own_errors=True)
+
+
+def _differences(
+    held: np.ndarray, u: np.ndarray, percents: np.ndarray, weights: dict[int, float], own: int
+) -> np.ndarray:
+    """Σ_p w_p D_p [n, t]; a percent of which all or no subsets hold a frame leaves its weight to the others."""
+    total = np.zeros((held.shape[1], u.shape[1]))
+    counted = np.zeros(held.shape[1])
+    for percent, weight in weights.items():
+        rows = percents == percent
+        z, scores = centred(held[rows], percents[rows]), centred(u[rows], percents[rows])
+        squared = (z**2).sum(axis=0)
+        slope_own = None
+        if own >= 0 and squared[own] > 1e-9:
+            slope_own = z[:, own] @ scores / squared[own]
+            z, scores = without_own(z, z[:, own]), without_own(scores, z[:, own])
+            squared = (z**2).sum(axis=0)
+        slopes = (z.T @ scores) / np.where(squared > 1e-9, squared, np.nan)[:, None]
+        if slope_own is not None:
+            slopes[own] = slope_own
+        told = np.isfinite(slopes).all(axis=1)
+        total += weight * np.where(told[:, None], slopes, 0)
+        counted += weight * told
+    return total * (sum(weights.values()) / np.where(counted > 0, counted, np.nan))[:, None]
+
+
+def _weights_of_percents(
+    name: str, marginal_weights: Callable[[int], np.ndarray], held: np.ndarray, percents: np.ndarray
+) -> dict[int, float]:
+    frames = held.shape[1]
+    size_of = {int(p): float(held[percents == p].sum(axis=1).mean()) for p in np.unique(percents)}
+    sizes = np.arange(1, frames)
+    omega = marginal_weights(frames)
+    weights = frames / (frames - 1) * (omega[:-1] * (1 - sizes / frames) + omega[1:] * sizes / frames)
+    drawn = np.array(list(size_of.values()))
+    nearest = np.abs(sizes[:, None] - drawn).argmin(axis=1)
+    outside = weights[(sizes < drawn.min()) | (sizes > drawn.max())].sum() / weights.sum()
+    if outside > _EXTRAPOLATED:
+        warnings.warn(
+            f"{name}: {outside:.0%} of the weight lies on sizes below {drawn.min():.0f} or above {drawn.max():.0f} of "
+            f"{frames} frames, where no subset was drawn; the nearest size stands in for them",
+            SamplingWarning,
+            stacklevel=3,
+        )
+    return {percent: float(weights[nearest == index].sum()) for index, percent in enumerate(size_of)}

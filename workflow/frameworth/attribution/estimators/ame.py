@@ -1,0 +1,56 @@
+"""The average marginal effect over a grid of inclusion probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frameworth.attribution.estimators._estimate import Estimate, columns_by_missing_rows, scale_of
+from frameworth.attribution.estimators._sparse import lasso_over_clusters
+
+
+def estimate(
+    inclusion: np.ndarray,
+    scores: np.ndarray,
+    *,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+    self_frame: np.ndarray,
+    with_errors: bool = True,
+) -> Estimate:
+    """LASSO of the scores on x_si = 1/(√v p) if subset s holds i, else −1/(√v (1−p)); AME_i = √v · coefficient.
+
+    p is the share of frames in the subset and v = E[1/(p(1−p))], so that x has variance 1 and E[x_i u] is the effect
+    of i averaged over the grid of p. Only an intercept is unpenalised, as in the paper, so that where the score
+    changes with size that change is noise here. The penalty is chosen over clusters. The value is n/(n−1) times the
+    effect less the frames' mean effect. Assumes S ~ Bernoulli(p) with p from a grid; the target's own inclusion is
+    not adjusted for. No standard errors. Cost: as `lasso`. Source: Lin et al. 2022, arXiv 2206.10013.
+
+    Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
+    """
+    frames, targets = inclusion.shape[1], scores.shape[1]
+    value = np.full((frames, targets), np.nan)
+    for rows, columns in columns_by_missing_rows(scores):
+        held = inclusion[rows]
+        varies = held.any(axis=0) & ~held.all(axis=0)
+        share = held[:, varies].mean(axis=1)
+        inside = (share > 0) & (share < 1)
+        rows, held, share = rows[inside], held[inside][:, varies], share[inside]
+        if len(rows) < 2:
+            continue
+        x, root = marginal_effect_regressors(held, share)
+        for target in columns:
+            u = scores[rows, target].astype(float)
+            effects = root * lasso_over_clusters(x, u, clusters[rows], _mean)
+            value[varies, target] = scale_of(len(effects), False) * (effects - effects.mean())
+    return Estimate(value, np.full_like(value, np.nan), len(np.unique(clusters)), own_errors=False)
+
+
+def marginal_effect_regressors(held: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
+    """x [S, n] of the paper for inclusion `held` drawn with probabilities `share` [S], and √v."""
+    root = float(np.sqrt(np.mean(1 / (share * (1 - share)))))
+    p = share[:, None]
+    return np.where(held, 1 / (root * p), -1 / (root * (1 - p))), root
+
+
+def _mean(values: np.ndarray, fit_rows: np.ndarray) -> np.ndarray:
+    return values - values[fit_rows].mean(axis=0)

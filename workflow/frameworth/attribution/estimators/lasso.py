@@ -1,0 +1,72 @@
+"""Datamodels: the LASSO of the scores on inclusion, within sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frameworth.attribution.estimators._estimate import (
+    Estimate,
+    decidable,
+    scale_of,
+    without_own,
+)
+from frameworth.attribution.estimators._sparse import lasso_over_clusters
+
+
+def estimate(
+    inclusion: np.ndarray,
+    scores: np.ndarray,
+    *,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+    self_frame: np.ndarray,
+    with_errors: bool = True,
+) -> Estimate:
+    """min_b ‖u − μ_p − Zb‖² / 2S + λ‖b‖₁ for each target, λ by cross-validation over clusters.
+
+    The sizes' means are refitted within each fold, from the other clusters; the own inclusion of a target that is a
+    training frame is regressed out before. Effects are centred to sum to zero. Assumes that few frames matter.
+    No standard errors. Cost: a path of penalties per target, O(T·S·N·folds): for hundreds of targets, not thousands.
+    Source: Ilyas et al. 2022, arXiv 2202.00622; the path is scikit-learn's.
+
+    Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
+    """
+    frames, targets = inclusion.shape[1], scores.shape[1]
+    value = np.full((frames, targets), np.nan)
+    counted = 0
+    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
+        counted = max(counted, len(np.unique(clusters[rows])))
+        centre = _size_means(percents[rows])
+        everything = np.ones(len(rows), bool)
+        for target in columns:
+            x, u = inclusion[rows][:, varies].astype(float), scores[rows, target].astype(float)
+            frame = self_frame[target]
+            own = frame >= 0 and varies[frame]
+            if own:
+                place = np.count_nonzero(varies[:frame])
+                x, u = centre(x, everything), centre(u[:, None], everything)[:, 0]
+                z_own = x[:, place]
+                slope = z_own @ u / (z_own @ z_own)
+                x, u = without_own(x, z_own), without_own(u, z_own)
+            effects = lasso_over_clusters(x, u, clusters[rows], centre)
+            if own:
+                effects -= np.delete(effects, place).mean()
+            else:
+                effects -= effects.mean()
+            effects *= scale_of(len(effects), own)
+            if own:
+                effects[place] = slope
+            value[varies, target] = effects
+    return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
+
+
+def _size_means(percents: np.ndarray):
+    def centre(values: np.ndarray, fit_rows: np.ndarray) -> np.ndarray:
+        out = values.astype(float)
+        for percent in np.unique(percents):
+            rows = percents == percent
+            learned = rows & fit_rows
+            out[rows] -= out[learned if learned.any() else rows].mean(axis=0)
+        return out
+
+    return centre

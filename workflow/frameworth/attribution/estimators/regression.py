@@ -1,0 +1,154 @@
+"""Ridge regression of the scores on inclusion, sizes and the target's own inclusion unpenalised, penalty by REML."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frameworth.attribution.estimators._estimate import (
+    Estimate,
+    centred,
+    decidable,
+    in_portions,
+    precisions,
+    scale_of,
+)
+
+_PENALTIES = np.logspace(-3, 4, 29)  # relative to the mean squared singular value
+_SHARED_NOISE = (0.0, 0.25, 1.0, 4.0)  # variance shared within a cluster over the variance of a row's own noise
+
+
+def estimate(
+    inclusion: np.ndarray,
+    scores: np.ndarray,
+    *,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+    self_frame: np.ndarray,
+    with_errors: bool = True,
+) -> Estimate:
+    """Best linear unbiased prediction of additive frame effects.
+
+    u_s = μ_p + z_sj·γ + Σ_i z_si b_i + (c_cluster + e)/√w_p, with b_i ~ N(0, σ_b²), c ~ N(0, σ_c²), e ~ N(0, σ_e²);
+    the sizes' means μ_p and, for a target that is training frame j, its own inclusion are fixed effects, and w_p the
+    precisions of the percents' scores (see `precisions`). σ_e²/σ_b² is the ridge penalty; it and σ_c²/σ_e² (0 where
+    clusters are single subsets) maximise the restricted likelihood of each target (Patterson and Thompson 1971).
+    value = n/(n−1)·b̂, shrunk towards zero. Assumes effects that add up; otherwise the best additive approximation
+    (datamodels, Ilyas et al. 2022, arXiv 2202.00622). It ranks
+    better than the size-centred difference where noise is small, but it is no unbiased estimate and has no
+    confidence interval: none is given. Cost: O(S·N² + N³ + S·N·T).
+
+    Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
+    """
+    frames, targets = inclusion.shape[1], scores.shape[1]
+    value = np.full((frames, targets), np.nan)
+    counted = 0
+    roots = precisions(scores, percents, clusters)
+    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
+        counted = max(counted, len(np.unique(clusters[rows])))
+        model = _Model(inclusion[rows][:, varies], percents[rows], clusters[rows], roots[rows])
+        place = np.full(frames + 1, -1)  # the last stands for self_frame −1
+        place[:-1][varies] = np.arange(np.count_nonzero(varies))
+        for some in in_portions(columns):
+            u = scores[np.ix_(rows, some)].astype(float) * roots[rows, None]
+            value[np.ix_(varies, some)] = model.values(u, place[self_frame[some]])
+    return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
+
+
+class _Whitened:
+    """The model at one ratio of shared to own noise: rows whitened, size means projected out, and decomposed."""
+
+    def __init__(self, z: np.ndarray, percents: np.ndarray, clusters: np.ndarray, ratio: float) -> None:
+        _, self._which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+        # (I + ρ 11ᵀ)^−½ = I − c 11ᵀ within a cluster of m rows, c = (1 − 1/√(1 + mρ)) / m.
+        self._shift = ((1 - 1 / np.sqrt(1 + counts * ratio)) / counts)[self._which][:, None]
+        self._counts = len(counts)
+        means = self._white((percents[:, None] == np.unique(percents)).astype(float))
+        self._means, triangle = np.linalg.qr(means)
+        self.constant = np.log1p(counts * ratio).sum() + 2 * np.log(np.abs(np.diag(triangle))).sum()
+        self._z = self._projected(z)
+        squared, self.right = np.linalg.eigh(self._z.T @ self._z)
+        kept = squared > 1e-9 * squared[-1]
+        self.squared, self.right = squared[kept], self.right[:, kept]
+        self.freedom = len(z) - means.shape[1]
+
+    def _white(self, values: np.ndarray) -> np.ndarray:
+        if not self._shift.any():
+            return values
+        sums = np.zeros((self._counts, values.shape[1]))
+        np.add.at(sums, self._which, values)
+        return values - self._shift * sums[self._which]
+
+    def _projected(self, values: np.ndarray) -> np.ndarray:
+        white = self._white(values)
+        return white - self._means @ (self._means.T @ white)
+
+    def coordinates(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores [S, t] along the left singular vectors [r, t], and the squares that lie outside these [t]."""
+        projected = self._projected(u)
+        along = (self.right.T @ (self._z.T @ projected)) / np.sqrt(self.squared)[:, None]
+        return along, np.maximum((projected**2).sum(axis=0) - (along**2).sum(axis=0), 0)
+
+
+class _Model:
+    def __init__(self, inclusion: np.ndarray, percents: np.ndarray, clusters: np.ndarray, roots: np.ndarray) -> None:
+        z = centred(inclusion, percents) * roots[:, None]
+        single = len(np.unique(clusters)) == len(clusters)
+        self._fits = [_Whitened(z, percents, clusters, ratio) for ratio in _SHARED_NOISE[: 1 if single else None]]
+        self._frames = inclusion.shape[1]
+
+    def values(self, u: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Values [n, t] for scores [S, t] whose own frames are `own` [t], −1 for none."""
+        best = np.full(u.shape[1], np.inf)
+        value = np.zeros((self._frames, u.shape[1]))
+        has_own = own >= 0
+        for fit in self._fits:
+            along, outside = fit.coordinates(u)
+            # The own frame's inclusion along the same vectors; zero where there is none.
+            x = np.where(has_own, np.sqrt(fit.squared)[:, None] * fit.right[own].T, 0)
+            criterion, penalty = _best_penalty(fit, along, outside, x, has_own)
+            better = criterion < best
+            if not better.any():
+                continue
+            best[better] = criterion[better]
+            value[:, better] = self._predicted(fit, along[:, better], x[:, better], penalty[better], own[better])
+        return value
+
+    def _predicted(
+        self, fit: _Whitened, along: np.ndarray, x: np.ndarray, penalty: np.ndarray, own: np.ndarray
+    ) -> np.ndarray:
+        weight = 1 / (fit.squared[:, None] + penalty)
+        has_own = own >= 0
+        square = (x * x * weight).sum(axis=0)
+        slope = np.where(has_own, (x * along * weight).sum(axis=0) / np.where(has_own, square, 1), 0)
+        effects = fit.right @ (np.sqrt(fit.squared)[:, None] * weight * (along - x * slope))
+        effects *= np.where(has_own, scale_of(self._frames, True), scale_of(self._frames, False))
+        targets = np.flatnonzero(has_own)
+        effects[own[targets], targets] = slope[targets]
+        return effects
+
+
+def _best_penalty(
+    fit: _Whitened, along: np.ndarray, outside: np.ndarray, x: np.ndarray, has_own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """−2 · restricted log likelihood at its best penalty, and that penalty, both [t]; a grid and a parabola."""
+    penalties = _PENALTIES * fit.squared.mean()
+    weights = 1 / (fit.squared[:, None] + penalties)
+    rank, freedom = len(fit.squared), fit.freedom
+    quadratic = (along**2).T @ weights + outside[:, None] / penalties
+    determinant = -np.log(weights).sum(axis=0) + (freedom - rank) * np.log(penalties)
+    own_square = np.where(has_own[:, None], (x**2).T @ weights, 1)
+    quadratic -= ((x * along).T @ weights) ** 2 / own_square
+    left = (freedom - has_own)[:, None]
+    tiny = np.finfo(float).tiny
+    criterion = left * np.log(np.maximum(quadratic, tiny)) + determinant + np.log(own_square) + fit.constant
+    index = criterion.argmin(axis=1)
+    inner = np.clip(index, 1, len(penalties) - 2)
+    rows = np.arange(len(criterion))
+    before, at, after = (criterion[rows, inner + step] for step in (-1, 0, 1))
+    curvature = before - 2 * at + after
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shift = np.where(curvature > 0, 0.5 * (before - after) / curvature, 0)
+    at_end = index != inner
+    step = np.log(_PENALTIES[1] / _PENALTIES[0])
+    refined = penalties[inner] * np.exp(np.clip(shift, -1, 1) * step)
+    return criterion[rows, index], np.where(at_end, penalties[index], refined)

@@ -1,0 +1,162 @@
+"""The difference with and without a frame within sizes: scores and inclusion centred within each percent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from frameworth.attribution.estimators._estimate import (
+    Estimate,
+    centred,
+    columns_by_missing_rows,
+    in_percents_of_several_clusters,
+    precisions,
+    without,
+)
+
+LEAST_CLUSTERS = 8  # with fewer the jackknife's coverage is not to be trusted, and no interval is given
+
+
+def estimate(
+    inclusion: np.ndarray,
+    scores: np.ndarray,
+    *,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+    self_frame: np.ndarray,
+    with_errors: bool = True,
+) -> Estimate:
+    """Slope of the scores on inclusion, both centred within each percent, with cluster-robust errors.
+
+    value_it = Σ_p w_p Σ_s (z_si − z̄_pi)(u_st − ū_pt) / Σ_p w_p Σ_s (z_si − z̄_pi)², the weights w_p the precisions of
+    the percents' scores (see `precisions`). Where the target is a training
+    frame itself its own centred inclusion is a second regressor (Frisch and Waugh 1933), so that the value is
+    the effect of i on j at given presence of j; on the diagonal it is memorization. For additive effects b the
+    expectation is n/(n−1)·(b_i − b̄) at every size.
+
+    Standard errors are CR3, the jackknife over clusters (Bell and McCaffrey 2002; MacKinnon, Nielsen and Webb
+    2023), computed without refitting; use with t(clusters − 1). They are NaN below 8 clusters. Percents drawn
+    by one cluster only say nothing and are left out. Assumes nothing of how
+    clusters depend on each other within; clusters are independent. Cost: O(S·N·T), and O(S·N·m) per target that is
+    a training frame, m the largest cluster.
+
+    Returns an Estimate [N, T]; NaN for frames in every or in no subset of all percents.
+    """
+    frames, targets = inclusion.shape[1], scores.shape[1]
+    value = np.full((frames, targets), np.nan)
+    error = np.full((frames, targets), np.nan)
+    counted = 0
+    roots = precisions(scores, percents, clusters)[:, None]
+    for rows, columns in columns_by_missing_rows(scores):
+        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
+        if not len(rows):
+            continue
+        blocks = ClusterBlocks(percents[rows], clusters[rows])
+        counted = max(counted, blocks.clusters)
+        z = centred(inclusion[rows], percents[rows]) * roots[rows]
+        own = self_frame[columns]
+        for frame in np.unique(own):
+            some = columns[own == frame]
+            u = centred(scores[np.ix_(rows, some)], percents[rows]) * roots[rows]
+            held = [int(frame)] if frame >= 0 else []
+            found = slopes(z, u, blocks, held, with_errors and blocks.clusters >= LEAST_CLUSTERS)
+            value[:, some], error[:, some] = found
+    return Estimate(value, error, counted, own_errors=False)
+
+
+class ClusterBlocks:
+    """Rows of each cluster with (I − leverage of the percents' means)⁻¹ of its block: all that is not inclusion.
+
+    Weights that are equal within percents leave it as it is.
+
+    Clusters of one number of rows lie together, so that a few large ones do not pad the others.
+    """
+
+    def __init__(self, percents: np.ndarray, clusters: np.ndarray) -> None:
+        _, which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+        self.clusters = len(counts)
+        by_cluster = np.split(np.argsort(which, kind="stable"), np.cumsum(counts)[:-1])
+        of_percent = dict(zip(*np.unique(percents, return_counts=True), strict=True))
+        share = 1 / np.array([of_percent[percent] for percent in percents])
+        self.rows = [np.array([r for r in by_cluster if len(r) == size]) for size in np.unique(counts)]
+        self._whole = []
+        for rows in self.rows:
+            same = percents[rows][:, :, None] == percents[rows][:, None, :]
+            self._whole.append(np.eye(rows.shape[1]) - same * share[rows][:, :, None])
+        self._inverse = [_inverse(block) for block in self._whole]
+
+    def inverses(self, basis: np.ndarray | None) -> list[np.ndarray]:
+        """[clusters, m, m] per size m; the leverage of the orthonormal columns `basis` [S, d] taken off too."""
+        if basis is None:
+            return self._inverse
+        pairs = zip(self._whole, self.rows, strict=True)
+        return [_inverse(block - basis[rows] @ basis[rows].transpose(0, 2, 1)) for block, rows in pairs]
+
+
+def _inverse(blocks: np.ndarray) -> np.ndarray:
+    if blocks.shape[1] == 1:
+        return np.where(np.abs(blocks) > 1e-9, 1 / np.where(np.abs(blocks) > 1e-9, blocks, 1), 0)
+    return np.linalg.pinv(blocks, rcond=1e-9, hermitian=True)
+
+
+def slopes(
+    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, held: Sequence[int], with_errors: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values and standard errors [N, t] for centred scores u [S, t], at given presence of the frames `held`.
+
+    Both `z` and `u` are multiplied by the roots of the rows' weights.
+
+    Those of the frames `held` are of each alone.
+    """
+    basis = basis_of(z, held)
+    if basis is None:
+        return _simple(z, u, blocks, None, with_errors)
+    value, error = _simple(without(z, basis), without(u, basis), blocks, basis, with_errors)
+    alone = _simple(z[:, list(held)], u, blocks, None, with_errors)
+    value[list(held)], error[list(held)] = alone
+    return value, error
+
+
+def basis_of(z: np.ndarray, held: Sequence[int]) -> np.ndarray | None:
+    """Orthonormal columns [S, d] that span the centred inclusion of the frames `held`; None if they do not vary."""
+    varying = [frame for frame in held if z[:, frame] @ z[:, frame] > 1e-9]
+    if not varying:
+        return None
+    left, size, _ = np.linalg.svd(z[:, varying], full_matrices=False)
+    return left[:, size > 1e-6 * size[0]]
+
+
+def _simple(
+    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, basis: np.ndarray | None, with_errors: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope of u [S, t] on each column of z [S, n], both centred, and its CR3 error.
+
+    With A⁻¹ a cluster's inverse block, w = A⁻¹z and q = zᵀw, leaving the cluster out changes the slope β by
+    (wᵀu − βq) / (zᵀz − q); the squares of (wᵀu) are summed over pairs of a cluster's rows, so that all is
+    matrix products.
+    """
+    total = (z**2).sum(axis=0)
+    value = (z.T @ u) / np.where(total > 1e-9, total, np.nan)[:, None]
+    if not with_errors:
+        return value, np.full_like(value, np.nan)
+    linear, square, own_square = np.zeros_like(value), np.zeros_like(value), np.zeros(z.shape[1])
+    for rows, inverse in zip(blocks.rows, blocks.inverses(basis), strict=True):
+        size = rows.shape[1]
+        parts = [z[rows[:, index]] for index in range(size)]
+        w = [sum(inverse[:, i, j, None] * parts[j] for j in range(size)) for i in range(size)]
+        q = sum(part * one for part, one in zip(parts, w, strict=True))
+        left = total - q
+        usable = left > 1e-9 * np.maximum(total, 1)
+        weight = np.where(usable, 1 / np.where(usable, left, 1), np.nan)
+        scores = [u[rows[:, index]] for index in range(size)]
+        weight *= weight
+        weighted = weight * q
+        own_square += (weighted * q).sum(axis=0)
+        for first in range(size):
+            linear += (weighted * w[first]).T @ scores[first]
+            for second in range(first, size):
+                twice = 1 if first == second else 2
+                square += twice * (weight * w[first] * w[second]).T @ (scores[first] * scores[second])
+    changes = square - 2 * value * linear + value**2 * own_square[:, None]
+    return value, np.sqrt((blocks.clusters - 1) / blocks.clusters * np.maximum(changes, 0))

@@ -1,0 +1,1 @@
+"""Intervals, tests and the design's redraws. Numpy in, numpy out."""

@@ -1,0 +1,118 @@
+"""Tests by redrawing the known design: what the statistics look like if it does not matter which frames are held.
+
+Numpy in, numpy out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.estimators._estimate import (
+    centred,
+    columns_by_missing_rows,
+    in_percents_of_several_clusters,
+)
+
+
+def redrawn(
+    inclusion: np.ndarray,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+    designs: np.ndarray,
+    pool: np.ndarray,
+    rng: np.random.Generator,
+    fixed: Sequence[int] = (),
+) -> np.ndarray:
+    """One draw of the design under the null that scores do not depend on which frames a subset holds.
+
+    Nested and paired rows get one random relabelling of the pool per cluster, so that what a cluster's rows share
+    stays shared; independent rows one each; balanced rows are permuted among the scores of their percent, so that
+    the design stays balanced. Source: the design of `frameworth.plan.designs`, known exactly.
+
+    Args:
+        inclusion: bool [S, N]. designs: [S] names. pool: int, the columns that may be relabelled.
+        fixed: frames whose inclusion is held as it is; balanced rows are then permuted among those that hold the
+            same of them: of the first always, of further ones as long as that leaves eight rows to permute. (Where it
+            does not, a redrawn row may hold a frame more or less than its percent.)
+
+    Returns bool [S, N].
+    """
+    out = inclusion.copy()
+    fixed = list(fixed)
+    columns = np.setdiff1d(pool, fixed)
+    single = _rows_alone(clusters)
+    alone = np.flatnonzero((designs != "balanced") & single)
+    if len(alone):
+        out[np.ix_(alone, columns)] = rng.permuted(inclusion[np.ix_(alone, columns)], axis=1)
+    for cluster in np.unique(clusters[(designs != "balanced") & ~single]):
+        rows = np.flatnonzero(clusters == cluster)
+        out[np.ix_(rows, columns)] = inclusion[np.ix_(rows, rng.permutation(columns))]
+    for percent in np.unique(percents[designs == "balanced"]):
+        of_percent = np.flatnonzero((designs == "balanced") & (percents == percent))
+        like = inclusion[np.ix_(of_percent, fixed[: max(1, int(np.log2(max(len(of_percent), 8) / 8)))])]
+        for pattern in np.unique(like, axis=0):
+            rows = of_percent[(like == pattern).all(axis=1)]
+            out[np.ix_(rows, columns)] = inclusion[np.ix_(rng.permutation(rows), columns)]
+    return out
+
+
+def largest_statistics(
+    inclusion: np.ndarray,
+    scores: np.ndarray,
+    roots: np.ndarray,
+    percents: np.ndarray,
+    clusters: np.ndarray,
+    designs: np.ndarray,
+    fixed: Sequence[Sequence[int]],
+    resamples: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The largest studentised statistic over the frames in each redraw, for each target: [resamples, T].
+
+    The statistic is the size-centred difference over its CR3 error.
+
+    Args:
+        roots: of the rows' weights [S], see `precisions`.
+        fixed: per target, frames whose inclusion is kept and that take no part: the target's own, and those that
+            are decided already.
+
+    Source: Westfall and Young 1993, chapter 2 (single step max-T).
+    """
+    pool = np.flatnonzero(inclusion.any(axis=0))
+    out = np.full((resamples, scores.shape[1]), np.nan)
+    for rows, columns in columns_by_missing_rows(scores):
+        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
+        if not len(rows):
+            continue
+        of_rows = percents[rows], clusters[rows]
+        blocks, weights = size_centred.ClusterBlocks(*of_rows), roots[rows, None]
+        by_fixed: dict[tuple[int, ...], list[int]] = {}
+        for target in columns:
+            by_fixed.setdefault(tuple(frame for frame in fixed[target] if frame in pool), []).append(target)
+        for held, targets in by_fixed.items():
+            u = centred(scores[np.ix_(rows, targets)], of_rows[0]) * weights
+            places = np.searchsorted(pool, held)
+            for resample in range(resamples):
+                drawn = redrawn(inclusion[rows], *of_rows, designs[rows], pool, rng, held)[:, pool]
+                value, error = size_centred.slopes(centred(drawn, of_rows[0]) * weights, u, blocks, places, True)
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    t = np.abs(value / error)
+                t[~np.isfinite(t)] = -np.inf
+                t[places] = -np.inf
+                out[resample, targets] = t.max(axis=0)
+    return out
+
+
+def family_wise(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Family-wise p of |statistic| [N, T] against `largest` [resamples, T]; the least is 1/(resamples + 1)."""
+    pairs = zip(largest.T, np.abs(statistic).T, strict=True)
+    reached = np.stack([(column[:, None] >= t - 1e-12).sum(axis=0) for column, t in pairs], axis=1)
+    return np.where(np.isfinite(statistic), (1 + reached) / (len(largest) + 1), np.nan)
+
+
+def _rows_alone(clusters: np.ndarray) -> np.ndarray:
+    _, which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    return counts[which] == 1

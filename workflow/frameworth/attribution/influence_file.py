@@ -1,0 +1,116 @@
+"""`influence.h5`: the influence of every training frame on every frame, keypoint by keypoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frameworth.attribution.estimators import estimator
+from frameworth.attribution.inference.values import false_discovery, p_values
+from frameworth.labels.frames import read_frames
+from frameworth.labels.subsets import read_subsets
+from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.storage.made_from import made_from
+
+ALWAYS = ("difference-of-means", "size-centred")
+DIMENSIONS = ("training_frame", "evaluated_frame", "keypoint")
+UNITS = {"error": "px", "log_error": "log(1 + px)", "variance": "px^2", "confidence": "", "probability": ""}
+# Of the scores that frame_values.csv may be of, each such that what raises it harms.
+LOSS_UNITS = {
+    "log_error": UNITS["log_error"],
+    "error": UNITS["error"],
+    "log_probability": "-log(probability)",
+    "log_confidence": "-log(confidence)",
+}
+
+
+def squared_deviation(scores: np.ndarray, percents: np.ndarray) -> np.ndarray:
+    """(u − ū_p)² · m_p/(m_p − 1) of scores [S, …], with ū_p the mean over the m_p subsets of a percent.
+
+    Its mean is the variance of the score between subsets of one size, so its influence is what a frame does
+    to that variance. NaN for a percent with one subset; subsets without any score, as all their networks diverged,
+    do not count.
+    """
+    out = np.full(scores.shape, np.nan)
+    scored = np.isfinite(scores).reshape(len(scores), -1).any(axis=1)
+    for percent in np.unique(percents):
+        rows = scored & (percents == percent)
+        count = np.count_nonzero(rows)
+        if count > 1:
+            out[rows] = (scores[rows] - scores[rows].mean(axis=0)) ** 2 * count / (count - 1)
+    return out
+
+
+def score_arrays(scores: dict[str, np.ndarray], percents: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores [S, N, K] whose influence is estimated, by the names of `UNITS`."""
+    variance = squared_deviation(scores["error"].astype(float), percents)
+    return {name: variance if name == "variance" else scores[name] for name in UNITS}
+
+
+def write_influence(
+    study: Path,
+    frames_csv: Path,
+    scores_h5: Path,
+    groups: Sequence[Sequence[int]],
+    chosen: str,
+    influence_h5: Path,
+) -> None:
+    """Estimate for every score, over all subsets and over each group of percents, and write the file.
+
+    With the paper's difference of means, the size-centred difference, and the estimator `chosen`. Where there are
+    standard errors, `q_value` is the false discovery rate over the whole matrix.
+    """
+    frames, scores = read_frames(frames_csv), read_hdf5(scores_h5)
+    numbers = np.arange(len(frames))
+    write_hdf5(
+        influence_h5,
+        _estimates(*read_subsets(study), (frames["split"] == "pool").to_numpy(), scores, groups, chosen),
+        {"training_frame": numbers, "evaluated_frame": numbers, "keypoint": scores["keypoint"]},
+        {"sign": "with minus without: for errors negative helps, for confidence and probability positive"}
+        | made_from(scores_h5),
+    )
+
+
+def _estimates(
+    subsets: pd.DataFrame,
+    inclusion: np.ndarray,
+    pool: np.ndarray,
+    scores: dict[str, np.ndarray],
+    groups: Sequence[Sequence[int]],
+    chosen: str,
+) -> Iterator[tuple[str, Array]]:
+    """The datasets of `influence.h5` by name, one after the other: together they may be larger than the memory."""
+    percents, clusters = subsets["percent"].to_numpy(), subsets["cluster"].to_numpy()
+    by_score = score_arrays(scores, percents)
+    shape = (len(pool), *scores["error"].shape[1:])
+    # All scores at once: what depends on inclusion alone is worked out once.
+    together = np.concatenate([values.reshape(len(subsets), -1).astype(np.float32) for values in by_score.values()], 1)
+    own = np.tile(np.where(pool, np.arange(len(pool)), -1).repeat(shape[2]), len(by_score))
+    rows_of = {"all": np.ones(len(subsets), bool)}
+    rows_of |= {group_name(group): np.isin(percents, group) for group in groups}
+    for group, rows in rows_of.items():
+        held = inclusion[rows].sum(axis=0)
+        for name in sorted({*ALWAYS, chosen}):
+            estimate = estimator(name)(
+                inclusion[rows], together[rows], percents=percents[rows], clusters=clusters[rows], self_frame=own
+            )
+            parts = (estimate.value, estimate.standard_error)
+            of_scores = zip(by_score, *(np.split(part, len(by_score), axis=1) for part in parts), strict=True)
+            for score, value, error in of_scores:
+                prefix = f"{score}/{name}/{group}"
+                value, error = (part.reshape(shape).astype(np.float32) for part in (value, error))
+                yield f"{prefix}/value", Array(value, DIMENSIONS, UNITS[score])
+                yield f"{prefix}/standard_error", Array(error, DIMENSIONS, UNITS[score])
+                if name == "size-centred":
+                    q = false_discovery(p_values(value, error, estimate.clusters)).astype(np.float32)
+                    yield f"{prefix}/q_value", Array(q, DIMENSIONS)
+                yield f"{prefix}/n_with", Array(held, DIMENSIONS[:1])
+                yield f"{prefix}/n_without", Array(rows.sum() - held, DIMENSIONS[:1])
+
+
+def group_name(group: Sequence[int]) -> str:
+    """The name of a group of percents in files, `10-30`."""
+    return "-".join(map(str, group))

@@ -1,0 +1,1 @@
+"""Methods that ask finished networks what a frame does, in place of the subsets they were trained on."""

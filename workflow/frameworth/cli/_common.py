@@ -1,0 +1,75 @@
+"""What commands share: types of options, and errors in one line."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from frameworth.errors import UserError
+from frameworth.storage.full_disk import full_disk_line, is_full
+from frameworth.training.out_of_memory import is_out_of_memory, out_of_memory_line
+from frameworth.training.preemption import EXIT_CODE, Preempted
+
+FILE = click.Path(path_type=Path)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class Json(click.ParamType):
+    """An option's value given as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse `value`, failing as click does."""
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+
+
+class Cores(click.ParamType):
+    """A number of cores from 1, or all of them, as Snakemake takes it."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check `value`, failing as click does: with 0 cores Snakemake would wait for ever."""
+        if value == "all" or (value.isdecimal() and int(value) > 0):
+            return value
+        self.fail(f"{value} is no number of cores; give a number from 1, or all", param, ctx)
+
+
+def friendly(command: Callable[..., None]) -> Callable[..., None]:
+    """Print a UserError (or a full disk or memory, or no right to a file) and exit with 2; Preempted with its code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except UserError as error:
+            print("\n".join(f"frameworth: {line}" for line in error.lines()), file=sys.stderr)
+            raise SystemExit(2) from None
+        except Exception as error:
+            if isinstance(error, OSError) and is_full(error):
+                line = full_disk_line(error.filename or Path.cwd())
+            elif is_out_of_memory(error):
+                line = out_of_memory_line(error, kwargs.get("training"))
+            elif isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
+                where = Path(error.filename or ".").absolute()
+                line = f"{where}: {error.strerror}; work in a folder that you may write, or mend its permissions"
+            else:
+                raise
+            print(f"frameworth: {line}", file=sys.stderr)
+            raise SystemExit(2) from None
+        except Preempted as preempted:
+            print(f"frameworth: {preempted}", file=sys.stderr)
+            raise SystemExit(EXIT_CODE) from None
+
+    return run

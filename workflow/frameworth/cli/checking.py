@@ -1,0 +1,279 @@
+"""What is wrong with a study before anything trains: its config, its project, its images, and how they go together.
+
+One path for `frameworth check`, which looks at everything, and for the workflow, which looks each time it is planned
+and so reads the label tables and the images' headers but decodes no image; the stage `frames` decodes them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
+from frameworth.cli.study_record import record_problems, recorded_split
+from frameworth.config.meant import expanded
+from frameworth.config.reading import encoding_problem, parse_config
+from frameworth.errors import Problem, UserError, error, problem_of, warning
+from frameworth.labels.deeplabcut import Inspection, LabelledProject
+from frameworth.labels.imported import is_import
+from frameworth.labels.pictures import Pictures, inspect_pictures
+from frameworth.labels.sources import inspect_imported_pictures, inspect_labels
+from frameworth.labels.video_content import refuse_no_film
+from frameworth.library_path import libraries_here
+from frameworth.plan.config import inspect_config
+from frameworth.plan.designs import cluster_of, subset_size
+from frameworth.plan.grid import needs_one_size, planned_subsets
+from frameworth.plan.pilot import possible_trainings
+from frameworth.plan.split import held_out_count, hold_out
+from frameworth.training.gpus import machine_has_gpu
+
+LEAST_SIDE = 16  # px that a network sees of an image; DeepLabCut's networks halve it four or five times
+
+Depth = Literal["tables", "headers", "images"]
+
+
+@dataclass(frozen=True)
+class CheckedStudy:
+    """A study as it was found.
+
+    Attributes:
+        config: with defaults; None if it does not fit the schema.
+        sources: the project's files that the study reads, as `project.labelled_project.source_files` gives them.
+        problems: errors first.
+    """
+
+    config: dict[str, Any] | None
+    sources: tuple[Path, ...]
+    problems: tuple[Problem, ...]
+
+    def lines(self) -> list[str]:
+        """A line per problem, the severity first."""
+        return [f"{problem.severity}: {problem}" for problem in self.problems]
+
+    def count(self, severity: str) -> int:
+        """How many problems are of this severity."""
+        return sum(problem.severity == severity for problem in self.problems)
+
+
+def check_study_file(path: Path) -> CheckedStudy:
+    """Look at everything that the study of a config file rests on, images and network included."""
+    given, problems = read_config_file(path)
+    if not given and problems:
+        return CheckedStudy(None, (), tuple(problems))
+    checked = check_study(given, "images")
+    return replace(checked, problems=_sorted([*problems, *checked.problems]))
+
+
+def read_config_file(path: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """The keys of a config file, and what is wrong with it as a file."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        return {}, [encoding_problem(str(path), problem)]
+    except (OSError, ValueError) as problem:
+        what = f"cannot be read ({' '.join(str(problem).split())})"
+        return {}, [error(path, what, "give the YAML file of a study")]
+    return parse_config(text, str(path))
+
+
+def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None = None) -> CheckedStudy:
+    """Look at a study's config and, unless it draws its own, at its project.
+
+    Args:
+        given: the config's keys, as they were given.
+        depth: `tables` reads config.yaml and the label files; `headers` the images' headers too; `images` decodes
+            them, and builds the network.
+        runs_here: whether its networks train on this machine; None if that is not known.
+    """
+    config, problems = inspect_config(given)
+    problems += libraries_here()
+    labels = given.get("labels") if config is None else config["labels"]
+    if isinstance(labels, str):
+        labels = expanded(labels)
+    found = Inspection(None, (), ())
+    pictures = None
+    if isinstance(labels, str) and labels and labels != "demo":
+        found = inspect_labels(Path(labels))
+        problems += found.problems
+        if found.project is not None and depth != "tables":
+            decode = depth == "images"
+            if is_import(Path(labels)):
+                pictures, of_images = inspect_imported_pictures(Path(labels), found.project, decode)
+            else:
+                pictures, of_images = inspect_pictures(found.project, decode)
+            problems += of_images
+    if config is not None and not any(problem.where.startswith("config: subsets[") for problem in problems):
+        problems += _together(config, found.project, pictures)
+        problems += record_problems(config, found.project)
+        problems += _device_problems(config, depth, runs_here)
+        if depth != "tables":
+            problems += _film_problems(config)
+        if depth == "images":
+            problems += _network_problems(config)
+    return CheckedStudy(config, found.sources, _sorted(problems))
+
+
+def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Each once, errors first."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: problem.severity))
+
+
+def _together(config: dict[str, Any], project: LabelledProject | None, pictures: Pictures | None) -> Iterator[Problem]:
+    """How the config goes with the frames there are."""
+    held_out: np.ndarray | None = None
+    if project is not None:
+        try:
+            held_out = _split(config, project, pictures)
+        except UserError as refused:
+            where, _, what = str(refused).partition(": ")
+            yield error(f"config: {where}", what, "change it")
+            return
+        total, pool = len(held_out), int((~held_out).sum())
+        yield from _unseen_keypoints(project, held_out)
+        if pictures is not None:
+            yield from _size_problems(config, project, pictures)
+        if config.get("plant") and round(config["plant"]["share"] * pool) == 0:
+            what = f"{config['plant']['share']} of a pool of {pool} frames is no frame"
+            yield error("config: plant.share", what, "ask for more")
+    elif config["labels"] == "demo":
+        total = config["demo"]["frames"]
+        pool = total - held_out_count(config["held_out"]["fraction"], total)
+    else:
+        return
+    yield from _subset_problems(config, pool)
+    yield from _frame_number_problems(config, total, held_out)
+
+
+def _split(config: dict[str, Any], project: LabelledProject, pictures: Pictures | None) -> np.ndarray:
+    """Which frames are held out, bool [N].
+
+    Frames of the same picture are split together. That takes decoding, which is done here where nobody did it and it
+    matters: where the config names frames by their numbers, before there is a frames.csv to look them up in.
+    """
+    digests = pictures.digests if pictures is not None else None
+    if digests is None and (config.get("toggle", {}).get("frames") or config["figures"]["pair_list"]):
+        recorded = recorded_split(config, project)
+        if recorded is not None:
+            return recorded
+        if not is_import(Path(config["labels"])):
+            digests = inspect_pictures(project, decode=True)[0].digests
+    return hold_out(project.videos, project.images, seed=config["seed"], pictures=digests, **config["held_out"])
+
+
+def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterator[Problem]:
+    labelled = np.isfinite(project.xy).all(axis=2)
+    for side, rows, therefore in (
+        ("the pool", ~held_out, "no network can learn it"),
+        ("held-out frames", held_out, "its errors cannot be measured"),
+    ):
+        for index in np.flatnonzero(labelled.any(axis=0) & ~labelled[rows].any(axis=0)):
+            what = f"the bodypart '{project.keypoints[index]}' has no label in {side}, so that {therefore}"
+            yield warning(project.root / "config.yaml", what, "label it in more frames, or take another `seed`")
+
+
+def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: Pictures) -> Iterator[Problem]:
+    trainings = possible_trainings(config)
+    scale = min(training["scale"] for training in trainings)
+    known = (pictures.sizes > 0).all(axis=1)
+    for index in np.flatnonzero(known & (np.round(pictures.sizes.min(axis=1) * scale) < LEAST_SIDE)):
+        width, height = pictures.sizes[index]
+        what = f"has {width}×{height} px, and a network (training.scale {scale:g}) needs {LEAST_SIDE} on a side"
+        yield error(project.paths[index], what, "remove it and its labels, or raise the scale")
+    sizes = np.unique(pictures.sizes[known], axis=0)
+    whole = [training for training in trainings if training["crop"] is None]
+    if whole and len(sizes) > 1:
+        shown = ", ".join(f"{width}×{height}" for width, height in sizes[:3])
+        todo = "give the side in px of the square to train on"
+        if any(map(needs_one_size, whole)):
+            what = f"null with DeepLabCut's own transforms needs frames of one size, but there are {shown} px"
+            yield error("config: training.crop", what, todo)
+        else:
+            what = f"null trains on whole frames, and the smaller are padded to the largest, of {shown} px"
+            yield warning("config: training.crop", what, todo)
+
+
+def _subset_problems(config: dict[str, Any], pool: int) -> Iterator[Problem]:
+    whole = set()
+    for number, block in enumerate(config["subsets"]):
+        for percent in block["percents"]:
+            where = f"config: subsets[{number}].percents"
+            if 2 * percent * pool < 100:  # rounded half up
+                what = f"{percent} % of a pool of {pool} frames is no frame"
+                yield error(where, what, f"ask for at least {-(-50 // pool)} %")
+            elif subset_size(percent, pool) == pool:
+                whole.add(percent)
+                what = f"{percent} % of a pool of {pool} frames is all of them, which tells no frame from another"
+                yield warning(where, what, "ask for less, if it is not for the end of the learning curve")
+    telling = [subset for subset in planned_subsets(config) if subset.percent not in whole]
+    if not telling:
+        yield error(
+            "config: subsets", "every subset is the whole pool, so that no frame is ever left out", "ask for less"
+        )
+        return
+    clusters = {cluster_of(subset.design, subset.percent, subset.seed) for subset in telling}
+    if len(clusters) < LEAST_CLUSTERS:
+        what = f"{len(clusters)} independent subsets are too few for intervals and tests: nothing can be decided"
+        yield warning("config: subsets", what, f"ask for at least {LEAST_CLUSTERS} seeds")
+
+
+def _frame_number_problems(config: dict[str, Any], total: int, held_out: np.ndarray | None) -> Iterator[Problem]:
+    toggle = config.get("toggle") or {}
+    named = [("toggle.frames", frame, True) for frame in toggle.get("frames", [])]
+    for training, evaluated in config["figures"]["pair_list"]:
+        named += [("figures.pair_list", training, True), ("figures.pair_list", evaluated, False)]
+    for key, frame, of_the_pool in named:
+        if frame >= total:
+            yield error(
+                f"config: {key}", f"there is no frame {frame}", f"name frames of 0 to {total - 1}, see frames.csv"
+            )
+        elif of_the_pool and held_out is not None and held_out[frame]:
+            yield error(f"config: {key}", f"frame {frame} is held out, no subset holds it", "name frames of the pool")
+    if toggle.get("frames") and toggle["parts"] > len(toggle["frames"]):
+        what = f"{toggle['parts']} parts of {len(toggle['frames'])} frames leave some empty"
+        yield error("config: toggle.parts", what, "ask for fewer")
+
+
+def _film_problems(config: dict[str, Any]) -> Iterator[Problem]:
+    """Videos that are none by their first bytes; what is not there or empty was told before."""
+    for video in config["videos"]:
+        if Path(video).is_file() and Path(video).stat().st_size:
+            try:
+                refuse_no_film(video)
+            except UserError as refused:
+                yield problem_of(refused)
+
+
+def _device_problems(config: dict[str, Any], depth: Depth, runs_here: bool | None) -> Iterator[Problem]:
+    if config["training"]["device"] != "cuda" or runs_here is False:
+        return
+    what = "cuda is asked for, but this machine has no GPU that can be used"
+    if depth != "images":
+        if not machine_has_gpu():
+            yield error("config: training.device", what, "set it to auto or cpu, or run where there is one")
+        return
+    from frameworth.engine.networks import choose_device
+
+    try:
+        choose_device("cuda")
+    except UserError:
+        todo = "set it to auto or cpu if the study runs here; on a cluster its nodes have the GPUs"
+        yield warning("config: training.device", what, todo)
+
+
+def _network_problems(config: dict[str, Any]) -> Iterator[Problem]:
+    """Whether DeepLabCut can build the network; slow, as it imports PyTorch and DeepLabCut."""
+    from frameworth.engine.networks import build_network, pose_config
+
+    training = possible_trainings(config)[0]
+    given = training["weights"]
+    try:
+        built = pose_config(training, ["any"])
+        if given not in ("imagenet", "random") and Path(given).is_file():
+            build_network(built, given, 0)
+    except UserError as refused:
+        where, _, what = str(refused).partition(": ")
+        yield error(f"config: {where}", what, "see config/README.md")

@@ -1,0 +1,249 @@
+"""A first config for a labelled project, from a look at its labels and images: what `frameworth init` writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from frameworth.errors import UserError, refuse_errors
+from frameworth.labels.images import image_size
+from frameworth.labels.imported import is_import, read_imported
+from frameworth.labels.sources import inspect_labels
+from frameworth.plan.config import check_config
+from frameworth.storage.files import write_text
+
+_CELL = 8  # px of the network's image to a cell of its map
+_SIDES = (96, 128, 192, 256)  # px, of what a CPU network is trained on: its longer side
+_LEAST_SIDE = 192  # of the largest that is tried: a step at 256 px takes twice as long
+_WHOLE_FRAME = 1280  # px: networks are trained on crops, but predict whole frames
+_LARGEST_SCALE = 4.0  # of the schema
+_LEAST_CROP = 64  # px, at the cost of larger whole frames
+_MARGIN = 2.0  # of a crop, times the labels' bounding box
+_CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves little
+_LEAST_FRAMES = 8  # a quarter of which is held out, and a tenth of the rest is a frame still
+_FEW_FRAMES = 40
+_VIDEOS_TO_HOLD_OUT = 6  # from so many on, whole videos are held out
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a project or label file.
+
+    Attributes:
+        frames, keypoints, videos: counts. width, height: of the largest image, px.
+        extent: longer side of the box around a frame's labels, px, which nine frames in ten do not exceed; 0 where no
+            frame has two labels.
+        neighbour: median distance from a label to the nearest other one of its frame, px; 0 where there is none.
+        sizes: how many different image sizes there are.
+    """
+
+    frames: int
+    keypoints: int
+    videos: int
+    width: int
+    height: int
+    extent: float
+    neighbour: float
+    sizes: int
+
+    def sentence(self) -> str:
+        """For the terminal and the head of the config."""
+        apart = f", neighbours typically {self.neighbour:.0f} px apart" if self.neighbour else ""
+        extent = f", labels within {self.extent:.0f} px{apart}" if self.extent else ""
+        size = f"{self.width}×{self.height} px" + (" at most" if self.sizes > 1 else "")
+        videos = "1 video" if self.videos == 1 else f"{self.videos} videos"
+        points = "1 keypoint" if self.keypoints == 1 else f"{self.keypoints} keypoints"
+        return f"{self.frames} labelled frames of {videos}, {points}, {size}{extent}"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The image sizes that a pilot of small networks tries.
+
+    Attributes:
+        scales: factors on the original images, ascending.
+        crops: side in px, after scaling, of the square that is trained on, for each scale; None for whole frames.
+        reason: why these, a sentence.
+    """
+
+    scales: tuple[float, ...]
+    crops: tuple[int | None, ...]
+    reason: str
+
+
+def sizes_to_try(look: Look) -> Sizes:
+    """Sizes at which the labels of a frame can be told apart, and smaller ones, which show more of the surroundings.
+
+    Networks are trained on squares around the animal where it is small, else on whole frames. At the largest size
+    typical neighbours lie a cell of the network's map apart, as far as a CPU can pay for it.
+    """
+    frame = max(look.width, look.height)
+    crop = max(_MARGIN * look.extent, _LEAST_CROP) if look.extent else 0.0
+    is_cropped = 0 < crop < _CROPPED_BELOW * min(look.width, look.height)
+    view = crop if is_cropped else frame
+    wanted = _CELL * view / look.neighbour if look.neighbour else _LEAST_SIDE
+    largest = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_SIDE, _SIDES[-1]))
+    # Blown up, an image shows no more; it is only where neighbours would share a cell.
+    seen = largest if wanted > view else max(view, _SIDES[1])
+    sides = [side for side in _SIDES if largest / 2 <= side <= min(largest, seen)]
+    # A whole frame at the scale of the crop may be large.
+    affordable = max(_LEAST_CROP, round(min(_WHOLE_FRAME / frame, _LARGEST_SCALE) * view))
+    sides = [side for side in sides if side <= affordable] or [affordable]
+    scales = tuple(round(side / view, 4) for side in sides)
+    what = f"squares of {view:.0f} px around the animal, as it is small" if is_cropped else "whole frames"
+    apart = f"; neighbours are {_CELL} px apart at {wanted:.0f} px" if look.neighbour else ""
+    return Sizes(scales, tuple(side if is_cropped else None for side in sides), f"{what}{apart}")
+
+
+def look_at(labels: Path) -> Look:
+    """Count the frames of a DeepLabCut project or another tool's label file, and measure images and animals.
+
+    Raises UserError if it cannot be read.
+    """
+    if is_import(labels):
+        imported = read_imported(labels)
+        # Frames of a video have one size, and decoding them all would take long.
+        first = {picture.path: picture for picture in imported.pictures}
+        return _measured(imported.xy, imported.videos, {picture.size() for picture in first.values()})
+    found = inspect_labels(labels)
+    refuse_errors(found.problems)
+    project = found.project
+    assert project is not None  # or there were errors
+    return _measured(project.xy, project.videos, {image_size(path) for path in project.paths})
+
+
+def _measured(xy: np.ndarray, videos: Sequence[str], sizes: set[tuple[int, int]]) -> Look:
+    largest = max(sizes, key=lambda size: size[0] * size[1])
+    apart = np.linalg.norm(xy[:, :, None] - xy[:, None], axis=-1)
+    apart[:, np.arange(xy.shape[1]), np.arange(xy.shape[1])] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a keypoint without another one: NaN
+        nearest = np.nanmin(apart, axis=2)
+        boxes = (np.nanmax(xy, axis=1) - np.nanmin(xy, axis=1)).max(axis=1)
+    nearest, boxes = nearest[nearest > 0], boxes[boxes > 0]
+    return Look(
+        frames=len(xy),
+        keypoints=xy.shape[1],
+        videos=len(set(videos)),
+        width=largest[0],
+        height=largest[1],
+        extent=float(np.quantile(boxes, 0.9)) if len(boxes) else 0.0,
+        neighbour=float(np.median(nearest)) if len(nearest) else 0.0,
+        sizes=len(sizes),
+    )
+
+
+def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bool) -> tuple[Path, Look]:
+    """Look at `labels`, write a commented config for them; returns where, and what was seen.
+
+    Args:
+        labels: folder of a DeepLabCut project, or another tool's label file.
+        study: its name; from the folder or file where None.
+        out: the file; `{study}.yaml`, in config/ where there is such a folder, where None.
+        gpu: whether networks will train on a GPU.
+
+    Raises UserError if the labels cannot be read, or the file is there already.
+    """
+    look = look_at(Path(labels))
+    if look.frames < _LEAST_FRAMES:
+        what = f"holds {look.frames} labelled frames, which are too few to study"
+        raise UserError(f"{labels}: {what}; label at least {_LEAST_FRAMES}, better {_FEW_FRAMES} or more")
+    name = study or study_name(Path(labels).resolve())
+    path = out or (Path("config") if Path("config").is_dir() else Path()) / f"{name}.yaml"
+    if path.exists():
+        raise UserError(f"{path}: is there already; give another name with --study or --out, or delete it first")
+    text = first_config(labels, name, look, gpu)
+    check_config(yaml.safe_load(text))
+    write_text(path, text)
+    return path, look
+
+
+def study_name(labels: Path) -> str:
+    """A name for a study that a config may hold: that of `my reach-Ann-2021-02-03` or `my reach.slp` is `my_reach`."""
+    stem = labels.name if labels.is_dir() else labels.stem
+    task = re.sub(r"-[^-]+-\d{4}-\d{2}-\d{2}$", "", stem)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", task).strip("._-")
+    return name or "study"
+
+
+def first_config(labels: str, study: str, look: Look, gpu: bool) -> str:
+    """The config's text."""
+    by = "video" if look.videos >= _VIDEOS_TO_HOLD_OUT else "frame"
+    why = (
+        "whole videos, as frames of one video look alike" if by == "video" else "single frames, as there are few videos"
+    )
+    few = (
+        f"# With {look.frames} frames little can be decided; labels to check are found all the same.\n"
+        if look.frames < _FEW_FRAMES
+        else ""
+    )
+    return f"""\
+# {study}: {look.sentence()}.
+{few}# Every key is explained in config/README.md of the repository. Keys left out have the defaults named there.
+study: {_quoted(study)}                     # results go to results/{study}/
+seed: 1
+labels: {_quoted(labels)}   # only ever read
+held_out: {{fraction: 0.25, by: {by}}}   # never trained on; {why}
+subsets:
+  # Random halves with one network each say most about single frames. More seeds later train only what is new.
+  - {{design: balanced, percents: [50], seeds: {32 if gpu else 24}, members: 1}}
+  # A ladder of sizes: the learning curve, and whether more frames would help.
+  - {{design: nested, percents: [10, 30, 70, 90], seeds: 3, members: {2 if gpu else 1}}}
+{_gpu_training() if gpu else _cpu_training(look)}influence: {{groups: [[10, 30], [70, 90]]}}
+# Next steps, to be added once the first report is read:
+# influence: {{groups: [[10, 30], [70, 90]], warm: {{networks: 8}}}}   # a cheap second look at single labels
+# toggle: {{pairs: 16}}   # trains networks with and without the flagged frames: do they harm as a group?
+"""
+
+
+def _gpu_training() -> str:
+    return """\
+training:
+  net_type: resnet_50
+  weights: imagenet
+  steps: 20000          # per network, whatever the size of its subset
+  batch_size: 8
+"""
+
+
+def _cpu_training(look: Look) -> str:
+    sizes = sizes_to_try(look)
+    choices = "\n".join(
+        f"    - {{scale: {scale:g}, crop: {crop or 'null'}}}   # {_network_size(look, scale, crop)}"
+        for scale, crop in zip(sizes.scales, sizes.crops, strict=True)
+    )
+    return f"""\
+training:               # a small network for a CPU; on a GPU write net_type: resnet_50 and weights: imagenet instead,
+  backbone: tf_efficientnet_lite0   # raise steps to 20000, and leave out the rest and the pilot
+  weights: imagenet     # the backbone's, which are in the environment
+  batch_size: 8
+  learning_rate: 0.0005
+  drops: [[0.6, 0.25], [0.85, 0.05]]
+  target_radius: 10
+  subsets_per_job: 3    # these networks train in a minute: a job trains several
+pilot:                  # before the rest: which size of images, and how many steps? Measured on half of the pool.
+  # {sizes.reason}.
+  choices:
+{choices}
+  steps: 120            # of a network per size; then the best size with 240, 480 steps, while that pays
+  most_steps: 480
+"""
+
+
+def _network_size(look: Look, scale: float, crop: int | None) -> str:
+    if crop:
+        return f"squares of {crop} px"
+    return f"images of {look.width * scale:.0f}×{look.height * scale:.0f} px" + (" at most" if look.sizes > 1 else "")
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML that is read back as it was."""
+    plain = re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./-]*", text) and yaml.safe_load(text) == text
+    return text if plain else json.dumps(text)

@@ -1,0 +1,318 @@
+"""What people call: a study from its first config to its report. Snakemake stays the engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from frameworth.cli._common import FILE, Cores, friendly
+
+_CONFIGFILE = click.option(
+    "--configfile", type=click.File(encoding="utf-8-sig"), required=True, help="The study's YAML."
+)
+
+
+def _examples(*lines: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add examples to a command's help, kept line by line."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command.__doc__ = f"{command.__doc__}\n\n\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+        return command
+
+    return add
+
+
+@click.group()
+def study() -> None:
+    """A study from its first config to its report."""
+
+
+@study.command()
+@click.argument("labels")
+@click.option("--study", help="The study's name; from the project's folder if left out.")
+@click.option("--out", type=FILE, help="The file to write; {study}.yaml, in config/ where there is one, if left out.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="What networks will train on; auto looks for a GPU on this machine.",
+)
+@friendly
+@_examples("frameworth init path/to/dlc-project", "frameworth init path/to/dlc-project --study mice --device cuda")
+def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
+    """Look at a labelled project and write a config for it.
+
+    LABELS is its folder, or another tool's file of labels; the config is commented.
+    Then says what `check` says of it.
+    """
+    from frameworth.cli.checking import check_study_file
+    from frameworth.cli.first_config import write_first_config
+    from frameworth.errors import printable
+
+    gpu = device == "cuda" or (device == "auto" and _has_gpu())
+    path, look = write_first_config(labels, study, out, gpu)
+    print(printable(f"{labels}: {look.sentence()}."))
+    print(f"Networks are planned for a {'GPU' if gpu else 'CPU'}.")
+    print(f"Wrote {path}.")
+    for line in check_study_file(path).lines():
+        print(line)
+    print("Read the config, then:\n")
+    print(f"  frameworth estimate --configfile {path}   # what it will take")
+    print(f"  frameworth run --configfile {path}        # or: snakemake --cores all --configfile {path}")
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@study.command()
+@_CONFIGFILE
+@click.option(
+    "--cores", type=Cores(), help="Networks that train side by side; all cores if left out, or as the profile says."
+)
+@click.option("--profile", help="local-gpu, slurm, slurm-gres, or the path of a Snakemake profile of your own.")
+@click.argument("snakemake", nargs=-1, type=click.UNPROCESSED)
+@friendly
+@_examples(
+    "frameworth run --configfile config/mine.yaml",
+    "frameworth run --configfile config/mine.yaml --profile slurm",
+    "frameworth run --configfile config/mine.yaml -- --rerun-incomplete",
+)
+def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: tuple[str, ...]) -> None:
+    """Run a study, or what is left of it.
+
+    What follows `--` goes to Snakemake.
+    """
+    from frameworth.answers.closing import closing_lines
+    from frameworth.cli.running import refuse_places, run_workflow, runs_whole_study, snakemake_command
+    from frameworth.plan.config import read_config
+    from frameworth.plan.grid import study_folder
+
+    config = read_config(configfile)
+    log = Path("logs") / config["study"] / "run.log"
+    refuse_places([study_folder(config), log.parent, Path(".snakemake")])
+    command = snakemake_command(Path(configfile.name), cores or (None if profile else "all"), profile, snakemake)
+    print(f"Study {config['study']}; all that Snakemake says goes to {log}", flush=True)
+    if code := run_workflow(command, log, sys.stderr):
+        raise SystemExit(code)
+    if runs_whole_study(snakemake):
+        print("\n".join(["", *closing_lines(study_folder(config), config)]))
+
+
+@study.command()
+@_CONFIGFILE
+@friendly
+@_examples("frameworth status --configfile config/mine.yaml")
+def status(configfile: TextIO) -> None:
+    """Tell how far a study is, and what it has found so far."""
+    from frameworth.answers.closing import closing_lines, pilot_sentences
+    from frameworth.cli.progress import progress_sentence, study_progress
+    from frameworth.errors import UserError
+    from frameworth.plan.config import read_config
+    from frameworth.plan.grid import study_folder
+    from frameworth.results.study_files import being_read, require
+    from frameworth.training.divergence import diverged_sentence, recorded_diverged
+
+    config = read_config(configfile)
+    folder, outdated = study_folder(config), False
+    try:
+        now = study_progress(config)
+        outdated = now.outdated > 0
+        print(f"Study {config['study']}: {progress_sentence(now)}")
+    except UserError as refused:
+        print(f"Study {config['study']}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
+    if not (folder / "summary.json").exists():
+        if diverged := diverged_sentence(*recorded_diverged(folder)):
+            print(f"So far {diverged}")
+        for line in pilot_sentences(config):
+            print(line)
+        print("Nothing has been estimated yet.")
+        return
+    with being_read(folder):
+        require(folder, ["summary.json"], _first(configfile))
+        lines = closing_lines(folder, config)
+    print("\nThis was found before the labels or the config changed:" if outdated else "")
+    print("\n".join(lines))
+
+
+def _first(configfile: TextIO) -> str:
+    return f"first: frameworth run --configfile {configfile.name}"
+
+
+@study.command()
+@_CONFIGFILE
+@click.option(
+    "--cores", type=click.IntRange(min=1), default=1, show_default=True, help="Networks that train side by side."
+)
+@click.option("--measure/--no-measure", default=True, help="Whether to train a few steps here if none is finished.")
+@friendly
+@_examples("frameworth estimate --configfile config/openfield.yaml --cores 2")
+def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
+    """Tell what a study will take: networks, jobs, time, disk.
+
+    Time comes from finished networks of the study, or from a few training steps made here.
+    """
+    from frameworth.cli.planning import describe
+    from frameworth.plan.config import read_config
+
+    print(f"\n{describe(read_config(configfile), cores, measure)}\n", flush=True)
+
+
+@study.command()
+@_CONFIGFILE
+@click.option(
+    "--effect", type=float, multiple=True, help="log(1 + px) per frame, as often as wanted; four if left out."
+)
+@click.option("--power", type=click.FloatRange(0.5, 0.99), default=0.8, show_default=True, help="Chance to see it.")
+@friendly
+@_examples(
+    "frameworth plan --configfile config/mine.yaml",
+    "frameworth plan --configfile config/mine.yaml --effect 0.03 --power 0.9",
+)
+def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
+    """Tell how many networks would see an effect of a given size.
+
+    A finished study is the pilot.
+    """
+    from frameworth.answers.larger_study import EFFECTS, plan_lines, plan_table
+    from frameworth.cli.costs import measured
+    from frameworth.errors import UserError
+    from frameworth.plan.config import read_config
+    from frameworth.plan.grid import result_options, study_folder
+    from frameworth.plan.pilot import possible_trainings
+    from frameworth.results.results import Results
+    from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
+
+    if wrong := [one for one in effect if not one > 0]:
+        raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
+    config = read_config(configfile)
+    folder = study_folder(config)
+    with being_read(folder):
+        require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
+        require_one_study(folder, _first(configfile))
+        training = possible_trainings(config)[0]
+        table = plan_table(Results(folder, result_options(config)), training, effect or EFFECTS, power)
+    found = measured(config)
+    print("\n".join(plan_lines(table, "GPU" if found and found.device == "cuda" else "CPU")))
+
+
+@study.command()
+@_CONFIGFILE
+@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+@friendly
+@_examples("frameworth report --configfile config/mine.yaml --open")
+def report(configfile: TextIO, show: bool) -> None:
+    """Bring a finished study's report up to date and say where it is."""
+    import webbrowser
+
+    from frameworth.cli.progress import study_progress
+    from frameworth.cli.running import refuse_places, run_workflow, snakemake_command
+    from frameworth.errors import UserError
+    from frameworth.plan.config import read_config
+    from frameworth.plan.grid import study_folder
+
+    config = read_config(configfile)
+    now = study_progress(config)
+    if now.finished < now.planned:
+        raise UserError(
+            ("up to " if now.guessed else "")
+            + f"{now.planned - now.finished} of {now.planned} networks are still to be trained"
+            + (f" ({now.outdated} are outdated)" if now.outdated else "")
+            + f"; {_first(configfile)}"
+        )
+    page, log = study_folder(config) / "report.html", Path("logs") / config["study"] / "run.log"
+    refuse_places([page.parent, log.parent, Path(".snakemake")])
+    command = snakemake_command(Path(configfile.name), "all", None, ["--", str(page)])
+    if code := run_workflow(command, log, sys.stderr):
+        raise SystemExit(code)
+    print(page)
+    if show and not webbrowser.open(page.resolve().as_uri()):
+        raise UserError(f"{page}: no browser was found to show it with; open the file yourself, it needs nothing else")
+
+
+@study.command()
+@click.argument("frame")
+@_CONFIGFILE
+@friendly
+@_examples(
+    "frameworth explain 12 --configfile config/mine.yaml",
+    "frameworth explain video1/img0042.png --configfile config/mine.yaml",
+)
+def explain(frame: str, configfile: TextIO) -> None:
+    """Tell what a study knows of FRAME.
+
+    FRAME is a number as in frames.csv, video/image, or an image's name.
+    """
+    from frameworth.answers.explaining import explain, frame_number
+    from frameworth.plan.config import read_config
+    from frameworth.plan.grid import result_options, study_folder
+    from frameworth.results.results import Results
+    from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
+
+    config = read_config(configfile)
+    folder = study_folder(config)
+    with being_read(folder):
+        require(folder, ESTIMATED, _first(configfile))
+        require_one_study(folder, _first(configfile))
+        results = Results(folder, result_options(config))
+        lines = explain(results, frame_number(results, frame))
+    print("\n".join(lines))
+
+
+@study.command()
+@click.option("--configfile", type=FILE, required=True, help="The study's YAML.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if there are warnings.")
+@friendly
+@_examples("frameworth check --configfile config/mine.yaml")
+def check(configfile: Path, strict: bool) -> None:
+    """Tell what is wrong with a study before anything trains.
+
+    A line for each problem; nothing on disk is changed. Exits with 0 if there is no error, with 2 if there is one.
+    """
+    from frameworth.cli.checking import check_study_file
+
+    checked = check_study_file(configfile)
+    for line in checked.lines():
+        print(line)
+    print(f"{configfile}: {checked.count('error')} errors, {checked.count('warning')} warnings")
+    if checked.count("error"):
+        raise SystemExit(2)
+    if strict and checked.count("warning"):
+        raise SystemExit(3)
+
+
+@study.command()
+@click.argument("folder", type=FILE)
+@click.option("--remove", is_flag=True, help="Remove what is damaged, so that the next run makes it anew.")
+@friendly
+@_examples("frameworth verify results/mine", "frameworth verify results/mine --remove")
+def verify(folder: Path, remove: bool) -> None:
+    """Find damaged files in the study in FOLDER.
+
+    Reads all of them again and tells which are not as they were written, a line each. Exits with 0 if there is none, or
+    all were removed, else with 1.
+    """
+    from frameworth.results.verifying import files_of, remove_damaged, verify_study
+
+    size = sum(path.stat().st_size for path in files_of(folder)) if folder.is_dir() else 0
+    with click.progressbar(length=size, file=sys.stderr, label=str(folder)) as shown:
+        found = verify_study(folder, shown.update)
+    for damage in found.damages:
+        print(damage)
+    for line in remove_damaged(folder, found.damages) if remove else ():
+        print(line)
+    unknown = f", {len(found.unrecorded)} that nothing is known of" if found.unrecorded else ""
+    print(f"{folder}: {found.agreed} files as they were written, {len(found.damages)} damaged or left behind{unknown}")
+    if not found.damages:
+        return
+    if not remove:
+        print(f"Remove them with: frameworth verify {folder} --remove")
+        raise SystemExit(1)
+    print("The next run makes anew what is missing; networks that are whole are not trained again.")

@@ -1,1 +1,0 @@
-"""The command line: what people call (`study`), and what the workflow's rules call (`stages`)."""

@@ -1,1 +1,0 @@
-"""What each frame does and is worth, with its uncertainty."""

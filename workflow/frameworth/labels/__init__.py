@@ -1,0 +1,1 @@
+"""Labelled frames: projects and other tools' labels are read, checked, planted with errors, made a study's frames."""

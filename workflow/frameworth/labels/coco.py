@@ -1,0 +1,77 @@
+"""COCO keypoints, as CVAT, Label Studio and others write them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frameworth.errors import UserError
+from frameworth.labels.tables import IMAGE_FOLDERS, LabelTable, need_image, points_of
+
+
+def is_coco(content: Any) -> bool:
+    """Whether the content of a JSON file is a COCO file's."""
+    return isinstance(content, dict) and all(
+        isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
+    )
+
+
+def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
+    """The annotations that hold keypoints; categories of one keypoint each are put together.
+
+    Raises UserError, naming the annotation, for what cannot be read.
+    """
+    names = {image["id"]: str(image["file_name"]) for image in content["images"]}
+    used = {annotation["category_id"] for annotation in content["annotations"] if annotation.get("keypoints")}
+    categories = {one["id"]: one for one in content["categories"] if one["id"] in used and one.get("keypoints")}
+    parts = {key: tuple(map(str, one["keypoints"])) for key, one in categories.items()}
+    single = len(parts) > 1 and all(len(keypoints) == 1 for keypoints in parts.values())
+    if len(set(parts.values())) > 1 and not single:
+        kinds = " and ".join(", ".join(keypoints) for keypoints in dict.fromkeys(parts.values()))
+        raise UserError(f"{path}: labels {len(parts)} kinds of animal (categories), with keypoints {kinds}; keep one")
+    if single:
+        keypoints = tuple(keypoint for (keypoint,) in parts.values())
+        if len(set(keypoints)) < len(keypoints):  # each is named by its category
+            keypoints = tuple(str(one["name"]) for one in categories.values())
+    else:
+        keypoints = next(iter(parts.values()), ())
+    place = {key: index for index, key in enumerate(parts)}
+    rows: list[tuple[Path, np.ndarray]] = []
+    together: dict[Path, np.ndarray] = {}
+    bases = _bases(path)
+    for annotation in content["annotations"]:
+        flat, key = annotation.get("keypoints"), annotation["category_id"]
+        if not flat or isinstance(annotation.get("score"), float):  # a prediction
+            continue
+        where = f"{path}: annotation {annotation.get('id')}"
+        if annotation["image_id"] not in names or key not in parts:
+            raise UserError(f"{where} is of an image or category that the file does not list; correct the file")
+        if len(flat) != 3 * len(parts[key]):
+            raise UserError(
+                f"{where} of {names[annotation['image_id']]} holds {len(flat)} numbers, not 3 for each of "
+                f"{len(parts[key])} keypoints; correct the file"
+            )
+        xy = points_of(flat, 3)
+        if not np.isfinite(xy).any():
+            continue
+        image = need_image(names[annotation["image_id"]], bases, path)
+        if not single:
+            rows.append((image, xy))
+            continue
+        whole = together.setdefault(image, np.full((len(keypoints), 2), np.nan))
+        if np.isfinite(whole[place[key]]).any():
+            raise UserError(f"{where} labels '{keypoints[place[key]]}' in {image.name} once more; keep one of them")
+        whole[place[key]] = xy[0]
+    bones = () if single else next((one.get("skeleton") or () for one in categories.values()), ())
+    edges = tuple((int(bone[0]) - 1, int(bone[1]) - 1) for bone in bones if len(bone) == 2)
+    return LabelTable(keypoints, edges, (*rows, *together.items()))
+
+
+def _bases(path: Path) -> list[Path]:
+    """Folders that image names are seen from: CVAT's images/<subset>/ is named by the end of the file's name, too."""
+    subset = re.sub(r"^(person_keypoints|instances|annotations)_", "", path.stem)
+    folders = (*IMAGE_FOLDERS, f"images/{subset}", subset)
+    return [root / folder for root in (path.parent, path.parent.parent) for folder in folders]

@@ -1,0 +1,867 @@
+"""Read a DeepLabCut project (2.x or 3) of one animal without DeepLabCut, and without running what is in it.
+
+What DeepLabCut leaves out of its training is left out here, with a warning for each cause and file: frames without a
+label, labels that it takes for not visible, folders that `video_sets` does not list, and bodyparts that either a table
+or config.yaml lacks.
+
+pandas keeps column names of a label file (`CollectedData_*.h5`) as pickles in HDF5 attributes, and
+`pandas.read_hdf` runs them. Here h5py reads the arrays, and the one pickle that is needed is refused if it holds
+anything but plain Python values. The project is only ever read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+import pickletools
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+
+from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, warning
+from frameworth.labels.hdf5_content import reaching_out
+from frameworth.labels.images import inspect_header
+
+MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
+MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
+MAX_NAMES = 1_000_000  # frames of a video; each is made a string
+MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
+IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels and cropped copies, unless listed
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
+FEW_LABELS = 8  # frames with a label below which a keypoint is warned of
+SAME_LABEL = 0.01  # px between HDF5 and CSV, which may be rounded
+LONG_NAME = 64  # characters of a keypoint's name that tables and figures have room for
+
+
+@dataclass(frozen=True)
+class LabelledProject:
+    """The labelled frames of a project, by video and then image name, both in natural order.
+
+    N labelled frames, K keypoints in the order of config.yaml; every frame has a labelled keypoint.
+    """
+
+    root: Path  # absolute
+    scorer: str
+    keypoints: tuple[str, ...]  # [K]
+    skeleton: tuple[tuple[str, str], ...]  # pairs of keypoints to join by a line; may be empty
+    videos: tuple[str, ...]  # [N] folder below labeled-data
+    images: tuple[str, ...]  # [N] file name
+    paths: tuple[Path, ...]  # [N] absolute path of the image
+    xy: np.ndarray  # float64 [N, K, 2], px of the original image, NaN where missing
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in a project folder."""
+
+    project: LabelledProject | None  # None where an error keeps it from being read
+    sources: tuple[Path, ...]  # config.yaml, the label files in use and the labelled images, below the folder as given
+    problems: tuple[Problem, ...]
+
+
+def inspect_project(folder: Path) -> Inspection:
+    """Read config.yaml and all label files of the project in `folder`, and tell all that is wrong with them.
+
+    Of the images only the headers are read. Frames with an error of their own are left out of the project.
+    """
+    folder = Path(folder)
+    problems: list[Problem] = []
+    try:
+        config = _read_config(folder, problems)
+        labels, tables = _read_labels(folder, config, problems)
+    except RefusedError as refused:
+        return Inspection(None, (), (*problems, *refused.problems))
+    if not labels:
+        return Inspection(None, (), tuple(problems))
+    root = folder.resolve()
+    project = LabelledProject(
+        root=root,
+        scorer=config.scorer,
+        keypoints=config.keypoints,
+        skeleton=config.skeleton,
+        videos=tuple(label.video for label in labels),
+        images=tuple(label.image for label in labels),
+        paths=tuple(root / label.path.relative_to(folder) for label in labels),
+        xy=np.stack([label.xy for label in labels]),
+    )
+    problems += keypoint_problems(project, folder / "config.yaml")
+    problems += _misread_names(folder, [label.path for label in labels])
+    sources = (folder / "config.yaml", *tables, *(label.path for label in labels))
+    return Inspection(project, sources, tuple(problems))
+
+
+def read_project(folder: Path) -> LabelledProject:
+    """Read config.yaml and all label files of the project in `folder`.
+
+    Raises RefusedError, naming the files, frames and keypoints, for whatever cannot be used as it is.
+    """
+    found = inspect_project(folder)
+    refuse_errors(found.problems)
+    assert found.project is not None
+    return found.project
+
+
+def source_files(folder: Path) -> list[Path]:
+    """config.yaml, the label files in use and the labelled images, as paths below `folder` as it was given.
+
+    Reads the label files but no image; raises RefusedError as `read_project` does.
+    """
+    found = inspect_project(folder)
+    refuse_errors(found.problems)
+    return list(found.sources)
+
+
+def project_keypoints(folder: Path) -> tuple[str, ...]:
+    """The keypoints that config.yaml names; raises RefusedError as `read_project` does."""
+    problems: list[Problem] = []
+    config = _read_config(Path(folder), problems)
+    refuse_errors(problems)
+    return config.keypoints
+
+
+def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[str, np.ndarray]:
+    """The labels of one label file by image name, float64 [K, 2] px; all NaN where a row holds none.
+
+    No image is looked for, so that a file can be read in which frames were struck out. Raises RefusedError for what is
+    wrong with the file; `config` is the config.yaml that names the keypoints.
+    """
+    table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path)
+    problems = list(_column_problems(table, tuple(keypoints), config))
+    for name in _lacking(table, keypoints):
+        problems.append(error(path, f"has no x and y of '{name}', a bodypart of {config.name}", "put its columns back"))
+    refuse_errors(problems)
+    labels: dict[str, np.ndarray] = {}
+    for parts, row in zip(table.frames, _coordinates(table, tuple(keypoints)), strict=True):
+        image, wrong = _image_name(path, parts, path.parent)
+        if wrong is None and image in labels:
+            wrong = error(path, f"has more than one row for {image}", "keep one of them")
+        if wrong is not None:
+            problems.append(wrong)
+        labels[image] = _whole(row)
+    refuse_errors(problems)
+    return labels
+
+
+def drop_invisible(
+    where: Path, xy: np.ndarray, sizes: np.ndarray, keypoints: Sequence[str], images: Sequence[str]
+) -> tuple[np.ndarray, list[Problem]]:
+    """The labels [N, K, 2] px without those that DeepLabCut takes for not visible, and a problem for each cause.
+
+    Args:
+        where: the label file. sizes: [N, 2] width and height in px, 0 where unknown.
+    """
+    corner = (xy == 0).all(axis=2)
+    labelled = ~np.isnan(xy).any(axis=2) & ~corner
+    outside = labelled & ((xy <= 0) | (xy >= sizes[:, None])).any(axis=2) & (sizes > 0).all(axis=1, keepdims=True)
+    problems = []
+    if corner.any():
+        what = f"{corner.sum()} labels lie at (0, 0), which means not visible, and count as not labelled"
+        problems.append(warning(where, what, "label what can be seen, or leave it as it is"))
+    if outside.any():
+        row, name = np.argwhere(outside)[0]
+        (x, y), (width, height) = xy[row, name], sizes[row]
+        what = (
+            f"{outside.sum()} of {labelled.sum()} labels lie outside the image or on its edge "
+            f"('{keypoints[name]}' in {images[row]} at ({x:g}, {y:g}) in {width:g}×{height:g} px)"
+        )
+        if 2 * outside.sum() > labelled.sum():
+            todo = "correct them; they may be another size's, or x and y swapped"
+            problems.append(error(where, what, todo))
+        else:
+            todo = "correct them, or leave them as they are"
+            problems.append(warning(where, f"{what}, and count as not labelled", todo))
+    return np.where((corner | outside)[..., None], np.nan, xy), problems
+
+
+def csv_rows_images(path: Path) -> list[str]:
+    """The image that each row of a label CSV names, in any layout that `read_project` reads."""
+    return ["/".join(parts) for parts in _read_csv(path).frames]
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key under which img2 comes before img10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
+
+
+# -- config.yaml ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Config:
+    scorer: str
+    keypoints: tuple[str, ...]
+    skeleton: tuple[tuple[str, str], ...]
+    videos: frozenset[str]  # folders of what `video_sets` lists
+
+
+def _read_config(folder: Path, problems: list[Problem]) -> _Config:
+    path = folder / "config.yaml"
+    _check_folder(folder)
+    values = _load_yaml(path)
+    bodyparts = values.get("bodyparts")
+    if _is_true(values.get("multianimalproject")) or bodyparts == "MULTI!":
+        if len(_strings(values.get("individuals"))) != 1:
+            raise RefusedError([_multi_animal(path)])
+        parts = values.get("multianimalbodyparts"), values.get("uniquebodyparts")
+        bodyparts = [name for names in parts if isinstance(names, list) for name in names]
+    keypoints = _strings(bodyparts)
+    if not keypoints:
+        raise RefusedError([error(path, "names no bodyparts", "list the labelled keypoints under `bodyparts:`")])
+    if len(keypoints) != len(bodyparts):
+        problems.append(error(path, "lists bodyparts that are no names", "give each bodypart as one word or phrase"))
+    for name, count in Counter(keypoints).items():
+        if count > 1:
+            problems.append(error(path, f"names the bodypart '{name}' {count} times", "list it once"))
+        if not name.isprintable():
+            what = f"the bodypart '{name}' holds a line end or another control character"
+            problems.append(error(path, what, "give it a name of printable characters, here and in the label files"))
+        if len(name) > LONG_NAME:
+            what = f"the name of the bodypart '{name[:LONG_NAME]}…' has {len(name)} characters"
+            problems.append(
+                warning(path, what, "figures and tables are hard to read; shorten it there and in the labels")
+            )
+    placeholders = [name for name in keypoints if name in PLACEHOLDERS]
+    if placeholders:
+        what = f"the bodypart '{placeholders[0]}' is a placeholder of DeepLabCut's template"
+        problems.append(warning(path, what, "see that it is what you labelled"))
+    scorer = values.get("scorer")
+    return _Config(
+        scorer=_plain(scorer) if isinstance(scorer, str) else "",
+        keypoints=tuple(dict.fromkeys(keypoints)),
+        skeleton=_skeleton(values.get("skeleton"), keypoints),
+        videos=_listed_videos(values.get("video_sets")),
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    give = "give the folder of a DeepLabCut project, the one that holds config.yaml, or another tool's label file"
+    try:
+        str(folder.resolve()).encode()
+        is_file, is_folder = folder.is_file(), folder.is_dir()
+    except (OSError, ValueError, RuntimeError) as problem:  # too long, a NUL, no UTF-8, links in a circle
+        raise RefusedError([error(folder, f"cannot be a folder ({_one_line(problem)})", give)]) from problem
+    if is_file:
+        raise RefusedError([error(folder, "is a file", "give the project folder, the one that holds config.yaml")])
+    if not is_folder:
+        raise RefusedError([error(folder, "there is no such folder", give)])
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
+    # The base loader leaves every scalar the text it is: a bodypart `no` or a scorer `007` must not become
+    # False or 7. It builds nothing but str, list and dict. Not libyaml's: deep nesting overflows its stack.
+    try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait forever
+            raise OSError("no regular file")
+        if path.exists() and path.stat().st_size > MAX_CONFIG:
+            raise OSError(f"more than {MAX_CONFIG >> 20} MiB")
+        values = yaml.load(_decoded(path), Loader=yaml.BaseLoader)
+    except FileNotFoundError:
+        raise RefusedError([error(path, "is missing", "give the folder of a DeepLabCut project")]) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        what = f"cannot be read ({_one_line(problem)})"
+        raise RefusedError([error(path, what, "mend it, or its permissions")]) from problem
+    except (yaml.YAMLError, RecursionError, ValueError) as problem:
+        raise RefusedError([error(path, f"is not valid YAML ({_one_line(problem)})", "mend it")]) from problem
+    if not isinstance(values, dict):
+        what = "is not a DeepLabCut configuration"
+        raise RefusedError([error(path, what, "give the folder of a DeepLabCut project")])
+    return values
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(_plain(item) for item in value if isinstance(item, str) and item.strip())
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: without blanks around it, and composed, which macOS' file names are not."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _decoded(path: Path) -> str:
+    """A file's text: UTF-8, or else as an older Windows writes it."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
+
+
+def _listed_videos(video_sets: Any) -> frozenset[str]:
+    """The folder below labeled-data of each video, whose path may be of Windows or not."""
+    videos = video_sets if isinstance(video_sets, dict) else {}
+    names = (re.split(r"[\\/]", video)[-1] for video in videos if isinstance(video, str))
+    return frozenset(_plain(Path(name).stem) for name in names)
+
+
+def _is_true(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in ("true", "yes", "on")
+
+
+def _skeleton(value: Any, keypoints: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    # Pairs of other names are DeepLabCut's own placeholders in many a project; they matter to drawings alone.
+    pairs = [_strings(pair) for pair in value] if isinstance(value, list) else []
+    return tuple((pair[0], pair[1]) for pair in pairs if len(pair) == 2 and set(pair) <= set(keypoints))
+
+
+def _multi_animal(path: Path) -> Problem:
+    return error(
+        path,
+        "belongs to a multi-animal project, which frameworth cannot weigh yet",
+        "give a project of one animal (`multianimalproject: false`, or one name under `individuals:`)",
+    )
+
+
+def _misread_names(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
+    """Snakemake takes what is in braces for a wildcard, and shows names of input files on the terminal as they are."""
+    for path in dict.fromkeys(part for image in images for part in (folder, image.parent, image)):
+        name = str(path) if path == folder else path.name
+        if set(name) & set("{}"):
+            yield error(path, "its name holds a brace, which Snakemake takes for a wildcard", "rename it without")
+        if commands_a_terminal(name):
+            yield error(path, "its name holds a control character, which a terminal obeys", "rename it without")
+
+
+def keypoint_problems(project: LabelledProject, config: Path) -> Iterator[Problem]:
+    """Keypoints that no frame, or hardly any, has labelled; `config` is the file that names them."""
+    total = len(project.xy)
+    for name, count in zip(project.keypoints, np.isfinite(project.xy).all(axis=2).sum(axis=0), strict=True):
+        if count == 0:
+            todo = f"label it, or take it out of {config.name} and of the label files"
+            yield error(config, f"the bodypart '{name}' is labelled in no frame", todo)
+        elif count < FEW_LABELS <= total:
+            yield warning(
+                config,
+                f"the bodypart '{name}' is labelled in {count} of {total} frames",
+                "its errors rest on few labels; label it in more frames",
+            )
+
+
+# -- label files ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Label:
+    video: str
+    image: str
+    path: Path
+    xy: np.ndarray  # float64 [K, 2]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A label file as it is stored."""
+
+    path: Path
+    frames: list[tuple[str, ...]]  # parts of the image's path, one tuple per row
+    columns: list[tuple[str, str]]  # (keypoint, coordinate)
+    values: np.ndarray  # float64 [rows, columns]
+    scorers: set[str]
+
+
+def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[list[_Label], list[Path]]:
+    """All labelled frames in natural order, and the label files they come from."""
+    labels: list[_Label] = []
+    tables: list[Path] = []
+    before = len(problems)
+    for folder in _video_folders(root, config.videos, problems):
+        try:
+            path = _label_file(folder, config.scorer, problems)
+            if path is None:
+                continue
+            tables.append(path)
+            table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path)
+        except RefusedError as refused:
+            problems += refused.problems
+            continue
+        labels += _labels_of(table, folder, config.keypoints, root / "config.yaml", problems)
+        problems += _differing_csv(table, config.keypoints)
+    if not labels and not any(problem.severity == "error" for problem in problems[before:]):
+        problems.append(
+            error(
+                root / "labeled-data",
+                "holds no labels (no CollectedData_*.h5 or .csv with a frame)",
+                "label frames in DeepLabCut first",
+            )
+        )
+    return labels, tables
+
+
+def _video_folders(root: Path, listed: frozenset[str], problems: list[Problem]) -> list[Path]:
+    """The folders that `video_sets` lists; all but copies if none of those it lists is there."""
+    data = root / "labeled-data"
+    try:
+        folders = [path for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        todo = "give a DeepLabCut project with labelled frames"
+        raise RefusedError([error(data, "there is no such folder", todo)]) from None
+    except OSError as problem:
+        raise RefusedError([error(data, f"cannot be read ({_one_line(problem)})", "mend its permissions")]) from None
+    folders.sort(key=lambda path: natural_key(path.name))
+    used = [path for path in folders if _plain(path.name) in listed]
+    used = used or [path for path in folders if not path.name.endswith(IGNORED_FOLDERS)]
+    others = [path.name for path in folders if path not in used and any(path.glob("CollectedData_*"))]
+    if others:
+        what = f"{len(others)} labelled folders are not listed under video_sets of config.yaml ({others[0]}): left out"
+        problems.append(warning(data, what, "add their videos there, or leave them: DeepLabCut does not train on them"))
+    return used
+
+
+def _label_file(folder: Path, scorer: str, problems: list[Problem]) -> Path | None:
+    """The label file of the scorer, or else the only scorer's there is; the h5 if there are both kinds."""
+    pattern = re.compile(r"CollectedData_(.*)\.(h5|csv)", re.DOTALL)
+    found: dict[str, list[Path]] = {}
+    try:
+        for path in sorted(folder.iterdir()):
+            match = pattern.fullmatch(path.name)
+            if match and path.is_file():
+                found.setdefault(_plain(match[1]), []).append(path)
+    except OSError as problem:
+        raise RefusedError([error(folder, f"cannot be read ({_one_line(problem)})", "mend its permissions")]) from None
+    if not found:
+        if _images_of(folder):
+            todo = "label its frames in DeepLabCut, or leave it as it is: the video is not used"
+            problems.append(warning(folder, "has images but no label file", todo))
+        return None
+    if scorer not in found:
+        names, todo = ", ".join(sorted(found)), "write the scorer you mean into config.yaml"
+        if len(found) > 1:
+            what = f"has labels by {names}, but none by the scorer '{scorer}' of config.yaml"
+            raise RefusedError([error(folder, what, todo)])
+        what = f"has labels by {names}, not by the scorer '{scorer}' of config.yaml; they are used"
+        problems.append(warning(folder, what, todo))
+    candidates = found[scorer] if scorer in found else next(iter(found.values()))
+    return max(candidates, key=lambda path: path.suffix == ".h5")
+
+
+def _labels_of(
+    table: _Table, folder: Path, keypoints: tuple[str, ...], config: Path, problems: list[Problem]
+) -> list[_Label]:
+    """The labelled frames of a label file; what is wrong with the others, or the file, goes to `problems`."""
+    if not table.frames:
+        todo = "label its frames in DeepLabCut, or leave it as it is: the video is not used"
+        problems.append(warning(table.path, "holds no rows", todo))
+        return []
+    in_columns = list(_column_problems(table, keypoints, config))
+    problems += in_columns
+    if any(problem.severity == "error" for problem in in_columns):
+        return []
+    given = _coordinates(table, keypoints)
+    on_disk = {_plain(path.name): path.name for path in sorted(folder.iterdir())}
+    rows: dict[str, int] = {}
+    wrong: dict[str, list[Problem]] = {}  # by what is to be done
+    for row, parts in enumerate(table.frames):
+        image, problem = _image_name(table.path, parts, folder)
+        if problem is None:
+            image = image if (folder / image).is_file() else on_disk.get(_plain(image), image)
+            if image in rows:
+                problem = error(table.path, f"has more than one row for {image}", "keep one of them")
+            elif not (folder / image).is_file() and np.isfinite(given[row]).all(axis=1).any():
+                what = f"is labelled in {table.path.name} but does not exist"
+                todo = (
+                    "put the image back, or remove its labels (deeplabcut.dropannotationfileentriesduetodeletedimages)"
+                )
+                problem = error(folder / image, what, todo)
+        if problem is not None:
+            wrong.setdefault(problem.todo, []).append(problem)
+        else:
+            rows[image] = row
+    for first, *others in wrong.values():
+        problems.append(replace(first, what=f"{first.what}; so with {len(others)} more rows") if others else first)
+    images = sorted(rows, key=natural_key)
+    xy, invisible = _visible(table.path, given[[rows[image] for image in images]], keypoints, images)
+    problems += invisible
+    labels = [
+        _Label(folder.name, image, folder / image, row)
+        for image, row in zip(images, xy, strict=True)
+        if np.isfinite(row).any()
+    ]
+    used = {label.image for label in labels}
+    empty = [image for image in images if image not in used]
+    if empty:
+        what = f"{len(empty)} frames of {folder.name} have no label ({empty[0]}) and are left out"
+        problems.append(warning(table.path, what, "label them, or leave them as they are"))
+    real_root = config.parent.resolve()
+    outside = [label.image for label in labels if not label.path.resolve().is_relative_to(real_root)]
+    if outside:
+        what = f"{len(outside)} images are links to places outside the project ({outside[0]})"
+        problems.append(warning(folder, what, "see that these are yours; they are read from there"))
+    unlabelled = [name for name in _images_of(folder) if name not in rows]
+    if unlabelled:
+        what = f"{len(unlabelled)} images have no row in {table.path.name} ({unlabelled[0]})"
+        problems.append(warning(folder, what, "label them in DeepLabCut, or leave them as they are: they are not used"))
+    return labels
+
+
+def _visible(
+    table: Path, given: np.ndarray, keypoints: tuple[str, ...], images: list[str]
+) -> tuple[np.ndarray, list[Problem]]:
+    """The labels [N, K, 2] that DeepLabCut would train on, NaN in place of others, and warnings of these."""
+    problems: list[Problem] = []
+    half = np.argwhere(np.isnan(given).sum(axis=2) == 1)
+    if len(half):
+        first = f"'{keypoints[half[0][1]]}' in {images[half[0][0]]}"
+        what = f"{len(half)} labels have only one of x and y ({first}), and count as not labelled"
+        problems.append(warning(table, what, "label them again, or leave both empty"))
+    sizes = np.array([inspect_header(table.parent / image)[0] or (0, 0) for image in images], int).reshape(-1, 2)
+    xy, invisible = drop_invisible(table, _whole(given), sizes, keypoints, images)
+    return xy, problems + invisible
+
+
+def _whole(xy: np.ndarray) -> np.ndarray:
+    """The labels [..., 2] without those of which x or y is missing."""
+    return np.where(np.isnan(xy).any(axis=-1, keepdims=True), np.nan, xy)
+
+
+def _images_of(folder: Path) -> list[str]:
+    """Names of the images in a folder; what macOS leaves beside a file on other disks (`._name`) is none."""
+    images = (path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES)
+    return [name for name in images if not name.startswith(".")]
+
+
+def _differing_csv(table: _Table, keypoints: tuple[str, ...]) -> Iterator[Problem]:
+    """A warning where the CSV beside an HDF5 in use holds other labels, or cannot be read."""
+    path = table.path.with_suffix(".csv")
+    if table.path.suffix != ".h5" or not path.is_file():
+        return
+    todo = "save the labels again in DeepLabCut, or move the file that is out of date out of the project"
+    try:
+        ours, theirs = (_by_image(one, keypoints) for one in (table, _read_csv(path)))
+    except RefusedError:
+        yield warning(path, f"is no label table; {table.path.name} is used", todo)
+        return
+    nothing = np.full((len(keypoints), 2), np.nan)
+    differing = [
+        image
+        for image in sorted(ours.keys() | theirs.keys(), key=natural_key)
+        if not np.allclose(
+            ours.get(image, nothing), theirs.get(image, nothing), rtol=0, atol=SAME_LABEL, equal_nan=True
+        )
+    ]
+    if differing:
+        what = f"differs from {table.path.name} in {len(differing)} frames ({differing[0]}); the HDF5 is used"
+        yield warning(path, what, todo)
+
+
+def _by_image(table: _Table, keypoints: tuple[str, ...]) -> dict[str, np.ndarray]:
+    names = (_plain(parts[-1]) for parts in table.frames)
+    return dict(zip(names, _whole(_coordinates(table, keypoints)), strict=True))
+
+
+def _column_problems(table: _Table, keypoints: tuple[str, ...], config: Path) -> Iterator[Problem]:
+    for (name, coordinate), count in Counter(table.columns).items():
+        if count > 1:
+            yield error(table.path, f"has {count} columns '{name}' {coordinate}", "keep one of them")
+    missing = _lacking(table, keypoints)
+    unknown = [name for name in dict.fromkeys(name for name, _ in table.columns) if name not in keypoints]
+    if len(missing) == len(keypoints):
+        what = f"has no x and y of any bodypart of {config.name}"
+        yield error(table.path, what, "see that both name the same bodyparts")
+    elif missing:
+        what = f"has no x and y of {_quoted(missing)}, which {config.name} lists: not labelled there"
+        yield warning(table.path, what, "label it there, or leave it as it is")
+    if unknown:
+        what = f"labels {_quoted(unknown)}, which {config.name} does not list among the bodyparts: left out"
+        yield warning(table.path, what, "add it to config.yaml, or leave it as it is")
+    named = _plain(table.path.stem.removeprefix("CollectedData_"))
+    others = sorted(table.scorers - {named})
+    if others:
+        what = f"its columns are by the scorer '{others[0]}', its name says '{named}'"
+        yield warning(table.path, what, "see that these are the labels you mean")
+
+
+def _lacking(table: _Table, keypoints: Sequence[str]) -> list[str]:
+    columns = set(table.columns)
+    return [name for name in keypoints if not {(name, "x"), (name, "y")} <= columns]
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _coordinates(table: _Table, keypoints: tuple[str, ...]) -> np.ndarray:
+    """float64 [rows, K, 2] in the order of `keypoints`; NaN for one that the table lacks."""
+    at = {column: i for i, column in enumerate(table.columns)}
+    xy = np.full((len(table.frames), len(keypoints), 2), np.nan)
+    lacking = _lacking(table, keypoints)
+    for index, name in enumerate(keypoints):
+        if name not in lacking:
+            xy[:, index] = table.values[:, [at[name, "x"], at[name, "y"]]]
+    return xy
+
+
+def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str, Problem | None]:
+    """The image that a row names, and what is wrong with that."""
+    row = "/".join(parts)
+    if not parts or parts[-1].strip() in ("", ".", "..") or "\0" in row:
+        return row, error(table, f"a row names no image ('{row}')", "remove the row")
+    if len(parts) > 1 and _plain(parts[-2]) != _plain(folder.name):
+        return row, error(
+            table,
+            f"the row '{row}' belongs to the video '{parts[-2]}', but lies in the folder '{folder.name}'",
+            "give the folder its old name, or correct the row",
+        )
+    return parts[-1], None
+
+
+# -- CSV --------------------------------------------------------------------------------------------------
+
+
+def _read_csv(path: Path) -> _Table:
+    rows, decimal = csv_rows(path)
+    names = [row[0].strip() for row in rows[:4]]
+    individuals = rows.pop(1) if names[1:2] == ["individuals"] else []
+    if [row[0].strip() for row in rows[:3]] != ["scorer", "bodyparts", "coords"]:
+        what = "does not open with the rows scorer, bodyparts, coords"
+        raise RefusedError([error(path, what, "save it again from DeepLabCut")])
+    # A three-level index leaves the header cells above its second and third level empty.
+    width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
+    wrong = [
+        error(path, f"row {number} has {len(row)} fields, not {len(rows[0])}", "mend the row")
+        for number, row in enumerate(rows, start=1)
+        if len(row) != len(rows[0])
+    ]
+    refuse_errors(wrong)
+    columns = [(_plain(name), coord.strip()) for name, coord in zip(rows[1], rows[2], strict=True)][width:]
+    _refuse_several_animals(path, individuals[width:], columns)
+    filled = [any(row[width + i].strip() for row in rows) for i in range(len(columns))]  # spreadsheets leave others
+    keep = [i for i, (_, coord) in enumerate(columns) if coord != "likelihood" and filled[i]]
+    frames = [_path_parts(row[:width]) for row in rows[3:]]
+    values = np.full((len(frames), len(keep)), np.nan)
+    for i, row in enumerate(rows[3:]):
+        for j, column in enumerate(keep):
+            try:
+                values[i, j] = _number(row[width + column].replace(decimal, "."))
+            except ValueError:
+                name, coordinate = columns[column]
+                what = f"{coordinate} of '{name}' in {frames[i][-1]} is '{row[width + column]}', not a number"
+                todo = "correct it, or leave it empty where the keypoint is not labelled"
+                wrong.append(error(path, what, todo))
+    refuse_errors(wrong)
+    scorers = {_plain(rows[0][width + i]) for i in keep}
+    return _Table(path, frames, [columns[i] for i in keep], values, scorers)
+
+
+def csv_rows(path: Path) -> tuple[list[list[str]], str]:
+    """The rows that are not empty, and the sign before decimals, a comma where cells are separated by `;` or tabs.
+
+    Raises RefusedError if the file cannot be read.
+    """
+    try:
+        text = _decoded(path)
+        match = re.match('"?scorer"?([;\t])', text)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=match[1] if match else ",")
+        return [row for row in reader if any(cell.strip() for cell in row)], "," if match else "."
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        what = f"cannot be read ({_one_line(problem)})"
+        raise RefusedError([error(path, what, "save it again from DeepLabCut")]) from problem
+
+
+def _refuse_several_animals(path: Path, individuals: Sequence[str], columns: Sequence[tuple[str, str]]) -> None:
+    """Raise RefusedError if a bodypart is of several animals; the level of individuals may name one, or nothing."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for individual, column in zip(individuals, columns, strict=bool(individuals)):
+        owners.setdefault(column, set()).add(individual)
+    if any(len(names) > 1 for names in owners.values()):
+        raise RefusedError([_multi_animal(path)])
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell.strip() else np.nan
+
+
+def _path_parts(levels: list[str]) -> tuple[str, ...]:
+    """Parts of an image's path, from one path string (of Windows or not) or from the levels of an index."""
+    return tuple("/".join(levels).replace("\\", "/").split("/"))
+
+
+# -- HDF5 -------------------------------------------------------------------------------------------------
+
+
+class _UnreadableError(Exception):
+    """Why a label file cannot be read, or not safely."""
+
+
+# What lists and tuples of strings and numbers take: nothing that looks up, makes or calls a class or function.
+_PLAIN_OPCODES = frozenset({
+    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "NONE", "NEWTRUE", "NEWFALSE",
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE",
+    "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3",
+    "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET",
+})  # fmt: skip
+
+
+def _unpickled(data: bytes) -> Any:
+    """What a pickle of plain values holds; every opcode is looked at before any of it is obeyed."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name not in _PLAIN_OPCODES:
+            raise pickle.UnpicklingError(f"a pickle with {opcode.name} {argument or ''}, which may run a program")
+        if opcode.name in ("PUT", "LONG_BINPUT") and argument > len(data):  # room is made for all places before it
+            raise pickle.UnpicklingError("a pickle that fills the memory")
+    return pickle.loads(data, encoding="utf-8")
+
+
+# What h5py and numpy raise for a file that is broken or not laid out as expected.
+_H5_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
+
+
+def _read_h5(path: Path) -> _Table:
+    twin = path.with_suffix(".csv").name
+    try:
+        with h5py.File(path, "r") as file:
+            if found := reaching_out(file):
+                raise _UnreadableError(found)
+            group = _pandas_group(file)
+            kind = _text(group.attrs.get("pandas_type", b""))
+            if kind not in ("frame_table", "frame"):
+                raise _UnreadableError(f"its table is of the kind '{kind}'")
+            frames, columns, values = _read_table(group) if kind == "frame_table" else _read_fixed(group)
+    except (_UnreadableError, *_H5_ERRORS) as problem:
+        todo = f"move it out of the project, so that {twin} is read instead, or save the labels again in DeepLabCut"
+        raise RefusedError([error(path, f"cannot be read safely ({_one_line(problem)})", todo)]) from problem
+    levels = {len(column) for column in columns}
+    if levels not in ({3}, {4}):
+        what = "its columns are not scorer, bodyparts, coords"
+        raise RefusedError([error(path, what, "save the labels again in DeepLabCut")])
+    pairs = [(_plain(column[-2]), column[-1]) for column in columns]
+    _refuse_several_animals(path, [column[1] for column in columns] if levels == {4} else [], pairs)
+    keep = [i for i, (_, coordinate) in enumerate(pairs) if coordinate != "likelihood"]
+    names = [pairs[i] for i in keep]
+    scorers = {_plain(column[0]) for column in columns}
+    return _Table(path, [_path_parts(list(frame)) for frame in frames], names, values[:, keep], scorers)
+
+
+# rows of the index, columns as tuples of their levels, float64 [rows, columns]
+_Stored = tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]
+
+
+def _pandas_group(file: h5py.File) -> h5py.Group:
+    groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
+    if "df_with_missing" in groups:
+        return groups["df_with_missing"]
+    tables = [group for group in groups.values() if "pandas_type" in group.attrs]
+    if len(tables) != 1:
+        raise _UnreadableError(f"it holds {len(tables)} pandas tables, none of them called df_with_missing")
+    return tables[0]
+
+
+def _read_table(group: h5py.Group) -> _Stored:
+    """The layout of `to_hdf(format="table")`: one row holds the path and all numbers of a frame."""
+    table = _dataset(group, "table")
+    fields = list(table.dtype.names or ())
+    blocks = [name for name in fields if name.startswith("values_block_")]
+    if set(fields) - set(blocks) != {"index"}:
+        raise _UnreadableError(f"its table has the fields {', '.join(fields)}")
+    rows = table[()]
+    columns: list[tuple[str, ...]] = []
+    values = [np.empty((len(rows), 0))]
+    for block in blocks:
+        names = _unpickled_columns(table.attrs[f"{block}_kind"])
+        columns += names
+        values.append(_numbers(rows[block]).reshape(len(rows), -1 if len(rows) else len(names)))
+    return [(name,) for name in _strings_of(rows["index"])], columns, _joined(values, columns)
+
+
+def _read_fixed(group: h5py.Group) -> _Stored:
+    """The layout of `to_hdf(format="fixed")`: arrays of values, and of the levels and codes of both axes."""
+    frames = _fixed_axis(group, "axis1")
+    columns: list[tuple[str, ...]] = []
+    values = [np.empty((len(frames), 0))]
+    for block in range(int(group.attrs["nblocks"])):
+        names = _fixed_axis(group, f"block{block}_items")
+        columns += names
+        stored = _numbers(_array(group, f"block{block}_values"))
+        values.append(stored.reshape(len(frames), -1 if frames else len(names)))
+    return frames, columns, _joined(values, columns)
+
+
+def _joined(values: list[np.ndarray], columns: list[tuple[str, ...]]) -> np.ndarray:
+    joined = np.concatenate(values, axis=1)
+    if joined.shape[1] != len(columns):
+        raise _UnreadableError(f"it names {len(columns)} columns but has {joined.shape[1]}")
+    return joined
+
+
+def _fixed_axis(group: h5py.Group, axis: str) -> list[tuple[str, ...]]:
+    if _text(group.attrs[f"{axis}_variety"]) == "regular":
+        return [(name,) for name in _strings_of(_array(group, axis))]
+    levels = []
+    for level in range(int(group.attrs[f"{axis}_nlevels"])):
+        names = _strings_of(_array(group, f"{axis}_level{level}"))
+        codes = _array(group, f"{axis}_label{level}")
+        if codes.size > MAX_NAMES:
+            raise _UnreadableError(f"{axis} has more than {MAX_NAMES} entries")
+        if codes.size and not (codes.min() >= 0 and codes.max() < len(names)):
+            raise _UnreadableError(f"{axis} misses a name")
+        levels.append([names[code] for code in codes])
+    return list(zip(*levels, strict=True))
+
+
+def _array(group: h5py.Group, name: str) -> np.ndarray:
+    dataset = _dataset(group, name)
+    if "shape" in dataset.attrs and "value_type" in dataset.attrs:
+        return np.empty(0)  # how pandas writes an array without elements
+    if dataset.dtype.hasobject:
+        raise _UnreadableError(f"{dataset.name} holds pickled objects, which may run a program")
+    return dataset[()]
+
+
+def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A dataset whose values are not too many to be labels."""
+    dataset = group[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise _UnreadableError(f"{name} is no dataset")
+    if dataset.size and dataset.size * dataset.dtype.itemsize > MAX_DATASET:
+        raise _UnreadableError(f"{dataset.name} holds more than {MAX_DATASET >> 20} MiB")
+    return dataset
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "fiu":
+        raise _UnreadableError(f"its coordinates are stored as {values.dtype}, not as numbers")
+    return values.astype(np.float64)
+
+
+def _strings_of(values: np.ndarray) -> list[str]:
+    if values.dtype.hasobject:
+        raise _UnreadableError("its names are pickled objects, which may run a program")
+    # Also of an array without elements: one of ten million rows of nothing has ten million rows.
+    if values.ndim != 1 or len(values) > MAX_NAMES or (values.size and values.dtype.kind not in "SUiuf"):
+        raise _UnreadableError(f"its names are no list of at most {MAX_NAMES} texts or numbers")
+    return [_text(value) for value in values]
+
+
+def _unpickled_columns(attribute: Any) -> list[tuple[str, ...]]:
+    data = bytes(attribute) if isinstance(attribute, bytes | np.void) else b""
+    if not 0 < len(data) <= MAX_PICKLE:
+        raise _UnreadableError("its column names are not where pandas writes them")
+    try:
+        columns = _unpickled(data)
+    except Exception as problem:  # a broken pickle may raise anything
+        raise _UnreadableError(f"its column names: {_one_line(problem)}") from problem
+    if not isinstance(columns, list) or not all(isinstance(column, tuple) for column in columns):
+        raise _UnreadableError("its column names are not a list of scorer, bodypart, coordinate")
+    if not all(isinstance(level, str | int) for column in columns for level in column):
+        raise _UnreadableError("its column names are not text")
+    return [tuple(str(level) for level in column) for column in columns]
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _one_line(problem: BaseException) -> str:
+    return " ".join(str(problem).split()) or type(problem).__name__

@@ -1,0 +1,99 @@
+"""`frames.csv`: the labelled frames of a study, and which of them are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frameworth.errors import Problem, UserError, refuse_errors, warning
+from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.labels import Labels, write_labels
+from frameworth.labels.pictures import inspect_pictures
+from frameworth.plan.split import hold_out
+from frameworth.storage.digests import whole
+from frameworth.storage.files import digest_of_file, write_csv
+
+NEAR_IDENTICAL = 1.0  # RMS difference of two grey thumbnails, in grey levels of 255
+
+
+def collect_frames(
+    folder: Path, held_out: dict[str, object], seed: int, frames_csv: Path, labels_h5: Path
+) -> list[Problem]:
+    """Read the project in `folder`, decode its images, write `frames.csv` and `labels.h5`; returns warnings.
+
+    Raises RefusedError with all errors of the labels and the images.
+
+    Args:
+        held_out: `{"fraction": float, "by": "frame" | "video"}`.
+    """
+    project = read_project(folder)
+    pictures, problems = inspect_pictures(project, decode=True)
+    refuse_errors(problems)
+    labels = Labels(
+        xy=project.xy,
+        keypoints=project.keypoints,
+        skeleton=_skeleton_indices(project),
+        paths=tuple(str(path) for path in project.paths),
+        digests=tuple(digest_of_file(path) for path in project.paths),
+        sizes=pictures.sizes,
+    )
+    options = held_out | {"pictures": pictures.digests}
+    split = hold_out(project.videos, project.images, seed=seed, **options)  # type: ignore[arg-type]
+    table = pd.DataFrame(
+        {
+            "frame": np.arange(len(split)),
+            "video": project.videos,
+            "image": project.images,
+            "width": labels.sizes[:, 0],
+            "height": labels.sizes[:, 1],
+            "labelled_keypoints": np.isfinite(project.xy).all(axis=2).sum(axis=1),
+            "split": np.where(split, "held-out", "pool"),
+        }
+    )
+    planted_csv = folder / "planted.csv"
+    if planted_csv.exists():
+        planted = pd.read_csv(planted_csv, dtype=str)
+        table = table.merge(planted, how="left", on=["video", "image"], validate="one_to_one")
+    write_csv(frames_csv, table)
+    write_labels(labels_h5, labels)
+    assert pictures.thumbnails is not None
+    names = [f"{video}/{image}" for video, image in zip(project.videos, project.images, strict=True)]
+    return problems + leaks(pictures.thumbnails, split, names)
+
+
+def read_frames(path: Path | str) -> pd.DataFrame:
+    """Read `frames.csv`: a row per frame, in the order of `frame`; `planted` is NaN where nothing was."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file; run the workflow to make it")
+    return pd.read_csv(whole(path), dtype={"video": str, "image": str, "planted": str}, keep_default_na=False,
+                       na_values={"planted": [""]})  # fmt: skip
+
+
+def leaks(thumbnails: np.ndarray, held_out: np.ndarray, names: Sequence[str]) -> list[Problem]:
+    """A warning about held-out frames that are all but identical to a pool frame (they flatter the error).
+
+    Args:
+        thumbnails: [N, px] grey levels; names: [N] `video/image`.
+    """
+    pool = np.flatnonzero(~held_out)
+    found = []
+    for index in np.flatnonzero(held_out):
+        distance = np.sqrt(((thumbnails[pool] - thumbnails[index]) ** 2).mean(axis=1))
+        nearest = int(distance.argmin())
+        if distance[nearest] < NEAR_IDENTICAL:
+            found.append(f"{names[index]} (held out) and {names[pool[nearest]]} (pool)")
+    if not found:
+        return []
+    shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+    what = f"{len(found)} are nearly identical to pool frames, which flatters the held-out errors: {shown}"
+    return [warning("held-out frames", what, "consider held_out: {by: video}, or remove one of each")]
+
+
+def _skeleton_indices(project: LabelledProject) -> np.ndarray:
+    position = {name: index for index, name in enumerate(project.keypoints)}
+    pairs = [(position[a], position[b]) for a, b in project.skeleton]
+    return np.array(pairs, dtype=int).reshape(-1, 2)

@@ -1,0 +1,66 @@
+"""Keypoints that Label Studio exports as JSON: a task per image, positions in percent of its size."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+
+from frameworth.errors import UserError
+from frameworth.labels.tables import IMAGE_FOLDERS, LabelTable, need_image
+
+
+def is_label_studio(content: Any) -> bool:
+    """Whether the content of a JSON file is tasks of images; sleap-io's have the video in `meta`."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(
+            isinstance(task, dict) and "annotations" in task and "video" not in (task.get("meta") or {})
+            for task in content
+        )
+    )
+
+
+def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
+    """The keypoints of tasks that somebody annotated; raises UserError, naming the task, for what cannot be read."""
+    labelled: dict[Path, dict[str, tuple[float, float]]] = {}
+    bases = [root / folder for root in (path.parent, path.parent.parent) for folder in IMAGE_FOLDERS]
+    for task in content:
+        where = f"{path}: task {task.get('id')}"
+        done = [one for one in task["annotations"] if not one.get("was_cancelled") and one.get("result")]
+        if len(done) > 1:
+            raise UserError(f"{where} has {len(done)} annotations; keep one of them")
+        points = [result for one in done for result in one["result"] if result.get("type") == "keypointlabels"]
+        if not points:
+            continue
+        field = (task.get("data") or {}).get("image") or (task.get("data") or {}).get("img")
+        if not isinstance(field, str):
+            raise UserError(f"{where} names no image (data.image); export the labels of images, or give COCO")
+        image = need_image(_file_name(field), bases, path)
+        xy = labelled.setdefault(image, {})
+        for result in points:
+            value = result["value"]
+            for name in value["keypointlabels"]:
+                if name in xy:
+                    raise UserError(f"{where} labels '{name}' in {image.name} more than once; keep one of them")
+                xy[name] = (
+                    value["x"] / 100 * result["original_width"],
+                    value["y"] / 100 * result["original_height"],
+                )
+    keypoints = tuple(sorted({name for points in labelled.values() for name in points}))
+    missing = (np.nan, np.nan)
+    rows = ((image, np.array([xy.get(name, missing) for name in keypoints])) for image, xy in labelled.items())
+    return LabelTable(keypoints, (), tuple(rows))
+
+
+def _file_name(field: str) -> str:
+    """The image's path in a task's field: local storage, an upload, or a path as it is."""
+    if "/data/local-files/?d=" in field:
+        return unquote(field.split("?d=", 1)[1])
+    if upload := re.search(r"/data/upload/(?:\d+/)?([^/]+)$", field):
+        return unquote(upload[1])
+    return field

@@ -1,0 +1,68 @@
+"""`labels.h5`: the hand labels of all frames as arrays, with the path and digest of each image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Hand labels of N frames and K keypoints.
+
+    Attributes:
+        xy: float64 [N, K, 2], px of the original image, NaN where not labelled.
+        keypoints: K names.
+        skeleton: pairs of indices into `keypoints`, [L, 2].
+        paths: [N] path of each image.
+        digests: [N] SHA-256 of each image file.
+        sizes: int [N, 2], width and height in px.
+    """
+
+    xy: np.ndarray
+    keypoints: tuple[str, ...]
+    skeleton: np.ndarray
+    paths: tuple[str, ...]
+    digests: tuple[str, ...]
+    sizes: np.ndarray
+
+
+def write_labels(path: Path | str, labels: Labels) -> None:
+    """Write `labels` to `path` atomically."""
+    write_hdf5(
+        path,
+        {
+            "label": Array(labels.xy, ("frame", "keypoint", "xy"), "px"),
+            "size": Array(labels.sizes, ("frame", "width_height"), "px"),
+            "path": Array(np.array(labels.paths), ("frame",)),
+            "digest": Array(np.array(labels.digests), ("frame",)),
+            "skeleton": Array(labels.skeleton, ("bone", "end")),
+        },
+        {
+            "frame": np.arange(len(labels.xy)),
+            "keypoint": np.array(labels.keypoints),
+            "xy": np.array(["x", "y"]),
+        },
+    )
+
+
+def read_labels(path: Path | str) -> Labels:
+    """Read what `write_labels` wrote; raises UserError if the file is missing or damaged."""
+    arrays = read_hdf5(path)
+    return Labels(
+        xy=arrays["label"],
+        keypoints=tuple(arrays["keypoint"]),
+        skeleton=arrays["skeleton"].reshape(-1, 2),
+        paths=tuple(arrays["path"]),
+        digests=tuple(arrays["digest"]),
+        sizes=arrays["size"],
+    )
+
+
+def distance(pose: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """‖pose − label‖₂ over the last axis, px; NaN where not labelled."""
+    return np.sqrt(((pose - label) ** 2).sum(axis=-1))

@@ -1,0 +1,58 @@
+"""A Lightning Pose CSV: rows scorer, bodyparts, coords; `visible` beside x and y may say what is not labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from frameworth.errors import UserError
+from frameworth.labels.deeplabcut import csv_rows
+from frameworth.labels.tables import LabelTable, find_image
+
+HEADER = ["scorer", "bodyparts", "coords"]
+
+
+def read_lightning_pose(path: Path) -> LabelTable | None:
+    """The labels of a CSV, keypoints in its order; None if it is another kind of table.
+
+    Raises UserError, naming row and cell, for what cannot be read.
+    """
+    table, decimal = csv_rows(path)
+    if [row[0].strip() for row in table[:3]] != HEADER:
+        return None
+    _, names, coords = ([cell.strip() for cell in row] for row in table[:3])
+    columns = {(names[i], coords[i]): i for i in range(1, len(coords)) if coords[i]}
+    keypoints = tuple(dict.fromkeys(name for name, _ in columns))
+    if {coord for _, coord in columns} not in ({"x", "y"}, {"x", "y", "visible"}):
+        return None  # predictions have a likelihood
+    levels = min(columns.values(), default=1)  # DeepLabCut writes a path as one cell or as three
+    rows = []
+    for row in table[3:]:
+        name = "/".join(cell for cell in row[:levels] if cell)
+        where = f"{path}: the row of {name}"
+        if len(row) != len(coords):
+            raise UserError(f"{where} has {len(row)} cells, not {len(coords)}; correct it")
+        # Cells are seen from the file, or from the project that holds its labeled-data.
+        image = find_image(name, (path.parent, path.parent.parent, path.parent.parent.parent))
+        if image is None and "/" in name.replace("\\", "/"):
+            image = find_image(name.replace("\\", "/").rsplit("/", 1)[-1], [path.parent])
+        xy = np.array([[_number(row[columns[key, axis]], decimal, where) for axis in "xy"] for key in keypoints])
+        for index, key in enumerate(keypoints):
+            if (key, "visible") in columns and _number(row[columns[key, "visible"]], decimal, where) == 0:
+                xy[index] = np.nan
+        if not np.isfinite(xy).all(axis=1).any():
+            continue
+        if image is None:
+            raise UserError(
+                f"{path}: labels {name}, but there is no such image beside the file; put it back, or remove its row"
+            )
+        rows.append((image, xy))
+    return LabelTable(keypoints, (), tuple(rows))
+
+
+def _number(cell: str, decimal: str, where: str) -> float:
+    try:
+        return float(cell.strip().replace(decimal, ".") or "nan")
+    except ValueError:
+        raise UserError(f"{where} holds {cell!r}, which is no number; correct it") from None

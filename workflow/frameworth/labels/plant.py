@@ -1,0 +1,115 @@
+"""Planted label errors: a copy of a project in which a share of the labels is spoilt, to measure who finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frameworth.errors import UserError, refuse_errors
+from frameworth.labels.collected_data import write_collected_data
+from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.label_errors import SHIFT, SMALL, animal_length, exchange_neighbours, move_one, shift_inside
+from frameworth.labels.pictures import inspect_pictures
+from frameworth.plan.split import hold_out
+from frameworth.storage.files import copy_file, write_csv
+
+
+def plant_errors(
+    source: Path,
+    folder: Path,
+    *,
+    held_out: dict[str, object],
+    seed: int,
+    share: float,
+    kinds: Sequence[str],
+    moved_by: Sequence[float] = SMALL,
+) -> None:
+    """Copy the labelled frames of the project `source` to `folder` and spoil a share of the pool's labels.
+
+    The kinds are taken in turn: `shifted` (all keypoints by 15-30 % of the width), `swapped` (left for right by
+    name, else the two keypoints that lie farthest apart), `elsewhere` (the whole animal at the opposite place of
+    the image, as if another object had been labelled), `missing` (half of the keypoints without a label), `moved`
+    (one keypoint, by a distance drawn from `moved_by` times the largest distance between two labels of its frame),
+    `exchanged` (one keypoint and its nearest labelled neighbour; in a frame with one label it is moved instead, and
+    recorded so). `planted.csv` says which. Held-out frames and all other labels keep their bits, and the source is
+    only read.
+    """
+    project = read_project(source)
+    pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together
+    refuse_errors(problems)
+    options = held_out | {"pictures": pictures.digests}
+    split = hold_out(project.videos, project.images, seed=seed, **options)  # type: ignore[arg-type]
+    pool = np.flatnonzero(~split)
+    count = round(share * len(pool))
+    if count == 0:
+        raise UserError(f"plant.share: {share} of {len(pool)} frames of the pool is none; ask for more")
+    rng = np.random.default_rng([seed, 7])
+    xy, planted = project.xy.copy(), [""] * len(split)
+    partners = _partners(project)
+    for place, row in enumerate(rng.permutation(pool)[:count]):
+        kind = kinds[place % len(kinds)]
+        if kind == "exchanged" and np.isfinite(xy[row]).all(axis=1).sum() < 2:
+            kind = "moved"
+        xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
+        planted[row] = kind
+    copy_labelled_frames(project, folder)
+    write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy, decimals=None)
+    table = pd.DataFrame({"video": project.videos, "image": project.images, "planted": planted})
+    write_csv(folder / "planted.csv", table[table["planted"] != ""])
+
+
+def copy_labelled_frames(project: LabelledProject, folder: Path) -> None:
+    """Copy the images of a project's labelled frames and its config.yaml, without the labels."""
+    for video, image, path in zip(project.videos, project.images, project.paths, strict=True):
+        copy_file(path, folder / "labeled-data" / video / image)
+    copy_file(project.root / "config.yaml", folder / "config.yaml")
+
+
+def _spoilt(
+    kind: str,
+    xy: np.ndarray,
+    size: np.ndarray,
+    partners: np.ndarray,
+    moved_by: Sequence[float],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    shift = SHIFT[0] * size[0], SHIFT[1] * size[0]
+    if kind == "shifted":
+        return xy + shift_inside(xy, size, shift, rng)
+    if kind == "swapped":
+        return xy[partners]
+    if kind == "moved":
+        length = animal_length(xy, size)
+        return move_one(xy, size, (moved_by[0] * length, moved_by[1] * length), rng)[0]
+    if kind == "exchanged":
+        return exchange_neighbours(xy, rng)[0]
+    if kind == "elsewhere":
+        # The opposite place of one in the middle of the image is where it was.
+        opposite = size - 2 * np.nanmean(xy, axis=0)
+        moved = xy + opposite
+        inside = ((moved > 0) & (moved < size) | np.isnan(moved)).all()
+        far = np.hypot(*opposite) >= shift[0]
+        return moved if inside and far else xy + shift_inside(xy, size, shift, rng)
+    known = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    out = xy.copy()
+    out[rng.permutation(known)[: max(1, len(known) // 2)]] = np.nan
+    return out
+
+
+def _partners(project: LabelledProject) -> np.ndarray:
+    """For each keypoint the one whose place it takes when labels are swapped, int [K]."""
+    names = [name.lower() for name in project.keypoints]
+    order = np.arange(len(names))
+    for index, name in enumerate(names):
+        other = name.replace("left", "\0").replace("right", "left").replace("\0", "right")
+        if other != name and other in names:
+            order[index] = names.index(other)
+    if (order == np.arange(len(names))).all() and len(names) > 1:
+        between = np.linalg.norm(project.xy[:, :, None] - project.xy[:, None], axis=-1)
+        apart = np.nanmedian(between, axis=0)
+        first, second = np.unravel_index(np.nanargmax(apart), apart.shape)
+        order[[first, second]] = order[[second, first]]
+    return order

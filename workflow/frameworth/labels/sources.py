@@ -1,0 +1,65 @@
+"""What a study's labels come from, whatever tool they were made with: a DeepLabCut project, or a label file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from frameworth.errors import Problem, RefusedError, UserError, error, problem_of, refuse_errors
+from frameworth.labels.deeplabcut import Inspection, LabelledProject, inspect_project, keypoint_problems
+from frameworth.labels.imported import SCORER, SUFFIXES, is_import, read_imported
+from frameworth.labels.pictures import Pictures, inspect_pictures
+
+
+def inspect_labels(labels: Path) -> Inspection:
+    """Read the labels of a DeepLabCut project's folder or another tool's label file, and tell what is wrong with them.
+
+    Of a label file the paths are those of images and videos, where they lie before they are imported.
+    """
+    try:
+        if not is_import(labels):
+            if labels.is_dir() and not (labels / "config.yaml").exists() and (found := _label_files(labels)):
+                what = f"is no DeepLabCut project (it has no config.yaml), but holds {', '.join(found)}"
+                return Inspection(None, (), (error(labels, what, f"give {labels / found[0]}"),))
+            return inspect_project(labels)
+    except (OSError, ValueError):  # a name that no file can have
+        return inspect_project(labels)
+    try:
+        imported = read_imported(labels)
+    except RefusedError as refused:
+        return Inspection(None, (), refused.problems)
+    except UserError as refused:
+        return Inspection(None, (), (problem_of(refused),))
+    project = LabelledProject(
+        root=labels.resolve(),
+        scorer=SCORER,
+        keypoints=imported.keypoints,
+        skeleton=imported.skeleton,
+        videos=imported.videos,
+        images=imported.images,
+        paths=tuple(picture.path for picture in imported.pictures),
+        xy=imported.xy,
+    )
+    return Inspection(project, imported.sources, (*imported.problems, *keypoint_problems(project, labels)))
+
+
+def _label_files(folder: Path) -> list[str]:
+    """Names of what may be label files of another tool, those that look most like it first."""
+    names = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    return sorted(names, key=lambda name: (not name.startswith("CollectedData"), name))[:3]
+
+
+def inspect_imported_pictures(labels: Path, project: LabelledProject, decode: bool) -> tuple[Pictures, list[Problem]]:
+    """As `inspect_pictures`, of another tool's labels before they are imported: some are frames of a video."""
+    pictures = read_imported(labels).pictures
+    films = {index: picture.pixels for index, picture in enumerate(pictures) if picture.video is not None}
+    return inspect_pictures(project, decode, films)
+
+
+def study_sources(config: dict[str, Any]) -> list[Path]:
+    """Label files and images or videos; none for the demo. Raises RefusedError for what is missing or unreadable."""
+    if config["labels"] == "demo":
+        return []
+    found = inspect_labels(Path(config["labels"]))
+    refuse_errors(found.problems)
+    return list(found.sources)

@@ -1,0 +1,143 @@
+"""The subset artefacts: one JSON per subset, and the table and matrix collected from these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.errors import UserError
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import Labels, read_labels
+from frameworth.plan.designs import cluster_of, draw_subset
+from frameworth.plan.names import subset_name
+from frameworth.storage.digests import whole
+from frameworth.storage.files import write_csv, write_json
+from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The training frames of one (percent, seed), with all of them that training depends on.
+
+    Attributes:
+        frames: int [M], ascending.
+        names: [M] `video/image`.
+        digests: [M] SHA-256 of each image file.
+        xy: float64 [M, K, 2], px of the original image, NaN where not labelled.
+    """
+
+    percent: int
+    seed: int
+    design: str
+    cluster: str
+    keypoints: tuple[str, ...]
+    frames: np.ndarray
+    names: tuple[str, ...]
+    digests: tuple[str, ...]
+    xy: np.ndarray
+
+
+def write_subset(
+    path: Path, frames_csv: Path, labels_h5: Path, *, design: str, percent: int, seed: int, study_seed: int
+) -> None:
+    """Draw the subset (percent, seed) and write it to `path`."""
+    frames = read_frames(frames_csv)
+    pool = np.flatnonzero(frames["split"] == "pool")
+    chosen = pool[draw_subset(design, len(pool), percent, seed, study_seed)]
+    cluster = cluster_of(design, percent, seed)
+    write_chosen(path, frames, read_labels(labels_h5), chosen, design, percent, seed, cluster)
+
+
+def write_chosen(
+    path: Path,
+    frames: pd.DataFrame,
+    labels: Labels,
+    chosen: np.ndarray,
+    design: str,
+    percent: int,
+    seed: int,
+    cluster: str,
+) -> None:
+    """Write the subset of the frames `chosen` (numbers), with all that training depends on, to `path`."""
+    write_json(
+        path,
+        {
+            "percent": percent,
+            "seed": seed,
+            "design": design,
+            "cluster": cluster,
+            "keypoints": list(labels.keypoints),
+            "frames": [
+                {
+                    "frame": int(frame),
+                    "name": f"{frames.video[frame]}/{frames.image[frame]}",
+                    "image_sha256": labels.digests[frame],
+                    "labels": [
+                        [float(x), float(y)] if np.isfinite([x, y]).all() else None for x, y in labels.xy[frame]
+                    ],
+                }
+                for frame in chosen
+            ],
+        },
+    )
+
+
+def read_subset(path: Path | str) -> Subset:
+    """Read one subset's JSON; raises UserError naming it if it is damaged."""
+    try:
+        content: dict[str, Any] = json.loads(whole(path).read_text())
+        rows = content["frames"]
+        missing = [float("nan"), float("nan")]
+        return Subset(
+            percent=content["percent"],
+            seed=content["seed"],
+            design=content["design"],
+            cluster=content["cluster"],
+            keypoints=tuple(content["keypoints"]),
+            frames=np.array([row["frame"] for row in rows], dtype=int),
+            names=tuple(row["name"] for row in rows),
+            digests=tuple(row["image_sha256"] for row in rows),
+            xy=np.array([[missing if xy is None else xy for xy in row["labels"]] for row in rows], dtype=float),
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged subset file ({error}); delete it and run again") from None
+
+
+def collect_subsets(paths: Sequence[Path], frames_csv: Path, subsets_csv: Path, subsets_h5: Path) -> None:
+    """Write `subsets.csv` and `subsets.h5` (`inclusion`, bool [S, N]) from the subsets' files, in their order."""
+    total = len(read_frames(frames_csv))
+    rows, inclusion = [], np.zeros((len(paths), total), bool)
+    for index, path in enumerate(paths):
+        subset = read_subset(path)
+        inclusion[index, subset.frames] = True
+        rows.append(
+            {
+                "subset": subset_name(subset.percent, subset.seed),
+                "percent": subset.percent,
+                "seed": subset.seed,
+                "design": subset.design,
+                "cluster": subset.cluster,
+                "frames": len(subset.frames),
+            }
+        )
+    table = pd.DataFrame(rows)
+    write_csv(subsets_csv, table)
+    write_hdf5(
+        subsets_h5,
+        {"inclusion": Array(inclusion, ("subset", "frame"))},
+        {"subset": table["subset"].to_numpy(), "frame": np.arange(total)},
+    )
+
+
+def read_subsets(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """`subsets.csv` as a table, and the inclusion matrix, bool [S, N], in the rows' order."""
+    path = folder / "subsets.csv"
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file; run the workflow to make it")
+    return pd.read_csv(whole(path)), read_hdf5(folder / "subsets.h5", ["inclusion"])["inclusion"]

@@ -1,0 +1,90 @@
+"""An Ultralytics pose set: data.yaml names a folder of images per split, with a text file of labels for each image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from frameworth.errors import UserError
+from frameworth.labels.images import image_size
+from frameworth.labels.tables import LabelTable, points_of
+
+SPLITS = ("train", "val", "valid", "test")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+
+
+def read_ultralytics(folder: Path) -> LabelTable:
+    """The labels of all splits; raises UserError, naming the split or the label file, for what cannot be read."""
+    path = folder / "data.yaml"
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        count, per_keypoint = map(int, settings["kpt_shape"])
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        raise UserError(f"{path}: names no kpt_shape of keypoints; give the data.yaml of a pose set") from None
+    rows = []
+    for images in _image_folders(folder, settings):
+        for image in sorted(file for file in images.iterdir() if file.suffix.lower() in SUFFIXES):
+            labels = _labels_folder(images) / f"{image.stem}.txt"
+            if labels.is_file() and not image.name.startswith("."):
+                rows += [(image, xy) for xy in _animals(labels, image, count, per_keypoint)]
+    names = settings.get("node_names") or next(iter((settings.get("kpt_names") or {}).values()), None) or range(count)
+    keypoints = tuple(map(str, names))
+    if len(keypoints) != count:
+        raise UserError(f"{path}: names {len(keypoints)} keypoints, but kpt_shape has {count}; correct it")
+    bones = settings.get("skeleton") or ()
+    return LabelTable(keypoints, tuple((int(first), int(second)) for first, second in bones), tuple(rows))
+
+
+def _image_folders(folder: Path, settings: dict[str, Any]) -> list[Path]:
+    """The image folders of all splits, each once; Roboflow's `../train/images` lies beside data.yaml."""
+    found: dict[Path, None] = {}
+    for split in SPLITS:
+        given = settings.get(split)
+        for name in given if isinstance(given, list) else [given] if given else []:
+            below = str(name).replace("\\", "/")
+            candidates = [folder / str(settings.get("path") or "") / below, folder / below]
+            candidates.append(folder / below.removeprefix("../"))
+            images = next((one for one in candidates if one.is_dir() and _labels_folder(one).is_dir()), None)
+            if images is not None:
+                found[images.resolve()] = None
+            elif split != "test":  # Roboflow names a test split even where there is none
+                raise UserError(
+                    f"{folder / 'data.yaml'}: of the split {split} there is no folder {name} with its labels; put it "
+                    "there, or remove the split"
+                )
+            elif any(one.is_dir() for one in candidates):
+                raise UserError(f"{folder / 'data.yaml'}: the split {split} has no folder of labels; put it there")
+    if not found:
+        raise UserError(f"{folder / 'data.yaml'}: names no folder of images (train, val, test); correct it")
+    return list(found)
+
+
+def _labels_folder(images: Path) -> Path:
+    """The last folder `images` of a path, as `labels`."""
+    parts = list(images.parts)
+    for index in reversed(range(len(parts))):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            return Path(*parts)
+    return images
+
+
+def _animals(labels: Path, image: Path, count: int, per_keypoint: int) -> list[np.ndarray]:
+    animals = []
+    for number, line in enumerate(labels.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            values = [float(cell) for cell in line.split()]
+        except ValueError:
+            values = []
+        if len(values) != 5 + count * per_keypoint:
+            raise UserError(
+                f"{labels}: line {number} does not hold {5 + count * per_keypoint} numbers (class, box, and "
+                f"{per_keypoint} for each of {count} keypoints); correct it"
+            )
+        animals.append(points_of(values[5:], per_keypoint) * image_size(image))
+    return animals

@@ -1,1 +1,0 @@
-"""Networks: training, predicting and scoring them, and keeping what is finished."""

@@ -1,0 +1,211 @@
+"""What a pilot chooses before the grid trains: image size and steps, found by measuring, and the rule by which.
+
+One network per choice is trained with `pilot.steps` steps on the subset of the grid that is nearest to half of the
+pool. Its error is the median over the labels of the pool's frames outside this subset, in px of the original image;
+held-out frames have no say.
+
+- Size: from the choice with fewest px per gradient step on, a dearer one takes the place of the one taken so far if its
+  error is more than 3 % lower.
+- Steps: the choice taken is trained anew with twice the steps, as a whole network with its own drops of the learning
+  rate, and again, while the error falls by at least 20 % and `pilot.most_steps` is not passed. The last steps that paid
+  are taken.
+
+A network that diverged is never taken. What the config's `training` gives is not chosen: `scale` fixes the size,
+`steps` the steps of the grid, `crop` and `target_radius` those of all choices.
+
+Imports neither PyTorch nor pandas: the workflow asks while it is planned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frameworth.errors import UserError
+from frameworth.plan.grid import PlannedSubset, nearest_to_half, study_folder, weight_options
+from frameworth.storage.digests import damaged, whole
+from frameworth.storage.files import digest_of_json
+from frameworth.text import duration, readable
+
+NAME = "pilot.json"
+SIZE_GAIN = 0.03  # by which the error of a dearer size must be lower, and more
+STEPS_GAIN = 0.2  # by which the error must fall for twice the steps to pay: they cost as much as twice the networks
+
+
+@dataclass(frozen=True)
+class Try:
+    """One pilot network.
+
+    Attributes:
+        choice: its place among the pilot's choices, from 1.
+        scale, crop, target_radius, steps: its training options.
+        width, height: px of the first frame as the network sees it.
+        px_per_step: px of the images of one gradient step.
+        error_px: median error on labels of the pool that it was not trained on; None if it diverged.
+        trained_on_px: the same of labels that it was trained on.
+        seconds: of its training. hash: its place in the store.
+    """
+
+    choice: int
+    scale: float
+    crop: int | None
+    target_radius: float
+    steps: int
+    width: int
+    height: int
+    px_per_step: int
+    error_px: float | None
+    trained_on_px: float | None
+    seconds: float
+    hash: str
+
+
+def search(choices: int, steps: int, most_steps: int, attempt: Callable[[int, int], Try]) -> tuple[list[Try], Try]:
+    """All networks that the pilot trained, in their order, and the one whose options are taken.
+
+    Args:
+        choices: how many there are. most_steps: the longest training; `steps` where the number is not to be chosen.
+        attempt: trains the network of a choice, from 1, with so many steps.
+
+    Raises UserError if all sizes diverged.
+    """
+    tries = [attempt(choice, steps) for choice in range(1, choices + 1)]
+    taken = best_size(tries)
+    while 2 * taken.steps <= most_steps:
+        tries.append(attempt(taken.choice, 2 * taken.steps))
+        if not pays(taken, tries[-1]):
+            break
+        taken = tries[-1]
+    return tries, taken
+
+
+def best_size(tries: Sequence[Try]) -> Try:
+    """The choice that is taken, of networks with the same steps; raises UserError if all diverged."""
+    measured = [(one.px_per_step, one.error_px, one) for one in tries if one.error_px is not None]
+    if not measured:
+        raise UserError(
+            "pilot: the networks of all choices diverged; lower training.learning_rate, or look at the labels"
+        )
+    (_, least, taken), *dearer = sorted(measured, key=lambda one: one[:2])
+    for _, error, one in dearer:
+        if error < (1 - SIZE_GAIN) * least:
+            least, taken = error, one
+    return taken
+
+
+def pays(before: Try, longer: Try) -> bool:
+    """Whether twice the steps paid."""
+    assert before.error_px is not None
+    return longer.error_px is not None and longer.error_px <= (1 - STEPS_GAIN) * before.error_px
+
+
+# -- what a config leaves to its pilot ---------------------------------------------------------------------------
+
+
+def pilot_subset(config: dict[str, Any]) -> PlannedSubset:
+    """The subset that pilot networks are trained on: of those nearest to half of the pool, the first."""
+    return nearest_to_half(config)[0]
+
+
+def longest(pilot: dict[str, Any], training: dict[str, Any]) -> int:
+    """The most steps that are tried; `pilot.steps` where `training` gives those of the grid."""
+    steps = pilot["steps"]
+    while "steps" not in training and 2 * steps <= pilot["most_steps"]:
+        steps *= 2
+    return steps
+
+
+def pilot_budget(config: dict[str, Any]) -> tuple[int, int]:
+    """At most so many pilot networks, and their gradient steps together."""
+    pilot = config["pilot"]
+    networks, steps = len(pilot["choices"]), pilot["steps"]
+    total = networks * steps
+    while steps < longest(pilot, config["training"]):
+        steps *= 2
+        networks, total = networks + 1, total + steps
+    return networks, total
+
+
+def further_networks(config: dict[str, Any]) -> int:
+    """Pilot networks beside those of the grid: those that were trained, or the most that can be."""
+    if not config.get("pilot"):
+        return 0
+    found = recorded_pilot(config)
+    networks = len(found["tries"]) if found else pilot_budget(config)[0]
+    # The one that is taken is a network of the grid, unless that is trained with other steps.
+    return networks - (config["training"].get("steps", config["pilot"]["steps"]) == config["pilot"]["steps"])
+
+
+def pilot_sentence(found: dict[str, Any]) -> str:
+    """What a pilot chose, and what that took, of the content of `pilot.json`; without its full stop."""
+    taken, networks = found["tries"][found["taken"]], len(found["tries"])
+    crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
+    # Where the config gives the steps of the grid, only the size was chosen.
+    steps = f" and {taken['steps']} steps" if found["chosen"]["steps"] == taken["steps"] else ""
+    after = "" if steps else f" after {taken['steps']} steps"
+    return (
+        f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
+        f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
+        f"{duration(found['seconds'])})"
+    )
+
+
+def what_is_asked(pilot: dict[str, Any], training: dict[str, Any], study_seed: int) -> str:
+    """A digest of all that a pilot is asked, labels left out: they may be corrected later.
+
+    Args:
+        training: what determines weights, of the config's `training`, without what is to be chosen.
+    """
+    return digest_of_json({"pilot": pilot, "training": training, "study_seed": study_seed})
+
+
+def recorded_pilot(config: dict[str, Any]) -> dict[str, Any] | None:
+    """The study's `pilot.json`, if it answers what the config asks."""
+    asked = what_is_asked(config["pilot"], weight_options(config["training"]), config["seed"])
+    try:
+        found = _read(study_folder(config) / NAME)
+    except (OSError, UserError):
+        return None
+    return found if found["asked"] == asked else None
+
+
+def chosen_training(config: dict[str, Any]) -> dict[str, Any] | None:
+    """The config's `training` with what its pilot chose; None while that has not chosen."""
+    if not config.get("pilot"):
+        return config["training"]
+    found = recorded_pilot(config)
+    return _completed(config["training"], found) if found else None
+
+
+def possible_trainings(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The config's `training` with what its pilot chose, or with each of its choices and the most steps."""
+    chosen = chosen_training(config)
+    if chosen is not None:
+        return [chosen]
+    most = {"steps": longest(config["pilot"], config["training"])}
+    return [most | choice | config["training"] for choice in config["pilot"]["choices"]]
+
+
+def resolved_training(training: dict[str, Any], pilot_json: Path | None) -> dict[str, Any]:
+    """The training options of a job, with what the pilot chose where the study has one.
+
+    Args:
+        training: what determines weights, of the config's `training`. pilot_json: the study's; None without a pilot.
+
+    Raises UserError if the file is damaged.
+    """
+    return training if pilot_json is None else _completed(training, _read(pilot_json))
+
+
+def _completed(training: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    return found["chosen"] | training
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(whole(path).read_text())
+    except ValueError as error:
+        raise damaged(path, str(error)) from None

@@ -1,0 +1,170 @@
+"""Verifying a study: each of its files against the digest that it was written with, and removing what is damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frameworth.errors import UserError
+from frameworth.storage.digests import FOLDER, announce, is_recorded
+from frameworth.storage.files import remove_file, write_json
+from frameworth.storage.hdf5 import digest_is_right
+from frameworth.storage.renaming import is_leftover
+
+# Made when asked for by name, and for a person to change.
+_THEIRS = ("review", "corrected_project")
+# Outputs of Snakemake as whole folders: what is missing inside would not be noticed.
+_PROJECTS = ("project", "imported_project", "planted_project")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that is not as it was written, or that a killed run left behind, and what is wrong with it."""
+
+    path: Path
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}"
+
+
+@dataclass
+class Verified:
+    """What came of verifying a study.
+
+    Attributes:
+        agreed: how many files agree with their digest.
+        unrecorded: files that nothing is known of: other programs wrote them, or earlier versions.
+        damages: the rest.
+    """
+
+    agreed: int = 0
+    unrecorded: list[Path] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
+
+
+def verify_study(study: Path, advance: Callable[[int], object] = lambda size: None) -> Verified:
+    """Read all files of the folder `study` again, and compare each with its digest.
+
+    Args:
+        advance: called with the bytes of each file once it is read.
+
+    Raises UserError if the folder is no study.
+    """
+    if not (study / FOLDER).is_dir() and not (study / "frames.csv").is_file():
+        raise UserError(f"{study}: is no study; give the folder results/{{study}}")
+    found = Verified()
+    for path in files_of(study):
+        if is_leftover(path):
+            found.damages.append(Damage(path, "left behind by a run that was killed"))
+            continue
+        try:
+            right, what = _judged(study, path)
+            advance(path.stat().st_size)
+        except OSError as error:
+            if not path.exists():  # a run works in the folder
+                continue
+            right, what = False, f"cannot be read ({error.strerror})"
+        if right is None:
+            found.unrecorded.append(path)
+        elif right:
+            found.agreed += not path.is_relative_to(study / FOLDER)
+        else:
+            found.damages.append(Damage(path, what))
+    return found
+
+
+def files_of(study: Path) -> list[Path]:
+    """The files of a study that its runs wrote, in order, with files and folders that killed ones left behind."""
+    return sorted(_walk(study, study))
+
+
+def remove_damaged(study: Path, damages: list[Damage]) -> list[str]:
+    """Remove damaged files, so that the next run makes them anew; returns what was done, a line each.
+
+    A damaged project that the workflow drew or copied goes as a whole. The training record of a network comes back
+    from its ensemble's, and a file's lost digest from the file itself where that has checksums of its own.
+
+    Raises UserError if a run works in the study's folder.
+    """
+    if locks := sorted((study.absolute().parent.parent / ".snakemake" / "locks").glob("*")):
+        raise UserError(
+            f"{locks[0].parent}: another run works in this folder; wait for it. If there is none, one was killed: run "
+            "the study once with `-- --unlock` first"
+        )
+    return [_removed(study, damage.path) for damage in damages if damage.path.exists()]
+
+
+def _walk(study: Path, folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if is_leftover(path):
+            yield path
+        elif path.is_dir():
+            if not path.is_symlink() and not (folder == study and path.name in _THEIRS):
+                yield from _walk(study, path)
+        elif path.name != "lock" and not path.name.startswith(".snakemake"):
+            yield path
+
+
+def _judged(study: Path, path: Path) -> tuple[bool | None, str]:
+    """Whether a file is as it was written, None if nothing is known of it; and if not, what is wrong."""
+    if path.is_relative_to(study / FOLDER):
+        of = _file_of(study, path)
+        return not of.exists() or is_recorded(of) is not None, "the record of a digest, itself damaged"
+    right = is_recorded(path)
+    return _agrees_with_itself(study, path) if right is None else right, "is not as it was written"
+
+
+def _file_of(study: Path, record: Path) -> Path:
+    return study / record.relative_to(study / FOLDER)
+
+
+def _agrees_with_itself(study: Path, path: Path) -> bool | None:
+    """Whether a file agrees with the checksums inside it; None if it has none."""
+    if path.suffix == ".pt":
+        from frameworth.training.store import archive_damage  # PyTorch takes a second
+
+        return not archive_damage(path)
+    if path.suffix == ".h5" and path.name != "consensus_dlc.h5" and path.relative_to(study).parts[0] not in _PROJECTS:
+        return digest_is_right(path)
+    return None
+
+
+def _removed(study: Path, path: Path) -> str:
+    inside = path.relative_to(study)
+    if is_leftover(path):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return f"{path}: removed"
+    if inside.parts[0] == FOLDER:
+        return _mended_record(study, path)
+    if inside.parts[0] in _PROJECTS:
+        shutil.rmtree(study / inside.parts[0])
+        shutil.rmtree(study / FOLDER / inside.parts[0], ignore_errors=True)
+        return f"{study / inside.parts[0]}: removed, for the sake of {inside.name}"
+    if path.match(".store/*/training.json") and (content := _record_of_network(study, path.parent.name)):
+        write_json(path, content)
+        return f"{path}: written again, from the record of its ensemble"
+    remove_file(path)
+    return f"{path}: removed"
+
+
+def _mended_record(study: Path, record: Path) -> str:
+    path = _file_of(study, record)
+    record.unlink()
+    if _agrees_with_itself(study, path):
+        announce(path, path)
+        return f"{record}: written again, as {path} agrees with its own checksums"
+    return _removed(study, path)
+
+
+def _record_of_network(study: Path, name: str) -> dict[str, object] | None:
+    """The training record of the network `name` of the store, as an ensemble's `training.json` holds it."""
+    for path in study.rglob("training.json"):
+        if path.parent.parent.name != ".store" and is_recorded(path):
+            for member in json.loads(path.read_text())["members"]:
+                if member.pop("hash") == name:
+                    return member
+    return None

@@ -1,0 +1,1 @@
+"""What the networks' predictions come to: errors, confidences, whether they have learned."""

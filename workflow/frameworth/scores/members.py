@@ -1,0 +1,113 @@
+"""`members.h5`: of each subset's networks what `scores.h5` does not hold, read from all predictions once."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import read_subsets
+from frameworth.plan.names import subset_path
+from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.training.divergence import not_diverged
+
+# Below this a confidence is background: its logarithm would outweigh all that is seen.
+LEAST_CONFIDENCE = 1e-3
+_READ = ["pose", "confidence_at_label", "probability_at_label", "distractor_pose", "distractor_confidence"]
+
+
+def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What R networks of one subset say, taken together, of N frames and K keypoints.
+
+    Args:
+        predictions: `pose`, `distractor_pose` [R, N, K, 2] px; `confidence_at_label`, `probability_at_label`,
+            `distractor_confidence` [R, N, K].
+
+    Returns:
+        `members`: R, those that count. `mean_pose` [N, K, 2] px.
+        `log_confidence`, `log_mass` [N, K]: mean over members of the logarithms of the confidence at the label (at
+        least `LEAST_CONFIDENCE`) and of the map's sum. Probability is confidence over the sum, so the sum is their
+        ratio; where a member's confidence is exactly 0 so is its probability and the sum is lost: such members are
+        left out of both, and NaN is where none is left.
+        `distractor_confidence` [N, K]: mean over members, 0 where there is no peak away from the label.
+        `distractor_pose` [N, K, 2] px: of the member whose distractor is highest.
+        The last three are NaN where there is no label. Networks that diverged count for nothing; where all did,
+        `members` is 0 and all else NaN.
+    """
+    speak = not_diverged(predictions["pose"])
+    if not speak.any():
+        like = predictions["confidence_at_label"].shape[1:]
+        nothing = {name: np.full(like, np.nan) for name in ("log_confidence", "log_mass", "distractor_confidence")}
+        places = {name: np.full((*like, 2), np.nan) for name in ("mean_pose", "distractor_pose")}
+        return {"members": np.array(0)} | nothing | places
+    predictions = {name: predictions[name][speak] for name in _READ}
+    confidence = predictions["confidence_at_label"].astype(float)
+    probability = predictions["probability_at_label"].astype(float)
+    told = (confidence > 0) & (probability > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mass = np.where(told, np.log(confidence / probability), np.nan)
+    labelled = np.isfinite(confidence)
+    height = np.where(labelled, np.nan_to_num(predictions["distractor_confidence"].astype(float)), np.nan)
+    highest = np.nan_to_num(height).argmax(axis=0)[None, ..., None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # no label, or no member that can be told: NaN
+        return {
+            "members": np.array(len(confidence)),
+            "mean_pose": predictions["pose"].mean(axis=0, dtype=float),
+            "log_confidence": np.nanmean(
+                np.where(told, np.log(np.maximum(confidence, LEAST_CONFIDENCE)), np.nan), axis=0
+            ),
+            "log_mass": np.nanmean(mass, axis=0),
+            "distractor_confidence": np.nanmean(height, axis=0),
+            "distractor_pose": np.take_along_axis(predictions["distractor_pose"], highest, axis=0)[0],
+        }
+
+
+def collect_members(study: Path, labels_h5: Path, distractor_radius: float, members_h5: Path) -> None:
+    """Read the predictions of all subsets in `subsets.csv` and write `members.h5`.
+
+    Args:
+        study: the study's folder, which holds `subsets.csv` and `ensembles/`.
+        distractor_radius: px, that of the predictions; kept with them.
+    """
+    subsets, _ = read_subsets(study)
+    labels = read_labels(labels_h5)
+    shape = (len(subsets), *labels.xy.shape[:2])
+    out = {name: np.full((*shape, 2), np.nan, np.float32) for name in ("mean_pose", "distractor_pose")}
+    out |= {
+        name: np.full(shape, np.nan, np.float32) for name in ("log_confidence", "log_mass", "distractor_confidence")
+    }
+    out["members"] = np.zeros(len(subsets), int)
+    for index, subset in enumerate(subsets.itertuples()):
+        folder = study / "ensembles" / subset_path(subset.percent, subset.seed)
+        for name, values in of_networks(read_hdf5(folder / "predictions.h5", _READ)).items():
+            out[name][index] = values
+    write_members(members_h5, out, subsets["subset"].tolist(), labels.keypoints, distractor_radius)
+
+
+def write_members(
+    path: Path,
+    arrays: dict[str, np.ndarray],
+    subsets: list[str],
+    keypoints: tuple[str, ...],
+    distractor_radius: float,
+) -> None:
+    """Write what `of_networks` gives of all subsets, stacked along a first axis."""
+    dims = ("subset", "frame", "keypoint", "xy")
+    frames = arrays["mean_pose"].shape[1]
+    write_hdf5(
+        path,
+        {
+            name: Array(values, dims[: values.ndim], "px" if name.endswith("pose") else "")
+            for name, values in arrays.items()
+        },
+        {
+            "subset": np.array(subsets),
+            "frame": np.arange(frames),
+            "keypoint": np.array(keypoints),
+            "xy": np.array(["x", "y"]),
+        },
+        {"distractor_radius_px": repr(distractor_radius)},
+    )

@@ -1,1 +1,0 @@
-"""A study: its config, its frames and subsets, its folder."""

@@ -1,0 +1,1 @@
+"""Networks: trained, kept in the store, asked for predictions."""

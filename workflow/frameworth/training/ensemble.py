@@ -1,0 +1,170 @@
+"""One job of the grid: the networks of a few subsets, their predictions of all frames, and their consensus."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from frameworth.engine.networks import choose_device, make_deterministic
+from frameworth.errors import UserError
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import Subset, read_subset
+from frameworth.plan.identity import network_hash, network_seed
+from frameworth.plan.names import subset_name, subset_path
+from frameworth.storage.files import remove_file, write_bytes, write_json
+from frameworth.training.gpus import take_gpu
+from frameworth.training.loop import train_network
+from frameworth.training.predict import load_predictors, predict
+from frameworth.training.predictions import (
+    Predictions,
+    labelled_images_index,
+    read_predictions,
+    write_deeplabcut_table,
+    write_predictions,
+)
+from frameworth.training.preemption import Preempted
+from frameworth.training.scaling import ScaledFrames
+from frameworth.training.scoremaps import CONSENSUS_FORMS
+from frameworth.training.store import Entry, PredictionsEntry, saved_bytes
+from frameworth.training.variants import BASELINE, Variant
+
+
+def run_ensembles(
+    subset_jsons: Sequence[Path],
+    labels_h5: Path,
+    folder: Path,
+    store: Path,
+    *,
+    training: dict[str, Any],
+    study_seed: int,
+    members: int,
+    device: str,
+    consensus: str,
+    distractor_radius: float,
+    imagenet: Path | None = None,
+    keep_snapshots: bool = True,
+    plan: Callable[[Subset], list[tuple[int, Variant]]] | None = None,
+) -> None:
+    """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
+
+    Args:
+        folder: `ensembles/`; a subset's own folder below it is `percent-050/seed-2`.
+        training: what determines weights, of the config's `training`.
+        consensus: the form of consensus for the DeepLabCut table.
+        distractor_radius: px of the original image.
+        imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
+        keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
+        plan: the seed and variant of each of an arm's networks; these stay in the store, no `member-*.pt` is written.
+    """
+    labels = read_labels(labels_h5)
+    if device != "cpu":
+        take_gpu()
+    chosen = choose_device(device)
+    make_deterministic(chosen)
+    frames = ScaledFrames(labels, training["scale"])
+    for subset_json in subset_jsons:
+        subset = read_subset(subset_json)
+        own = folder / subset_path(subset.percent, subset.seed)
+        if plan is None:
+            seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
+            networks = [(seed, BASELINE) for seed in seeds]
+        else:
+            networks = plan(subset)
+        entries = [
+            Entry(store / network_hash(subset, training, seed, variant.identity(seed))) for seed, variant in networks
+        ]
+        name = subset_name(subset.percent, subset.seed)
+        files = own / "predictions.h5", own / "consensus.h5"
+        kept = PredictionsEntry.of(store, entries, labels_h5, distractor_radius)
+        if not len(subset.frames):
+            print(f"{name}: has no frames, so that nothing is trained", file=sys.stderr)
+            entries = []
+            write_predictions(Predictions.unknown(0, *labels.xy.shape[:2]), labels.keypoints, *files)
+            for member in range(members if keep_snapshots else 0):
+                write_bytes(own / f"member-{member}.pt", saved_bytes({"model": {}, "metadata": {"epoch": 0}}))
+        elif not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
+            print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
+        else:
+            train_missing(subset, frames, from_weights_file(training, imagenet), networks, entries, chosen)
+            speak = np.array([not entry.read_record()["diverged"] for entry in entries])
+            for member in np.flatnonzero(~speak):
+                print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
+            networks_asked = [entry.network for entry, one in zip(entries, speak, strict=True) if one]
+            predictors = load_predictors(networks_asked, training, subset.keypoints, chosen)
+            said_by_these = predict(predictors, frames, distractor_radius=distractor_radius)
+            write_predictions(said_by_these.among(speak), labels.keypoints, *files)
+        pictures = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
+        said = read_predictions(*files)
+        write_deeplabcut_table(
+            said.consensus_pose[list(CONSENSUS_FORMS).index(consensus)],
+            said.consensus_confidence,
+            labels.keypoints,
+            labelled_images_index(pictures),
+            f"frameworth_{name}",
+            own / "consensus_dlc",
+        )
+        if keep_snapshots:
+            for member, entry in enumerate(entries if plan is None else ()):
+                entry.hand_out(own / f"member-{member}.pt")
+        elif entries:
+            kept.keep(files)
+            for file in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
+                remove_file(file)
+        records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
+        write_json(own / "training.json", {"subset": name, "members": records})
+
+
+def from_weights_file(training: dict[str, Any], imagenet: Path | None) -> dict[str, Any]:
+    """The training options with the file that `weights: imagenet` stands for; hashes go by the config's words."""
+    return training | {"weights": str(imagenet)} if imagenet and training["weights"] == "imagenet" else training
+
+
+def train_missing(
+    subset: Subset,
+    frames: ScaledFrames,
+    training: dict[str, Any],
+    networks: list[tuple[int, Variant]],
+    entries: list[Entry],
+    device: torch.device,
+) -> None:
+    """Train those of the networks (seed, variant) that are not finished in their `entries`; continues checkpoints."""
+    images: list[np.ndarray] = []
+    xy = np.zeros(0)
+    for member, ((seed, variant), entry) in enumerate(zip(networks, entries, strict=True)):
+        label = f"{subset_name(subset.percent, subset.seed)} member {member}"
+        with entry.locked():
+            if entry.is_finished():
+                print(f"{label}: taken from the store ({entry.folder.name})", file=sys.stderr)
+                continue
+            if not images:
+                images, xy = training_data(subset, frames)
+
+            def say(line: str, label: str = label) -> None:
+                print(f"{label}: {line}", file=sys.stderr, flush=True)
+
+            try:
+                train_network(subset, images, xy, training, seed, entry, device, say, variant)
+            except Preempted as preempted:
+                raise Preempted(f"{label}: {preempted}") from None
+            record = entry.read_record()
+            say(
+                f"trained {record['steps']} steps in {record['wall_seconds']:.1f} s "
+                f"({record['samples_per_second']:.0f} samples/s), final loss {record['final_loss']}"
+            )
+
+
+def training_data(subset: Subset, frames: ScaledFrames) -> tuple[list[np.ndarray], np.ndarray]:
+    images, xy = [], subset.xy.copy()
+    for index, frame in enumerate(subset.frames):
+        if frames.digest(frame) != subset.digests[index]:
+            raise UserError(
+                f"{frames.labels.paths[frame]}: the image changed while the study was running; run the workflow again"
+            )
+        images.append(frames.image(frame))
+        xy[index] *= frames.factors[frame]
+    return images, xy

@@ -1,0 +1,230 @@
+"""Training one network on one subset: a fixed number of gradient steps, resumable to the same bytes."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from frameworth.engine.augmentation import Augmentation, is_covered
+from frameworth.engine.networks import (
+    build_network,
+    heads_start_random,
+    loss_of,
+    make_deterministic,
+    optimizer_of,
+    pose_config,
+    seed_network,
+)
+from frameworth.labels.subsets import Subset
+from frameworth.plan.grid import total_steps
+from frameworth.storage.provenance import provenance
+from frameworth.training.divergence import final_loss, why_diverged
+from frameworth.training.preemption import Preempted, sigterm_waits
+from frameworth.training.store import Entry
+from frameworth.training.variants import BASELINE, Variant, ordered_batches
+
+CHECKPOINT_SECONDS = 30  # at most a minute of work may be lost; a save and a slow step fit in what remains
+_CURVE_POINTS = 100
+
+
+def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> float:
+    """The factor on the initial learning rate at `step`: that of the last drop reached (a fraction of `steps`)."""
+    factor = 1.0
+    for fraction, value in drops:
+        if step >= fraction * steps:
+            factor = value
+    return factor
+
+
+def train_network(
+    subset: Subset,
+    images: list[np.ndarray],
+    xy: np.ndarray,
+    training: dict[str, Any],
+    seed: int,
+    entry: Entry,
+    device: torch.device,
+    say: Callable[[str], None],
+    variant: Variant = BASELINE,
+) -> None:
+    """Train until the budget is spent and keep the network in `entry`; continues from its checkpoint.
+
+    SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted.
+
+    Args:
+        images: [M] uint8 [h, w, 3], at the training's scale.
+        xy: labels in px of these images, [M, K, 2].
+        seed: the network's seed.
+        say: called with a line at the start and at each checkpoint.
+        variant: how an arm's network differs.
+    """
+    make_deterministic(device)
+    config = pose_config(training, subset.keypoints)
+    network = build_network(config, str(variant.start or training["weights"]), seed)
+    steps = total_steps(training, len(images))
+    if training["engine"] == "stock":
+        # DeepLabCut's runner has no checkpoints: SIGTERM stops it where it is.
+        from frameworth.engine.stock import train_stock
+
+        started = time.monotonic()
+        losses = train_stock(config, network, images, xy, training, steps, seed, device)
+        state = {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0}
+        _keep(network, state, training, steps, seed, entry, device, say, variant)
+    else:
+        with sigterm_waits() as stopping:
+            state = _descend(config, network, images, xy, training, steps, seed, entry, device, say, stopping, variant)
+            _keep(network, state, training, steps, seed, entry, device, say, variant)
+
+
+def _keep(
+    network: torch.nn.Module,
+    state: dict[str, Any],
+    training: dict[str, Any],
+    steps: int,
+    seed: int,
+    entry: Entry,
+    device: torch.device,
+    say: Callable[[str], None],
+    variant: Variant,
+) -> None:
+    finite = all(bool(value.isfinite().all()) for value in network.state_dict().values())
+    untrained = heads_start_random(str(variant.start or training["weights"]))
+    diverged = why_diverged(state["losses"], finite, untrained)
+    if variant.start is not None and Entry(variant.start.parent).read_record()["diverged"]:
+        diverged = diverged or "the network that it continues had diverged"
+    if diverged:
+        say(f"diverged: {diverged}; it is kept, and left out of consensus and scores")
+    record = _record(state, training, steps, seed, device, diverged)
+    if variant.identity(seed):
+        record["variant"] = variant.identity(seed)
+        record["patches_per_image"] = state.get("patches", 0) / (steps * training["batch_size"])
+    cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    entry.finish({"model": cpu_state, "metadata": {"epoch": steps}}, record)
+
+
+def train_step(
+    network: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: torch.Tensor,
+    keypoints: np.ndarray,
+    precision: str = "float32",
+) -> torch.Tensor:
+    """One gradient step; the loss before it, still on the device.
+
+    Args:
+        batch: normalised images [B, 3, h, w]; keypoints: labels [B, K, 3] with visibility.
+        precision: `float32`, or `bfloat16` for mixed precision.
+    """
+    optimizer.zero_grad()
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        loss = loss_of(network, batch, keypoints)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def _descend(
+    config: dict[str, Any],
+    network: torch.nn.Module,
+    images: list[np.ndarray],
+    xy: np.ndarray,
+    training: dict[str, Any],
+    steps: int,
+    seed: int,
+    entry: Entry,
+    device: torch.device,
+    say: Callable[[str], None],
+    stopping: Callable[[], str],
+    variant: Variant,
+) -> dict[str, Any]:
+    """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
+    # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
+    network.to(device, memory_format=torch.channels_last).train()
+    optimizer = optimizer_of(config, network, training.get("learning_rate"))
+    initial_rates = [group["lr"] for group in optimizer.param_groups]
+    options = config["data"]["train"]
+    if is_covered(options):
+        augment = Augmentation(options, images, xy, device, variant.cutout)
+    else:
+        from frameworth.engine.stock import StockAugmentation
+
+        augment = StockAugmentation(options, images, xy, device)
+    state = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
+    if checkpoint := entry.read_checkpoint():
+        network.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
+    first, started, saved = state["step"], time.monotonic(), time.monotonic()
+    wall_before = state["wall_seconds"]
+    say(f"trains from step {first} to {steps}")
+    losses = []  # on the device: reading each would make a GPU wait
+    order_seed, draw_seed = variant.seeds(seed)
+    sequence = ordered_batches(variant.ranks, len(images), training["batch_size"], steps, order_seed)
+    patches_before = state.get("patches", 0)
+    for step in range(first, steps):
+        seed_network(device, draw_seed, 4, step)
+        factor = learning_rate_factor(training["drops"], step, steps)
+        for group, rate in zip(optimizer.param_groups, initial_rates, strict=True):
+            group["lr"] = rate * factor
+        batch, keypoints = augment(sequence(step), (draw_seed, 1, step))
+        losses.append(train_step(network, optimizer, batch, keypoints, training["precision"]))
+        now, stop = time.monotonic(), stopping()
+        if step + 1 < steps and (stop or now - saved > CHECKPOINT_SECONDS):
+            state = _advanced(state, losses, step + 1, wall_before, started, patches_before + augment.patches)
+            losses = []
+            entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
+            if stop:
+                raise Preempted(f"stopped by {stop} at step {step + 1} of {steps}; the next attempt continues there")
+            saved = time.monotonic()
+            rate = (step + 1 - first) * training["batch_size"] / (now - started)
+            say(
+                f"step {step + 1} of {steps}, loss {float(np.mean(state['losses'][-50:])):.5f}, {rate:.0f} samples/s, "
+                f"{(steps - step - 1) * training['batch_size'] / rate:.0f} s left for this network"
+            )
+    return _advanced(state, losses, steps, wall_before, started, patches_before + augment.patches)
+
+
+def _advanced(
+    state: dict[str, Any], losses: list[torch.Tensor], step: int, wall_before: float, started: float, patches: int
+) -> dict[str, Any]:
+    more = torch.stack(losses).tolist() if losses else []  # waits for the device, so before the clock is read
+    seconds = wall_before + time.monotonic() - started
+    done = {"step": step, "losses": state["losses"] + more, "wall_seconds": seconds, "patches": patches}
+    return state | done
+
+
+def _record(
+    state: dict[str, Any], training: dict[str, Any], steps: int, seed: int, device: torch.device, diverged: str
+) -> dict[str, Any]:
+    """What `training.json` says of a network; `diverged` is why it did, or empty."""
+    losses, seconds = state["losses"], max(state["wall_seconds"], 1e-9)
+    curve, last = _curve(losses, steps), final_loss(losses)
+    return {
+        "seed": seed,
+        "engine": training["engine"],
+        "steps": steps,
+        "batch_size": training["batch_size"],
+        "loss_curve": [[step, loss if np.isfinite(loss) else None] for step, loss in curve],
+        "final_loss": last if np.isfinite(last) else None,
+        "diverged": bool(diverged),
+        "wall_seconds": seconds,
+        "samples_per_second": steps * training["batch_size"] / seconds,
+        "resumed": state["resumed"],
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
+        "device_type": device.type,
+        "versions": provenance(),
+    }
+
+
+def _curve(losses: list[float], steps: int) -> list[list[float]]:
+    """At most a hundred [step, mean loss since the last point]; the losses lie evenly over the steps."""
+    parts = np.array_split(np.array(losses), min(_CURVE_POINTS, len(losses)))
+    ends = np.cumsum([len(part) for part in parts]) * steps / len(losses)
+    return [[round(end), float(part.mean())] for end, part in zip(ends, parts, strict=True)]

@@ -1,0 +1,59 @@
+"""What finished networks took, and what others of their kind will take."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frameworth.errors import UserError
+from frameworth.plan.grid import total_steps
+from frameworth.storage.digests import whole
+
+_RECORDS = 20  # training records that are looked at for the speed
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What finished networks of a study took.
+
+    Attributes:
+        step: median seconds of a gradient step. device: `cuda` or `cpu`. networks: how many were looked at.
+        network_bytes: size of a network's file; 0 where none is kept.
+    """
+
+    step: float
+    device: str
+    networks: int
+    network_bytes: int
+
+
+def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None:
+    """The same of the study in `folder`, for the config's `training`."""
+    steps, devices, sizes = [], [], []
+    for path in sorted(folder.glob("ensembles/*/*/training.json"))[:_RECORDS]:
+        for member in _members(path):
+            same = member["batch_size"] == training["batch_size"]
+            if same and member["steps"] == training.get("steps", member["steps"]):
+                steps.append(member["wall_seconds"] / member["steps"])
+                devices.append(member["device_type"])
+        sizes += [network.stat().st_size for network in path.parent.glob("member-*.pt")]
+    if not steps:
+        return None
+    return Measured(statistics.median(steps), devices[-1], len(steps), max(sizes, default=0))
+
+
+def _members(record: Path) -> list[dict[str, Any]]:
+    """The networks of a training.json that say what they took: not those of a file that is gone or damaged by now."""
+    try:
+        members = json.loads(whole(record).read_text())["members"]
+        return [member for member in members if {"batch_size", "steps", "wall_seconds", "device_type"} <= member.keys()]
+    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def network_seconds(training: dict[str, Any], trained_on: int, predicted: int, step: float) -> float:
+    """Expected seconds of training one network on some frames and predicting others with it."""
+    return total_steps(training, trained_on) * step + predicted / training["batch_size"] * step / 3

@@ -1,0 +1,121 @@
+"""The networks of a pilot: trained one after the other, kept in the store, and what comes of them: `pilot.json`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frameworth.engine.networks import choose_device, make_deterministic
+from frameworth.errors import UserError
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import distance, read_labels
+from frameworth.labels.subsets import read_subset
+from frameworth.plan.identity import network_hash, network_seed
+from frameworth.plan.names import subset_name
+from frameworth.plan.pilot import NAME, Try, longest, search, what_is_asked
+from frameworth.storage.files import link_or_copy, remove_file, write_json
+from frameworth.training.ensemble import from_weights_file, train_missing
+from frameworth.training.gpus import take_gpu
+from frameworth.training.predict import load_predictors, predict
+from frameworth.training.scaling import ScaledFrames
+from frameworth.training.store import Entry
+from frameworth.training.variants import BASELINE
+
+
+def run_pilot(
+    subset_json: Path,
+    labels_h5: Path,
+    frames_csv: Path,
+    store: Path,
+    pilot_json: Path,
+    *,
+    pilot: dict[str, Any],
+    training: dict[str, Any],
+    study_seed: int,
+    device: str,
+    imagenet: Path | None = None,
+    keep_snapshots: bool = True,
+) -> None:
+    """Write `pilot.json`: what was chosen, and the table of networks behind it.
+
+    The answer is kept in the store under what was asked, so that a pilot that runs again chooses as before, whatever
+    labels were corrected since.
+
+    Args:
+        subset_json: the subset to train on; the networks' seed is that of its member 0.
+        pilot, training: of a checked config; `training` what determines weights.
+        imagenet, keep_snapshots: as for `run_ensembles`; the network of the grid is kept for its job.
+
+    Raises UserError if all sizes diverged, or no label is left to judge by.
+    """
+    asked = what_is_asked(pilot, training, study_seed)
+    kept = store / asked[:32] / NAME
+    if kept.exists():
+        print(f"pilot: its choice is taken from the store ({kept.parent.name})", file=sys.stderr)
+        link_or_copy(kept, pilot_json)
+        return
+    subset, labels = read_subset(subset_json), read_labels(labels_h5)
+    others = (read_frames(frames_csv)["split"] == "pool").to_numpy()
+    others[subset.frames] = False
+    if not np.isfinite(labels.xy[others]).any():
+        raise UserError(
+            f"pilot: no frame of the pool outside {subset_json} has a label to judge networks by; ask for subsets of "
+            "half of the pool, or leave out `pilot`"
+        )
+    if device != "cpu":
+        take_gpu()
+    chosen = choose_device(device)
+    make_deterministic(chosen)
+    seed = network_seed(study_seed, subset.percent, subset.seed, 0)
+
+    def attempt(choice: int, steps: int) -> Try:
+        options = {"steps": steps} | pilot["choices"][choice - 1]
+        own = training | options
+        entry = Entry(store / network_hash(subset, own, seed))
+        print(f"pilot: choice {choice}, {steps} steps ({entry.folder.name})", file=sys.stderr)
+        frames = ScaledFrames(labels, own["scale"])
+        train_missing(subset, frames, from_weights_file(own, imagenet), [(seed, BASELINE)], [entry], chosen)
+        record = entry.read_record()
+        width, height = (int(side) for side in frames.sizes[0])
+        tried = Try(
+            choice=choice,
+            **options,
+            width=width,
+            height=height,
+            px_per_step=own["batch_size"] * (own["crop"] ** 2 if own["crop"] else width * height),
+            error_px=None,
+            trained_on_px=None,
+            seconds=record["wall_seconds"],
+            hash=entry.folder.name,
+        )
+        if record["diverged"]:
+            return tried
+        predictors = load_predictors([entry.network], own, subset.keypoints, chosen)
+        # What counts as a distractor is of no account here.
+        error = distance(predict(predictors, frames, distractor_radius=1).pose[0], labels.xy)
+        medians = [float(np.nanmedian(error[which])) for which in (others, subset.frames)]
+        tried = replace(tried, error_px=medians[0], trained_on_px=medians[1])
+        print(f"pilot: {medians[0]:.2f} px from others' labels, {medians[1]:.2f} px from its own", file=sys.stderr)
+        return tried
+
+    tries, taken = search(len(pilot["choices"]), pilot["steps"], longest(pilot, training), attempt)
+    options = pilot["choices"][taken.choice - 1] | {"steps": training.get("steps", taken.steps)}
+    content = {
+        "asked": asked,
+        "chosen": options,
+        "taken": tries.index(taken),
+        "subset": subset_name(subset.percent, subset.seed),
+        "seconds": sum(one.seconds for one in tries),
+        "tries": [asdict(one) for one in tries],
+    }
+    write_json(kept, content)
+    link_or_copy(kept, pilot_json)
+    if not keep_snapshots:
+        of_grid = network_hash(subset, training | options, seed)
+        for one in tries:
+            if one.hash != of_grid:
+                remove_file(Entry(store / one.hash).network)

@@ -1,0 +1,125 @@
+"""Predicting frames with several networks in one pass: all labelled frames, and what videos share with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from frameworth.engine.networks import Predictor, build_network, pose_config
+from frameworth.training.predictions import Predictions
+from frameworth.training.scaling import ScaledFrames
+from frameworth.training.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
+from frameworth.training.store import read_archive
+
+_BATCH_PIXELS = 4_000_000  # images predicted at once, by their size: bounds the memory of maps
+
+
+@dataclass(frozen=True)
+class JointMaps:
+    """What R networks say of the same F images, in px of these.
+
+    Attributes:
+        confidence: float32 [R, F, K, h, w] in [0, 1], as in `frameworth.engine.networks.Maps`.
+        offset: float32 [R, F, K, h, w, 2], location refinement of each cell, px.
+        poses: float32 [R, F, K, 3], decoded positions and their confidence.
+        stride: px per cell.
+    """
+
+    confidence: np.ndarray
+    offset: np.ndarray
+    poses: np.ndarray
+    stride: float
+
+    @classmethod
+    def of(cls, predictors: Sequence[Predictor], pictures: Sequence[np.ndarray]) -> JointMaps:
+        """The maps of images of one size, uint8 [F] [h, w, 3]."""
+        maps = [predictor(pictures) for predictor in predictors]
+        return cls(
+            confidence=np.stack([one.confidence for one in maps]),
+            offset=np.stack([one.offset for one in maps]),
+            poses=np.stack([np.dstack([one.pose, one.pose_confidence]) for one in maps]),
+            stride=maps[0].stride,
+        )
+
+    def members(self, chosen: slice) -> JointMaps:
+        """The maps of some of the networks."""
+        return JointMaps(self.confidence[chosen], self.offset[chosen], self.poses[chosen], self.stride)
+
+    def consensus(self, form: str) -> np.ndarray:
+        """The networks' consensus [F, K, 2] in px of the images, by one of `CONSENSUS_FORMS`."""
+        return CONSENSUS_FORMS[form](self.confidence, self.poses, self.offset, self.stride)
+
+    def consensus_confidence(self) -> np.ndarray:
+        """The mean map's maximum, [F, K]."""
+        return self.confidence.mean(axis=0).max(axis=(-2, -1))
+
+
+def load_predictors(
+    networks: Sequence[Path], training: dict[str, Any], keypoints: Sequence[str], device: torch.device
+) -> list[Predictor]:
+    """Trained networks, ready to predict, from their files; raises UserError naming a file that is damaged."""
+    config = pose_config(training, keypoints)
+    predictors = []
+    for file in networks:
+        network = build_network(config, "random", 0)
+        network.load_state_dict(read_archive(file)["model"])
+        predictors.append(Predictor(config, network, device))
+    return predictors
+
+
+def frames_at_once(size: np.ndarray) -> int:
+    """How many images of this width and height are predicted together."""
+    return max(1, int(_BATCH_PIXELS / size.prod()))
+
+
+def spread_of(poses: np.ndarray) -> np.ndarray:
+    """Root mean square distance of poses [R, F, K, 2] from their mean over R, [F, K], in their unit."""
+    deviation = poses - poses.mean(axis=0)
+    return np.sqrt((deviation**2).sum(axis=-1).mean(axis=0))
+
+
+def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor_radius: float) -> Predictions:
+    """Predict all frames with all networks in one pass; each image is decoded once, no map outlives its batch.
+
+    Without networks nothing is known of any frame.
+
+    Args:
+        distractor_radius: px of the original image.
+    """
+    labels = images.labels
+    members, (frames, keypoints) = len(predictors), labels.xy.shape[:2]
+    out = Predictions.unknown(members, frames, keypoints)
+    if not members:
+        return out
+    for batch in _batches_of_one_size(images.sizes):
+        factors = images.factors[batch][:, None, :]
+        target = labels.xy[batch] * factors
+        maps = JointMaps.of(predictors, [images.image(index) for index in batch])
+        everyone = np.broadcast_to(target, (members, *target.shape))
+        out.pose[:, batch] = maps.poses[..., :2] / factors
+        out.confidence[:, batch] = maps.poses[..., 2]
+        out.confidence_at_label[:, batch] = at_position(maps.confidence, everyone, maps.stride)
+        out.probability_at_label[:, batch] = at_position(probability_maps(maps.confidence), everyone, maps.stride)
+        radius = distractor_radius * factors.mean(axis=(1, 2))[None, :, None]
+        place, height = distractors(maps.confidence, everyone, maps.stride, radius)
+        out.distractor_pose[:, batch] = place / factors
+        out.distractor_confidence[:, batch] = height
+        for form, name in enumerate(CONSENSUS_FORMS):
+            out.consensus_pose[form, batch] = maps.consensus(name) / factors
+        out.consensus_confidence[batch] = maps.consensus_confidence()
+    out.spread[:] = spread_of(out.pose)
+    return out
+
+
+def _batches_of_one_size(sizes: np.ndarray) -> list[np.ndarray]:
+    batches = []
+    for size in np.unique(sizes, axis=0):
+        same = np.flatnonzero((sizes == size).all(axis=1))
+        per_batch = frames_at_once(size)
+        batches += [same[start : start + per_batch] for start in range(0, len(same), per_batch)]
+    return batches

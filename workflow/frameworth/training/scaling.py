@@ -1,0 +1,59 @@
+"""Between the original images and the images the networks see."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from frameworth.labels.images import DECODED_BYTES_KEPT, read_image
+from frameworth.labels.labels import Labels
+from frameworth.storage.files import digest_of_file
+
+
+def scaled_sizes(sizes: np.ndarray, scale: float) -> np.ndarray:
+    """Sizes in px, int [..., 2], at the networks' size, which is `scale` of the original, rounded."""
+    return np.maximum(1, np.round(sizes * scale)).astype(int) if scale != 1 else sizes
+
+
+def scaled_image(image: np.ndarray, scale: float) -> np.ndarray:
+    """The image, uint8 [h, w, 3], at the networks' size."""
+    size = tuple(int(side) for side in scaled_sizes(np.array(image.shape[1::-1]), scale))
+    if image.shape[1::-1] == size:
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+class ScaledFrames:
+    """A study's frames at the size the networks see, each decoded once for all networks of a job.
+
+    Attributes:
+        labels: the study's labels, in px of the original images.
+        sizes: int [N, 2], width and height in px at the networks' size.
+        factors: float [N, 2], the true factors (x, y) after rounding to px: a position in the network's image
+            is the position in the original times these, as in DeepLabCut.
+    """
+
+    def __init__(self, labels: Labels, scale: float) -> None:
+        self.labels = labels
+        self.sizes = scaled_sizes(labels.sizes, scale)
+        self.factors = self.sizes / labels.sizes
+        self._scale = scale
+        self._images: dict[int, np.ndarray] = {}
+        self._digests: dict[int, str] = {}
+        self._bytes = 0
+
+    def image(self, frame: int) -> np.ndarray:
+        """The image of a frame, uint8 [h, w, 3]; raises UserError naming the file if it is unreadable."""
+        if frame in self._images:
+            return self._images[frame]
+        image = scaled_image(read_image(self.labels.paths[frame]), self._scale)
+        if self._bytes + image.nbytes <= DECODED_BYTES_KEPT:
+            self._images[frame] = image
+            self._bytes += image.nbytes
+        return image
+
+    def digest(self, frame: int) -> str:
+        """SHA-256 of a frame's image file, as it was when first asked for."""
+        if frame not in self._digests:
+            self._digests[frame] = digest_of_file(self.labels.paths[frame])
+        return self._digests[frame]
