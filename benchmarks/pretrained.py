@@ -24,7 +24,8 @@ from frameworth.engine import backbones
 from frameworth.labels.demo import draw_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.labels import distance, read_labels
-from frameworth.labels.subsets import Subset, read_subset, write_subset
+from frameworth.labels.subsets import Subset, read_subset, write_subsets
+from frameworth.plan.names import subset_path
 from frameworth.storage.files import write_json
 from frameworth.training.ensemble import training_data
 from frameworth.training.loop import train_network
@@ -94,10 +95,9 @@ def measure_pair(folder: Path, seed: int, steps: int) -> dict[str, dict[str, flo
     Args:
         folder: with the files `frames.csv` and `labels.h5`.
     """
-    path = folder / f"subset-{seed}.json"
-    options = {"design": "balanced", "percent": 50, "seed": seed, "study_seed": 1}
-    write_subset(path, folder / "frames.csv", folder / "labels.h5", **options)
-    subset = read_subset(path)
+    options = {"design": "balanced", "percent": 50, "seeds": [seed], "study_seed": 1}
+    write_subsets(folder, folder / "frames.csv", folder / "labels.h5", **options)
+    subset = read_subset(folder / f"{subset_path(50, seed)}.json")
     # Folding batch normalisation into convolutions is frameworth's; the peer has timm's network as it is.
     with mock.patch.object(backbones, "_fold_norms"):
         stock = _train(folder, subset, seed, {"engine": "stock", "steps": steps})

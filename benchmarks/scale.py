@@ -25,7 +25,7 @@ from PIL import Image
 
 from frameworth.figures import figure_names
 from frameworth.labels.labels import Labels, write_labels
-from frameworth.labels.subsets import read_subset, write_subset
+from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.config import check_config
 from frameworth.plan.grid import planned_subsets, weight_options
 from frameworth.plan.names import subset_path
@@ -67,12 +67,10 @@ def _commands(study: Path, config: dict[str, Any]) -> list[tuple[str, list[str]]
     files = ["--frames", names["frames"], "--labels", names["labels"]]
     consensus = {"consensus": config["prediction"]["consensus"]}
     options = ["--options", json.dumps({part: config[part] for part in ("influence", "figures")} | consensus)]
-    jsons = [str(study / "subsets" / f"{subset_path(s.percent, s.seed)}.json") for s in planned_subsets(config)]
-    table = ["--csv", str(study / "subsets.csv"), "--h5", str(study / "subsets.h5")]
     scores = ["--form", consensus["consensus"], "--scores", str(study / "scores.h5"), "--rmse", str(study / "rmse.csv")]
     groups = ["--groups", json.dumps(config["influence"]["groups"])]
     commands = [
-        ("subsets", ["subsets", *jsons, "--frames", names["frames"], *table]),
+        ("subsets", ["subsets", str(study), "--frames", names["frames"], "--grid", json.dumps(config["subsets"])]),
         ("scores", ["scores", str(study), *files, *scores]),
         (
             "influence",
@@ -130,12 +128,14 @@ def _write_study(study: Path, subsets: int, frames: int, keypoints: int) -> None
     pool = rng.permutation(frames) < round(0.75 * frames)
     _write_frames(study, xy, pool, rng)
     worth = np.where(pool, rng.normal(0, 0.02, frames), 0)
+    by_kind: dict[tuple[str, int], list[int]] = {}
+    for planned in planned_subsets(config):
+        by_kind.setdefault((planned.design, planned.percent), []).append(planned.seed)
+    files = study / "subsets", study / "frames.csv", study / "labels.h5"
+    for (design, percent), seeds in by_kind.items():
+        write_subsets(*files, design=design, percent=percent, seeds=seeds, study_seed=1)
     for planned in planned_subsets(config):
         path = subset_path(planned.percent, planned.seed)
-        write_subset(
-            study / "subsets" / f"{path}.json", study / "frames.csv", study / "labels.h5",
-            design=planned.design, percent=planned.percent, seed=planned.seed, study_seed=1,
-        )  # fmt: skip
         held = np.zeros(frames, bool)
         held[read_subset(study / "subsets" / f"{path}.json").frames] = True
         spread = np.exp(worth @ held + 1) * np.where(held, 0.6, 1)[:, None, None]

@@ -347,7 +347,7 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
     frame = min(saw[0] - saw[1])  # a frame of the pilot's subset
     study.correct_label(frame)
     left = StudyNetworks(study.checked).left()
-    assert (left.networks, left.pilot, [subset.seed for subset in left.own]) == (1, 0, [1])
+    assert (left.networks, left.pilot, [subset.seed for subset in left.subsets["ensembles"]]) == (1, 0, [1])
     assert "pilot" not in study.make()
     after = study.trained()
     assert before.items() <= after.items()
@@ -366,6 +366,6 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
     # Another question has no answer yet, so that nothing is known of the grid.
     study.config["pilot"] = PILOT | {"most_steps": 12}
     left = StudyNetworks(study.checked).left()
-    assert len(left.own) == 2
+    assert len(left.subsets["ensembles"]) == 2
     assert left.pilot > 0
     assert any("pilot" in line and "trained again" in line for line in check_study(study.config, "tables").lines())

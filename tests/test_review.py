@@ -15,9 +15,10 @@ from frameworth.answers.review import apply_review, read_review, write_review
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.frames import collect_frames
-from frameworth.labels.subsets import read_subset, write_subset
+from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.identity import network_hash, network_seed
+from frameworth.plan.names import subset_path
 from frameworth.plan.split import hold_out
 from frameworth.storage.files import digest_of_file, write_csv
 from frameworth.storage.hdf5 import read_hdf5
@@ -229,9 +230,9 @@ def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_told_truly
     collect_frames(study / "corrected_project", HELD_OUT, 1, frames, labels)
     missing = 0
     for seed in range(1, SEEDS + 1):
-        path = tmp_path / f"{seed}.json"
-        write_subset(path, frames, labels, design="balanced", percent=50, seed=seed, study_seed=1)
-        found = network_hash(read_subset(path), training(study), network_seed(1, 50, seed, 0))
+        write_subsets(tmp_path, frames, labels, design="balanced", percent=50, seeds=[seed], study_seed=1)
+        subset = read_subset(tmp_path / f"{subset_path(50, seed)}.json")
+        found = network_hash(subset, training(study), network_seed(1, 50, seed, 0))
         missing += not (study / ".store" / found).exists()
     assert f"outdates {missing} of {SEEDS} networks" in said
 

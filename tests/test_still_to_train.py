@@ -86,21 +86,22 @@ def test_a_networks_hash_is_what_it_always_was():
 
 
 def test_a_corrected_label_counts_the_networks_that_saw_it_and_no_other(study):
-    assert study.left().own == []
+    assert study.left().subsets["ensembles"] == []
     frame = next(place for place in range(len(study.pool())) if 0 < len(holding(study, place)) < 3)
     correct(study.pool().loc[frame])
     left = study.left()
-    assert [subset.seed for subset in left.own] == holding(study, frame)
-    assert left.outdated == len(left.own)
+    assert [subset.seed for subset in left.subsets["ensembles"]] == holding(study, frame)
+    assert left.outdated == len(left.subsets["ensembles"])
     text = describe(study.config, cores=1, measure=False)
-    assert f"3 networks on 3 subsets, {len(left.own)} networks in {len(left.own)} jobs still to come" in text
+    count = len(left.subsets["ensembles"])
+    assert f"3 networks on 3 subsets, {count} networks in {count} jobs still to come" in text
     assert f"{left.outdated} of these were trained for other labels or another config" in text
 
 
 def test_a_label_set_back_needs_no_training_again(study):
     row = study.pool().loc[0]
     correct(row, 3.0)
-    assert study.left().own
+    assert study.left().subsets["ensembles"]
     correct(row, -3.0)
     assert study.left().networks == 0
 
@@ -124,7 +125,7 @@ def test_a_replaced_image_counts_even_if_it_was_given_an_old_time(study):
     other.write_bytes(path.read_bytes() + b"more")  # a PNG ends before
     shutil.copy2(other, path)
     os.utime(path, (1e9, 1e9))
-    assert [subset.seed for subset in study.left().own] == holding(study, 0)
+    assert [subset.seed for subset in study.left().subsets["ensembles"]] == holding(study, 0)
 
 
 def test_a_removed_frame_draws_the_subsets_anew(study):
@@ -141,12 +142,12 @@ def test_a_removed_frame_draws_the_subsets_anew(study):
     assert len(study.pool()) in (before - 1, before)
     study.train()
     assert study.left().networks == 0
-    assert len(left.own) > 0
+    assert len(left.subsets["ensembles"]) > 0
 
 
 def test_a_member_more_counts_alone(study):
     study.config["subsets"][0]["members"] = 3
-    assert [subset.members for subset in study.left().own] == [2, 2, 2]
+    assert [subset.members for subset in study.left().subsets["ensembles"]] == [2, 2, 2]
     assert study.left().outdated == 0
 
 
@@ -162,7 +163,9 @@ def test_without_a_store_the_records_count_as_long_as_no_job_would_run(study):
     assert study.left().networks == 0
     correct(study.pool().loc[0])
     left = study.left()
-    assert [subset.seed for subset in left.own if subset.seed in holding(study, 0)] == holding(study, 0)
+    assert [subset.seed for subset in left.subsets["ensembles"] if subset.seed in holding(study, 0)] == holding(
+        study, 0
+    )
 
 
 def test_networks_that_are_not_kept_count_by_their_predictions(study):
@@ -186,7 +189,7 @@ def test_networks_that_are_not_kept_count_by_their_predictions(study):
 def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
     named = study.pool()["frame"].tolist()[:2]
     study.config["toggle"] = {"pairs": 2, "parts": 1, "frames": named}
-    assert len(study.left().toggle) == 4
+    assert len(study.left().subsets["toggle"]) == 4
     study.pool().to_csv("values.csv")
     for arm in ("with", "without"):
         for pair in (1, 2):
@@ -194,13 +197,13 @@ def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
             write_arm(path, FOLDER / "frames.csv", FOLDER / "labels.h5", Path("values.csv"),
                       toggle=study.config["toggle"], arm=arm, pair=pair, study_seed=1)  # fmt: skip
             pretend_trained(study.config, path, FOLDER / "toggle" / arm / subset_path(50, pair))
-    assert study.left().toggle == []
+    assert study.left().subsets["toggle"] == []
     correct(study.pool().loc[0])  # toggled in
     left = study.left()
-    assert [subset.seed for subset in left.toggle] == [1, 2]
+    assert [subset.seed for subset in left.subsets["toggle"]] == [1, 2]
     study.config["toggle"]["frames"] = []  # those that will be flagged, of values that are not there yet
     left = study.left()
-    assert len(left.toggle) == 4
+    assert len(left.subsets["toggle"]) == 4
     assert left.guessed == {"toggle"}
     assert "Then up to 4 networks more" in describe(study.config, cores=1, measure=False)
 
@@ -214,7 +217,7 @@ def test_of_a_planted_project_that_is_to_be_made_anew_nothing_is_claimed(study):
     assert study.left().networks == 0
     next(Path("project").rglob("CollectedData_*.h5")).touch()  # planting follows
     left = study.left()
-    assert (left.networks, left.outdated, left.guessed) == (3, 0, {"own"})
+    assert (left.networks, left.outdated, left.guessed) == (3, 0, {"ensembles"})
     assert "up to 3 networks in 3 jobs still to come" in describe(study.config, cores=1, measure=False)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import yaml
 from frameworth.cli.study_record import write_record
 from frameworth.labels.demo import draw_project
 from frameworth.labels.frames import collect_frames
-from frameworth.labels.subsets import read_subset, write_subset
+from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.grid import weight_options
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_path
@@ -52,6 +54,14 @@ def draw(folder: Path, frames: int = 16, seed: int = 1) -> Path:
         pool=lambda videos, images: ~hold_out(videos, images, seed=seed, pictures=None, **HELD_OUT),
     )
     return folder
+
+
+def write_subset(path: Path, frames: Path, labels: Path, *, seed: int, **options: Any) -> None:
+    """Draw one subset, and write its file to `path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_subsets(Path(folder), frames, labels, seeds=[seed], **options)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(Path(folder) / f"{subset_path(options['percent'], seed)}.json", path)
 
 
 def prepare(folder: Path, percent: int = 50, seed: int = 1) -> tuple[Path, Path]:

@@ -21,10 +21,10 @@ _EDGE = re.compile(r"\tid(\d+) --> id(\d+)")
 _ONE_FOR_MANY = (
     (r"draw_demo", "draw_demo"),
     (r"draw_", "figures"),
-    (r"ensemble", "ensemble"),
+    (r"arms_\d+_|arm_subset", "arm_ensemble"),
     (r"toggle_", "toggle_ensemble"),
     (r"prune_", "prune_ensemble"),
-    (r"arm_\d+_|arm_subset", "arm_ensemble"),
+    (r"ensemble", "ensemble"),
 )
 
 # A config that asks for all that the workflow can make.

@@ -1,7 +1,6 @@
 # Arms: variants of training on the study's subsets, and their paired comparison. Only with `arms` in the config.
-# Needs: the subsets' files, labels.h5, frames.csv; by kind of arm the baseline's scores, predictions or networks.
-# Makes: out_of_bag.h5, arms/{arm}/percent-*/seed-*/ {training.json, predictions.h5, consensus.h5, consensus_dlc.*} (its
-# networks stay in the store), arms/{arm}/subsets/ where an arm adds frames, arm_scores.csv, arms.csv.
+# Needs: labels.h5, frames.csv, the arms' predictions (ensembles.smk) and the baseline's; by kind of arm its scores too.
+# Makes: out_of_bag.h5, arms/{arm}/subsets/ where an arm adds frames, arm_scores.csv, arms.csv.
 
 
 localrules:
@@ -13,7 +12,7 @@ localrules:
 rule out_of_bag:
     """Collect what the baseline's networks say of frames that they had not seen."""
     input:
-        ensemble_files("predictions.h5"),
+        ensemble_files(GRID, "predictions.h5"),
         f"{RESULTS}/scores.h5",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         labels=f"{RESULTS}/labels.h5",
@@ -51,60 +50,6 @@ rule arm_subset:
         "python -m frameworth arm-subset {output:q} --subset {input.subset:q} --frames {input.frames:q} "
         "--labels {input.labels:q} --consensus {input.consensus:q} --pseudo {params.pseudo:q} "
         "--form {params.form} 2> {log:q}"
-
-
-for JOB, ARM, MEMBERS, PATHS, SUBSETS_OF_JOB in arm_jobs():
-
-    rule:
-        name:
-            JOB
-        input:
-            lambda wildcards, arm=ARM, paths=PATHS: arm_inputs(arm, paths, wildcards),
-            subsets=[f"{arm_subset_folder(ARM)}/{path}.json" for path in PATHS],
-            labels=f"{RESULTS}/labels.h5",
-            weights=imagenet_weights(),
-            pilot=pilot_choice(),
-        output:
-            training=[f"{RESULTS}/arms/{{arm}}/{path}/training.json" for path in PATHS],
-            predictions=[f"{RESULTS}/arms/{{arm}}/{path}/predictions.h5" for path in PATHS],
-            consensus=[f"{RESULTS}/arms/{{arm}}/{path}/consensus.h5" for path in PATHS],
-            dlc=[f"{RESULTS}/arms/{{arm}}/{path}/consensus_dlc.{kind}" for path in PATHS for kind in ("h5", "csv")],
-        log:
-            f"{LOGS}/arms/{{arm}}/{PATHS[0] if len(PATHS) == 1 else JOB}.log",
-        wildcard_constraints:
-            arm=re.escape(ARM),
-            subset=SUBSETS_OF_JOB,
-        conda:
-            "../../envs/frameworth.yaml"
-        threads: 1
-        resources:
-            gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-            mem_mb=training_memory,
-            runtime=lambda wildcards, attempt, arm=ARM, paths=PATHS: training_minutes(
-                arm_subsets_of_job(arm, paths, wildcards), attempt
-            ),
-        params:
-            folder=lambda wildcards, output: Path(output.training[0]).parents[2],
-            store=f"{RESULTS}/.store",
-            arm=as_json(CONFIG["arms"][ARM]),
-            baseline=f"{RESULTS}/ensembles",
-            out_of_bag=f"{RESULTS}/out_of_bag.h5",
-            training=as_json(weight_options(CONFIG["training"])),
-            pilot=PILOT_OPTION,
-            study_seed=CONFIG["seed"],
-            members=MEMBERS,
-            consensus=CONFIG["prediction"]["consensus"],
-            distractor_radius=CONFIG["prediction"]["distractor_radius"],
-            device=CONFIG["training"]["device"],
-            imagenet=IMAGENET_OPTION,
-            keep_snapshots=CONFIG["keep_snapshots"],
-        shell:
-            "exec python -m frameworth arm-ensemble {input.subsets:q} --labels {input.labels:q} "
-            "--folder {params.folder:q} --store {params.store:q} --arm {params.arm:q} --baseline {params.baseline:q} "
-            "--out-of-bag {params.out_of_bag:q} --training {params.training:q} {params.pilot} "
-            "--study-seed {params.study_seed} --members {params.members} --device {params.device} "
-            "--consensus {params.consensus} --distractor-radius {params.distractor_radius} "
-            "{params.imagenet} --keep-snapshots {params.keep_snapshots} 2> {log:q}"
 
 
 rule arms:

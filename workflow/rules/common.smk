@@ -6,11 +6,12 @@ import os
 import re
 import shlex
 import subprocess
+from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from frameworth.plan.arms import arm_names, arm_subsets
+from frameworth.plan.arms import arm_names
 from frameworth.cli.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
 from frameworth.plan.grid import PlannedSubset, planned_subsets, video_networks, warm_bases, weight_options
@@ -31,7 +32,8 @@ from frameworth.figures import figure_category, figure_module, figure_names, fig
 from frameworth.labels.imported import is_import
 from frameworth.plan.pilot import pilot_subset
 from frameworth.cli.study_record import write_record
-from frameworth.plan.names import prune_sets, subset_path, toggle_arms
+from frameworth.plan.names import subset_path
+from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, requests
 from frameworth.videos.video_names import video_folder
 
 # All that is wrong is told at once, before any job. A job on another machine evaluates this again, and need not look
@@ -51,8 +53,8 @@ SUBSETS = planned_subsets(CONFIG)
 PROJECT_FILES = list(CHECKED.sources)
 SIZE = study_size(CONFIG, PROJECT_FILES)
 VIDEOS = {video_folder(path): path for path in CONFIG["videos"]}
-BY_PLACE = {(subset.percent, subset.seed): subset for subset in SUBSETS}
-BY_PATH = {subset_path(subset.percent, subset.seed): subset for subset in SUBSETS}
+REQUESTS = requests(CONFIG)
+BY_ENSEMBLE = {request.ensemble: request for request in REQUESTS}
 # For what to ask of a scheduler.
 MEASURED = measured(CONFIG)
 COSTED = dearest(CONFIG, SIZE)
@@ -64,8 +66,7 @@ LOGS = f"logs/{STUDY}"
 PILOT_OPTION = f"--pilot {RESULTS}/pilot.json" if "pilot" in CONFIG else ""
 IMAGENET_OPTION = f"--imagenet {RESULTS}/imagenet.pt" if CONFIG["training"]["weights"] == "imagenet" else ""
 
-ARMS = {arm: arm_subsets(CONFIG, arm) for arm in arm_names(CONFIG)}
-ARM_PATTERN = "|".join(map(re.escape, ARMS)) or "none"
+ARM_PATTERN = "|".join(map(re.escape, arm_names(CONFIG))) or "none"
 REMOVED_PATTERN = r"none|(?:worst|best)-\d+|random-\d+-\d+"
 
 # How many networks train at once on one GPU: the profile's choice, see profiles/local-gpu.
@@ -140,22 +141,118 @@ def project_files(folder):
 
 
 def subset_files(wildcards=None):
-    """The files of all subsets, in the order of the config."""
-    return [f"{RESULTS}/subsets/{subset_path(s.percent, s.seed)}.json" for s in SUBSETS]
+    """The files of the grid's subsets, in the order of the config."""
+    return [f"{RESULTS}/{request.subset_file}" for request in REQUESTS if request.part == GRID]
 
 
-def planned_subset(wildcards):
-    """The planned subset that a rule's wildcards `percent` and `seed` name."""
-    try:
-        return BY_PLACE[int(wildcards.percent), int(wildcards.seed)]
-    except KeyError:
-        raise WorkflowError(f"The config draws no subset of {wildcards.percent} % with seed {wildcards.seed}.")
+def drawn_together():
+    """The subset files of the grid that one job draws: (design, percent, files).
+
+    Those of one design and percent; files that are there stand apart from new ones, as Snakemake takes all that a job
+    makes for changed, and a new seed outdates no other subset.
+    """
+    alike = {}
+    for request in REQUESTS:
+        if request.part == GRID:
+            path = f"{RESULTS}/{request.subset_file}"
+            key = request.subset.design, request.subset.percent, Path(path).exists()
+            alike.setdefault(key, []).append(path)
+    return [(design, percent, files) for (design, percent, _), files in alike.items()]
 
 
-def subsets_of_job(paths, wildcards):
-    """The planned subsets that a job of the grid trains; `paths` as `ensemble_jobs` gives them."""
-    places = [wildcards.subset] if paths == ["{subset}"] else paths
-    return [BY_PATH[place] for place in places]
+def seeds_of(files):
+    """The seeds of subset files, as runs such as 1-24,30: thousands fit a command line so."""
+    runs = []
+    for seed in sorted(int(Path(file).stem.removeprefix("seed-")) for file in files):
+        if runs and seed == runs[-1][1] + 1:
+            runs[-1][1] = seed
+        else:
+            runs.append([seed, seed])
+    return ",".join(f"{first}-{last}" for first, last in runs)
+
+
+class TrainingJob(NamedTuple):
+    """What a rule of ensembles is made from: its name, folders of ensembles and subsets, the paths of its subsets in them.
+
+    With one subset per job the path is a wildcard, which stands for any that `constraint` matches.
+    """
+
+    name: str
+    folder: str
+    subsets: str
+    members: int
+    keeps_networks: bool
+    arm: str
+    paths: list[str]
+    constraint: str
+
+
+def training_jobs():
+    """The jobs that train: with one subset per job a rule per folder and number of members, else a rule per job."""
+    per_job = CONFIG["training"]["subsets_per_job"]
+    by_kind = {}
+    for request in REQUESTS:
+        percent = 0 if per_job == 1 else request.subset.percent
+        by_kind.setdefault((request.folder, request.subset.members, percent), []).append(request)
+    folders = list(dict.fromkeys(request.folder for request in REQUESTS))
+    for (folder, members, percent), alike in by_kind.items():
+        first = alike[0]
+        part = "" if first.part == GRID else f"{first.part}_{folders.index(folder)}_"
+        subsets = f"{folder}/subsets" if first.is_drawn else "subsets"
+        common = folder, subsets, members, first.keeps_networks, first.variant if first.part == ARMS else ""
+        if per_job == 1:
+            yield TrainingJob(f"{part}ensemble_of_{members}", *common, ["{subset}"], pattern_of(alike))
+            continue
+        for start in range(0, len(alike), per_job):
+            name = f"{part}ensembles_{percent:03d}_of_{members}_part_{start // per_job + 1}"
+            paths = [request.path for request in alike[start : start + per_job]]
+            yield TrainingJob(name, *common, paths, "none")
+
+
+def pattern_of(alike):
+    """What the path of any of these ensembles of one folder matches, and no other's.
+
+    One pattern per percent: thousands of alternatives would be tried on every file of the plan.
+    """
+    seeds, others = {}, {}
+    for request in REQUESTS:
+        if request.folder == alike[0].folder:
+            own = seeds if request.subset.members == alike[0].subset.members else others
+            own.setdefault(request.subset.percent, []).append(str(request.subset.seed))
+    return "|".join(
+        rf"percent-{percent:03d}/seed-(?:{'|'.join(some) if percent in others else '[0-9]+'})"
+        for percent, some in seeds.items()
+    )
+
+
+def requests_of(job, wildcards):
+    """What a job trains."""
+    paths = [wildcards.subset] if job.paths == ["{subset}"] else job.paths
+    return [BY_ENSEMBLE[f"{job.folder}/{path}"] for path in paths]
+
+
+def training_minutes(job, wildcards, attempt):
+    """Minutes of a job that trains, more at each attempt."""
+    return attempt * job_minutes(COSTED, SIZE, [request.costed for request in requests_of(job, wildcards)], MEASURED)
+
+
+def arm_inputs(job, wildcards):
+    """What a job of an arm needs besides its subsets: the baseline's networks to continue, or what they told."""
+    options = CONFIG["arms"][job.arm] if job.arm else {}
+    if "start_from" in options:
+        percent = options["start_from"]["percent"]
+        starts = [subset_path(percent, request.subset.seed) for request in requests_of(job, wildcards)]
+        return [f"{RESULTS}/ensembles/{start}/training.json" for start in starts]
+    return [f"{RESULTS}/out_of_bag.h5"] if "curriculum" in options or "augment" in options else []
+
+
+def arm_options(job):
+    """The options of the command for a job of an arm."""
+    if not job.arm:
+        return ""
+    options = {"--arm": as_json(CONFIG["arms"][job.arm]), "--baseline": f"{RESULTS}/ensembles"}
+    options |= {"--out-of-bag": f"{RESULTS}/out_of_bag.h5"}
+    return shlex.join(word for option in options.items() for word in option)
 
 
 def training_memory(wildcards, attempt):
@@ -163,51 +260,20 @@ def training_memory(wildcards, attempt):
     return attempt * job_memory(COSTED, SIZE)
 
 
-def training_minutes(subsets, attempt):
-    """Minutes of a job that trains these subsets, more at each attempt."""
-    return attempt * job_minutes(COSTED, SIZE, subsets, MEASURED)
-
-
 def collecting_memory(wildcards, attempt):
     """MiB of a job that holds the scores of all networks or matrices of all frames, more at each attempt."""
     return attempt * study_memory(SIZE, len(SUBSETS))
 
 
-def ensemble_files(*names):
-    """The files of these names of all ensembles, in the order of the config."""
-    return [f"{RESULTS}/ensembles/{subset_path(s.percent, s.seed)}/{name}" for s in SUBSETS for name in names]
+def ensemble_files(part, *names):
+    """The files of these names of all ensembles of a part of the study."""
+    return [f"{RESULTS}/{request.ensemble}/{name}" for request in REQUESTS if request.part == part for name in names]
 
 
-def ensemble_jobs():
-    """What the rules of ensembles are made from: (rule's name, members, paths of its subsets, constraint).
-
-    With one subset per job a rule per number of members, its path a wildcard; with several, a rule per job, as
-    the outputs of a rule must share its wildcards.
-    """
-    yield from jobs_of(SUBSETS)
-
-
-def jobs_of(subsets):
-    """`ensemble_jobs` for some subsets; an arm's are part of the study's."""
-    per_job = CONFIG["training"]["subsets_per_job"]
-    by_kind = {}
-    for subset in subsets:
-        by_kind.setdefault((subset.members, subset.percent), []).append(subset_path(subset.percent, subset.seed))
-    if per_job == 1:
-        for members in sorted({members for members, _ in by_kind}):
-            # One pattern per percent: thousands of alternatives would be tried on every file of the plan.
-            percents = [percent for count, percent in by_kind if count == members]
-            patterns = []
-            for percent in percents:
-                alone = sum(each == percent for _, each in by_kind) == 1
-                seeds = [path.rpartition("-")[2] for path in by_kind[members, percent]]
-                patterns.append(rf"percent-{percent:03d}/seed-" + (r"\d+" if alone else f"(?:{'|'.join(seeds)})"))
-            yield f"ensemble_of_{members}", members, ["{subset}"], "|".join(patterns)
-    else:
-        for (members, percent), paths in by_kind.items():
-            for start in range(0, len(paths), per_job):
-                name = f"ensembles_{percent:03d}_of_{members}_part_{start // per_job + 1}"
-                yield name, members, paths[start : start + per_job], "none"
+def arm_predictions(wildcards=None):
+    """The predictions of all arms, and of the baseline on the same subsets."""
+    shared = dict.fromkeys(request.path for request in REQUESTS if request.part == ARMS)
+    return ensemble_files(ARMS, "predictions.h5") + [f"{RESULTS}/ensembles/{path}/predictions.h5" for path in shared]
 
 
 def imagenet_weights(wildcards=None):
@@ -229,15 +295,6 @@ def pilot_subset_file(wildcards=None):
 def warm_files(wildcards=None):
     """The warm influences of all base networks."""
     return [f"{RESULTS}/warm/{subset_path(s.percent, s.seed)}.h5" for s in warm_bases(CONFIG)]
-
-
-def toggle_predictions(wildcards=None):
-    """The predictions of all arms of all pairs."""
-    if not CONFIG.get("toggle"):
-        return []
-    pairs = range(1, CONFIG["toggle"]["pairs"] + 1)
-    folders = [f"{RESULTS}/toggle/{arm}/percent-050" for arm in toggle_arms(CONFIG["toggle"]["parts"])]
-    return [f"{folder}/seed-{pair}/predictions.h5" for folder in folders for pair in pairs]
 
 
 def network_files_for_videos(wildcards=None):
@@ -278,51 +335,6 @@ def check_new_videos():
         raise WorkflowError("\n".join(error.lines()))
 
 
-def arm_jobs():
-    """What the rules of arms are made from: (rule's name, arm, members, paths of its subsets, constraint)."""
-    for number, (arm, subsets) in enumerate(ARMS.items(), 1):
-        for name, *job in jobs_of(subsets):
-            yield f"arm_{number}_{name}", arm, *job
-
-
-def arm_subsets_of_job(arm, paths, wildcards):
-    """The planned subsets that a job of an arm trains; `paths` as `arm_jobs` gives them."""
-    places = [wildcards.subset] if paths == ["{subset}"] else paths
-    return [subset for subset in ARMS[arm] if subset_path(subset.percent, subset.seed) in places]
-
-
-def arm_subset_folder(arm):
-    """Where the files of an arm's subsets lie: the study's own, unless the arm adds frames to them."""
-    return f"{RESULTS}/arms/{{arm}}/subsets" if "pseudo" in CONFIG["arms"][arm] else f"{RESULTS}/subsets"
-
-
-def arm_inputs(arm, paths, wildcards):
-    """What a job of an arm needs besides its subsets: the baseline's networks to continue, or what they told."""
-    options = CONFIG["arms"][arm]
-    if "start_from" in options:
-        starts = [subset_path(options["start_from"]["percent"], s.seed)
-                  for s in arm_subsets_of_job(arm, paths, wildcards)]  # fmt: skip
-        return [f"{RESULTS}/ensembles/{start}/training.json" for start in starts]
-    return [f"{RESULTS}/out_of_bag.h5"] if "curriculum" in options or "augment" in options else []
-
-
-def arm_predictions(wildcards=None):
-    """The predictions of all arms, and of the baseline on the same subsets."""
-    places = {arm: [subset_path(s.percent, s.seed) for s in subsets] for arm, subsets in ARMS.items()}
-    own = [f"{RESULTS}/arms/{arm}/{path}/predictions.h5" for arm, paths in places.items() for path in paths]
-    shared = dict.fromkeys(path for paths in places.values() for path in paths)
-    return own + [f"{RESULTS}/ensembles/{path}/predictions.h5" for path in shared]
-
-
-def prune_predictions(wildcards=None):
-    """The predictions of all networks on a pruned pool."""
-    prune = CONFIG.get("prune")
-    if not prune:
-        return []
-    folders = [f"{RESULTS}/prune/{removed}/percent-100" for removed in prune_sets(prune["counts"], prune["draws"])]
-    return [f"{folder}/seed-{n}/predictions.h5" for folder in folders for n in range(1, prune["networks"] + 1)]
-
-
 def options(*parts):
     """The parts of the config that a stage after the scores depends on, with the form of consensus."""
     return {part: CONFIG[part] for part in parts} | {"consensus": CONFIG["prediction"]["consensus"]}
@@ -344,7 +356,7 @@ def figures_by_module():
 
 def experiments():
     """The tables that say what the experiments of the config came to."""
-    asked = [name for name in ("toggle", "prune") if CONFIG.get(name)] + ["arms"] * bool(ARMS)
+    asked = [name for name in ("toggle", "prune") if CONFIG.get(name)] + ["arms"] * bool(arm_names(CONFIG))
     return [f"{RESULTS}/{name}.csv" for name in asked]
 
 
@@ -355,29 +367,12 @@ def figures():
     return [f"{RESULTS}/figures/{name}.png" for name in names]
 
 
-def of_ensemble(predictions, members):
-    """All files of the ensemble that these predictions are of; `members` of its networks are kept beside them."""
-    names = ["training.json", "consensus.h5", "consensus_dlc.h5", "consensus_dlc.csv"]
-    names += [f"member-{member}.pt" for member in range(members if CONFIG["keep_snapshots"] else 0)]
-    folder = predictions.rpartition("/")[0]
-    return [predictions, *(f"{folder}/{name}" for name in names)]
-
-
-def of_experiments():
-    """The files of the subsets and ensembles of toggle, prune and arms."""
-    single = [*toggle_predictions(), *prune_predictions()]
-    arms = {
-        f"{RESULTS}/arms/{arm}/{subset_path(s.percent, s.seed)}/predictions.h5": CONFIG["arms"][arm]
-        for arm, subsets in ARMS.items()
-        for s in subsets
-    }
-    for predictions in single + [path for path, options in arms.items() if "pseudo" in options]:
-        folder, percent, seed, _ = predictions.rsplit("/", 3)
-        yield f"{folder}/subsets/{percent}/{seed}.json"
-    yield from (file for predictions in single for file in of_ensemble(predictions, 1))
-    yield from (file for predictions in arms for file in of_ensemble(predictions, 0))
-    if any({"curriculum", "augment"} & options.keys() for options in arms.values()):
-        yield f"{RESULTS}/out_of_bag.h5"
+def of_ensemble(request):
+    """All files of one ensemble, and that of its subset."""
+    members = request.subset.members if CONFIG["keep_snapshots"] and request.keeps_networks else 0
+    names = ["predictions.h5", "training.json", "consensus.h5", "consensus_dlc.h5", "consensus_dlc.csv"]
+    names += [f"member-{member}.pt" for member in range(members)]
+    return [f"{RESULTS}/{request.subset_file}", *(f"{RESULTS}/{request.ensemble}/{name}" for name in names)]
 
 
 def artefacts():
@@ -387,20 +382,20 @@ def artefacts():
     """
     tables = ["frames", "subsets", "rmse", "labels_to_check", "frame_values", "validation"]
     tables += ["distractors", "outliers", "plan", "add"]
-    tables += ["arm_scores", "variance_components"] if ARMS else []
+    tables += ["arm_scores", "variance_components"] if arm_names(CONFIG) else []
     tables += ["frames_to_label"] if VIDEOS else []
     names = [f"{table}.csv" for table in tables]
     names += ["labels.h5", "subsets.h5", "scores.h5", "influence.h5", "members.h5"]
     names += ["label_qc.csv", "label_qc.json"] if errors_are_planted() else []
+    steered = any({"curriculum", "augment"} & options.keys() for options in CONFIG.get("arms", {}).values())
+    names += ["out_of_bag.h5"] if steered else []
     names += ["warm_influence.h5"] if CONFIG["influence"].get("warm") else []
     names += [f"videos/{video}/consensus{end}" for video in VIDEOS for end in (".h5", "_dlc.h5", "_dlc.csv")]
     return [
         *sorted({labelled_project(), project_folder()} - {CONFIG["labels"]}),
-        *subset_files(),
-        *(file for path, s in zip(ensemble_files("predictions.h5"), SUBSETS) for file in of_ensemble(path, s.members)),
+        *dict.fromkeys(file for request in REQUESTS for file in of_ensemble(request)),
         *pilot_choice(),
         *warm_files(),
-        *of_experiments(),
         *(f"{RESULTS}/{name}" for name in names),
         *experiments(),
         *(path.removesuffix("png") + kind for path in figures() for kind in ("png", "svg", "csv")),

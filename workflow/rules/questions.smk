@@ -14,7 +14,7 @@ localrules:
 rule members:
     """Collect what all networks say of labels and of other places."""
     input:
-        ensemble_files("predictions.h5"),
+        ensemble_files(GRID, "predictions.h5"),
         labels=f"{RESULTS}/labels.h5",
         subsets=f"{RESULTS}/subsets.csv",
     output:
@@ -79,7 +79,7 @@ rule outliers:
 rule plan:
     """Work out what a larger study would take."""
     input:
-        ensemble_files("training.json"),
+        ensemble_files(GRID, "training.json"),
         f"{RESULTS}/frames.csv",
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/frame_values.csv",

@@ -1,37 +1,41 @@
 # Subsets: which frames each network sees.
 # Needs: frames.csv, labels.h5. Makes: subsets/percent-*/seed-*.json, and subsets.csv and subsets.h5 from these.
 
+for DESIGN, PERCENT, FILES in drawn_together():
+
+    rule:
+        name:
+            f"draw_{DESIGN}_{PERCENT:03d}_{'there' if Path(FILES[0]).exists() else 'new'}"
+        input:
+            frames=f"{RESULTS}/frames.csv",
+            labels=f"{RESULTS}/labels.h5",
+        output:
+            FILES,
+        log:
+            f"{LOGS}/subsets/{DESIGN}_{PERCENT:03d}.log",
+        localrule: True
+        conda:
+            "../../envs/frameworth.yaml"
+        params:
+            folder=lambda wildcards, output: Path(output[0]).parents[1],
+            design=DESIGN,
+            percent=PERCENT,
+            seeds=lambda wildcards, output: seeds_of(output),  # of the output, so that more of them outdate nothing
+            study_seed=CONFIG["seed"],
+        shell:
+            "python -m frameworth draw-subsets {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
+            "--design {params.design} --percent {params.percent} --seeds {params.seeds} "
+            "--study-seed {params.study_seed} 2> {log:q}"
+
 
 localrules:
-    subset,
     subsets,
-
-
-rule subset:
-    """Draw one subset; one file each, so that a new seed outdates no other subset."""
-    input:
-        frames=f"{RESULTS}/frames.csv",
-        labels=f"{RESULTS}/labels.h5",
-    output:
-        f"{RESULTS}/subsets/percent-{{percent}}/seed-{{seed}}.json",
-    log:
-        f"{LOGS}/subset/percent-{{percent}}_seed-{{seed}}.log",
-    conda:
-        "../../envs/frameworth.yaml"
-    params:
-        design=lambda wildcards: planned_subset(wildcards).design,
-        percent=lambda wildcards: int(wildcards.percent),
-        study_seed=CONFIG["seed"],
-    shell:
-        "python -m frameworth subset {output:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--design {params.design} --percent {params.percent} --seed {wildcards.seed} "
-        "--study-seed {params.study_seed} 2> {log:q}"
 
 
 rule subsets:
     """Collect all subsets into one table and one matrix."""
     input:
-        subsets=subset_files(),
+        subset_files(),
         frames=f"{RESULTS}/frames.csv",
     output:
         csv=f"{RESULTS}/subsets.csv",
@@ -40,6 +44,8 @@ rule subsets:
         f"{LOGS}/subsets.log",
     conda:
         "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output.csv, parent=True),
+        grid=as_json(CONFIG["subsets"]),
     shell:
-        "python -m frameworth subsets {input.subsets:q} --frames {input.frames:q} --csv {output.csv:q} "
-        "--h5 {output.h5:q} 2> {log:q}"
+        "python -m frameworth subsets {params.study:q} --frames {input.frames:q} --grid {params.grid:q} 2> {log:q}"

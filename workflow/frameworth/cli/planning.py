@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from frameworth.cli.costs import StudySize, dearest, job_seconds, measured, pilot_seconds, prediction_bytes, study_size
-from frameworth.cli.still_to_train import ARMS, OWN, PRUNE, TOGGLE, Left, StudyNetworks
+from frameworth.cli.still_to_train import Left, StudyNetworks
 from frameworth.figures import figure_names
 from frameworth.labels.sources import study_sources
-from frameworth.plan.arms import arm_names, arm_subsets
+from frameworth.plan.arms import arm_names
 from frameworth.plan.grid import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
-from frameworth.plan.names import prune_sets, toggle_arms
 from frameworth.plan.pilot import (
     chosen_training,
     further_networks,
@@ -21,6 +20,7 @@ from frameworth.plan.pilot import (
     pilot_sentence,
     recorded_pilot,
 )
+from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, requests
 from frameworth.text import duration
 from frameworth.training.measured import Measured
 
@@ -31,12 +31,7 @@ _START_SECONDS = 8  # of a job: Python and its libraries
 
 def planned_networks(config: dict[str, Any]) -> int:
     """All networks that a config asks for: the study's, the arms', the toggle's, those of `prune`, the pilot's."""
-    toggle, prune = config.get("toggle"), config.get("prune")
-    planned = further_networks(config)
-    planned += sum(subset.members for subset in planned_subsets(config))
-    planned += sum(subset.members for arm in arm_names(config) for subset in arm_subsets(config, arm))
-    planned += toggle["pairs"] * len(toggle_arms(toggle["parts"])) if toggle else 0
-    return planned + (prune["networks"] * len(prune_sets(prune["counts"], prune["draws"])) if prune else 0)
+    return further_networks(config) + sum(request.subset.members for request in requests(config))
 
 
 def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
@@ -47,16 +42,17 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
     """
     subsets = planned_subsets(config)
     left = StudyNetworks(config).left()
-    more = [*left.arms, *left.toggle, *left.prune]
-    most = "up to " if OWN in left.guessed else ""
+    more = [subset for part in (ARMS, TOGGLE, PRUNE) for subset in left.subsets[part]]
+    own = left.subsets[GRID]
+    most = "up to " if GRID in left.guessed else ""
     lines = [
         f"Study {config['study']}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
-        f"{most}{sum(s.members for s in left.own)} networks in {_jobs(config, left.own)} jobs still to come.",
+        f"{most}{sum(s.members for s in own)} networks in {_jobs(config, own)} jobs still to come.",
         *uncertain_lines(left),
         *_pilot_lines(config, left),
         *_experiment_lines(config, left),
     ]
-    if left.own or more:
+    if own or more:
         size = study_size(config, study_sources(config))
         found = measured(config)
         full = dearest(config, size)
@@ -64,7 +60,7 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
             print("Measures a few training steps…", file=sys.stderr, flush=True)
             found = _measure(full, size)
         lines += (
-            _cost(full, [*left.own, *more], size, found, cores, _pilot_first(config, size, found.step))
+            _cost(full, [*own, *more], size, found, cores, _pilot_first(config, size, found.step))
             if found
             else ["What it takes is told once a network is finished."]
         )
@@ -95,13 +91,13 @@ def uncertain_lines(left: Left) -> list[str]:
 
 def _experiment_lines(config: dict[str, Any], left: Left) -> list[str]:
     told = (
-        (ARMS, left.arms, f"in the arms {', '.join(arm_names(config))}"),
-        (TOGGLE, left.toggle, "with and without the flagged frames (`toggle`)"),
-        (PRUNE, left.prune, "without the worst, the best and random frames (`prune`)"),
+        (ARMS, f"in the arms {', '.join(arm_names(config))}"),
+        (TOGGLE, "with and without the flagged frames (`toggle`)"),
+        (PRUNE, "without the worst, the best and random frames (`prune`)"),
     )
     lines = []
-    for part, subsets, which in told:
-        if subsets:
+    for part, which in told:
+        if subsets := left.subsets[part]:
             most = "up to " if part in left.guessed else ""
             comma = "" if part == ARMS else ","
             lines.append(f"Then {most}{sum(s.members for s in subsets)} networks more{comma} {which}.")

@@ -43,27 +43,6 @@ def _of_training(command: Callable[..., None]) -> Callable[..., None]:
     return own(of_pilot(resolved))
 
 
-def _ensemble_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What the commands that train the networks of subsets take."""
-    options = [
-        click.argument("subsets", type=FILE, nargs=-1, required=True),
-        click.option("--labels", type=FILE, required=True),
-        click.option("--folder", type=FILE, required=True, help="The folder of the ensembles."),
-        click.option("--store", type=FILE, required=True, help="The store of networks."),
-        click.option("--study-seed", type=int, required=True),
-        click.option("--members", type=int, required=True),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True),
-        click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table."),
-        click.option("--distractor-radius", type=float, required=True, help="px of the original image."),
-        click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it."),
-        click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`."),
-        _of_training,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @stages.command("draw-demo")
 @click.argument("folder", type=FILE)
 @click.option("--demo", type=Json(), help="The config's `demo`; the schema's defaults if left out.")
@@ -122,33 +101,39 @@ def frames(project: Path, held_out: dict[str, Any], seed: int, frames: Path, lab
         print(f"frameworth: {problem.severity}: {problem}")
 
 
-@stages.command()
-@click.argument("subset", type=FILE)
+@stages.command("draw-subsets")
+@click.argument("folder", type=FILE)
 @click.option("--frames", type=FILE, required=True)
 @click.option("--labels", type=FILE, required=True)
 @click.option("--design", required=True)
 @click.option("--percent", type=int, required=True)
-@click.option("--seed", type=int, required=True)
+@click.option("--seeds", required=True, help="Runs of seeds, such as 1-24,30-30.")
 @click.option("--study-seed", type=int, required=True)
 @friendly
-def subset(subset: Path, frames: Path, labels: Path, design: str, percent: int, seed: int, study_seed: int) -> None:
-    """Draw one subset and write its file SUBSET."""
-    from frameworth.labels.subsets import write_subset
+def draw_subsets(
+    folder: Path, frames: Path, labels: Path, design: str, percent: int, seeds: str, study_seed: int
+) -> None:
+    """Draw the subsets of one design and percent, and write a file for each below FOLDER."""
+    from frameworth.labels.subsets import write_subsets
 
-    write_subset(subset, frames, labels, design=design, percent=percent, seed=seed, study_seed=study_seed)
+    runs = [run.split("-") for run in seeds.split(",")]
+    numbers = [seed for first, last in runs for seed in range(int(first), int(last) + 1)]
+    write_subsets(folder, frames, labels, design=design, percent=percent, seeds=numbers, study_seed=study_seed)
 
 
 @stages.command()
-@click.argument("subsets", type=FILE, nargs=-1)
+@click.argument("study", type=FILE)
 @click.option("--frames", type=FILE, required=True)
-@click.option("--csv", type=FILE, required=True)
-@click.option("--h5", type=FILE, required=True)
+@click.option("--grid", type=Json(), required=True, help="The config's `subsets`.")
 @friendly
-def subsets(subsets: tuple[Path, ...], frames: Path, csv: Path, h5: Path) -> None:
-    """Collect the files SUBSETS into one table and one matrix."""
+def subsets(study: Path, frames: Path, grid: list[dict[str, Any]]) -> None:
+    """Collect the files of the grid's subsets in the folder STUDY into one table and one matrix."""
     from frameworth.labels.subsets import collect_subsets
+    from frameworth.plan.grid import planned_subsets
+    from frameworth.plan.names import subset_path
 
-    collect_subsets(subsets, frames, csv, h5)
+    paths = [study / f"subsets/{subset_path(s.percent, s.seed)}.json" for s in planned_subsets({"subsets": grid})]
+    collect_subsets(paths, frames, study / "subsets.csv", study / "subsets.h5")
 
 
 @stages.command("fetch-weights")
@@ -165,14 +150,36 @@ def fetch_weights(out: Path, network: dict[str, Any]) -> None:
 
 
 @stages.command()
-@_ensemble_options
+@click.argument("subsets", type=FILE, nargs=-1, required=True)
+@click.option("--labels", type=FILE, required=True)
+@click.option("--folder", type=FILE, required=True, help="The folder of the ensembles.")
+@click.option("--store", type=FILE, required=True, help="The store of networks.")
+@click.option("--study-seed", type=int, required=True)
+@click.option("--members", type=int, required=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--consensus", required=True, help="The form of consensus for the DeepLabCut table.")
+@click.option("--distractor-radius", type=float, required=True, help="px of the original image.")
+@click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it.")
+@click.option("--keep-snapshots", type=bool, default=True, help="The config's `keep_snapshots`.")
+@_of_training
+@click.option("--arm", type=Json(), help="An arm's options, of the config's `arms`; left out, its networks are plain.")
+@click.option("--baseline", type=FILE, help="The study's ensembles/, for an arm.")
+@click.option("--out-of-bag", type=FILE, help="What out-of-bag wrote, for an arm that is steered by it.")
 @friendly
-def ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
+def ensemble(
+    subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path,
+    arm: dict[str, Any] | None, baseline: Path, out_of_bag: Path, **options: Any,
+) -> None:  # fmt: skip
     """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
     with sigterm_stops():
-        from frameworth.training.ensemble import run_ensembles
+        if arm is None:
+            from frameworth.training.ensemble import run_ensembles
 
-        run_ensembles(subsets, labels, folder, store, **options)
+            run_ensembles(subsets, labels, folder, store, **options)
+        else:
+            from frameworth.experiments.arm_training import run_arm
+
+            run_arm(subsets, labels, folder, store, arm=arm, baseline=baseline, out_of_bag=out_of_bag, **options)
 
 
 @stages.command("pilot")
@@ -481,20 +488,6 @@ def arm_subset(out: Path, subset: Path, frames: Path, labels: Path, consensus: P
     from frameworth.experiments.pseudo import write_pseudo_subset
 
     write_pseudo_subset(out, subset, frames, labels, consensus, **options)
-
-
-@stages.command("arm-ensemble")
-@_ensemble_options
-@click.option("--arm", type=Json(), required=True, help="The arm's options, of the config's `arms`.")
-@click.option("--baseline", type=FILE, required=True, help="The study's ensembles/.")
-@click.option("--out-of-bag", type=FILE, required=True, help="What out-of-bag wrote, for arms that are steered by it.")
-@friendly
-def arm_ensemble(subsets: tuple[Path, ...], labels: Path, folder: Path, store: Path, **options: Any) -> None:
-    """Train the networks of one arm on the files SUBSETS, as `ensemble` does the baseline's."""
-    with sigterm_stops():
-        from frameworth.experiments.arm_training import run_arm
-
-        run_arm(subsets, labels, folder, store, **options)
 
 
 @stages.command()

@@ -27,18 +27,17 @@ from frameworth.labels.imported import is_import
 from frameworth.labels.labels import Labels, read_labels, write_labels
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.sources import study_sources
-from frameworth.plan.arms import arm_names, arm_subsets, member_seeds
+from frameworth.plan.arms import member_seeds
 from frameworth.plan.designs import draw_subset
-from frameworth.plan.grid import PlannedSubset, planned_subsets, study_folder, weight_options
+from frameworth.plan.grid import PlannedSubset, study_folder, weight_options
 from frameworth.plan.identity import HashedFrames, network_seed
-from frameworth.plan.names import prune_sets, subset_name, subset_path, toggle_arms
+from frameworth.plan.names import subset_name
 from frameworth.plan.pilot import chosen_training, further_networks, pilot_subset
+from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, Request, requests
 from frameworth.plan.split import hold_out
 from frameworth.storage.files import digest_of_file
 
 Name = tuple[str, str]  # video, image
-
-OWN, ARMS, TOGGLE, PRUNE = "own", "arms", "toggle", "prune"
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,11 @@ class Ensemble:
     """The networks of one subset that a config asks for.
 
     Attributes:
-        part: `own` for the grid, else the experiment.
-        record: its training.json, which is there once its predictions are.
+        request: what is asked for. record: its training.json, which is there once its predictions are.
         hashes: of its networks; None where they are not known yet.
     """
 
-    part: str
-    subset: PlannedSubset
+    request: Request
     record: Path
     hashes: tuple[str, ...] | None
 
@@ -62,16 +59,13 @@ class Left:
     """What is still to be trained.
 
     Attributes:
-        own, arms, toggle, prune: subsets, with as many members as are to be trained.
+        subsets: by part of the study, with as many members as are to be trained.
         pilot: networks of a pilot that has not chosen yet, at most, beside the grid's.
         outdated: how many of these networks were trained before, for other labels or another config.
         guessed: parts of which some networks count because nothing can be said of them yet.
     """
 
-    own: list[PlannedSubset]
-    arms: list[PlannedSubset]
-    toggle: list[PlannedSubset]
-    prune: list[PlannedSubset]
+    subsets: dict[str, list[PlannedSubset]]
     pilot: int
     outdated: int
     guessed: frozenset[str]
@@ -79,8 +73,7 @@ class Left:
     @property
     def networks(self) -> int:
         """All networks that are still to be trained."""
-        parts = self.own, self.arms, self.toggle, self.prune
-        return self.pilot + sum(subset.members for part in parts for subset in part)
+        return self.pilot + sum(subset.members for subsets in self.subsets.values() for subset in subsets)
 
 
 class StudyNetworks:
@@ -96,7 +89,8 @@ class StudyNetworks:
         self._labels = self._folder / "labels.h5"
         self._frames: _Frames | None = None
         self._drawn: _Subsets | None = None
-        self._own: list[Ensemble] = []
+        self._requests = requests(config)
+        self._own: list[Ensemble] = []  # of the grid
         self._is_recorded = False  # the study's labels.h5 and frames.csv say the same as labels and images do now
         self._training: dict[str, Any] | None = None  # with what the pilot chose; None while that has not
 
@@ -112,31 +106,31 @@ class StudyNetworks:
             self._drawn = _Subsets(self._config, self._frames.pool) if self._frames else None
             self._own = []
         if not self._own:
-            self._own = list(self._grid())
+            self._own = [self._ensemble(request, None) for request in self._requests if request.part == GRID]
         if self._frames is not None and not self._is_recorded:
             self._is_recorded = self._frames.are_recorded(self._folder)
         own, outdated = self._missing(self._own, kept)
-        experiments = list(self._experiments(complete=not own and self._is_recorded))
-        parts, guessed = {OWN: own}, set()
+        complete = not own and self._is_recorded
+        chosen = _Chosen(complete, self._frame_values() if complete and self._is_settled() else None)
+        experiments = [self._ensemble(request, chosen) for request in self._requests if request.part != GRID]
+        subsets = {GRID: own}
         for part in (ARMS, TOGGLE, PRUNE):
-            parts[part], more = self._missing([one for one in experiments if one.part == part], kept)
+            subsets[part], more = self._missing([one for one in experiments if one.request.part == part], kept)
             outdated += more
-        for ensemble in (*self._own, *experiments):
-            if ensemble.hashes is None and ensemble.record.exists():
-                guessed.add(ensemble.part)
-        return Left(**parts, pilot=self._pilot(kept), outdated=outdated, guessed=frozenset(guessed))
+        unknown = [one for one in (*self._own, *experiments) if one.hashes is None and one.record.exists()]
+        return Left(subsets, self._pilot(kept), outdated, frozenset(one.request.part for one in unknown))
 
     def _missing(self, ensembles: Iterable[Ensemble], kept: set[str]) -> tuple[list[PlannedSubset], int]:
         """The subsets with networks to train, and how many of these networks there are for other labels."""
         missing, outdated = [], 0
         for ensemble in ensembles:
             if ensemble.hashes is None:
-                missing.append(ensemble.subset)
+                missing.append(ensemble.request.costed)
                 continue
             gone = [name for name in ensemble.hashes if not (name in kept and self._is_finished(name))]
             recorded = _recorded_hashes(ensemble.record) if gone else []
             if gone and not (self._is_up_to_date(ensemble, recorded) or self._is_predicted(ensemble, kept)):
-                missing.append(replace(ensemble.subset, members=len(gone)))
+                missing.append(replace(ensemble.request.costed, members=len(gone)))
                 outdated += min(len(gone), len(set(recorded) - set(ensemble.hashes)))
         return missing, outdated
 
@@ -183,46 +177,40 @@ class StudyNetworks:
                 finished += name in kept and self._is_finished(name)
         return max(0, further_networks(self._config) - finished)
 
-    # -- what the config asks for --------------------------------------------------------------------------------
+    # -- hashes of what the config asks for ----------------------------------------------------------------------
 
-    def _grid(self) -> Iterable[Ensemble]:
-        for subset in planned_subsets(self._config):
-            place = subset_path(subset.percent, subset.seed)
-            record = self._folder / "ensembles" / place / "training.json"
-            seeds = [self._seed(subset, member) for member in range(subset.members)]
-            hashes = None
-            if self._drawn is not None and self._training is not None:
-                hashes = self._hashes(self._drawn.frames(subset), [(seed, None) for seed in seeds])
-            yield Ensemble(OWN, subset, record, hashes)
+    def _ensemble(self, request: Request, chosen: _Chosen | None) -> Ensemble:
+        record = self._folder / request.ensemble / "training.json"
+        known = self._drawn is not None and self._training is not None
+        return Ensemble(request, record, self._hashes_of(request, record, chosen) if known else None)
 
-    def _experiments(self, complete: bool) -> Iterable[Ensemble]:
-        """Those of the arms, the toggle and `prune`; `complete`: whether the grid is there, for these labels."""
-        yield from self._arms(complete)
-        settled = complete and self._is_settled()
-        yield from self._toggle(settled)
-        yield from self._prune(settled)
+    def _hashes_of(self, request: Request, record: Path, chosen: _Chosen | None) -> tuple[str, ...] | None:
+        """The hashes of a request's networks; None where what they depend on is still to be made.
 
-    def _arms(self, complete: bool) -> Iterable[Ensemble]:
-        for arm in arm_names(self._config):
-            for subset in arm_subsets(self._config, arm):
-                place = subset_path(subset.percent, subset.seed)
-                record = self._folder / "arms" / arm / place / "training.json"
-                yield Ensemble(ARMS, subset, record, self._arm_hashes(arm, subset, record, complete))
-
-    def _arm_hashes(self, arm: str, subset: PlannedSubset, record: Path, complete: bool) -> tuple[str, ...] | None:
-        options = self._config["arms"][arm]
-        if self._drawn is None or self._training is None:
+        Args:
+            chosen: what the grid's networks tell of frames; None for the grid itself.
+        """
+        assert self._drawn is not None
+        subset = request.subset
+        if chosen is not None and request.part == ARMS:
+            return self._arm_hashes(request, record, chosen)
+        frames = self._drawn.frames(subset) if request.part == GRID else self._chosen_frames(request, chosen)
+        if frames is None:
             return None
+        return self._hashes(frames, [(self._seed(subset, member), None) for member in range(subset.members)])
+
+    def _arm_hashes(self, request: Request, record: Path, chosen: _Chosen) -> tuple[str, ...] | None:
+        assert self._drawn is not None
+        options, subset = self._config["arms"][request.variant], request.subset
         if "replicate" not in options and "start_from" not in options:
             # What these arms are steered by is worked out from the baseline's networks; a record that is younger
             # tells what came of it.
-            steered_by = self._folder / (f"arms/{arm}/subsets/{subset_path(subset.percent, subset.seed)}.json"
-                                         if "pseudo" in options else "out_of_bag.h5")  # fmt: skip
-            known = complete and _is_newer(record, steered_by) and _is_newer(steered_by, self._labels)
+            steered_by = self._folder / (request.subset_file if "pseudo" in options else "out_of_bag.h5")
+            known = chosen.complete and _is_newer(record, steered_by) and _is_newer(steered_by, self._labels)
             return tuple(_recorded_hashes(record)) if known else None
         from frameworth.training.variants import Variant
 
-        own = {(ensemble.subset.percent, ensemble.subset.seed): ensemble.hashes for ensemble in self._own}
+        own = {(one.request.subset.percent, one.request.subset.seed): one.hashes for one in self._own}
         networks = []
         for member, seeds in enumerate(member_seeds(options, subset.members)):
             start: dict[str, Any] = {}
@@ -237,50 +225,26 @@ class StudyNetworks:
             networks.append((seed, variant.identity(seed)))
         return self._hashes(self._drawn.frames(subset), networks)
 
-    def _toggle(self, settled: bool) -> Iterable[Ensemble]:
-        toggle, seed = self._config.get("toggle"), self._config["seed"]
-        if not toggle:
-            return
-        group = self._toggled(toggle, settled)
-        for arm in toggle_arms(toggle["parts"]):
-            for pair in range(1, toggle["pairs"] + 1):
-                hashes = None
-                if group is not None and self._frames is not None and self._training is not None:
-                    from frameworth.experiments.toggle import arm_frames
+    def _chosen_frames(self, request: Request, chosen: _Chosen | None) -> np.ndarray | None:
+        """The frames of one side of a toggle, or of a pruned pool; None where they are not known yet."""
+        assert self._frames is not None
+        seed, pool = self._config["seed"], self._frames.pool
+        values = chosen.values if chosen else None
+        if request.part == TOGGLE:
+            toggle = self._config["toggle"]
+            from frameworth.experiments.toggle import arm_frames, group_of
 
-                    options = {"parts": toggle["parts"], "arm": arm, "pair": pair, "study_seed": seed}
-                    chosen = arm_frames(self._frames.pool, group, **options)
-                    hashes = self._hashes(chosen, [(network_seed(seed, 50, pair, 0), None)])
-                record = self._folder / "toggle" / arm / subset_path(50, pair) / "training.json"
-                # At most 90 % of the pool, for what it costs.
-                yield Ensemble(TOGGLE, PlannedSubset(90, pair, "toggle", 1), record, hashes)
-
-    def _toggled(self, toggle: dict[str, Any], settled: bool) -> np.ndarray | None:
-        """The frames that are toggled, if they are known."""
-        if toggle.get("frames"):
-            return np.array(toggle["frames"])
-        if not settled:
+            if values is None and not toggle.get("frames"):
+                return None
+            group = np.array(toggle["frames"]) if toggle.get("frames") else group_of(values, toggle)
+            options = {"parts": toggle["parts"], "arm": request.variant, "pair": request.subset.seed}
+            return arm_frames(pool, group, study_seed=seed, **options)
+        by = self._config["prune"]["by"]
+        if values is None or by not in values:
             return None
-        from frameworth.experiments.toggle import group_of
+        from frameworth.experiments.prune import removed_frames
 
-        return group_of(self._frame_values(), toggle)
-
-    def _prune(self, settled: bool) -> Iterable[Ensemble]:
-        prune, seed = self._config.get("prune"), self._config["seed"]
-        if not prune:
-            return
-        values = self._frame_values() if settled else None
-        for removed in prune_sets(prune["counts"], prune["draws"]):
-            for number in range(1, prune["networks"] + 1):
-                hashes = None
-                if values is not None and self._frames is not None and prune["by"] in values:
-                    from frameworth.experiments.prune import removed_frames
-
-                    out = removed_frames(values, prune["by"], removed, number, seed)
-                    chosen = np.setdiff1d(self._frames.pool, out)
-                    hashes = self._hashes(chosen, [(network_seed(seed, 100, number, 0), None)])
-                record = self._folder / "prune" / removed / subset_path(100, number) / "training.json"
-                yield Ensemble(PRUNE, PlannedSubset(100, number, "prune", 1), record, hashes)
+        return np.setdiff1d(pool, removed_frames(values, by, request.variant, request.subset.seed, seed))
 
     def _frame_values(self) -> Any:
         import pandas as pd
@@ -302,6 +266,14 @@ class StudyNetworks:
         files = [self._folder / name for name in ("labels.h5", "scores.h5", "frame_values.csv")]
         predictions = (ensemble.record.parent / "predictions.h5" for ensemble in self._own)
         return all(map(_is_newer, files[1:], files)) and all(_is_newer(files[1], one) for one in predictions)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Whether all networks of the grid are there, for these labels, and frame_values.csv, if it is of these."""
+
+    complete: bool
+    values: Any | None
 
 
 # -- labels and images as they are now ---------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.plan.designs import cluster_of, draw_subset
-from frameworth.plan.names import subset_name
+from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv, write_json
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
@@ -43,15 +43,23 @@ class Subset:
     xy: np.ndarray
 
 
-def write_subset(
-    path: Path, frames_csv: Path, labels_h5: Path, *, design: str, percent: int, seed: int, study_seed: int
+def write_subsets(
+    folder: Path,
+    frames_csv: Path,
+    labels_h5: Path,
+    *,
+    design: str,
+    percent: int,
+    seeds: Sequence[int],
+    study_seed: int,
 ) -> None:
-    """Draw the subset (percent, seed) and write it to `path`."""
-    frames = read_frames(frames_csv)
+    """Draw the subsets (percent, seed) and write each to its file below `folder`."""
+    frames, labels = read_frames(frames_csv), read_labels(labels_h5)
     pool = np.flatnonzero(frames["split"] == "pool")
-    chosen = pool[draw_subset(design, len(pool), percent, seed, study_seed)]
-    cluster = cluster_of(design, percent, seed)
-    write_chosen(path, frames, read_labels(labels_h5), chosen, design, percent, seed, cluster)
+    for seed in seeds:
+        chosen = pool[draw_subset(design, len(pool), percent, seed, study_seed)]
+        path = folder / f"{subset_path(percent, seed)}.json"
+        write_chosen(path, frames, labels, chosen, design, percent, seed, cluster_of(design, percent, seed))
 
 
 def write_chosen(

@@ -87,16 +87,25 @@ def balanced_rows(pool: int, percent: int, rows: int, study_seed: int) -> np.nda
     return _balanced_blocks(pool, percent, blocks, study_seed)[:rows].copy()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
+def _blocks_so_far(pool: int, percent: int, study_seed: int) -> list[np.ndarray]:
+    """The blocks that were drawn of a design: a study asks for its rows one by one."""
+    return []
+
+
 def _balanced_blocks(pool: int, percent: int, blocks: int, study_seed: int) -> np.ndarray:
-    """The first `blocks` blocks; kept, as a study asks for its rows one by one."""
-    if blocks == 0:
-        return np.zeros((0, pool), bool)
-    before = _balanced_blocks(pool, percent, blocks - 1, study_seed)
-    size = subset_size(percent, pool)
-    rng = _generator("balanced", study_seed, percent, len(before))
-    new = _balanced_block(before.sum(axis=0), balanced_block(percent), size, rng)
-    return np.vstack([before, _decorrelate(new, before[-_ROWS_REMEMBERED:], size / pool)])
+    """The first `blocks` blocks."""
+    drawn = _blocks_so_far(pool, percent, study_seed)
+    size, rows = subset_size(percent, pool), balanced_block(percent)
+    counts = sum((block.sum(axis=0) for block in drawn), start=np.zeros(pool, int))
+    remembered = -(-_ROWS_REMEMBERED // rows)
+    while len(drawn) < blocks:
+        rng = _generator("balanced", study_seed, percent, len(drawn) * rows)
+        new = _balanced_block(counts, rows, size, rng)
+        before = np.vstack([np.zeros((0, pool), bool), *drawn[-remembered:]])[-_ROWS_REMEMBERED:]
+        drawn.append(_decorrelate(new, before, size / pool))
+        counts = counts + drawn[-1].sum(axis=0)
+    return np.vstack([np.zeros((0, pool), bool), *drawn[:blocks]])
 
 
 def balanced_block(percent: int) -> int:
@@ -130,16 +139,17 @@ def _decorrelate(rows: np.ndarray, before: np.ndarray, share: float) -> np.ndarr
     changes Σ K² by 4 Σ_r [d_r (K_ar − K_br) + d_r²], d_r = z_rj − z_ri, over the other rows r.
     """
     every = np.vstack([before, rows]).astype(float)
-    first = len(before)
-    gram = (every - share) @ (every - share).T
+    first, centred = len(before), every - share
+    gram = centred @ centred.T
     for _ in range(_SWEEPS):
         improved = False
         for a, b in combinations(range(first, len(every)), 2):
             while (pair := _best_exchange(every, gram, a, b)) is not None:
                 every[[a, b], pair[0]] = every[[b, a], pair[0]]
                 every[[a, b], pair[1]] = every[[b, a], pair[1]]
+                centred[[a, b]] = every[[a, b]] - share
                 for row in (a, b):
-                    gram[row] = gram[:, row] = (every - share) @ (every[row] - share)
+                    gram[row] = gram[:, row] = centred @ centred[row]
                 improved = True
         if not improved:
             break
@@ -156,8 +166,10 @@ def _best_exchange(every: np.ndarray, gram: np.ndarray, a: int, b: int) -> tuple
     entering = entering[np.argsort(slope[entering], kind="stable")[:_CANDIDATES]]
     if not len(leaving) or not len(entering):
         return None
-    others = np.delete(every, [a, b], axis=0)
-    distance = ((others[:, leaving][:, :, None] - others[:, entering][:, None, :]) ** 2).sum(axis=0)
+    # Rows hold 0 and 1, so that of each pair of columns what is alike counts nothing; rows a and b do not enter.
+    apart = np.abs(every[:, leaving][:, :, None] - every[:, entering][:, None, :])
+    apart[[a, b]] = 0
+    distance = apart.sum(axis=0)
     change = slope[entering][None, :] - slope[leaving][:, None] + distance
     best = np.unravel_index(change.argmin(), change.shape)
     if change[best] >= -1e-9:
