@@ -58,6 +58,9 @@ def kill_in(stage, folder, arguments, moment):
 
     The stage is made again if it was finished before the kill before, and none after it is begun.
     """
+    if stage == "subset":
+        there = (folder / "results/tiny/subsets/percent-050/seed-1.json").exists()
+        stage = f"subset_balanced_050_{'there' if there else 'new'}"
     command = [str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(REPOSITORY / "Snakefile"), "--cores",
                "2", "--forcerun", stage, "--until", stage, *arguments]  # fmt: skip
     printed = folder / "printed.txt"

@@ -25,6 +25,7 @@ _ONE_FOR_MANY = (
     (r"toggle_", "toggle_ensemble"),
     (r"prune_", "prune_ensemble"),
     (r"ensemble", "ensemble"),
+    (r"subset_", "subset"),
 )
 
 # A config that asks for all that the workflow can make.

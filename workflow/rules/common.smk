@@ -172,7 +172,7 @@ def seeds_of(files):
 
 
 class TrainingJob(NamedTuple):
-    """What a rule of ensembles is made from: its name, folders of ensembles and subsets, the paths of its subsets in them.
+    """What a rule of ensembles is made from; `folder` and `subsets` are below the study's folder, `paths` below these.
 
     With one subset per job the path is a wildcard, which stands for any that `constraint` matches.
     """

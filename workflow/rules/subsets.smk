@@ -5,7 +5,7 @@ for DESIGN, PERCENT, FILES in drawn_together():
 
     rule:
         name:
-            f"draw_{DESIGN}_{PERCENT:03d}_{'there' if Path(FILES[0]).exists() else 'new'}"
+            f"subset_{DESIGN}_{PERCENT:03d}_{'there' if Path(FILES[0]).exists() else 'new'}"
         input:
             frames=f"{RESULTS}/frames.csv",
             labels=f"{RESULTS}/labels.h5",
