@@ -90,8 +90,8 @@ def _commands(study: Path, config: dict[str, Any]) -> list[tuple[str, list[str]]
         ("plan", ["plan-table", str(study), *options, "--training", json.dumps(weight_options(config["training"]))]),
         ("add", ["add", str(study), *options]),
     ]  # fmt: skip
-    for name in figure_names(config["figures"]["pairs"], config["figures"]["pair_list"]):
-        commands.append((f"figure {name}", ["figure", name, "--study", str(study), *options]))
+    names = figure_names(config["figures"]["pairs"], config["figures"]["pair_list"])
+    commands.append(("figures", ["figure", *names, "--study", str(study), *options]))
     return [*commands, ("report", ["report-page", str(study), *options, "--config", json.dumps(config)])]
 
 

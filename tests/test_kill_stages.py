@@ -17,7 +17,7 @@ from frameworth.storage.hdf5 import read_attributes, read_hdf5
 from tiny import config, draw, write_config
 
 STAGES = ("frames", "subset", "subsets", "ensemble_of_2", "scores", "influence", "frame_values", "summary",
-          "validation", "draw_inclusion_matrix")  # fmt: skip
+          "validation", "draw_figures")  # fmt: skip
 EVERYTHING = ["summary.json", "validation.csv", "figures/inclusion_matrix.csv"]
 ARRAYS = ("subsets.h5", "scores.h5", "influence.h5")
 NETWORKS = 8

@@ -346,14 +346,6 @@ def options_for_report(*parts):
     return options(*parts) | further
 
 
-def figures_by_module():
-    """The names of the study's figures, by the module that draws them; those of videos and of the pilot have rules of their own."""
-    by_module = {}
-    for name in figure_names(CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]):
-        by_module.setdefault(figure_module(name), []).append(name)
-    return by_module
-
-
 def experiments():
     """The tables that say what the experiments of the config came to."""
     asked = [name for name in ("toggle", "prune") if CONFIG.get(name)] + ["arms"] * bool(arm_names(CONFIG))
@@ -408,6 +400,30 @@ MADE = set(artefacts())
 def figure_inputs(module):
     """What a figure reads beside the artefacts that all figures do, as far as the study makes it."""
     return [path for name in figure_reads(module) if (path := f"{RESULTS}/{name}") in MADE]
+
+
+def figures_drawn_together():
+    """What the rules of figures are made from: (name, figures, what these read beside what all figures do).
+
+    Those of videos and of the pilot have rules of their own.
+    """
+    alike = {}
+    for name in figure_names(CONFIG["figures"]["pairs"], CONFIG["figures"]["pair_list"]):
+        drawn_by = figure_module(name)
+        alike.setdefault(drawn_by if figure_inputs(drawn_by) else "", []).append(name)
+    for alone, names in alike.items():
+        yield f"draw_{alone or 'figures'}", names, figure_inputs(alone) if alone else []
+
+
+def figure_of_report(name):
+    """A figure with its place in Snakemake's report."""
+    drawn_by = figure_module(name)
+    return report(
+        f"{RESULTS}/figures/{name}.png",
+        caption=f"../report/{drawn_by}.rst",
+        category=figure_category(drawn_by),
+        labels={"figure": name},
+    )
 
 
 def announce_study():

@@ -1,11 +1,12 @@
-# Figures: one module of frameworth.figures and one rule each.
+# Figures: one module of frameworth.figures each. Those that read the artefacts that all figures read share a process;
+# those for which the study makes more have one each, as they may have to wait for it.
 # Needs: the collected artefacts. Makes: figures/*.png, .svg, and the .csv each is drawn from.
 
-for MODULE, NAMES in figures_by_module().items():
+for RULE, NAMES, FURTHER in figures_drawn_together():
 
     rule:
         name:
-            f"draw_{MODULE}"
+            RULE
         input:
             frames=f"{RESULTS}/frames.csv",
             labels=f"{RESULTS}/labels.h5",
@@ -17,25 +18,19 @@ for MODULE, NAMES in figures_by_module().items():
             checks=f"{RESULTS}/labels_to_check.csv",
             summary=f"{RESULTS}/summary.json",
             validation=f"{RESULTS}/validation.csv",
-            further=figure_inputs(MODULE),
+            further=FURTHER,
         output:
-            report(
-                f"{RESULTS}/figures/{{figure}}.png",
-                caption=f"../report/{MODULE}.rst",
-                category=figure_category(MODULE),
-                labels={"figure": "{figure}"},
-            ),
-            multiext(f"{RESULTS}/figures/{{figure}}", ".svg", ".csv"),
+            [figure_of_report(name) for name in NAMES],
+            [f"{RESULTS}/figures/{name}.{kind}" for name in NAMES for kind in ("svg", "csv")],
         log:
-            f"{LOGS}/figures/{{figure}}.log",
-        wildcard_constraints:
-            figure="|".join(NAMES),
+            f"{LOGS}/figures/{RULE}.log",
         localrule: True
         conda:
             "../../envs/frameworth.yaml"
         params:
             study=subpath(output[0], ancestor=2),
+            names=NAMES,
             options=as_json(options("influence", "figures")),
         shell:
-            "python -m frameworth figure {wildcards.figure} --study {params.study:q} "
+            "python -m frameworth figure {params.names:q} --study {params.study:q} "
             "--options {params.options:q} 2> {log:q}"

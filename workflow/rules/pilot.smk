@@ -46,12 +46,7 @@ rule draw_pilot:
     input:
         figure_inputs("pilot"),
     output:
-        report(
-            f"{RESULTS}/figures/pilot.png",
-            caption="../report/pilot.rst",
-            category=figure_category("pilot"),
-            labels={"figure": "pilot"},
-        ),
+        figure_of_report("pilot"),
         multiext(f"{RESULTS}/figures/pilot", ".svg", ".csv"),
     log:
         f"{LOGS}/figures/pilot.log",

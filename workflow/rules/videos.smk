@@ -72,12 +72,7 @@ rule draw_video_disagreement:
         videos=video_consensus_files(),
         further=figure_inputs("video_disagreement"),
     output:
-        report(
-            f"{RESULTS}/figures/video_disagreement.png",
-            caption="../report/video_disagreement.rst",
-            category=figure_category("video_disagreement"),
-            labels={"figure": "video_disagreement"},
-        ),
+        figure_of_report("video_disagreement"),
         multiext(f"{RESULTS}/figures/video_disagreement", ".svg", ".csv"),
     log:
         f"{LOGS}/figures/video_disagreement.log",

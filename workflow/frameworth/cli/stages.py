@@ -537,16 +537,18 @@ def prune(folder: Path, frames: Path, labels: Path, out: Path, **options: Any) -
 
 
 @stages.command()
-@click.argument("name")
+@click.argument("names", nargs=-1, required=True)
 @click.option("--study", type=FILE, required=True)
 @click.option("--options", type=Json(), required=True, help="The config's choices that this depends on.")
 @friendly
-def figure(name: str, study: Path, options: dict[str, Any]) -> None:
-    """Draw the figure NAME (.png, .svg and the .csv behind it)."""
+def figure(names: tuple[str, ...], study: Path, options: dict[str, Any]) -> None:
+    """Draw the figures NAMES (.png, .svg and the .csv behind each)."""
     from frameworth.figures import draw_figure
     from frameworth.results.results import Results
 
-    draw_figure(name, Results(study, options), study / "figures")
+    results = Results(study, options)
+    for name in names:
+        draw_figure(name, results, study / "figures")
 
 
 @stages.command("report-page")
