@@ -82,7 +82,11 @@ def _parts() -> list[tuple[str, str, float]]:
     rows = []
     for way, kind in (("albumentations, image by image", StockAugmentation), ("tensors, batch by batch", Augmentation)):
         augment = kind(options, images, xy, CPU)
-        rows.append(("augmentation", way, _milliseconds(lambda i, a=augment: a(chosen, (1, i)))))
+
+        def augmented(number: int, augment: StockAugmentation | Augmentation = augment) -> None:
+            augment(chosen, (1, number))
+
+        rows.append(("augmentation", way, _milliseconds(augmented)))
     batch, labels = Augmentation(options, images, xy, CPU)(chosen, (1, 1))
     network = build_network(config, "random", 1).train()
     outputs, keypoints = network(batch), {"keypoints": torch.from_numpy(labels[:, None])}
@@ -97,9 +101,13 @@ def _parts() -> list[tuple[str, str, float]]:
             loss_of(network, laid, labels).backward()
 
         rows.append(("forward and backward", way, _milliseconds(forward_backward)))
-    for way, option in (("AdamW, a loop over weights", {}), ("AdamW, fused", {"fused": True})):
-        optimizer = torch.optim.AdamW(network.parameters(), **option)
-        rows.append(("optimizer", way, _milliseconds(lambda _, o=optimizer: o.step())))
+    for way, fused in (("AdamW, a loop over weights", None), ("AdamW, fused", True)):
+        optimizer = torch.optim.AdamW(network.parameters(), fused=fused)
+
+        def step(_: int, optimizer: torch.optim.AdamW = optimizer) -> None:
+            optimizer.step()
+
+        rows.append(("optimizer", way, _milliseconds(step)))
     rows.append(("seeding", "torch.manual_seed", _milliseconds(torch.manual_seed)))
     rows.append(("seeding", "the device's generator", _milliseconds(torch.default_generator.manual_seed)))
     rows += _members(config, batch)
@@ -171,8 +179,12 @@ def _prediction(networks: int, frames: int, keypoints: int) -> float:
     config = pose_config(TRAINING, names)
     sizes = np.tile(SIZE, (frames, 1))
     xy = rng.uniform(5, 75, (frames, keypoints, 2))
-    pictures = ScaledFrames(Labels(xy, names, np.zeros((0, 2), int), ("",) * frames, ("",) * frames, sizes), 1)
-    pictures.image = lambda frame: rng.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+
+    class Noise(ScaledFrames):
+        def image(self, frame: int) -> np.ndarray:
+            return rng.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+
+    pictures = Noise(Labels(xy, names, np.zeros((0, 2), int), ("",) * frames, ("",) * frames, sizes), 1)
     predictors = [Predictor(config, build_network(config, "random", seed), CPU) for seed in range(networks)]
     return _milliseconds(lambda _: predict(predictors, pictures, distractor_radius=16), 7) / 1000
 

@@ -80,7 +80,7 @@ def _pydvl(inclusion: np.ndarray, scores: np.ndarray) -> Callable[[], np.ndarray
     known = {np.flatnonzero(row).tobytes(): score for row, score in zip(inclusion, scores.tolist(), strict=True)}
 
     class Known(UtilityBase):
-        def __call__(self, sample: Sample | None) -> float:
+        def __call__(self, sample: Sample) -> float:
             return known[sample.subset.tobytes()]
 
     class Given(MSRSampler):

@@ -95,8 +95,8 @@ def measure_pair(folder: Path, seed: int, steps: int) -> dict[str, dict[str, flo
     Args:
         folder: with the files `frames.csv` and `labels.h5`.
     """
-    options = {"design": "balanced", "percent": 50, "seeds": [seed], "study_seed": 1}
-    write_subsets(folder, folder / "frames.csv", folder / "labels.h5", **options)
+    files = folder / "frames.csv", folder / "labels.h5"
+    write_subsets(folder, *files, design="balanced", percent=50, seeds=[seed], study_seed=1)
     subset = read_subset(folder / f"{subset_path(50, seed)}.json")
     # Folding batch normalisation into convolutions is frameworth's; the peer has timm's network as it is.
     with mock.patch.object(backbones, "_fold_norms"):

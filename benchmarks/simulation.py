@@ -65,7 +65,7 @@ def simulate(
         interaction: deviation of the interactions over that of the effects.
     """
     subsets, frames = study.inclusion.shape
-    effects = rng.normal(size=frames)
+    effects = rng.normal(size=(frames,))
     effects[: max(1, frames // 10)] *= 3
     effects *= strength * 2 / np.sqrt((effects**2).sum())
     pairs = np.zeros((frames, frames))

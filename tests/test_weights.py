@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from conftest import REPOSITORY, run_snakemake
+from frameworth.engine.weights_download import check_download
 from frameworth.plan.config import check_config
 from frameworth.plan.grid import weight_options
 from frameworth.storage.files import digest_of_file
@@ -114,3 +115,8 @@ def test_fetched_weights_are_what_the_hub_names_by_its_digest_or_nothing_is_writ
     assert done.returncode == (2 if damage else 0), done.stderr
     assert (tmp_path / "out.pt").exists() is not damage
     assert (f"{blob}: the weights of test_resnet are not those" in done.stderr) is damage
+
+
+def test_weights_that_timm_has_not_from_the_hub_are_compared_with_nothing(hub):
+    assert timm.get_pretrained_cfg("legacy_seresnet50").hf_hub_id is None
+    check_download("legacy_seresnet50")

@@ -21,7 +21,7 @@ class _ForPeople(click.Group):
 
 @click.command(
     cls=_ForPeople,
-    commands=study.commands | stages.commands | {"stages": stages},
+    commands={**study.commands, **stages.commands, "stages": stages},
     epilog="`frameworth stages --help` lists the stages that the workflow calls.",
 )
 def main() -> None:

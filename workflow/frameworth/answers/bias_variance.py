@@ -237,7 +237,7 @@ def _curve(asked: tuple[float, ...], whole: np.ndarray, kept: np.ndarray | None)
     gain = 1 - whole / whole[0]
     nothing = np.full(len(whole), np.nan)
     groups = 0 if kept is None else len(kept)
-    if groups < LEAST_CLUSTERS:
+    if kept is None or groups < LEAST_CLUSTERS:
         return Curve(asked, whole, nothing, gain, nothing, groups)
     factor = (groups - 1) / groups
     errors = [np.sqrt(factor * ((one - one.mean(axis=0)) ** 2).sum(axis=0)) for one in (kept, 1 - kept / kept[:, :1])]

@@ -67,7 +67,7 @@ def _settled(folder: Path) -> list[str]:
 def _experiments(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
     """A sentence for each experiment that was made beside the baseline."""
     alpha = 1 - config["influence"]["level"]
-    lines = []
+    lines: list[str] = []
     if learned and config.get("toggle") and (path := folder / "toggle.csv").exists():
         from frameworth.experiments import toggle
 

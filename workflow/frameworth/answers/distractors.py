@@ -133,7 +133,7 @@ def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
     for name, group in groups.items():
         if not 0 < group.sum() < len(group):
             continue
-        row = {"about": f"{name} frames"}
+        row: dict[str, object] = {"about": f"{name} frames"}
         for part in PARTS:
             value = by_frame[part].to_numpy()
             rng = np.random.default_rng(0)

@@ -127,7 +127,7 @@ def extrapolate(
     frames: np.ndarray,
     clusters: np.ndarray,
     pool: int,
-    asked: Sequence[float],
+    asked: Sequence[float] | np.ndarray,
     level: float,
     rng: np.random.Generator,
 ) -> Extrapolated:
@@ -163,8 +163,8 @@ def extrapolate(
     change_low, change_high = np.quantile(drawn[:, 3:] - drawn[:, :1], ends, axis=0)
     # Of the means, not of the curve: whether it falls must not be known from its form.
     fall = means.mean[-1] - means.mean[0]
-    falls = fall + noise[:, -1] - noise[:, 0]
+    fall_low, fall_high = np.quantile(fall + noise[:, -1] - noise[:, 0], ends)
     return Extrapolated(
         asked, whole[3:], low, high, whole[3:] - whole[0], change_low, change_high,
-        float(fall), *(float(end) for end in np.quantile(falls, ends)),
+        float(fall), float(fall_low), float(fall_high),
     )  # fmt: skip

@@ -69,7 +69,7 @@ def _curve_rows(results: Results, name: str, keypoints: np.ndarray, level: float
         curve = {"about": "curve", "frames": asked, "value": found.value, "ci_low": found.low, "ci_high": found.high}
         rows.append(pd.DataFrame(curve))
     last = slice(-len(TIMES), None)
-    gain = {"frames": asked[last], "value": found.change[last], "ci_low": found.change_low[last]}
+    gain: dict[str, object] = {"frames": asked[last], "value": found.change[last], "ci_low": found.change_low[last]}
     gain |= {"ci_high": found.change_high[last], "verdict": verdict(found)}
     rows.append(pd.DataFrame({"about": "gain", **gain}))
     return pd.concat(rows).assign(keypoint=name)

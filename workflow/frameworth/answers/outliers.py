@@ -8,8 +8,6 @@ nothing is fitted to planted errors. It ranks and tests nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -98,29 +96,27 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
         return np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
 
     filled = {name: _filled(values) for name, values in methods.items() if np.isfinite(values).any()}
-    everything, rows = np.arange(len(truth)), []
-
-    def add(about: str, name: str, statistic: Callable[[np.ndarray], float]) -> None:
-        rows.append((about, name, float(statistic(everything)), *interval(statistic, draw, level)))
-
+    rows: list[tuple[object, ...]] = []
     for name, values in filled.items():
         rows.append(("auroc", name, auroc(truth, values), *interval_of_auroc(truth, values, level)))
     for name, values in filled.items():
-        if name != COMBINED:
-            add(
-                "auroc difference",
-                name,
-                lambda some, v=values: auroc(truth[some], filled[COMBINED][some]) - auroc(truth[some], v[some]),
-            )
+        if name == COMBINED:
+            continue
+
+        def difference(some: np.ndarray, values: np.ndarray = values) -> float:
+            return auroc(truth[some], filled[COMBINED][some]) - auroc(truth[some], values[some])
+
+        ends = interval(difference, draw, level)
+        rows.append(("auroc difference", name, difference(np.arange(len(truth))), *ends))
     return rows
 
 
 def agreement_rows(methods: dict[str, np.ndarray], level: float) -> list[tuple[object, ...]]:
     """(`agreement`, method, Spearman correlation with the mean of the other parts, low, high)."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name, values in methods.items():
-        others = [other for one, other in methods.items() if one not in (name, LABEL_QC)]
-        rest = outlier_score(dict(enumerate(others))) if others else np.full(len(values), np.nan)
+        others = {one: other for one, other in methods.items() if one not in (name, LABEL_QC)}
+        rest = outlier_score(others) if others else np.full(len(values), np.nan)
         known = np.isfinite(values) & np.isfinite(rest)
         if known.sum() < 4 or np.ptp(values[known]) == 0:
             continue
@@ -130,9 +126,11 @@ def agreement_rows(methods: dict[str, np.ndarray], level: float) -> list[tuple[o
             ranks = stats.rankdata(pair[:, some], axis=1)
             return float(np.corrcoef(ranks)[0, 1]) if (np.ptp(ranks, axis=1) > 0).all() else np.nan
 
-        count = pair.shape[1]
-        ends = interval(correlation, lambda rng, count=count: rng.integers(0, count, count), level)
-        rows.append(("agreement", name, correlation(np.arange(count)), *ends))
+        def draw(rng: np.random.Generator, count: int = pair.shape[1]) -> np.ndarray:
+            return rng.integers(0, count, count)
+
+        ends = interval(correlation, draw, level)
+        rows.append(("agreement", name, correlation(np.arange(pair.shape[1])), *ends))
     return rows
 
 

@@ -69,7 +69,7 @@ def write_review(study: Path, project: Path) -> list[str]:
     videos, images = (results.frames.loc[frames, name].tolist() for name in ("video", "image"))
     scorer = read_project(project).scorer or "frameworth"
     bones = [(labels.keypoints[first], labels.keypoints[second]) for first, second in labels.skeleton]
-    sizes = {video: tuple(map(int, labels.sizes[frame])) for video, frame in zip(videos, frames, strict=True)}
+    sizes = {video: (int(w), int(h)) for video, (w, h) in zip(videos, labels.sizes[frames], strict=True)}
     with replaced_folder(folder) as new:
         for video, image, frame in zip(videos, images, frames, strict=True):
             target = new / "labeled-data" / video / image

@@ -132,7 +132,11 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
     for column, name in ALONE.items():
         x = rows[column].to_numpy() if column in rows else np.zeros(len(rows))
         if np.isfinite(x).all() and np.ptp(x) > 0:
-            found[name] = out_of_fold(lambda _, x=x: x, True, score, percents, clusters)
+
+            def itself(_: np.ndarray, x: np.ndarray = x) -> np.ndarray:
+                return x
+
+            found[name] = out_of_fold(itself, True, score, percents, clusters)
     level, columns = results.options["influence"]["level"], {name: column for column, name in ALONE.items()}
     made = []
     for name, (predicted, baseline) in found.items():

@@ -261,25 +261,27 @@ def _warm_rows(results: Results, level: float) -> list[tuple[object, ...]]:
     if results.warm is None:
         return []
     warm, subsets = mean_over_networks(results.warm), _subsets(results, "log_error")
-    others = _no_base(results) & np.isfinite(subsets.score)
+    others = _no_base(results.warm, results.inclusion) & np.isfinite(subsets.score)
     if np.count_nonzero(others) < LEAST_SUBSETS // 2:
         return []
     subsets = Subsets(*(getattr(subsets, field.name)[others] for field in fields(Subsets)))
     parts = {"warm value": results.pool}
     if results.planted is not None:
         parts |= {"warm value (planted frames)": results.planted, "warm value (other frames)": ~results.planted}
-    methods: dict[str, Values] = {
-        name: lambda _inclusion, _rows, part=part: np.nan_to_num(warm) * part for name, part in parts.items()
-    }
+
+    def within(part: np.ndarray) -> Values:
+        return lambda _inclusion, _rows: np.nan_to_num(warm) * part
+
+    methods = {name: within(part) for name, part in parts.items()}
     methods["regression, no base network"] = subsets.by_estimator("regression")
 
     return _lds_rows(methods, list(methods), subsets, "log_error", level)
 
 
-def _no_base(results: Results) -> np.ndarray:
+def _no_base(warm: dict[str, np.ndarray], inclusion: np.ndarray) -> np.ndarray:
     """Bool [S]: no base network of warm influence was trained on the subset."""
-    bases = {row.tobytes() for row in np.ascontiguousarray(results.warm["inclusion"].astype(bool))}
-    return np.array([np.ascontiguousarray(row).tobytes() not in bases for row in results.inclusion])
+    bases = {row.tobytes() for row in np.ascontiguousarray(warm["inclusion"].astype(bool))}
+    return np.array([np.ascontiguousarray(row).tobytes() not in bases for row in inclusion])
 
 
 def mean_over_networks(warm: dict[str, np.ndarray]) -> np.ndarray:
@@ -303,12 +305,15 @@ def _detection_rows(results: Results) -> list[tuple[object, ...]]:
         def draw(rng: np.random.Generator) -> np.ndarray:
             return np.concatenate([rng.choice(np.flatnonzero(truth == kind), (truth == kind).sum()) for kind in (0, 1)])
 
+        def precision(some: np.ndarray, suspicion: np.ndarray = suspicion) -> float:
+            return float(average_precision_score(truth[some], suspicion[some]))
+
         found = float(roc_auc_score(truth, suspicion))
         rows.append(("auroc", method, score, found, *interval_of_auroc(truth, suspicion, level)))
         # Resampled frames that are told apart without fail stay so: of that no interval can be had.
         ends = (np.nan, np.nan)
         if not _told_apart(truth, suspicion):
-            ends = interval(lambda some, s=suspicion: average_precision_score(truth[some], s[some]), draw, level)
+            ends = interval(precision, draw, level)
         rows.append(("average precision", method, score, float(average_precision_score(truth, suspicion)), *ends))
     return rows
 

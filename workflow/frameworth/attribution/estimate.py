@@ -158,7 +158,7 @@ def estimate_influence(
     main = values.slope_at_main_size(scores, sizes, percents, clusters)
     if main is not None:
         taking_part = np.count_nonzero(n_with)
-        shrink = (taking_part - 1) / max(taking_part, 1)
+        shrink = (taking_part - 1) / max(int(taking_part), 1)
         tested_absolute = shrink * tested + main.per_frame
         absolute = tested_absolute if point.own_errors else shrink * point.value + main.per_frame
         if with_errors:
@@ -225,7 +225,7 @@ def _check_sizes(inclusion: np.ndarray, percents: np.ndarray, designs: np.ndarra
     """Raise ValueError for the first row that fits its percent in no pool that fits most rows."""
     sizes = inclusion.sum(axis=1)
     best = None
-    for pool in range(max(1, np.count_nonzero(inclusion.any(axis=0))), inclusion.shape[1] + 1):
+    for pool in range(max(1, int(np.count_nonzero(inclusion.any(axis=0)))), inclusion.shape[1] + 1):
         expected = np.array([subset_size(int(percent), pool) for percent in percents])
         complement = pool - np.array([subset_size(100 - int(percent), pool) for percent in percents])
         fits = (sizes == expected) | ((designs == "paired") & (percents >= 50) & (sizes == complement))

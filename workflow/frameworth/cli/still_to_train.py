@@ -340,7 +340,7 @@ def _project_folder(config: dict[str, Any]) -> Path | None:
     if made is None:
         return given
     record = recorded_config(config) or {}
-    asked = ("labels", "demo") if config["labels"] == "demo" else ("labels", "plant")
+    asked: tuple[str, ...] = ("labels", "demo") if config["labels"] == "demo" else ("labels", "plant")
     asked += ("seed", "held_out") if made.name != "imported_project" else ()
     if any(record.get(key) != config.get(key) for key in asked) or not (made / "config.yaml").exists():
         return None

@@ -63,7 +63,7 @@ class Augmentation:
         self._cutout = cutout
         self.patches = 0
         self._affine = options.get("affine")
-        self._crop = options.get("crop_sampling")
+        self._crop: dict[str, Any] = options.get("crop_sampling") or {}
         self._blur = bool(options.get("motion_blur"))
         noise = options.get("gaussian_noise") or 0.0
         self._noise = _DEFAULT_NOISE if noise is True else float(noise)
@@ -113,7 +113,7 @@ class Augmentation:
                 images[which] = self._resampled(images[which], matrices[moved], none, sizes[moved])
             keypoints[_outside(keypoints, sizes), 2] = 0
         if self._cutout is not None:
-            self._cut(index, images, keypoints, matrices, offsets, seed)
+            self._cut(self._cutout, index, images, keypoints, matrices, offsets, seed)
         if self._blur:
             for image in np.flatnonzero(rng.random(len(index)) < _PROBABILITY):
                 images[image] = _convolved(images[image], draw_blur(rng))
@@ -130,6 +130,7 @@ class Augmentation:
 
     def _cut(
         self,
+        cutout: Cutout,
         index: np.ndarray,
         images: torch.Tensor,
         keypoints: np.ndarray,
@@ -146,9 +147,9 @@ class Augmentation:
         extent = self._sizes[index]
         if self._crop:
             extent = np.broadcast_to([self._crop["width"], self._crop["height"]], extent.shape)
-        for image, corners in enumerate(self._cutout.draw(rng, index, matrices, offsets, keypoints, extent)):
-            self._cutout.erase(images[image], corners, generator)
-            keypoints[image, self._cutout.hides(corners, keypoints[image]), 2] = 0
+        for image, corners in enumerate(cutout.draw(rng, index, matrices, offsets, keypoints, extent)):
+            cutout.erase(images[image], corners, generator)
+            keypoints[image, cutout.hides(corners, keypoints[image]), 2] = 0
             self.patches += len(corners)
 
     def _draw_affine(self, rng: np.random.Generator, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +161,8 @@ class Augmentation:
         moved = rng.random(batch) < self._affine.get("p", 0.9)
         rotation = self._affine.get("rotation") or 0
         angle = np.deg2rad(rng.uniform(-rotation, rotation, batch))
-        scale = rng.uniform(*(self._affine.get("scaling") or (1, 1)), batch)
+        smallest, largest = self._affine.get("scaling") or (1, 1)
+        scale = rng.uniform(smallest, largest, batch)
         shift = self._affine.get("translation") or 0
         translation = rng.integers(-shift, shift, (batch, 2), endpoint=True)
         cosine, sine = scale * np.cos(angle), scale * np.sin(angle)

@@ -127,14 +127,16 @@ class FoldedConvolution(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised features [B, C', h', w'] of features [B, C, h, w]."""
         convolution, norm = self.convolution, self.norm
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        mean, variance = norm.running_mean, norm.running_var
+        assert mean is not None and variance is not None, "only frozen statistics can be folded"
+        scale = norm.weight * torch.rsqrt(variance + norm.eps)
         weight = convolution.weight * scale.view(-1, 1, 1, 1)
-        bias = norm.bias - norm.running_mean * scale
+        bias = norm.bias - mean * scale
         if self._is_product:
             # PyTorch's own 1 × 1 convolution is slow on one CPU thread with fewer than 16 images.
             return functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
-        options = convolution.stride, convolution.padding, convolution.dilation, convolution.groups
-        return functional.conv2d(_padded(x, convolution), weight, bias, *options)
+        stride, padding, dilation = convolution.stride, convolution.padding, convolution.dilation
+        return functional.conv2d(_padded(x, convolution), weight, bias, stride, padding, dilation, convolution.groups)
 
 
 def _fold_norms(model: nn.Module) -> None:

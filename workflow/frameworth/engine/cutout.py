@@ -51,7 +51,7 @@ class Cutout:
     def draw(
         self,
         rng: np.random.Generator,
-        chosen: Sequence[int],
+        chosen: Sequence[int] | np.ndarray,
         matrices: np.ndarray,
         offsets: np.ndarray,
         keypoints: np.ndarray,
@@ -73,7 +73,7 @@ class Cutout:
                 found = [self._over(own, keypoints[image, keypoint, :2]) for keypoint in np.flatnonzero(wanted)]
             else:
                 found = []
-                for keypoint in np.flatnonzero(wanted):
+                for keypoint in np.flatnonzero(wanted).tolist():
                     centre = self._distractor(own, frame, keypoint, matrices[image], offsets[image])
                     if centre is not None and self._is_free(corner := self._corner(centre), labels, extent[image]):
                         found.append(corner)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import timm
@@ -82,7 +82,7 @@ def choose_device(wanted: str) -> torch.device:
 def make_deterministic(device: torch.device) -> None:
     """One CPU thread and deterministic algorithms: the number of threads changes the last bits of weights."""
     torch.set_num_threads(1)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # mypy sees no property of a module
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     if device.type == "cpu":
@@ -150,7 +150,7 @@ def _replace_backbone(model: dict[str, Any], training: dict[str, Any]) -> None:
         if not timm.is_model(name):
             raise UserError(f"training.backbone: timm knows no {name!r}; see timm.list_models('*resnet*')")
         with torch.random.fork_rng():
-            width = timm.create_model(name, pretrained=False).num_features
+            width = cast(int, timm.create_model(name, pretrained=False).num_features)
         model["backbone"]["model_name"] = name
     else:
         level, width, stride = feature_level(name)
@@ -237,7 +237,7 @@ def optimizer_of(config: dict[str, Any], network: PoseModel, learning_rate: floa
     params = dict(spec["params"])
     if learning_rate is not None:
         params["lr"] = learning_rate
-    kind: type[torch.optim.Optimizer] = getattr(torch.optim, spec["type"])
+    kind: Callable[..., torch.optim.Optimizer] = getattr(torch.optim, spec["type"])
     return kind(network.parameters(), fused=True, **params)
 
 

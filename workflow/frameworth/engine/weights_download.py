@@ -14,6 +14,8 @@ _FILES = ("model.safetensors", "pytorch_model.bin")  # of which timm takes the f
 def check_download(backbone: str) -> None:
     """Compare the weights in the hub's cache with the SHA-256 that the hub gave for them, which names their blob.
 
+    Of a few old networks timm has the weights from elsewhere, and nothing is compared.
+
     Args:
         backbone: timm's name of a network.
 
@@ -22,8 +24,10 @@ def check_download(backbone: str) -> None:
     import timm
     from huggingface_hub import try_to_load_from_cache
 
-    repository = timm.get_pretrained_cfg(backbone).hf_hub_id
-    found = [path for name in _FILES if isinstance(path := try_to_load_from_cache(repository, name), str)]
+    entry = timm.get_pretrained_cfg(backbone)
+    if entry is None or not entry.hf_hub_id:
+        return
+    found = [path for name in _FILES if isinstance(path := try_to_load_from_cache(entry.hf_hub_id, name), str)]
     for path in found[:1]:
         blob = Path(path).resolve()
         if re.fullmatch(r"[0-9a-f]{64}", blob.name) and digest_of_file(blob) != blob.name:

@@ -61,7 +61,7 @@ def collect_out_of_bag(study: Path, labels_h5: Path, out: Path) -> None:
     )
 
 
-def ranks_of(error: np.ndarray, frames: Sequence[int], hard_first: bool) -> np.ndarray:
+def ranks_of(error: np.ndarray, frames: Sequence[int] | np.ndarray, hard_first: bool) -> np.ndarray:
     """The rank of each of a subset's frames in a curriculum, 0 first; a frame of unknown error is an average one."""
     own = error[np.asarray(frames)]
     known = own[np.isfinite(own)]

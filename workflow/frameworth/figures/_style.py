@@ -13,6 +13,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from frameworth.storage.files import atomic_path, write_csv
 
@@ -99,11 +100,11 @@ def symmetric_limit(values: np.ndarray, quantile: float) -> float:
     return limit or (float(sizes.max()) if sizes.size else 0.0) or 1.0
 
 
-def percent_colours(percents: Sequence[int]) -> dict[int, tuple[float, ...]]:
+def percent_colours(percents: Sequence[int]) -> dict[int, tuple[float, float, float, float]]:
     """A colour per percent, darker with more frames."""
     known = sorted({int(percent) for percent in percents})
     shades = mpl.colormaps["viridis_r"](np.linspace(0.12, 0.95, len(known)) if len(known) > 1 else [0.6])
-    return {percent: tuple(shade) for percent, shade in zip(known, shades, strict=True)}
+    return {percent: mpl.colors.to_rgba(shade) for percent, shade in zip(known, shades, strict=True)}
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -170,4 +171,4 @@ def _lay_out(figure: Figure) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in figure.axes:
-        axes.set_position([round(number, 6) for number in axes.get_position(original=True).bounds])
+        axes.set_position(Bbox.from_bounds(*(round(number, 6) for number in axes.get_position(original=True).bounds)))

@@ -134,8 +134,9 @@ def _curve_rows(results: Results, percent: int) -> pd.DataFrame:
         return pd.DataFrame()
     for number in np.unique(members[members > 1]):
         some = members == number
-        means = (part[some][:, labelled].mean(axis=1) for part in (bias, variance))
-        made.append(_of_curve(_OF_SUBSET, percent, curve_of_members(*means, int(number), clusters[some]), results))
+        of_bias, of_variance = (part[some][:, labelled].mean(axis=1) for part in (bias, variance))
+        curve = curve_of_members(of_bias, of_variance, int(number), clusters[some])
+        made.append(_of_curve(_OF_SUBSET, percent, curve, results))
     if len(rows) > 1:
         offset = (results.members["mean_pose"][rows] - results.labels.xy)[:, held_out].reshape(len(rows), -1, 2)
         curve = curve_across_subsets(offset[:, labelled], variance[:, labelled], members, clusters, _ACROSS)

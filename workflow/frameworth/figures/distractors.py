@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.typing import HashableList
 
 from frameworth.figures import _style
 from frameworth.labels.images import read_image
@@ -41,7 +43,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     shown = _shown(cells)
     figure = _style.new_figure(11 if len(shown) else 5.5, 5.2)
     places = [f"map {number}" for number in range(_MAPS)]
-    rows = [["split", *places[:2]], ["split", *places[2:]]] if len(shown) else [["split"]]
+    rows: list[HashableList[str]] = [["split", *places[:2]], ["split", *places[2:]]] if len(shown) else [["split"]]
     axes_of = figure.subplot_mosaic(rows, width_ratios=[1.5, 1, 1] if len(shown) else [1])
     _split(axes_of["split"], frames, results)
     for place, cell in zip_longest(places if len(shown) else [], shown.itertuples()):
@@ -84,7 +86,7 @@ def _split(axes: Axes, frames: pd.DataFrame, results: Results) -> None:
     axes.legend(loc="best", fontsize=7)
 
 
-def _map(axes: Axes, cell: tuple, results: Results) -> None:
+def _map(axes: Axes, cell: Any, results: Results) -> None:
     frame, keypoint = int(cell.evaluated_frame), results.labels.keypoints.index(cell.keypoint)
     _style.as_image(axes, read_image(results.labels.paths[frame]))
     pose = results.members["distractor_pose"][:, frame, keypoint]
@@ -92,7 +94,8 @@ def _map(axes: Axes, cell: tuple, results: Results) -> None:
     held = results.inclusion[:, int(cell.training_frame)]
     most = height.max() or 1.0
     for rows, colour in ((~held, _style.SKY), (held, _style.RED)):
-        axes.scatter(*pose[rows].T, s=60 * height[rows] / most, color=colour, alpha=0.75, lw=0.3, ec="black")
+        x, y = pose[rows].T
+        axes.scatter(x, y, s=60 * height[rows] / most, color=colour, alpha=0.75, lw=0.3, ec="black")
     outline = [withStroke(linewidth=2.6, foreground="black")]
     axes.plot(*results.labels.xy[frame, keypoint], "x", color=_style.ORANGE, ms=7, mew=1.6, path_effects=outline)
     width = float(results.labels.sizes[frame, 0])

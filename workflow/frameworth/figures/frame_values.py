@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -59,7 +61,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
                   label=f"{verdict} ({len(rows)})")  # fmt: skip
     if "planted" in table:
         spoilt = table[table["planted"].notna()]
-        foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        foot: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         height = np.full(len(spoilt), 0.02)
         axes.plot(spoilt["rank"], height, "k*", ms=7, label=f"label error planted ({len(spoilt)})", **foot)
     if not crowded:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,7 +12,7 @@ from frameworth.figures import _matrix, _style
 from frameworth.results.results import Results
 
 _BINS = 81  # odd: one bin is centred on 0
-_SERIES = (  # estimator, where evaluated, look
+_SERIES: tuple[tuple[str, str, dict[str, Any]], ...] = (  # estimator, where evaluated, look
     ("size-centred", "held-out", {"color": _style.BLUE, "lw": 1.8}),
     ("size-centred", "pool", {"color": _style.ORANGE, "lw": 1.3}),
     ("difference-of-means", "held-out", {"color": _style.GREY, "lw": 1.0, "ls": "--"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -127,7 +127,7 @@ def _annotate(axes: Axes, step: Step) -> None:
     error = f" ± {step.error:.2f}" if np.isfinite(step.error) else ""
     seeds = f"\nfell in {step.fell} of {_style.counted(step.seeds, 'seed')}" if step.seeds else ""
     text = f"{step.low} → {step.high} %\n{_style.signed(step.change)} px{error}{seeds}"
-    place = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+    place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
     axes.text((step.low + step.high) / 2, 0.98, text, fontsize=8, color=_style.DARK, **place)
 
 

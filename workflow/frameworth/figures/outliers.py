@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     note = _NOTE.format(frames=len(frames), right=right)
     figure = _style.new_figure(10, 1.6 + 0.19 * max(len(frames), 12))
     # The star is wider than the layout reckons.
-    figure.get_layout_engine().set(rect=(0.03, 0, 0.97, 1))
+    figure.set_layout_engine("constrained", rect=(0.03, 0, 0.97, 1))
     left, other = figure.subplots(1, 2, width_ratios=[1.25, 1])
     _heat(left, frames, figure)
     _methods(other, compared.sort_values("result"), by_truth)

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -209,7 +209,7 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
     path = folder / "config.yaml"
     _check_folder(folder)
     values = _load_yaml(path)
-    bodyparts = values.get("bodyparts")
+    bodyparts: Any = values.get("bodyparts")
     if _is_true(values.get("multianimalproject")) or bodyparts == "MULTI!":
         if len(_strings(values.get("individuals"))) != 1:
             raise RefusedError([_multi_animal(path)])
@@ -709,7 +709,8 @@ def _unpickled(data: bytes) -> Any:
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name not in _PLAIN_OPCODES:
             raise pickle.UnpicklingError(f"a pickle with {opcode.name} {argument or ''}, which may run a program")
-        if opcode.name in ("PUT", "LONG_BINPUT") and argument > len(data):  # room is made for all places before it
+        # Of these an integer, and room is made for all places before it.
+        if opcode.name in ("PUT", "LONG_BINPUT") and cast(int, argument) > len(data):
             raise pickle.UnpicklingError("a pickle that fills the memory")
     return pickle.loads(data, encoding="utf-8")
 
@@ -845,7 +846,9 @@ def _strings_of(values: np.ndarray) -> list[str]:
 
 
 def _unpickled_columns(attribute: Any) -> list[tuple[str, ...]]:
-    data = bytes(attribute) if isinstance(attribute, bytes | np.void) else b""
+    data = b""
+    if isinstance(attribute, bytes | np.void):
+        data = bytes(attribute)  # type: ignore[arg-type]  # numpy's stubs call void a buffer from Python 3.12 only
     if not 0 < len(data) <= MAX_PICKLE:
         raise _UnreadableError("its column names are not where pandas writes them")
     try:

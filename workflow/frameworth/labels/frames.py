@@ -81,11 +81,11 @@ def leaks(thumbnails: np.ndarray, held_out: np.ndarray, names: Sequence[str]) ->
     """
     pool = np.flatnonzero(~held_out)
     found = []
-    for index in np.flatnonzero(held_out):
+    for index in np.flatnonzero(held_out).tolist():
         distance = np.sqrt(((thumbnails[pool] - thumbnails[index]) ** 2).mean(axis=1))
         nearest = int(distance.argmin())
         if distance[nearest] < NEAR_IDENTICAL:
-            found.append(f"{names[index]} (held out) and {names[pool[nearest]]} (pool)")
+            found.append(f"{names[index]} (held out) and {names[int(pool[nearest])]} (pool)")
     if not found:
         return []
     shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")

@@ -65,7 +65,7 @@ def inspect_image(path: Path | str) -> tuple[DecodedImage | None, list[Problem]]
     except RefusedError as refused:
         return None, list(refused.problems)
     digest = hashlib.sha256(f"{rgb.shape}".encode())
-    digest.update(rgb)
+    digest.update(rgb.data)
     return DecodedImage(rgb, digest.hexdigest()), problems
 
 

@@ -70,7 +70,7 @@ def drawing(
                 consensus=f"M{consensus[k][0] - mark:.2f} {consensus[k][1]:.2f}{circle}" if found[k] else "",
                 link=_line(label[k], consensus[k]) if labelled[k] and found[k] else "",
             )
-            for k in np.flatnonzero(labelled | found)
+            for k in np.flatnonzero(labelled | found).tolist()
         ),
     )
 

@@ -81,10 +81,11 @@ def _score(results: Results, name: str, rows: list[int], keypoints: bool, bits: 
     mean = mean_of_keypoints(others)
     panels = [others[:, :, index] for index in range(others.shape[2])] if keypoints else []
     limits = tuple(symmetric_limit(panel, _COLOUR_QUANTILE) for panel in [*panels, mean])
-    coded = []
-    for part in ("value", "standard_error"):
+
+    def coded(part: str) -> Packed:
         values = whole[part][rows]
         # The standard error of a mean over keypoints is at most the mean of theirs.
         values = values if keypoints else mean_of_keypoints(values)[:, :, None]
-        coded.append(packed_signed(f"{name}_{part}", np.moveaxis(values, 2, 0), bits))
-    return Score(name, UNITS[name], *coded, limits)
+        return packed_signed(f"{name}_{part}", np.moveaxis(values, 2, 0), bits)
+
+    return Score(name, UNITS[name], coded("value"), coded("standard_error"), limits)

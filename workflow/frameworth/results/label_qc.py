@@ -60,7 +60,7 @@ def suspicions(labels: Labels, videos: list[str], environment: Path) -> tuple[np
         "label": [[xy if np.isfinite(xy).all() else [None, None] for xy in labels.xy[row].tolist()] for row in known],
     }
     # -I: the caller's PYTHONPATH is not for that environment.
-    command = [environment / "bin" / "python", "-I", SCRIPT]
+    command: list[Path | str] = [environment / "bin" / "python", "-I", SCRIPT]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

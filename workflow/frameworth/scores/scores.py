@@ -132,13 +132,13 @@ def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray
             rows.append({"kind": "network", "form": "", "member": member} | _of_pose(pose, label, held_out, own))
         for form, pose in zip(FORMS, predictions.consensus_pose, strict=True):
             row = _of_pose(pose, label, held_out, dict.fromkeys(logs, unknown))
-            rows.append({"kind": "consensus", "form": form, "member": ""} | row)
+            rows.append({"kind": "consensus", "form": form, "member": "", **row})
     return rows
 
 
 def _of_pose(
     pose: np.ndarray, label: np.ndarray, held_out: np.ndarray, logs: dict[str, np.ndarray]
-) -> dict[str, object]:
+) -> dict[str, float]:
     error = distance(pose[held_out], label[held_out])
     return {
         "rmse_px": rmse(error),

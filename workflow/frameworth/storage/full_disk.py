@@ -11,8 +11,12 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frameworth.errors import UserError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -59,7 +63,7 @@ class ForgivingFile(io.FileIO):
         super().__init__(path, "w+")
         self.failure: OSError | None = None
 
-    def write(self, data: bytes | memoryview) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
         """Write all of `data`, or as if."""
         left = memoryview(data).cast("B")
         count = len(left)
@@ -70,7 +74,7 @@ class ForgivingFile(io.FileIO):
             self.failure = error
         return count
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill all of `buffer`; with zeros where nothing was written."""
         room = memoryview(buffer).cast("B")
         done = super().readinto(room) or 0

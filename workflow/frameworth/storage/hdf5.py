@@ -35,7 +35,7 @@ def write_hdf5(
     path: Path | str,
     arrays: Mapping[str, Array] | Iterable[tuple[str, Array]],
     scales: Mapping[str, np.ndarray],
-    attributes: Mapping[str, str] | None = None,
+    attributes: Mapping[str, object] | None = None,
 ) -> None:
     """Write `arrays` (names may hold `/`) with dimension scales `scales`, atomically.
 
@@ -61,8 +61,8 @@ def write_hdf5(
                 dataset.dims[axis].label = dim
                 if dim in scales:
                     dataset.dims[axis].attach_scale(file[dim])
-        for key, text in {**provenance(), **(attributes or {})}.items():
-            file.attrs[key] = text
+        for key, value in {**provenance(), **(attributes or {})}.items():
+            file.attrs[key] = value
         digests = _digests(file)
         file.attrs["digest"] = digests.pop("")
         for name, digest in digests.items():

@@ -92,7 +92,7 @@ def run_ensembles(
         else:
             train_missing(subset, frames, from_weights_file(training, imagenet), networks, entries, chosen)
             speak = np.array([not entry.read_record()["diverged"] for entry in entries])
-            for member in np.flatnonzero(~speak):
+            for member in np.flatnonzero(~speak).tolist():
                 print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
             networks_asked = [entry.network for entry, one in zip(entries, speak, strict=True) if one]
             predictors = load_predictors(networks_asked, training, subset.keypoints, chosen)

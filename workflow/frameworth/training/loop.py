@@ -13,6 +13,7 @@ import torch
 
 from frameworth.engine.augmentation import Augmentation, is_covered
 from frameworth.engine.networks import (
+    PoseModel,
     build_network,
     heads_start_random,
     loss_of,
@@ -131,7 +132,7 @@ def train_step(
 
 def _descend(
     config: dict[str, Any],
-    network: torch.nn.Module,
+    network: PoseModel,
     images: list[np.ndarray],
     xy: np.ndarray,
     training: dict[str, Any],
@@ -149,13 +150,13 @@ def _descend(
     optimizer = optimizer_of(config, network, training.get("learning_rate"))
     initial_rates = [group["lr"] for group in optimizer.param_groups]
     options = config["data"]["train"]
-    if is_covered(options):
-        augment = Augmentation(options, images, xy, device, variant.cutout)
-    else:
+    if not is_covered(options):
         from frameworth.engine.stock import StockAugmentation
 
-        augment = StockAugmentation(options, images, xy, device)
-    state = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
+        augment: Augmentation | StockAugmentation = StockAugmentation(options, images, xy, device)
+    else:
+        augment = Augmentation(options, images, xy, device, variant.cutout)
+    state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
         network.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from frameworth.attribution.estimators._estimate import (
@@ -60,7 +62,7 @@ def estimate(
     return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
 
 
-def _size_means(percents: np.ndarray):
+def _size_means(percents: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     def centre(values: np.ndarray, fit_rows: np.ndarray) -> np.ndarray:
         out = values.astype(float)
         for percent in np.unique(percents):

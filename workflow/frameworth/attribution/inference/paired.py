@@ -32,7 +32,7 @@ def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: floa
     pairs, groups = len(differences), len(names)
     mean = float(differences.mean()) if pairs else float("nan")
     if groups < 2:
-        return Paired(mean, *[float("nan")] * 5, pairs, groups)
+        return Paired(mean, *(float("nan"),) * 5, pairs, groups)
     sums = np.bincount(member, weights=differences - mean)
     error = float(np.sqrt(groups / (groups - 1) * (sums**2).sum()) / pairs)
     half = float(stats.t.ppf((1 + level) / 2, groups - 1)) * error

@@ -41,8 +41,8 @@ def redrawn(
     Returns bool [S, N].
     """
     out = inclusion.copy()
-    fixed = list(fixed)
-    columns = np.setdiff1d(pool, fixed)
+    held = np.array(fixed, int)
+    columns = np.setdiff1d(pool, held)
     single = _rows_alone(clusters)
     alone = np.flatnonzero((designs != "balanced") & single)
     if len(alone):
@@ -52,7 +52,7 @@ def redrawn(
         out[np.ix_(rows, columns)] = inclusion[np.ix_(rows, rng.permutation(columns))]
     for percent in np.unique(percents[designs == "balanced"]):
         of_percent = np.flatnonzero((designs == "balanced") & (percents == percent))
-        like = inclusion[np.ix_(of_percent, fixed[: max(1, int(np.log2(max(len(of_percent), 8) / 8)))])]
+        like = inclusion[np.ix_(of_percent, held[: max(1, int(np.log2(max(len(of_percent), 8) / 8)))])]
         for pattern in np.unique(like, axis=0):
             rows = of_percent[(like == pattern).all(axis=1)]
             out[np.ix_(rows, columns)] = inclusion[np.ix_(rng.permutation(rows), columns)]
@@ -94,7 +94,7 @@ def largest_statistics(
             by_fixed.setdefault(tuple(frame for frame in fixed[target] if frame in pool), []).append(target)
         for held, targets in by_fixed.items():
             u = centred(scores[np.ix_(rows, targets)], of_rows[0]) * weights
-            places = np.searchsorted(pool, held)
+            places = np.searchsorted(pool, held).tolist()
             for resample in range(resamples):
                 drawn = redrawn(inclusion[rows], *of_rows, designs[rows], pool, rng, held)[:, pool]
                 value, error = size_centred.slopes(centred(drawn, of_rows[0]) * weights, u, blocks, places, True)

@@ -171,7 +171,7 @@ def _beside(study: Study, own: list[int], decided: list[int]) -> tuple[np.ndarra
     rows, z, u = _centred(study, [0])
     blocks = size_centred.ClusterBlocks(study.percents[rows], study.clusters[rows])
     slope, error = size_centred.slopes(z, u, blocks, [*own, *decided], True)
-    all_frames = np.count_nonzero(study.inclusion[rows].any(axis=0)) - len(own)
+    all_frames = int(np.count_nonzero(study.inclusion[rows].any(axis=0))) - len(own)
     others = all_frames - len(decided)
     joint = np.linalg.lstsq(z[:, [*decided, *own]], u[:, 0], rcond=None)[0][: len(decided)]
     relative = (slope[:, 0] / scale_of(others, False) - joint.sum() / all_frames) * scale_of(all_frames, False)

@@ -20,6 +20,7 @@ import torch
 
 from frameworth.engine.augmentation import Augmentation, is_covered
 from frameworth.engine.networks import (
+    PoseModel,
     Predictor,
     build_network,
     choose_device,
@@ -44,10 +45,10 @@ _PREDICTED_AT_ONCE = 32
 
 
 def changes_by_frame(
-    network: torch.nn.Module,
+    network: PoseModel,
     subset: Subset,
     frames: ScaledFrames,
-    candidates: Sequence[int],
+    candidates: Sequence[int] | np.ndarray,
     training: dict[str, Any],
     warm: dict[str, Any],
     seed: int,
