@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-plantings trial sleap-environment peers lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings trial sleap-environment peers lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -90,6 +90,10 @@ benchmark-scale: .venv/ready
 # About 20 minutes; results/benchmarks/estimators.json. Compares with pyDVL's speed after `make peers`.
 benchmark-estimators: .venv/ready
 	$(BIN)/python -m benchmarks.estimators
+
+# About 40 minutes of one core; results/benchmarks/verdicts.json.
+benchmark-verdicts: .venv/ready
+	$(BIN)/python -m benchmarks.verdicts
 
 # About half an hour; results/benchmarks/plantings.json.
 benchmark-plantings: .venv/ready

@@ -90,8 +90,8 @@ def _commands(study: Path, config: dict[str, Any]) -> list[tuple[str, list[str]]
         ("plan", ["plan-table", str(study), *options, "--training", json.dumps(weight_options(config["training"]))]),
         ("add", ["add", str(study), *options]),
     ]  # fmt: skip
-    names = figure_names(config["figures"]["pairs"], config["figures"]["pair_list"])
-    commands.append(("figures", ["figure", *names, "--study", str(study), *options]))
+    figures = figure_names(config["figures"]["pairs"], config["figures"]["pair_list"])
+    commands.append(("figures", ["figure", *figures, "--study", str(study), *options]))
     return [*commands, ("report", ["report-page", str(study), *options, "--config", json.dumps(config)])]
 
 

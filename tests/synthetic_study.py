@@ -21,7 +21,7 @@ from frameworth.answers.distractors import distractor_table
 from frameworth.answers.further_labels import further_labels
 from frameworth.answers.larger_study import write_plan
 from frameworth.answers.outliers import outlier_table
-from frameworth.attribution.inference.values import out_of_bag_error
+from frameworth.attribution.inference.values import out_of_bag_error, subset_score
 from frameworth.attribution.influence_file import group_name, score_arrays
 from frameworth.attribution.label_checks import check_name, write_label_checks
 from frameworth.labels.labels import Labels, write_labels
@@ -100,7 +100,7 @@ def write_study(
     )
     members = _members(grid, poses, truth, distractor, xy, kinds, rng)
     write_members(folder / "members.h5", members, grid.table["subset"].tolist(), KEYPOINTS, 16.0)
-    write_csv(folder / "rmse.csv", _rmse(grid, poses, scores["consensus_pose"], xy, pool))
+    write_csv(folder / "rmse.csv", _rmse(grid, poses, scores["consensus_pose"], truth, xy, pool))
     groups = [[10, 30], [70, 90]] if ladder_seeds else []
     influence = _influence(grid, scores, pool, groups)
     write_hdf5(
@@ -115,7 +115,7 @@ def write_study(
     write_json(folder / "summary.json", _summary(values, study.label_checks, kinds, pool, grid))
     write_csv(folder / "validation.csv", _validation(planted))
     options = {
-        "influence": {"estimator": "size-centred", "score": "log_error", "groups": groups, "level": 0.95},
+        "influence": {"estimator": "size-centred", "score": "log_probability", "groups": groups, "level": 0.95},
         "consensus": "argmax",
         "training": {"steps": 160, "scale": 0.5, "weights": "random", "learning_rate": 0.0015},
         "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
@@ -277,14 +277,14 @@ def _member_poses(
 def _scores(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> dict[str, np.ndarray]:
     error = np.linalg.norm(poses - xy, axis=-1)
     consensus = np.nanmean(poses, axis=1)
-    confidence = np.exp(-np.linalg.norm(poses - truth, axis=-1) / 8) + 0 * error
+    confidence = _confidence(poses, truth) + 0 * error
     bias = ((consensus - xy) ** 2).sum(axis=-1)
     return {
         "error": _mean_members(error),
         "log_error": _mean_members(np.log1p(error)),
         "confidence": _mean_members(confidence),
         "probability": _mean_members(confidence) * 0.03,
-        "log_probability": _mean_members(-np.log(np.maximum(confidence * 0.03, 1e-6))),
+        "log_probability": _mean_members(_log_probability(confidence)),
         "log_confidence": _mean_members(-np.log(np.maximum(confidence, 1e-3))),
         "consensus_pose": consensus,
         "consensus_error": np.sqrt(bias),
@@ -331,27 +331,39 @@ def _mean_members(values: np.ndarray) -> np.ndarray:
     return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
 
 
-def _rmse(grid: Grid, poses: np.ndarray, consensus: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> pd.DataFrame:
+def _rmse(
+    grid: Grid, poses: np.ndarray, consensus: np.ndarray, truth: np.ndarray, xy: np.ndarray, pool: np.ndarray
+) -> pd.DataFrame:
     rows = []
     for index, subset in enumerate(grid.table.itertuples()):
         known = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
         for member in range(grid.members[index]):
             which = {"kind": "network", "form": "", "member": str(member)}
-            rows.append(known | which | _errors(poses[index, member], xy, pool))
+            rows.append(known | which | _errors(poses[index, member], truth, xy, pool))
         for form in ("softmax", "median", "weighted_mean", "argmax"):
             which = {"kind": "consensus", "form": form, "member": ""}
-            rows.append(known | which | _errors(consensus[index], xy, pool))
+            rows.append(known | which | _errors(consensus[index], truth, xy, pool))
     return pd.DataFrame(rows)
 
 
-def _errors(pose: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> dict[str, float]:
+def _errors(pose: np.ndarray, truth: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> dict[str, float]:
     error = np.linalg.norm(pose - xy, axis=-1)[~pool]
+    log_probability = _log_probability(_confidence(pose, truth))[~pool]
     return {
         "rmse_px": float(np.sqrt(np.nanmean(error**2))),
         "median_px": float(np.nanmedian(error)),
         "mean_error": float(np.nanmean(error)),
         "mean_log_error": float(np.nanmean(np.log1p(error))),
+        "mean_log_probability": float(np.nanmean(np.where(np.isfinite(error), log_probability, np.nan))),
     }
+
+
+def _confidence(pose: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    return np.exp(-np.linalg.norm(pose - truth, axis=-1) / 8)
+
+
+def _log_probability(confidence: np.ndarray) -> np.ndarray:
+    return -np.log(np.maximum(confidence * 0.03, 1e-6))
 
 
 def _influence(
@@ -414,8 +426,7 @@ def _frame_values(
 ) -> pd.DataFrame:
     percents = grid.table["percent"].to_numpy()
     included = grid.inclusion[:, pool].astype(float)
-    held_out = scores["error"][:, ~pool].reshape(len(percents), -1)
-    measured = np.stack([np.nanmean(np.log1p(held_out), axis=1), np.nanmean(held_out, axis=1)], axis=1)
+    measured = np.stack([subset_score(scores[name], ~pool) for name in ("log_probability", "error")], axis=1)
     value, error = size_centred(included, measured, percents)
     freedom = grid.table["cluster"].nunique() - 1
     half = stats.t.ppf(0.975, freedom) * error[:, 0]
@@ -454,13 +465,13 @@ def _frame_values(
 def _validation(planted: bool) -> pd.DataFrame:
     unknown = (np.nan,) * 3
     rows = [
-        ("lds", "size-centred", "log_error", 0.31, *unknown[:2], 0.02, -0.3, 0.25),
-        ("lds", "regression", "log_error", 0.38, *unknown[:2], 0.01, -0.3, 0.25),
-        ("lds ceiling", "same subset twice", "log_error", 0.7, 0.4, 0.9, *unknown),
+        ("lds", "size-centred", "log_probability", 0.31, *unknown[:2], 0.02, -0.3, 0.25),
+        ("lds", "regression", "log_probability", 0.38, *unknown[:2], 0.01, -0.3, 0.25),
+        ("lds ceiling", "same subset twice", "log_probability", 0.7, 0.4, 0.9, *unknown),
     ]
     if planted:
         rows += [("auroc", "out-of-bag error", "error", 0.98, 0.93, 1.0, *unknown)]
-        rows += [("auroc", "value (regression)", "log_error", 0.74, 0.55, 0.9, *unknown)]
+        rows += [("auroc", "value (regression)", "log_probability", 0.74, 0.55, 0.9, *unknown)]
     names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
     return pd.DataFrame(rows, columns=names)
 
@@ -480,7 +491,7 @@ def _summary(
         "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
         "planted": int((kinds != "").sum()),
         "verdicts": {name: int(count) for name, count in values["verdict"].value_counts().items()},
-        "score": "log_error",
+        "score": "log_probability",
         "estimator": "size-centred",
         "learned": True,
         "statement": [

@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks import estimators
+from benchmarks import estimators, verdicts
 from conftest import REPOSITORY
 
 
@@ -65,3 +66,19 @@ def test_regression_ranks_at_least_as_well_and_both_beat_the_pooled_difference_o
     assert quiet["regression"] >= quiet["size-centred"] + 0.05
     mixed = estimators.correlations([("nested", estimators.LADDER, 15)], 60, "additive", 4.0, 20, names)
     assert min(mixed["regression"], mixed["size-centred"]) >= mixed["difference-of-means"] + 0.05
+
+
+def test_few_studies_of_what_init_writes_call_a_frame_wrongly():
+    for row in verdicts.measure("24 balanced halves, 3 ladders", 30, 99, ("no effects", "skewed")):
+        assert row["wrong"] <= 6, row  # 5 % of 30 studies are 1.5; 7 or more come by chance 1 time in 1,500
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("design", verdicts.DESIGNS)
+def test_a_frame_is_called_wrongly_in_one_of_twenty_studies_and_nine_in_ten_intervals_of_called_ones_hold(design):
+    """With normal and skewed scores, with errors that fall with size, and beside two frames that matter."""
+    rows = verdicts.measure(design, 300)
+    for row in rows:
+        assert row["wrong"] <= 26, row  # 5 % and three standard errors
+    assert rows[-1]["called"] > 0
+    assert rows[-1]["held"] / rows[-1]["called"] > 0.90 - 2 * np.sqrt(0.09 / rows[-1]["called"])

@@ -7,15 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frameworth.answers.frame_values import frame_values
+from frameworth.answers.explaining import explain
+from frameworth.answers.frame_values import frame_values, summary
+from frameworth.answers.larger_study import pilot_of
+from frameworth.attribution.inference.values import subset_score
 from frameworth.plan.config import check_config
 from frameworth.plan.names import subset_path
 from frameworth.results.results import Results
 from frameworth.scores.scores import collect_scores
 from frameworth.storage.hdf5 import read_hdf5
+from frameworth.text import readable, told
 from frameworth.training.predictions import Predictions, write_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
-from synthetic_study import write_study
+from synthetic_study import size_centred, write_study
 from tiny import config
 
 LOWER, RAISE = 0.4, 0.3  # what one frame takes from the logs at every label, and another adds
@@ -89,6 +93,49 @@ def test_the_scores_of_a_subset_are_means_of_its_networks_logs(tmp_path: Path):
 
 
 @pytest.mark.parametrize("score", ["log_confidence", "log_probability"])
-def test_the_config_takes_it_and_log_error_stays_what_is_meant_without_one(score: str):
+def test_the_config_takes_it_and_log_probability_is_what_is_meant_without_one(score: str):
     assert check_config(config("project", influence={"score": score}))["influence"]["score"] == score
-    assert check_config(config("project"))["influence"]["score"] == "log_error"
+    assert check_config(config("project"))["influence"]["score"] == "log_probability"
+
+
+def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(tmp_path: Path):
+    made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
+    found, pool = summary(made), np.flatnonzero(made.pool)
+    percents, score = (
+        np.full(24, 50),
+        [subset_score(made.scores[name], ~made.pool) for name in ("log_probability", "error")],
+    )
+    value, _ = size_centred(made.inclusion[:, pool].astype(float), np.stack(score, axis=1), percents)
+    group = made.planted[pool]
+    expected = value[group].mean(axis=0) - value[~group].mean(axis=0)
+    assert found["group_difference"] == pytest.approx(expected[0], rel=1e-4)
+    assert found["group_difference_px"] == pytest.approx(expected[1], rel=1e-4)
+    both = f"{readable(expected[1], '+')} px ({readable(expected[0], '+')} −log(probability)) against the rest"
+    (sentence,) = (line for line in found["statement"] if line.startswith("As a group"))
+    assert both in sentence
+    assert "relabelling test of −log(probability), one-sided p = " in sentence
+
+
+def test_a_frames_value_is_told_in_px_beside_the_score_that_is_tested(tmp_path: Path):
+    made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
+    row = made.frame_values.iloc[0]
+    both = f"Value {readable(row['value_px'], '+')} px ({readable(row['value'], '+')} −log(probability)) against"
+    assert any(line.startswith(both) for line in explain(made, int(row["frame"])))
+
+
+def test_a_score_in_px_is_told_once():
+    assert told(0.25, 0.25, "px") == "+0.25 px"
+
+
+def test_the_plan_is_in_log_px_whichever_score_the_study_tests(tmp_path: Path):
+    made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=2)
+    plans = []
+    for score in ("log_probability", "log_error", "error"):
+        plans.append(
+            pilot_of(Results(made.folder, made.options | {"influence": made.options["influence"] | {"score": score}}))
+        )
+    assert plans[0] == plans[1] == plans[2]
+    percent, score = made.subsets["percent"].to_numpy(), subset_score(made.scores["log_error"], ~made.pool)
+    low, high = (percent == 30), (percent == 70)
+    added = made.subsets["frames"][high].mean() - made.subsets["frames"][low].mean()
+    assert plans[0].slope == pytest.approx((score[high].mean() - score[low].mean()) / added)

@@ -49,6 +49,12 @@ def memorised(study: Results, error: np.ndarray) -> np.ndarray:
     return np.where(study.inclusion[:, :, None], 0.5 + 0 * error, shuffled(study, error))
 
 
+def of_error(error: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores at labels that are missed by so many px, where maps fall off with the square of the distance."""
+    log_error = np.log1p(error)
+    return {"error": error, "log_error": log_error, "log_probability": 2 * log_error - np.log(0.03)}
+
+
 Kind = Callable[[Results, np.ndarray], np.ndarray]
 UNLEARNED = [guessing, shuffled, memorised]
 
@@ -64,7 +70,7 @@ def of_kind(folder: Path, kind: Kind) -> Results:
     pool = np.flatnonzero(study.pool)
     error *= np.where(study.inclusion[:, pool[HARMFUL]], 1.6, 1)[:, None, None]
     error[:, pool[ODD]] *= np.where(study.inclusion[:, pool[ODD]], 1, 30)[:, None]
-    scores |= {"error": error, "log_error": np.log1p(error)}
+    scores |= of_error(error)
     dims = ("subset", "frame", "keypoint", "xy")
     write_hdf5(
         study.folder / "scores.h5",
@@ -177,7 +183,7 @@ def test_planted_errors_are_still_counted_as_numbers(tmp_path: Path):
     study = write_reported_study(tmp_path / "walk", frames=32, halves=16, ladder_seeds=0)
     scores = read_hdf5(study.folder / "scores.h5")
     error = guessing(study, scores["error"].astype(float))
-    object.__setattr__(study, "scores", scores | {"error": error, "log_error": np.log1p(error)})
+    object.__setattr__(study, "scores", scores | of_error(error))
     object.__setattr__(study, "label_checks", label_checks(study))
     object.__setattr__(study, "frame_values", frame_values(study))
     answer = summary(study)

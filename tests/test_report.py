@@ -199,9 +199,17 @@ def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Resul
     ("verdict", "interval", "words"),
     [
         ("check label", (-1, 1), "Look whether the label is right"),
-        ("harmful", (0.1, 0.3), "Held-out error is higher with it than without it: absolute value +0.05"),
-        ("helpful", (0.1, 0.3), "Held-out error is lower"),
-        ("worse than average", (0.1, 0.3), "In place of an average frame it changes the held-out score by −0.2"),
+        (
+            "harmful",
+            (0.1, 0.3),
+            "Held-out loss is higher with it than without it: absolute value +0.05 −log(probability)",
+        ),
+        ("helpful", (0.1, 0.3), "Held-out loss is lower"),
+        (
+            "worse than average",
+            (0.1, 0.3),
+            "In place of an average frame it changes the held-out error by −3 px (−0.2 −log(probability)), shrunken",
+        ),
         ("undecided", (-1, 1), "includes 0"),
         ("undecided", (0.1, 1), "counted how many frames"),
         ("undecided", (np.nan, np.nan), "no interval"),
@@ -210,10 +218,17 @@ def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Resul
 def test_the_reason_says_what_the_verdict_rests_on(verdict: str, interval: tuple[float, float], words: str):
     row = {"out_of_bag_error": 21.0, "verdict": verdict, "ci_low": interval[0], "ci_high": interval[1]}
     text = reason(
-        row | {"value": -0.2, "called_ci_low": -0.3, "called_ci_high": -0.1, "tested_absolute_value": 0.05},
+        row
+        | {
+            "value": -0.2,
+            "called_ci_low": -0.3,
+            "called_ci_high": -0.1,
+            "tested_absolute_value": 0.05,
+            "value_px": -3.0,
+        },
         3.5,
         ("tail", 44.0),
-        "px",
+        "−log(probability)",
         "shifted",
     )
     assert "Out-of-bag error 21.0 px, 6.0 times the median; farthest from its label: tail, 44.0 px." in text

@@ -1,6 +1,9 @@
 """Prediction of held-out subsets and detection of planted errors, on studies of known truth."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
@@ -16,6 +19,7 @@ from frameworth.answers.validation import (
     scores_out_of_fold,
     validation,
 )
+from frameworth.figures import lds
 from frameworth.results.results import Results
 from frameworth.storage.hdf5 import Array, write_hdf5
 from synthetic_study import write_study
@@ -61,7 +65,7 @@ def test_values_are_said_to_predict_in_no_more_than_the_nominal_share_of_studies
         for number in range(studies):
             subsets = simulated(number, strength, [("balanced", (50,), 48)], 40)
             methods = {"": subsets.by_estimator("difference-of-means")}
-            row = _lds_rows(methods, list(methods), subsets, "log_error", 0.95)[0]
+            row = _lds_rows(methods, list(methods), subsets, "log_probability", 0.95)[0]
             p[strength].append(row[6])
     assert np.count_nonzero(np.array(p[0.0]) <= 0.05) <= 6  # .99 quantile of 40 at .05
     assert 0.4 < np.mean(p[0.0]) < 0.65
@@ -85,10 +89,10 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     own = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
     assert suspicion["value"] == roc_auc_score(truth, own) > 0.9
     assert suspicion["ci_low"] <= suspicion["value"] <= suspicion["ci_high"]
-    assert table.loc[("lds", "size-centred", "log_error"), "p"] < 0.05
+    assert table.loc[("lds", "size-centred", "log_probability"), "p"] < 0.05
     lds = table.loc["lds"]["p"].dropna()
-    assert list(lds.index) == [("size-centred", "log_error")]  # by which the study judges its frames
-    ceiling = table.loc[("lds ceiling", "same subset twice", "log_error")]
+    assert list(lds.index) == [("size-centred", "log_probability")]  # by which the study judges its frames
+    ceiling = table.loc[("lds ceiling", "same subset twice", "log_probability")]
     assert ceiling["ci_low"] <= ceiling["value"] <= ceiling["ci_high"]
     assert table["value"].between(-1, 1).all()
 
@@ -124,3 +128,16 @@ def test_warm_values_are_tested_where_enough_networks_were_no_base_of_theirs(tmp
     assert _warm_rows(with_warm(results, noise, bases=30), 0.95) == []
     methods = {row[1] for row in _warm_rows(with_warm(results, noise, bases=6), 0.95)}
     assert methods >= {"warm value", "regression, no base network"}
+
+
+def test_the_figure_shows_values_by_the_score_that_is_tested_and_others_by_their_own():
+    columns = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
+    rows = [
+        ("auroc", "value (regression)", "log_probability", 0.8), ("auroc", "value (regression)", "error", 0.6),
+        ("auroc", "label suspicion", "log_error", 0.9), ("auroc", "out-of-bag error", "error", 0.7),
+    ]  # fmt: skip
+    table = pd.DataFrame([(*row, *[np.nan] * 5) for row in rows], columns=columns)
+    options = {"influence": {"score": "log_probability", "level": 0.95}}
+    (axes,) = lds.draw(table, SimpleNamespace(options=options)).axes
+    shown = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.lines[0].get_xdata(), strict=True))
+    assert shown == {"value (regression)": 0.8, "label suspicion": 0.9, "out-of-bag error": 0.7}

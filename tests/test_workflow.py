@@ -179,7 +179,7 @@ def test_the_study_loads_with_names_that_lead_to_the_files_numbers(finished):
     own = study.influence.sel(score="error", estimator="size-centred", group="all")
     diagonal = [own.sel(training_frame=i, frame=i).mean("keypoint").item() for i in values.index]
     assert np.allclose(diagonal, values["memorization"], rtol=1e-4, equal_nan=True)
-    assert study.value.attrs["units"] == "log(1 + px)"
+    assert study.value.attrs["units"] == "−log(probability)"
 
 
 def test_the_user_reads_what_is_coming_and_what_came(finished):

@@ -11,7 +11,7 @@ from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentence
-from frameworth.text import readable
+from frameworth.text import readable, told
 
 _STRONGEST = 3
 
@@ -81,10 +81,10 @@ def _worth(results: Results, frame: int) -> list[str]:
     unit = LOSS_UNITS[results.options["influence"]["score"]]
     lines = [f"Verdict: {own['verdict']}."]
     if np.isfinite(own["value"]):
-        text = f"Value {readable(own['value'], '+')} {unit} against an average frame (negative is better)"
+        text = f"Value {told(own['value'], own['value_px'], unit)} against an average frame (negative is better)"
         if np.isfinite(own["ci_low"]):
             low, high = readable(own["ci_low"], "+"), readable(own["ci_high"], "+")
-            text += f"; before shrinking the interval is {low} to {high}"
+            text += f"; before shrinking the interval is {low} to {high} {unit}"
         if np.isfinite(own["p_adjusted"]):
             text += f", p = {own['p_adjusted']:.2g} among all frames"
         lines.append(text + ".")

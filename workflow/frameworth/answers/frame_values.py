@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from frameworth.attribution.estimate import FewClustersWarning, Influence, UndecidableFrameWarning, estimate_influence
+from frameworth.answers.held_out import RESAMPLES, held_out_influence
 from frameworth.attribution.inference import values
 from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.attribution.label_checks import check_name
@@ -26,10 +25,9 @@ from frameworth.scores.learning import (
     what_to_change,
 )
 from frameworth.storage.files import write_csv, write_json
-from frameworth.text import readable
+from frameworth.text import readable, told
 from frameworth.training.divergence import diverged_sentence
 
-RESAMPLES = 999  # redraws of the design; the group test is quick and takes ten times as many
 CHECK_FIRST = 5
 
 
@@ -131,11 +129,15 @@ def summary(results: Results) -> dict[str, Any]:
     if not learned:
         group = np.zeros(len(table), bool)
     tested = table["tested_value"].to_numpy(float)
-    difference, p = values.group_is_worse(tested, group, 10 * RESAMPLES, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    difference, p = values.group_is_worse(tested, group, 10 * RESAMPLES, rng)  # relabelling is quick
+    in_px = held_out_influence(results, "error", options["estimator"], resamples=0).tested_value[table["frame"], 0]
+    difference_px, _ = values.group_is_worse(in_px, group, 0, rng)
     answer |= {
         "group_name": name,
         "group_size": int(group.sum()),
         "group_difference": difference,
+        "group_difference_px": difference_px,
         "group_test_p": p,
     }
     if not learned:
@@ -173,26 +175,6 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
         outcome = more_frames_would(found[-1], known[found[-1].high])
         answer["more_frames"] = outcome if learned.learned else "unknown"
     return answer
-
-
-def held_out_influence(results: Results, score: str, estimator: str, resamples: int = RESAMPLES) -> Influence:
-    """Influence of all frames on the subsets' mean score over held-out frames, one target."""
-    options, subsets = results.options["influence"], results.subsets
-    with warnings.catch_warnings():
-        # The columns of held-out frames are in no subset, and the verdicts say what few clusters leave undecided.
-        warnings.simplefilter("ignore", UndecidableFrameWarning)
-        warnings.simplefilter("ignore", FewClustersWarning)
-        return estimate_influence(
-            results.inclusion,
-            values.subset_score(results.scores[score], ~results.pool)[:, None],
-            percents=subsets["percent"].to_numpy(),
-            clusters=subsets["cluster"].to_numpy(),
-            design=subsets["design"].to_numpy(),
-            estimator=estimator,
-            level=options["level"],
-            resamples=resamples,
-            random_state=0,
-        )
 
 
 def _memorization(results: Results) -> np.ndarray:
@@ -248,11 +230,12 @@ def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
             f"{answer['auroc_value']:.3f}."
         )
     if np.isfinite(answer["group_test_p"]):
+        unit = answer["score_unit"]
         sentences.append(
             f"As a group the {answer['group_size']} {answer['group_name']} frames have values "
-            f"{readable(answer['group_difference'], '+')} {answer['score_unit']} against the rest: "
+            f"{told(answer['group_difference'], answer['group_difference_px'], unit)} against the rest: "
             f"{'they are worse' if answer['group_test_p'] < alpha else 'which may be chance'} (positive is worse; "
-            f"relabelling test, one-sided p = {answer['group_test_p']:.4f})."
+            f"relabelling test of {unit}, one-sided p = {answer['group_test_p']:.4f})."
         )
     else:
         sentences.append("No frame of the pool is flagged, so there is no group to test.")

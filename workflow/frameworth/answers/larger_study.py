@@ -1,4 +1,7 @@
-"""`plan.csv`: what a larger study would take to see an effect of a given size, from the study at hand as its pilot."""
+"""`plan.csv`: what a larger study would take to see an effect of a given size, from the study at hand as its pilot.
+
+All in log(1 + px), whichever score the study tests: there an effect is so many hundredths of the error.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from frameworth.answers.held_out import held_out_influence
+from frameworth.attribution.inference import values
 from frameworth.attribution.inference.components import components
 from frameworth.attribution.inference.power import METHODS, Pilot, chance_of_any, networks_needed, noise_limits
 from frameworth.errors import UserError
@@ -54,6 +59,8 @@ def pilot_of(results: Results) -> Pilot:
     table, pool = results.frame_values, int(results.pool.sum())
     flagged = int((table["verdict"] == "check label").sum())
     known = np.isfinite(noise.member) and noise.member > 0
+    score = values.subset_score(results.scores["log_error"], ~results.pool)
+    slope = values.slope_at_main_size(score, *(subsets[name].to_numpy() for name in ("frames", "percent", "cluster")))
     return Pilot(
         pool=pool,
         group=flagged or max(1, round(_ASSUMED_SHARE * pool)),
@@ -62,7 +69,7 @@ def pilot_of(results: Results) -> Pilot:
         member_variance=noise.member if known else noise.network,
         member_known=known,
         value_variance=_value_variance(results),
-        slope=float(results.summary.get("slope_per_frame") or 0.0) if _in_log_error(results) else 0.0,
+        slope=float(np.nan_to_num(slope.per_frame)) if slope is not None else 0.0,
         freedom=noise.subsets - 1,
     )
 
@@ -137,16 +144,16 @@ def _hours(results: Results, training: dict[str, Any], pilot: Pilot) -> float:
     return network_seconds(training, trained_on, len(results.frames), found.step) / 3600
 
 
-def _in_log_error(results: Results) -> bool:
-    return results.options["influence"]["score"] == "log_error"
-
-
 def _value_variance(results: Results) -> float:
     """Variance of the true values of frames that are not flagged: of the unshrunken estimates less their errors'."""
-    table = results.frame_values[results.frame_values["verdict"] != "check label"].dropna(subset="standard_error")
-    if len(table) < 3 or not _in_log_error(results):
+    found = held_out_influence(results, "log_error", "size-centred", resamples=1)  # one redraw decides no frame
+    table = results.frame_values
+    frames = table.loc[table["verdict"] != "check label", "frame"]
+    value, error = found.tested_value[frames, 0], found.standard_error[frames, 0]
+    known = np.isfinite(error)
+    if known.sum() < 3:
         return 0.0
-    return max(0.0, float(table["tested_value"].var() - (table["standard_error"] ** 2).mean()))
+    return max(0.0, float(value[known].var(ddof=1) - (error[known] ** 2).mean()))
 
 
 def plan_lines(table: pd.DataFrame, device: str) -> list[str]:

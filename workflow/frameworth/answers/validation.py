@@ -171,8 +171,8 @@ def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:
 
 
 def _tested_scores(results: Results) -> list[str]:
-    """The scores that values are tested on: both errors, and the study's own."""
-    return list(dict.fromkeys(("log_error", "error", results.options["influence"]["score"])))
+    """The scores that values are tested on: the study's own, and px."""
+    return list(dict.fromkeys((results.options["influence"]["score"], "error")))
 
 
 def reliability(results: Results) -> tuple[float, float, float]:
@@ -180,8 +180,8 @@ def reliability(results: Results) -> tuple[float, float, float]:
 
     The interval is over subsets. NaN with too few.
     """
-    networks = results.rmse[results.rmse["kind"] == "network"]
-    table = networks.pivot_table(index=["percent", "subset"], columns="member", values="mean_log_error")
+    networks, score = results.rmse[results.rmse["kind"] == "network"], f"mean_{results.options['influence']['score']}"
+    table = networks.pivot_table(index=["percent", "subset"], columns="member", values=score)
     pairs = table.iloc[:, :2].dropna()
     if table.shape[1] < 2 or len(pairs) < LEAST_SUBSETS:
         return float("nan"), float("nan"), float("nan")
@@ -223,7 +223,7 @@ def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
     rows += _warm_rows(results, options["level"])
     ceiling = np.sqrt(np.maximum(reliability(results), 0))
     if np.isfinite(ceiling[0]):
-        rows.append(("lds ceiling", "same subset twice", "log_error", *ceiling))
+        rows.append(("lds ceiling", "same subset twice", options["score"], *ceiling))
     return rows
 
 

@@ -32,6 +32,7 @@ _COLUMNS = [
     "p_adjusted",
     "verdict",
     "check_priority",
+    "value_px",
 ]
 _MOST_NUMBERS = 70
 
@@ -100,12 +101,17 @@ def _title(table: pd.DataFrame) -> str:
 def _note(table: pd.DataFrame, results: Results) -> str:
     level = results.options["influence"]["level"]
     text = (
-        "Relative value: change in the score over held-out frames when the frame takes the place of an "
-        f"average one; below 0 is better. Intervals hold {_style.percentage(level)} for one frame each, about the "
-        "size-centred difference (ticks), which estimators that shrink (dots) pull towards 0; verdicts also count "
-        "how many frames were looked at."
+        f"Relative value: change in {unit(results)} over held-out frames when the frame takes the place of an "
+        f"average one; below 0 is better. {_in_px(table, results)}Intervals hold {_style.percentage(level)} for one "
+        "frame each, about the size-centred difference (ticks), which estimators that shrink (dots) pull towards 0; "
+        "verdicts also count how many frames were looked at."
     )
     flagged = int((table["verdict"] == "check label").sum())
     if flagged:
         text += f" Flagged labels ({flagged}) are told by how far networks that did not see them miss."
     return text
+
+
+def _in_px(table: pd.DataFrame, results: Results) -> str:
+    low, high = (_style.signed(end, 2) for end in (table["value_px"].min(), table["value_px"].max()))
+    return "" if unit(results) == "px" else f"In px the values lie between {low} and {high}. "

@@ -37,7 +37,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         _style.headline(figure, "There are too few subsets to predict any from the others", _NOTE)
         return figure
     for axes, quantity in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
-        rows = table[(table["quantity"] == quantity) & table["score"].isin([score, "error", "labels"])]
+        rows = table[table["quantity"] == quantity]
+        # Values by the score that is tested; what else tells of frames has one score of its own.
         rows = rows[(rows["score"] == score) | ~rows["method"].isin(rows.loc[rows["score"] == score, "method"])]
         ends = ("chance_low", "chance_high") if quantity == "lds" else ("ci_low", "ci_high")
         _draw_rows(axes, rows.sort_values("value"), ends, *_QUANTITIES[quantity])

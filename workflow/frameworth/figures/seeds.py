@@ -15,7 +15,7 @@ from frameworth.results.results import Results
 
 _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
-    "score measured after training against the sum of its frames' values, estimated from other clusters. Right: "
+    "score measured after training against the sum of its frames' values, estimated from other clusters{in_px}. Right: "
     "the share of the spread between these subsets that each predictor explains out of fold (below 0: worse than "
     "the mean), bars: {level} intervals of what a line explains (whether values predict is tested in `lds`); "
     "coverage is the mean distance of held-out frames to the nearest frame of the subset. Dashed: the share that the "
@@ -47,6 +47,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     note = _NOTE.format(
         percent=percent,
         level=_style.percentage(results.options["influence"]["level"]),
+        in_px=f"; their RMSE lies between {scored['rmse_px'].min():.3g} and {scored['rmse_px'].max():.3g} px",
         ceiling="" if len(ceiling) else ", of which this percent has too few (`repeat` trains some)",
     )
     _style.headline(figure, _title(explained[explained["percent"] == percent], ceiling, percent), note)

@@ -126,6 +126,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             sizes=_sizes(results),
             validation=results.validation.map(_cell).to_dict("records"),
             options=results.options,
+            unit=data["unit"],
             level=f"{100 * results.options['influence']['level']:g}",
             provenance=_provenance(results, config),
             config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),

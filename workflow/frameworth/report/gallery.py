@@ -10,11 +10,11 @@ import pandas as pd
 from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.labels.labels import distance
 from frameworth.results.results import Results
-from frameworth.text import readable
+from frameworth.text import readable, told
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
 _CHECKS = ("rank", "suspicion", "out_of_bag_error", "flagged")
-_NUMBERS = ("value", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization", "warm_value")
+_NUMBERS = ("value", "value_px", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization", "warm_value")
 
 
 def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any]]:
@@ -103,13 +103,13 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
         way = "higher" if verdict == "harmful" else "lower"
         return (
             f"Held-out {'error' if 'px' in unit else 'loss'} is {way} with it than without it: absolute value "
-            f"{_signed(row['tested_absolute_value'])} {unit}."
+            f"{_signed(row['tested_absolute_value'])} {unit}; {_signed(row['value_px'])} px against an average frame."
         )
     if verdict in ("worse than average", "better than average"):
         low, high = _signed(row["called_ci_low"]), _signed(row["called_ci_high"])
         return (
-            f"In place of an average frame it changes the held-out score by {_signed(row['value'])} {unit} (shrunken; "
-            f"given that it was called, {low} to {high})."
+            f"In place of an average frame it changes the held-out error by "
+            f"{told(row['value'], row['value_px'], unit)}, shrunken; given that it was called, {low} to {high} {unit}."
         )
     if not np.isfinite([low, high]).all():
         return "Its value has no interval: there are too few independent subsets."

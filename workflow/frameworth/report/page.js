@@ -42,7 +42,8 @@ const plusMinus = (value, error) => known(error) ? `${rounded(value, error)} ± 
 function valueWords(row) {
   const half = known(row.ci_low) ? (row.ci_high - row.ci_low) / 2 : null;
   const interval = known(half) ? ` [${rounded(row.ci_low, half)}, ${rounded(row.ci_high, half)}]` : "";
-  return withUnit(rounded(row.value, half) + interval, data.unit);
+  const tested = `${rounded(row.value, half)}${interval} ${data.unit}`;
+  return data.unit === "px" ? tested : `${signed(row.value_px)} px (${tested})`;
 }
 const withUnit = (text, unit) => unit ? `${text} ${unit}` : text;
 const frameName = (frame) => `${frames.videos[frames.video[frame]]}/${frames.image[frame]}`;

@@ -34,13 +34,15 @@ _HOLDS = {
     "labels.h5": ("label", "size", "path", "digest", "skeleton", "keypoint"),
     "subsets.csv": ("subset", "percent", "seed", "design", "cluster"),
     "subsets.h5": ("inclusion",),
-    "scores.h5": ("error", "log_error", "consensus_pose", "consensus_error", "consensus_confidence"),
+    "scores.h5": (
+        "error", "log_error", "log_probability", "consensus_pose", "consensus_error", "consensus_confidence",
+    ),
     "influence.h5": (),
-    "rmse.csv": ("subset", "percent", "kind", "member", "mean_error", "mean_log_error"),
+    "rmse.csv": ("subset", "percent", "kind", "member", "mean_error", "mean_log_error", "mean_log_probability"),
     "frame_values.csv": (
         "frame", "video", "image", "check_priority", "out_of_bag_error", "value", "tested_value",
         "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high", "p_adjusted",
-        "tested_absolute_value", "networks_factor", "memorization", "verdict",
+        "tested_absolute_value", "networks_factor", "memorization", "verdict", "value_px",
     ),
     "summary.json": ("check_first_names", "verdicts", "statement"),
 }  # fmt: skip

@@ -102,7 +102,7 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
             "training.learning_rate, or look at the labels (the logs of the trainings say how each diverged)"
         )
     unit = {"error": "px", "log_error": "log(1 + px)", "consensus_error": "px"}
-    unit |= {"log_probability": "-log(probability)", "log_confidence": "-log(confidence)"}
+    unit |= {"log_probability": "−log(probability)", "log_confidence": "−log(confidence)"}
     unit |= {"member_bias_squared": "px^2", "member_variance": "px^2"}
     dims = ("subset", "frame", "keypoint")
     write_hdf5(

@@ -43,19 +43,22 @@ def redrawn(
     out = inclusion.copy()
     held = np.array(fixed, int)
     columns = np.setdiff1d(pool, held)
+    before = inclusion[:, columns]
+    after = before.copy()
     single = _rows_alone(clusters)
-    alone = np.flatnonzero((designs != "balanced") & single)
-    if len(alone):
-        out[np.ix_(alone, columns)] = rng.permuted(inclusion[np.ix_(alone, columns)], axis=1)
+    alone = (designs != "balanced") & single
+    if alone.any():
+        after[alone] = rng.permuted(before[alone], axis=1)
     for cluster in np.unique(clusters[(designs != "balanced") & ~single]):
         rows = np.flatnonzero(clusters == cluster)
-        out[np.ix_(rows, columns)] = inclusion[np.ix_(rows, rng.permutation(columns))]
+        after[rows] = before[rows[:, None], rng.permutation(len(columns))]
     for percent in np.unique(percents[designs == "balanced"]):
         of_percent = np.flatnonzero((designs == "balanced") & (percents == percent))
         like = inclusion[np.ix_(of_percent, held[: max(1, int(np.log2(max(len(of_percent), 8) / 8)))])]
         for pattern in np.unique(like, axis=0):
             rows = of_percent[(like == pattern).all(axis=1)]
-            out[np.ix_(rows, columns)] = inclusion[np.ix_(rng.permutation(rows), columns)]
+            after[rows] = before[rng.permutation(rows)]
+    out[:, columns] = after
     return out
 
 

@@ -1,10 +1,11 @@
 """How often a right frame would have a label as far off as one that is seen: p from the labels' own tails.
 
 Errors spread differently, and with heavier or lighter tails, from keypoint to keypoint. The upper half of each
-keypoint's deviations is fitted by a t distribution with its own scale and degrees of freedom; both are drawn together
-over keypoints (empirical Bayes), as the labels of one keypoint tell too little, and p is averaged over what remains
-uncertain. The most deviating fifth of the frames only counts as lying beyond, so that wrong labels among them do not
-make the tails.
+keypoint's deviations is fitted by a t distribution with its own scale and degrees of freedom; how both are distributed
+over keypoints is fitted, too (empirical Bayes), as the labels of one keypoint tell too little, and p is averaged over
+what remains uncertain. Shapes may have any distribution, as keypoints with heavy and with light tails may be in one
+study (Laird 1978); logarithms of scales are normal. The most deviating fifth of the frames only counts as lying beyond,
+so that wrong labels among them do not make the tails.
 """
 
 from __future__ import annotations
@@ -57,18 +58,14 @@ def _weights(deviation: np.ndarray, limit: float) -> np.ndarray:
         inner = own[(own > 0) & (own <= limit)]
         log[keypoint] = (_at(_LOG_DENSITY, inner) - np.log(_SCALES)).sum(axis=0) + (own > limit).sum() * beyond
     likelihood = np.exp(log - log.max(axis=(1, 2), keepdims=True))
-    axes = ((_SHAPES, 0.05, 0.15, (0, 2)), (np.log(_SCALES), 0.0, 0.2, (0, 1)))
-    first = [_normal(values, mean, spread) for values, mean, spread, _ in axes]
-    shape, scale = first
+    shape = first_shape = _normal(_SHAPES, 0.05, 0.15)
+    scale = first_scale = _normal(np.log(_SCALES), 0.0, 0.2)
     for _ in range(_ROUNDS):
         weight = _normalised(likelihood * shape[:, None] * scale)
         # As if a fifth of a keypoint more had been seen, of whose shape and scale nothing is known.
-        shape, scale = (
-            _fitted(values, weight.sum(axis=over) + _BEFORE * begin)
-            for (values, _, _, over), begin in zip(axes, first, strict=True)
-        )
-    # Cubed: an average over all that is possible is ruled by the heaviest tails, and flagged too few of normal ones.
-    return _normalised((likelihood * shape[:, None] * scale) ** 3)
+        shape = (weight.sum(axis=(0, 2)) + _BEFORE * first_shape) / (len(weight) + _BEFORE)
+        scale = _fitted(np.log(_SCALES), weight.sum(axis=(0, 1)) + _BEFORE * first_scale)
+    return _normalised(likelihood * shape[:, None] * scale)
 
 
 def _as_frames_fall_off(p: np.ndarray, of_frames: np.ndarray) -> np.ndarray:

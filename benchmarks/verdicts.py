@@ -1,0 +1,151 @@
+"""How often verdicts are wrong, on simulated studies as users get them: 999 redraws, and the verdicts of the table.
+
+    make benchmark-verdicts
+
+Writes `results/benchmarks/verdicts.json` and prints one table.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from benchmarks.simulation import Block, Grid, grid
+from frameworth import estimate_influence
+from frameworth.answers.held_out import RESAMPLES
+from frameworth.attribution.estimate import Influence
+from frameworth.storage.files import write_json
+
+OUT = Path("results/benchmarks/verdicts.json")
+FRAMES = 60
+LADDER = (10, 30, 70, 90)
+DESIGNS: dict[str, list[Block]] = {
+    "40 balanced halves": [("balanced", (50,), 40)],
+    "40 independent halves": [("independent", (50,), 40)],
+    "20 complementary pairs": [("paired", (50,), 40)],
+    "24 balanced halves, 3 ladders": [("balanced", (50,), 24), ("nested", LADDER, 3)],  # what `init` writes
+    "12 ladders": [("nested", LADDER, 12)],
+}
+SITUATIONS = ("no effects", "no effects, falling", "skewed", "skewed, falling", "two frames")
+EFFECT = 1.5  # of the one frame, and less that of the other, in deviations of the noise
+KINDS = ("no effects", "skewed", "two frames")
+_LEVEL = {10: 20.0, 30: 10.0, 50: 9.6, 70: 9.2, 90: 9.0}  # of a falling error by percent, in deviations of the noise
+
+
+def simulate(subsets: Grid, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Scores [S] of one study in each situation; `falling` only with several sizes.
+
+    The noise has deviation 1, and half of its variance is common to a cluster. It is normal, or if `skewed` a sum of
+    two exponentials, of skewness 1.4: log probability has a tail of networks that lost a keypoint.
+    """
+    names, which = np.unique(subsets.clusters, return_inverse=True)
+    normal, skewed, other = (
+        (draw(len(names))[which] + draw(len(which))) / np.sqrt(2)
+        for draw in (rng.standard_normal, rng.standard_exponential, rng.standard_normal)
+    )
+    falling = np.array([_LEVEL[percent] for percent in subsets.percents])
+    scores = {"no effects": normal, "skewed": skewed, "two frames": other + subsets.inclusion @ effects()}
+    if np.ptp(falling):
+        scores |= {"no effects, falling": normal + falling, "skewed, falling": skewed + falling}
+    return {name: scores[name] for name in SITUATIONS if name in scores}
+
+
+def effects() -> np.ndarray:
+    """Of the frames in `two frames`, [N]; their mean is 0, so that no other frame is better or worse than average."""
+    return EFFECT * np.r_[1, -1, np.zeros(FRAMES - 2)]
+
+
+def called_wrongly(found: Influence, target: int, situation: str) -> bool:
+    """Whether a study calls a frame that it should not, or by the other sign.
+
+    Where the error falls with each frame that is added, `helpful` is true of all.
+    """
+    signs = {"harmful": 1, "worse than average": 1, "undecided": 0, "better than average": -1, "helpful": -1}
+    told = np.vectorize(signs.get)(found.verdict[:, target])
+    if situation.endswith("falling"):
+        return bool((found.p_adjusted[:, target] < 0.05).any() or (found.verdict[:, target] == "harmful").any())
+    truth = np.sign(effects()) if situation == "two frames" else 0
+    return bool(((told != 0) & (told != truth)).any())
+
+
+def measure(
+    design: str, studies: int, resamples: int = RESAMPLES, kinds: Sequence[str] = KINDS
+) -> list[dict[str, Any]]:
+    """A row per situation: in how many studies a frame is called wrongly; how many are called, and intervals that hold.
+
+    With one size situations are targets of one call, which gives each what it would get alone.
+    """
+    wrong: dict[str, int] = {}
+    called, held, plain = 0, 0, 0
+    truth = FRAMES / (FRAMES - 1) * effects()
+    for number in range(studies):
+        subsets = grid(DESIGNS[design], FRAMES, number)
+        scores = simulate(subsets, np.random.default_rng([number, 18]))
+        calls = [[name for name in scores if name.startswith(kind)] for kind in kinds]
+        if len(np.unique(subsets.percents)) == 1:
+            calls = [list(chain.from_iterable(calls))]
+        for together in calls:
+            found = estimate_influence(
+                subsets.inclusion, np.column_stack([scores[name] for name in together]), percents=subsets.percents,
+                clusters=subsets.clusters, design=subsets.designs, resamples=resamples, random_state=number,
+            )  # fmt: skip
+            for target, name in enumerate(together):
+                wrong[name] = wrong.get(name, 0) + called_wrongly(found, target, name)
+                if name == "two frames":
+                    decided = found.p_adjusted[:, target] < 0.05
+                    called += int(decided.sum())
+                    held += int((_inside(truth, found.called_ci_low, found.called_ci_high, target) & decided).sum())
+                    plain += int((_inside(truth, found.ci_low, found.ci_high, target) & decided).sum())
+    rows: list[dict[str, Any]] = [
+        {"design": design, "situation": name, "studies": studies, "wrong": count, "interval": _interval(count, studies)}
+        for name, count in wrong.items()
+    ]
+    if called:
+        rows[-1] |= {"called": called, "held": held, "held_interval": _interval(held, called), "held_plain": plain}
+    return rows
+
+
+def _inside(truth: np.ndarray, low: np.ndarray, high: np.ndarray, target: int) -> np.ndarray:
+    return (low[:, target] <= truth) & (truth <= high[:, target])
+
+
+def _interval(count: int, of: int) -> list[float]:
+    """95 %, Clopper and Pearson 1934."""
+    found = binomtest(count, of).proportion_ci()
+    return [found.low, found.high]
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row as it is printed."""
+    text = f"{row['design']:32}{row['situation']:22}wrong {row['wrong']:3} of {row['studies']}"
+    text += " [{:.3f}, {:.3f}]".format(*row["interval"])
+    if "called" in row:
+        text += f"; of {row['called']} called {row['held'] / row['called']:.3f} held"
+        text += " [{:.3f}, {:.3f}]".format(*row["held_interval"])
+        text += f", {row['held_plain'] / row['called']:.3f} by plain intervals"
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure every design in every situation, print a table, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", type=int, default=300)
+    parser.add_argument("--resamples", type=int, default=RESAMPLES)
+    options = parser.parse_args(arguments)
+    rows = []
+    for design in DESIGNS:
+        for row in measure(design, options.studies, options.resamples):
+            rows.append(row)
+            print(line(row), flush=True)
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    write_json(OUT, {"frames": FRAMES, "resamples": options.resamples, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
