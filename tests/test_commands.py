@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,9 @@ import sleap_io
 import yaml
 from click.testing import CliRunner
 
+from conftest import run_snakemake
 from frameworth.__main__ import main
+from frameworth.answers.explaining import frame_number
 from frameworth.cli import first_config, progress
 from frameworth.cli.first_config import Look, study_name
 from frameworth.cli.running import Failures, runs_whole_study, snakemake_command
@@ -235,6 +239,14 @@ def test_explain_names_a_frame_that_is_not_there(study, frame):
     assert done.output.startswith(f"frameworth: frame {frame}: there is no such frame")
 
 
+@pytest.mark.parametrize(("stored", "typed"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_frame_is_found_however_its_name_is_composed(stored, typed):
+    frames = pd.DataFrame({"video": ["Mäuse", "day"], "image": ["für.png", "a.png"]})
+    results = SimpleNamespace(frames=frames.apply(lambda names: names.str.normalize(stored)), folder="results/s")
+    for name in ("Mäuse/für.png", "für.png"):
+        assert frame_number(results, unicodedata.normalize(typed, name)) == 0
+
+
 @pytest.fixture
 def begun(here):
     """The checked config of a study whose labels were read and of which nothing is trained."""
@@ -387,7 +399,7 @@ def test_run_names_the_profiles_that_there_are(here):
     write_config(here / "study.yaml", config("demo"))
     done = called("run", "--configfile", "study.yaml", "--profile", "Slurm")
     assert done.exit_code == 2
-    assert all(name in done.output for name in ("Slurm", "local-gpu", "slurm, slurm-gres"))
+    assert "there is no profile Slurm; there are local-gpu, slurm, slurm-gres, or give" in done.output
     (here / "own").mkdir()
     (here / "own/config.yaml").write_text("jobs: 1\n")
     assert "own" in snakemake_command(Path("study.yaml"), None, "own", [])
@@ -403,6 +415,18 @@ def test_run_says_which_disk_is_gone(here, place):
     assert done.output.count("\n") == 1
     assert f"{place}: " in done.output
     assert "/nonexistent/disk" in done.output
+
+
+def test_snakemake_itself_refuses_no_cores_and_a_disk_that_is_gone_in_one_line(here):
+    path = write_config(here / "study.yaml", config("demo"))
+    done = run_snakemake(here, "--cores", "0", "--configfile", str(path), check=False)
+    assert done.returncode != 0
+    assert done.stderr.count("--cores: 0 is no number of cores; give a number from 1, or all") == 1
+    Path("results").symlink_to("/nonexistent/disk")
+    done = run_snakemake(here, "--configfile", str(path), check=False)
+    assert done.returncode != 0
+    assert done.stderr.count("results: is a link to /nonexistent/disk, which is not there") == 1
+    assert "Traceback" not in done.stderr
 
 
 def test_run_and_init_say_which_folder_may_not_be_written(here, monkeypatch):

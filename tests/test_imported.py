@@ -17,7 +17,8 @@ from frameworth.cli.planning import describe
 from frameworth.errors import RefusedError, UserError
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.imported import is_import, read_imported, write_imported
-from frameworth.labels.sources import inspect_labels, study_sources
+from frameworth.labels.pictures import inspect_pictures
+from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
 from frameworth.storage.files import digest_of_file
 from tiny import config, draw, write_config
@@ -430,6 +431,28 @@ def test_coco_of_cvat_lies_beside_images_of_its_subset(tmp_path):
     assert_points(written(tmp_path / "annotations" / "person_keypoints_default.json", content))
 
 
+def test_images_that_are_the_same_are_twins_before_they_are_imported(tmp_path):
+    content = coco_content(tmp_path / "images")
+    (tmp_path / "images/im3.png").write_bytes((tmp_path / "images/im1.png").read_bytes())
+    labels = written(tmp_path / "labels.json", content)
+    pictures, problems = inspect_label_pictures(labels, inspect_labels(labels).project, decode=True)
+    assert [str(problem).partition(";")[0] for problem in problems] == [
+        f"{tmp_path}/images/im1.png: is the same picture as images/im3.png"
+    ]
+    assert pictures.digests[1] == pictures.digests[3]
+    assert len(set(pictures.digests)) == 3
+
+
+def test_frames_of_films_are_the_pictures_that_they_are_once_imported(drawn, tmp_path):
+    labels = slp_videos(drawn, tmp_path)
+    before, _ = inspect_label_pictures(labels, inspect_labels(labels).project, decode=True)
+    write_imported(labels, tmp_path / "copy")
+    after, _ = inspect_pictures(read_project(tmp_path / "copy"), decode=True)
+    assert before.digests == after.digests
+    assert np.array_equal(before.sizes, after.sizes)
+    assert np.array_equal(before.thumbnails, after.thumbnails)
+
+
 def test_coco_with_windows_separators_and_a_byte_order_mark(tmp_path):
     content = coco_content(tmp_path / "images", "images\\")
     assert_points(written(tmp_path / "result.json", content, "utf-8-sig"))
@@ -512,6 +535,22 @@ def test_a_torn_line_of_an_ultralytics_set_is_named(tmp_path):
     (tmp_path / "labels" / "train" / "im1.txt").write_text("0 0.5 0.5 0.6 0.6 0.2 0.2\n")
     with pytest.raises(UserError, match=r"im1\.txt: line 1 does not hold 14 numbers"):
         read_imported(labels)
+
+
+def test_what_an_ultralytics_set_lacks_is_counted_in_a_line_for_each_cause(tmp_path):
+    places = ["images/train"] * 4
+    labels = pose_set(tmp_path / "set", places, train="images/train", test="images/test")
+    (labels / "labels/train/im1.txt").unlink()
+    (labels / "labels/train/im3.txt").unlink()
+    read = read_imported(labels)
+    assert np.allclose(read.xy, POINTS[[0, 2]])
+    split, bare = map(str, read.problems)
+    assert "data.yaml: of the split test there is no folder images/test: left out" in split
+    assert "train: 2 images have no label file (im1.png) and are left out" in bare
+    torn = pose_set(tmp_path / "torn", places, train="images/train")
+    (torn / "labels/train/im0.txt").write_bytes(b"0 0.5 \xff")
+    with pytest.raises(UserError, match=r"im0\.txt: cannot be read"):
+        read_imported(torn)
 
 
 def test_an_export_of_label_studio_is_in_percent(tmp_path):

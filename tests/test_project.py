@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from frameworth.errors import UserError
-from frameworth.labels.deeplabcut import natural_key, read_project, source_files
+from frameworth.labels.deeplabcut import read_project, source_files
+from frameworth.labels.names import natural_key
 
 OPENFIELD = Path(
     os.environ.get("FRAMEWORTH_OPENFIELD")

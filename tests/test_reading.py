@@ -176,6 +176,50 @@ def test_a_csv_of_a_spreadsheet(project: Project, change: Callable[[str], str]) 
     same(project.read(), both())
 
 
+def test_a_csv_that_is_not_utf8_is_said(project: Project) -> None:
+    project.add("M\u00e4use")
+    project.listed("day1", "M\u00e4use")
+    path = project.folder("M\u00e4use") / "CollectedData_Ann.csv"
+    path.with_suffix(".h5").unlink()
+    path.write_bytes(path.read_text(encoding="utf-8").encode("cp1252"))
+    same(project.read("(day2)", "is not UTF-8, and is read as Windows' Western code page"), both())
+
+
+def test_labels_by_others_than_the_scorer_are_left_out_if_there_are_hers(project: Project) -> None:
+    table = project.table("day2")
+    for suffix in (".h5", ".csv"):
+        (project.folder("day2") / f"CollectedData_Ann{suffix}").unlink()
+    table.to_csv(project.folder("day2") / "CollectedData_Bob.csv")
+    same(project.read("1 folders have labels by others than the scorer 'Ann' of config.yaml (day2: Bob)"), XY)
+    project.save(table.rename(columns={"Ann": "Bob"}, level="scorer"), "day2")
+    (project.folder("day2") / "CollectedData_Bob.csv").unlink()
+    same(project.read("its columns are by 'Bob', not by the scorer 'Ann': left out"), XY)
+
+
+def test_all_folders_are_read_if_those_listed_have_no_labels(project: Project) -> None:
+    project.listed("day3")
+    project.folder("day3").mkdir()
+    project.add("day1_cropped")
+    read = project.read("1 labelled folders look like cropped copies of others (day1_cropped): left out")
+    assert set(read.videos) == {"day1", "day2"}
+    same(read, both())
+
+
+def test_a_line_tells_what_many_folders_have_in_common(project: Project) -> None:
+    for number in range(3, 12):
+        project.add(f"day{number}")
+    project.listed(*(f"day{number}" for number in range(1, 12)))
+    for number in range(1, 12):
+        table = project.table(f"day{number}")
+        table.iloc[:number] = np.nan
+        table.iloc[11, 0] = 70.0
+        project.save(table, f"day{number}")
+    outside = "1 of 33 labels lie outside the image or on its edge"
+    read = project.read(outside, "1 frames of day1 have no label (img00.png) and are left out; so with 65 more in "
+                        "day2 (2), day3 (3), day4 (4) and 7 more folders")  # fmt: skip
+    assert len(read.images) == 66
+
+
 def test_a_bodypart_with_a_blank(project: Project) -> None:
     project.config["bodyparts"] = ["snout", "ear", "tail "]
     project.write()

@@ -353,7 +353,13 @@ def _(study: Study) -> None:
     study.labels("day2").unlink()
 
 
-@case("labels", "a video without a label file", "warning", "day2 | has images but no label file", "it is left out")
+@case(
+    "labels",
+    "a video without a label file",
+    "warning",
+    "1 folders have images but no label file (day2)",
+    "it is left out",
+)
 def _(study: Study) -> None:
     study.labels("day2").unlink()
 
@@ -513,11 +519,34 @@ def _(study: Study) -> None:
     table.to_hdf(study.labels("day2"), key="two", mode="a")
 
 
-@case("labels", "labels of two other scorers", "error", "day1 | labels by Bob, Cai | 'Ann'", "which of them?")
+@case(
+    "labels",
+    "labels of two other scorers in all folders",
+    "error",
+    "day1 | labels by Bob, Cai | 'Ann'",
+    "which of them?",
+)
 def _(study: Study) -> None:
-    for scorer in ("Bob", "Cai"):
-        study.labels().with_name(f"CollectedData_{scorer}.csv").write_bytes(study.labels().read_bytes())
-    study.labels().unlink()
+    for path in (study.labels(), study.labels("day2")):
+        for scorer in ("Bob", "Cai"):
+            path.with_name(f"CollectedData_{scorer}{path.suffix}").write_bytes(path.read_bytes())
+        path.unlink()
+
+
+@case(
+    "labels",
+    "labels of another scorer in one folder",
+    "warning",
+    "1 folders have labels by others than the scorer 'Ann' of config.yaml (day1: Bob)",
+    "DeepLabCut leaves it out",
+)
+def _(study: Study) -> None:
+    study.labels().rename(study.labels().with_name("CollectedData_Bob.csv"))
+
+
+@case("labels", "CSV in Windows' code page", "warning", "is not UTF-8 | cp1252", "its names may be others")
+def _(study: Study) -> None:
+    study.labels().write_bytes(study.labels().read_bytes().replace(b"scorer,,,", b"scorer,\xa0,,"))
 
 
 @case("labels", "CSV that is no label table", "error", "CollectedData_Ann.csv | does not open with", "wrong columns")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
+
+FEW_FILES = 3  # that have a line each; what more have in common is one line
 
 
 def printable(text: str) -> str:
@@ -40,20 +44,42 @@ class Problem:
     where: str  # file, frame or key
     what: str
     todo: str
+    kind: str = ""  # what it has in common with others in other files, where `what` counts or quotes
+    count: int = 1  # of frames, labels or images
 
     def __str__(self) -> str:
         """One line, whatever names are in it."""
         return printable(f"{self.where}: {self.what}; {self.todo}")
 
 
-def error(where: object, what: str, todo: str) -> Problem:
+def error(where: object, what: str, todo: str, *, kind: str = "", count: int = 1) -> Problem:
     """A problem that stops the study."""
-    return Problem("error", str(where), what, todo)
+    return Problem("error", str(where), what, todo, kind, count)
 
 
-def warning(where: object, what: str, todo: str) -> Problem:
+def warning(where: object, what: str, todo: str, *, kind: str = "", count: int = 1) -> Problem:
     """A problem that the study can live with."""
-    return Problem("warning", str(where), what, todo)
+    return Problem("warning", str(where), what, todo, kind, count)
+
+
+def summed(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems of one kind in many files as one, at the place of the first, with how many more there are and where."""
+    kinds: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in dict.fromkeys(problems):
+        kinds.setdefault((problem.severity, problem.kind or problem.what, problem.todo), []).append(problem)
+    out = []
+    for first, *others in kinds.values():
+        if len({problem.where for problem in others} - {first.where}) < FEW_FILES:
+            out += [first, *others]
+            continue
+        folders = Counter[str]()
+        for problem in others:
+            folders[Path(problem.where).parent.name] += problem.count
+        names = [f"{name} ({count})" for name, count in folders.items()]
+        rest = f" and {len(names) - FEW_FILES} more folders" if len(names) > FEW_FILES else ""
+        what = f"{first.what}; so with {folders.total()} more in {', '.join(names[:FEW_FILES])}{rest}"
+        out.append(replace(first, what=what))
+    return out
 
 
 def problem_of(refused: UserError) -> Problem:

@@ -30,11 +30,15 @@ from frameworth.cli.costs import (
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names, figure_reads
 from frameworth.labels.imported import is_import
+from frameworth.cli.running import refuse_places
 from frameworth.plan.pilot import pilot_subset
 from frameworth.cli.study_record import write_record
 from frameworth.plan.names import subset_path
 from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, requests
 from frameworth.videos.video_names import video_folder
+
+if workflow.local_exec and workflow.resource_settings.cores == 0:  # Snakemake would wait for ever
+    raise WorkflowError("--cores: 0 is no number of cores; give a number from 1, or all")
 
 # All that is wrong is told at once, before any job. A job on another machine evaluates this again, and need not look
 # at the images a second time.
@@ -61,6 +65,12 @@ COSTED = dearest(CONFIG, SIZE)
 STUDY = CONFIG["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
+
+if workflow.is_main_process and not workflow.dryrun:
+    try:
+        refuse_places([Path(folder) for folder in (RESULTS, LOGS, BENCHMARKS)])
+    except UserError as refused:
+        raise WorkflowError("\n".join(refused.lines()))
 
 # For the commands that train or load networks: where what the pilot chose is added to the config's `training`.
 PILOT_OPTION = f"--pilot {RESULTS}/pilot.json" if "pilot" in CONFIG else ""

@@ -7,7 +7,9 @@ and so reads the label tables and the images' headers but decodes no image; the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +19,10 @@ from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
 from frameworth.cli.study_record import record_problems, recorded_split
 from frameworth.config.meant import expanded
 from frameworth.config.reading import encoding_problem, parse_config
-from frameworth.errors import Problem, UserError, error, problem_of, warning
+from frameworth.errors import Problem, UserError, error, problem_of, summed, warning
 from frameworth.labels.deeplabcut import Inspection, LabelledProject
-from frameworth.labels.imported import is_import
-from frameworth.labels.pictures import Pictures, inspect_pictures
-from frameworth.labels.sources import inspect_imported_pictures, inspect_labels
+from frameworth.labels.pictures import Pictures
+from frameworth.labels.sources import inspect_label_pictures, inspect_labels
 from frameworth.labels.video_content import refuse_no_film
 from frameworth.library_path import libraries_here
 from frameworth.plan.config import inspect_config
@@ -101,10 +102,10 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
         problems += found.problems
         if found.project is not None and depth != "tables":
             decode = depth == "images"
-            if is_import(Path(labels)):
-                pictures, of_images = inspect_imported_pictures(Path(labels), found.project, decode)
-            else:
-                pictures, of_images = inspect_pictures(found.project, decode)
+            with ThreadPoolExecutor(1) as aside:
+                if decode and config is not None:  # needed below, and takes seconds
+                    aside.submit(import_module, "frameworth.engine.networks")
+                pictures, of_images = inspect_label_pictures(Path(labels), found.project, decode)
             problems += of_images
     if config is not None and not any(problem.where.startswith("config: subsets[") for problem in problems):
         problems += _together(config, found.project, pictures)
@@ -159,8 +160,7 @@ def _split(config: dict[str, Any], project: LabelledProject, pictures: Pictures 
         recorded = recorded_split(config, project)
         if recorded is not None:
             return recorded
-        if not is_import(Path(config["labels"])):
-            digests = inspect_pictures(project, decode=True)[0].digests
+        digests = inspect_label_pictures(Path(config["labels"]), project, decode=True)[0].digests
     return hold_out(project.videos, project.images, seed=config["seed"], pictures=digests, **config["held_out"])
 
 
@@ -179,10 +179,12 @@ def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: P
     trainings = possible_trainings(config)
     scale = min(training["scale"] for training in trainings)
     known = (pictures.sizes > 0).all(axis=1)
+    small = []
     for index in np.flatnonzero(known & (np.round(pictures.sizes.min(axis=1) * scale) < LEAST_SIDE)):
         width, height = pictures.sizes[index]
         what = f"has {width}×{height} px, and a network (training.scale {scale:g}) needs {LEAST_SIDE} on a side"
-        yield error(project.paths[index], what, "remove it and its labels, or raise the scale")
+        small.append(error(project.paths[index], what, "remove it and its labels, or raise the scale", kind="small"))
+    yield from summed(small)
     sizes = np.unique(pictures.sizes[known], axis=0)
     whole = [training for training in trainings if training["crop"] is None]
     if whole and len(sizes) > 1:
@@ -239,12 +241,14 @@ def _frame_number_problems(config: dict[str, Any], total: int, held_out: np.ndar
 
 def _film_problems(config: dict[str, Any]) -> Iterator[Problem]:
     """Videos that are none by their first bytes; what is not there or empty was told before."""
+    found = []
     for video in config["videos"]:
         if Path(video).is_file() and Path(video).stat().st_size:
             try:
                 refuse_no_film(video)
             except UserError as refused:
-                yield problem_of(refused)
+                found.append(problem_of(refused))
+    yield from summed(found)
 
 
 def _device_problems(config: dict[str, Any], depth: Depth, runs_here: bool | None) -> Iterator[Problem]:

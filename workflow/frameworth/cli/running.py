@@ -53,9 +53,12 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
     command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
     if profile is not None:
         own = PROFILES / profile
-        if not own.is_dir() and _own_profile(profile) is None:
-            ours = ", ".join(sorted(path.name for path in PROFILES.iterdir() if path.is_dir()))
-            raise UserError(f"--profile: there is no profile {profile}; there are {ours}, or give the path of your own")
+        if not (own / "config.yaml").is_file() and _own_profile(profile) is None:
+            ours = sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
+            listed = ", ".join(name for name in ours if name != "default")  # which Snakemake takes by itself
+            raise UserError(
+                f"--profile: there is no profile {profile}; there are {listed}, or give the path of your own"
+            )
         command += ["--workflow-profile", str(own if own.is_dir() else profile)]
     if cores is not None:
         command += ["--cores", cores]

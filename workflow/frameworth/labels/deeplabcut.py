@@ -16,7 +16,6 @@ import io
 import pickle
 import pickletools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,16 +26,16 @@ import h5py
 import numpy as np
 import yaml
 
-from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, warning
+from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, summed, warning
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.images import inspect_header
+from frameworth.labels.label_files import images_of, label_files
+from frameworth.labels.names import natural_key, plain_name
 
 MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
 MAX_NAMES = 1_000_000  # frames of a video; each is made a string
 MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
-IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels and cropped copies, unless listed
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
 FEW_LABELS = 8  # frames with a label below which a keypoint is warned of
 SAME_LABEL = 0.01  # px between HDF5 and CSV, which may be rounded
@@ -80,9 +79,9 @@ def inspect_project(folder: Path) -> Inspection:
         config = _read_config(folder, problems)
         labels, tables = _read_labels(folder, config, problems)
     except RefusedError as refused:
-        return Inspection(None, (), (*problems, *refused.problems))
+        return Inspection(None, (), tuple(summed([*problems, *refused.problems])))
     if not labels:
-        return Inspection(None, (), tuple(problems))
+        return Inspection(None, (), tuple(summed(problems)))
     root = folder.resolve()
     project = LabelledProject(
         root=root,
@@ -97,7 +96,7 @@ def inspect_project(folder: Path) -> Inspection:
     problems += keypoint_problems(project, folder / "config.yaml")
     problems += _misread_names(folder, [label.path for label in labels])
     sources = (folder / "config.yaml", *tables, *(label.path for label in labels))
-    return Inspection(project, sources, tuple(problems))
+    return Inspection(project, sources, tuple(summed(problems)))
 
 
 def read_project(folder: Path) -> LabelledProject:
@@ -135,8 +134,9 @@ def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[
     No image is looked for, so that a file can be read in which frames were struck out. Raises RefusedError for what is
     wrong with the file; `config` is the config.yaml that names the keypoints.
     """
-    table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path)
-    problems = list(_column_problems(table, tuple(keypoints), config))
+    problems: list[Problem] = []
+    table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path, problems)
+    problems += _column_problems(table, tuple(keypoints), config)
     for name in _lacking(table, keypoints):
         problems.append(error(path, f"has no x and y of '{name}', a bodypart of {config.name}", "put its columns back"))
     refuse_errors(problems)
@@ -166,7 +166,8 @@ def drop_invisible(
     problems = []
     if corner.any():
         what = f"{corner.sum()} labels lie at (0, 0), which means not visible, and count as not labelled"
-        problems.append(warning(where, what, "label what can be seen, or leave it as it is"))
+        todo = "label what can be seen, or leave it as it is"
+        problems.append(warning(where, what, todo, kind="labels at (0, 0)", count=int(corner.sum())))
     if outside.any():
         row, name = np.argwhere(outside)[0]
         (x, y), (width, height) = xy[row, name], sizes[row]
@@ -176,22 +177,16 @@ def drop_invisible(
         )
         if 2 * outside.sum() > labelled.sum():
             todo = "correct them; they may be another size's, or x and y swapped"
-            problems.append(error(where, what, todo))
+            problems.append(error(where, what, todo, kind="labels outside", count=int(outside.sum())))
         else:
-            todo = "correct them, or leave them as they are"
-            problems.append(warning(where, f"{what}, and count as not labelled", todo))
+            what, todo = f"{what}, and count as not labelled", "correct them, or leave them as they are"
+            problems.append(warning(where, what, todo, kind="labels outside", count=int(outside.sum())))
     return np.where((corner | outside)[..., None], np.nan, xy), problems
 
 
 def csv_rows_images(path: Path) -> list[str]:
     """The image that each row of a label CSV names, in any layout that `read_project` reads."""
-    return ["/".join(parts) for parts in _read_csv(path).frames]
-
-
-def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Sort key under which img2 comes before img10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
+    return ["/".join(parts) for parts in _read_csv(path, []).frames]
 
 
 # -- config.yaml ------------------------------------------------------------------------------------------
@@ -237,7 +232,7 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
         problems.append(warning(path, what, "see that it is what you labelled"))
     scorer = values.get("scorer")
     return _Config(
-        scorer=_plain(scorer) if isinstance(scorer, str) else "",
+        scorer=plain_name(scorer) if isinstance(scorer, str) else "",
         keypoints=tuple(dict.fromkeys(keypoints)),
         skeleton=_skeleton(values.get("skeleton"), keypoints),
         videos=_listed_videos(values.get("video_sets")),
@@ -265,7 +260,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
             raise OSError("no regular file")
         if path.exists() and path.stat().st_size > MAX_CONFIG:
             raise OSError(f"more than {MAX_CONFIG >> 20} MiB")
-        values = yaml.load(_decoded(path), Loader=yaml.BaseLoader)
+        values = yaml.load(_decoded(path)[0], Loader=yaml.BaseLoader)
     except FileNotFoundError:
         raise RefusedError([error(path, "is missing", "give the folder of a DeepLabCut project")]) from None
     except (OSError, UnicodeDecodeError) as problem:
@@ -282,28 +277,23 @@ def _load_yaml(path: Path) -> dict[str, Any]:
 def _strings(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(_plain(item) for item in value if isinstance(item, str) and item.strip())
+    return tuple(plain_name(item) for item in value if isinstance(item, str) and item.strip())
 
 
-def _plain(name: str) -> str:
-    """A name as it is compared: without blanks around it, and composed, which macOS' file names are not."""
-    return unicodedata.normalize("NFC", name).strip()
-
-
-def _decoded(path: Path) -> str:
-    """A file's text: UTF-8, or else as an older Windows writes it."""
+def _decoded(path: Path) -> tuple[str, bool]:
+    """A file's text, and whether it is UTF-8; else it is read as an older Windows writes it."""
     data = path.read_bytes()
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig"), True
     except UnicodeDecodeError:
-        return data.decode("cp1252")
+        return data.decode("cp1252"), False
 
 
 def _listed_videos(video_sets: Any) -> frozenset[str]:
     """The folder below labeled-data of each video, whose path may be of Windows or not."""
     videos = video_sets if isinstance(video_sets, dict) else {}
     names = (re.split(r"[\\/]", video)[-1] for video in videos if isinstance(video, str))
-    return frozenset(_plain(Path(name).stem) for name in names)
+    return frozenset(plain_name(Path(name).stem) for name in names)
 
 
 def _is_true(value: Any) -> bool:
@@ -374,19 +364,15 @@ class _Table:
 def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[list[_Label], list[Path]]:
     """All labelled frames in natural order, and the label files they come from."""
     labels: list[_Label] = []
-    tables: list[Path] = []
     before = len(problems)
-    for folder in _video_folders(root, config.videos, problems):
+    tables = []
+    for path in label_files(root, config.scorer, config.videos, problems):
         try:
-            path = _label_file(folder, config.scorer, problems)
-            if path is None:
-                continue
-            tables.append(path)
-            table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path)
+            tables.append(_read_h5(path) if path.suffix == ".h5" else _read_csv(path, problems))
         except RefusedError as refused:
             problems += refused.problems
-            continue
-        labels += _labels_of(table, folder, config.keypoints, root / "config.yaml", problems)
+    for table in _by_the_scorer(tables, config, problems):
+        labels += _labels_of(table, config.keypoints, root / "config.yaml", problems)
         problems += _differing_csv(table, config.keypoints)
     if not labels and not any(problem.severity == "error" for problem in problems[before:]):
         problems.append(
@@ -396,60 +382,30 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
                 "label frames in DeepLabCut first",
             )
         )
-    return labels, tables
+    return labels, [table.path for table in tables]
 
 
-def _video_folders(root: Path, listed: frozenset[str], problems: list[Problem]) -> list[Path]:
-    """The folders that `video_sets` lists; all but copies if none of those it lists is there."""
-    data = root / "labeled-data"
-    try:
-        folders = [path for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    except (FileNotFoundError, NotADirectoryError):
-        todo = "give a DeepLabCut project with labelled frames"
-        raise RefusedError([error(data, "there is no such folder", todo)]) from None
-    except OSError as problem:
-        raise RefusedError([error(data, f"cannot be read ({_one_line(problem)})", "mend its permissions")]) from None
-    folders.sort(key=lambda path: natural_key(path.name))
-    used = [path for path in folders if _plain(path.name) in listed]
-    used = used or [path for path in folders if not path.name.endswith(IGNORED_FOLDERS)]
-    others = [path.name for path in folders if path not in used and any(path.glob("CollectedData_*"))]
-    if others:
-        what = f"{len(others)} labelled folders are not listed under video_sets of config.yaml ({others[0]}): left out"
-        problems.append(warning(data, what, "add their videos there, or leave them: DeepLabCut does not train on them"))
-    return used
+def _by_the_scorer(tables: list[_Table], config: _Config, problems: list[Problem]) -> list[_Table]:
+    """The tables without those of listed videos whose columns are by another scorer, unless all are: as DeepLabCut."""
+    others = [
+        table
+        for table in tables
+        if table.path.name == f"CollectedData_{config.scorer}.h5"
+        and plain_name(table.path.parent.name) in config.videos
+        and config.scorer not in table.scorers
+    ]
+    if not others or len(others) == len(tables):
+        return tables
+    for table in others:
+        what = f"its columns are by {_quoted(sorted(table.scorers))}, not by the scorer '{config.scorer}': left out"
+        todo = "name the scorer in the columns, if these are the labels you mean; DeepLabCut does not train on them"
+        problems.append(warning(table.path, what, todo))
+    return [table for table in tables if table not in others]
 
 
-def _label_file(folder: Path, scorer: str, problems: list[Problem]) -> Path | None:
-    """The label file of the scorer, or else the only scorer's there is; the h5 if there are both kinds."""
-    pattern = re.compile(r"CollectedData_(.*)\.(h5|csv)", re.DOTALL)
-    found: dict[str, list[Path]] = {}
-    try:
-        for path in sorted(folder.iterdir()):
-            match = pattern.fullmatch(path.name)
-            if match and path.is_file():
-                found.setdefault(_plain(match[1]), []).append(path)
-    except OSError as problem:
-        raise RefusedError([error(folder, f"cannot be read ({_one_line(problem)})", "mend its permissions")]) from None
-    if not found:
-        if _images_of(folder):
-            todo = "label its frames in DeepLabCut, or leave it as it is: the video is not used"
-            problems.append(warning(folder, "has images but no label file", todo))
-        return None
-    if scorer not in found:
-        names, todo = ", ".join(sorted(found)), "write the scorer you mean into config.yaml"
-        if len(found) > 1:
-            what = f"has labels by {names}, but none by the scorer '{scorer}' of config.yaml"
-            raise RefusedError([error(folder, what, todo)])
-        what = f"has labels by {names}, not by the scorer '{scorer}' of config.yaml; they are used"
-        problems.append(warning(folder, what, todo))
-    candidates = found[scorer] if scorer in found else next(iter(found.values()))
-    return max(candidates, key=lambda path: path.suffix == ".h5")
-
-
-def _labels_of(
-    table: _Table, folder: Path, keypoints: tuple[str, ...], config: Path, problems: list[Problem]
-) -> list[_Label]:
+def _labels_of(table: _Table, keypoints: tuple[str, ...], config: Path, problems: list[Problem]) -> list[_Label]:
     """The labelled frames of a label file; what is wrong with the others, or the file, goes to `problems`."""
+    folder = table.path.parent
     if not table.frames:
         todo = "label its frames in DeepLabCut, or leave it as it is: the video is not used"
         problems.append(warning(table.path, "holds no rows", todo))
@@ -459,13 +415,13 @@ def _labels_of(
     if any(problem.severity == "error" for problem in in_columns):
         return []
     given = _coordinates(table, keypoints)
-    on_disk = {_plain(path.name): path.name for path in sorted(folder.iterdir())}
+    on_disk = {plain_name(path.name): path.name for path in sorted(folder.iterdir())}
     rows: dict[str, int] = {}
     wrong: dict[str, list[Problem]] = {}  # by what is to be done
     for row, parts in enumerate(table.frames):
         image, problem = _image_name(table.path, parts, folder)
         if problem is None:
-            image = image if (folder / image).is_file() else on_disk.get(_plain(image), image)
+            image = image if (folder / image).is_file() else on_disk.get(plain_name(image), image)
             if image in rows:
                 problem = error(table.path, f"has more than one row for {image}", "keep one of them")
             elif not (folder / image).is_file() and np.isfinite(given[row]).all(axis=1).any():
@@ -479,7 +435,8 @@ def _labels_of(
         else:
             rows[image] = row
     for first, *others in wrong.values():
-        problems.append(replace(first, what=f"{first.what}; so with {len(others)} more rows") if others else first)
+        what = f"{first.what}; so with {len(others)} more rows" if others else first.what
+        problems.append(replace(first, what=what, kind=first.todo, count=1 + len(others)))
     images = sorted(rows, key=natural_key)
     xy, invisible = _visible(table.path, given[[rows[image] for image in images]], keypoints, images)
     problems += invisible
@@ -492,16 +449,19 @@ def _labels_of(
     empty = [image for image in images if image not in used]
     if empty:
         what = f"{len(empty)} frames of {folder.name} have no label ({empty[0]}) and are left out"
-        problems.append(warning(table.path, what, "label them, or leave them as they are"))
+        todo = "label them, or leave them as they are"
+        problems.append(warning(table.path, what, todo, kind="frames without a label", count=len(empty)))
     real_root = config.parent.resolve()
     outside = [label.image for label in labels if not label.path.resolve().is_relative_to(real_root)]
     if outside:
         what = f"{len(outside)} images are links to places outside the project ({outside[0]})"
-        problems.append(warning(folder, what, "see that these are yours; they are read from there"))
-    unlabelled = [name for name in _images_of(folder) if name not in rows]
+        todo = "see that these are yours; they are read from there"
+        problems.append(warning(table.path, what, todo, kind="links", count=len(outside)))
+    unlabelled = [name for name in images_of(folder) if name not in rows]
     if unlabelled:
-        what = f"{len(unlabelled)} images have no row in {table.path.name} ({unlabelled[0]})"
-        problems.append(warning(folder, what, "label them in DeepLabCut, or leave them as they are: they are not used"))
+        what = f"{len(unlabelled)} images have no row there ({unlabelled[0]})"
+        todo = "label them in DeepLabCut, or leave them as they are: they are not used"
+        problems.append(warning(table.path, what, todo, kind="images without a row", count=len(unlabelled)))
     return labels
 
 
@@ -514,7 +474,8 @@ def _visible(
     if len(half):
         first = f"'{keypoints[half[0][1]]}' in {images[half[0][0]]}"
         what = f"{len(half)} labels have only one of x and y ({first}), and count as not labelled"
-        problems.append(warning(table, what, "label them again, or leave both empty"))
+        todo = "label them again, or leave both empty"
+        problems.append(warning(table, what, todo, kind="half labels", count=len(half)))
     sizes = np.array([inspect_header(table.parent / image)[0] or (0, 0) for image in images], int).reshape(-1, 2)
     xy, invisible = drop_invisible(table, _whole(given), sizes, keypoints, images)
     return xy, problems + invisible
@@ -525,12 +486,6 @@ def _whole(xy: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(xy).any(axis=-1, keepdims=True), np.nan, xy)
 
 
-def _images_of(folder: Path) -> list[str]:
-    """Names of the images in a folder; what macOS leaves beside a file on other disks (`._name`) is none."""
-    images = (path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES)
-    return [name for name in images if not name.startswith(".")]
-
-
 def _differing_csv(table: _Table, keypoints: tuple[str, ...]) -> Iterator[Problem]:
     """A warning where the CSV beside an HDF5 in use holds other labels, or cannot be read."""
     path = table.path.with_suffix(".csv")
@@ -538,7 +493,7 @@ def _differing_csv(table: _Table, keypoints: tuple[str, ...]) -> Iterator[Proble
         return
     todo = "save the labels again in DeepLabCut, or move the file that is out of date out of the project"
     try:
-        ours, theirs = (_by_image(one, keypoints) for one in (table, _read_csv(path)))
+        ours, theirs = (_by_image(one, keypoints) for one in (table, _read_csv(path, [])))
     except RefusedError:
         yield warning(path, f"is no label table; {table.path.name} is used", todo)
         return
@@ -552,11 +507,11 @@ def _differing_csv(table: _Table, keypoints: tuple[str, ...]) -> Iterator[Proble
     ]
     if differing:
         what = f"differs from {table.path.name} in {len(differing)} frames ({differing[0]}); the HDF5 is used"
-        yield warning(path, what, todo)
+        yield warning(path, what, todo, kind="differs", count=len(differing))
 
 
 def _by_image(table: _Table, keypoints: tuple[str, ...]) -> dict[str, np.ndarray]:
-    names = (_plain(parts[-1]) for parts in table.frames)
+    names = (plain_name(parts[-1]) for parts in table.frames)
     return dict(zip(names, _whole(_coordinates(table, keypoints)), strict=True))
 
 
@@ -575,7 +530,7 @@ def _column_problems(table: _Table, keypoints: tuple[str, ...], config: Path) ->
     if unknown:
         what = f"labels {_quoted(unknown)}, which {config.name} does not list among the bodyparts: left out"
         yield warning(table.path, what, "add it to config.yaml, or leave it as it is")
-    named = _plain(table.path.stem.removeprefix("CollectedData_"))
+    named = plain_name(table.path.stem.removeprefix("CollectedData_"))
     others = sorted(table.scorers - {named})
     if others:
         what = f"its columns are by the scorer '{others[0]}', its name says '{named}'"
@@ -607,7 +562,7 @@ def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str,
     row = "/".join(parts)
     if not parts or parts[-1].strip() in ("", ".", "..") or "\0" in row:
         return row, error(table, f"a row names no image ('{row}')", "remove the row")
-    if len(parts) > 1 and _plain(parts[-2]) != _plain(folder.name):
+    if len(parts) > 1 and plain_name(parts[-2]) != plain_name(folder.name):
         return row, error(
             table,
             f"the row '{row}' belongs to the video '{parts[-2]}', but lies in the folder '{folder.name}'",
@@ -619,8 +574,8 @@ def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str,
 # -- CSV --------------------------------------------------------------------------------------------------
 
 
-def _read_csv(path: Path) -> _Table:
-    rows, decimal = csv_rows(path)
+def _read_csv(path: Path, problems: list[Problem]) -> _Table:
+    rows, decimal = csv_rows(path, problems)
     names = [row[0].strip() for row in rows[:4]]
     individuals = rows.pop(1) if names[1:2] == ["individuals"] else []
     if [row[0].strip() for row in rows[:3]] != ["scorer", "bodyparts", "coords"]:
@@ -634,7 +589,7 @@ def _read_csv(path: Path) -> _Table:
         if len(row) != len(rows[0])
     ]
     refuse_errors(wrong)
-    columns = [(_plain(name), coord.strip()) for name, coord in zip(rows[1], rows[2], strict=True)][width:]
+    columns = [(plain_name(name), coord.strip()) for name, coord in zip(rows[1], rows[2], strict=True)][width:]
     _refuse_several_animals(path, individuals[width:], columns)
     filled = [any(row[width + i].strip() for row in rows) for i in range(len(columns))]  # spreadsheets leave others
     keep = [i for i, (_, coord) in enumerate(columns) if coord != "likelihood" and filled[i]]
@@ -650,17 +605,20 @@ def _read_csv(path: Path) -> _Table:
                 todo = "correct it, or leave it empty where the keypoint is not labelled"
                 wrong.append(error(path, what, todo))
     refuse_errors(wrong)
-    scorers = {_plain(rows[0][width + i]) for i in keep}
+    scorers = {plain_name(rows[0][width + i]) for i in keep}
     return _Table(path, frames, [columns[i] for i in keep], values, scorers)
 
 
-def csv_rows(path: Path) -> tuple[list[list[str]], str]:
+def csv_rows(path: Path, problems: list[Problem]) -> tuple[list[list[str]], str]:
     """The rows that are not empty, and the sign before decimals, a comma where cells are separated by `;` or tabs.
 
-    Raises RefusedError if the file cannot be read.
+    A warning goes to `problems` if the text is not UTF-8. Raises RefusedError if the file cannot be read.
     """
     try:
-        text = _decoded(path)
+        text, is_utf8 = _decoded(path)
+        if not is_utf8:
+            what = "is not UTF-8, and is read as Windows' Western code page (cp1252)"
+            problems.append(warning(path, what, "see that names in it are right, or save it as UTF-8"))
         match = re.match('"?scorer"?([;\t])', text)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=match[1] if match else ",")
         return [row for row in reader if any(cell.strip() for cell in row)], "," if match else "."
@@ -737,11 +695,11 @@ def _read_h5(path: Path) -> _Table:
     if levels not in ({3}, {4}):
         what = "its columns are not scorer, bodyparts, coords"
         raise RefusedError([error(path, what, "save the labels again in DeepLabCut")])
-    pairs = [(_plain(column[-2]), column[-1]) for column in columns]
+    pairs = [(plain_name(column[-2]), column[-1]) for column in columns]
     _refuse_several_animals(path, [column[1] for column in columns] if levels == {4} else [], pairs)
     keep = [i for i, (_, coordinate) in enumerate(pairs) if coordinate != "likelihood"]
     names = [pairs[i] for i in keep]
-    scorers = {_plain(column[0]) for column in columns}
+    scorers = {plain_name(column[0]) for column in columns}
     return _Table(path, [_path_parts(list(frame)) for frame in frames], names, values[:, keep], scorers)
 
 

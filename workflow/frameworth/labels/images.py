@@ -21,6 +21,9 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # these bec
 MAX_PIXELS = 100_000_000
 ORIENTATION = 0x0112  # of EXIF; 1 is upright
 
+# MAX_PIXELS is stricter than Pillow's error. Set once, as threads that decode share all filters.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 
 @dataclass(frozen=True)
 class DecodedImage:
@@ -64,19 +67,22 @@ def inspect_image(path: Path | str) -> tuple[DecodedImage | None, list[Problem]]
             _refuse_turned(path, image.getexif())  # a PNG may say so after its pixels
     except RefusedError as refused:
         return None, list(refused.problems)
+    return DecodedImage(rgb, pixel_digest(rgb)), problems
+
+
+def pixel_digest(rgb: np.ndarray) -> str:
+    """SHA-256 of the size and pixels of an image, uint8 [height, width, 3]."""
     digest = hashlib.sha256(f"{rgb.shape}".encode())
     digest.update(rgb.data)
-    return DecodedImage(rgb, digest.hexdigest()), problems
+    return digest.hexdigest()
 
 
 @contextmanager
 def _opened(path: Path | str) -> Iterator[Image.Image]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is stricter than its error
-            with Image.open(path, formats=FORMATS) as image:
-                _refuse(path, image)
-                yield image
+        with Image.open(path, formats=FORMATS) as image:
+            _refuse(path, image)
+            yield image
     except RefusedError:
         raise
     except FileNotFoundError:
@@ -86,7 +92,7 @@ def _opened(path: Path | str) -> Iterator[Image.Image]:
     except Exception as problem:  # a broken file may raise anything
         what = f"not a readable image ({' '.join(str(problem).split()) or type(problem).__name__})"
         todo = "put a good copy in its place, or remove the image and its labels"
-        raise RefusedError([error(path, what, todo)]) from problem
+        raise RefusedError([error(path, what, todo, kind="unreadable")]) from problem
 
 
 def _refuse(path: Path | str, image: Image.Image) -> None:

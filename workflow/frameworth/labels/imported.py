@@ -24,11 +24,13 @@ from PIL import Image
 from frameworth.errors import Problem, RefusedError, UserError, refuse_errors
 from frameworth.labels.coco import is_coco, read_coco
 from frameworth.labels.collected_data import write_collected_data
-from frameworth.labels.deeplabcut import IGNORED_FOLDERS, csv_rows_images, drop_invisible, natural_key
+from frameworth.labels.deeplabcut import csv_rows_images, drop_invisible
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.images import image_size
+from frameworth.labels.label_files import IGNORED_FOLDERS
 from frameworth.labels.label_studio import is_label_studio, read_label_studio
 from frameworth.labels.lightning_pose import read_lightning_pose
+from frameworth.labels.names import natural_key
 from frameworth.labels.project_config import project_config
 from frameworth.labels.tables import LabelTable, find_image
 from frameworth.labels.ultralytics import read_ultralytics
@@ -125,7 +127,8 @@ def write_imported(labels: Path, folder: Path) -> None:
 
 @lru_cache(maxsize=1)  # the workflow asks twice when it starts: for the files, and for the study's size
 def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
-    labelled = list(_labelled_frames(path))
+    frames, remarks = _load(path)
+    labelled = list(_one_animal_each(frames, path))
     if not labelled:
         raise UserError(f"{path}: holds no hand-labelled frame (predictions are none); label frames first")
     skeletons = {tuple(instance.skeleton.node_names): instance.skeleton for _, instance in labelled}
@@ -164,7 +167,7 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
         pictures=pictures,
         xy=xy,
         sources=tuple(dict.fromkeys([*_own_files(path), *(picture.path for picture in pictures)])),
-        problems=tuple(problems),
+        problems=(*remarks, *problems),
     )
 
 
@@ -186,9 +189,9 @@ def _inside(
 # -- sleap-io ---------------------------------------------------------------------------------------------
 
 
-def _labelled_frames(path: Path) -> Iterator[tuple[Any, Any]]:
+def _one_animal_each(frames: Iterable[Any], path: Path) -> Iterator[tuple[Any, Any]]:
     """Frames with their one hand-labelled animal."""
-    for frame in _load(path):
+    for frame in frames:
         animals = [animal for animal in frame.user_instances if np.isfinite(animal.numpy()).all(axis=1).any()]
         if len(animals) > 1:
             raise UserError(
@@ -199,14 +202,14 @@ def _labelled_frames(path: Path) -> Iterator[tuple[Any, Any]]:
             yield frame, animals[0]
 
 
-def _load(path: Path) -> list[Any]:
-    """All frames of a label file, or of all splits of an Ultralytics folder."""
+def _load(path: Path) -> tuple[list[Any], tuple[Problem, ...]]:
+    """All frames of a label file, or of all splits of an Ultralytics folder, and warnings."""
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: is no label file; {ADVICE}")
     _refuse_reaching_out(path)
     table = _own_table(path)
     if table is not None:
-        return _frames_of(table)
+        return _frames_of(table), table.problems
     options: dict[str, Any] = {"open_videos": False}
     if _is_deeplabcut_csv(path):
         _check_images(path)
@@ -223,7 +226,7 @@ def _load(path: Path) -> list[Any]:
     for remark in said if path.suffix.lower() == ".json" else ():
         if "sleap_io" in remark.filename:
             raise UserError(f"{path}: sleap-io says: {_one_line(remark.message)}; mend that first")
-    return frames
+    return frames, ()
 
 
 def _own_table(path: Path) -> LabelTable | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import UserError
+from frameworth.errors import Problem, UserError
 from frameworth.labels.deeplabcut import csv_rows
 from frameworth.labels.tables import LabelTable, find_image
 
@@ -18,7 +18,8 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
 
     Raises UserError, naming row and cell, for what cannot be read.
     """
-    table, decimal = csv_rows(path)
+    problems: list[Problem] = []
+    table, decimal = csv_rows(path, problems)
     if [row[0].strip() for row in table[:3]] != HEADER:
         return None
     _, names, coords = ([cell.strip() for cell in row] for row in table[:3])
@@ -48,7 +49,7 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
                 f"{path}: labels {name}, but there is no such image beside the file; put it back, or remove its row"
             )
         rows.append((image, xy))
-    return LabelTable(keypoints, (), tuple(rows))
+    return LabelTable(keypoints, (), tuple(rows), tuple(problems))
 
 
 def _number(cell: str, decimal: str, where: str) -> float:

@@ -49,8 +49,10 @@ def _label_files(folder: Path) -> list[str]:
     return sorted(names, key=lambda name: (not name.startswith("CollectedData"), name))[:3]
 
 
-def inspect_imported_pictures(labels: Path, project: LabelledProject, decode: bool) -> tuple[Pictures, list[Problem]]:
-    """As `inspect_pictures`, of another tool's labels before they are imported: some are frames of a video."""
+def inspect_label_pictures(labels: Path, project: LabelledProject, decode: bool) -> tuple[Pictures, list[Problem]]:
+    """As `inspect_pictures`, also of another tool's labels before they are imported: some are frames of a video."""
+    if not is_import(labels):
+        return inspect_pictures(project, decode)
     pictures = read_imported(labels).pictures
     films = {index: picture.pixels for index, picture in enumerate(pictures) if picture.video is not None}
     return inspect_pictures(project, decode, films)

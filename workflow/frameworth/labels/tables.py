@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import UserError
+from frameworth.errors import Problem, UserError
 
 IMAGE_FOLDERS = ("", "images", "imgs", "data/images")  # below a label file's folder
 
@@ -20,11 +20,13 @@ class LabelTable:
     Attributes:
         edges: pairs of keypoints, by number.
         rows: [R] image and labels [K, 2] in px, NaN where not labelled; an image has a row per animal.
+        problems: warnings of what was left out or guessed.
     """
 
     keypoints: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     rows: tuple[tuple[Path, np.ndarray], ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def points_of(numbers: Sequence[float], per_keypoint: int) -> np.ndarray:

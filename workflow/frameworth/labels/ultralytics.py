@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from frameworth.errors import UserError
+from frameworth.errors import Problem, UserError, warning
 from frameworth.labels.images import image_size
+from frameworth.labels.label_files import images_of
 from frameworth.labels.tables import LabelTable, points_of
 
 SPLITS = ("train", "val", "valid", "test")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 
 def read_ultralytics(folder: Path) -> LabelTable:
@@ -25,20 +25,28 @@ def read_ultralytics(folder: Path) -> LabelTable:
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         raise UserError(f"{path}: names no kpt_shape of keypoints; give the data.yaml of a pose set") from None
     rows = []
-    for images in _image_folders(folder, settings):
-        for image in sorted(file for file in images.iterdir() if file.suffix.lower() in SUFFIXES):
+    problems: list[Problem] = []
+    for images in _image_folders(folder, settings, problems):
+        bare = []
+        for image in map(images.joinpath, images_of(images)):
             labels = _labels_folder(images) / f"{image.stem}.txt"
-            if labels.is_file() and not image.name.startswith("."):
+            if labels.is_file():
                 rows += [(image, xy) for xy in _animals(labels, image, count, per_keypoint)]
+            else:
+                bare.append(image.name)
+        if bare:
+            what = f"{len(bare)} images have no label file ({bare[0]}) and are left out"
+            problems.append(warning(images, what, f"put it into {_labels_folder(images)}, or leave them as they are"))
     names = settings.get("node_names") or next(iter((settings.get("kpt_names") or {}).values()), None) or range(count)
     keypoints = tuple(map(str, names))
     if len(keypoints) != count:
         raise UserError(f"{path}: names {len(keypoints)} keypoints, but kpt_shape has {count}; correct it")
     bones = settings.get("skeleton") or ()
-    return LabelTable(keypoints, tuple((int(first), int(second)) for first, second in bones), tuple(rows))
+    edges = tuple((int(first), int(second)) for first, second in bones)
+    return LabelTable(keypoints, edges, tuple(rows), tuple(problems))
 
 
-def _image_folders(folder: Path, settings: dict[str, Any]) -> list[Path]:
+def _image_folders(folder: Path, settings: dict[str, Any], problems: list[Problem]) -> list[Path]:
     """The image folders of all splits, each once; Roboflow's `../train/images` lies beside data.yaml."""
     found: dict[Path, None] = {}
     for split in SPLITS:
@@ -50,13 +58,14 @@ def _image_folders(folder: Path, settings: dict[str, Any]) -> list[Path]:
             images = next((one for one in candidates if one.is_dir() and _labels_folder(one).is_dir()), None)
             if images is not None:
                 found[images.resolve()] = None
-            elif split != "test":  # Roboflow names a test split even where there is none
+            elif split == "test" and not any(one.is_dir() for one in candidates):  # Roboflow names it all the same
+                what = f"of the split {split} there is no folder {name}: left out"
+                problems.append(warning(folder / "data.yaml", what, "put it there, or leave it as it is"))
+            else:
                 raise UserError(
                     f"{folder / 'data.yaml'}: of the split {split} there is no folder {name} with its labels; put it "
                     "there, or remove the split"
                 )
-            elif any(one.is_dir() for one in candidates):
-                raise UserError(f"{folder / 'data.yaml'}: the split {split} has no folder of labels; put it there")
     if not found:
         raise UserError(f"{folder / 'data.yaml'}: names no folder of images (train, val, test); correct it")
     return list(found)
@@ -74,7 +83,11 @@ def _labels_folder(images: Path) -> Path:
 
 def _animals(labels: Path, image: Path, count: int, per_keypoint: int) -> list[np.ndarray]:
     animals = []
-    for number, line in enumerate(labels.read_text(encoding="utf-8-sig").splitlines(), 1):
+    try:
+        lines = labels.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"{labels}: cannot be read ({problem}); save it again, or remove it") from None
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:

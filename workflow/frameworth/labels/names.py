@@ -1,0 +1,17 @@
+"""Names of folders, files, bodyparts and scorers: how they are compared and sorted."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+
+def plain_name(name: str) -> str:
+    """A name as it is compared: without blanks around it, and composed, which macOS' file names are not."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key under which img2 comes before img10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
