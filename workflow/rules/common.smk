@@ -68,7 +68,7 @@ LOGS = f"logs/{STUDY}"
 
 if workflow.is_main_process and not workflow.dryrun:
     try:
-        refuse_places([Path(folder) for folder in (RESULTS, LOGS, BENCHMARKS)])
+        refuse_places([Path(folder) for folder in (RESULTS, LOGS)])
     except UserError as refused:
         raise WorkflowError("\n".join(refused.lines()))
 
