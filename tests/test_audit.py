@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not can_audit(), reason="no strace, or no namesp
 
 ACTIVE = 'it\'s "$(touch canary)" `touch canary`;touch canary;'
 # Where a study may write, below its working directory, and beside it.
-OWN = ("results", ".snakemake", "logs", "benchmarks")
+OWN = ("results", ".snakemake", "logs")
 # Python's compiled modules; the system's devices; what a process sets for itself.
 SYSTEM = (REPOSITORY, Path(sys.prefix), Path(sys.base_prefix))
 DEVICES = (Path("/dev"), Path("/proc/self"))
