@@ -8,11 +8,23 @@ from typing import Any
 from frameworth.library_path import name_no_empty_place
 
 _HOMES = {
+    "GeometrySuspects": "attribution.suspicion.geometry",
     "Influence": "attribution.estimate",
+    "Suspects": "attribution.suspicion.suspects",
     "estimate_influence": "attribution.estimate",
     "load": "results.loading",
+    "suspect_geometry": "attribution.suspicion.geometry",
+    "suspect_labels": "attribution.suspicion.suspects",
 }
-__all__ = ["Influence", "estimate_influence", "load"]
+__all__ = [
+    "GeometrySuspects",
+    "Influence",
+    "Suspects",
+    "estimate_influence",
+    "load",
+    "suspect_geometry",
+    "suspect_labels",
+]
 
 name_no_empty_place()
 

@@ -45,11 +45,14 @@ class CheckedStudy:
         config: with defaults; None if it does not fit the schema.
         sources: the project's files that the study reads, as `project.labelled_project.source_files` gives them.
         problems: errors first.
+        first_look: which labels fit their own animal worst, in lines; only where images were looked at, and nothing in
+            the project is an error.
     """
 
     config: dict[str, Any] | None
     sources: tuple[Path, ...]
     problems: tuple[Problem, ...]
+    first_look: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """A line per problem, the severity first."""
@@ -115,7 +118,12 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
             problems += _film_problems(config)
         if depth == "images":
             problems += _network_problems(config)
-    return CheckedStudy(config, found.sources, _sorted(problems))
+    look: list[str] = []
+    if found.project is not None and depth == "images" and not any(p.severity == "error" for p in problems):
+        from frameworth.cli.first_look import first_look  # SciPy's statistics, which planning need not wait for
+
+        look = first_look(found.project)
+    return CheckedStudy(config, found.sources, _sorted(problems), tuple(look))
 
 
 def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:

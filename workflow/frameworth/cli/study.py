@@ -59,7 +59,8 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     print(printable(f"{labels}: {look.sentence()}."))
     print(f"Networks are planned for a {'GPU' if gpu else 'CPU'}.")
     print(f"Wrote {path}.")
-    for line in check_study_file(path).lines():
+    checked = check_study_file(path)
+    for line in [*checked.lines(), *checked.first_look]:
         print(line)
     print("Read the config, then:\n")
     print(f"  frameworth estimate --configfile {path}   # what it will take")
@@ -274,7 +275,8 @@ def explain(frame: str, configfile: TextIO) -> None:
 def check(configfile: Path, strict: bool) -> None:
     """Tell what is wrong with a study before anything trains.
 
-    A line for each problem; nothing on disk is changed. Exits with 0 if there is no error, with 2 if there is one.
+    A line for each problem, and which labels fit their own animal worst; nothing on disk is changed. Exits with 0 if
+    there is no error, with 2 if there is one.
     """
     from frameworth.cli.checking import check_study_file
 
@@ -282,6 +284,8 @@ def check(configfile: Path, strict: bool) -> None:
     for line in checked.lines():
         print(line)
     print(f"{configfile}: {checked.count('error')} errors, {checked.count('warning')} warnings")
+    for line in checked.first_look:
+        print(line)
     if checked.count("error"):
         raise SystemExit(2)
     if strict and checked.count("warning"):

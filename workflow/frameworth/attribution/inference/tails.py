@@ -47,7 +47,7 @@ def tail_probability(deviation: np.ndarray) -> np.ndarray:
         tail = np.tensordot(np.exp(_at(_LOG_TAIL, np.abs(own[known[:, keypoint]]))), weight, 2)
         p[known[:, keypoint], keypoint] = np.where(own[known[:, keypoint]] > 0, tail, 1 - tail)
     among = -np.expm1(known.sum(axis=1)[:, None] * np.log1p(-p))
-    return _as_frames_fall_off(among, np.where(known, among, 1).min(axis=1)[some])
+    return as_frames_fall_off(among, np.where(known, among, 1).min(axis=1)[some])
 
 
 def _weights(deviation: np.ndarray, limit: float) -> np.ndarray:
@@ -68,7 +68,7 @@ def _weights(deviation: np.ndarray, limit: float) -> np.ndarray:
     return _normalised(likelihood * shape[:, None] * scale)
 
 
-def _as_frames_fall_off(p: np.ndarray, of_frames: np.ndarray) -> np.ndarray:
+def as_frames_fall_off(p: np.ndarray, of_frames: np.ndarray) -> np.ndarray:
     """p with −log p rescaled: the exponential rate of the frames' own above their median, the last fifth censored."""
     depth = -np.log(of_frames)
     middle, end = np.quantile(depth, [0.5, 1 - UNTRUSTED])

@@ -1,0 +1,142 @@
+"""How far keypoints lie from where they should, against what is usual for them. Differences are complex, x + iy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LEAST_FRAMES = 8  # fewer values of a column do not tell how it spreads; it is measured against all columns together
+FREEDOM = 4.0  # of the t distribution that differences are taken to have where likelihoods are compared
+_RAYLEIGH = 1.1774  # the median length of a difference that has standard deviation 1 on each axis; the mean is 1.2533
+_BOUND = 2.5  # standard deviations: what the other keypoints of a frame are taken to be off by at most
+_SHRINKS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of correlations towards none; 1 is no regression on others
+_FOLDS = 5
+
+
+def column(values: np.ndarray, number: int) -> np.ndarray:
+    """The finite values of a column of [N, C], or of all columns where these are fewer than `LEAST_FRAMES`."""
+    own = values[:, number]
+    own = own[np.isfinite(own)]
+    return own if len(own) >= LEAST_FRAMES else values[np.isfinite(values)]
+
+
+def typical_size(size: np.ndarray) -> np.ndarray:
+    """The standard deviation on each axis that normal differences of lengths [N, K] have, by column [K]; 0 if none."""
+    found = np.zeros(size.shape[1])
+    for k in range(len(found)):
+        own = column(size, k)
+        if len(own):
+            found[k] = np.median(own) / _RAYLEIGH or own.mean() / 1.2533
+    return found
+
+
+def robust_z(values: np.ndarray) -> np.ndarray:
+    """(value − median) / (1.4826 · median deviation) by column of [N, C]; NaN stays NaN.
+
+    Where the median deviation is 0, the mean deviation takes its place (times 1.2533), and where all values are equal
+    none deviates.
+    """
+    found = np.full(values.shape, np.nan)
+    for c in range(values.shape[1]):
+        others = column(values, c)
+        if len(others):
+            middle = np.median(others)
+            away = np.abs(others - middle)
+            spread = 1.4826 * np.median(away) or 1.2533 * away.mean()
+            found[:, c] = (values[:, c] - middle) / spread if spread > 0 else 0 * values[:, c]
+    return found
+
+
+def size_deviation(size: np.ndarray) -> np.ndarray:
+    """Robust z by column of log(1 + length / median length), of lengths [N, C]: no unit of length matters."""
+    unit = np.ones(size.shape[1])
+    for c in range(len(unit)):
+        own = column(size, c)
+        if len(own):
+            unit[c] = np.median(own) or own.mean() or 1
+    return robust_z(np.log1p(size / unit))
+
+
+def given_others(off: np.ndarray) -> np.ndarray:
+    """What of each keypoint's difference its frame's other keypoints do not foretell, complex [N, K].
+
+    Both axes of a keypoint are regressed on both axes of all others that the frame has, by correlations over frames
+    (cross-fitted: those of the other four fifths) that are shrunk towards none by the share that foretells best. The
+    others' differences are bounded, so that a wrong label neither makes correlations nor much spoils what it foretells.
+
+    Args:
+        off: complex [N, K], in robust standard deviations; NaN where not known, and stays so.
+
+    Source: Raymaekers and Rousseeuw 2021, Fast robust correlation for high-dimensional data, for the bounds.
+    """
+    candidates = [_remainder(off, shrink) for shrink in _SHRINKS]
+    costs = [np.log(np.maximum(typical_size(np.abs(rest)), 1e-12)).mean() for rest in candidates]
+    return candidates[int(np.argmin(np.round(costs, 9)))]
+
+
+def _remainder(off: np.ndarray, shrink: float) -> np.ndarray:
+    known = np.isfinite(off)
+    filled = np.where(known, off, 0)
+    bounded = filled * np.minimum(1, _BOUND / np.maximum(np.abs(filled), _BOUND))
+    axes = np.concatenate([bounded.real, bounded.imag], axis=1)
+    rest = np.full(off.shape, np.nan, complex)
+    fold = np.arange(len(off)) % _FOLDS
+    for part in range(_FOLDS):
+        spread, correlation = _shrunken(axes[fold != part], known[fold != part], shrink)
+        tested = np.flatnonzero(fold == part)
+        patterns, which = np.unique(known[tested], axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            rows, there = tested[which.reshape(-1) == number], np.flatnonzero(pattern)
+            both = np.concatenate([there, there + off.shape[1]])
+            precision = np.linalg.inv(correlation[np.ix_(both, both)])
+            weighted = (axes[np.ix_(rows, both)] / spread[both]) @ precision
+            # The remainder of a Gaussian given the rest is its part of the precision-weighted vector, unweighted.
+            pair = np.stack([np.arange(len(there)), np.arange(len(there)) + len(there)], axis=1)
+            block = np.linalg.inv(precision[pair[:, :, None], pair[:, None, :]])
+            x, y = np.moveaxis(np.einsum("nka,kab->nkb", weighted[:, pair], block), -1, 0)
+            beyond = (filled - bounded)[np.ix_(rows, there)]
+            rest[np.ix_(rows, there)] = x * spread[there] + 1j * y * spread[there + off.shape[1]] + beyond
+    return rest
+
+
+def _shrunken(axes: np.ndarray, known: np.ndarray, shrink: float) -> tuple[np.ndarray, np.ndarray]:
+    """Root mean squares [2K] and correlations [2K, 2K] of values [N, 2K], over the frames that have both."""
+    seen = np.concatenate([known, known], axis=1).astype(float)
+    covariance = axes.T @ axes / np.maximum(seen.T @ seen, 1)
+    spread = np.sqrt(np.diag(covariance))
+    spread = np.where(spread > 0, spread, 1)
+    correlation = (1 - shrink) * covariance / np.outer(spread, spread)
+    np.fill_diagonal(correlation, 1)
+    # Of different frames each, correlations may contradict one another.
+    value, vector = np.linalg.eigh(correlation)
+    return spread, (vector * np.maximum(value, shrink / 2)) @ vector.T
+
+
+def unlikelihood(size: np.ndarray) -> np.ndarray:
+    """−log density of t distributed differences in a plane, of lengths in standard deviations, less that of 0."""
+    return (FREEDOM / 2 + 1) * np.log1p(size**2 / FREEDOM)
+
+
+def at_each_place(label: np.ndarray, place: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """How unlikely each label of a frame is at the place of each of its keypoints, [N, label, place].
+
+    Args:
+        label, place: complex [N, K]; NaN where not known. scale: [N, K], a keypoint's standard deviation on each axis.
+    """
+    return unlikelihood(np.abs(label[:, :, None] - place[:, None, :]) / scale[:, None, :])
+
+
+def exchange_gain(unlikely: np.ndarray) -> np.ndarray:
+    """log likelihood of each two labels exchanged, less that of as they are, [N, K, K]; −∞ where not known.
+
+    Args:
+        unlikely: [N, label, place], as `at_each_place` gives it.
+    """
+    own = np.einsum("nkk->nk", unlikely)
+    gain = own[:, :, None] + own[:, None, :] - unlikely - np.swapaxes(unlikely, 1, 2)
+    return np.where(np.isfinite(gain) & ~np.eye(own.shape[1], dtype=bool), gain, -np.inf)
+
+
+def best_exchange(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """With which keypoint each label is likeliest exchanged, int [N, K], and the gain [N, K] of that."""
+    partner = gain.argmax(axis=2)
+    return partner, np.take_along_axis(gain, partner[..., None], axis=2)[..., 0]

@@ -1,0 +1,161 @@
+"""Which labels fit their own animal worst: from the labels alone, before any network. Numpy in, numpy out."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworth.attribution.inference.tails import tail_probability
+from frameworth.attribution.suspicion.body_axes import mean_shape
+from frameworth.attribution.suspicion.deviations import (
+    at_each_place,
+    best_exchange,
+    exchange_gain,
+    given_others,
+    robust_z,
+    size_deviation,
+    typical_size,
+)
+
+LEAST_KEYPOINTS = 4  # three points are always a triangle: nothing tells which of them is off
+LEAST_FRAMES = 8  # fewer animals do not tell how they differ
+_EXCHANGED = 3.0  # log likelihood ratio from which labels are said to be exchanged: 20 to 1
+_REFITS = 4  # of the mean shape, to animals brought to it
+_ROUNDS = 10  # of the fit of an animal to the mean shape, reweighted
+_LEAST_SPREAD = 1e-3  # of the shape's size: keypoints of a rigid object do not vary
+
+
+@dataclass(frozen=True)
+class GeometrySuspects:
+    """Which labels of N frames of K keypoints fit their own animal worst.
+
+    Attributes:
+        suspicion: [N] −log10 of the share of frames that have a label as far off; NaN where too few are labelled.
+        flagged: bool [N], so few that about `expected_false_flags` right frames are among them.
+        keypoint: int [N], the label that fits worst; −1 where nothing is known.
+        partner: int [N], the keypoint that its label looks exchanged with; −1 for none.
+    """
+
+    suspicion: np.ndarray
+    flagged: np.ndarray
+    keypoint: np.ndarray
+    partner: np.ndarray
+
+
+def suspect_geometry(labels: np.ndarray, *, expected_false_flags: float = 1.0) -> GeometrySuspects:
+    """Rank frames by how badly one of their labels fits the others.
+
+    Each animal is brought to a common size. A label's deviation is the mean of two: of its log distances to the other
+    keypoints, each in its own robust spread, and of its position in the animal's own axes given those of the others,
+    which knows an animal from its mirror image. How seldom a right frame has one as large comes from the data's own
+    tails. A first look: rare poses are suspicious, too, and labels that are wrong together are not.
+
+    Args:
+        labels: [N, K, 2] px, NaN where not labelled. Nothing is said of frames with fewer than four labels, nor of any
+            where fewer than eight have as many.
+        expected_false_flags: how many right frames of so many may be flagged on average.
+
+    Raises ValueError for an array that is not [frames, keypoints, 2].
+    """
+    labels = np.asarray(labels, float)
+    if labels.ndim != 3 or labels.shape[2] != 2:
+        raise ValueError(f"labels of shape {labels.shape} are not [frames, keypoints, 2]")
+    points = labels[..., 0] + 1j * labels[..., 1]
+    told = enough_labels(points)
+    nothing = np.full(len(points), -1)
+    suspicion = np.full(len(points), np.nan)
+    if not told.any():
+        return GeometrySuspects(suspicion, np.zeros(len(points), bool), nothing, nothing)
+    fit = fit_to_animal(points[told])
+    p = tail_probability(fit.deviation)
+    filled = np.where(np.isfinite(p), p, np.inf)
+    least, worst = filled.min(axis=1), filled.argmin(axis=1)
+    rows = np.arange(len(worst))
+    partner, of_partner = (found[rows, worst] for found in best_exchange(exchange_gain(fit.unlikely)))
+    suspicion[told] = -np.log10(least)
+    keypoint, exchanged, flagged = nothing.copy(), nothing.copy(), np.zeros(len(points), bool)
+    keypoint[told] = worst
+    exchanged[told] = np.where(of_partner > _EXCHANGED, partner, -1)
+    flagged[told] = least * told.sum() <= expected_false_flags
+    return GeometrySuspects(suspicion, flagged, keypoint, exchanged)
+
+
+def enough_labels(points: np.ndarray) -> np.ndarray:
+    """Bool [N], of which frames of complex labels [N, K] geometry says anything."""
+    told = np.isfinite(points).sum(axis=1) >= LEAST_KEYPOINTS
+    return told & (told.sum() >= LEAST_FRAMES)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the labels of N frames fit their own animals.
+
+    Attributes:
+        deviation: [N, K], robust z; NaN where not labelled.
+        typical: [K] px, what a label's place is typically missed by, given the others.
+        unlikely: [N, label, place], as `at_each_place` gives it.
+    """
+
+    deviation: np.ndarray
+    typical: np.ndarray
+    unlikely: np.ndarray
+
+
+def fit_to_animal(points: np.ndarray) -> Fit:
+    """Compare complex labels [N, K] of frames with enough of them (`enough_labels`) with those of other frames."""
+    off, shape, spread, size = _in_own_axes(points)
+    rest = np.abs(given_others(off))
+    shapes, spreads = (np.broadcast_to(values, off.shape) for values in (shape, spread))
+    return Fit(
+        deviation=robust_z((_distances(points) + size_deviation(rest)) / 2),
+        typical=typical_size(rest * spread * size[:, None]),
+        unlikely=at_each_place(shapes + off * spreads, shapes, spreads),
+    )
+
+
+def _distances(points: np.ndarray) -> np.ndarray:
+    """Robust z [N, K] of the median over other keypoints of how unusual the log distance to them is."""
+    one, other = np.triu_indices(points.shape[1], 1)
+    with np.errstate(divide="ignore"):
+        log = np.log(np.abs(points[:, one] - points[:, other]))
+    # Two labels in one place say nothing by their distance, whose logarithm is infinite.
+    log[~np.isfinite(log)] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # no frame has both, or a frame no two: stays NaN
+        log -= np.nanmedian(log, axis=0)
+        log -= np.nanmedian(log, axis=1, keepdims=True)  # the animal's size
+        unusual = np.abs(robust_z(log))
+        of_keypoint = [np.nanmedian(unusual[:, (one == k) | (other == k)], axis=1) for k in range(points.shape[1])]
+    found = np.stack(of_keypoint, axis=1)
+    return size_deviation(np.where(np.isfinite(points), found, np.nan))
+
+
+def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Differences from the mean shape in standard deviations [N, K], the mean shape and these [K], animals' sizes [N].
+
+    Animals are moved, turned and scaled to the shape by a fit in which a keypoint that is off hardly counts.
+    """
+    known = np.isfinite(points)
+    shape, spread = mean_shape(points), np.ones(points.shape[1])
+    for _ in range(_REFITS):
+        weight = known.astype(float)
+        # One spread for all: each its own would end in two keypoints that every animal fits exactly.
+        common = np.median(spread)
+        for _ in range(_ROUNDS):
+            share = weight / weight.sum(axis=1, keepdims=True)
+            middle = np.where(known, share * points, 0).sum(axis=1, keepdims=True)
+            of_shape = share @ shape
+            arm = np.where(known, points - middle, 0)
+            to = shape - of_shape[:, None]
+            fit = (share * arm * to.conj()).sum(axis=1) / (share * np.abs(to) ** 2).sum(axis=1)
+            brought = np.where(known, arm / np.where(fit == 0, 1, fit)[:, None] + of_shape[:, None], np.nan)
+            weight = np.where(known, 1 / (1 + np.abs(brought - shape) ** 2 / (2 * common**2)), 0)
+        shape = np.array([_middle(own[np.isfinite(own)]) for own in brought.T])
+        spread = np.maximum(typical_size(np.abs(brought - shape)), _LEAST_SPREAD)
+    return (brought - shape) / spread, shape, spread, np.abs(fit)
+
+
+def _middle(points: np.ndarray) -> complex:
+    return np.median(points.real) + 1j * np.median(points.imag) if len(points) else 0j

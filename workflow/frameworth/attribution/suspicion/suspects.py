@@ -1,0 +1,323 @@
+"""Which labels look wrong to networks that did not see them: four kinds of errors side by side. Numpy in, numpy out.
+
+A label is compared with the place where the networks that were not trained on its frame put the keypoint. What is
+usual is told by the differences of the same keypoint in other frames and by those of the frame's other keypoints; how
+seldom a right frame deviates as much, by the tails of the data's own deviations (`tails`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from frameworth.attribution.inference.tails import as_frames_fall_off, tail_probability
+from frameworth.attribution.suspicion.body_axes import direction, mean_shape
+from frameworth.attribution.suspicion.deviations import (
+    FREEDOM,
+    LEAST_FRAMES,
+    at_each_place,
+    best_exchange,
+    column,
+    exchange_gain,
+    given_others,
+    robust_z,
+    size_deviation,
+    typical_size,
+    unlikelihood,
+)
+from frameworth.attribution.suspicion.geometry import enough_labels, fit_to_animal
+
+KINDS = ("alone", "together", "exchanged", "overlooked")
+_PRIOR = np.array([0.5, 0.3, 0.15, 0.05])  # how an error is shared out among the kinds before anything is seen
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a difference's variance that goes with the networks' disagreement
+_LEAST_RATIO = 0.1  # networks that agree by chance are not taken to be ten times as exact
+_UNUSUAL = 0.05  # of right frames are as far off in a kind that is named
+_RESCALED = 2 / 3  # of the way, in logs, from Bonferroni's p to one that falls off as the frames' own must
+_ROUNDS = 15  # of the rigid fit, reweighted
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What is suspicious in N frames of K keypoints.
+
+    Attributes:
+        suspicion: [N] −log10 of the share of right frames that are as suspicious, of all kinds together; larger is more
+            suspicious. NaN where nothing is known: no label, or no network that did not see the frame.
+        flagged: bool [N], so few that about `expected_false_flags` right frames are among them.
+        keypoint: int [N], the keypoint that is off most; −1 for the whole pose, or where nothing is known.
+        partner: int [N], the keypoint that the label of `keypoint` looks exchanged with; −1 for other kinds.
+        kind: str [N], which of `KINDS` the frame looks like most, flagged or not; empty where nothing is known.
+        place: [N, K, 2] px, where the networks that did not see the frame put each keypoint; NaN where none can tell.
+        p_alone, p_together, p_exchanged, p_overlooked: [N], the share of right frames that are as far off in this way;
+            NaN where that cannot be told.
+    """
+
+    suspicion: np.ndarray
+    flagged: np.ndarray
+    keypoint: np.ndarray
+    partner: np.ndarray
+    kind: np.ndarray
+    place: np.ndarray
+    p_alone: np.ndarray
+    p_together: np.ndarray
+    p_exchanged: np.ndarray
+    p_overlooked: np.ndarray
+
+
+def suspect_labels(
+    poses: np.ndarray,
+    labels: np.ndarray,
+    inclusion: np.ndarray,
+    *,
+    percents: np.ndarray | None = None,
+    expected_false_flags: float = 1.0,
+) -> Suspects:
+    """Rank frames by how much their labels look wrong, and say in which way.
+
+    Four kinds of errors, by the difference of each label from where networks that did not see the frame have it:
+    `alone`, a keypoint is off given how its frame's others are; `together`, all are displaced or turned; `exchanged`,
+    the labels of two fit each other's place better; `overlooked`, no label where the networks agree on a place more
+    than they do at others without one. All is measured in the animal's own axes and in the data's own spreads: moving,
+    scaling or mirroring all coordinates changes nothing. A frame's suspicion is that of its least likely kind, where
+    the kinds share the chance of a false flag as .5, .3, .15 and .05.
+
+    Args:
+        poses: [S, N, K, 2] px, what the networks of each subset say; NaN where nothing is predicted.
+        labels: [N, K, 2] px, NaN where not labelled.
+        inclusion: bool [S, N], whether a subset's networks were trained on a frame: they say nothing of it.
+        percents: [S], sizes of the subsets; networks of a size count by how exact they typically are. All alike if
+            left out.
+        expected_false_flags: how many right frames of so many may be flagged on average.
+
+    Raises ValueError for arrays that do not fit each other.
+
+    Source: the mathematics in docs/mathematics.md.
+    """
+    poses, labels, inclusion = np.asarray(poses, float), np.asarray(labels, float), np.asarray(inclusion, bool)
+    if poses.ndim != 4 or poses.shape[1:] != labels.shape or inclusion.shape != poses.shape[:2] or labels.shape[2] != 2:
+        shapes = f"{poses.shape}, {labels.shape} and {inclusion.shape}"
+        raise ValueError(
+            f"poses, labels and inclusion of shapes {shapes} do not fit [subsets, frames, keypoints, 2], [frames, "
+            "keypoints, 2] and [subsets, frames]"
+        )
+    if percents is not None and np.shape(percents) != (len(poses),):
+        raise ValueError(f"percents of shape {np.shape(percents)} are not one for each of {len(poses)} subsets")
+    place, spread, networks = _seen(poses, labels, inclusion, percents)
+    at, label = (points[..., 0] + 1j * points[..., 1] for points in (place, labels))
+    axes = direction(at, mean_shape(at))[:, None]
+    at, label = at / axes, label / axes
+    off, scale = _standardised(label - at, spread)
+    together, rest = _together(off * scale, at, scale)
+    unlikely = at_each_place(at + off * scale, at, scale)
+    exchanged, partner = _exchanged(off * scale, at, scale, exchange_gain(unlikely))
+    p = {
+        "alone": tail_probability(_alone(off, scale, label)),
+        "together": together,
+        "exchanged": exchanged,
+        "overlooked": _overlooked(np.isfinite(label), spread, networks),
+    }
+    return _combined(p, _left_unexplained(unlikely, rest), partner, place, expected_false_flags)
+
+
+def _seen(
+    poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, percents: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where networks that did not see a frame put its keypoints [N, K, 2], how far from there each is, how many [N, K].
+
+    The first is a weighted median; the second a mean, NaN where there are not two networks.
+    """
+    known = np.isfinite(poses).all(axis=-1) & ~inclusion[:, :, None]
+    weight = known.astype(float)
+    error = np.where(known, np.linalg.norm(poses - labels, axis=-1), np.nan)
+    for percent in np.unique([] if percents is None else percents):
+        of_percent = np.asarray(percents) == percent
+        of_labels = error[of_percent][np.isfinite(error[of_percent])]
+        weight[of_percent] /= (np.median(of_labels) ** 2 if len(of_labels) else 0) or 1
+    place = _weighted_median(poses, weight)
+    count = known.sum(axis=0)
+    away = np.where(known, np.linalg.norm(poses - place, axis=-1), 0)
+    # As for a variance, a count of one less: networks lie nearer to their own middle than to where others see it.
+    total = weight.sum(axis=0) * (1 - 1 / np.maximum(count, 2))
+    spread = np.where(count > 1, (weight * away).sum(axis=0) / np.where(total > 0, total, 1), np.nan)
+    return place, spread, count
+
+
+def _weighted_median(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Median over the first axis of [S, ..., 2] with weights [S, ...]; NaN where all weights are 0."""
+    weight = np.broadcast_to(weight[..., None], values.shape)
+    order = np.argsort(np.where(weight > 0, values, np.inf), axis=0, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=0)
+    below = np.cumsum(np.take_along_axis(weight, order, axis=0), axis=0)
+    half = below[-1] / 2
+    # Of an even number of equal weights the two in the middle.
+    middle = [(below >= half * (1 - 1e-9)).argmax(axis=0), (below > half * (1 + 1e-9)).argmax(axis=0)]
+    low, high = (np.take_along_axis(ordered, index[None], axis=0)[0] for index in middle)
+    return np.where(half > 0, (low + high) / 2, np.nan)
+
+
+def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Differences [N, K] less their median, in standard deviations, and these [N, K], px.
+
+    A keypoint's variance is partly the same in all frames and partly goes with the networks' disagreement; the part
+    is the likeliest for t distributed differences.
+    """
+    middle = np.zeros(difference.shape[1], complex)
+    for k, own in enumerate(difference.T):
+        own = own[np.isfinite(own)]
+        if len(own) >= LEAST_FRAMES:
+            middle[k] = np.median(own.real) + 1j * np.median(own.imag)
+    difference = difference - middle
+    size, usual = np.abs(difference), typical_size(spread)
+    ratio = np.where(np.isfinite(spread) & (usual > 0), spread / np.where(usual > 0, usual, 1), 1)
+    scales, costs = [], []
+    for share in _SHARES:
+        factor = np.sqrt(1 - share + share * np.maximum(ratio, _LEAST_RATIO) ** 2)
+        own = typical_size(size / factor)
+        scales.append(np.where(own > 0, own, 1) * factor)
+        cost = 2 * np.log(scales[-1]) + (FREEDOM / 2 + 1) * np.log1p((size / scales[-1]) ** 2 / FREEDOM)
+        costs.append(np.where(np.isfinite(cost), cost, 0).mean())
+    scale = scales[int(np.argmin(np.round(np.array(costs) - costs[0], 9)))]
+    return difference / scale, scale
+
+
+def _alone(off: np.ndarray, scale: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Robust z [N, K] of what a frame's other keypoints do not foretell of a label.
+
+    Where enough are labelled, it is a mean of that of the label's difference from its place, and of how it fits its own
+    animal (`geometry`), which networks need not tell; each counts by how exactly it foretells labels, in px.
+    """
+    rest = np.abs(given_others(off))
+    deviation = size_deviation(rest)
+    told = enough_labels(np.where(np.isfinite(off), label, np.nan))
+    if told.any():
+        fit = fit_to_animal(np.where(np.isfinite(off), label, np.nan)[told])
+        by_networks, by_animal = typical_size(rest * scale), fit.typical
+        both = by_networks + by_animal
+        share = np.where(both > 0, by_animal / np.where(both > 0, both, 1), 1)
+        deviation[told] = share * deviation[told] + (1 - share) * fit.deviation
+    return robust_z(deviation)
+
+
+def _together(difference: np.ndarray, place: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """p [N, 2] of how far a frame is displaced, and turned; and what is left [N, K], in standard deviations.
+
+    By a rigid fit in which keypoints count by their exactness, and one that is off alone hardly counts.
+    """
+    known = np.isfinite(difference)
+    exact = np.where(known, 1 / scale**2, 0)
+    difference, place = np.where(known, difference, 0), np.where(known, place, 0)
+    weight = exact
+    for _ in range(_ROUNDS):
+        share = weight / np.maximum(weight.sum(axis=1), np.finfo(float).tiny)[:, None]
+        shift = (share * difference).sum(axis=1)
+        arm = np.where(known, place - (share * place).sum(axis=1)[:, None], 0)
+        moved = np.where(known, arm + difference - shift[:, None], 0)
+        turn = np.angle((weight * moved * arm.conj()).sum(axis=1))
+        rest = np.abs(moved - arm * np.exp(1j * turn)[:, None]) / scale
+        weight = exact / (1 + rest**2 / 2)
+    several = known.sum(axis=1) > 1
+    radius = np.sqrt((exact * np.abs(arm) ** 2).sum(axis=1))
+    size = np.stack([np.abs(shift) * np.sqrt(exact.sum(axis=1)), np.abs(turn) * radius], axis=1)
+    p = tail_probability(size_deviation(np.where(several[:, None], size, np.nan)))
+    return p, np.where(known & several[:, None], rest, np.nan)
+
+
+def _exchanged(
+    difference: np.ndarray, place: np.ndarray, scale: np.ndarray, gain: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """p [N, K] of each label's exchange with its likeliest partner, and that partner, int [N, K].
+
+    Two labels that are exchanged are off against each other, along the line between their places: p is that of such a
+    difference, but at least the inverse likelihood ratio, which by Markov's inequality right labels do not exceed more
+    often.
+    """
+    partner, gain = best_exchange(gain)
+    of_partner = [np.take_along_axis(values, partner, axis=1) for values in (difference, place, scale)]
+    line = of_partner[1] - place
+    apart = np.where(np.abs(line) > 0, np.abs(line), np.inf)
+    along = ((difference - of_partner[0]) * line.conj()).real / apart / np.hypot(scale, of_partner[2])
+    p = tail_probability(robust_z(np.where(np.isfinite(gain), along, np.nan)))
+    return np.maximum(p, np.exp(-np.maximum(gain, 0))), partner
+
+
+def _overlooked(labelled: np.ndarray, spread: np.ndarray, networks: np.ndarray) -> np.ndarray:
+    """p [N, K] of keypoints that lack a label in frames that have one; NaN of others.
+
+    Against how far networks disagree at others without a label; where these are too few, against labelled ones, of
+    which an overlooked one is at best an average. 1 where networks disagree more than they typically do at labels.
+    """
+    missing = ~labelled & labelled.any(axis=1, keepdims=True) & (spread > 0)
+    log = np.log(np.where(spread > 0, spread, np.nan))
+    of_labelled = np.where(labelled, log, np.nan)
+    p = np.full(spread.shape, np.nan)
+    if not missing.any() or not np.isfinite(of_labelled).any():
+        return p
+    usual = np.array([np.median(column(of_labelled, k)) for k in range(spread.shape[1])])
+    relative = log - usual
+    if missing.sum() >= LEAST_FRAMES:
+        # A few networks agree by chance: the variance of the log of a spread in a plane is about this.
+        noise = 1 / (4 * np.maximum(networks - 1, 1))
+        middle = np.median(relative[missing])
+        total = (1.4826 * np.median(np.abs(relative[missing] - middle))) ** 2
+        between = max(total - noise[missing].mean(), 0)
+        p = tail_probability(np.where(missing, (middle - relative) / np.sqrt(between + noise), np.nan))
+    else:
+        others = np.sort((of_labelled - usual)[np.isfinite(of_labelled)])
+        share = (1 + np.searchsorted(others, relative, side="right")) / (1 + len(others))
+        p[missing] = (1 - (1 - share) ** missing.sum(axis=1, keepdims=True))[missing]
+    return np.where(missing & (relative > 0), 1, p)
+
+
+def _left_unexplained(unlikely: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """How unlikely a frame's labels stay if they are off in one way only, by the first three of `KINDS`, [N, 3].
+
+    Without its most unlikely label; moved and turned as a whole; by the best assignment of labels to keypoints. With
+    what that takes in numbers, as Akaike counts them.
+    """
+    own = np.nan_to_num(np.einsum("nkk->nk", unlikely))
+    alone = own.sum(axis=1) - own.max(axis=1) + 2
+    together = np.nansum(unlikelihood(rest), axis=1) + 3
+    exchanged = np.full(len(own), np.inf)
+    for frame, costs in enumerate(unlikely):
+        known = np.isfinite(np.diag(costs))
+        of_known = costs[np.ix_(known, known)]
+        label, keypoint = linear_sum_assignment(of_known)
+        if (label != keypoint).any():
+            exchanged[frame] = of_known[label, keypoint].sum() + 1
+    return np.stack([alone, together, exchanged], axis=1)
+
+
+def _combined(
+    p: dict[str, np.ndarray], unexplained: np.ndarray, partner: np.ndarray, place: np.ndarray, expected: float
+) -> Suspects:
+    filled = {kind: np.where(np.isfinite(of_kind), of_kind, np.inf) for kind, of_kind in p.items()}
+    least = np.stack([filled[kind].min(axis=1) for kind in KINDS], axis=1)
+    known = np.isfinite(least)
+    some = known.any(axis=1)
+    share = known * _PRIOR / np.where(some, (known * _PRIOR).sum(axis=1), 1)[:, None]
+    weighted = np.where(known, least / np.where(known, share, 1), np.inf)
+    # An error of one kind makes others unlikely, too: of those that are, the one that leaves least to be explained.
+    kind = weighted.argmin(axis=1)
+    likely = least[:, :3] <= np.maximum(least.min(axis=1, keepdims=True), _UNUSUAL)
+    explains = np.where(likely, unexplained, np.inf).argmin(axis=1)
+    kind = np.where(kind == KINDS.index("overlooked"), kind, explains)
+    of_frame = np.full(len(some), np.nan)
+    of_frame[some] = -np.expm1(-weighted[some].min(axis=1))
+    if some.any():
+        # Bonferroni's p flags too few, as kinds depend on each other; rescaled by the few frames there are, too many.
+        rescaled = as_frames_fall_off(of_frame[some], of_frame[some])
+        of_frame[some] = of_frame[some] ** (1 - _RESCALED) * rescaled**_RESCALED
+    which = np.stack([filled[name].argmin(axis=1) for name in KINDS], axis=1)[np.arange(len(kind)), kind]
+    keypoint = np.where(some & (kind != KINDS.index("together")), which, -1)
+    exchanged = some & (kind == KINDS.index("exchanged"))
+    return Suspects(
+        suspicion=-np.log10(np.maximum(of_frame, np.finfo(float).tiny)),
+        flagged=of_frame * some.sum() <= expected,
+        keypoint=keypoint,
+        partner=np.where(exchanged, partner[np.arange(len(kind)), which * exchanged], -1),
+        kind=np.where(some, np.array(KINDS)[kind], ""),
+        place=place,
+        **{f"p_{name}": np.where(known[:, column], least[:, column], np.nan) for column, name in enumerate(KINDS)},
+    )
