@@ -94,23 +94,19 @@ class Fit:
 
     Attributes:
         deviation: [N, K], robust z; NaN where not labelled.
-        typical: [K] px, what a label's place is typically missed by, given the others.
         unlikely: [N, label, place], as `at_each_place` gives it.
     """
 
     deviation: np.ndarray
-    typical: np.ndarray
     unlikely: np.ndarray
 
 
 def fit_to_animal(points: np.ndarray) -> Fit:
     """Compare complex labels [N, K] of frames with enough of them (`enough_labels`) with those of other frames."""
-    off, shape, spread, size = _in_own_axes(points)
-    rest = np.abs(given_others(off))
+    off, shape, spread = _in_own_axes(points)
     shapes, spreads = (np.broadcast_to(values, off.shape) for values in (shape, spread))
     return Fit(
-        deviation=robust_z((_distances(points) + size_deviation(rest)) / 2),
-        typical=typical_size(rest * spread * size[:, None]),
+        deviation=robust_z((_distances(points) + size_deviation(np.abs(given_others(off)))) / 2),
         unlikely=at_each_place(shapes + off * spreads, shapes, spreads),
     )
 
@@ -132,8 +128,8 @@ def _distances(points: np.ndarray) -> np.ndarray:
     return size_deviation(np.where(np.isfinite(points), found, np.nan))
 
 
-def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Differences from the mean shape in standard deviations [N, K], the mean shape and these [K], animals' sizes [N].
+def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Differences from the mean shape in standard deviations [N, K], the mean shape [K], and these [K].
 
     Animals are moved, turned and scaled to the shape by a fit in which a keypoint that is off hardly counts.
     """
@@ -154,7 +150,7 @@ def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
             weight = np.where(known, 1 / (1 + np.abs(brought - shape) ** 2 / (2 * common**2)), 0)
         shape = np.array([_middle(own[np.isfinite(own)]) for own in brought.T])
         spread = np.maximum(typical_size(np.abs(brought - shape)), _LEAST_SPREAD)
-    return (brought - shape) / spread, shape, spread, np.abs(fit)
+    return (brought - shape) / spread, shape, spread
 
 
 def _middle(points: np.ndarray) -> complex:

@@ -34,7 +34,6 @@ _PRIOR = np.array([0.5, 0.3, 0.15, 0.05])  # how an error is shared out among th
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a difference's variance that goes with the networks' disagreement
 _LEAST_RATIO = 0.1  # networks that agree by chance are not taken to be ten times as exact
 _UNUSUAL = 0.05  # of right frames are as far off in a kind that is named
-_RESCALED = 2 / 3  # of the way, in logs, from Bonferroni's p to one that falls off as the frames' own must
 _ROUNDS = 15  # of the rigid fit, reweighted
 
 
@@ -77,11 +76,11 @@ def suspect_labels(
     """Rank frames by how much their labels look wrong, and say in which way.
 
     Four kinds of errors, by the difference of each label from where networks that did not see the frame have it:
-    `alone`, a keypoint is off given how its frame's others are; `together`, all are displaced or turned; `exchanged`,
-    the labels of two fit each other's place better; `overlooked`, no label where the networks agree on a place more
-    than they do at others without one. All is measured in the animal's own axes and in the data's own spreads: moving,
-    scaling or mirroring all coordinates changes nothing. A frame's suspicion is that of its least likely kind, where
-    the kinds share the chance of a false flag as .5, .3, .15 and .05.
+    `alone`, a keypoint is off given how its frame's others are, or fits its own animal badly; `together`, all are
+    displaced or turned; `exchanged`, the labels of two fit each other's place better; `overlooked`, no label where the
+    networks agree on a place more than they do at others without one. All is measured in the animal's own axes and in
+    the data's own spreads: moving, scaling or mirroring all coordinates changes nothing. A frame's suspicion is that of
+    its least likely kind, where the kinds share the chance of a false flag as .5, .3, .15 and .05.
 
     Args:
         poses: [S, N, K, 2] px, what the networks of each subset say; NaN where nothing is predicted.
@@ -113,7 +112,7 @@ def suspect_labels(
     unlikely = at_each_place(at + off * scale, at, scale)
     exchanged, partner = _exchanged(off * scale, at, scale, exchange_gain(unlikely))
     p = {
-        "alone": tail_probability(_alone(off, scale, label)),
+        "alone": tail_probability(_alone(off, label)),
         "together": together,
         "exchanged": exchanged,
         "overlooked": _overlooked(np.isfinite(label), spread, networks),
@@ -182,21 +181,17 @@ def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarra
     return difference / scale, scale
 
 
-def _alone(off: np.ndarray, scale: np.ndarray, label: np.ndarray) -> np.ndarray:
+def _alone(off: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Robust z [N, K] of what a frame's other keypoints do not foretell of a label.
 
-    Where enough are labelled, it is a mean of that of the label's difference from its place, and of how it fits its own
-    animal (`geometry`), which networks need not tell; each counts by how exactly it foretells labels, in px.
+    Where enough are labelled, of the mean of two: of the label's difference from its place, and of how it fits its own
+    animal (`geometry`). Their errors have little in common, as the one comes from networks and the other from poses.
     """
-    rest = np.abs(given_others(off))
-    deviation = size_deviation(rest)
-    told = enough_labels(np.where(np.isfinite(off), label, np.nan))
+    deviation = size_deviation(np.abs(given_others(off)))
+    label = np.where(np.isfinite(off), label, np.nan)
+    told = enough_labels(label)
     if told.any():
-        fit = fit_to_animal(np.where(np.isfinite(off), label, np.nan)[told])
-        by_networks, by_animal = typical_size(rest * scale), fit.typical
-        both = by_networks + by_animal
-        share = np.where(both > 0, by_animal / np.where(both > 0, both, 1), 1)
-        deviation[told] = share * deviation[told] + (1 - share) * fit.deviation
+        deviation[told] = (deviation[told] + fit_to_animal(label[told]).deviation) / 2
     return robust_z(deviation)
 
 
@@ -306,10 +301,9 @@ def _combined(
     of_frame = np.full(len(some), np.nan)
     of_frame[some] = -np.expm1(-weighted[some].min(axis=1))
     if some.any():
-        # Bonferroni's p flags too few, as kinds depend on each other; rescaled by the few frames there are, too many.
-        rescaled = as_frames_fall_off(of_frame[some], of_frame[some])
-        of_frame[some] = of_frame[some] ** (1 - _RESCALED) * rescaled**_RESCALED
-    which = np.stack([filled[name].argmin(axis=1) for name in KINDS], axis=1)[np.arange(len(kind)), kind]
+        of_frame[some] = as_frames_fall_off(of_frame[some], of_frame[some])
+    # Two keypoints that are exchanged with each other are equally so: the first, whatever the last bit says.
+    which = np.stack([np.round(filled[name], 12).argmin(axis=1) for name in KINDS], axis=1)[np.arange(len(kind)), kind]
     keypoint = np.where(some & (kind != KINDS.index("together")), which, -1)
     exchanged = some & (kind == KINDS.index("exchanged"))
     return Suspects(
