@@ -1,12 +1,13 @@
 """Subset designs: sizes, nesting, pairing, balance, and what a new seed leaves alone."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from frameworth.plan import designs
 from frameworth.plan.designs import balanced_block, balanced_rows, cluster_of, draw_subset, subset_size
 
 SMALL = settings(max_examples=60, deadline=None)
@@ -96,3 +97,43 @@ def test_independent_subsets_of_one_seed_are_not_nested():
 def test_different_study_seeds_draw_different_subsets():
     for design in ("balanced", "nested", "independent", "paired"):
         assert not np.array_equal(draw_subset(design, 60, 50, 1, 1), draw_subset(design, 60, 50, 1, 2))
+
+
+def plainly_decorrelated(rows, before, share):
+    """What `_decorrelate` does, with all of it computed anew at each exchange."""
+    every = np.vstack([before, rows]).astype(float)
+    gram = (every - share) @ (every - share).T
+    for _ in range(designs._SWEEPS):
+        improved = False
+        for a, b in combinations(range(len(before), len(every)), 2):
+            while True:
+                difference = gram[a] - gram[b]
+                difference[[a, b]] = 0
+                slope = difference @ every
+                leaving, entering = np.flatnonzero(every[a] > every[b]), np.flatnonzero(every[b] > every[a])
+                leaving = leaving[np.argsort(-slope[leaving], kind="stable")[: designs._CANDIDATES]]
+                entering = entering[np.argsort(slope[entering], kind="stable")[: designs._CANDIDATES]]
+                others = np.delete(every, [a, b], axis=0)
+                distance = ((others[:, leaving][:, :, None] - others[:, entering][:, None, :]) ** 2).sum(axis=0)
+                change = slope[entering][None, :] - slope[leaving][:, None] + distance
+                if not change.size or change.min() >= -1e-9:
+                    break
+                at = np.unravel_index(change.argmin(), change.shape)
+                for frame in (leaving[at[0]], entering[at[1]]):
+                    every[[a, b], frame] = every[[b, a], frame]
+                for row in (a, b):
+                    gram[row] = gram[:, row] = (every - share) @ (every[row] - share)
+                improved = True
+        if not improved:
+            break
+    return every[len(before) :].astype(bool)
+
+
+@pytest.mark.parametrize(("pool", "percent", "rows"), [(63, 50, 24), (87, 50, 30), (41, 30, 30), (50, 70, 22)])
+def test_the_fast_search_draws_what_the_plain_one_draws(monkeypatch, pool, percent, rows):
+    """To the last frame: networks are known by the frames they saw, and would all be trained anew."""
+    fast = balanced_rows(pool, percent, rows, 5)
+    monkeypatch.setattr(designs, "_decorrelate", plainly_decorrelated)
+    designs._blocks_so_far.cache_clear()
+    assert np.array_equal(balanced_rows(pool, percent, rows, 5), fast)
+    designs._blocks_so_far.cache_clear()

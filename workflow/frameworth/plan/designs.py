@@ -140,7 +140,7 @@ def _decorrelate(rows: np.ndarray, before: np.ndarray, share: float) -> np.ndarr
     """
     every = np.vstack([before, rows]).astype(float)
     first, centred = len(before), every - share
-    gram = centred @ centred.T
+    gram = centred @ (every - share).T  # of two arrays: BLAS rounds a product of one with itself otherwise
     for _ in range(_SWEEPS):
         improved = False
         for a, b in combinations(range(first, len(every)), 2):

@@ -23,7 +23,7 @@ _NORMAL = 1e-4  # in place of 0, for SciPy's t
 
 _FREEDOM = 1 / np.maximum(_SHAPES, _NORMAL)[:, None]
 _LOG_DENSITY = stats.t.logpdf(np.expm1(_GRID), _FREEDOM)
-_LOG_TAIL = stats.t.logsf(np.expm1(_GRID), _FREEDOM)
+_LOG_TAIL = np.maximum(stats.t.logsf(np.expm1(_GRID), _FREEDOM), -1e5)  # finite, where SciPy says that it is 0
 
 
 def tail_probability(deviation: np.ndarray) -> np.ndarray:
@@ -46,6 +46,8 @@ def tail_probability(deviation: np.ndarray) -> np.ndarray:
         own = deviation[:, keypoint]
         tail = np.tensordot(np.exp(_at(_LOG_TAIL, np.abs(own[known[:, keypoint]]))), weight, 2)
         p[known[:, keypoint], keypoint] = np.where(own[known[:, keypoint]] > 0, tail, 1 - tail)
+    # Neither 0 nor 1, whose logarithms are infinite.
+    p = np.clip(p, np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
     among = -np.expm1(known.sum(axis=1)[:, None] * np.log1p(-p))
     return as_frames_fall_off(among, np.where(known, among, 1).min(axis=1)[some])
 
@@ -76,7 +78,7 @@ def as_frames_fall_off(p: np.ndarray, of_frames: np.ndarray) -> np.ndarray:
     if not len(inner):
         return p
     mean = ((inner - middle).sum() + (depth > end).sum() * (end - middle)) / len(inner)
-    return np.minimum(1, 0.5 * np.exp((np.log(p) + middle) / mean))
+    return np.clip(0.5 * np.exp(np.minimum((np.log(p) + middle) / mean, 1)), np.finfo(float).tiny, 1)
 
 
 def _at(table: np.ndarray, deviation: np.ndarray) -> np.ndarray:

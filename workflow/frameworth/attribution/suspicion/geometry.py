@@ -53,8 +53,8 @@ def suspect_geometry(labels: np.ndarray, *, expected_false_flags: float = 1.0) -
     tails. A first look: rare poses are suspicious, too, and labels that are wrong together are not.
 
     Args:
-        labels: [N, K, 2] px, NaN where not labelled. Nothing is said of frames with fewer than four labels, nor of any
-            where fewer than eight have as many.
+        labels: [N, K, 2] px, NaN where not labelled. Nothing is said of frames with fewer than four labels or all in
+            one place, nor of any where fewer than eight are left.
         expected_false_flags: how many right frames of so many may be flagged on average.
 
     Raises ValueError for an array that is not [frames, keypoints, 2].
@@ -84,7 +84,11 @@ def suspect_geometry(labels: np.ndarray, *, expected_false_flags: float = 1.0) -
 
 def enough_labels(points: np.ndarray) -> np.ndarray:
     """Bool [N], of which frames of complex labels [N, K] geometry says anything."""
-    told = np.isfinite(points).sum(axis=1) >= LEAST_KEYPOINTS
+    known = np.isfinite(points)
+    first = points[np.arange(len(points)), known.argmax(axis=1)]
+    told = (known.sum(axis=1) >= LEAST_KEYPOINTS) & (known & (points != first[:, None])).any(
+        axis=1
+    )  # not all in one place
     return told & (told.sum() >= LEAST_FRAMES)
 
 
@@ -145,8 +149,12 @@ def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
             of_shape = share @ shape
             arm = np.where(known, points - middle, 0)
             to = shape - of_shape[:, None]
-            fit = (share * arm * to.conj()).sum(axis=1) / (share * np.abs(to) ** 2).sum(axis=1)
-            brought = np.where(known, arm / np.where(fit == 0, 1, fit)[:, None] + of_shape[:, None], np.nan)
+            extent, size = (np.sqrt((share * np.abs(of) ** 2).sum(axis=1)) for of in (to, arm))
+            scale = np.where((extent > 0) & (size > 0), size, 1) / np.where(extent > 0, extent, 1)
+            fit = (share * arm * to.conj()).sum(axis=1) / np.where(extent > 0, extent, 1) ** 2
+            # Nothing like the shape: brought to its size alone.
+            fit = np.where(np.abs(fit) > _LEAST_SPREAD * scale, fit, scale)
+            brought = np.where(known, arm / fit[:, None] + of_shape[:, None], np.nan)
             weight = np.where(known, 1 / (1 + np.abs(brought - shape) ** 2 / (2 * common**2)), 0)
         shape = np.array([_middle(own[np.isfinite(own)]) for own in brought.T])
         spread = np.maximum(typical_size(np.abs(brought - shape)), _LEAST_SPREAD)

@@ -176,7 +176,7 @@ def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarra
         own = typical_size(size / factor)
         scales.append(np.where(own > 0, own, 1) * factor)
         cost = 2 * np.log(scales[-1]) + (FREEDOM / 2 + 1) * np.log1p((size / scales[-1]) ** 2 / FREEDOM)
-        costs.append(np.where(np.isfinite(cost), cost, 0).mean())
+        costs.append(np.where(np.isfinite(cost), cost, 0).sum())
     scale = scales[int(np.argmin(np.round(np.array(costs) - costs[0], 9)))]
     return difference / scale, scale
 
@@ -299,7 +299,7 @@ def _combined(
     explains = np.where(likely, unexplained, np.inf).argmin(axis=1)
     kind = np.where(kind == KINDS.index("overlooked"), kind, explains)
     of_frame = np.full(len(some), np.nan)
-    of_frame[some] = -np.expm1(-weighted[some].min(axis=1))
+    of_frame[some] = np.maximum(-np.expm1(-weighted[some].min(axis=1)), np.finfo(float).tiny)
     if some.any():
         of_frame[some] = as_frames_fall_off(of_frame[some], of_frame[some])
     # Two keypoints that are exchanged with each other are equally so: the first, whatever the last bit says.
