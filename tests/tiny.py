@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from frameworth.plan.grid import weight_options
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_path
 from frameworth.plan.split import hold_out
+from frameworth.storage.files import write_json
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}
 
@@ -60,8 +60,8 @@ def write_subset(path: Path, frames: Path, labels: Path, *, seed: int, **options
     """Draw one subset, and write its file to `path`."""
     with tempfile.TemporaryDirectory() as folder:
         write_subsets(Path(folder), frames, labels, seeds=[seed], **options)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(Path(folder) / f"{subset_path(options['percent'], seed)}.json", path)
+        drawn = Path(folder) / f"{subset_path(options['percent'], seed)}.json"
+        write_json(path, json.loads(drawn.read_text()))
 
 
 def prepare(folder: Path, percent: int = 50, seed: int = 1) -> tuple[Path, Path]:

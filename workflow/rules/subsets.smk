@@ -24,7 +24,7 @@ for DESIGN, PERCENT, FILES in drawn_together():
             study_seed=CONFIG["seed"],
         shell:
             "python -m frameworth draw-subsets {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
-            "--design {params.design} --percent {params.percent} --seeds {params.seeds} "
+            "--design {params.design} --percent {params.percent} --seeds {params.seeds:q} "
             "--study-seed {params.study_seed} 2> {log:q}"
 
 
