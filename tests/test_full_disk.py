@@ -50,7 +50,10 @@ def files(folder):
 
 
 def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: arguments):
-    """The stages of a study, each as `take` has it or left out, each on a disk with so many bytes left before it may have all; what was counted."""
+    """The stages of a study, each as `take` has it, on a disk with so many bytes left before it may have all.
+
+    Returns what was counted.
+    """
     draw(tmp_path / "project")
     study = config("project", subsets=[{"design": "balanced", "percents": [50], "seeds": 2, "members": 2}], **changes)
     path = write_config(tmp_path / "study.yaml", study)
