@@ -1,5 +1,5 @@
 # What all rules share: the checked config, the grid it asks for, and how the library is called.
-# Needs: config. Makes: CONFIG, STUDY, RESULTS, SUBSETS, and helper functions.
+# Needs: config. Makes: CONFIG, STUDY, RESULTS, REQUESTS, and helper functions.
 
 import json
 import os
@@ -14,7 +14,7 @@ from snakemake.settings.types import DeploymentMethod
 from frameworth.plan.arms import arm_names
 from frameworth.cli.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
-from frameworth.plan.grid import PlannedSubset, planned_subsets, video_networks, warm_bases, weight_options
+from frameworth.plan.grid import video_networks, warm_bases, weight_options
 from frameworth.cli.costs import (
     dearest,
     job_memory,
@@ -53,7 +53,6 @@ if workflow.is_main_process:
     print(*PROBLEMS, sep="\n", end="\n" * bool(PROBLEMS), file=sys.stderr)
 
 CONFIG = CHECKED.config
-SUBSETS = planned_subsets(CONFIG)
 PROJECT_FILES = list(CHECKED.sources)
 SIZE = study_size(CONFIG, PROJECT_FILES)
 VIDEOS = {video_folder(path): path for path in CONFIG["videos"]}
@@ -114,11 +113,9 @@ shell.prefix(
 wildcard_constraints:
     percent=r"\d{3}",
     seed=r"\d+",
-    member=r"\d+",
     arm=r"with|without|part-\d+",
     pair=r"\d+",
     subset=r"percent-\d{3}/seed-\d+",
-    figure=r"[A-Za-z0-9_-]+",
     video=r"[A-Za-z0-9._-]+",
 
 
@@ -156,7 +153,7 @@ def subset_files(wildcards=None):
 
 
 def drawn_together():
-    """The subset files of the grid that one job draws: (design, percent, files).
+    """The subset files of the grid that one job draws: (name of its rule, design, percent, files).
 
     Those of one design and percent; files that are there stand apart from new ones, as Snakemake takes all that a job
     makes for changed, and a new seed outdates no other subset.
@@ -167,7 +164,10 @@ def drawn_together():
             path = f"{RESULTS}/{request.subset_file}"
             key = request.subset.design, request.subset.percent, Path(path).exists()
             alike.setdefault(key, []).append(path)
-    return [(design, percent, files) for (design, percent, _), files in alike.items()]
+    return [
+        (f"subset_{design}_{percent:03d}_{'there' if there else 'new'}", design, percent, files)
+        for (design, percent, there), files in alike.items()
+    ]
 
 
 def seeds_of(files):
@@ -208,7 +208,7 @@ def training_jobs():
     for (folder, members, percent), alike in by_kind.items():
         first = alike[0]
         part = "" if first.part == GRID else f"{first.part}_{folders.index(folder)}_"
-        subsets = f"{folder}/subsets" if first.is_drawn else "subsets"
+        subsets = f"{folder}/subsets" if first.has_own_subset else "subsets"
         common = folder, subsets, members, first.keeps_networks, first.variant if first.part == ARMS else ""
         if per_job == 1:
             yield TrainingJob(f"{part}ensemble_of_{members}", *common, ["{subset}"], pattern_of(alike))
@@ -272,7 +272,7 @@ def training_memory(wildcards, attempt):
 
 def collecting_memory(wildcards, attempt):
     """MiB of a job that holds the scores of all networks or matrices of all frames, more at each attempt."""
-    return attempt * study_memory(SIZE, len(SUBSETS))
+    return attempt * study_memory(SIZE, len(subset_files()))
 
 
 def ensemble_files(part, *names):

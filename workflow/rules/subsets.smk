@@ -1,11 +1,11 @@
 # Subsets: which frames each network sees.
 # Needs: frames.csv, labels.h5. Makes: subsets/percent-*/seed-*.json, and subsets.csv and subsets.h5 from these.
 
-for DESIGN, PERCENT, FILES in drawn_together():
+for RULE, DESIGN, PERCENT, FILES in drawn_together():
 
     rule:
         name:
-            f"subset_{DESIGN}_{PERCENT:03d}_{'there' if Path(FILES[0]).exists() else 'new'}"
+            RULE
         input:
             frames=f"{RESULTS}/frames.csv",
             labels=f"{RESULTS}/labels.h5",

@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from frameworth.attribution.inference.tails import tail_probability
 from frameworth.attribution.inference.values import out_of_bag_consensus, out_of_bag_error, subset_level
+from frameworth.attribution.suspicion.deviations import robust_spread
 from frameworth.errors import UserError
 from frameworth.labels.labels import distance
 from frameworth.storage.digests import whole
@@ -126,7 +127,7 @@ def robust_deviation(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
         others, of_others = others[known], of_others[known]
         if len(others):
             centre = np.median(others)
-            between = max(_spread(np.abs(others - centre)) ** 2 - of_others.mean(), 0)
+            between = max(robust_spread(np.abs(others - centre)) ** 2 - of_others.mean(), 0)
             spread = np.sqrt(between + noise[:, column])
             deviation[:, column] = np.where(spread > 0, (own - centre) / np.where(spread > 0, spread, 1), 0 * own)
     return deviation
@@ -206,11 +207,6 @@ def check_name(row: dict[str, Any]) -> str:
         return name
     reason = f": {row['reason']}" if isinstance(row["reason"], str) and row["reason"] else ""
     return f"{name} ({row['keypoint']}, {row['distance_px']:.0f} px{reason})"
-
-
-def _spread(deviation: np.ndarray) -> float:
-    """The standard deviation that normal values of these absolute deviations would have."""
-    return float(1.4826 * np.median(deviation) or 1.2533 * deviation.mean())
 
 
 def _reason(label: np.ndarray, consensus: np.ndarray, off: np.ndarray, keypoints: Sequence[str]) -> str:

@@ -43,7 +43,7 @@ class CheckedStudy:
 
     Attributes:
         config: with defaults; None if it does not fit the schema.
-        sources: the project's files that the study reads, as `project.labelled_project.source_files` gives them.
+        sources: the project's files that the study reads, as `labels.deeplabcut.source_files` gives them.
         problems: errors first.
         first_look: which labels fit their own animal worst, in lines; only where images were looked at, and nothing in
             the project is an error.

@@ -20,11 +20,11 @@ from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import write_chosen
 from frameworth.plan.names import prune_sets, subset_path
+from frameworth.plan.requests import PRUNE_PERCENT
 from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
 
-PERCENT = 100
 _COLUMNS = {"check_priority": "out_of_bag_error", "value": "value", "warm_value": "warm_value"}
 
 
@@ -64,7 +64,9 @@ def write_pruned(
     frames, values = read_frames(frames_csv), pd.read_csv(whole(frame_values_csv))
     out = removed_frames(values, by, removed, network, study_seed)
     chosen = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), out)
-    write_chosen(path, frames, read_labels(labels_h5), chosen, "prune", PERCENT, network, f"prune_network-{network}")
+    write_chosen(
+        path, frames, read_labels(labels_h5), chosen, "prune", PRUNE_PERCENT, network, f"prune_network-{network}"
+    )
 
 
 def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level: float) -> pd.DataFrame:
@@ -106,7 +108,7 @@ def write_prune(
     label = read_labels(labels_h5).xy[held_out]
     scores = {}
     for removed in prune_sets(prune["counts"], prune["draws"]):
-        files = [folder / removed / subset_path(PERCENT, network) / "predictions.h5"
+        files = [folder / removed / subset_path(PRUNE_PERCENT, network) / "predictions.h5"
                  for network in range(1, prune["networks"] + 1)]  # fmt: skip
         pose = np.concatenate([read_hdf5(file, ["pose"])["pose"][:, held_out] for file in files])
         scores[removed] = network_scores(pose, label)

@@ -22,13 +22,13 @@ from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import write_chosen
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.names import subset_path
+from frameworth.plan.requests import TOGGLE_PERCENT
 from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.text import readable
 from frameworth.training.divergence import not_diverged
 
-PERCENT = 50
 COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high"]
 
 
@@ -62,7 +62,7 @@ def arm_frames(pool: np.ndarray, group: np.ndarray, *, parts: int, arm: str, pai
     added = parts_of(group, parts)[arm]
     if len(group) == 0 or (arm != "without" and len(added) == 0):
         return group[:0]
-    base = rest[draw_subset("balanced", len(rest), PERCENT, pair, study_seed)]
+    base = rest[draw_subset("balanced", len(rest), TOGGLE_PERCENT, pair, study_seed)]
     return np.sort(np.concatenate([base, added]))
 
 
@@ -82,7 +82,7 @@ def write_arm(
     group = group_of(pd.read_csv(whole(frame_values_csv)), toggle)
     pool = np.flatnonzero(frames["split"] == "pool")
     chosen = arm_frames(pool, group, parts=toggle["parts"], arm=arm, pair=pair, study_seed=study_seed)
-    write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", PERCENT, pair, f"toggle_pair-{pair}")
+    write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", TOGGLE_PERCENT, pair, f"toggle_pair-{pair}")
 
 
 def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
@@ -141,7 +141,9 @@ def write_toggle(
     added = parts_of(group_of(pd.read_csv(whole(frame_values_csv)), toggle), toggle["parts"])
     arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
     scores = {
-        arm: np.array([_label_scores(folder / arm / subset_path(PERCENT, pair), label, held_out) for pair in pairs])
+        arm: np.array(
+            [_label_scores(folder / arm / subset_path(TOGGLE_PERCENT, pair), label, held_out) for pair in pairs]
+        )
         for arm in arms
     }
     table = compare_arms(scores, level)

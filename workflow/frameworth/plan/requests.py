@@ -25,14 +25,14 @@ class Request:
         part: `ensembles` for the grid, else `arms`, `toggle` or `prune`: the folder below the study's.
         variant: the arm, the side of a toggle, what `prune` leaves out; empty for the grid.
         subset: with as many members as are asked for; of a toggle the percent is that of its base.
-        is_drawn: whether the part draws a subset file of its own, in place of the grid's.
+        has_own_subset: whether the part draws a subset file of its own, in place of the grid's.
         costed_percent: of the pool, at most as many frames as that are trained on.
     """
 
     part: str
     variant: str
     subset: PlannedSubset
-    is_drawn: bool
+    has_own_subset: bool
     costed_percent: int
 
     @property
@@ -53,7 +53,7 @@ class Request:
     @property
     def subset_file(self) -> str:
         """The file of its subset, below the study's folder."""
-        return f"{f'{self.folder}/' if self.is_drawn else ''}subsets/{self.path}.json"
+        return f"{f'{self.folder}/' if self.has_own_subset else ''}subsets/{self.path}.json"
 
     @property
     def costed(self) -> PlannedSubset:

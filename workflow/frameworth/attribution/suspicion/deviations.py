@@ -29,19 +29,22 @@ def typical_size(size: np.ndarray) -> np.ndarray:
     return found
 
 
-def robust_z(values: np.ndarray) -> np.ndarray:
-    """(value − median) / (1.4826 · median deviation) by column of [N, C]; NaN stays NaN.
+def robust_spread(away: np.ndarray) -> float:
+    """The standard deviation that normal values with these absolute deviations [N] would have, by their median.
 
-    Where the median deviation is 0, the mean deviation takes its place (times 1.2533), and where all values are equal
-    none deviates.
+    By their mean where the median is 0.
     """
+    return float(1.4826 * np.median(away) or 1.2533 * away.mean())
+
+
+def robust_z(values: np.ndarray) -> np.ndarray:
+    """(value − median) / `robust_spread` by column of [N, C]; NaN stays NaN, and of equal values none deviates."""
     found = np.full(values.shape, np.nan)
     for c in range(values.shape[1]):
         others = column(values, c)
         if len(others):
             middle = np.median(others)
-            away = np.abs(others - middle)
-            spread = 1.4826 * np.median(away) or 1.2533 * away.mean()
+            spread = robust_spread(np.abs(others - middle))
             found[:, c] = (values[:, c] - middle) / spread if spread > 0 else 0 * values[:, c]
     return found
 

@@ -86,9 +86,8 @@ def enough_labels(points: np.ndarray) -> np.ndarray:
     """Bool [N], of which frames of complex labels [N, K] geometry says anything."""
     known = np.isfinite(points)
     first = points[np.arange(len(points)), known.argmax(axis=1)]
-    told = (known.sum(axis=1) >= LEAST_KEYPOINTS) & (known & (points != first[:, None])).any(
-        axis=1
-    )  # not all in one place
+    in_one_place = ~(known & (points != first[:, None])).any(axis=1)
+    told = (known.sum(axis=1) >= LEAST_KEYPOINTS) & ~in_one_place
     return told & (told.sum() >= LEAST_FRAMES)
 
 
