@@ -108,8 +108,8 @@ def percent_colours(percents: Sequence[int]) -> dict[int, tuple[float, float, fl
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """A number with its sign, and a true minus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """A number with its sign, and a true minus; what rounds to 0 has a plus."""
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def counted(number: int, noun: str) -> str:
