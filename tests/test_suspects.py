@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -281,6 +281,7 @@ def test_moving_scaling_and_mirroring_all_coordinates_changes_nothing(seed, scal
     held=st.sampled_from([0.0, 0.5, 1.0]),
     exact=st.booleans(),
 )
+@example(seed=1, frames=2, keypoints=2, subsets=2, missing=0.3, held=0.0, exact=False)
 @pytest.mark.filterwarnings("error")
 def test_nothing_raises_and_what_is_unknown_is_said_to_be(seed, frames, keypoints, subsets, missing, held, exact):
     rng = np.random.default_rng(seed)

@@ -40,7 +40,8 @@ def tail_probability(deviation: np.ndarray) -> np.ndarray:
     some = known.any(axis=1)
     if not some.any():
         return np.full(deviation.shape, np.nan)
-    limit = np.quantile(np.where(known, deviation, -np.inf).max(axis=1)[some], 1 - UNTRUSTED)
+    # Of very few frames even the most deviating may lie below their middle: then there is no upper half to fit.
+    limit = max(np.quantile(np.where(known, deviation, -np.inf).max(axis=1)[some], 1 - UNTRUSTED), 0.0)
     p = np.full(deviation.shape, np.nan)
     for keypoint, weight in enumerate(_weights(deviation, limit)):
         own = deviation[:, keypoint]
