@@ -56,7 +56,7 @@ test-long: .venv/ready
 
 # 10,000 examples of each of nine kinds, where `make test` tries 60; hours. What became of them is told at the end.
 fuzz: .venv/ready
-	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest -n 2 --dist load tests/test_fuzz.py tests/test_fuzz_files.py --tally results/reliability.json
+	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest -n 2 --dist load tests/faults/test_fuzz.py tests/faults/test_fuzz_files.py --tally results/reliability.json
 
 # About 30 minutes on two cores; results/benchmarks/speed.json and pretrained.json.
 benchmark-speed: .venv/ready
@@ -113,7 +113,7 @@ config-page: .venv/ready
 	$(BIN)/python -m tools.config_page > config/README.md
 
 bad-inputs-page: .venv/ready
-	cd tests && ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
+	cd tests && PYTHONPATH=support ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
 
 # What the last tests counted, of `make test`, `make test-long` and `make fuzz`.
 reliability-page: .venv/ready
@@ -123,7 +123,7 @@ reliability-page: .venv/ready
 docs: .venv/ready config-page bad-inputs-page
 	$(BIN)/python -m tools.rule_graph
 	cp results/demo/figures/labels_to_check.png docs/images/
-	$(BIN)/python tests/picture_of_report.py results/demo/report.html docs/images/report.png
+	$(BIN)/python tests/support/picture_of_report.py results/demo/report.html docs/images/report.png
 
 # Needs uv (pip install uv).
 lock:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HEAD = Path(__file__).with_name("page_head.md")
-TESTS = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def page(counted: dict[str, dict[str, Any]]) -> str:
@@ -22,7 +22,7 @@ def page(counted: dict[str, dict[str, Any]]) -> str:
     lines = [HEAD.read_text(), f"In all: {_totals([found['counts'] for found in counted.values()])}.\n"]
     order = sorted(counted.items(), key=lambda item: (item[1]["file"], item[0]))
     for file, tests in groupby(order, key=lambda item: item[1]["file"]):
-        lines += [f"## {_title(Path(file).name)}\n", "| test | counted | takes |", "|---|---|---|"]
+        lines += [f"## {_title(file)}\n", "| test | counted | takes |", "|---|---|---|"]
         for name, found in tests:
             counts = ", ".join(f"{_number(count)} {what}" for what, count in found["counts"].items())
             lines.append(f"| {_sentence(name)} | {counts} | {found['seconds']:,} s |")
@@ -48,8 +48,8 @@ def _totals(counts: list[dict[str, float]]) -> str:
 
 def _title(file: str) -> str:
     """The first sentence of a file of tests, and where it lies."""
-    words = ast.get_docstring(ast.parse((TESTS / file).read_text())) or file
-    return f"{words.splitlines()[0].rstrip('.')} (`tests/{file}`)"
+    words = ast.get_docstring(ast.parse((REPOSITORY / file).read_text())) or file
+    return f"{words.splitlines()[0].rstrip('.')} (`{file}`)"
 
 
 def _sentence(name: str) -> str:

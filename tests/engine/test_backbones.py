@@ -12,7 +12,7 @@ from frameworth.engine.backbones import FoldedConvolution, TimmFeatures, feature
 from frameworth.errors import UserError
 from frameworth.storage.files import digest_of_file
 from frameworth.training.loop import train_step
-from test_training import ensemble
+from small_ensemble import ensemble
 from tiny import TRAINING, kill_while_training, prepare
 
 LITE = "tf_efficientnet_lite0"
@@ -147,7 +147,7 @@ def test_a_killed_pretrained_network_ends_with_the_same_bytes(tmp_path):
     whole = ensemble(tmp_path, "whole", training=training, store="whole-store")
     prepare(tmp_path)
     kill_while_training(
-        f"from test_training import ensemble\nensemble(folder, 'killed', training={training!r}, store='killed-store')",
+        f"from small_ensemble import ensemble\nensemble(folder, 'killed', training={training!r}, store='killed-store')",
         tmp_path,
         "killed-store",
     )

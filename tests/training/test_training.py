@@ -16,17 +16,8 @@ from frameworth.plan.identity import network_hash, network_seed
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import digest_is_right, read_hdf5
 from frameworth.training.ensemble import run_ensembles
+from small_ensemble import OPTIONS, ensemble
 from tiny import TRAINING, kill_while_training, prepare
-
-OPTIONS = {
-    "training": TRAINING, "study_seed": 1, "device": "cpu", "consensus": "argmax", "distractor_radius": 16.0,
-}  # fmt: skip
-
-
-def ensemble(root, folder, members=1, store=".store", **changes):
-    subset, labels = prepare(root)
-    run_ensembles([subset], labels, root / folder, root / store, members=members, **(OPTIONS | changes))
-    return root / folder / "percent-050" / "seed-1"
 
 
 def test_the_same_config_gives_the_same_bytes(tmp_path):
@@ -130,7 +121,7 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
     steps = TRAINING | {"steps": 60}
     undisturbed = ensemble(tmp_path, "undisturbed", store=".store-1", training=steps)
     kill_while_training(
-        "from test_training import ensemble, TRAINING\n"
+        "from small_ensemble import ensemble\nfrom tiny import TRAINING\n"
         "ensemble(folder, 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n",
         tmp_path,
         ".store-2",

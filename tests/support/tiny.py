@@ -146,7 +146,7 @@ def kill_while_training(code: str, folder: Path, store: str) -> None:
         f"folder = Path(sys.argv[1])\n{code}"
     )
     here = Path(__file__).parent
-    arguments = [sys.executable, "-c", script, str(folder), str(here), str(here.parent / "workflow")]
+    arguments = [sys.executable, "-c", script, str(folder), str(here), str(here.parents[1] / "workflow")]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 180
     while not list((folder / store).glob("*/checkpoint.pt")):

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
 import sleap_io
@@ -21,62 +20,13 @@ from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
 from frameworth.storage.files import digest_of_file
+from label_files import FORMATS, coco, label_studio, on_images, skeleton_of, slp_videos
 from tiny import config, draw, write_config
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     return read_project(draw(tmp_path_factory.mktemp("drawn") / "project"))
-
-
-def skeleton_of(project):
-    return sleap_io.Skeleton(list(project.keypoints), edges=list(project.skeleton))
-
-
-def labels_of(project, videos, places):
-    """sleap-io's labels of the project; `places` [N] says which (video, index) each frame is."""
-    skeleton = skeleton_of(project)
-    frames = [
-        sleap_io.LabeledFrame(
-            video=videos[video], frame_idx=index, instances=[sleap_io.Instance.from_numpy(xy, skeleton=skeleton)]
-        )
-        for (video, index), xy in zip(places, project.xy, strict=True)
-    ]
-    return sleap_io.Labels(frames)
-
-
-def on_images(project):
-    """Labels on image files, a sleap-io video per folder."""
-    folders = list(dict.fromkeys(project.videos))
-    by_folder = [
-        [path for path, video in zip(project.paths, project.videos, strict=True) if video == folder]
-        for folder in folders
-    ]
-    videos = [sleap_io.Video.from_filename([str(path) for path in paths]) for paths in by_folder]
-    places = [
-        (folders.index(video), by_folder[folders.index(video)].index(path))
-        for path, video in zip(project.paths, project.videos, strict=True)
-    ]
-    return labels_of(project, videos, places)
-
-
-def on_videos(project, folder):
-    """Labels on lossless films of the project's images, in which every image stands three times."""
-    folders = list(dict.fromkeys(project.videos))
-    places, counts = [], dict.fromkeys(folders, 0)
-    writers = {
-        name: cv2.VideoWriter(str(folder / f"{name}.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 10, (64, 48))
-        for name in folders
-    }
-    for path, name in zip(project.paths, project.videos, strict=True):
-        places.append((folders.index(name), 3 * counts[name] + 1))
-        counts[name] += 1
-        for shade in (0.5, 1, 0.8):
-            writers[name].write((cv2.imread(str(path)) * shade).astype(np.uint8))
-    for writer in writers.values():
-        writer.release()
-    videos = [sleap_io.Video.from_filename(str(folder / f"{name}.avi")) for name in folders]
-    return labels_of(project, videos, places)
 
 
 def imported_as(project, folder, labels):
@@ -98,97 +48,6 @@ def assert_same_labels(project, copy, rows, atol):
     order = [project.keypoints.index(name) for name in copy.keypoints]
     assert np.isnan(project.xy).any()
     assert np.allclose(copy.xy, project.xy[rows][:, order], rtol=0, atol=atol, equal_nan=True)
-
-
-def slp_images(project, folder):
-    sleap_io.save_slp(on_images(project), str(folder / "labels.slp"))
-    return folder / "labels.slp"
-
-
-def slp_embedded(project, folder):
-    sleap_io.save_slp(on_videos(project, folder), str(folder / "labels.pkg.slp"), embed=True)
-    for film in folder.glob("*.avi"):
-        film.unlink()
-    return folder / "labels.pkg.slp"
-
-
-def slp_videos(project, folder):
-    sleap_io.save_slp(on_videos(project, folder), str(folder / "labels.slp"), embed=False)
-    return folder / "labels.slp"
-
-
-def slp_moved(project, folder):
-    (folder / "old").mkdir()
-    sleap_io.save_slp(on_videos(project, folder / "old"), str(folder / "old" / "labels.slp"), embed=False)
-    (folder / "old").rename(folder / "new")
-    return folder / "new" / "labels.slp"
-
-
-def coco(project, folder):
-    """As annotation tools write it: places relative to the file, (0, 0) with visibility 0 where nothing is labelled."""
-    names = list(project.keypoints)
-    bones = [[names.index(first) + 1, names.index(second) + 1] for first, second in project.skeleton]
-    content = {
-        "categories": [{"id": 1, "name": "mouse", "keypoints": names, "skeleton": bones}],
-        "images": [],
-        "annotations": [],
-    }
-    for number, (path, xy) in enumerate(zip(project.paths, project.xy, strict=True), 1):
-        name = f"images/{path.parent.name}/{path.name}"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(path.read_bytes())
-        points = [value for x, y in xy for value in ((float(x), float(y), 2) if np.isfinite(x) else (0, 0, 0))]
-        content["images"].append({"id": number, "file_name": name, "width": 64, "height": 48})
-        content["annotations"].append(
-            {"id": number, "image_id": number, "category_id": 1, "keypoints": points, "iscrowd": 0}
-        )
-    (folder / "labels.json").write_text(json.dumps(content))
-    return folder / "labels.json"
-
-
-def label_studio(project, folder):
-    sleap_io.save_labelstudio(on_images(project), str(folder / "labels.json"))
-    return folder / "labels.json"
-
-
-def nwb(project, folder):
-    sleap_io.save_nwb(on_videos(project, folder), str(folder / "labels.nwb"), "annotations")
-    return folder / "labels.nwb"
-
-
-def ultralytics(project, folder):
-    sleap_io.save_ultralytics(on_images(project), str(folder / "yolo"), split_ratios={"train": 0.7, "val": 0.3})
-    return folder / "yolo"
-
-
-def lightning_pose(project, folder):
-    """One CSV beside labeled-data, with a path per row."""
-    header = [["scorer"], ["bodyparts"], ["coords"]]
-    for name in project.keypoints:
-        for line, cells in zip(header, (["lp"] * 2, [name] * 2, ["x", "y"]), strict=True):
-            line += cells
-    rows = [",".join(line) for line in header]
-    for path, xy in zip(project.paths, project.xy, strict=True):
-        target = folder / "labeled-data" / path.parent.name / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-        values = ["" if np.isnan(value) else repr(float(value)) for value in xy.ravel()]
-        rows.append(",".join([f"labeled-data/{path.parent.name}/{path.name}", *values]))
-    (folder / "CollectedData.csv").write_text("\n".join(rows) + "\n")
-    return folder / "CollectedData.csv"
-
-
-FORMATS = {
-    "slp on images": (slp_images, 1e-9),
-    "slp with embedded images": (slp_embedded, 1e-9),
-    "slp on videos": (slp_videos, 1e-9),
-    "slp beside its videos on another machine": (slp_moved, 1e-9),
-    "COCO": (coco, 1e-3),
-    "Label Studio": (label_studio, 1e-9),
-    "NWB": (nwb, 1e-3),
-    "Ultralytics": (ultralytics, 1e-3),
-    "Lightning Pose": (lightning_pose, 1e-9),
-}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -20,7 +20,7 @@ from frameworth.labels.names import natural_key
 
 OPENFIELD = Path(
     os.environ.get("FRAMEWORTH_OPENFIELD")
-    or Path(__file__).resolve().parents[2] / "shared" / "data" / "openfield-Pranav-2018-10-30"
+    or Path(__file__).resolve().parents[3] / "shared" / "data" / "openfield-Pranav-2018-10-30"
 )
 CONFIG = """# Project definitions (do not edit)
 Task: reach

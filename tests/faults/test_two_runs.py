@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import run_snakemake
+from conftest import REPOSITORY, run_snakemake
 from frameworth.cli.progress import Meter, study_progress
 from frameworth.plan.config import read_config
 from tiny import config, draw, prepare, write_config
@@ -83,12 +83,12 @@ def test_two_processes_that_want_the_same_network_end_with_one_training(tmp_path
     code = (
         "import sys; sys.path[:0] = sys.argv[2:3]\n"
         "from pathlib import Path\n"
-        "from test_training import ensemble, TRAINING\n"
+        "from small_ensemble import ensemble\nfrom tiny import TRAINING\n"
         "ensemble(Path(sys.argv[1]), sys.argv[3], training=TRAINING | {'steps': 100})"
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent), name],
+            [sys.executable, "-c", code, str(tmp_path), str(REPOSITORY / "tests" / "support"), name],
             stderr=subprocess.PIPE, text=True,
         )
         for name in ("a", "b")
@@ -182,7 +182,7 @@ def test_a_file_system_without_locks_is_noted_in_one_line_and_training_goes_on(t
     import fcntl
 
     from frameworth.training.ensemble import run_ensembles
-    from test_training import OPTIONS
+    from small_ensemble import OPTIONS
 
     def refused(*_):
         raise OSError(getattr(errno, error), os.strerror(getattr(errno, error)))

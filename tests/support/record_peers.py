@@ -2,7 +2,7 @@
 
     pip install --no-deps --target peers pydvl==0.10.0 opendataval==1.3.0 dattri==0.3.0 pydeprecate more_itertools \\
         cvxpy qdldl
-    PYTHONPATH=peers python tests/record_peers.py
+    PYTHONPATH=peers python tests/support/record_peers.py
 
 Their pins clash with this project's, so they are not in its environment; `test_peers.py` compares with the record.
 """
@@ -56,7 +56,7 @@ def main() -> None:
         "measured": measured.tolist(),
         "dattri_lds": _dattri(predicted, measured),
     }
-    path = Path(__file__).parent / "data" / "peers.json"
+    path = Path(__file__).parents[1] / "data" / "peers.json"
     path.write_text(json.dumps(content) + "\n")
 
 

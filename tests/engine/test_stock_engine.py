@@ -11,7 +11,7 @@ from deeplabcut.pose_estimation_pytorch.task import Task
 
 from frameworth.engine import networks as engine
 from frameworth.training.loop import train_step
-from test_training import OPTIONS, ensemble
+from small_ensemble import OPTIONS, ensemble
 from tiny import TRAINING
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")

@@ -23,7 +23,7 @@ from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.imported import read_imported, write_imported
 from frameworth.labels.video_content import refuse_no_film
 from frameworth.videos.video_files import read_video, video_info
-from test_imported import nwb, slp_embedded, slp_videos
+from label_files import nwb, slp_embedded, slp_videos
 from tiny import draw
 
 

@@ -15,7 +15,7 @@ from frameworth.attribution.estimators.ame import marginal_effect_regressors
 
 @pytest.fixture(scope="module")
 def peers():
-    content = json.loads((Path(__file__).parent / "data" / "peers.json").read_text())
+    content = json.loads((Path(__file__).parents[1] / "data" / "peers.json").read_text())
     return {name: np.array(values) for name, values in content.items()}
 
 

@@ -23,7 +23,7 @@ from frameworth.labels.sources import inspect_labels
 from simulated_poses import simulated_poses
 from tiny import draw
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 NAMES = {"mouse": "openfield-Pranav-2018-10-30", "hand": "reaching"}
 
 

@@ -459,7 +459,7 @@ def test_the_figure_keeps_every_peak_and_marks_what_was_chosen(tmp_path):
     assert table["median_px"].max() < 2
     assert "video_disagreement" in figure_names(0, [], videos=True)
     assert "video_disagreement" not in figure_names(0, [])
-    assert (Path(__file__).parents[1] / "workflow" / "report" / "video_disagreement.rst").read_text().count("\n") == 1
+    assert (Path(__file__).parents[2] / "workflow" / "report" / "video_disagreement.rst").read_text().count("\n") == 1
 
 
 # -- the workflow -----------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from frameworth.labels.images import inspect_header, inspect_image, read_image
 from frameworth.labels.imported import write_imported
 from frameworth.labels.sources import inspect_labels
 from fuzzing import VALUES, bounded, changed_value, copied, damaged, fuzzed, inside
-from test_imported import FORMATS
+from label_files import FORMATS
 from tiny import draw
 
 # -- labels of other tools --------------------------------------------------------------------------------

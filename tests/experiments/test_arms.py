@@ -18,7 +18,6 @@ from frameworth.engine.cutout import Cutout
 from frameworth.engine.networks import build_network, pose_config
 from frameworth.errors import UserError
 from frameworth.experiments.arm_comparison import compare_arms
-from frameworth.experiments.arm_training import run_arm
 from frameworth.experiments.out_of_bag import ranks_of, strongest_places
 from frameworth.experiments.pseudo import pseudo_labels
 from frameworth.labels.subsets import read_subset
@@ -30,12 +29,9 @@ from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training import loop as training
 from frameworth.training.ensemble import run_ensembles
 from frameworth.training.variants import BASELINE, Variant, batch_indices, ordered_batches
+from small_arm import CUTOUT, arm_of
+from small_ensemble import OPTIONS
 from tiny import TRAINING, config, draw, kill_while_training, prepare, write_config
-
-OPTIONS = {
-    "training": TRAINING, "study_seed": 1, "device": "cpu", "consensus": "argmax", "distractor_radius": 16.0,
-}  # fmt: skip
-CUTOUT = {"place": "distractor", "size": 6, "probability": 1.0, "fill": "mean"}
 
 
 def cutout(place="distractor", seed=0, clearance=10.0):
@@ -203,16 +199,6 @@ def baseline(tmp_path_factory):
     return root
 
 
-def arm_of(root, arm, folder, members=1, store=".store", **changes):
-    subset = root / "subset-50-1.json"
-    run_arm(
-        [subset], root / "labels.h5", root / folder, root / store, arm=arm, baseline=root / "ensembles",
-        out_of_bag=root / "out_of_bag.h5", members=members, **(OPTIONS | changes),
-    )  # fmt: skip
-    records = json.loads((root / folder / "percent-050/seed-1/training.json").read_text())["members"]
-    return [record | {"file": root / store / record["hash"] / "network.pt"} for record in records]
-
-
 def test_a_replicating_arm_holds_the_baselines_network_and_others_from_the_same_weights(baseline):
     replicate = {"replicate": {"weights": 2, "orders": 2, "augmentations": 2}}
     records = arm_of(baseline, replicate, "order", training=TRAINING | {"steps": 1})
@@ -263,7 +249,7 @@ def test_an_arm_killed_in_training_ends_with_the_same_bytes(baseline, tmp_path):
     steps = TRAINING | {"steps": 60}
     (undisturbed,) = arm_of(baseline, arm, "undisturbed", store=".store-1", training=steps)
     kill_while_training(
-        "from test_arms import arm_of, CUTOUT, TRAINING\n"
+        "from small_arm import arm_of, CUTOUT\nfrom tiny import TRAINING\n"
         "arm = {'augment': {'distractor_cutout': CUTOUT}, 'curriculum': 'hard-first'}\n"
         "arm_of(folder, arm, 'killed', store='.store-2', training=TRAINING | {'steps': 60})\n",
         baseline,
