@@ -106,12 +106,15 @@ def test_of_networks_that_learned_the_same_frames_are_flagged_called_and_named(t
     verdict = study.frame_values.set_index("frame")["verdict"]
     assert answer["learned"] is True
     assert answer["why_not_learned"] is None
-    assert "have learned: they miss" in answer["statement"][0]
+    assert "have learned" in answer["statement"][0]
     assert verdict[pool[ODD]] == "check label"
     assert verdict[pool[HARMFUL]] in ("harmful", "worse than average")
     assert answer["check_first"][0] == pool[ODD]
     assert answer["group_size"] >= 1
-    assert any("it harms" in line for line in closing_lines(study.folder, CONFIG | {"toggle": {"pairs": 9}}))
+    assert any(
+        "raises the error" in line
+        for line in closing_lines(study.folder, CONFIG | {"toggle": {"pairs": 9}}, "mine.yaml")
+    )
 
 
 def test_nothing_is_flagged_or_called_and_the_list_keeps_its_order(unlearned: Results):
@@ -125,27 +128,29 @@ def test_nothing_is_flagged_or_called_and_the_list_keeps_its_order(unlearned: Re
 
 def test_the_answer_begins_with_it_says_why_and_names_no_frame(unlearned: Results):
     answer = unlearned.summary
-    first, why, *rest = answer["statement"]
+    first, numbers, *why = answer["statement"]
     assert answer["learned"] is False
     assert "have not learned" in first
+    assert len(answer["statement"]) <= 6
+    assert all(len(sentence.split()) <= 30 for sentence in answer["statement"])
     for key in ("not_trained_on_median_px", "trained_on_median_px", "constant_guess_median_px"):
-        assert f"{answer[key]:.1f} px" in first
+        assert f"{answer[key]:.1f} px" in numbers
     knew = answer["trained_on_median_px"] < 2
     assert answer["why_not_learned"] == ("not transferred" if knew else "underfitted")
-    assert ("labels do not fit" if knew else "training.steps (now 160)") in why
+    assert ("labels do not fit" if knew else "training.steps (now 160)") in " ".join(why)
     assert (answer["check_first"], answer["check_first_names"], answer["labels_flagged"]) == ([], [], 0)
     assert (answer["group_size"], answer["group_test_p"], answer["networks_to_decide_top"]) == (0, None, None)
     assert answer["more_frames"] == "unknown"
     images = unlearned.frames["image"]
     assert not any(image in sentence for sentence in answer["statement"] for image in images)
-    assert not any(word in " ".join(rest) for word in ("more frames", "More frames", "suspicion", "harm"))
+    assert not any(word in " ".join(why) for word in ("more frames", "More frames", "suspicion", "harm"))
 
 
 def test_the_terminal_says_it_first_and_ends_without_frames_or_calls(unlearned: Results):
-    lines = closing_lines(unlearned.folder, CONFIG | {"toggle": {"pairs": 9}})
+    lines = closing_lines(unlearned.folder, CONFIG | {"toggle": {"pairs": 9}}, "mine.yaml")
     assert "have not learned" in lines[0]
     assert not any(image in line for line in lines for image in unlearned.frames["image"])
-    assert not any("it harms" in line or "settled" in line for line in lines)
+    assert not any("raises the error" in line or "it harms" in line or "settled" in line for line in lines)
 
 
 def test_one_frame_is_explained_with_what_was_measured_and_without_a_verdict(unlearned: Results):

@@ -1,24 +1,81 @@
-"""The answer in words says what the numbers say, on the terminal as on the page."""
+"""The answer in words: at most six short sentences that say what the numbers say, and nothing that was not decided."""
 
 from __future__ import annotations
 
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from frameworth.answers.answer import Toggled, further_frames, sentences, toggled
+from frameworth.answers.coverage import animal_length
 from frameworth.answers.frame_values import summary
-from frameworth.attribution.label_checks import check_name
+from frameworth.answers.further_labels import ALL, further_labels
+from frameworth.answers.next_step import next_step
 from frameworth.results.results import Results
 from frameworth.scores.learning import constant_guess_rmse
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import Array, write_hdf5
+from report_study import CONFIG
 from synthetic_study import write_study
+
+HELPED = {"frames": 60, "error_px": 4.0, "change_px": -0.8, "low_px": -1.2, "high_px": -0.4, "verdict": "would gain"}
+HARDLY = HELPED | {"change_px": 0.01, "low_px": -0.03, "high_px": 0.05, "verdict": "would hardly change"}
+OPEN = HELPED | {"low_px": -1.2, "high_px": 0.3, "verdict": "cannot be told: the curve may go on falling or be flat"}
+NUMBERS: dict[str, Any] = {
+    "networks": 36,
+    "not_trained_on_median_px": 3.14159,
+    "constant_guess_median_px": 28.4,
+    "animal_length_px": 62.0,
+    "learned_frames": 120,
+    "labels_flagged": 9,
+    "labels_flagged_held_out": 2,
+    "labels_flagged_expected_false": 1.0,
+    "group_size": 7,
+    "group_name": "flagged",
+    "group_difference_px": 0.052,
+    "group_test_p": 0.001,
+    "further_frames": HELPED,
+    "last_step": {"low": 70, "high": 90, "change": -0.31},
+    "more_frames": "unknown",
+    "verdicts": {"check label": 7, "undecided": 53},
+    "networks_to_decide_top": 5234,
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    "as they are": {},
+    "few frames": {"learned_frames": 12},
+    "none flagged": {"labels_flagged": 0, "labels_flagged_held_out": 0, "group_size": 0, "group_test_p": np.nan},
+    "one flagged": {"labels_flagged": 1, "labels_flagged_held_out": 0, "group_size": 1},
+    "chance": {"group_test_p": 0.4, "further_frames": OPEN},
+    "nothing decided": {"group_test_p": 0.4, "further_frames": None, "networks_to_decide_top": None},
+    "the last step helped": {"group_test_p": 0.4, "further_frames": OPEN, "more_frames": "help"},
+    "hardly": {"further_frames": HARDLY},
+    "single frames": {"verdicts": {"harmful": 2, "helpful": 1, "worse than average": 3, "undecided": 50}},
+    "single frames and no more": {
+        "verdicts": {"harmful": 2, "better than average": 1, "undecided": 50},
+        "group_test_p": 0.4,
+        "further_frames": None,
+    },
+    "planted": {"group_name": "planted"},
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    made = write_study(tmp_path_factory.mktemp("written") / "walk", frames=24, halves=8, ladder_seeds=4)
+    write_csv(made.folder / "add.csv", further_labels(made))
+    return made
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Results:
-    return write_study(tmp_path / "walk", frames=24, halves=8, ladder_seeds=4)
+def study(written: Results, tmp_path: Path) -> Results:
+    """A study of its own for a test that changes files of it."""
+    return Results(shutil.copytree(written.folder, tmp_path / "walk"), written.options)
 
 
 def changed(study: Results, table: str, **columns: object) -> Results:
@@ -27,47 +84,128 @@ def changed(study: Results, table: str, **columns: object) -> Results:
     return Results(study.folder, study.options)
 
 
-def said(study: Results) -> str:
-    return " ".join(summary(study)["statement"])
+def told(group: Toggled | None = None, **numbers: object) -> str:
+    return " ".join(sentences(NUMBERS | numbers, 0.05, group))
 
 
-def test_the_held_out_error_stands_beside_that_of_a_constant_guess(study: Results):
-    answer = summary(study)
-    guess = constant_guess_rmse(study.labels.xy, study.pool)
-    best = min(answer["network_rmse_px"].values())
-    assert answer["learned"] is True
-    assert f"RMSE of single networks {best:.1f} px" in said(study)
-    assert f"mean position gives {guess:.1f} px" in said(study)
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("group", [None, Toggled(7, 0.2, True, False), Toggled(7, 0.2, False, True)])
+def test_five_sentences_of_thirty_words_leave_room_for_the_next_step(change: str, group: Toggled | None):
+    found = sentences(NUMBERS | CHANGES[change], 0.05, group)
+    assert len(found) <= 5
+    for sentence in found:
+        assert sentence.endswith(".")
+        assert ". " not in sentence
+        assert len(sentence.split()) <= 30, sentence
+        assert not re.search(r"nan|None|\bp = |correlation|log\(|RMSE|\d\.\d{3}", sentence), sentence
 
 
-def test_that_the_networks_have_learned_comes_first_with_its_numbers(study: Results):
+def test_the_error_stands_first_beside_the_animal_and_a_guess():
+    first = sentences(NUMBERS, 0.05)[0]
+    assert "have learned" in first
+    assert "3.1 px (5.1 % of the animal's length)" in first
+    assert "28 px" in first
+    assert "animal" not in sentences(NUMBERS | {"animal_length_px": float("nan")}, 0.05)[0]
+    assert "12 frames" in sentences(NUMBERS | {"learned_frames": 12}, 0.05)[0]
+
+
+def test_the_length_of_an_animal_is_the_widest_span_of_its_labels_in_the_typical_frame():
+    xy = np.array([[[0.0, 0], [3, 4], [1, 1]], [[0, 0], [30, 40], [np.nan, 1]], [[9, 9], [np.nan, 1], [1, np.nan]]])
+    assert animal_length(xy) == pytest.approx((5 + 50) / 2)
+    assert np.isnan(animal_length(xy[2:]))
+
+
+def test_labels_to_check_are_counted_with_those_expected_to_be_right():
+    assert "Check the 9 flagged frames first (2 held out" in told()
+    assert "about 1 may be right" in told()
+    assert "hardly any is likely to be right" in told(labels_flagged_expected_false=0.01)
+    none = told(**CHANGES["none flagged"])
+    assert "No frame stands out enough" in none
+    assert "look wrong" not in none
+
+
+def test_the_group_is_said_to_do_harm_only_where_that_is_decided():
+    assert "do worse with the 7 flagged frames" in told()
+    assert "by 0.05 px each" in told()
+    assert "cannot decide whether the 7 frames" not in told()
+    chance = told(group_test_p=0.4)
+    assert "do worse" not in chance
+    assert "cannot decide whether the 7 flagged frames do harm" in chance
+    assert "px each" not in told(group_difference_px=-0.01)  # the score that is tested decides, px may point elsewhere
+
+
+def test_a_group_that_was_toggled_is_judged_by_that():
+    harm = told(Toggled(7, np.log(1.25), True, True), group_test_p=0.4)
+    assert "the 7 toggled frames raises the error by 1 px." in harm
+    assert "may do nothing" in told(Toggled(7, 0.2, True, False))
+    assert "lowers the error" in told(Toggled(7, -0.2, True, True))
+    chance = told(Toggled(7, 0.2, False, True))
+    assert "do worse" not in chance
+    assert "raises" not in chance
+
+
+def test_the_row_of_the_whole_group_is_read_and_none_where_all_pairs_diverged():
+    row = {"arm": "with", "pairs": 9, "difference": 0.2, "p": 0.001, "frames": "1 5 7", "two_way_low": -0.1,
+           "two_way_high": 0.5}  # fmt: skip
+    table = pd.DataFrame([row, row | {"arm": "part-1", "difference": 9}])
+    assert toggled(table, 0.05) == Toggled(3, 0.2, True, False)
+    assert toggled(table.assign(p=0.2, two_way_low=0.1), 0.05) == Toggled(3, 0.2, False, True)
+    assert toggled(table.assign(pairs=0), 0.05) is None
+
+
+def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the_curve_tells():
+    assert "60 more frames like these would lower the error by 0.8 px (20 %, between 10 and 30 %)" in told()
+    harm = HELPED | {"change_px": 0.8, "low_px": 0.4, "high_px": 1.2, "verdict": "would lose"}
+    assert "would raise the error by 0.8 px" in told(further_frames=harm)
+    assert "hardly, by at most 0.05 px" in told(further_frames=HARDLY)
+    for found in (OPEN, None):
+        unclear = told(further_frames=found)
+        assert "would lower" not in unclear
+        assert "whether more labels help" in unclear
+    fell = told(further_frames=OPEN, more_frames="help")
+    assert "From 70 to 90 % of the frames the error still fell, by 0.31 px" in fell
+    assert "would lower" not in fell
+
+
+def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
+    rows = [
+        {"about": "curve", "frames": 40, "value": np.log(5)},
+        {"about": "curve", "frames": 80, "value": np.log(4)},
+        {"about": "gain", "frames": 60, "value": np.log(0.9), "ci_low": np.log(0.8), "ci_high": 0.0, "verdict": "a"},
+        {"about": "gain", "frames": 80, "value": np.log(0.8), "ci_low": np.log(0.6), "ci_high": 0.0, "verdict": "b"},
+    ]
+    table = pd.DataFrame(rows).assign(keypoint=ALL)
+    found = further_frames(table, 40)
+    assert found == {"frames": 40, "error_px": pytest.approx(4), "change_px": pytest.approx(-1),
+                     "low_px": pytest.approx(-2), "high_px": 0, "verdict": "b"}  # fmt: skip
+    assert further_frames(table[table["about"] == "gain"], 40) is None
+
+
+def test_single_frames_that_are_decided_are_counted_and_the_others_named_undecided():
+    text = told(**CHANGES["single frames"])
+    assert "2 harm, 1 help, 3 are worse than average" in text
+    assert "the others need more than 36 networks" in text
+    assert "decided one by one" not in told()
+
+
+def test_what_is_undecided_is_one_sentence_with_how_many_networks_would_decide():
+    last = sentences(NUMBERS | CHANGES["chance"], 0.05)[-1]
+    assert last.startswith("36 networks cannot decide")
+    for words in ("harm", "whether more labels help", "which single frames harm most", "about 5,300 networks"):
+        assert words in last
+    assert "million" in told(networks_to_decide_top=None)
+    assert "cannot decide" not in told(verdicts={"harmful": 60})
+
+
+def test_the_numbers_of_a_study_are_those_that_the_sentences_tell(study: Results):
     answer = summary(study)
     trained, other = answer["trained_on_median_px"], answer["not_trained_on_median_px"]
+    assert answer["learned"] is True
     assert 0 < trained < other < answer["constant_guess_median_px"] / 2
-    first = answer["statement"][0]
-    for px in (trained, other, answer["constant_guess_median_px"]):
-        assert f"{px:.1f} px" in first
-
-
-def test_no_label_is_called_suspicious_where_none_is_flagged(study: Results):
-    checks = study.label_checks
-    write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=False))
-    assert "No frame's labels are flagged; the first by suspicion are walk/" in said(
-        Results(study.folder, study.options)
-    )
-    write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=checks["rank"] <= 2, split="held-out"))
-    first = "; ".join(check_name(row) for row in checks.head(2).to_dict("records"))
-    held_out = "2 of them held out, where all errors here are measured"
-    words = said(Results(study.folder, study.options))
-    assert f"The labels of 2 frames are flagged ({held_out}); if all labels were right" in words
-    assert f"check these first: {first}." in words
-
-
-def test_flagged_frames_are_not_counted_among_those_that_are_judged(study: Results):
-    verdicts = np.where(np.arange(len(study.frame_values)) < 2, "check label", "undecided")
-    two = changed(study, "frame_values", verdict=verdicts)
-    assert "Of the pool's frames, without the 2 flagged, 0 are shown to harm" in said(two)
-    assert f"{len(verdicts) - 2} cannot be decided" in said(two)
+    assert answer["constant_guess_rmse_px"] == pytest.approx(constant_guess_rmse(study.labels.xy, study.pool), abs=1e-3)
+    assert answer["statement"] == sentences(answer, 0.05)
+    assert answer["further_frames"] == further_frames(study.add, int(study.pool.sum()))
+    assert 20 < answer["animal_length_px"] < 45  # the drawn body is 30 px long
 
 
 def test_more_frames_help_only_if_all_seeds_agree_well_enough(study: Results):
@@ -75,14 +213,13 @@ def test_more_frames_help_only_if_all_seeds_agree_well_enough(study: Results):
     noise = np.random.default_rng(0).normal(size=len(percent))
     fell = changed(study, "rmse", rmse_px=np.where(percent == 90, 3.0, 5.0) + 0.05 * noise)
     assert summary(fell)["more_frames"] == "help"
-    assert "More frames like these would help (from 70 to 90 % of the pool" in said(fell)
-    unclear = changed(study, "rmse", rmse_px=6 + noise)
-    assert "Whether more frames would help cannot be told (from 70 to 90 %" in said(unclear)
+    assert summary(changed(study, "rmse", rmse_px=6 + noise))["more_frames"] == "unknown"
 
 
-def test_with_subsets_of_one_size_it_cannot_be_told_whether_more_frames_help(tmp_path: Path):
+def test_with_subsets_of_one_size_it_is_undecided_whether_more_frames_help(tmp_path: Path):
     halves = write_study(tmp_path / "halves", frames=24, halves=8, ladder_seeds=0)
-    assert "more frames would help cannot be told: all subsets have the same size" in said(halves)
+    write_csv(halves.folder / "add.csv", further_labels(halves))
+    assert "whether more labels help" in " ".join(summary(halves)["statement"])
 
 
 def test_networks_that_never_see_a_labelled_pool_frame_have_not_learned(study: Results):
@@ -99,5 +236,39 @@ def test_networks_that_never_see_a_labelled_pool_frame_have_not_learned(study: R
         {"keypoint": np.array(labels.keypoints)},
     )
     without = Results(study.folder, study.options)
-    assert summary(without)["learned"] is False
-    assert "nan" not in said(without)
+    answer = summary(without)
+    assert answer["learned"] is False
+    assert "nan" not in " ".join(answer["statement"])
+
+
+def flag_held_out(checks: pd.DataFrame) -> pd.DataFrame:
+    return checks.assign(flagged=checks["split"] == "held-out")
+
+
+def flag_all(checks: pd.DataFrame) -> pd.DataFrame:
+    return checks.assign(flagged=True)
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"), [(flag_held_out, "no network saw them"), (flag_all, "training again the 40 networks that saw")]
+)
+def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_again(
+    study: Results, flag: Callable[[pd.DataFrame], pd.DataFrame], words: str
+):
+    numbers = study.summary | {"labels_flagged": 3}
+    step = next_step(study.folder, numbers, flag(study.label_checks), CONFIG, "a b.yaml")
+    assert words in step.sentence
+    assert step.command == "frameworth run --configfile 'a b.yaml' -- review"
+
+
+def test_with_no_label_flagged_what_comes_next_is_more_labels_where_they_help_and_more_networks_else(study: Results):
+    config, checks = CONFIG, study.label_checks
+    numbers = study.summary | {"labels_flagged": 0}
+    assert (
+        "label more frames"
+        in next_step(study.folder, numbers | {"further_frames": HELPED}, checks, config, "a.yaml").sentence
+    )
+    for found in (OPEN, HARDLY, None):
+        step = next_step(study.folder, numbers | {"further_frames": found}, checks, config, "a.yaml")
+        assert "double the networks" in step.sentence
+    assert len(step.sentence.split()) <= 30

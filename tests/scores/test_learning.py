@@ -10,7 +10,7 @@ from frameworth.scores.learning import (
     constant_guess_error,
     constant_guess_rmse,
     learning,
-    learning_sentence,
+    learning_sentences,
     more_frames_would,
     steps,
     what_to_change,
@@ -156,7 +156,7 @@ def test_networks_that_diverged_and_pools_without_labels_have_not_learned_and_sa
 def test_the_first_sentence_has_the_numbers_and_says_where_they_rest_on_few_frames():
     few, many = study_of(2.7, 5.8, 34.6, frames=10), study_of(21.5, 27.2, 34.6)
     for found in (few, many):
-        told = learning_sentence(found)
+        told = " ".join(learning_sentences(found))
         assert all(f"{px:.1f} px" in told for px in (found.trained_px, found.other_px, found.guess_px))
         assert ("10 frames only" in told) is (found is few)
         assert ("not learned" in told) is (found is many)
@@ -164,13 +164,14 @@ def test_the_first_sentence_has_the_numbers_and_says_where_they_rest_on_few_fram
 
 def test_the_reason_names_the_keys_to_change_and_what_they_are_now():
     training = {"steps": 480, "scale": 0.1, "weights": "random", "learning_rate": 0.5}
-    told = what_to_change(study_of(21.5, 27.2, 34.6), training, (406, 396), 45)
+    told = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), training, (406, 396), 45))
     for words in ("training.steps (now 480)", "training.scale, now 0.1", "41 × 40 px", "training.weights"):
         assert words in told
-    told = what_to_change(study_of(21.5, 27.2, 34.6), {"epochs": 9, "scale": 1, "weights": "imagenet"}, (406, 396), 45)
+    epochs = {"epochs": 9, "scale": 1, "weights": "imagenet"}
+    told = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), epochs, (406, 396), 45))
     assert "training.epochs (now 9)" in told
     assert "training.weights" not in told
-    told = what_to_change(study_of(1.5, 38.0, 34.6), training, (406, 396), 45)
+    told = " ".join(what_to_change(study_of(1.5, 38.0, 34.6), training, (406, 396), 45))
     assert "labels do not fit the images" in told
     assert "45 frames" in told
     assert "training" not in told.replace("trained", "")

@@ -22,7 +22,13 @@ from frameworth.training.predictions import Predictions, write_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
 from synthetic_study import write_study
 
-CONFIG = {"study": "walk", "seed": 1, "labels": "a/project", "influence": {"score": "log_probability", "level": 0.95}}
+CONFIG = {
+    "study": "walk",
+    "seed": 1,
+    "labels": "a/project",
+    "training": {"steps": 160, "batch_size": 8},
+    "influence": {"score": "log_probability", "level": 0.95},
+}
 BREAKOUT = "</script><script>window.broken = 1</script>"
 MARKUP = "<img src=x onerror=\"window.broken = 2\"> & 'one' \u2028 $x$ {{ 7 * 7 }}"
 

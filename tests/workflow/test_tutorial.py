@@ -58,10 +58,10 @@ def test_the_gross_planted_errors_are_at_the_top_of_a_project_that_the_workflow_
 
 
 def test_the_report_is_there_and_the_project_is_as_it_was(tour):
-    folder, said, *_ = tour
-    assert (folder / "results/mice/report.html").stat().st_size > 100_000
+    folder, *_ = tour
+    page = (folder / "results/mice/report.html").read_text()
     assert not [path for path in (folder / "mice").rglob("*") if path.suffix in (".pt", ".log", ".part")]
-    assert any(re.search(r"would agree .* on the order of labels to check by \d?\.\d\d", text) for text in said)
+    assert re.search(r"would agree .* on the order of labels to check by \d?\.\d\d", page)
 
 
 def test_more_seeds_train_only_what_is_new(tour):

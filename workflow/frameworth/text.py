@@ -26,3 +26,8 @@ def told(value: float, px: float, unit: str) -> str:
     """A value of the score that is tested, px before it: `+0.3 px (+0.12 −log(probability))`; alone where it is px."""
     in_px = f"{readable(px, '+')} px"
     return in_px if unit == "px" else f"{in_px} ({readable(value, '+')} {unit})"
+
+
+def rounded(value: float, digits: int = 2) -> float:
+    """A finite number with so many significant digits: more of them say nothing where they are estimated."""
+    return float(f"{value:.{digits}g}")

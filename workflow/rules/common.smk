@@ -459,7 +459,8 @@ def announce_study():
 
 def print_summary():
     """Say where the results are and what they come to."""
-    print("\n".join(["", *closing_lines(Path(RESULTS), CONFIG), ""]))
+    given = str(workflow.configfiles[-1]) if workflow.configfiles else f"config/{STUDY}.yaml"
+    print("\n".join(["", *closing_lines(Path(RESULTS), CONFIG, given), ""]))
 
 
 def print_failure(log):

@@ -103,6 +103,7 @@ rule summary:
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/frame_values.csv",
         f"{RESULTS}/labels_to_check.csv",
+        f"{RESULTS}/add.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
         f"{RESULTS}/summary.json",

@@ -10,7 +10,7 @@ rule report_page:
     """Write the report."""
     input:
         figures(),
-        ensemble_files(GRID, "predictions.h5"),
+        ensemble_files(GRID, "predictions.h5", "training.json"),
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",

@@ -8,45 +8,76 @@ from typing import Any
 
 import pandas as pd
 
+from frameworth.answers.answer import sentences, toggled
+from frameworth.answers.frame_values import CHECK_FIRST
+from frameworth.answers.next_step import next_step
+from frameworth.attribution.label_checks import first_to_check, read_label_checks
 from frameworth.errors import printable
 from frameworth.storage.digests import whole
+from frameworth.training.divergence import diverged_sentence
 
 
-def closing_lines(folder: Path, config: dict[str, Any]) -> list[str]:
-    """The lines for the study in `folder`; none where it has no summary yet. `config` is the checked one."""
+def closing_lines(folder: Path, config: dict[str, Any], configfile: str) -> list[str]:
+    """The lines for the study in `folder`; none where it has no summary yet.
+
+    Args:
+        config: the checked one. configfile: the file that it comes from.
+    """
     if not (folder / "summary.json").exists():
         return []
     summary = json.loads(whole(folder / "summary.json").read_text())
-    checks = [f"  {rank}. {name}" for rank, name in enumerate(summary["check_first_names"], 1)]
-    heading = "Labels to check first:"
-    if "labels_flagged" not in summary:
-        checks = [f"  {folder}/labels_to_check.csv is missing, the study is of an older version; run it again"]
-    elif not summary["labels_flagged"]:
-        heading = "The first by suspicion, of which none is flagged:"
+    checks = read_label_checks(folder / "labels_to_check.csv")
     lines = [
-        *summary["statement"],
-        *further_sentences(folder, config, summary["learned"]),
+        *answer(folder, config, summary),
+        *notes(folder, config, summary),
         "",
-        *([heading, *checks, ""] if checks else []),
-        f"Report         {folder}/report.html",
-        f"Figures        {folder}/figures/",
-        f"All labels     {folder}/labels_to_check.csv",
-        f"Ranked frames  {folder}/frame_values.csv",
+        *(_table(checks, bool(summary["labels_flagged"])) if summary["learned"] else []),
+        f"Report  {folder}/report.html",
+        f"Labels  {folder}/labels_to_check.csv",
+        f"Next    {next_step(folder, summary, checks, config, configfile).command}",
     ]
     return [printable(line) for line in lines]
 
 
-def further_sentences(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
-    """What the summary does not hold: whether the rankings have settled, what a pilot chose, what experiments came to.
+def answer(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+    """The answer in at most six sentences, the next step last.
 
-    Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
-    Where the networks have not learned, nothing is said of frames; arms are of networks, and may show what helps.
+    A `toggle.csv` that the config no longer asks for may lie in the folder; it is of other labels or settings.
     """
-    return [
-        *(_settled(folder) if learned else []),
-        *pilot_sentences(config),
-        *_experiments(folder, config, learned),
-    ]
+    if not summary["learned"]:
+        return list(summary["statement"])
+    alpha = 1 - config["influence"]["level"]
+    group, path = None, folder / "toggle.csv"
+    if config.get("toggle") and path.exists():
+        group = toggled(pd.read_csv(whole(path)), alpha)
+    checks = read_label_checks(folder / "labels_to_check.csv")
+    told = sentences(summary, alpha, group) if group else summary["statement"]
+    return [*told, next_step(folder, summary, checks, config, "").sentence]
+
+
+def notes(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+    """What else is to be known: networks that diverged, and a sentence for each experiment beside the baseline."""
+    diverged = diverged_sentence(summary["diverged"], summary["networks"])
+    return [*([diverged] if diverged else []), *_experiments(folder, config, summary["learned"])]
+
+
+def in_numbers(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
+    """What belongs to the study in numbers: what the pilot chose, whether rankings have settled, what was toggled.
+
+    Where the networks have not learned, nothing is said of frames.
+    """
+    lines = pilot_sentences(config)
+    if not learned:
+        return lines
+    if (path := folder / "figures" / "settling.csv").exists():
+        from frameworth.answers.settling import settled_sentence
+
+        lines.append(settled_sentence(pd.read_csv(whole(path))))
+    if config.get("toggle") and (path := folder / "toggle.csv").exists():
+        from frameworth.experiments import toggle
+
+        lines += toggle.statement(pd.read_csv(whole(path)), 1 - config["influence"]["level"])
+    return lines
 
 
 def pilot_sentences(config: dict[str, Any]) -> list[str]:
@@ -57,21 +88,29 @@ def pilot_sentences(config: dict[str, Any]) -> list[str]:
     return [f"{pilot_sentence(found)}."] if found else []
 
 
-def _settled(folder: Path) -> list[str]:
-    from frameworth.answers.settling import settled_sentence
-
-    path = folder / "figures" / "settling.csv"
-    return [settled_sentence(pd.read_csv(whole(path)))] if path.exists() else []
+def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:
+    """The labels to check first as a table, with its heading."""
+    rows = [("", "frame", "keypoint", "off by", "why")]
+    for number, row in enumerate(first_to_check(checks, CHECK_FIRST).itertuples(), 1):
+        known = pd.notna(row.distance_px)
+        why = row.reason if isinstance(row.reason, str) else ""
+        held_out = "held out; " if row.split == "held-out" else ""
+        off = f"{row.distance_px:.0f} px" if known else ""
+        rows.append((f"{number}.", f"{row.video}/{row.image}", row.keypoint if known else "", off, held_out + why))
+    printed = [tuple(printable(str(cell)) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in printed]
+    heading = "Labels to check first:" if flagged else "The most suspicious labels, of which none is flagged:"
+    return [heading, *(f"  {line}".rstrip() for line in lines), ""]
 
 
 def _experiments(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
-    """A sentence for each experiment that was made beside the baseline."""
+    """What arms and pruning came to; arms are of networks, and may show what helps those that have not learned.
+
+    Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
+    """
     alpha = 1 - config["influence"]["level"]
     lines: list[str] = []
-    if learned and config.get("toggle") and (path := folder / "toggle.csv").exists():
-        from frameworth.experiments import toggle
-
-        lines += toggle.statement(pd.read_csv(whole(path)), alpha)
     if config.get("arms") and (path := folder / "arms.csv").exists():
         from frameworth.experiments import arm_comparison
 

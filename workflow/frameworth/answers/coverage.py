@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from frameworth.labels.images import read_image
 
@@ -44,6 +45,17 @@ def _size(xy: np.ndarray, known: np.ndarray) -> float:
     centroid = np.nanmean(xy[several], axis=1, keepdims=True)
     square = ((xy[several] - centroid) ** 2).sum(axis=2)
     return float(np.median(np.sqrt(np.nanmean(square, axis=1)))) or 1.0
+
+
+def animal_length(xy: np.ndarray) -> float:
+    """Median over frames of the largest distance between two labelled keypoints, px; NaN where no frame has two.
+
+    Args:
+        xy: [N, K, 2] px, NaN where not labelled.
+    """
+    spans = [pdist(pose[np.isfinite(pose).all(axis=1)]).max(initial=0.0) for pose in xy]
+    several = [span for span in spans if span > 0]
+    return float(np.median(several)) if several else float("nan")
 
 
 def appearance_distances(paths: Sequence[str]) -> np.ndarray:

@@ -10,7 +10,7 @@ from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
-from frameworth.scores.learning import learning_sentence
+from frameworth.scores.learning import learning_sentences
 from frameworth.text import readable, told
 
 _STRONGEST = 3
@@ -47,7 +47,7 @@ def explain(results: Results, frame: int) -> list[str]:
     learned = results.learning.learned
     row = results.frames.loc[frame]
     split = "in the pool" if results.pool[frame] else "held out: no network is trained on it"
-    lines = [] if learned else [learning_sentence(results.learning)]
+    lines = [] if learned else learning_sentences(results.learning)
     lines += [f"Frame {frame}: {row['video']}/{row['image']}, {row['width']}×{row['height']} px, {split}."]
     if results.planted is not None and results.planted[frame]:
         lines.append(f"A label error was planted here: {row['planted']}.")

@@ -11,24 +11,25 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from frameworth.answers.answer import further_frames, sentences
+from frameworth.answers.coverage import animal_length
 from frameworth.answers.held_out import RESAMPLES, held_out_influence
 from frameworth.attribution.inference import values
 from frameworth.attribution.influence_file import LOSS_UNITS
-from frameworth.attribution.label_checks import check_name
+from frameworth.attribution.label_checks import check_name, first_to_check
 from frameworth.attribution.methods.warm_values import warm_values
 from frameworth.results.results import Results
 from frameworth.scores.learning import (
     constant_guess_rmse,
-    learning_sentence,
+    learning_sentences,
     more_frames_would,
     steps,
     what_to_change,
 )
 from frameworth.storage.files import write_csv, write_json
-from frameworth.text import readable, told
-from frameworth.training.divergence import diverged_sentence
 
-CHECK_FIRST = 5
+CHECK_FIRST = 8  # labels that the answer, the terminal and the report begin with
+_HIGHEST = 5  # frames of the highest values, for which networks are counted that would decide them
 
 
 def write_frame_values(results: Results, frame_values_csv: Path) -> None:
@@ -79,11 +80,10 @@ def write_summary(results: Results, summary_json: Path) -> None:
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """Counts, errors, the labels to check first, how well planted errors are found, and sentences saying so."""
+    """Counts, errors, the labels to check first, how well planted errors are found, and the answer in sentences."""
     table, options = results.frame_values, results.options["influence"]
     learned, checks = results.learning.learned, results.label_checks
-    ranked = checks.sort_values("flagged", ascending=False, kind="stable")
-    first = ranked.head(CHECK_FIRST if learned else 0)
+    first = first_to_check(checks, CHECK_FIRST if learned else 0)
     rmse = results.rmse
     consensus = rmse[(rmse["kind"] == "consensus") & (rmse["form"] == results.options["consensus"])]
     flags = (table["verdict"] == "check label").to_numpy()
@@ -142,10 +142,10 @@ def summary(results: Results) -> dict[str, Any]:
     }
     if not learned:
         answer["networks_to_decide_top"] = None
-        answer["statement"] = _not_learned(results, answer)
+        answer["statement"] = _not_learned(results)
         return answer
     answer["networks_to_decide_top"] = networks_to_decide(table, answer["networks"])
-    answer["statement"] = [learning_sentence(results.learning), *_statement(answer, 1 - options["level"])]
+    answer["statement"] = sentences(answer, 1 - options["level"])
     return answer
 
 
@@ -165,6 +165,9 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
         "trained_on_median_px": learned.trained_px,
         "not_trained_on_median_px": learned.other_px,
         "constant_guess_median_px": learned.guess_px,
+        "learned_frames": learned.frames,
+        "animal_length_px": animal_length(results.labels.xy),
+        "further_frames": further_frames(results.add, int(results.pool.sum())),
     }
     networks = results.rmse[results.rmse["kind"] == "network"]
     of_subsets = networks.groupby("subset")["rmse_px"].mean().reindex(results.subsets["subset"]).to_numpy()
@@ -205,116 +208,22 @@ def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
 
     None if their values are shrunk to nothing.
     """
-    top = table.sort_values("value", ascending=False, kind="stable", na_position="last").head(CHECK_FIRST)
+    top = table.sort_values("value", ascending=False, kind="stable", na_position="last").head(_HIGHEST)
     needed = float(np.median(top["networks_factor"])) * networks
     if not np.isfinite(needed) or needed > 1e6:
         return None
     return max(0, round(needed) - networks)
 
 
-def _statement(answer: dict[str, Any], alpha: float) -> list[str]:
-    verdicts = answer["verdicts"]
-    sentences = [
-        *_networks(answer),
-        _labels_to_check(answer),
-        f"{_judged(verdicts)} {verdicts.get('harmful', 0)} are shown to harm, {verdicts.get('helpful', 0)} to "
-        f"help, {verdicts.get('worse than average', 0)} to be worse and "
-        f"{verdicts.get('better than average', 0)} better than an average frame; "
-        f"{verdicts.get('undecided', 0)} cannot be decided with so many networks.",
-        _more_frames(answer, 1 - alpha),
-    ]
-    if "planted" in answer:
-        sentences.append(
-            f"Of {answer['planted']} label errors planted in the pool: suspicion ranks them with AUROC "
-            f"{answer['auroc_suspicion']:.3f}, out-of-bag error with {answer['auroc_out_of_bag']:.3f}, value with "
-            f"{answer['auroc_value']:.3f}."
-        )
-    if np.isfinite(answer["group_test_p"]):
-        unit = answer["score_unit"]
-        sentences.append(
-            f"As a group the {answer['group_size']} {answer['group_name']} frames have values "
-            f"{told(answer['group_difference'], answer['group_difference_px'], unit)} against the rest: "
-            f"{'they are worse' if answer['group_test_p'] < alpha else 'which may be chance'} (positive is worse; "
-            f"relabelling test of {unit}, one-sided p = {answer['group_test_p']:.4f})."
-        )
-    else:
-        sentences.append("No frame of the pool is flagged, so there is no group to test.")
-    if answer["networks_to_decide_top"]:
-        sentences.append(
-            f"To decide the {CHECK_FIRST} frames of the highest values one by one, about "
-            f"{answer['networks_to_decide_top']:,} more networks would be needed."
-        )
-    return sentences
-
-
-def _not_learned(results: Results, answer: dict[str, Any]) -> list[str]:
+def _not_learned(results: Results) -> list[str]:
     """What is said where networks have not learned: nothing of frames."""
     width, height = np.median(results.labels.sizes, axis=0)
     subsets = results.subsets
     frames = int(subsets.loc[subsets["percent"] == results.learning.percent, "frames"].median())
     return [
-        learning_sentence(results.learning),
-        what_to_change(results.learning, results.options["training"], (width, height), frames),
-        *_networks(answer),
+        *learning_sentences(results.learning),
+        *what_to_change(results.learning, results.options["training"], (width, height), frames),
     ]
-
-
-def _networks(answer: dict[str, Any]) -> list[str]:
-    return [
-        f"{answer['networks']} networks on {answer['subsets']} subsets of {answer['pool']} frames, measured on "
-        f"{answer['held_out']} held-out frames{_held_out_error(answer)}.",
-        *([diverged_sentence(answer["diverged"], answer["networks"])] if answer["diverged"] else []),
-    ]
-
-
-def _held_out_error(answer: dict[str, Any]) -> str:
-    percent = answer["best_percent"]
-    if percent is None:
-        return ""
-    text = f": RMSE of single networks {answer['network_rmse_px'][percent]:.1f} px at {percent} % of the pool"
-    guess = answer["constant_guess_rmse_px"]
-    return text + (f", where guessing each keypoint's mean position gives {guess:.1f} px" if np.isfinite(guess) else "")
-
-
-def _labels_to_check(answer: dict[str, Any]) -> str:
-    flags, first = answer["labels_flagged"], answer["check_first_names"]
-    if not flags:
-        return f"No frame's labels are flagged; the first by suspicion are {'; '.join(first)}."
-    held_out = answer["labels_flagged_held_out"]
-    where = f" ({held_out} of them held out, where all errors here are measured)" if held_out else ""
-    are = "The labels of 1 frame are" if flags == 1 else f"The labels of {flags} frames are"
-    named = "; ".join(first[:flags]) + (f"; and {flags - len(first)} more" if flags > len(first) else "")
-    wrong = answer["labels_flagged_expected_false"]
-    fine = f"about {max(1, round(wrong))}" if wrong >= 0.5 else f"hardly any ({readable(wrong)})"
-    return (
-        f"{are} flagged{where}; if all labels were right, {fine} would be; "
-        f"check {'it' if flags == 1 else 'these'} first: {named}."
-    )
-
-
-def _judged(verdicts: dict[str, int]) -> str:
-    flags = verdicts.get("check label", 0)
-    return f"Of the pool's frames, without the {flags} flagged," if flags else "Of the pool's frames"
-
-
-def _more_frames(answer: dict[str, Any], level: float) -> str:
-    step = answer.get("last_step")
-    if step is None:
-        return "Whether more frames would help cannot be told: all subsets have the same size."
-    words = {
-        "help": "More frames like these would help",
-        "hardly": "More frames like these would hardly help",
-        "harm": "More frames like these would not help: the last ones added harm",
-        "unknown": "Whether more frames would help cannot be told",
-    }[answer["more_frames"]]
-    interval = "no interval, there are too few seeds"
-    if np.isfinite(step["ci_low"]):
-        seeds = f", {step['clusters']} seeds" if step["clusters"] else ""
-        interval = f"{100 * level:.0f} % interval {step['ci_low']:+.2f} to {step['ci_high']:+.2f}{seeds}"
-    return (
-        f"{words} (from {step['low']} to {step['high']} % of the pool the held-out RMSE of single networks changes by "
-        f"{step['change']:+.2f} px; {interval})."
-    )
 
 
 def _plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ from frameworth.labels.project_config import project_config
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.split import hold_out
 from frameworth.results.results import Results
-from frameworth.scores.learning import learning_sentence
+from frameworth.scores.learning import learning_sentences
 from frameworth.storage.files import copy_file, replaced_folder, write_csv, write_json, write_text
 
 UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
@@ -83,7 +83,7 @@ def write_review(study: Path, project: Path) -> list[str]:
         write_machine_labels(new, MACHINE, labels.keypoints, videos, images, pose, confidence)
         _write_record(new, scorer, labels.keypoints, videos, images, labels.xy[frames])
     return [
-        *([] if results.learning.learned else [learning_sentence(results.learning)]),
+        *([] if results.learning.learned else learning_sentences(results.learning)),
         f"{len(frames)} frames to check: {folder}/ (open a folder below its labeled-data/ in napari-deeplabcut).",
         "Then the same command with `apply_review` in place of `review` reads the corrected labels.",
     ]

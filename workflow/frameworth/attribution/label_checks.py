@@ -200,6 +200,11 @@ def read_label_checks(path: Path) -> pd.DataFrame:
         ) from None
 
 
+def first_to_check(checks: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first rows of the table in the order in which to look at them: flagged ones before others."""
+    return checks.sort_values("flagged", ascending=False, kind="stable").head(count)
+
+
 def check_name(row: dict[str, Any]) -> str:
     """A row of the table in words: `m4s1/img0042.png (leftear, 34 px: this keypoint alone is off)`."""
     name = f"{row['video']}/{row['image']}"

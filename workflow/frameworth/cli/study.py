@@ -104,7 +104,7 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
     if code := run_workflow(command, log, sys.stderr):
         raise SystemExit(code)
     if runs_whole_study(snakemake):
-        print("\n".join(["", *closing_lines(study_folder(config), config)]))
+        print("\n".join(["", *closing_lines(study_folder(config), config, configfile.name)]))
 
 
 @study.command()
@@ -138,7 +138,7 @@ def status(configfile: TextIO) -> None:
         return
     with being_read(folder):
         require(folder, ["summary.json"], _first(configfile))
-        lines = closing_lines(folder, config)
+        lines = closing_lines(folder, config, configfile.name)
     print("\nThis was found before the labels or the config changed:" if outdated else "")
     print("\n".join(lines))
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from frameworth.answers.closing import further_sentences
+from frameworth.answers.closing import answer, in_numbers, notes
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.influence_file import LOSS_UNITS
@@ -36,7 +36,6 @@ from frameworth.storage.digests import whole
 from frameworth.storage.files import digest_of_json, write_text
 from frameworth.storage.hdf5 import read_attributes
 from frameworth.text import readable
-from frameworth.training.divergence import diverged_sentence
 
 _FOLDER = Path(__file__).resolve().parent
 _CAPTIONS = _FOLDER.parent.parent / "report"
@@ -110,9 +109,9 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             data=script_data,
             arrays=arrays,
             images=images.jpegs,
-            statement=results.summary.get("statement", [])
-            + further_sentences(results.folder, config, results.learning.learned),
-            diverged=diverged_sentence(results.diverged, int((results.rmse["kind"] == "network").sum())),
+            statement=answer(results.folder, config, results.summary),
+            notes=notes(results.folder, config, results.summary),
+            in_numbers=in_numbers(results.folder, config, results.learning.learned),
             learned=results.learning.learned,
             facts=_facts(results.summary),
             any_flagged=bool(results.label_checks["flagged"].any()),
@@ -307,11 +306,23 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         "auroc_suspicion": "AUROC of label suspicion for the planted frames",
         "auroc_out_of_bag": "AUROC of out-of-bag error for the planted frames",
         "auroc_value": "AUROC of value for the planted frames",
+        "group_difference": f"value of the {summary.get('group_name') or 'flagged'} frames less that of the others, "
+        f"{summary.get('score_unit')}",
+        "group_difference_px": "the same in px",
         "group_test_p": f"p of the test that the {summary.get('group_name') or 'flagged'} frames are worse",
+        "networks_to_decide_top": "networks more to decide the frames of the highest values one by one",
         "score": "score of the values",
         "estimator": "estimator",
     }
     facts = [(words, _cell(summary[key])) for key, words in names.items() if summary.get(key) is not None]
+    if step := summary.get("last_step"):
+        interval = (
+            f"{_cell(step['ci_low'])} to {_cell(step['ci_high'])}" if step["ci_low"] is not None else "no interval"
+        )
+        sizes = f"from {step['low']} to {step['high']} % of the pool"
+        facts.append((f"change of the networks' held-out RMSE {sizes}", f"{_cell(step['change'])} px ({interval})"))
+    for percent, rmse in (summary.get("network_rmse_px") or {}).items():
+        facts.append((f"mean RMSE of single networks on held-out frames at {percent} %", f"{_cell(rmse)} px"))
     for percent, rmse in (summary.get("held_out_rmse_px") or {}).items():
         facts.append((f"consensus RMSE on held-out frames at {percent} %", f"{_cell(rmse)} px"))
     for verdict, count in (summary.get("verdicts") or {}).items():

@@ -44,7 +44,7 @@ _HOLDS = {
         "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high", "p_adjusted",
         "tested_absolute_value", "networks_factor", "memorization", "verdict", "value_px",
     ),
-    "summary.json": ("check_first_names", "verdicts", "statement"),
+    "summary.json": ("check_first_names", "verdicts", "statement", "further_frames"),
 }  # fmt: skip
 
 

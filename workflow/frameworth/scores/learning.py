@@ -154,37 +154,38 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
-def learning_sentence(found: Learning) -> str:
+def learning_sentences(found: Learning) -> list[str]:
     """Whether the networks have learned, in words and numbers."""
     start = "The networks have learned" if found.learned else "The networks have not learned, so no frame is judged"
     if found.why_not == "diverged":
-        return f"{start}: of {found.diverged} of {found.subsets} subsets all networks diverged."
+        return [f"{start}: of {found.diverged} of {found.subsets} subsets all networks diverged."]
     if found.why_not == "unmeasured":
-        return f"{start}: there are too few labels in the pool to train on and to measure by."
-    few = f" This rests on {found.frames} frames only." if found.frames < FEW_FRAMES else ""
-    return (
-        f"{start}: they miss labels that they were not trained on by {found.other_px:.1f} px (median), labels that "
-        f"they were trained on by {found.trained_px:.1f} px; guessing each keypoint's mean position misses by "
-        f"{found.guess_px:.1f} px.{few}"
-    )
+        return [f"{start}: there are too few labels in the pool to train on and to measure by."]
+    few = [f"This rests on {found.frames} frames only."] if found.frames < FEW_FRAMES else []
+    return [
+        f"{start}.",
+        f"They miss labels they were not trained on by {found.other_px:.1f} px (median), those they were trained on by "
+        f"{found.trained_px:.1f} px; guessing the mean position misses by {found.guess_px:.1f} px.",
+        *few,
+    ]
 
 
-def what_to_change(found: Learning, training: dict[str, Any], size: tuple[int, int], frames: int) -> str:
-    """The likely reason why networks have not learned, and what to change.
+def what_to_change(found: Learning, training: dict[str, Any], size: tuple[int, int], frames: int) -> list[str]:
+    """The likely reason why networks have not learned, and what to change, in sentences.
 
     Args:
         training: the config's. size: width and height of the typical image, px. frames: in the typical subset.
     """
     if found.why_not == "diverged":
-        return f"Lower training.learning_rate (now {training['learning_rate']:g})."
+        return [f"Lower training.learning_rate (now {training['learning_rate']:g})."]
     if found.why_not == "unmeasured":
-        return "Label more frames."
+        return ["Label more frames."]
     if found.why_not == "not transferred":
-        return (
-            "They know the labels that they were trained on, and miss others by more than half as much as the guess. "
-            "Either the labels do not fit the images (were they mixed up between frames? The report's pictures show "
-            f"them), or {frames} frames in a subset are far too few: label more."
-        )
+        return [
+            f"Either the labels do not fit the images, or {frames} frames in a subset are far too few.",
+            "Look at the report's pictures: labels may be mixed up between frames.",
+            "If they fit, label more.",
+        ]
     budget = "steps" if "steps" in training else "epochs"
     width, height = (round(side * training["scale"]) for side in size)
     change = [
@@ -193,10 +194,11 @@ def what_to_change(found: Learning, training: dict[str, Any], size: tuple[int, i
     ]
     if training["weights"] == "random":
         change.append("begin with trained weights (training.weights: imagenet)")
-    return (
-        "They miss even the labels that they were trained on: most likely too few steps, or images too small. "
-        f"Try each: {'; '.join(change)}. If that changes nothing, look whether the labels fit the images."
-    )
+    return [
+        "Most likely the steps are too few, or the images too small.",
+        f"Try each: {'; '.join(change)}.",
+        "If that changes nothing, look whether the labels fit the images.",
+    ]
 
 
 def steps(error: np.ndarray, percents: np.ndarray, clusters: np.ndarray, level: float) -> list[Step]:

@@ -1,0 +1,207 @@
+"""The answer: at most six short sentences, in the order in which a reader uses them.
+
+Have the networks learned; which labels to look at; does the group harm; would more labels help; what so many networks
+cannot decide; and what to do next. Each says what was tested and nothing more; tests, intervals of values and rank
+correlations stand in the study's numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.answers.further_labels import ALL
+from frameworth.scores.learning import FEW_FRAMES
+from frameworth.text import readable, rounded
+
+_LEAST_PX = 0.01
+_HARDLY_ANY = 0.5  # right frames expected among the flagged
+
+
+@dataclass(frozen=True)
+class Toggled:
+    """What training with and without a group of frames came to, of `toggle.csv`.
+
+    Attributes:
+        frames: how many the group has. change: of the held-out error, log(1 + px), by training with the group.
+        decided: whether the change is told from chance. elsewhere: whether it also is on other frames of their kind.
+    """
+
+    frames: int
+    change: float
+    decided: bool
+    elsewhere: bool
+
+
+def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
+    """The whole group's row of `toggle.csv`; None where nothing was toggled, or where no pair of networks is left."""
+    rows = table[(table["arm"] == "with") & (table["pairs"] > 0)]
+    if rows.empty:
+        return None
+    row = rows.iloc[0]
+    frames = len(row["frames"].split()) if isinstance(row["frames"], str) else 1
+    elsewhere = not row["two_way_low"] < 0 < row["two_way_high"]
+    return Toggled(frames, float(row["difference"]), bool(row["p"] < alpha), bool(elsewhere))
+
+
+def further_frames(table: pd.DataFrame, pool: int) -> dict[str, Any] | None:
+    """What twice as many frames would come to, of `add.csv`, in px of the typical error.
+
+    Args:
+        pool: frames in the pool now.
+
+    Returns None where no curve was fitted; else `frames` (to add), `error_px` (geometric mean at the pool's size),
+    `change_px`, `low_px`, `high_px`, and `verdict` in the table's words.
+    """
+    rows = table[table["keypoint"] == ALL]
+    curve, gain = rows[rows["about"] == "curve"], rows[rows["about"] == "gain"]
+    now = curve.loc[curve["frames"] == pool, "value"]
+    if gain.empty or now.empty:
+        return None
+    last = gain.loc[gain["frames"].idxmax()]
+    changed = np.exp(now.iloc[0]) * np.expm1(last[["value", "ci_low", "ci_high"]].to_numpy(float))
+    return {
+        "frames": round(last["frames"]) - pool,
+        "error_px": float(np.expm1(now.iloc[0])),
+        **dict(zip(("change_px", "low_px", "high_px"), map(float, changed), strict=True)),
+        "verdict": str(last["verdict"]),
+    }
+
+
+def sentences(answer: dict[str, Any], alpha: float, group: Toggled | None = None) -> list[str]:
+    """The answer of a study whose networks have learned, without the next step: at most five sentences.
+
+    Args:
+        answer: the numbers of `summary.json`. group: what toggling its flagged frames came to, which then counts.
+    """
+    harm = _group(answer, alpha, group)
+    more = _more_frames(answer)
+    one_by_one = _one_by_one(answer)
+    told = [_learned(answer), _labels(answer), harm, more, one_by_one, _undecided(answer, not harm, not more)]
+    return [sentence for sentence in told if sentence]
+
+
+def _learned(answer: dict[str, Any]) -> str:
+    error, guess = answer["not_trained_on_median_px"], answer["constant_guess_median_px"]
+    few = answer["learned_frames"] < FEW_FRAMES
+    frames = f"the {answer['learned_frames']} frames" if few else "frames"
+    return (
+        f"The networks have learned: in {frames} they never saw, they miss labels by {_px(error)}"
+        f"{_share(error, answer['animal_length_px'])}, where guessing misses by {_px(guess)}."
+    )
+
+
+def _labels(answer: dict[str, Any]) -> str:
+    flags, held_out = answer["labels_flagged"], answer["labels_flagged_held_out"]
+    if not flags:
+        return "No frame stands out enough to call its labels wrong; the list begins with the most suspicious."
+    wrong = answer["labels_flagged_expected_false"]
+    measured = f" ({held_out} held out, where errors are measured)" if held_out else ""
+    if flags == 1:
+        fine = "may still be right" if wrong >= _HARDLY_ANY else "is hardly likely to be right"
+        return f"Check the one flagged frame first{measured}: its labels look wrong, though it {fine}."
+    fine = f"about {_count(wrong)} may be right" if wrong >= _HARDLY_ANY else "hardly any is likely to be right"
+    return f"Check the {flags} flagged frames first{measured}: their labels look wrong, though {fine}."
+
+
+def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
+    """What the flagged or planted frames do together; empty where it is not decided, or where there are none."""
+    error = answer["not_trained_on_median_px"]
+    if group is not None:
+        if not group.decided:
+            return ""
+        change = (1 + error) * float(np.expm1(group.change))
+        verb = "raises" if change > 0 else "lowers"
+        where = "" if group.elsewhere else "; on other frames it may do nothing"
+        return f"Training with {_these(group.frames, 'toggled')} {verb} the error by {_px(abs(change))}{where}."
+    if not answer["group_size"] or not (answer["group_test_p"] < alpha):
+        return ""
+    frames = _these(answer["group_size"], answer["group_name"])
+    px = answer["group_difference_px"]
+    how = f", by {_px(px)} each" if px > 0 else ""
+    return f"Networks do worse with {frames} than with others in their place{how}."
+
+
+def _more_frames(answer: dict[str, Any]) -> str:
+    """Whether further labels help; empty where nothing is decided."""
+    found = answer["further_frames"]
+    verdict = found["verdict"] if found else ""
+    if verdict in ("would gain", "would lose"):
+        down = verdict == "would gain"
+        ends = sorted(abs(100 * found[key] / found["error_px"]) for key in ("low_px", "high_px"))
+        share = f"{abs(100 * found['change_px'] / found['error_px']):.0f} %, between {ends[0]:.0f} and {ends[1]:.0f} %"
+        return (
+            f"{found['frames']} more frames like these would {'lower' if down else 'raise'} the error by "
+            f"{_px(abs(found['change_px']))} ({share})."
+        )
+    if verdict == "would hardly change":
+        most = max(abs(found["low_px"]), abs(found["high_px"]))
+        return f"{found['frames']} more frames like these would change the error hardly, by at most {_px(most)}."
+    step, outcome = answer.get("last_step"), answer.get("more_frames")
+    if not step or outcome not in ("help", "harm"):
+        return ""
+    went = "fell" if outcome == "help" else "rose"
+    return (
+        f"From {step['low']} to {step['high']} % of the frames the error still {went}, "
+        f"by {_px(abs(step['change']))}; what more frames would do is not decided."
+    )
+
+
+_CALLED = {
+    "harmful": "harm",
+    "helpful": "help",
+    "worse than average": "are worse than average",
+    "better than average": "are better than average",
+}
+
+
+def _one_by_one(answer: dict[str, Any]) -> str:
+    """The single frames that are decided; empty where none is."""
+    verdicts = answer["verdicts"]
+    parts = [f"{verdicts[name]} {words}" for name, words in _CALLED.items() if verdicts.get(name)]
+    if not parts:
+        return ""
+    return f"Frames decided one by one: {', '.join(parts)}; the others need more than {answer['networks']} networks."
+
+
+def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
+    """What cannot be decided, and how many networks would; empty where all is."""
+    open_questions = []
+    if group and answer["group_size"]:
+        does = "does" if answer["group_size"] == 1 else "do"
+        open_questions.append(f"whether {_these(answer['group_size'], answer['group_name'])} {does} harm")
+    if more:
+        open_questions.append("whether more labels help")
+    if answer["verdicts"].get("undecided") and not _one_by_one(answer):
+        needed = answer["networks_to_decide_top"]
+        would = f"about {_count(answer['networks'] + needed)}" if needed else "more than a million"
+        open_questions.append(f"which single frames harm most ({would} networks would tell)")
+    if not open_questions:
+        return ""
+    last = f" or {open_questions[-1]}" if len(open_questions) > 1 else open_questions[-1]
+    return f"{answer['networks']} networks cannot decide {', '.join(open_questions[:-1])}{last}."
+
+
+def _these(size: int, name: str) -> str:
+    """The group's frames in words."""
+    frames = "frame" if size == 1 else f"{size} frames"
+    if name == "planted":
+        return f"the {frames} with planted errors"
+    return f"the {'' if size == 1 else f'{size} '}{name} {'frame' if size == 1 else 'frames'}"
+
+
+def _px(value: float) -> str:
+    """A length of at least 0 as people read one off a screen."""
+    return f"{readable(round(rounded(value), 2))} px" if value >= _LEAST_PX else f"less than {_LEAST_PX} px"
+
+
+def _share(value: float, of: float) -> str:
+    """A length beside the animal's; empty where that is not known."""
+    return f" ({readable(rounded(100 * value / of))} % of the animal's length)" if of > 0 else ""
+
+
+def _count(value: float) -> str:
+    return readable(rounded(max(1.0, round(value))))

@@ -1,0 +1,69 @@
+"""The one next step that would decide most, with what it takes here, and the command that begins it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from frameworth.labels.subsets import read_subsets
+from frameworth.plan.pilot import chosen_training
+from frameworth.text import duration
+from frameworth.training.measured import measured_networks, network_seconds
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """A sentence, and the command for a terminal; the sentence is empty where the answer itself says what to do."""
+
+    sentence: str
+    command: str
+
+
+def next_step(
+    folder: Path, summary: dict[str, Any], checks: pd.DataFrame, config: dict[str, Any], configfile: str
+) -> NextStep:
+    """The next step of the study in `folder`.
+
+    Args:
+        summary: of `summary.json`. checks: `labels_to_check.csv`. config: the checked one. configfile: its file.
+    """
+    run = f"frameworth run --configfile {shlex.quote(configfile)}"
+    if not summary["learned"]:
+        return NextStep("", f"{run}   # after you changed the config")
+    subsets, inclusion = read_subsets(folder)
+    each = _seconds_each(folder, config, int(subsets["frames"].median()), inclusion.shape[1])
+    members = summary["networks"] / len(subsets)
+    if summary["labels_flagged"]:
+        flagged = checks.loc[checks["flagged"], "frame"].to_numpy()
+        networks = round(members * inclusion[:, flagged].any(axis=1).sum())
+        again = f"training again the {networks} networks that saw them takes {_about(networks, each)}"
+        return NextStep(
+            f"Next, correct these labels; {again if networks else 'no network saw them, so none is trained again'}.",
+            f"{run} -- review",
+        )
+    if (summary["further_frames"] or {}).get("verdict") == "would gain":
+        return NextStep(
+            "Next, label more frames: the report shows the poses that the labelled frames hardly hold.",
+            f"frameworth report --configfile {shlex.quote(configfile)} --open",
+        )
+    return NextStep(
+        f"Next, double the networks (`seeds` in the config), which takes {_about(summary['networks'], each)} and "
+        "narrows what is uncertain by almost a third.",
+        f"{run}   # after you doubled `seeds`",
+    )
+
+
+def _seconds_each(folder: Path, config: dict[str, Any], trained_on: int, predicted: int) -> float | None:
+    """Seconds of one network, by those that are finished; None where none tells."""
+    training = chosen_training(config)
+    found = measured_networks(folder, training) if training else None
+    return network_seconds(training, trained_on, predicted, found.step) if training and found else None
+
+
+def _about(networks: int, each: float | None) -> str:
+    """Time of training so many networks one after the other."""
+    return f"about {duration(networks * each)} here" if each else "time"
