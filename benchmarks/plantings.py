@@ -19,7 +19,8 @@ import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from frameworth.attribution.label_checks import read_label_checks
-from frameworth.attribution.methods.warm_values import change_per_network, warm_values
+from frameworth.attribution.method_values import method_values
+from frameworth.attribution.methods import method
 from frameworth.labels.frames import read_frames
 from frameworth.plan.config import check_config
 from frameworth.storage.files import write_json
@@ -66,8 +67,8 @@ def measure(seed: int) -> dict[str, Any]:
     pool = (frames["split"] == "pool").to_numpy()
     planted = frames["planted"].notna().to_numpy()
     warm = read_hdf5(folder / "warm_influence.h5", ["change", "inclusion", "steps_taken"])
-    arrays = {name: warm[name] for name in ("change", "inclusion")}
-    found = warm_values(**arrays, resamples=RESAMPLES, rng=np.random.default_rng(0))
+    harm = method("warm").harm(warm["change"], warm["inclusion"])
+    found = method_values(harm, RESAMPLES, np.random.default_rng(0))
     seen = pool & np.isfinite(found.value)
     singled_out = seen & (found.p_adjusted < LEVEL)
     checks = read_label_checks(folder / "labels_to_check.csv").set_index("frame").sort_index()
@@ -76,9 +77,7 @@ def measure(seed: int) -> dict[str, Any]:
     training = content["training"]
     samples = training["steps"] * training["batch_size"]
     per_network = [
-        float(roc_auc_score(planted[known], row[known]))
-        for row in change_per_network(**arrays)
-        if planted[known := np.isfinite(row)].any()
+        float(roc_auc_score(planted[known], row[known])) for row in harm if planted[known := np.isfinite(row)].any()
     ]
     return {
         "seed": seed,

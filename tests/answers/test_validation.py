@@ -12,7 +12,7 @@ from benchmarks.simulation import grid, simulate
 from frameworth.answers.validation import (
     Subsets,
     _lds_rows,
-    _warm_rows,
+    _method_rows,
     interval_of_auroc,
     linear_datamodeling_score,
     resampled_clusters,
@@ -125,8 +125,10 @@ def test_warm_values_are_tested_where_enough_networks_were_no_base_of_theirs(tmp
     """Of 36 subsets 30 are bases: there is nothing that the values could predict."""
     results = write_study(tmp_path, frames=32, halves=36, ladder_seeds=0, members=1)
     noise = np.random.default_rng(0).normal(size=32)
-    assert _warm_rows(with_warm(results, noise, bases=30), 0.95) == []
-    methods = {row[1] for row in _warm_rows(with_warm(results, noise, bases=6), 0.95)}
+    few_others = with_warm(results, noise, bases=30)
+    assert _method_rows(few_others, *few_others.methods, 0.95) == []
+    many_others = with_warm(results, noise, bases=6)
+    methods = {row[1] for row in _method_rows(many_others, *many_others.methods, 0.95)}
     assert methods >= {"warm value", "regression, no base network"}
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from frameworth.attribution.methods.warm import changes_by_frame
-from frameworth.attribution.methods.warm_values import change_per_network, warm_values
+from frameworth.attribution.method_values import method_values
+from frameworth.attribution.methods.base import TrainedNetwork
+from frameworth.attribution.methods.warm import WarmOptions, ask, per_network
 from frameworth.engine.networks import build_network, make_deterministic, pose_config
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
@@ -13,7 +14,6 @@ from frameworth.training.scaling import ScaledFrames
 from tiny import TRAINING, prepare
 
 CPU = torch.device("cpu")
-WARM = {"steps": 3, "learning_rate": 2e-4, "augment": False}
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,13 @@ def base(tmp_path_factory):
 
 
 def run(base, candidates, **changes):
+    """What the network tells of the candidates, [M, N, K]: the pool is these and the subset."""
     subset, frames, network = base
-    return changes_by_frame(network, subset, frames, candidates, TRAINING, WARM | changes, 5, CPU)
+    pool = np.isin(np.arange(len(frames.labels.xy)), [*subset.frames, *candidates])
+    trained = TrainedNetwork(network, subset, frames, pool, TRAINING, network_seed=1, seed=5, device=CPU)
+    change = ask(trained, WarmOptions(**{"steps": 3} | changes)).arrays["change"]
+    assert np.isnan(np.delete(change, candidates, axis=0)).all()
+    return change[candidates]
 
 
 def outside(base):
@@ -79,9 +84,9 @@ def test_only_the_other_out_of_bag_frames_count():
     change[0, 1] = np.array([100, 100, 1, 3])[:, None]  # seen, itself, others
     change[0, 2] = np.array([100, 2, 100, 2])[:, None]
     change[0, 3] = np.array([100, 0, 0, 100])[:, None]
-    per_network = change_per_network(change, inclusion)
-    assert np.isnan(per_network[0, 0])
-    assert per_network[0, 1:] == pytest.approx([2 - 4 / 3, 2 - 4 / 3, 0 - 4 / 3])
+    own = per_network(change, inclusion)
+    assert np.isnan(own[0, 0])
+    assert own[0, 1:] == pytest.approx([2 - 4 / 3, 2 - 4 / 3, 0 - 4 / 3])
 
 
 def test_strong_frames_are_singled_out_and_among_frames_without_effect_few_studies_single_out_any():
@@ -89,11 +94,11 @@ def test_strong_frames_are_singled_out_and_among_frames_without_effect_few_studi
     for number in range(60):
         rng = np.random.default_rng(number)
         change, inclusion = study(rng, np.zeros(40))
-        wrong += (warm_values(change, inclusion, 99, rng).p_adjusted < 0.05).any()
+        wrong += (method_values(per_network(change, inclusion), 99, rng).p_adjusted < 0.05).any()
     assert wrong <= 8
     rng = np.random.default_rng(0)
     effects = np.where(np.arange(40) < 4, 12.0, 0.0)
-    found = warm_values(*study(rng, effects, networks=8), 199, rng)
+    found = method_values(per_network(*study(rng, effects, networks=8)), 199, rng)
     assert (found.p_adjusted[:4] < 0.05).sum() >= 3
     assert (found.p_adjusted[4:] < 0.05).sum() <= 1
     assert np.nanmin(found.value[:4]) > np.nanmax(found.value[4:])

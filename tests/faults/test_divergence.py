@@ -10,7 +10,7 @@ import torch
 from conftest import run_snakemake
 from frameworth.answers.closing import closing_lines
 from frameworth.attribution.estimate import estimate_influence
-from frameworth.attribution.methods.warm import write_warm_network
+from frameworth.attribution.method_files import write_network_answer
 from frameworth.errors import UserError
 from frameworth.experiments.toggle import compare_arms, statement
 from frameworth.labels.images import read_image
@@ -131,9 +131,9 @@ def test_a_diverged_network_is_no_base_of_warm_influence(tmp_path, capfd):
     subset, labels = prepare(tmp_path)
     let_diverge(subset, labels, tmp_path / ".store", TRAINING, 0, 1e6)
     own = ensemble(tmp_path, "study", ".store", 1)
-    write_warm_network(
-        subset, labels, tmp_path / "frames.csv", own / "member-0.pt", tmp_path / "warm.h5", training=TRAINING,
-        warm={"steps": 1, "learning_rate": 1e-4, "augment": False}, study_seed=1, device="cpu",
+    write_network_answer(
+        "warm", subset, labels, tmp_path / "frames.csv", own / "member-0.pt", tmp_path / "warm.h5", training=TRAINING,
+        options={"steps": 1, "learning_rate": 1e-4, "augment": False}, study_seed=1, device="cpu",
     )  # fmt: skip
     assert "its network diverged" in capfd.readouterr().err
     assert np.isnan(read_hdf5(tmp_path / "warm.h5")["change"]).all()

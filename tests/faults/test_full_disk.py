@@ -117,7 +117,7 @@ def test_a_stage_on_a_full_disk_names_the_file_leaves_no_half_of_it_and_goes_on_
         "ensemble",
         "scores",
         "members",
-        "warm-network",
+        "method-network",
         "influence",
     )
 

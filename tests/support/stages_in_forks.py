@@ -19,7 +19,7 @@ from conftest import run_snakemake
 _SERVER = """
 import json, os, resource, signal, sys
 import frameworth.experiments.arm_training, frameworth.training.ensemble, frameworth.report
-import frameworth.answers.frame_values, frameworth.attribution.methods.warm
+import frameworth.answers.frame_values, frameworth.attribution.method_files
 from frameworth.__main__ import main
 
 for line in sys.stdin:

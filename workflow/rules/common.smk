@@ -14,18 +14,20 @@ from snakemake.settings.types import DeploymentMethod
 from frameworth.plan.arms import arm_names
 from frameworth.cli.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
-from frameworth.plan.grid import video_networks, warm_bases, weight_options
+from frameworth.attribution.methods import method
+from frameworth.config.model import asked_methods
+from frameworth.plan.grid import base_subsets, method_options, video_networks, weight_options
 from frameworth.cli.costs import (
     dearest,
     job_memory,
     job_minutes,
     measured,
+    method_minutes,
     pilot_minutes,
     study_memory,
     study_size,
     video_memory,
     video_minutes,
-    warm_minutes,
 )
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module, figure_names, figure_reads
@@ -57,6 +59,7 @@ PROJECT_FILES = list(CHECKED.sources)
 SIZE = study_size(CONFIG, PROJECT_FILES)
 VIDEOS = {video_folder(path): path for path in CONFIG["videos"]}
 REQUESTS = requests(CONFIG)
+METHODS = list(asked_methods(CONFIG["influence"]))
 BY_ENSEMBLE = {request.ensemble: request for request in REQUESTS}
 # For what to ask of a scheduler.
 MEASURED = measured(CONFIG)
@@ -302,9 +305,14 @@ def pilot_subset_file(wildcards=None):
     return f"{RESULTS}/subsets/{subset_path(subset.percent, subset.seed)}.json"
 
 
-def warm_files(wildcards=None):
-    """The warm influences of all base networks."""
-    return [f"{RESULTS}/warm/{subset_path(s.percent, s.seed)}.h5" for s in warm_bases(CONFIG)]
+def method_files(name):
+    """What all base networks of a method told."""
+    return [f"{RESULTS}/{name}/{subset_path(s.percent, s.seed)}.h5" for s in base_subsets(CONFIG, name)]
+
+
+def method_influences():
+    """What the methods of the config were told, a file each."""
+    return [f"{RESULTS}/{method(name).artefact}" for name in METHODS]
 
 
 def network_files_for_videos(wildcards=None):
@@ -391,13 +399,13 @@ def artefacts():
     names += ["label_qc.csv", "label_qc.json"] if errors_are_planted() else []
     steered = any({"curriculum", "augment"} & options.keys() for options in CONFIG.get("arms", {}).values())
     names += ["out_of_bag.h5"] if steered else []
-    names += ["warm_influence.h5"] if CONFIG["influence"].get("warm") else []
     names += [f"videos/{video}/consensus{end}" for video in VIDEOS for end in (".h5", "_dlc.h5", "_dlc.csv")]
     return [
         *sorted({labelled_project(), project_folder()} - {CONFIG["labels"]}),
         *dict.fromkeys(file for request in REQUESTS for file in of_ensemble(request)),
         *pilot_choice(),
-        *warm_files(),
+        *(file for name in METHODS for file in method_files(name)),
+        *method_influences(),
         *(f"{RESULTS}/{name}" for name in names),
         *experiments(),
         *(path.removesuffix("png") + kind for path in figures() for kind in ("png", "svg", "csv")),

@@ -48,7 +48,7 @@ rule frame_values:
         f"{RESULTS}/influence.h5",
         f"{RESULTS}/labels_to_check.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-        warm=[f"{RESULTS}/warm_influence.h5"] if CONFIG["influence"].get("warm") else [],
+        methods=method_influences(),
     output:
         report(
             f"{RESULTS}/frame_values.csv",
@@ -143,7 +143,7 @@ rule validation:
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/influence.h5",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-        warm=[f"{RESULTS}/warm_influence.h5"] if CONFIG["influence"].get("warm") else [],
+        methods=method_influences(),
         label_qc=multiext(f"{RESULTS}/label_qc", ".csv", ".json") if errors_are_planted() else [],
     output:
         f"{RESULTS}/validation.csv",

@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
@@ -88,12 +89,13 @@ def _worth(results: Results, frame: int) -> list[str]:
         if np.isfinite(own["p_adjusted"]):
             text += f", p = {own['p_adjusted']:.2g} among all frames"
         lines.append(text + ".")
-    if "warm_value" in own and np.isfinite(own["warm_value"]):
-        rank = int((table["warm_value"] > own["warm_value"]).sum()) + 1
-        change = readable(own["warm_value"], "+")
-        single = ", singled out: most frames raise it less" if own["warm_p_adjusted"] < 0.05 else ""
-        lines.append(f"A few more training steps on it change other frames' log error by {change} "
-                     f"(rank {rank} of {len(table)}, 1 raises it most{single}).")  # fmt: skip
+    for asked_by in map(method, method_names()):
+        column = asked_by.value_column
+        if column in own and np.isfinite(own[column]):
+            rank = int((table[column] > own[column]).sum()) + 1
+            single = ", singled out: most frames harm less" if own[asked_by.p_column] < 0.05 else ""
+            lines.append(f"{asked_by.sentence} {readable(asked_by.sign * own[column], '+')} "
+                         f"(rank {rank} of {len(table)}, 1 harms most{single}).")  # fmt: skip
     if np.isfinite(own["memorization"]):
         lines.append(f"Trained on, its own error changes by {own['memorization']:+.1f} px.")
     return lines

@@ -17,7 +17,7 @@ from frameworth.answers.held_out import RESAMPLES, held_out_influence
 from frameworth.attribution.inference import values
 from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.attribution.label_checks import check_name, first_to_check
-from frameworth.attribution.methods.warm_values import warm_values
+from frameworth.attribution.method_values import method_values
 from frameworth.results.results import Results
 from frameworth.scores.learning import (
     constant_guess_rmse,
@@ -68,9 +68,10 @@ def frame_values(results: Results) -> pd.DataFrame:
         else "undecided",
         value_px=in_px.value[pool, 0],
     )
-    if results.warm is not None:
-        warm = warm_values(**results.warm, resamples=RESAMPLES, rng=np.random.default_rng(0))
-        table["warm_value"], table["warm_p_adjusted"] = warm.value[pool], warm.p_adjusted[pool]
+    for answers in results.methods:
+        said = method_values(answers.harm, RESAMPLES, np.random.default_rng(0))
+        table[answers.method.value_column] = said.value[pool]
+        table[answers.method.p_column] = said.p_adjusted[pool]
     return table.sort_values("check_priority").reset_index(drop=True)
 
 

@@ -1,8 +1,8 @@
 """`outliers.csv`: frames whose spurious correlations the study does not account for, by one documented score.
 
 The score of a frame is the mean of the rank-normal scores of its parts: how wrong networks that did not see it are at
-it (out-of-bag error), how much they must learn it by heart (memorization), what it does to others (value, and warm
-value where there is one), and what it adds to distractors. Parts and their equal weights are fixed beforehand;
+it (out-of-bag error), how much they must learn it by heart (memorization), what it does to others (value, and that of
+each method that asked networks), and what it adds to distractors. Parts and their equal weights are fixed beforehand;
 nothing is fitted to planted errors. It ranks and tests nothing.
 """
 
@@ -13,17 +13,22 @@ import pandas as pd
 from scipy import stats
 
 from frameworth.answers.validation import interval, interval_of_auroc
+from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
 
 COMBINED = "outlier score"
-PARTS = {
-    "out_of_bag_error": "out-of-bag error",
-    "memorization": "memorization",
-    "value": "value",
-    "warm_value": "warm value",
-    "distractor_gain": "distractor gain",
-}
 LABEL_QC = "SLEAP label QC"
+
+
+def outlier_parts() -> dict[str, str]:
+    """The parts of the score that there can be: their columns, and their names in words."""
+    return {
+        "out_of_bag_error": "out-of-bag error",
+        "memorization": "memorization",
+        "value": "value",
+        **{method(name).value_column: method(name).title for name in method_names()},
+        "distractor_gain": "distractor gain",
+    }
 
 
 def rank_normal(values: np.ndarray) -> np.ndarray:
@@ -56,7 +61,8 @@ def outlier_table(results: Results) -> pd.DataFrame:
     table["distractor_gain"] = gains["distractor_confidence"].reindex(table["frame"]).to_numpy()
     # The error at a frame falls where it is learned by heart: turned round, so that more is higher.
     table["memorization"] = -table["memorization"]
-    parts = {name: table[name].to_numpy() for name in PARTS if name in table}
+    words = outlier_parts()
+    parts = {name: table[name].to_numpy() for name in words if name in table}
     score = outlier_score(parts)
     made = table[["frame", "video", "image", *parts]].assign(about="frame", outlier_score=score)
     for name, values in parts.items():
@@ -65,7 +71,7 @@ def outlier_table(results: Results) -> pd.DataFrame:
         made["label_qc"] = results.label_qc.suspicion[table["frame"]]
     if results.planted is not None:
         made["planted"] = results.frames["planted"].to_numpy()[table["frame"]]
-    methods = {COMBINED: score} | {PARTS[name]: values for name, values in parts.items()}
+    methods = {COMBINED: score} | {words[name]: values for name, values in parts.items()}
     if "label_qc" in made:
         methods[LABEL_QC] = made["label_qc"].to_numpy()
     compared = _compared(results, methods, table["frame"].to_numpy())

@@ -19,8 +19,8 @@ from frameworth.attribution.estimators import estimator, estimator_names
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.redraw import redrawn
 from frameworth.attribution.label_checks import label_suspicion
-from frameworth.attribution.methods.warm_values import change_per_network
-from frameworth.results.results import Results
+from frameworth.attribution.method_values import mean_over_networks
+from frameworth.results.results import MethodAnswers, Results
 
 FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
 REDRAWS = 99
@@ -200,10 +200,10 @@ def validation(results: Results) -> pd.DataFrame:
     """A row per quantity, method and score: `value`, `ci_low`, `ci_high`, `p`, `chance_low`, `chance_high`.
 
     Quantities: `lds` of each estimator, for the study's own estimator and score with the central part of what redrawing
-    the design gives (`chance_low`, `chance_high`) and its one-sided p; the same of warm values, with p against the
-    largest of theirs in each redraw; `lds ceiling`, the root of the reliability of one network, with its interval over
-    subsets; and where errors were planted `auroc` and `average precision` of finding them, with intervals over frames.
-    The score `labels` means that no network was asked.
+    the design gives (`chance_low`, `chance_high`) and its one-sided p; the same of each method's values, with p
+    against the largest of theirs in each redraw; `lds ceiling`, the root of the reliability of one network, with its
+    interval over subsets; and where errors were planted `auroc` and `average precision` of finding them, with
+    intervals over frames. The score `labels` means that no network was asked.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
@@ -220,7 +220,8 @@ def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
         methods = {name: subsets.by_estimator(name) for name in estimator_names()}
         tested = [options["estimator"]] if score == options["score"] else []
         rows += _lds_rows(methods, tested, subsets, score, options["level"])
-    rows += _warm_rows(results, options["level"])
+    for answers in results.methods:
+        rows += _method_rows(results, answers, options["level"])
     ceiling = np.sqrt(np.maximum(reliability(results), 0))
     if np.isfinite(ceiling[0]):
         rows.append(("lds ceiling", "same subset twice", options["score"], *ceiling))
@@ -256,40 +257,31 @@ def _lds_rows(
     return rows
 
 
-def _warm_rows(results: Results, level: float) -> list[tuple[object, ...]]:
-    """How warm values predict the networks that were no base of theirs; spoilt and other frames also apart."""
-    if results.warm is None:
-        return []
-    warm, subsets = mean_over_networks(results.warm), _subsets(results, "log_error")
-    others = _no_base(results.warm, results.inclusion) & np.isfinite(subsets.score)
+def _method_rows(results: Results, answers: MethodAnswers, level: float) -> list[tuple[object, ...]]:
+    """How a method's values predict the networks that were no base of theirs; spoilt and other frames also apart."""
+    score, title = answers.method.score, answers.method.title
+    value, subsets = mean_over_networks(answers.harm), _subsets(results, score)
+    others = _no_base(answers.inclusion, results.inclusion) & np.isfinite(subsets.score)
     if np.count_nonzero(others) < LEAST_SUBSETS // 2:
         return []
     subsets = Subsets(*(getattr(subsets, field.name)[others] for field in fields(Subsets)))
-    parts = {"warm value": results.pool}
+    parts = {title: results.pool}
     if results.planted is not None:
-        parts |= {"warm value (planted frames)": results.planted, "warm value (other frames)": ~results.planted}
+        parts |= {f"{title} (planted frames)": results.planted, f"{title} (other frames)": ~results.planted}
 
     def within(part: np.ndarray) -> Values:
-        return lambda _inclusion, _rows: np.nan_to_num(warm) * part
+        return lambda _inclusion, _rows: np.nan_to_num(value) * part
 
     methods = {name: within(part) for name, part in parts.items()}
     methods["regression, no base network"] = subsets.by_estimator("regression")
 
-    return _lds_rows(methods, list(methods), subsets, "log_error", level)
+    return _lds_rows(methods, list(methods), subsets, score, level)
 
 
-def _no_base(warm: dict[str, np.ndarray], inclusion: np.ndarray) -> np.ndarray:
-    """Bool [S]: no base network of warm influence was trained on the subset."""
-    bases = {row.tobytes() for row in np.ascontiguousarray(warm["inclusion"].astype(bool))}
+def _no_base(of_bases: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """Bool [S]: none of the base networks, `of_bases` bool [B, N], was trained on the subset."""
+    bases = {row.tobytes() for row in np.ascontiguousarray(of_bases.astype(bool))}
     return np.array([np.ascontiguousarray(row).tobytes() not in bases for row in inclusion])
-
-
-def mean_over_networks(warm: dict[str, np.ndarray]) -> np.ndarray:
-    """The warm value [N]: `change_per_network`, averaged over the networks that had not seen the frame."""
-    per_network = change_per_network(**warm)
-    known = np.isfinite(per_network)
-    count = known.sum(axis=0)
-    return np.where(known, per_network, 0).sum(axis=0) / np.where(count > 0, count, np.nan)
 
 
 def _detection_rows(results: Results) -> list[tuple[object, ...]]:
@@ -331,8 +323,8 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         found.append(("memorization", "error", -np.nanmean(diagonal, axis=1)))
-    if results.warm is not None:
-        found.append(("warm value", "log_error", mean_over_networks(results.warm)))
+    for answers in results.methods:
+        found.append((answers.method.title, answers.method.score, mean_over_networks(answers.harm)))
     if results.label_qc.suspicion is not None:
         found.append(("SLEAP label QC", "labels", results.label_qc.suspicion))
     for score in _tested_scores(results):

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frameworth.attribution.methods import method
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import project_keypoints
 from frameworth.labels.images import DECODED_BYTES_KEPT, image_size
 from frameworth.labels.imported import is_import, read_imported
 from frameworth.plan.designs import subset_size
-from frameworth.plan.grid import PlannedSubset, study_folder
+from frameworth.plan.grid import PlannedSubset, method_options, study_folder
 from frameworth.plan.pilot import chosen_training, pilot_budget, possible_trainings, recorded_pilot
 from frameworth.plan.split import held_out_count
 from frameworth.storage.digests import whole
@@ -147,13 +148,14 @@ def job_minutes(
     return _START_MINUTES + math.ceil(_RESERVE * seconds / 60)
 
 
-def warm_minutes(config: dict[str, Any], size: StudySize, found: Measured | None) -> int:
-    """Minutes to ask for one base network of warm influence: half of the pool, each with steps and a prediction."""
+def method_minutes(config: dict[str, Any], size: StudySize, found: Measured | None, name: str) -> int:
+    """Minutes to ask of a scheduler for one base network of a method, by the samples that the method trains."""
     if found is None and config["training"]["device"] == "cpu":
         return _ASSUMED_CPU_MINUTES
-    sample = _step(config, size, found) / config["training"]["batch_size"]
-    each = config["influence"]["warm"]["steps"] * sample + size.frames * sample / 3
-    return _START_MINUTES + math.ceil(_RESERVE * size.pool(config) / 2 * each / 60)
+    training, asked_by = config["training"], method(name)
+    options = asked_by.options(**method_options(config, name))
+    samples = asked_by.samples(options, training, size.pool(config), size.frames)
+    return _START_MINUTES + math.ceil(_RESERVE * samples * _step(config, size, found) / training["batch_size"] / 60)
 
 
 def job_memory(config: dict[str, Any], size: StudySize) -> int:

@@ -203,33 +203,39 @@ def pilot(subset: Path, pilot_json: Path, labels: Path, frames: Path, store: Pat
         run_pilot(subset, labels, frames, store, pilot_json, **options)
 
 
-@stages.command("warm-network")
+@stages.command("method-network")
+@click.argument("method")
 @click.argument("subset", type=FILE)
 @click.option("--labels", type=FILE, required=True)
 @click.option("--frames", type=FILE, required=True)
 @click.option("--network", type=FILE, required=True, help="The finished network.")
 @_of_training
-@click.option("--warm", type=Json(), required=True, help="The config's `influence.warm`.")
+@click.option("--options", type=Json(), required=True, help="The config's `influence.{method}` without `networks`.")
 @click.option("--study-seed", type=int, required=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), required=True)
+@click.option("--imagenet", type=FILE, help="What fetch-weights wrote, for training that starts from it.")
 @click.option("--out", type=FILE, required=True)
 @friendly
-def warm_network(subset: Path, labels: Path, frames: Path, network: Path, out: Path, **options: Any) -> None:
-    """Continue the training of SUBSET's network with each frame that it has not seen."""
-    from frameworth.attribution.methods.warm import write_warm_network
+def method_network(
+    method: str, subset: Path, labels: Path, frames: Path, network: Path, out: Path, **options: Any
+) -> None:
+    """Ask SUBSET's finished network by METHOD, such as warm, what each frame does."""
+    from frameworth.attribution.method_files import write_network_answer
 
-    write_warm_network(subset, labels, frames, network, out, **options)
+    with sigterm_stops():
+        write_network_answer(method, subset, labels, frames, network, out, **options)
 
 
-@stages.command("warm-influence")
+@stages.command("method-influence")
+@click.argument("method")
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option("--out", type=FILE, required=True, help="warm_influence.h5 to write.")
+@click.option("--out", type=FILE, required=True, help="The file of all networks to write, such as warm_influence.h5.")
 @friendly
-def warm_influence(files: tuple[Path, ...], out: Path) -> None:
-    """Collect the warm influences FILES of single networks."""
-    from frameworth.attribution.methods.warm import collect_warm
+def method_influence(method: str, files: tuple[Path, ...], out: Path) -> None:
+    """Collect FILES, what METHOD was told by single networks."""
+    from frameworth.attribution.method_files import collect_answers
 
-    collect_warm(files, out)
+    collect_answers(method, files, out)
 
 
 @stages.command()

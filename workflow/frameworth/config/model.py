@@ -14,6 +14,7 @@ import jsonschema
 import yaml
 
 from frameworth.attribution.estimators import estimator_names
+from frameworth.attribution.methods import method, method_names
 from frameworth.config.meant import as_meant, kinds_of
 from frameworth.errors import Problem, error
 
@@ -22,10 +23,18 @@ _MOST_VALUES = 200_000  # more than the largest grid that the schema allows to l
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON schema of a config, with the estimators that there are."""
+    """The JSON schema of a config, with the estimators and the methods that there are."""
     schema = yaml.safe_load(_SCHEMA.read_text())
-    schema["properties"]["influence"]["properties"]["estimator"]["enum"] = estimator_names()
+    influence = schema["properties"]["influence"]["properties"]
+    influence["estimator"]["enum"] = estimator_names()
+    influence |= {name: method(name).config_schema() for name in method_names()}
+    schema["properties"]["prune"]["properties"]["by"]["enum"] += [method(name).value_column for name in method_names()]
     return schema
+
+
+def asked_methods(influence: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The methods that a config's `influence` asks for, by name, and the options of each (with `networks`)."""
+    return {name: influence[name] for name in method_names() if influence.get(name)}
 
 
 def inspect_keys(given: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

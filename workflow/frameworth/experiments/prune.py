@@ -25,21 +25,21 @@ from frameworth.storage.digests import whole
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
 
-_COLUMNS = {"check_priority": "out_of_bag_error", "value": "value", "warm_value": "warm_value"}
-
 
 def removed_frames(values: pd.DataFrame, by: str, removed: str, network: int, study_seed: int) -> np.ndarray:
     """The frames that `removed` (`none`, `worst-4`, `best-4`, `random-4-1`) leaves out for one network, ascending.
 
     Args:
-        values: frame_values.csv. by: `check_priority`, `value` or `warm_value`: the higher error or value, the worse.
+        values: frame_values.csv. by: `check_priority`, `value` or that of a method, such as `warm_value`: the higher
+            error or value, the worse.
 
     Raises UserError if worst and best would overlap.
     """
     if removed == "none":
         return np.zeros(0, int)
     kind, count, *draw = removed.split("-")
-    judged = values.dropna(subset=_COLUMNS[by]).sort_values(_COLUMNS[by], ascending=False, kind="stable")
+    column = "out_of_bag_error" if by == "check_priority" else by
+    judged = values.dropna(subset=column).sort_values(column, ascending=False, kind="stable")
     if 2 * int(count) > len(judged):
         raise UserError(f"prune.counts: {count} is more than half of the {len(judged)} frames that are ranked by {by}")
     frames = judged["frame"].to_numpy()

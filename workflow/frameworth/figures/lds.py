@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,8 +20,9 @@ _NOTE = (
     "Left: rank correlation between the score measured for a subset and the sum of its frames' values, estimated from "
     "other subsets; bars, where that is tested: what values of no use reach in 95 % of redraws of the design, with "
     "the values estimated anew. Dashed, its interval shaded: the most that one network per subset can reach, where 20 "
-    "subsets were trained twice. Warm values are tested on networks that were no base of theirs. Right, where errors "
-    "were planted: the chance that a planted frame ranks above another; bars resample frames. Dotted: chance."
+    "subsets were trained twice. Methods that ask finished networks are tested on networks that were not asked. Right, "
+    "where errors were planted: the chance that a planted frame ranks above another; bars resample frames. Dotted: "
+    "chance."
 )
 
 
@@ -46,7 +49,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
             for ceiling in table[table["quantity"] == "lds ceiling"].itertuples():
                 axes.axvline(ceiling.value, color=_style.DARK, ls="--", lw=1)
                 axes.axvspan(ceiling.ci_low, ceiling.ci_high, color=_style.GREY, alpha=0.15, lw=0)
-    _style.headline(figure, _title(table, score, 1 - results.options["influence"]["level"]), _NOTE)
+    _style.headline(figure, _title(table, results.options["influence"]), _NOTE)
     return figure
 
 
@@ -60,15 +63,15 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, ends: tuple[str, str], label: str
     axes.margins(y=0.08)
 
 
-def _title(table: pd.DataFrame, score: str, alpha: float) -> str:
-    rows = table[(table["quantity"] == "lds") & (table["score"] == score)].set_index("method")
+def _title(table: pd.DataFrame, options: dict[str, Any]) -> str:
+    rows = table[(table["quantity"] == "lds") & (table["score"] == options["score"])].set_index("method")
     if rows.empty:
         return "Too few subsets to test the values on others"
-    tested = rows[~rows.index.str.startswith("warm")].dropna(subset="p")
+    tested = rows[rows.index == options["estimator"]].dropna(subset="p")
     if tested.empty:
         return "Whether the values predict held-out subsets was not tested"
     row = tested.iloc[0]
     said = f"{row.name}, rank correlation {_style.signed(row['value'])}, p{_style.NBSP}={_style.NBSP}{row['p']:.2g}"
-    if row["p"] < alpha:
+    if row["p"] < 1 - options["level"]:
         return f"The values predict held-out subsets ({said})"
     return f"That the values predict held-out subsets cannot be told from chance ({said})"

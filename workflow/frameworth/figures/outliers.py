@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frameworth.answers.outliers import COMBINED, LABEL_QC, PARTS
+from frameworth.answers.outliers import COMBINED, LABEL_QC, outlier_parts
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
@@ -52,12 +52,13 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 
 
 def _heat(axes: Axes, frames: pd.DataFrame, figure: Figure) -> None:
-    parts = [name for name in PARTS if f"{name}_normal" in frames and frames[f"{name}_normal"].notna().any()]
+    words = outlier_parts()
+    parts = [name for name in words if f"{name}_normal" in frames and frames[f"{name}_normal"].notna().any()]
     shown = frames[["outlier_score", *(f"{name}_normal" for name in parts)]].to_numpy(float)
     shade = mpl.colormaps["RdBu_r"].with_extremes(bad=_style.MISSING)
     image = axes.imshow(np.ma.masked_invalid(shown), cmap=shade, vmin=-2.5, vmax=2.5, aspect="auto")
     axes.axvline(0.5, color=_style.DARK, lw=1.2)
-    names = [COMBINED, *(PARTS[name] for name in parts)]
+    names = [COMBINED, *(words[name] for name in parts)]
     axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=7.5)
     planted = frames["planted"].notna() if "planted" in frames else pd.Series(False, index=frames.index)
     labels = [

@@ -96,8 +96,9 @@ def check_prune(config: dict[str, Any]) -> None:
             f"config: prune: its networks have the seeds 1 to {prune['networks']} at 100 %, and subsets draws seed "
             f"{taken[0]} there, which the ranking would then rest on; give that block other seeds"
         )
-    if prune["by"] == "warm_value" and not config["influence"].get("warm"):
-        raise UserError("config: prune.by: warm_value needs influence.warm; add it or rank by check_priority")
+    method = prune["by"].removesuffix("_value")
+    if method != prune["by"] and not config["influence"].get(method):
+        raise UserError(f"config: prune.by: {prune['by']} needs influence.{method}; add it or rank by check_priority")
 
 
 def _check_grid(config: dict[str, Any], arm: str, where: str) -> None:

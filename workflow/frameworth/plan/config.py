@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from frameworth.config.model import inspect_keys, with_defaults
+from frameworth.config.model import asked_methods, inspect_keys, with_defaults
 from frameworth.config.reading import encoding_problem, parse_config
 from frameworth.errors import (
     Problem,
@@ -65,9 +65,9 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
         found.append(
             error("config: training.steps", "training.steps and training.epochs exclude each other", "keep one")
         )
-    if config["influence"].get("warm") and not config["keep_snapshots"]:
-        what = "takes finished networks further, but keep_snapshots: false keeps none"
-        found.append(error("config: influence.warm", what, "leave out one of them"))
+    for method in asked_methods(config["influence"]) if not config["keep_snapshots"] else ():
+        what = "asks finished networks, but keep_snapshots: false keeps none"
+        found.append(error(f"config: influence.{method}", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in found):
         found += _video_problems(config)
     low, high = config.get("plant", {}).get("moved_by", (0, 0))

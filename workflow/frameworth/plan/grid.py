@@ -51,12 +51,14 @@ def nearest_to_half(config: dict[str, Any]) -> list[PlannedSubset]:
     return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - 50))
 
 
-def warm_bases(config: dict[str, Any]) -> list[PlannedSubset]:
-    """The subsets whose first networks are the base of warm influence: the first of those nearest to 50 %."""
-    warm = config["influence"].get("warm")
-    if not warm:
-        return []
-    return nearest_to_half(config)[: warm["networks"]]
+def base_subsets(config: dict[str, Any], method: str) -> list[PlannedSubset]:
+    """The subsets whose first networks a method asks: the first of those nearest to 50 %."""
+    return nearest_to_half(config)[: config["influence"][method]["networks"]]
+
+
+def method_options(config: dict[str, Any], method: str) -> dict[str, Any]:
+    """What of the config's `influence.{method}` a single network's answer depends on."""
+    return {key: value for key, value in config["influence"][method].items() if key != "networks"}
 
 
 def video_networks(config: dict[str, Any]) -> list[tuple[PlannedSubset, int]]:

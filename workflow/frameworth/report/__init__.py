@@ -22,6 +22,7 @@ from frameworth.answers.closing import answer, in_numbers, notes
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.attribution.methods import method, method_names
 from frameworth.colours import keypoint_colours
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
@@ -82,6 +83,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         "skeleton": results.labels.skeleton,
         "frames": _about_frames(results),
         "ranked": ranked,
+        "methods": {method(name).value_column: method(name).title for name in method_names()},
         "unit": LOSS_UNITS[results.options["influence"]["score"]],
         "arrays": {array.name: array.about for array in arrays},
         "matrix": {

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.attribution.methods import method, method_names
 from frameworth.labels.labels import distance
 from frameworth.results.results import Results
 from frameworth.text import readable, told
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
 _CHECKS = ("rank", "suspicion", "out_of_bag_error", "flagged")
-_NUMBERS = ("value", "value_px", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization", "warm_value")
+_NUMBERS = ("value", "value_px", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization")
 
 
 def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any]]:
@@ -29,6 +30,7 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     median = float(results.label_checks["out_of_bag_error"].median())
     unit = LOSS_UNITS[results.options["influence"]["score"]]
     learned = results.learning.learned
+    numbers = [*_NUMBERS, *(method(name).value_column for name in method_names())]
     records = []
     for checked in results.label_checks.to_dict("records"):
         row = {"verdict": HELD_OUT} | checked | values.get(checked["frame"], {})
@@ -43,7 +45,7 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
                 "keypoint": _index(results, checked["keypoint"]),
             }
             | {name: checked[name] for name in _CHECKS}
-            | {name: row[name] for name in _NUMBERS if name in row}
+            | {name: row[name] for name in numbers if name in row}
             | {"check": check_words(checked)}
             | {"reason": reason(row, median, far, unit, planted if pd.notna(planted) else None, learned)}
         )

@@ -133,8 +133,8 @@ const SORTS = {  // what is compared, smallest first
   absolute_value: (row) => known(row.absolute_value) ? -row.absolute_value : Infinity,
   out_of_bag_error: (row) => known(row.out_of_bag_error) ? -row.out_of_bag_error : Infinity,
   memorization: (row) => known(row.memorization) ? row.memorization : Infinity,
-  warm_value: (row) => known(row.warm_value) ? -row.warm_value : Infinity,
   frame: (row) => row.frame,
+  ...Object.fromEntries(Object.keys(data.methods).map((name) => [name, (row) => known(row[name]) ? -row[name] : Infinity])),
 };
 const reaches = ranked.flatMap((row) => [row.ci_low, row.ci_high, row.value]).filter(known).map(Math.abs).sort((a, b) => a - b);
 const reach = reaches.length ? reaches[Math.floor(0.98 * (reaches.length - 1))] || 1 : 1;
@@ -193,7 +193,8 @@ function startGallery() {
   options("video", frames.videos.map((name, index) => [index, name]));
   options("keypoint-out", keypoints.map((name, index) => [index, name]));
   options("verdict", Object.entries(Object.groupBy(ranked, (row) => row.verdict)).map(([name, rows]) => [name, `${name} (${rows.length})`]));
-  if (ranked.some((row) => known(row.warm_value))) options("sort", [["warm_value", "warm value, most harmful first"]]);
+  options("sort", Object.entries(data.methods).filter(([name]) => ranked.some((row) => known(row[name])))
+    .map(([name, title]) => [name, `${title}, most harmful first`]));
   $("gallery-controls").addEventListener("change", () => { page = 0; showGallery(); });
   $("gallery-controls").addEventListener("submit", (event) => event.preventDefault());
   for (const [id, step] of [["previous", -1], ["next", 1]]) {

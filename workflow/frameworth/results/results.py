@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.label_checks import read_label_checks
+from frameworth.attribution.methods import method
+from frameworth.attribution.methods.base import Method
+from frameworth.config.model import asked_methods
 from frameworth.results.label_qc import LabelQC, read_label_qc
 from frameworth.scores.learning import Learning, learning
 from frameworth.storage.digests import whole
@@ -21,6 +24,20 @@ from frameworth.labels.labels import Labels, read_labels
 from frameworth.plan.names import subset_path
 from frameworth.labels.subsets import read_subsets
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
+
+
+@dataclass(frozen=True)
+class MethodAnswers:
+    """What B base networks told by one method.
+
+    Attributes:
+        harm: [B, N] in the method's unit, above 0 harms; NaN where a network tells nothing of a frame.
+        inclusion: bool [B, N], the network was trained on the frame.
+    """
+
+    method: Method[Any]
+    harm: np.ndarray
+    inclusion: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -138,10 +155,13 @@ class Results:
         return pd.read_csv(whole(self.folder / "validation.csv"))
 
     @cached_property
-    def warm(self) -> dict[str, np.ndarray] | None:
-        """`warm_influence.h5`: `change` [B, N, N, K], `inclusion` [B, N]; None without warm influence."""
-        path = self.folder / "warm_influence.h5"
-        return read_hdf5(path, ["change", "inclusion"]) if self.options["influence"].get("warm") else None
+    def methods(self) -> list[MethodAnswers]:
+        """What the methods that the config asks for were told by their base networks."""
+        return [self._answers(method(name)) for name in asked_methods(self.options["influence"])]
+
+    def _answers(self, asked_by: Method[Any]) -> MethodAnswers:
+        parts = read_hdf5(self.folder / asked_by.artefact, ["change", "inclusion"])
+        return MethodAnswers(asked_by, asked_by.harm(**parts), parts["inclusion"])
 
     def experiment(self, name: str) -> pd.DataFrame | None:
         """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""

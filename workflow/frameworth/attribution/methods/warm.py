@@ -9,166 +9,91 @@ arXiv 2209.05364).
 from __future__ import annotations
 
 import copy
-import sys
-import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+from pydantic import Field
 
-from frameworth.engine.augmentation import Augmentation, is_covered
-from frameworth.engine.networks import (
-    PoseModel,
-    Predictor,
-    build_network,
-    choose_device,
-    make_deterministic,
-    optimizer_of,
-    pose_config,
-    seed_network,
-)
+from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
 from frameworth.errors import UserError
-from frameworth.labels.frames import read_frames
-from frameworth.labels.labels import Labels, read_labels
-from frameworth.labels.subsets import Subset, read_subset
-from frameworth.plan.names import subset_name
-from frameworth.storage.files import digest_of_json
-from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
-from frameworth.training.divergence import has_diverged
-from frameworth.training.gpus import take_gpu
-from frameworth.training.loop import train_step
-from frameworth.training.scaling import ScaledFrames
+
+if TYPE_CHECKING:
+    from frameworth.engine.networks import Predictor
+    from frameworth.training.scaling import ScaledFrames
 
 _PREDICTED_AT_ONCE = 32
 
 
-def changes_by_frame(
-    network: PoseModel,
-    subset: Subset,
-    frames: ScaledFrames,
-    candidates: Sequence[int] | np.ndarray,
-    training: dict[str, Any],
-    warm: dict[str, Any],
-    seed: int,
-    device: torch.device,
-) -> np.ndarray:
-    """Change of the log error at every frame and keypoint by continued training on each candidate frame.
+class WarmOptions(Options):
+    """How the training is continued."""
 
-    Args:
-        network: a trained network; left as it was.
-        candidates: [M] frames of the pool outside the subset.
-        warm: `steps`, `learning_rate`, `augment`.
-        seed: of the augmentation, common to all candidates.
+    steps: int = Field(20, ge=1, description="Further gradient steps on each frame alone.")
+    learning_rate: float = Field(0.0002, gt=0, description="Rate of these steps; a high one wrecks the network.")
+    augment: bool = Field(False, description="Whether the frame is augmented in these steps.")
 
-    Returns float32 [M, N, K]: log(1 + px) afterwards minus before; NaN where there is no label.
+
+def ask(trained: TrainedNetwork, options: WarmOptions) -> Answer:
+    """The change of the log error everywhere by continued training on each frame of the pool outside the subset.
+
+    Returns `change` float32 [N, N, K]: log(1 + px) afterwards minus before; NaN for frames that are no candidates, and
+    where there is no label.
     """
-    labels = frames.labels
-    config = pose_config(training, subset.keypoints)
-    options = config["data"]["train"]
-    if not warm["augment"]:
-        options = options | dict.fromkeys(("affine", "motion_blur", "gaussian_noise"))
-    if not is_covered(options):
+    import torch
+
+    from frameworth.engine.augmentation import Augmentation, is_covered
+    from frameworth.engine.networks import Predictor, optimizer_of, pose_config, seed_network
+    from frameworth.training.loop import train_step
+
+    network, frames, labels, device = trained.network, trained.frames, trained.frames.labels, trained.device
+    config = pose_config(trained.training, trained.subset.keypoints)
+    transforms = config["data"]["train"]
+    if not options.augment:
+        transforms = transforms | dict.fromkeys(("affine", "motion_blur", "gaussian_noise"))
+    if not is_covered(transforms):
         raise UserError("influence.warm: works with DeepLabCut's default augmentation only; set warm.augment: false")
-    candidates = list(candidates)
+    candidates = np.setdiff1d(np.flatnonzero(trained.pool), trained.subset.frames)
+    change = np.full((len(labels.xy), *labels.xy.shape[:2]), np.nan, np.float32)
+    if not len(candidates):
+        return Answer({"change": change}, 0)
     xy = labels.xy[candidates] * frames.factors[candidates][:, None, :]
-    augment = Augmentation(options, [frames.image(frame) for frame in candidates], xy, device)
+    augment = Augmentation(transforms, [frames.image(frame) for frame in candidates], xy, device)
     network = network.to(device, memory_format=torch.channels_last).eval()
     start = copy.deepcopy(network.state_dict())
     predictor = Predictor(config, network, device)
     before = _log_errors(predictor, frames)
-    out = np.full((len(candidates), *before.shape), np.nan, np.float32)
-    for place in range(len(candidates)):
-        optimizer = optimizer_of(config, network, warm["learning_rate"])
-        for step in range(warm["steps"]):
-            seed_network(device, seed, 5, step)
-            batch, keypoints = augment([place], (seed, 5, step))
-            train_step(network, optimizer, batch, keypoints, training["precision"])
-        out[place] = _log_errors(predictor, frames) - before
+    for place, candidate in enumerate(candidates):
+        optimizer = optimizer_of(config, network, options.learning_rate)
+        for step in range(options.steps):
+            seed_network(device, trained.seed, 5, step)
+            batch, keypoints = augment([place], (trained.seed, 5, step))
+            train_step(network, optimizer, batch, keypoints, trained.training["precision"])
+        change[candidate] = _log_errors(predictor, frames) - before
         network.load_state_dict(start)
-    return out
+    return Answer({"change": change}, len(candidates) * options.steps)
 
 
-def write_warm_network(
-    subset_json: Path,
-    labels_h5: Path,
-    frames_csv: Path,
-    network_file: Path,
-    out: Path,
-    *,
-    training: dict[str, Any],
-    warm: dict[str, Any],
-    study_seed: int,
-    device: str,
-) -> None:
-    """The warm influence of all frames of the pool outside one base network's subset, to `out`.
+def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """Mean change over the other out-of-bag frames and their keypoints, less the network's mean: [B, N].
 
-    All NaN for a network that diverged: there is nothing to continue.
+    Args:
+        change: [B, N, N, K] log error at frame j and keypoint k with frame i minus without, NaN where i was seen.
+        inclusion: bool [B, N], the network was trained on the frame.
     """
-    subset, labels = read_subset(subset_json), read_labels(labels_h5)
-    pool = (read_frames(frames_csv)["split"] == "pool").to_numpy()
-    pool[subset.frames] = False
-    candidates = np.flatnonzero(pool)
-    if device != "cpu":
-        take_gpu()
-    chosen = choose_device(device)
-    make_deterministic(chosen)
-    seed = int(np.random.SeedSequence([study_seed, subset.percent, subset.seed, 6]).generate_state(1)[0])
-    started = time.monotonic()
-    change = np.full((len(pool), *labels.xy.shape[:2]), np.nan, np.float32)
-    name = subset_name(subset.percent, subset.seed)
-    if has_diverged(network_file):
-        print(f"{name}: its network diverged, so that it tells nothing", file=sys.stderr)
-        candidates = candidates[:0]
-    else:
-        network = build_network(pose_config(training, subset.keypoints), str(network_file), 0)
-        frames = ScaledFrames(labels, training["scale"])
-        change[candidates] = changes_by_frame(network, subset, frames, candidates, training, warm, seed, chosen)
-        print(f"{name}: {len(candidates)} frames in {time.monotonic() - started:.0f} s", file=sys.stderr)
-    seconds = time.monotonic() - started
-    held = np.zeros(len(pool), bool)
-    held[subset.frames] = True
-    write_hdf5(
-        out,
-        {
-            "change": Array(change, ("training_frame", "evaluated_frame", "keypoint"), "log(1 + px)"),
-            "inclusion": Array(held, ("training_frame",)),
-        },
-        _scales(labels),
-        {
-            "network": name,
-            "seed": seed,
-            "steps_taken": len(candidates) * warm["steps"],
-            "seconds": seconds,
-            "options": digest_of_json(warm),
-            **warm,
-        },
-    )
+    networks, frames = inclusion.shape
+    per_frame = np.full((networks, frames), np.nan)
+    for network in range(networks):
+        for i in np.flatnonzero(np.isfinite(change[network]).any(axis=(1, 2))):
+            others = ~inclusion[network]
+            others[i] = False
+            per_frame[network, i] = np.nanmean(change[network, i, others])
+    known = np.isfinite(per_frame)
+    means = np.where(known, per_frame, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return per_frame - means[:, None]
 
 
-def collect_warm(files: Sequence[Path], warm_influence_h5: Path) -> None:
-    """`warm_influence.h5`: `change` [network, frame i, frame j, keypoint], NaN where the network had seen i."""
-    parts = [read_hdf5(file) for file in files]
-    attributes = [read_attributes(file) for file in files]
-    dims = ("network", "training_frame", "evaluated_frame", "keypoint")
-    names = [str(each["network"]) for each in attributes]
-    write_hdf5(
-        warm_influence_h5,
-        {
-            "change": Array(np.stack([part["change"] for part in parts]), dims, "log(1 + px)"),
-            "inclusion": Array(np.stack([part["inclusion"] for part in parts]), dims[:2]),
-            "seed": Array(np.array([int(each["seed"]) for each in attributes]), dims[:1]),
-            "steps_taken": Array(np.array([int(each["steps_taken"]) for each in attributes]), dims[:1]),
-        },
-        {"network": np.array(names)} | {name: parts[0][name] for name in dims[1:]},
-        {name: attributes[0][name] for name in ("steps", "learning_rate", "augment")},
-    )
-
-
-def _scales(labels: Labels) -> dict[str, np.ndarray]:
-    numbers = np.arange(len(labels.xy))
-    return {"training_frame": numbers, "evaluated_frame": numbers, "keypoint": np.array(labels.keypoints)}
+def _samples(options: WarmOptions, training: dict[str, Any], pool: int, frames: int) -> float:
+    """Half of the pool, each with its steps and a prediction of all frames."""
+    return pool / 2 * (options.steps + frames / 3)
 
 
 def _log_errors(predictor: Predictor, frames: ScaledFrames) -> np.ndarray:
@@ -181,3 +106,20 @@ def _log_errors(predictor: Predictor, frames: ScaledFrames) -> np.ndarray:
             pose = predictor([frames.image(frame) for frame in some]).pose / frames.factors[some][:, None, :]
             errors[some] = np.linalg.norm(pose - labels.xy[some], axis=-1)
     return np.log1p(errors)
+
+
+METHOD = Method(
+    name="warm",
+    artefact="warm_influence.h5",
+    description="Warm influence: continue the training of finished networks with each frame they have not seen, a "
+    "cheap second look at which labels harm. Left out, there is none.",
+    sentence="A few more training steps on it change other frames' log error by",
+    options=WarmOptions,
+    networks=8,
+    gives={"change": Axes(("training_frame", "evaluated_frame", "keypoint"), "log(1 + px)")},
+    sign=1,
+    score="log_error",
+    ask=ask,
+    per_network=per_network,
+    samples=_samples,
+)

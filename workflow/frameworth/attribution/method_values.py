@@ -1,4 +1,4 @@
-"""What warm influences say of each frame, with tests over frames. Numpy in, numpy out."""
+"""What methods that ask networks say of each frame, with tests over frames. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from scipy.special import digamma, polygamma
 
 
 @dataclass(frozen=True)
-class WarmValues:
-    """Warm value of N frames over B base networks.
+class MethodValues:
+    """Value of N frames by a method over B base networks.
 
     Attributes:
-        value: [N] log(1 + px), the mean over networks that had not seen the frame of its change of the error, less
-            the network's mean over frames; above 0 is worse than the average frame. NaN where no network can say.
-        p_adjusted: [N] family-wise, one-sided for harm. A frame of p < .05 is singled out: a few steps on it raise the
-            errors of others more than steps on most frames do. Not decided, which retraining on subsets alone can.
-        networks: int [N], base networks that had not seen the frame.
+        value: [N] in the method's unit, the mean over the networks that tell of the frame; above 0 is worse than the
+            average frame. NaN where no network tells.
+        p_adjusted: [N] family-wise, one-sided for harm. A frame of p < .05 is singled out: networks tell of more harm
+            than of most frames. Not decided, which retraining on subsets alone can.
+        networks: int [N], base networks that tell of the frame.
     """
 
     value: np.ndarray
@@ -26,38 +26,27 @@ class WarmValues:
     networks: np.ndarray
 
 
-def change_per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Mean change over the other out-of-bag frames and their keypoints, less the network's mean: [B, N].
-
-    Args:
-        change: [B, N, N, K] log error at frame j and keypoint k with frame i minus without, NaN where i was seen.
-        inclusion: bool [B, N], the network was trained on the frame.
-    """
-    networks, frames = inclusion.shape
-    per_frame = np.full((networks, frames), np.nan)
-    for network in range(networks):
-        for i in np.flatnonzero(np.isfinite(change[network]).any(axis=(1, 2))):
-            others = ~inclusion[network]
-            others[i] = False
-            per_frame[network, i] = np.nanmean(change[network, i, others])
-    known = np.isfinite(per_frame)
-    means = np.where(known, per_frame, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return per_frame - means[:, None]
+def mean_over_networks(per_network: np.ndarray) -> np.ndarray:
+    """The mean over the networks that tell of a frame, of [B, N]; NaN where none does."""
+    known = np.isfinite(per_network)
+    count = known.sum(axis=0)
+    return np.where(known, per_network, 0).sum(axis=0) / np.where(count > 0, count, np.nan)
 
 
-def warm_values(change: np.ndarray, inclusion: np.ndarray, resamples: int, rng: np.random.Generator) -> WarmValues:
-    """Values of `change_per_network`, and whether single frames are worse than the others.
+def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Generator) -> MethodValues:
+    """Values of what each network tells of each frame, and whether single frames are worse than the others.
 
     The statistic is a mean over networks by its moderated error: each frame's variance between networks is shrunk
     towards the frames' common one (Smyth 2004, limma), as four or five networks alone give heavy tails. Under the
     null that frames do not differ, a network's changes may be relabelled among its frames, network by network;
     p is that of the largest statistic (max-T), stepping down: a frame singled out no longer competes (Westfall and
     Young 1993).
+
+    Args:
+        per_network: [B, N], above 0 harms; NaN where a network tells nothing. `Method.harm` gives it.
     """
-    per_network = change_per_network(change, inclusion)
-    known = np.isfinite(per_network)
-    networks = known.sum(axis=0)
-    value = np.where(known, per_network, 0).sum(axis=0) / np.where(networks > 0, networks, np.nan)
+    networks = np.isfinite(per_network).sum(axis=0)
+    value = mean_over_networks(per_network)
     adjusted = np.full(len(value), np.nan)
     left = networks > 0
     while left.any():
@@ -73,7 +62,7 @@ def warm_values(change: np.ndarray, inclusion: np.ndarray, resamples: int, rng: 
         if not singled.any() or singled.all():
             break
         left[places[singled]] = False
-    return WarmValues(value, adjusted, networks)
+    return MethodValues(value, adjusted, networks)
 
 
 def family_wise_one_sided(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:

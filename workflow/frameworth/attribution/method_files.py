@@ -1,0 +1,140 @@
+"""The files of methods that ask networks: what one network says, and these of all networks together."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frameworth.attribution.methods import method
+from frameworth.attribution.methods.base import Answer, Axes, Method, TrainedNetwork
+from frameworth.engine.networks import build_network, choose_device, make_deterministic, pose_config
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import Labels, read_labels
+from frameworth.labels.subsets import read_subset
+from frameworth.plan.identity import network_seed
+from frameworth.plan.names import subset_name
+from frameworth.storage.files import digest_of_json
+from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
+from frameworth.training.divergence import has_diverged
+from frameworth.training.ensemble import from_weights_file
+from frameworth.training.gpus import take_gpu
+from frameworth.training.scaling import ScaledFrames
+
+
+def write_network_answer(
+    name: str,
+    subset_json: Path,
+    labels_h5: Path,
+    frames_csv: Path,
+    network_file: Path,
+    out: Path,
+    *,
+    training: dict[str, Any],
+    options: dict[str, Any],
+    study_seed: int,
+    device: str,
+    imagenet: Path | None = None,
+) -> None:
+    """Ask one base network by the method `name`, and write what it says to `out`.
+
+    All NaN for a network that diverged: there is nothing to ask.
+
+    Args:
+        network_file: the subset's `member-0.pt`.
+        options: the config's `influence.{name}` without `networks`.
+        imagenet: a file of the weights that `weights: imagenet` stands for.
+    """
+    asked_by = method(name)
+    subset, labels = read_subset(subset_json), read_labels(labels_h5)
+    pool = (read_frames(frames_csv)["split"] == "pool").to_numpy()
+    if device != "cpu":
+        take_gpu()
+    chosen = choose_device(device)
+    make_deterministic(chosen)
+    seed = int(np.random.SeedSequence([study_seed, subset.percent, subset.seed, 6]).generate_state(1)[0])
+    sizes = _sizes(labels)
+    base, started = subset_name(subset.percent, subset.seed), time.monotonic()
+    if has_diverged(network_file):
+        print(f"{base}: its network diverged, so that it says nothing", file=sys.stderr)
+        answer = Answer({array: np.full(_shape(axes, sizes), np.nan) for array, axes in asked_by.gives.items()}, 0)
+    else:
+        trained = TrainedNetwork(
+            network=build_network(pose_config(training, subset.keypoints), str(network_file), 0),
+            subset=subset,
+            frames=ScaledFrames(labels, training["scale"]),
+            pool=pool,
+            training=from_weights_file(training, imagenet),
+            network_seed=network_seed(study_seed, subset.percent, subset.seed, 0),
+            seed=seed,
+            device=chosen,
+        )
+        answer = asked_by.ask(trained, asked_by.options(**options))
+        print(f"{base}: asked in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    inclusion = np.zeros(len(pool), bool)
+    inclusion[subset.frames] = True
+    arrays = {
+        array: Array(answer.arrays[array].astype(np.float32), axes.dimensions, axes.unit)
+        for array, axes in asked_by.gives.items()
+    }
+    write_hdf5(
+        out,
+        arrays | {"inclusion": Array(inclusion, ("training_frame",))},
+        _scales(asked_by, labels),
+        {
+            "network": base,
+            "seed": seed,
+            "steps_taken": answer.steps_taken,
+            "seconds": time.monotonic() - started,
+            "options": digest_of_json(options),
+            **options,
+        },
+    )
+
+
+def collect_answers(name: str, files: Sequence[Path], out: Path) -> None:
+    """What all base networks say, in one file: each array of the method [network, ...], `inclusion`, `steps_taken`."""
+    asked_by = method(name)
+    parts = [read_hdf5(file) for file in files]
+    attributes = [read_attributes(file) for file in files]
+    arrays = {
+        array: Array(np.stack([part[array] for part in parts]), ("network", *axes.dimensions), axes.unit)
+        for array, axes in asked_by.gives.items()
+    }
+    inclusion = np.stack([part["inclusion"] for part in parts])
+    numbers = {
+        number: Array(np.array([int(each[number]) for each in attributes]), ("network",))
+        for number in ("seed", "steps_taken")
+    }
+    scales = {"network": np.array([each["network"] for each in attributes])}
+    scales |= {scale: values for scale, values in parts[0].items() if scale in _dimensions(asked_by)}
+    options = {option: attributes[0][option] for option in asked_by.options.model_fields}
+    write_hdf5(out, arrays | {"inclusion": Array(inclusion, ("network", "training_frame"))} | numbers, scales, options)
+
+
+def _sizes(labels: Labels) -> dict[str, int]:
+    frames, keypoints = labels.xy.shape[:2]
+    return {"training_frame": frames, "evaluated_frame": frames, "keypoint": keypoints, "xy": 2}
+
+
+def _shape(axes: Axes, sizes: dict[str, int]) -> tuple[int, ...]:
+    return tuple(sizes[dimension] for dimension in axes.dimensions)
+
+
+def _dimensions(asked_by: Method[Any]) -> set[str]:
+    return {"training_frame"}.union(*(axes.dimensions for axes in asked_by.gives.values()))
+
+
+def _scales(asked_by: Method[Any], labels: Labels) -> dict[str, np.ndarray]:
+    numbers = np.arange(len(labels.xy))
+    known = {
+        "training_frame": numbers,
+        "evaluated_frame": numbers,
+        "keypoint": np.array(labels.keypoints),
+        "xy": np.array(["x", "y"]),
+    }
+    return {scale: values for scale, values in known.items() if scale in _dimensions(asked_by)}

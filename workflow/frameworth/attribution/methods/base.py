@@ -1,0 +1,152 @@
+"""The protocol of a method: from one trained network to the change that each frame brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:  # these import PyTorch
+    import torch
+
+    from frameworth.engine.networks import PoseModel
+    from frameworth.labels.subsets import Subset
+    from frameworth.training.scaling import ScaledFrames
+
+
+class Options(BaseModel):
+    """The options of a method, below `influence.{name}` in the config; each field has a description and a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A finished network of the study, and what it takes to ask it or to train it again.
+
+    Attributes:
+        network: the trained network, on the CPU. Each method has one of its own, which it may change.
+        subset: the frames it was trained on, with the keypoints' names.
+        frames: all N frames of the study at the networks' size, with their labels.
+        pool: bool [N], the frame may be trained on.
+        training: what determines weights, of the config's `training`; `weights` may be a file.
+        network_seed: the seed of its initial weights and of its data order.
+        seed: of what a method draws.
+        device: where to compute.
+    """
+
+    network: PoseModel
+    subset: Subset
+    frames: ScaledFrames
+    pool: np.ndarray
+    training: dict[str, Any]
+    network_seed: int
+    seed: int
+    device: torch.device
+
+
+class Axes(NamedTuple):
+    """What an array of a method holds: the name of each dimension, and the unit ("" where it has none).
+
+    Dimensions are `training_frame` and `evaluated_frame` (N frames each), `keypoint` (K) and `xy` (2).
+    """
+
+    dimensions: tuple[str, ...]
+    unit: str
+
+
+class Answer(NamedTuple):
+    """What one network says.
+
+    Attributes:
+        arrays: by the names in `Method.gives`; NaN where not known.
+        steps_taken: gradient steps of one sample each, which say what it cost.
+    """
+
+    arrays: dict[str, np.ndarray]
+    steps_taken: int
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+@dataclass(frozen=True)
+class Method(Generic[OptionsT]):
+    """A way to ask finished networks, one at a time, what each frame does.
+
+    Attributes:
+        name: that of its module; `influence.{name}` in the config, `{name}_value` and `{name}_p_adjusted` in
+            `frame_values.csv`, and the folder of the single networks' files.
+        artefact: the file of all networks together, such as `warm_influence.h5`.
+        description: of the config's key, a sentence or two.
+        sentence: what comes before the value in `frameworth explain`, such as `A few more training steps on it change
+            other frames' log error by`.
+        options: the class of its options.
+        networks: how many networks are asked unless the config says otherwise.
+        gives: what one network says. `change` is there always, and its first dimension is `training_frame`.
+        sign: 1 if a change above 0 harms, −1 if one below 0 does.
+        score: the score of `scores.h5` that the values should predict, by which `validation.csv` tests them.
+        ask: what one network says; it may raise UserError for options that cannot be had.
+        per_network: one number per network and frame, float [B, N], in the unit of `change` and comparable between
+            frames; from `change` [B, N, ...] of B networks and `inclusion`, bool [B, N], the network was trained on the
+            frame. NaN where it tells nothing.
+        samples: how many samples one network trains in `ask`, from the options, the config's `training`, the frames of
+            the pool and all frames; a prediction of a frame counts as a third. Job run times rest on it.
+    """
+
+    name: str
+    artefact: str
+    description: str
+    sentence: str
+    options: type[OptionsT]
+    networks: int
+    gives: Mapping[str, Axes]
+    sign: int
+    score: str
+    ask: Callable[[TrainedNetwork, OptionsT], Answer]
+    per_network: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    samples: Callable[[OptionsT, dict[str, Any], int, int], float]
+
+    @property
+    def unit(self) -> str:
+        """The unit of the change and of the values."""
+        return self.gives["change"].unit
+
+    @property
+    def value_column(self) -> str:
+        """The column of values in tables."""
+        return f"{self.name}_value"
+
+    @property
+    def p_column(self) -> str:
+        """The column of their family-wise p."""
+        return f"{self.name}_p_adjusted"
+
+    @property
+    def title(self) -> str:
+        """The values in words."""
+        return f"{self.name.replace('_', ' ')} value"
+
+    def harm(self, change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+        """`per_network` with the sign by which what is above 0 harms, [B, N]."""
+        return self.sign * self.per_network(change, inclusion)
+
+    def config_schema(self) -> dict[str, Any]:
+        """The JSON schema of the config's `influence.{name}`."""
+        networks = {
+            "description": "Base networks, the first of the subsets nearest to half of the pool.",
+            "type": "integer",
+            "minimum": 1,
+            "default": self.networks,
+        }
+        own = self.options.model_json_schema().get("properties", {})
+        parts = {name: {key: each for key, each in part.items() if key != "title"} for name, part in own.items()}
+        return {
+            "description": self.description,
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"networks": networks} | parts,
+        }

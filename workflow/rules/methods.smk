@@ -1,0 +1,59 @@
+# Methods that ask a few finished networks what each frame does, such as warm influence; those that the config asks for.
+# Needs: the networks of some ensembles, their subsets' files, labels.h5, frames.csv; imagenet.pt and pilot.json as
+# training does.
+# Makes: {method}/percent-*/seed-*.h5, a job per base network, and a file of them all, such as warm_influence.h5.
+
+
+for METHOD in METHODS:
+
+    rule:
+        name:
+            f"{METHOD}_network"
+        input:
+            subset=f"{RESULTS}/subsets/{{subset}}.json",
+            network=f"{RESULTS}/ensembles/{{subset}}/member-0.pt",
+            labels=f"{RESULTS}/labels.h5",
+            frames=f"{RESULTS}/frames.csv",
+            weights=imagenet_weights(),
+            pilot=pilot_choice(),
+        output:
+            f"{RESULTS}/{METHOD}/{{subset}}.h5",
+        log:
+            f"{LOGS}/{METHOD}/{{subset}}.log",
+        conda:
+            "../../envs/frameworth.yaml"
+        threads: 1
+        resources:
+            gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
+            mem_mb=training_memory,
+            runtime=lambda wildcards, attempt, name=METHOD: attempt * method_minutes(COSTED, SIZE, MEASURED, name),
+        params:
+            method=METHOD,
+            training=as_json(weight_options(CONFIG["training"])),
+            pilot=PILOT_OPTION,
+            options=as_json(method_options(CONFIG, METHOD)),
+            study_seed=CONFIG["seed"],
+            device=CONFIG["training"]["device"],
+            imagenet=IMAGENET_OPTION,
+        shell:
+            "exec python -m frameworth method-network {params.method} {input.subset:q} --labels {input.labels:q} "
+            "--frames {input.frames:q} --network {input.network:q} --training {params.training:q} {params.pilot} "
+            "--options {params.options:q} --study-seed {params.study_seed} --device {params.device} "
+            "{params.imagenet} --out {output:q} 2> {log:q}"
+
+    rule:
+        name:
+            f"{METHOD}_influence"
+        input:
+            method_files(METHOD),
+        output:
+            f"{RESULTS}/{method(METHOD).artefact}",
+        log:
+            f"{LOGS}/{METHOD}_influence.log",
+        localrule: True
+        conda:
+            "../../envs/frameworth.yaml"
+        params:
+            method=METHOD,
+        shell:
+            "python -m frameworth method-influence {params.method} {input:q} --out {output:q} 2> {log:q}"
