@@ -7,19 +7,24 @@ CORES ?= all
 .PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings trial sleap-environment peers lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
-	$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
 
-# The set-up alone. (Some packages bring files for other Pythons, whose complaints are nobody's here.)
+# The set-up alone.
 install: .venv/ready
 
 # Set-up is done again only when the lock or the project file has changed. --no-deps, because the lock is complete and
-# resolves a conflict (see envs/README.md) that pip would refuse.
+# resolves a conflict (see envs/README.md) that pip would refuse. (Some packages bring files for other Pythons, whose
+# complaints at compiling are nobody's here.)
 .venv/ready: envs/requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r envs/requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -W ignore -m compileall -qq .venv/lib || true
-	touch $@
+	@echo "Set-up, 1 of 4: an environment of its own in .venv/"
+	@$(PYTHON) -m venv .venv
+	@echo "Set-up, 2 of 4: $$(grep -c '==' $<) packages; some minutes, about 7 GB on disk"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r envs/requirements.lock
+	@echo "Set-up, 3 of 4: frameworth itself"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Set-up, 4 of 4: compiles, so that later commands start at once"
+	@$(BIN)/python -W ignore -m compileall -qq .venv/lib || true
+	@touch $@
 
 # Optional: SLEAP's label quality control in an environment of its own, as a rival in studies with planted errors.
 # --no-deps, because all of SLEAP would bring Qt and more, of which this part needs nothing.

@@ -100,6 +100,15 @@ def test_what_the_readme_has_make_do_is_what_decides_whether_a_change_lands():
     assert first == "demo"
 
 
+def test_make_runs_the_study_that_snakemake_runs_by_itself_with_the_quiet_terminal():
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "CORES"}
+    said = subprocess.run(
+        ["make", "-n", "-o", ".venv/ready"], cwd=REPOSITORY, env=outside, capture_output=True, text=True, check=True
+    ).stdout
+    (demo,) = re.findall(r'configfile: "(.+)"', (REPOSITORY / "Snakefile").read_text())
+    assert said.split() == [".venv/bin/frameworth", "run", "--configfile", demo, "--cores", "all"]
+
+
 def test_every_command_of_the_readme_can_be_typed(tour, tmp_path):
     """In a folder where the tutorial's study is called `mine`; make and SLURM have tests of their own."""
     folder, *_ = tour
