@@ -585,6 +585,23 @@ def test_help_shows_examples(command):
     assert f"  frameworth {command} " in done.output.split("Examples:")[1]
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [["run", "--nonsense"], ["rnu"], ["explain", "--configfile", "study.yaml"], ["run", "--configfile", "gone"]],
+)
+def test_a_command_typed_wrongly_is_told_in_one_line_with_where_its_help_is(typed, here):
+    done = called(*typed)
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+    assert re.match(r"frameworth: .+[;?] [sS]ee \S+( \w+)? --help$", done.output)
+
+
+def test_a_shell_completes_commands_and_options():
+    words = {"COMP_WORDS": "frameworth run --conf", "COMP_CWORD": "2", "_FRAMEWORTH_COMPLETE": "bash_complete"}
+    done = CliRunner().invoke(main, prog_name="frameworth", env=words)
+    assert done.output.strip() == "plain,--configfile"
+
+
 def test_help_lists_what_people_call_in_the_order_of_a_study_and_no_stage():
     listed = called("--help").output.split("Commands:\n")[1]
     names = re.findall(r"^  (\w[\w-]*)  ", listed, re.M)
