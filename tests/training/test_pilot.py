@@ -10,9 +10,9 @@ import pytest
 from conftest import run_snakemake
 from frameworth.answers.closing import in_numbers, pilot_sentences
 from frameworth.cli.checking import check_study
+from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import describe, planned_networks
 from frameworth.cli.progress import study_progress
-from frameworth.cli.still_to_train import StudyNetworks
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
 from frameworth.labels.labels import Labels, read_labels, write_labels

@@ -15,7 +15,7 @@ import pytest
 import frameworth
 from conftest import REPOSITORY, run_snakemake
 from frameworth.attribution.inference.values import subset_level
-from frameworth.cli.still_to_train import StudyNetworks
+from frameworth.cli.networks import StudyNetworks
 from frameworth.errors import UserError
 from frameworth.plan.config import check_config
 from frameworth.storage.files import digest_of_file

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from frameworth.cli.costs import StudySize, dearest, job_seconds, measured, pilot_seconds, prediction_bytes, study_size
-from frameworth.cli.still_to_train import Left, StudyNetworks
+from frameworth.cli.networks import Left, StudyNetworks
 from frameworth.figures import figure_names
 from frameworth.labels.sources import study_sources
 from frameworth.plan.arms import arm_names

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import MAY_BE_THERE, planned_networks
-from frameworth.cli.still_to_train import StudyNetworks
 from frameworth.plan.pilot import chosen_training
 from frameworth.text import duration
 

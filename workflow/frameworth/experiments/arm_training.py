@@ -12,14 +12,12 @@ from frameworth.errors import UserError
 from frameworth.experiments.out_of_bag import ranks_of
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.labels.subsets import Subset
-from frameworth.plan.arms import member_seeds
-from frameworth.plan.identity import network_seed
 from frameworth.plan.names import subset_path
 from frameworth.storage.digests import whole
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.ensemble import run_ensembles
 from frameworth.training.scaling import ScaledFrames
-from frameworth.training.variants import Variant
+from frameworth.training.variants import Variant, arm_variants
 
 
 def run_arm(
@@ -45,28 +43,16 @@ def run_arm(
     """
 
     def plan(subset: Subset) -> list[tuple[int, Variant]]:
-        def seed(member: int) -> int:
-            return network_seed(study_seed, subset.percent, subset.seed, member)
-
-        ranks = cutout = None
+        shared: dict[str, Any] = {}
         if "curriculum" in arm:
             error = read_hdf5(out_of_bag, ["error"])["error"]
-            ranks = ranks_of(error, subset.frames, arm["curriculum"] == "hard-first")
+            shared["ranks"] = ranks_of(error, subset.frames, arm["curriculum"] == "hard-first")
         if "augment" in arm:
             labels = read_labels(labels_h5)
-            cutout = cutout_of(arm["augment"]["distractor_cutout"], subset, labels, out_of_bag, training)
-        planned = []
-        for member, own in enumerate(member_seeds(arm, members)):
-            start = started_from(baseline, store, arm, subset, member) if "start_from" in arm else {}
-            variant = Variant(
-                order_seed=seed(own.order),
-                augmentation_seed=seed(own.augmentation),
-                ranks=ranks,
-                cutout=cutout,
-                **start,
-            )
-            planned.append((seed(own.weights), variant))
-        return planned
+            shared["cutout"] = cutout_of(arm["augment"]["distractor_cutout"], subset, labels, out_of_bag, training)
+        own = range(members if "start_from" in arm else 0)
+        starts = [started_from(baseline, store, arm, subset, member) for member in own]
+        return arm_variants(arm, subset.percent, subset.seed, members, study_seed, starts, **shared)
 
     run_ensembles(
         subset_jsons, labels_h5, folder, store,

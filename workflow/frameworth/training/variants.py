@@ -6,12 +6,15 @@ Whatever of it determines weights is in `Variant.identity`, and so in the networ
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from frameworth.plan.arms import member_seeds
+from frameworth.plan.identity import network_seed
 
 if TYPE_CHECKING:  # it comes with PyTorch, which counting networks need not wait for
     from frameworth.engine.cutout import Cutout
@@ -61,6 +64,30 @@ class Variant:
 
 
 BASELINE = Variant()
+
+
+def arm_variants(
+    arm: dict[str, Any], percent: int, subset_seed: int, members: int, study_seed: int,
+    starts: Sequence[dict[str, Any]] = (), **shared: Any,
+) -> list[tuple[int, Variant]]:  # fmt: skip
+    """The seed and variant of each of an arm's networks on one subset.
+
+    Args:
+        arm: its options, of a checked config. members: as many as it has on this subset.
+        starts: `start` and `start_hash` of each, for a warm start. shared: what all of them have.
+    """
+
+    def seed(member: int) -> int:
+        return network_seed(study_seed, percent, subset_seed, member)
+
+    seeds = member_seeds(arm, members)
+    return [
+        (
+            seed(of.weights),
+            Variant(order_seed=seed(of.order), augmentation_seed=seed(of.augmentation), **shared, **start),
+        )
+        for of, start in zip(seeds, starts or [{}] * len(seeds), strict=True)
+    ]
 
 
 def batch_indices(frames: int, batch_size: int, step: int, seed: int) -> list[int]:

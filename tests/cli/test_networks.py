@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth.cli import still_to_train
+from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import describe
-from frameworth.cli.still_to_train import StudyNetworks
+from frameworth.cli.present_frames import present_frames
 from frameworth.cli.study_record import write_record
 from frameworth.experiments.toggle import write_arm
-from frameworth.labels import images
+from frameworth.labels import frames, images
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.plant import plant_errors
@@ -168,6 +168,12 @@ def test_without_a_store_the_records_count_as_long_as_no_job_would_run(study):
     )
 
 
+def test_without_a_store_a_lost_file_of_predictions_needs_its_network_again(study):
+    shutil.rmtree(FOLDER / ".store")
+    (FOLDER / "ensembles" / subset_path(50, 2) / "predictions.h5").unlink()
+    assert [subset.seed for subset in study.left().subsets["ensembles"]] == [2]
+
+
 def test_networks_that_are_not_kept_count_by_their_predictions(study):
     study.config["keep_snapshots"] = False
     for seed in (1, 2, 3):
@@ -225,7 +231,7 @@ def test_nothing_is_read_of_images_that_labels_h5_knows(study, monkeypatch):
     def refuse(path):
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr(still_to_train, "digest_of_file", refuse)
+    monkeypatch.setattr(frames, "digest_of_file", refuse)
     monkeypatch.setattr(images, "read_image", refuse)
     assert study.left().networks == 0
 
@@ -256,7 +262,7 @@ def test_ten_thousand_networks_of_a_thousand_frames_are_counted_in_seconds():
 
 def test_labels_are_those_that_stage_frames_reads(study):
     project = read_project(Path("project"))
-    found = still_to_train._present_frames(study.config)
-    assert np.array_equal(found.labels.xy, project.xy, equal_nan=True)
-    assert found.labels.digests == tuple(digest_of_file(path) for path in project.paths)
+    found = present_frames(study.config)
+    assert np.array_equal(found.xy, project.xy, equal_nan=True)
+    assert found.digests == tuple(digest_of_file(path) for path in project.paths)
     assert found.pool.tolist() == study.pool()["frame"].tolist()

@@ -1,0 +1,230 @@
+"""A study's networks by their hashes against its store: which are there, and which are still to be trained.
+
+A network that is finished in the store is done, whatever became of its other files. One whose hash is not known yet,
+because what it depends on is still to be made (such as the frames that a toggle will flag), counts as to be trained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frameworth.cli.present_frames import PresentFrames, in_order, present_frames
+from frameworth.errors import UserError
+from frameworth.labels.subsets import read_subsets
+from frameworth.plan.designs import draw_subset
+from frameworth.plan.grid import PlannedSubset, study_folder, weight_options
+from frameworth.plan.identity import HashedFrames, network_seed
+from frameworth.plan.pilot import NAME as PILOT_JSON
+from frameworth.plan.pilot import chosen_training, further_networks, pilot_subset
+from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, Request, requests
+from frameworth.training.variants import BASELINE, Variant, arm_variants
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is still to be trained.
+
+    Attributes:
+        subsets: by part of the study, with as many members as are to be trained.
+        pilot: networks of a pilot that has not chosen yet, at most, beside the grid's.
+        outdated: how many of these networks were trained before, for other labels or another config.
+        guessed: parts of which some networks count because nothing can be said of them yet.
+    """
+
+    subsets: dict[str, list[PlannedSubset]]
+    pilot: int
+    outdated: int
+    guessed: frozenset[str]
+
+    @property
+    def networks(self) -> int:
+        """All networks that are still to be trained."""
+        return self.pilot + sum(subset.members for subsets in self.subsets.values() for subset in subsets)
+
+
+class StudyNetworks:
+    """The networks that a checked config asks for.
+
+    Labels and images are looked at again only when the study's own tables have changed: counting again while a study
+    runs takes no more than looking for files.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config, self._folder = config, study_folder(config)
+        self._requests = requests(config)
+        self._hashes: _Hashes | None = None
+        self._hashed_with: list[float] = []
+
+    def left(self) -> Left:
+        """What is still to be trained now; raises UserError if the labels cannot be read."""
+        recorded, finished = (
+            {path.parent.name for path in self._folder.glob(f".store/*/{name}")}
+            for name in ("training.json", "network.pt")
+        )
+        finished &= recorded
+        if any(self._folder.glob(".store/*")) or any(self._folder.glob("ensembles/*/*/training.json")):
+            self._look_at_labels()
+        subsets: dict[str, list[PlannedSubset]] = {part: [] for part in (GRID, ARMS, TOGGLE, PRUNE)}
+        outdated, guessed = 0, set()
+        for request in self._requests:  # those of the grid come first
+            record = self._folder / request.ensemble / "training.json"
+            grid_is_done = not subsets[GRID] and self._no_label_changed()
+            hashes = self._hashes.of(request, grid_is_done) if self._hashes else None
+            if hashes is None:
+                subsets[request.part].append(request.costed)
+                guessed |= {request.part} if record.exists() else set()
+            elif gone := [name for name in hashes if name not in finished]:
+                before = recorded_hashes(record)
+                if not self._is_made_without_them(hashes, before, record, recorded):
+                    subsets[request.part].append(replace(request.costed, members=len(gone)))
+                    outdated += min(len(gone), len(set(before) - set(hashes)))
+        return Left(subsets, self._pilot(finished), outdated, frozenset(guessed))
+
+    def _look_at_labels(self) -> None:
+        names = ("labels.h5", "frames.csv", "subsets.h5", "frame_values.csv", PILOT_JSON)
+        now = [path.stat().st_mtime if path.exists() else 0.0 for path in (self._folder / name for name in names)]
+        if now != self._hashed_with:
+            frames = present_frames(self._config)
+            self._hashes, self._hashed_with = _Hashes(self._config, frames) if frames else None, now
+
+    def _no_label_changed(self) -> bool:
+        return self._hashes is not None and self._hashes.frames.same_labels
+
+    def _is_made_without_them(
+        self, hashes: Sequence[str], before: Sequence[str], record: Path, recorded: set[str]
+    ) -> bool:
+        """Whether what is made of networks is there and these have left the store since, so that none is trained."""
+        if not self._no_label_changed():
+            return False
+        if list(before) == list(hashes) and (record.parent / "predictions.h5").exists():
+            return True
+        if self._config["keep_snapshots"] or not recorded.issuperset(hashes):
+            return False
+        from frameworth.training.store import Entry, PredictionsEntry  # slow to import
+
+        store, radius = self._folder / ".store", self._config["prediction"]["distractor_radius"]
+        entries = [Entry(store / name) for name in hashes]
+        place = PredictionsEntry.of(store, entries, self._folder / "labels.h5", radius).folder
+        return all((place / name).exists() for name in ("predictions.h5", "consensus.h5"))
+
+    def _pilot(self, finished: set[str]) -> int:
+        """The pilot's networks that may be trained yet; 0 once it has chosen."""
+        if chosen_training(self._config) is not None:
+            return 0
+        tried = self._hashes.of_pilot() if self._hashes else []
+        return max(0, further_networks(self._config) - len(finished.intersection(tried)))
+
+
+class _Hashes:
+    """What each network is known by, on the frames as they are now."""
+
+    def __init__(self, config: dict[str, Any], frames: PresentFrames) -> None:
+        self.frames = frames
+        self._config, self._folder = config, study_folder(config)
+        self._training = chosen_training(config)
+        self._hashed = HashedFrames(frames.keypoints, frames.digests, frames.xy)
+        self._grid = {(r.subset.percent, r.subset.seed): r for r in requests(config) if r.part == GRID}
+        self._frames_of = cache(self._draw)
+
+    def of(self, request: Request, grid_is_done: bool) -> tuple[str, ...] | None:
+        """The hashes of a request's networks; None where what they depend on is still to be made."""
+        subset, arm = request.subset, self._config["arms"][request.variant] if request.part == ARMS else {}
+        if self._training is None:
+            return None
+        if arm and not {"replicate", "start_from"} & arm.keys():
+            # What the grid's networks say steers this arm: a record that is younger holds what came of it.
+            record = self._folder / request.ensemble / "training.json"
+            steered_by = self._folder / (request.subset_file if "pseudo" in arm else "out_of_bag.h5")
+            is_known = grid_is_done and self._is_made_of_the_grid(steered_by) and in_order(steered_by, record)
+            return tuple(recorded_hashes(record)) if is_known else None
+        starts: list[dict[str, Any]] = []
+        if "start_from" in arm:
+            begun = self.of(self._grid[arm["start_from"]["percent"], subset.seed], grid_is_done) or ()
+            starts = [{"start": Path(), "start_hash": name} for name in begun]
+        if arm:
+            networks = arm_variants(arm, subset.percent, subset.seed, subset.members, self._config["seed"], starts)
+        else:
+            networks = [(self._seed(subset, member), BASELINE) for member in range(subset.members)]
+        frames = self._chosen(request, grid_is_done) if request.part in (TOGGLE, PRUNE) else self._frames_of(subset)
+        return None if frames is None else self._of_networks(frames, self._training, networks)
+
+    def of_pilot(self) -> list[str]:
+        """The hashes of the pilot's first networks, one for each of its choices."""
+        subset, pilot, plain = pilot_subset(self._config), self._config["pilot"], self._config["training"]
+        tried = [plain | choice | {"steps": pilot["steps"]} for choice in pilot["choices"]]
+        network = self._seed(subset, 0), BASELINE
+        return [self._of_networks(self._frames_of(subset), training, [network])[0] for training in tried]
+
+    def _of_networks(
+        self, frames: np.ndarray, training: dict[str, Any], networks: Sequence[tuple[int, Variant]]
+    ) -> tuple[str, ...]:
+        """Of networks on these frames; none where there is no frame to train on."""
+        identities = [(seed, variant.identity(seed)) for seed, variant in networks]
+        return tuple(self._hashed.network_hashes(frames, weight_options(training), identities)) if len(frames) else ()
+
+    def _seed(self, subset: PlannedSubset, member: int) -> int:
+        return network_seed(self._config["seed"], subset.percent, subset.seed, member)
+
+    def _chosen(self, request: Request, grid_is_done: bool) -> np.ndarray | None:
+        """The frames of one side of a toggle, or of a pruned pool; None where they are not known yet."""
+        from frameworth.experiments.prune import removed_frames
+        from frameworth.experiments.toggle import arm_frames, group_of
+
+        seed, pool, number = self._config["seed"], self.frames.pool, request.subset.seed
+        is_known = grid_is_done and self._is_made_of_the_grid(self._folder / "frame_values.csv")
+        if request.part == TOGGLE:
+            toggle = self._config["toggle"]
+            if not is_known and not toggle.get("frames"):
+                return None
+            group = np.array(toggle["frames"]) if toggle.get("frames") else group_of(self._values, toggle)
+            options = {"parts": toggle["parts"], "arm": request.variant, "pair": number}
+            return arm_frames(pool, group, study_seed=seed, **options)
+        by = self._config["prune"]["by"]
+        if not is_known or by not in self._values:
+            return None
+        return np.setdiff1d(pool, removed_frames(self._values, by, request.variant, number, seed))
+
+    def _is_made_of_the_grid(self, path: Path) -> bool:
+        """Whether a file is younger than the labels and the predictions of all networks of the grid."""
+        predictions = (self._folder / request.ensemble / "predictions.h5" for request in self._grid.values())
+        return in_order(self._folder / "labels.h5", path) and all(in_order(file, path) for file in predictions)
+
+    @cached_property
+    def _values(self) -> Any:
+        import pandas as pd
+
+        return pd.read_csv(self._folder / "frame_values.csv")
+
+    def _draw(self, subset: PlannedSubset) -> np.ndarray:
+        """The numbers of a subset's frames, ascending: as they were drawn of the same pool, else drawn anew."""
+        row = self._recorded_rows.get((subset.name, subset.design))
+        if row is not None:
+            return np.flatnonzero(row)
+        pool = self.frames.pool
+        return pool[draw_subset(subset.design, len(pool), subset.percent, subset.seed, self._config["seed"])]
+
+    @cached_property
+    def _recorded_rows(self) -> dict[tuple[str, str], np.ndarray]:
+        """The rows of subsets.h5, bool [N], by name and design: a long balanced design takes long to draw."""
+        if not self.frames.same_pool or not in_order(self._folder / "frames.csv", self._folder / "subsets.h5"):
+            return {}
+        try:
+            table, inclusion = read_subsets(self._folder)
+        except UserError:
+            return {}
+        return dict(zip(zip(table["subset"], table["design"], strict=True), inclusion, strict=True))
+
+
+def recorded_hashes(record: Path) -> list[str]:
+    """Of the networks that a training.json tells of; none if it is missing or damaged."""
+    try:
+        return [str(member["hash"]) for member in json.loads(record.read_text())["members"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,103 @@
+"""The labelled frames of a study as they are now, which may not be what its `labels.h5` and `frames.csv` say."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frameworth.cli.study_record import recorded_config, recorded_frames
+from frameworth.errors import UserError
+from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.frames import collect_frames
+from frameworth.labels.imported import is_import
+from frameworth.labels.labels import Labels, read_labels
+from frameworth.labels.sources import study_sources
+from frameworth.plan.grid import study_folder
+from frameworth.plan.split import hold_out
+
+
+@dataclass(frozen=True)
+class PresentFrames:
+    """What of N frames their networks depend on.
+
+    Attributes:
+        keypoints: K names. digests: [N] SHA-256 of each image file. xy: [N, K, 2] px, NaN where not labelled.
+        pool: numbers of the frames that may be trained on.
+        same_pool: whether the study's frames.csv has the same frames in the pool, and the same images.
+        same_labels: whether labels.h5 holds the same labels, too, so that no job reads them anew.
+    """
+
+    keypoints: tuple[str, ...]
+    digests: tuple[str, ...]
+    xy: np.ndarray
+    pool: np.ndarray
+    same_pool: bool
+    same_labels: bool
+
+
+def present_frames(config: dict[str, Any]) -> PresentFrames | None:
+    """The frames of a checked config; None if a rule has to make their project first, or to make it anew.
+
+    Images are read only where frames came or went, an image was touched, or some are the same picture.
+    Raises UserError if the labels cannot be read.
+    """
+    root, folder = _project_folder(config), study_folder(config)
+    if root is None:
+        return None
+    project, split = read_project(root), recorded_frames(folder)
+    names = list(zip(project.videos, project.images, strict=True))
+    options = {"seed": config["seed"], **config["held_out"]}
+    held_out = hold_out(project.videos, project.images, pictures=None, **options)
+    recorded = _recorded_labels(folder / "labels.h5", project)
+    same_pool = recorded is not None and list(split) == names
+    same_pool &= [split.get(name) == "held-out" for name in names] == held_out.tolist()
+    if recorded is None or not same_pool:
+        with tempfile.TemporaryDirectory() as name:
+            files = Path(name) / "frames.csv", Path(name) / "labels.h5"
+            collect_frames(root, config["held_out"], config["seed"], *files)
+            recorded, split = read_labels(files[1]), recorded_frames(files[0].parent)
+            held_out = np.array([split[name] == "held-out" for name in names])
+    same = same_pool and recorded.keypoints == project.keypoints
+    same &= np.array_equal(recorded.xy, project.xy, equal_nan=True)
+    xy = np.where(np.isfinite(project.xy).all(axis=2, keepdims=True), project.xy, np.nan)
+    return PresentFrames(project.keypoints, recorded.digests, xy, np.flatnonzero(~held_out), same_pool, same)
+
+
+def in_order(*paths: Path) -> bool:
+    """Whether all these files are there, none older than the one before it."""
+    try:
+        times = [path.stat().st_mtime for path in paths]
+    except OSError:
+        return False
+    return times == sorted(times)
+
+
+def _recorded_labels(labels_h5: Path, project: LabelledProject) -> Labels | None:
+    """The study's labels.h5, if it is of the same image files and none was touched since."""
+    try:
+        recorded, since = read_labels(labels_h5), labels_h5.stat().st_mtime
+        stats = [path.stat() for path in project.paths]
+    except (UserError, OSError):
+        return None
+    touched = any(max(stat.st_mtime, stat.st_ctime) > since for stat in stats)
+    return None if touched or recorded.paths != tuple(map(str, project.paths)) else recorded
+
+
+def _project_folder(config: dict[str, Any]) -> Path | None:
+    """The folder that stage `frames` reads; None if it is not made yet, or from what is no more."""
+    given, folder = Path(config["labels"]), study_folder(config)
+    if config["labels"] == "demo":
+        made, made_from = folder / "project", ["labels", "demo", "seed", "held_out"]
+    elif config.get("plant"):
+        made, made_from = folder / "planted_project", ["labels", "plant", "seed", "held_out"]
+    elif is_import(given):
+        made, made_from = folder / "imported_project", ["labels", "plant"]
+    else:
+        return given
+    record, stamp = recorded_config(config) or {}, made / "config.yaml"
+    same = stamp.exists() and all(record.get(key) == config.get(key) for key in made_from)
+    return made if same and all(in_order(source, stamp) for source in study_sources(config)) else None
