@@ -132,8 +132,8 @@ def undisturbed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Study
 
 
 def test_a_grid_runs_through_the_profile_to_its_report(undisturbed):
-    readme = (REPOSITORY / "README.md").read_text()
-    assert "\nsnakemake --workflow-profile profiles/slurm --configfile config/mine.yaml\n" in readme
+    page = (REPOSITORY / "docs" / "cluster.md").read_text()
+    assert "\nsnakemake --workflow-profile profiles/slurm --configfile config/mine.yaml\n" in page
     assert (undisturbed.folder / "results" / "tiny" / "report.html").stat().st_size > 0
     assert len(undisturbed.networks()) == 5
 

@@ -1,4 +1,4 @@
-"""The tutorial's commands, typed one after the other as a new user would, and what README tells people to type."""
+"""The tutorial's commands, typed one after the other as a new user would, and what README and docs/using.md have them type."""
 
 import os
 import re
@@ -83,17 +83,18 @@ def test_a_corrected_label_trains_only_the_networks_that_saw_it(tour):
 
 
 README = (REPOSITORY / "README.md").read_text()
+USING = (REPOSITORY / "docs" / "using.md").read_text()
 
 
-def commands_of_readme():
-    """Each command that README tells people to type, in blocks and between the lines."""
-    lines = [line.split("#")[0].strip() for block in blocks(README) for line in block.splitlines()]
-    between = re.findall(r"`((?:frameworth|snakemake|make) [^`]+|make)`", re.sub(r"```.*?```", "", README, flags=re.S))
+def commands_of(page):
+    """Each command that a page tells people to type, in blocks and between the lines."""
+    lines = [line.split("#")[0].strip() for block in blocks(page) for line in block.splitlines()]
+    between = re.findall(r"`((?:frameworth|snakemake|make) [^`]+|make)`", re.sub(r"```.*?```", "", page, flags=re.S))
     return list(dict.fromkeys(" ".join(line.split()) for line in [*lines, *between] if line))
 
 
 def test_what_the_readme_has_make_do_is_what_decides_whether_a_change_lands():
-    made = {command for command in commands_of_readme() if command.split()[0] == "make"}
+    made = {command for command in commands_of(README) if command.split()[0] == "make"}
     (landing,) = re.findall(r"^make (.*)$", (REPOSITORY / ".ci" / "run").read_text(), re.M)
     assert made == {"make", *(f"make {target}" for target in landing.split() if target != "demo")}
     first = re.search(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.M)[1]
@@ -109,7 +110,7 @@ def test_make_runs_the_study_that_snakemake_runs_by_itself_with_the_quiet_termin
     assert said.split() == [".venv/bin/frameworth", "run", "--configfile", demo, "--cores", "all"]
 
 
-def test_every_command_of_the_readme_can_be_typed(tour, tmp_path):
+def test_every_command_of_the_readme_and_of_the_page_on_using_it_can_be_typed(tour, tmp_path):
     """In a folder where the tutorial's study is called `mine`; make and SLURM have tests of their own."""
     folder, *_ = tour
     (folder / "config").mkdir()
@@ -119,7 +120,7 @@ def test_every_command_of_the_readme_can_be_typed(tour, tmp_path):
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
     browser.chmod(0o755)
     tried = 0
-    for command in commands_of_readme():
+    for command in commands_of(README + USING):
         first, *rest = command.split()
         if first == "make" or "profiles/slurm" in command:
             continue

@@ -1,0 +1,45 @@
+"""How easily a page reads: Flesch–Kincaid grade, about the years of school that its English takes.
+
+Source: Kincaid, Fishburne, Rogers and Chissom 1975, Derivation of new readability formulas.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LEFT_OUT = (
+    r"```.*?```",  # code
+    r"^\|.*$",  # tables
+    r"^#+ .*$",  # headings
+    r"!\[[^\]]*\]\([^)]*\)",  # pictures
+)
+_VOWELS = re.compile(r"[aeiouy]+")
+
+
+def prose(page: str) -> str:
+    """The running text of a Markdown page: a link as its words, code between the lines as one short word."""
+    for part in _LEFT_OUT:
+        page = re.sub(part, "\n\n", page, flags=re.DOTALL if part.startswith("```") else re.MULTILINE)
+    page = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", page)
+    return re.sub(r"`[^`]*`", "code", page).replace("*", "")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text; a paragraph or an item of a list ends one, too."""
+    paragraphs = re.split(r"\n\s*\n|\n\s*(?:-|\d+\.) ", text)
+    found = [part for one in paragraphs for part in re.split(r"(?<=[.!?])\s+(?=\S)", " ".join(one.split()))]
+    return [sentence for sentence in found if re.search(r"[A-Za-z]", sentence)]
+
+
+def syllables(word: str) -> int:
+    """About how many syllables an English word has: its groups of vowels, less one that is silent."""
+    word = word.lower()
+    silent = re.search(r"[^aeiouyl]e$|[^aeioudt]ed$|[^aeiousxz]es$", word) is not None
+    return max(1, len(_VOWELS.findall(word)) - silent)
+
+
+def grade(text: str) -> float:
+    """The grade of plain text."""
+    words = re.findall(r"\w[\w.'’-]*", text)
+    length = len(words) / len(sentences(text))
+    return 0.39 * length + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
