@@ -1,4 +1,4 @@
-"""The tutorial's commands, typed one after the other as a new user would, and what README and docs/using.md have them type."""
+"""The tutorial's commands, typed one after the other as a new user would, and those of README and docs/using.md."""
 
 import os
 import re
