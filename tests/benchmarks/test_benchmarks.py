@@ -20,6 +20,7 @@ def run(module, *arguments, folder):
     return done.stdout
 
 
+@pytest.mark.long
 def test_the_gpu_benchmark_runs_all_its_ways_on_a_cpu(tmp_path):
     printed = run("gpu", "--tiny", "--steps", "8", "--at-once", "2", folder=tmp_path)
     found = json.loads((tmp_path / "results/benchmarks/gpu.json").read_text())
