@@ -1,4 +1,4 @@
-"""config/README.md, written from the schema: every key, its default, what it does."""
+"""config/README.md, written from the model of a config: every key, its default, what it does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from frameworth.config.model import config_schema
+from frameworth.config.model import config_model
 
 HEAD = """# The config of a study
 
@@ -14,7 +14,7 @@ A YAML file, given to Snakemake with `--configfile config/mine.yaml`. Two keys a
 keys that are not listed here are refused. `demo.yaml` is the bundled demo and is read only when no config is
 given; `openfield.yaml` and `paper.yaml` are examples to copy. Threads, memory and partitions belong to profiles.
 
-This page is written from the schema by `make config-page`.
+This page is written from the model in `workflow/frameworth/config` by `make config-page`.
 
 | key | default | what it is |
 |---|---|---|
@@ -23,23 +23,36 @@ This page is written from the schema by `make config-page`.
 
 def config_page() -> str:
     """The page as Markdown."""
-    rows = _rows(config_schema(), "")
-    return HEAD + "".join(f"| `{key}` | {default} | {text} |\n" for key, default, text in rows)
+    return HEAD + "".join(f"| `{key}` | {default} | {text} |\n" for key, default, text in config_rows())
 
 
-def _rows(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
-    for key, part in schema.get("properties", {}).items():
-        name = prefix + key
-        default = part.get("default", "required" if key in schema.get("required", []) else "")
-        shown = "" if default in ("", {}) else default if default == "required" else f"`{json.dumps(default)}`"
-        text = " ".join(part["description"].split())
+def config_rows() -> Iterator[tuple[str, str, str]]:
+    """Each key of a config with its default and its description, the sections' keys below the section."""
+    schema = config_model().model_json_schema()
+    return _rows(schema, "", schema["$defs"])
+
+
+def _rows(schema: dict[str, Any], prefix: str, sections: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for key, given in schema.get("properties", {}).items():
+        name, part = prefix + key, _resolved(given, sections)
+        default = part.get("default")
+        shown = "" if default is None or isinstance(default, dict) else f"`{json.dumps(default)}`"
+        text = " ".join(part.get("description", "").split())
         if "enum" in part:
             text += f" One of {', '.join(f'`{value}`' for value in part['enum'])}."
-        yield name, shown, text.replace("|", "\\|")
-        yield from _rows(part, f"{name}.")
-        yield from _rows(part.get("items", {}), f"{name}[].")
+        yield name, "required" if key in schema.get("required", []) else shown, text.replace("|", "\\|")
+        yield from _rows(part, f"{name}.", sections)
+        yield from _rows(_resolved(part.get("items", {}), sections), f"{name}[].", sections)
         if isinstance(part.get("additionalProperties"), dict):
-            yield from _rows(part["additionalProperties"], f"{name}.{{name}}.")
+            yield from _rows(_resolved(part["additionalProperties"], sections), f"{name}.{{name}}.", sections)
+
+
+def _resolved(part: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
+    """A part of a JSON schema with the section that it refers to, and without what stands for a key left out."""
+    filled = [kind for kind in part.get("anyOf", []) if kind != {"type": "null"}]
+    if filled:
+        return _resolved(filled[0], sections) | part
+    return sections[part["$ref"].rpartition("/")[2]] | part if "$ref" in part else part
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ config("a study's name that leaves the folder", "error", "config: study | '../up
 config("a study's name that a shell would run", "error", "config: study | letters", "it is part of every path",
        study="a;$(touch it-ran)")  # fmt: skip
 config("a study's name with a line end", "error", "config: study | letters", "it is part of every path", study="a\nb")
-config("a study's name of 300 characters", "error", "config: study | up to 80", "longer than file names",
+config("a study's name of 300 characters", "error", "config: study | at most 80", "longer than file names",
        study="a" * 300)  # fmt: skip
 config("a percent that rounds to no frame", "error", "subsets[0].percents | 1 % of a pool of 18 | no frame",
        "it would silently be one frame", subsets=block(percents=[1, 50]))  # fmt: skip

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bad_inputs.study import Study
 from conftest import Tally
 from frameworth.cli.checking import CheckedStudy, check_study, read_config_file
-from frameworth.config.model import config_schema
+from frameworth.config.model import config_model
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.pictures import inspect_pictures
@@ -28,8 +28,11 @@ from fuzzing import SCALARS, VALUES, bounded, copied, damaged, fuzzed, inside
 
 def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """What the schema allows, and now and then anything else."""
-    if "oneOf" in schema:
-        right: st.SearchStrategy[Any] = st.one_of(*(of_schema(kind) for kind in schema["oneOf"]))
+    kinds = schema.get("oneOf") or schema.get("anyOf")
+    if "$ref" in schema:
+        return of_schema(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
+    if kinds:
+        right: st.SearchStrategy[Any] = st.one_of(*(of_schema(kind) for kind in kinds if kind != {"type": "null"}))
     elif "enum" in schema:
         right = st.sampled_from(schema["enum"])
     elif "properties" in schema:
@@ -41,17 +44,20 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         )
     elif schema.get("type") == "array":
         right = st.lists(of_schema(schema["items"]), max_size=3)
+    elif schema.get("type") == "object":
+        right = st.dictionaries(st.sampled_from(["baseline", "x", "y.1"]), of_schema(schema["additionalProperties"]))
     elif schema.get("type") == "integer":
-        low = schema.get("minimum", 0)
-        right = st.integers(low, min(schema.get("maximum", 60), low + 60))
+        low = schema.get("ge", 0)
+        right = st.integers(low, min(schema.get("le", 60), low + 60))
     elif schema.get("type") == "number":
-        right = st.floats(0.01, min(schema.get("maximum", 9), 9))
+        right = st.floats(0.01, min(schema.get("le", 9), 9))
     else:
         right = SCALARS
     return st.one_of(*[right] * 9, VALUES)  # one value in ten is anything
 
 
-CONFIGS = of_schema(config_schema()).map(
+SCHEMA = config_model().model_json_schema()
+CONFIGS = of_schema(SCHEMA).map(
     lambda found: found | {"study": "mine", "labels": "project"} if isinstance(found, dict) else {}
 )
 

@@ -19,7 +19,7 @@ from frameworth.errors import UserError, error, printable
 
 ACTIVE = 'it\'s "$(touch canary)" `touch canary`; touch canary & -x\n'
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"
-# Of the config, bounded by its schema to numbers and to words of a list.
+# Of the config, bounded by its keys to numbers and to words of a list.
 BOUNDED = {
     "design", "percent", "seed", "study_seed", "members", "device", "consensus", "distractor_radius", "keep_snapshots",
     "wanted", "seconds_apart", "radius", "level", "form", "by", "estimator", "figure", "pair", "arm",
@@ -69,7 +69,7 @@ def test_no_shell_sees_a_name_unquoted_of_the_repository_the_study_the_project_o
 
 
 def test_every_text_that_a_rule_gives_to_a_shell_is_quoted() -> None:
-    """What is not bounded by the schema has Snakemake's `:q`."""
+    """What is not bounded by the config's keys has Snakemake's `:q`."""
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for command in re.findall(r"^ +shell:\n((?: +f?\".*\n)+)", path.read_text(), re.M):
             for field in re.findall(r"\{(?:input|output|params|log|wildcards)[^}]*\}", command):

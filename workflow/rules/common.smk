@@ -15,7 +15,7 @@ from frameworth.plan.arms import arm_names
 from frameworth.cli.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
 from frameworth.attribution.methods import method
-from frameworth.config.model import asked_methods
+from frameworth.config.registries import asked_methods
 from frameworth.plan.grid import base_subsets, method_options, video_networks, weight_options
 from frameworth.cli.costs import (
     dearest,

@@ -17,7 +17,7 @@ import numpy as np
 
 from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
 from frameworth.cli.study_record import record_problems, recorded_split
-from frameworth.config.meant import expanded
+from frameworth.config.kinds import expanded
 from frameworth.config.reading import encoding_problem, parse_config
 from frameworth.errors import Problem, UserError, error, problem_of, summed, warning
 from frameworth.labels.deeplabcut import Inspection, LabelledProject
@@ -42,7 +42,7 @@ class CheckedStudy:
     """A study as it was found.
 
     Attributes:
-        config: with defaults; None if it does not fit the schema.
+        config: with defaults; None if its keys do not fit.
         sources: the project's files that the study reads, as `labels.deeplabcut.source_files` gives them.
         problems: errors first.
         first_look: which labels fit their own animal worst, in lines; only where images were looked at, and nothing in

@@ -45,8 +45,8 @@ def _of_training(command: Callable[..., None]) -> Callable[..., None]:
 
 @stages.command("draw-demo")
 @click.argument("folder", type=FILE)
-@click.option("--demo", type=Json(), help="The config's `demo`; the schema's defaults if left out.")
-@click.option("--held-out", type=Json(), help="The config's `held_out`; the schema's defaults if left out.")
+@click.option("--demo", type=Json(), help="The config's `demo`; the defaults if left out.")
+@click.option("--held-out", type=Json(), help="The config's `held_out`; the defaults if left out.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The study's seed.")
 @friendly
 def draw_demo(folder: Path, demo: dict[str, Any] | None, held_out: dict[str, Any] | None, seed: int) -> None:

@@ -1,58 +1,232 @@
-"""The keys of a config: kinds, bounds, defaults and descriptions, and what is said of a value that does not fit."""
+"""The keys of a config: kinds, bounds, defaults and descriptions, once for the program and for config/README.md."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import math
-import reprlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import jsonschema
-import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
 
-from frameworth.attribution.estimators import estimator_names
-from frameworth.attribution.methods import method, method_names
-from frameworth.config.meant import as_meant, kinds_of
+from frameworth.config.experiments import Arm, Prune, Toggle
+from frameworth.config.kinds import (
+    WHICH,
+    Distinct,
+    FilePath,
+    Integer,
+    IsList,
+    IsNumber,
+    LeftOut,
+    Name,
+    Number,
+    Pair,
+    Percent,
+    as_list,
+    distinct,
+)
+from frameworth.config.problems import problems_of
+from frameworth.config.registries import Estimator, method_sections
+from frameworth.config.section import Section
+from frameworth.config.training import Pilot, Training
 from frameworth.errors import Problem, error
 
-_SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-_MOST_VALUES = 200_000  # more than the largest grid that the schema allows to list
+_MOST_VALUES = 200_000  # more than the largest grid that a config may list
+
+Count = Annotated[Integer, Field(ge=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Side = Annotated[Integer, Field(ge=48, le=640)]
+Members = Annotated[Integer, Field(ge=1, le=1000)]
+Seed = Annotated[Integer, Field(ge=1, le=2147483647)]
+PlantedKind = Literal["shifted", "swapped", "elsewhere", "missing", "moved", "exchanged"]
+FrameNumber = Annotated[Integer, Field(ge=0)]
 
 
-def config_schema() -> dict[str, Any]:
-    """The JSON schema of a config, with the estimators and the methods that there are."""
-    schema = yaml.safe_load(_SCHEMA.read_text())
-    influence = schema["properties"]["influence"]["properties"]
-    influence["estimator"]["enum"] = estimator_names()
-    influence |= {name: method(name).config_schema() for name in method_names()}
-    schema["properties"]["prune"]["properties"]["by"]["enum"] += [method(name).value_column for name in method_names()]
-    return schema
+class Demo(Section):
+    """The project drawn when `labels` is `demo`."""
+
+    frames: Annotated[Integer, Field(ge=8, le=10000)] = 84
+    """Labelled frames to draw."""
+    width: Side = 160
+    """Width of a frame in px."""
+    height: Side = 128
+    """Height of a frame in px."""
+    planted: Annotated[Number, Field(ge=0, le=0.5)] = 0.1
+    """
+    Share of the pool's frames whose labels are spoilt on purpose, every second one by moving one keypoint a little.
+    """
 
 
-def asked_methods(influence: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The methods that a config's `influence` asks for, by name, and the options of each (with `networks`)."""
-    return {name: influence[name] for name in method_names() if influence.get(name)}
+class Plant(Section):
+    """
+    Spoil a share of the pool's labels in a copy of the project, to measure on your own data how well wrong labels are
+    found. Left out, nothing is spoilt.
+    """
+
+    share: Annotated[Number, Field(gt=0, le=0.5)] = 0.1
+    """Share of the pool's frames."""
+    kinds: Distinct[PlantedKind] = ["shifted", "swapped", "elsewhere"]
+    """
+    Taken in turn: shifted (all keypoints, by 15-30 % of the width), swapped (left for right, or the two keypoints
+    farthest apart), elsewhere (the whole animal at the opposite place), missing (half of the keypoints), moved (one
+    keypoint, by `moved_by`), exchanged (one keypoint and its nearest labelled neighbour).
+    """
+    moved_by: Pair[Annotated[Number, Field(gt=0, le=0.3)]] = [0.1, 0.25]
+    """
+    Least and largest distance of a `moved` keypoint, in shares of the animal's length: of the largest distance between
+    two labels of the frame (with one label, of the image's width).
+    """
 
 
-def inspect_keys(given: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """The keys as they are meant, without defaults, and what does not fit the schema."""
+class HeldOut(Section):
+    """Frames that no network is trained on and all are measured on."""
+
+    fraction: Annotated[Number, Field(gt=0, lt=1)] = 0.25
+    """Share of the labelled frames to hold out."""
+    by: Literal["frame", "video"] = "frame"
+    """Hold out single frames, or whole videos (neighbouring frames look alike)."""
+
+
+class Block(Section):
+    """A block of subsets of one design."""
+
+    design: Literal["balanced", "nested", "independent", "paired"]
+    """
+    balanced (each frame in equally many subsets, inclusions near-orthogonal), nested (one permutation per seed, whose
+    prefixes are the percents), independent, or paired (complements; percents p and 100 - p).
+    """
+    percents: Distinct[Percent]
+    """Sizes of the subsets in percent of the pool."""
+    seeds: Annotated[Annotated[Integer, Field(ge=1, le=100000), IsNumber] | Annotated[Distinct[Seed], IsList], WHICH]
+    """A number n (seeds 1 to n), or a list of seeds."""
+    members: Annotated[Annotated[Members, IsNumber] | Annotated[list[Members], Field(min_length=1), IsList], WHICH] = 1
+    """Networks per subset; a number, or one per percent."""
+    repeat: Annotated[Integer, Field(ge=0)] = 0
+    """The first so many subsets of each percent get a network more, to tell how far a score is the subset's own."""
+
+
+class Prediction(Section):
+    """What is read from the networks' maps."""
+
+    consensus: Literal["argmax", "softmax", "median", "weighted_mean"] = "argmax"
+    """
+    The form of consensus in figures, tables and the learning curve; consensus.h5 holds all four. softmax is the paper's
+    rule and wants maps whose background is near zero.
+    """
+    distractor_radius: LeftOut[Positive] = None
+    """
+    A peak farther than this from the label, in px of the original image, counts as a distractor (twice target_radius
+    where left out; with a pilot, that of its choice of smallest scale, whatever is chosen).
+    """
+
+
+class Influence(Section):
+    """How the worth of frames is estimated."""  # `config_model` adds the methods that ask networks
+
+    estimator: Estimator = "regression"
+    """The estimator behind the values in frame_values.csv; intervals and tests are the size-centred difference's."""
+    score: Literal["log_probability", "log_confidence", "log_error", "error"] = "log_probability"
+    """
+    The score that is tested, averaged over held-out frames and keypoints: the negative log of the probability or
+    confidence at the label, so that positive values harm as for errors, log(1 + px), or px. px is told beside it.
+    """
+    groups: list[Annotated[list[Percent], Field(min_length=1), AfterValidator(distinct)]] = []
+    """Groups of percents for which influence is estimated as well, such as [10, 30]."""
+    level: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
+    """Coverage of the intervals."""
+
+
+class Flags(Section):
+    """Which labels are flagged as ones to check."""
+
+    expected_false: Positive = 1
+    """So many frames would be flagged if all labels were right. More flags more wrong labels, and more right ones."""
+
+
+class Video(Section):
+    """How videos are analysed."""
+
+    networks: Annotated[Integer, Field(ge=2)] = 16
+    """
+    At most so many networks look at a video at once; all of them are in memory together. First one of each of the
+    largest subsets, then a second of each.
+    """
+    frames_to_label: Count = 20
+    """How many frames of all videos together to propose for labelling."""
+    seconds_apart: Annotated[Number, Field(ge=0)] = 1
+    """No two proposed frames of a video, and no proposed and labelled frame, are nearer in time than this."""
+
+
+class Figures(Section):
+    """Choices that change figures only."""
+
+    pairs: Annotated[Integer, Field(ge=0, le=50)] = 3
+    """How many of the most harmful and most helpful pairs of frames to draw."""
+    pair_list: list[Pair[FrameNumber]] = []
+    """More pairs to draw, each [training frame, evaluated frame]."""
+
+
+class Config(Section):
+    """A study."""
+
+    study: Annotated[Name, Field(max_length=80)]
+    """Name of the study; its results go to results/{study}."""
+    seed: Annotated[Integer, Field(ge=0)] = 1
+    """The study's own seed; held-out frames, subsets and networks derive from it."""
+    labels: FilePath
+    """
+    Folder of a labelled DeepLabCut project, or another tool's label file (SLEAP .slp, COCO or Label Studio .json, .nwb,
+    Lightning Pose .csv, an Ultralytics folder), relative to the working directory; or `demo`, which draws one.
+    """
+    demo: Demo = Demo()
+    plant: LeftOut[Plant] = None
+    held_out: HeldOut = HeldOut()
+    subsets: Annotated[list[Block], Field(min_length=1), BeforeValidator(as_list)] = [
+        Block(design="balanced", percents=[50], seeds=32, members=1),
+        Block(design="nested", percents=[10, 30, 70, 90], seeds=3, members=2),
+    ]
+    """Blocks of subsets; no two blocks may draw the same percent and seed."""
+    training: Training = Training()
+    pilot: LeftOut[Pilot] = None
+    prediction: Prediction = Prediction()
+    keep_snapshots: bool = True
+    """
+    Whether the trained networks are kept (member-*.pt). With false only their predictions and training records are,
+    which saves disk; a corrected held-out label or another distractor_radius then needs them trained anew.
+    """
+    influence: Influence = Influence()
+    flags: Flags = Flags()
+    toggle: LeftOut[Toggle] = None
+    videos: Annotated[list[FilePath], AfterValidator(distinct), BeforeValidator(as_list)] = []
+    """
+    Unlabelled videos to analyse with the networks of the largest subsets, each a path relative to the working
+    directory: their consensus as DeepLabCut tables, and the frames to label next. See docs/videos.md.
+    """
+    video: Video = Video()
+    arms: LeftOut[dict[Annotated[Name, Field(max_length=40)], Arm]] = None
+    """
+    Variants of training that share subsets and seeds with the baseline, so that differences are paired; each has a name
+    and one change. Left out, there is only the baseline. See docs/arms.md.
+    """
+    prune: LeftOut[Prune] = None
+    figures: Figures = Figures()
+
+
+def config_model() -> type[Config]:
+    """The model of a config, with a section below `influence` for each method that asks networks."""
+    sections: dict[str, Any] = {name: (LeftOut[section], None) for name, section in method_sections().items()}  # type: ignore[misc]
+    influence = create_model("Influence", __base__=Influence, __doc__=Influence.__doc__, **sections)
+    fields: dict[str, Any] = {"influence": (influence, influence())}
+    return create_model("Config", __base__=Config, __doc__=Config.__doc__, **fields)
+
+
+def parse_keys(given: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
+    """The config as it is meant, with its defaults, and what is wrong with its keys, one by one."""
     if _is_vast(given):
         what = f"holds more than {_MOST_VALUES} values, or one that holds itself"
-        return given, [error("config", what, "write out what is meant, without YAML's aliases")]
-    schema = config_schema()
-    given = as_meant(given, schema)
-    validator = jsonschema.Draft202012Validator(schema)
-    problems = [problem for found in validator.iter_errors(given) for problem in _explain(found)]
-    problems += _not_finite(given, ())
-    return given, list(dict.fromkeys(problems))
-
-
-def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
-    """A config that fits the schema, with the defaults of the keys that it leaves out."""
-    return _with_defaults(given, config_schema())
+        return None, [error("config", what, "write out what is meant, without YAML's aliases")]
+    model = config_model()
+    try:
+        return model.model_validate(given), []
+    except ValidationError as refused:
+        return None, list(dict.fromkeys(problems_of(refused, model)))
 
 
 def _is_vast(value: Any) -> bool:
@@ -64,105 +238,3 @@ def _is_vast(value: Any) -> bool:
         if isinstance(value, dict | list):
             waiting += value.values() if isinstance(value, dict) else value
     return count > _MOST_VALUES
-
-
-def _not_finite(value: Any, path: tuple[Any, ...]) -> Iterator[Problem]:
-    """YAML knows .nan and .inf, which no bound of the schema refuses."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield error(f"config: {_key(path)}", f"{value} is no finite number", "give a number")
-    elif isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _not_finite(item, (*path, key))
-
-
-def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
-    if isinstance(value, dict) and "properties" in schema:
-        filled = dict(value)
-        for key, part in schema["properties"].items():
-            if key not in filled and "default" in part:
-                filled[key] = part["default"]
-            if key in filled:
-                filled[key] = _with_defaults(filled[key], part)
-        return filled
-    if isinstance(value, dict) and isinstance(schema.get("additionalProperties"), dict):
-        return {key: _with_defaults(each, schema["additionalProperties"]) for key, each in value.items()}
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [_with_defaults(item, schema["items"]) for item in value]
-    return value
-
-
-def _explain(found: jsonschema.ValidationError) -> Iterator[Problem]:
-    """What the schema refuses, in words; values are shown shortened."""
-    key = _key(found.absolute_path)
-    where, value = f"config: {key}" if key else "config", reprlib.repr(found.instance)
-    wanted = found.validator_value
-    if found.validator == "additionalProperties":
-        known = list(found.schema["properties"])
-        for name in found.instance:
-            if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
-                yield error("config", f"unknown key {f'{key}.' if key else ''}{name}", hint)
-    elif found.validator == "required":
-        for name in wanted:
-            if name not in found.instance:
-                about = found.schema["properties"][name].get("description", "").rstrip(".")
-                yield error(where, f"the key {name} is missing ({about})", "add it")
-    elif found.validator == "enum":
-        yield error(where, f"{value} is not one of {', '.join(map(str, wanted))}", "take one of them")
-    elif found.validator in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-        sign = {"minimum": "at least", "maximum": "at most"}.get(found.validator)
-        sign = sign or ("above" if found.validator == "exclusiveMinimum" else "below")
-        yield error(where, f"{value} must be {sign} {wanted}", "change it")
-    elif found.validator == "type":
-        name = key.rpartition(".")[2]
-        yield error(where, *_of_other_type(name, found.instance, found.schema))
-    elif found.validator == "oneOf":
-        bounds = [_bounds(kind) for kind in wanted]
-        yield error(where, f"{value} must be {' or '.join(bounds)}", "change it")
-    elif found.validator == "pattern":
-        what = f"{value} may hold letters, digits, '.', '_' and '-' only, up to 80, and starts with a letter or digit"
-        yield error(where, what, "give it such a name")
-    elif found.validator in ("minItems", "maxItems", "minLength"):
-        sign = "at most" if found.validator == "maxItems" else "at least"
-        yield error(where, f"{value} must hold {sign} {wanted}", "change it")
-    elif found.validator == "uniqueItems":
-        yield error(where, f"{value} names something twice", "keep one of each")
-    else:
-        yield error(where, f"{value} is not allowed ({found.validator})", "see config/README.md")
-
-
-def _of_other_type(name: str, value: Any, schema: dict[str, Any]) -> tuple[str, str]:
-    """What is wrong with a value of another type than the schema's, and what to write; `name` is its key's."""
-    kinds, shown = kinds_of(schema), reprlib.repr(value)
-    if "object" in kinds:
-        parts = schema.get("properties", {})
-        if value is None:
-            write = (
-                f"keys below it ({', '.join(parts)})" if schema.get("required") else f"{name}: {{}} for the defaults"
-            )
-            return "is empty", f"write {write}, or leave it out"
-        fitting = [key for key, part in parts.items() if jsonschema.Draft202012Validator(part).is_valid(value)]
-        todo = f"write {name}: {{{fitting[0]}: {json.dumps(value)}}}" if fitting else f"give keys: {', '.join(parts)}"
-        return f"{shown} stands where keys and their values are meant", todo
-    if value is None:
-        return "is empty", "write a value, or leave it out"
-    if "array" in kinds:
-        return f"{shown} stands where a list is meant", f"write lists within the list, such as [[{shown}, ...]]"
-    if kinds == {"string"}:
-        return f"{shown} is no text to YAML", "write it in quotes"
-    return f"{shown} must be of type {' or '.join(sorted(kinds))}", "change it"
-
-
-def _bounds(kind: dict[str, Any]) -> str:
-    """A kind of value in words, as the schema bounds it."""
-    bounds = [f"{word} {kind[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in kind]
-    items = f" of {_bounds(kind['items'])}" if "items" in kind else ""
-    return " ".join([f"{kind.get('type', 'value')}{items}", *bounds])
-
-
-def _key(path: Any) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
-    return text

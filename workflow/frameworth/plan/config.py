@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from frameworth.config.model import asked_methods, inspect_keys, with_defaults
+from frameworth.config.model import parse_keys
 from frameworth.config.reading import encoding_problem, parse_config
+from frameworth.config.registries import asked_methods
 from frameworth.errors import (
     Problem,
     RefusedError,
@@ -46,22 +47,22 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """The config with defaults filled in, and what is wrong with it; None if it does not even fit the schema."""
-    given, problems = inspect_keys(given)
-    if problems:
+    """The config with defaults filled in, and what is wrong with it; None if its keys alone do not fit."""
+    keys, problems = parse_keys(given)
+    if keys is None:
         return None, problems
-    config = with_defaults(given)
-    training = config["training"]
+    config = keys.model_dump()
+    training, given_of_training = config["training"], keys.training.model_fields_set
     found: list[Problem] = []
     if "pilot" in config:
-        found += _leave_to_pilot(config, given.get("training", {}))
+        found += _leave_to_pilot(config, given_of_training)
     elif "epochs" not in training:
         training.setdefault("steps", DEFAULT_STEPS)
     sizes = config["pilot"]["choices"] if "pilot" in config else [training]
     smallest = min(sizes, key=lambda size: size["scale"])
     config["prediction"].setdefault("distractor_radius", 2 * smallest["target_radius"] / smallest["scale"])
     found += [*_training_problems(training), *_block_problems(config), *_group_problems(config)]
-    if "steps" in given.get("training", {}) and "epochs" in training:
+    if "steps" in given_of_training and "epochs" in training:
         found.append(
             error("config: training.steps", "training.steps and training.epochs exclude each other", "keep one")
         )
@@ -75,7 +76,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
         what = f"the least distance {low} is above the largest {high}"
         found.append(error("config: plant.moved_by", what, "exchange them"))
     for key, other in (("demo", config["labels"] != "demo"), ("plant", config["labels"] == "demo")):
-        if key in given and other:
+        if key in keys.model_fields_set and other:
             what = f"does nothing with labels: {config['labels']}"
             found.append(warning(f"config: {key}", what, "leave it out, or see that labels is what you mean"))
     for check in (check_arms, check_prune):
@@ -86,13 +87,13 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
     return config, found
 
 
-def _leave_to_pilot(config: dict[str, Any], given: dict[str, Any]) -> Iterator[Problem]:
+def _leave_to_pilot(config: dict[str, Any], given: set[str]) -> Iterator[Problem]:
     """Move what the pilot chooses from `training` to its choices, each of which is completed.
 
     Without anything left to choose the config is as one without a pilot.
 
     Args:
-        given: the config's `training` as it was given; what it gives is not chosen.
+        given: the keys that the config gives below `training`; what it gives is not chosen.
     """
     pilot, training = config["pilot"], config["training"]
     size = {key: training.pop(key) for key in _OF_SIZE}
@@ -173,7 +174,6 @@ def _video_problems(config: dict[str, Any]) -> Iterator[Problem]:
     seen: dict[Path, str] = {}
     for number, video in enumerate(config["videos"]):
         where, path = f"config: videos[{number}]", Path(video)
-        same = seen.setdefault(path.resolve(), video)
         if set(video) & set("{}\n"):
             yield error(where, f"{video!r} holds a brace or line break, which Snakemake misreads", "rename the file")
         elif commands_a_terminal(video):
@@ -182,7 +182,7 @@ def _video_problems(config: dict[str, Any]) -> Iterator[Problem]:
             yield error(where, f"there is no file {video!r}", "give a path relative to the working directory")
         elif not path.stat().st_size:
             yield error(where, f"{video!r} is empty", "copy it again, or leave it out")
-        elif same is not video:
+        elif (same := seen.setdefault(path.resolve(), video)) is not video:
             yield error(where, f"{video!r} is the same file as {same!r}", "keep one of them")
     if not config["videos"]:
         return

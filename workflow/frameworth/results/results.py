@@ -14,7 +14,7 @@ import pandas as pd
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
-from frameworth.config.model import asked_methods
+from frameworth.config.registries import asked_methods
 from frameworth.results.label_qc import LabelQC, read_label_qc
 from frameworth.scores.learning import Learning, learning
 from frameworth.storage.digests import whole

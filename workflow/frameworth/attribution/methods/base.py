@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, create_model
+
+from frameworth.config.kinds import Integer
+from frameworth.config.section import Section
 
 if TYPE_CHECKING:  # these import PyTorch
     import torch
@@ -17,10 +20,8 @@ if TYPE_CHECKING:  # these import PyTorch
     from frameworth.training.scaling import ScaledFrames
 
 
-class Options(BaseModel):
-    """The options of a method, below `influence.{name}` in the config; each field has a description and a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Options(Section):
+    """The options of a method, below `influence.{name}` in the config; each has a default and a docstring."""
 
 
 @dataclass(frozen=True)
@@ -134,19 +135,8 @@ class Method(Generic[OptionsT]):
         """`per_network` with the sign by which what is above 0 harms, [B, N]."""
         return self.sign * self.per_network(change, inclusion)
 
-    def config_schema(self) -> dict[str, Any]:
-        """The JSON schema of the config's `influence.{name}`."""
-        networks = {
-            "description": "Base networks, the first of the subsets nearest to half of the pool.",
-            "type": "integer",
-            "minimum": 1,
-            "default": self.networks,
-        }
-        own = self.options.model_json_schema().get("properties", {})
-        parts = {name: {key: each for key, each in part.items() if key != "title"} for name, part in own.items()}
-        return {
-            "description": self.description,
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {"networks": networks} | parts,
-        }
+    def section(self) -> type[Section]:
+        """The section of a config below `influence.{name}`: the options, and how many networks are asked."""
+        about = "Base networks, the first of the subsets nearest to half of the pool."
+        networks: Any = (Annotated[Integer, Field(ge=1)], Field(self.networks, description=about))
+        return create_model(self.options.__name__, __base__=self.options, __doc__=self.description, networks=networks)

@@ -9,12 +9,13 @@ arXiv 2209.05364).
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
+from frameworth.config.kinds import Integer, Number
 from frameworth.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ _PREDICTED_AT_ONCE = 32
 class WarmOptions(Options):
     """How the training is continued."""
 
-    steps: int = Field(20, ge=1, description="Further gradient steps on each frame alone.")
-    learning_rate: float = Field(0.0002, gt=0, description="Rate of these steps; a high one wrecks the network.")
-    augment: bool = Field(False, description="Whether the frame is augmented in these steps.")
+    steps: Annotated[Integer, Field(ge=1)] = 20
+    """Further gradient steps on each frame alone."""
+    learning_rate: Annotated[Number, Field(gt=0)] = 0.0002
+    """Rate of these steps; a high one wrecks the network."""
+    augment: bool = False
+    """Whether the frame is augmented in these steps."""
 
 
 def ask(trained: TrainedNetwork, options: WarmOptions) -> Answer:

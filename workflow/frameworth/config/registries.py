@@ -1,0 +1,45 @@
+"""What a config may name because there is a file for it: estimators, and methods that ask networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticKnownError
+
+from frameworth.attribution.estimators import estimator_names
+from frameworth.attribution.methods import method, method_names
+from frameworth.config.kinds import Text
+from frameworth.config.section import Section
+
+
+def method_sections() -> dict[str, type[Section]]:
+    """The section below `influence` of each method, by name."""
+    return {name: method(name).section() for name in method_names()}
+
+
+def asked_methods(influence: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The methods that a config's `influence` asks for, by name, and the options of each (with `networks`)."""
+    return {name: influence[name] for name in method_names() if influence.get(name)}
+
+
+def _rankings() -> list[str]:
+    return ["check_priority", "value", *(method(name).value_column for name in method_names())]
+
+
+def _one_of(names: Callable[[], list[str]]) -> AfterValidator:
+    """A text that must be among names which are looked up whenever one is checked."""
+
+    def known(name: str) -> str:
+        if name not in names():
+            raise PydanticKnownError("literal_error", {"expected": ", ".join(names())})
+        return name
+
+    return AfterValidator(known)
+
+
+Estimator = Annotated[
+    Text, _one_of(estimator_names), Field(json_schema_extra=lambda schema: schema.update(enum=estimator_names()))
+]
+Ranking = Annotated[Text, _one_of(_rankings), Field(json_schema_extra=lambda schema: schema.update(enum=_rankings()))]
