@@ -211,7 +211,7 @@ class Config(Section):
 
 def config_model() -> type[Config]:
     """The model of a config, with a section below `influence` for each method that asks networks."""
-    sections: dict[str, Any] = {name: (LeftOut[section], None) for name, section in method_sections().items()}  # type: ignore[misc]
+    sections: dict[str, Any] = {name: (LeftOut[section], None) for name, section in method_sections().items()}  # type: ignore[misc, valid-type]
     influence = create_model("Influence", __base__=Influence, __doc__=Influence.__doc__, **sections)
     fields: dict[str, Any] = {"influence": (influence, influence())}
     return create_model("Config", __base__=Config, __doc__=Config.__doc__, **fields)
