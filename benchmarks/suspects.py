@@ -1,5 +1,5 @@
-"""Labels spoilt after training in any study's own poses, and in any project: what `suspect_labels`, the order of
-`labels_to_check.csv`, and `suspect_geometry` make of them.
+"""Labels spoilt after training in any study's own poses, and in any project: what `suspect_labels`, the mean error
+of the networks alone, and `suspect_geometry` make of them.
 
     python -m benchmarks.suspects study results/openfield --draws 20
     python -m benchmarks.suspects project path/to/dlc-project --draws 20
@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from frameworth.attribution.label_checks import label_suspicion
 from frameworth.attribution.suspicion.geometry import LEAST_KEYPOINTS, suspect_geometry
+from frameworth.attribution.suspicion.mean_errors import error_probability
 from frameworth.attribution.suspicion.suspects import suspect_labels
 from frameworth.labels.label_errors import exchange_neighbours
 from frameworth.labels.sources import inspect_labels
@@ -101,8 +101,9 @@ def of_study(folder: Path, sizes: list[float], pair: tuple[int, int], draws: int
     whole = np.isfinite(results.labels.xy).all(axis=(1, 2)) & ~inclusion.all(axis=0)
     right = whole & results.frames["planted"].isna().to_numpy() if "planted" in results.frames else whole
 
-    def of_now(labels: np.ndarray) -> np.ndarray:
-        return label_suspicion(np.log1p(np.linalg.norm(poses - labels, axis=-1)), inclusion).frame
+    def of_errors(labels: np.ndarray) -> np.ndarray:
+        p = error_probability(np.log1p(np.linalg.norm(poses - labels, axis=-1)), inclusion)
+        return -np.where(np.isfinite(p), p, 2).min(axis=1)
 
     def of_networks(labels: np.ndarray) -> np.ndarray:
         return suspect_labels(poses, labels, inclusion, percents=percents).suspicion
@@ -112,7 +113,7 @@ def of_study(folder: Path, sizes: list[float], pair: tuple[int, int], draws: int
     kinds |= {f"{' and '.join(results.labels.keypoints[k] for k in pair)} exchanged": exchanged(*pair)}
     kinds |= {f"all by {WHOLE:.0%} of the width": displaced(WHOLE * width)}
     kinds |= {"nearest neighbours exchanged": lambda xy, rng: exchange_neighbours(xy, rng)[0]}
-    rank = {"labels_to_check": of_now, "suspect_labels": of_networks, "suspect_geometry": _of_geometry}
+    rank = {"mean error": of_errors, "suspect_labels": of_networks, "suspect_geometry": _of_geometry}
     return pd.DataFrame(
         {kind: measure(results.labels.xy, right, rank, spoil, draws) for kind, spoil in kinds.items()}
     ).T

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from frameworth.answers.settling import LEAST_CLUSTERS, agreement, of_whole_study, settled_sentence
-from frameworth.attribution.label_checks import label_suspicion
+from frameworth.attribution.suspicion.mean_errors import error_probability
 from frameworth.plan.designs import draw_subset
 
 FRAMES, KEYPOINTS = 40, 3
@@ -15,6 +15,10 @@ def networks(rng, typical, subsets, noise, seed):
     """What `subsets` networks miss labels by, whose log errors are `typical` [N, K], and which frames each saw."""
     inclusion = np.array([draw_subset("balanced", FRAMES, 50, number, seed) for number in range(1, subsets + 1)])
     return typical + noise * rng.normal(size=(subsets, FRAMES, KEYPOINTS)), inclusion
+
+
+def suspicious(log_error, inclusion):
+    return -np.log10(error_probability(log_error, inclusion).min(axis=1))
 
 
 def simulated(seed, subsets, noise, draws=10):
@@ -27,7 +31,11 @@ def simulated(seed, subsets, noise, draws=10):
     table = pd.DataFrame({"percent": 50, "cluster": names, "design": "balanced"})
     arguments = {"estimator": "size-centred", "draws": draws, "rng": rng}
     whole_pool = np.ones(FRAMES, bool)
-    found = agreement(log_error, score, inclusion, whole_pool, table, np.ones(subsets, int), **arguments)
+
+    def suspicion(part):
+        return suspicious(log_error[part], inclusion[part])
+
+    found = agreement(suspicion, score, inclusion, whole_pool, table, np.ones(subsets, int), **arguments)
     return found, rng, typical
 
 
@@ -38,7 +46,7 @@ def test_the_agreement_foretold_is_that_of_two_studies_of_the_full_size():
         subsets, noise = 24, 1.2
         table, rng, typical = simulated(seed, subsets, noise)
         foretold.append(of_whole_study(table, "check"))
-        two = [label_suspicion(*networks(rng, typical, subsets, noise, 100 + seed + k)).frame for k in (0, 50)]
+        two = [suspicious(*networks(rng, typical, subsets, noise, 100 + seed + k)) for k in (0, 50)]
         seen.append(pd.Series(two[0]).corr(pd.Series(two[1]), method="spearman"))
     assert np.mean(foretold) == pytest.approx(np.mean(seen), abs=0.05)
 
@@ -91,7 +99,11 @@ def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():
 
     def found(log_error, inclusion, pool):
         arguments = {"estimator": "size-centred", "draws": 4, "rng": np.random.default_rng(0)}
-        made = agreement(log_error, score, inclusion, pool, table, np.ones(24, int), **arguments)
+
+        def suspicion(part):
+            return suspicious(log_error[part], inclusion[part])
+
+        made = agreement(suspicion, score, inclusion, pool, table, np.ones(24, int), **arguments)
         return [made.loc[made["ranking"] == ranking, "agreement"].to_numpy() for ranking in ("check", "value")]
 
     pool = np.arange(FRAMES + 10) < FRAMES

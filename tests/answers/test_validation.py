@@ -84,7 +84,7 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     results = write_study(tmp_path, frames=32, halves=60, ladder_seeds=8, members=2)
     table = validation(results).set_index(["quantity", "method", "score"])
     assert table.loc[("auroc", "out-of-bag error", "error"), "value"] > 0.9
-    suspicion = table.loc[("auroc", "label suspicion", "log_error")]
+    suspicion = table.loc[("auroc", "label suspicion", "pose")]
     truth = results.planted[results.pool]
     own = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
     assert suspicion["value"] == roc_auc_score(truth, own) > 0.9
@@ -136,7 +136,7 @@ def test_the_figure_shows_values_by_the_score_that_is_tested_and_others_by_their
     columns = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
     rows = [
         ("auroc", "value (regression)", "log_probability", 0.8), ("auroc", "value (regression)", "error", 0.6),
-        ("auroc", "label suspicion", "log_error", 0.9), ("auroc", "out-of-bag error", "error", 0.7),
+        ("auroc", "label suspicion", "pose", 0.9), ("auroc", "out-of-bag error", "error", 0.7),
     ]  # fmt: skip
     table = pd.DataFrame([(*row, *[np.nan] * 5) for row in rows], columns=columns)
     options = {"influence": {"score": "log_probability", "level": 0.95}}

@@ -142,6 +142,7 @@ rule validation:
         f"{RESULTS}/scores.h5",
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/influence.h5",
+        f"{RESULTS}/labels_to_check.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         methods=method_influences(),
         label_qc=multiext(f"{RESULTS}/label_qc", ".csv", ".json") if errors_are_planted() else [],

@@ -92,11 +92,10 @@ def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:
     """The labels to check first as a table, with its heading."""
     rows = [("", "frame", "keypoint", "off by", "why")]
     for number, row in enumerate(first_to_check(checks, CHECK_FIRST).itertuples(), 1):
-        known = pd.notna(row.distance_px)
         why = row.reason if isinstance(row.reason, str) else ""
         held_out = "held out; " if row.split == "held-out" else ""
-        off = f"{row.distance_px:.0f} px" if known else ""
-        rows.append((f"{number}.", f"{row.video}/{row.image}", row.keypoint if known else "", off, held_out + why))
+        off = f"{row.distance_px:.0f} px" if pd.notna(row.distance_px) else ""
+        rows.append((f"{number}.", f"{row.video}/{row.image}", row.keypoint if isinstance(row.keypoint, str) else "", off, held_out + why))
     printed = [tuple(printable(str(cell)) for cell in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in printed]

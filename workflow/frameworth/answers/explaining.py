@@ -6,8 +6,8 @@ import unicodedata
 
 import numpy as np
 
-from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.attribution.label_checks import study_suspects, where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
@@ -67,11 +67,11 @@ def _suspicion(results: Results, frame: int) -> list[str]:
     if not np.isfinite(own["suspicion"]):
         return ["Suspicion and out-of-bag error unknown: every subset holds it, or nothing is labelled."]
     error = own["out_of_bag_error"]
-    reason = f" ({own['reason']})" if isinstance(own["reason"], str) else ""
     return [
         f"Rank {own['rank']} of {len(table)} labels to check, {'flagged' if own['flagged'] else 'not flagged'}: "
-        f"suspicion {own['suspicion']:.1f}, most by {own['keypoint']}, {own['distance_px']:.1f} px from the networks' "
-        f"consensus{reason}. Of so many right frames {readable(own['expected_false'])} would rank as high.",
+        f"suspicion {own['suspicion']:.1f}, most by {where_off(own.to_dict(), digits=1)}. The networks see it at "
+        f"{_place(own[['place_x', 'place_y']].to_numpy())}. Of so many right frames "
+        f"{readable(own['expected_false'])} would rank as high.",
         f"Out-of-bag error {error:.1f} px, {error / median:.1f} times the median.",
     ]
 
@@ -103,8 +103,8 @@ def _worth(results: Results, frame: int) -> list[str]:
 
 def _keypoints(results: Results, frame: int) -> list[str]:
     """Each label and where networks that were not trained on the frame put it."""
-    unseen = ~results.inclusion[:, [frame]]
-    median = out_of_bag_consensus(results.scores["consensus_pose"][:, [frame]], ~unseen)[0]
+    unseen = ~results.inclusion[:, frame]
+    median = study_suspects(results).place[frame]
     lines = [f"Labels, and the median of {unseen.sum()} ensembles that did not see the frame (px):"]
     for name, label, there in zip(results.labels.keypoints, results.labels.xy[frame], median, strict=True):
         apart = float(np.linalg.norm(there - label))

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.inference.values import out_of_bag_consensus
-from frameworth.attribution.label_checks import LOOKED_AT
+from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.errors import UserError
 from frameworth.labels.collected_data import write_collected_data, write_machine_labels
 from frameworth.labels.deeplabcut import LabelledProject, read_label_file, read_project
@@ -55,7 +55,7 @@ class Review:
 def write_review(study: Path, project: Path) -> list[str]:
     """Write the folder `review` of `study`: the flagged frames and at least the first twelve, held-out ones too.
 
-    It holds images, labels, and as machine labels the median consensus of the networks that never saw the frame.
+    It holds images, labels, and as machine labels where the networks that never saw the frame put each keypoint.
     Where the networks have not learned it says so first: whether labels fit their images can be seen all the same.
     Returns what to say. Raises UserError, and leaves everything as it is, if labels in it were changed that the study
     does not have.
@@ -76,10 +76,8 @@ def write_review(study: Path, project: Path) -> list[str]:
             copy_file(labels.paths[frame], target)
         write_text(new / "config.yaml", project_config(f"{study.name}-review", scorer, labels.keypoints, bones, sizes))
         write_collected_data(new, scorer, labels.keypoints, videos, images, labels.xy[frames], decimals=None)
-        pose, confidence = (
-            out_of_bag_consensus(results.scores[f"consensus_{name}"][:, frames], results.inclusion[:, frames])
-            for name in ("pose", "confidence")
-        )
+        pose = study_suspects(results).place[frames]
+        confidence = out_of_bag_consensus(results.scores["consensus_confidence"], results.inclusion)[frames]
         write_machine_labels(new, MACHINE, labels.keypoints, videos, images, pose, confidence)
         _write_record(new, scorer, labels.keypoints, videos, images, labels.xy[frames])
     return [

@@ -15,7 +15,6 @@ import pandas as pd
 from scipy import stats
 
 from frameworth.attribution.estimate import estimate_influence
-from frameworth.attribution.label_checks import label_suspicion
 
 LEAST_CLUSTERS = 4  # in a half
 _SHARES = (0.25, 0.5, 0.75, 1.0)  # of the clusters that are drawn and then halved
@@ -23,7 +22,7 @@ SETTLED = 0.9  # rank agreement with a second study of the same size that is cal
 
 
 def agreement(
-    log_error: np.ndarray,
+    suspicion: Callable[[np.ndarray], np.ndarray],
     score: np.ndarray,
     inclusion: np.ndarray,
     pool: np.ndarray,
@@ -37,7 +36,7 @@ def agreement(
     """Rank agreement of disjoint halves of the clusters, for growing shares of them.
 
     Args:
-        log_error: [S, N, K], log(1 + px); NaN where not labelled.
+        suspicion: what the networks of some subsets, int [n] of the S, make of the labels, [N].
         score: [S], mean over held-out frames. inclusion: bool [S, N]. pool: bool [N].
         subsets: a row per subset, with `percent`, `cluster`, `design`. networks: [S], how many each has.
         estimator: the one behind the values.
@@ -52,7 +51,7 @@ def agreement(
     clusters = subsets["cluster"].to_numpy()
     names = pd.unique(clusters)
     rankings: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "check": lambda part: label_suspicion(log_error[part], inclusion[part]).frame,
+        "check": suspicion,
         "value": lambda part: _value(score[part], inclusion[np.ix_(part, pool)], subsets.iloc[part], estimator),
     }
     rows = []

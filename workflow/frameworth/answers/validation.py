@@ -18,7 +18,6 @@ from sklearn.model_selection import GroupKFold
 from frameworth.attribution.estimators import estimator, estimator_names
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.redraw import redrawn
-from frameworth.attribution.label_checks import label_suspicion
 from frameworth.attribution.method_values import mean_over_networks
 from frameworth.results.results import MethodAnswers, Results
 
@@ -314,7 +313,7 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
     """(method, score, number per frame [N]) of all that could tell a wrong label; higher is more suspicious."""
     percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
     found = [
-        ("label suspicion", "log_error", label_suspicion(results.scores["log_error"], results.inclusion).frame),
+        ("label suspicion", "pose", results.label_checks.set_index("frame").sort_index()["suspicion"].to_numpy()),
         ("out-of-bag error", "error", values.out_of_bag_error(results.scores["error"], results.inclusion)),
     ]
     own = results.influence("error", "size-centred")["value"]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from frameworth.attribution.label_checks import LOOKED_AT
+from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.colours import keypoint_colours
 from frameworth.figures import _style
 from frameworth.labels.images import read_image
@@ -19,7 +19,7 @@ _COLUMNS = 4
 _LEAST_CROP = 40.0  # px
 _NOTE = (
     "Cross: the label. Circle: median consensus of the subsets without the frame, joined to its label. Sorted by "
-    "suspicion, how seldom a right frame has a keypoint that lies so far from its usual error. Either may be wrong: "
+    "suspicion, how seldom labels of a right frame lie so far from where they usually do. Either may be wrong: "
     "a large distance says look, not that the label is false."
 )
 _KNOWN = ("rank", "frame", "video", "image", "split", "suspicion", "out_of_bag_error", "flagged")
@@ -30,11 +30,12 @@ _TABLE = [*_KNOWN, "keypoint", "stands_out", "label_x", "label_y", "consensus_x"
 def table(results: Results) -> pd.DataFrame:
     """A row per labelled keypoint of the frames to check first; `stands_out` for the one that each is suspected by.
 
-    `consensus_x`, `consensus_y` (px): median consensus pose of the subsets without the frame; `distance_px`:
-    from there to the label.
+    That one has a row even if its label is what is missing. `consensus_x`, `consensus_y` (px): median consensus pose of
+    the subsets without the frame; `distance_px`: from there to the label.
     """
     first = results.label_checks.dropna(subset="suspicion").head(LOOKED_AT)
-    rows = [row for known in first.to_dict("records") for row in _keypoints(known, results)]
+    place = study_suspects(results).place
+    rows = [row for known in first.to_dict("records") for row in _keypoints(known, place[known["frame"]], results)]
     made = pd.DataFrame(rows, columns=_TABLE)
     return made if results.planted is not None else made.drop(columns="planted")
 
@@ -62,26 +63,22 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     return figure
 
 
-def _keypoints(known: dict, results: Results) -> list[dict]:
+def _keypoints(known: dict, places: np.ndarray, results: Results) -> list[dict]:
     frame = known["frame"]
     without = ~results.inclusion[:, frame]
     poses = results.scores["consensus_pose"][without, frame]
     rows = []
     for index, name in enumerate(results.labels.keypoints):
-        label = results.labels.xy[frame, index]
-        seen = poses[np.isfinite(poses[:, index]).all(axis=1), index]
-        if not np.isfinite(label).all() or not len(seen):
+        label, place = results.labels.xy[frame, index], places[index]
+        stands_out = name == known["keypoint"]
+        if not (stands_out or np.isfinite(label).all()) or not np.isfinite(place).all():
             continue
-        place = np.median(seen.astype(float), axis=0)
+        seen = int(np.isfinite(poses[:, index]).all(axis=1).sum())
         rows.append(
             {name: known[name] for name in _KNOWN}
-            | {"keypoint": name, "stands_out": name == known["keypoint"], "label_x": label[0], "label_y": label[1]}
-            | {
-                "consensus_x": place[0],
-                "consensus_y": place[1],
-                "distance_px": float(np.hypot(*(place - label))),
-            }
-            | {"subsets_without": len(seen), "planted": results.frames.get("planted", {frame: None})[frame]}
+            | {"keypoint": name, "stands_out": stands_out, "label_x": label[0], "label_y": label[1]}
+            | {"consensus_x": place[0], "consensus_y": place[1], "distance_px": float(np.hypot(*(place - label)))}
+            | {"subsets_without": seen, "planted": results.frames.get("planted", {frame: None})[frame]}
         )
     return rows
 
@@ -105,7 +102,8 @@ def _crop(axes: Axes, rows: pd.DataFrame, results: Results) -> None:
     name = str(rows["image"].iloc[0])
     planted = rows.get("planted")
     kind = [f"planted: {planted.iloc[0]}"] if planted is not None and pd.notna(planted.iloc[0]) else []
-    where = _style.plain(f"{worst['keypoint']} {worst['distance_px']:.0f} px off"[:34])
+    off = f"{worst['distance_px']:.0f} px off" if np.isfinite(worst["distance_px"]) else "without a label"
+    where = _style.plain(f"{worst['keypoint']} {off}"[:34])
     first = f"#{worst['rank']}  frame {frame}{', held out' if worst['split'] == 'held-out' else ''}"
     axes.set_title("\n".join([first, _style.plain(name[-30:]), where, *kind]), fontsize=7.5)
 
@@ -134,8 +132,9 @@ def _title(table: pd.DataFrame, frames: list[int], results: Results) -> str:
     flagged = int(checks["flagged"].sum())
     order = f"Check the labels of these {len(frames)} frames first ({flagged} of all are flagged)"
     text = order if flagged else f"No label is flagged; the first {len(frames)} frames by suspicion"
-    text += f": a keypoint {worst.min():.1f} to {worst.max():.1f} px from its consensus"
-    if rest.notna().any():
+    if worst.notna().any():
+        text += f": a keypoint {worst.min():.1f} to {worst.max():.1f} px from its consensus"
+    if worst.notna().any() and rest.notna().any():
         text += f", against {rest.median():.1f} px in the typical other frame"
     if results.planted is not None:
         text += (

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from frameworth.answers import settling
 from frameworth.attribution.inference import values
+from frameworth.attribution.label_checks import study_suspects
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
@@ -26,7 +27,7 @@ def table(results: Results) -> pd.DataFrame:
     rmse = results.rmse
     count = rmse[rmse["kind"] == "network"].groupby("subset").size()
     return settling.agreement(
-        results.scores["log_error"],
+        lambda rows: study_suspects(results, rows).suspicion,
         values.subset_score(results.scores[results.options["influence"]["score"]], ~pool),
         results.inclusion,
         pool,

@@ -20,8 +20,8 @@ from plotly.offline import get_plotlyjs
 
 from frameworth.answers.closing import answer, in_numbers, notes
 from frameworth.answers.frame_values import CHECK_FIRST
-from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.methods import method, method_names
 from frameworth.colours import keypoint_colours
 from frameworth.errors import UserError
@@ -63,7 +63,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
     """
     table = results.frame_values.sort_values("check_priority")
     pool = table["frame"].tolist()
-    consensus = out_of_bag_consensus(results.scores["consensus_pose"], results.inclusion)
+    consensus = study_suspects(results).place
     ranked = ranked_frames(results, consensus)
     images = pictures(results.labels.paths, results.label_checks["frame"].tolist(), BUDGETS["pictures"])
     colours = keypoint_colours(len(results.labels.keypoints))

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.influence_file import LOSS_UNITS
+from frameworth.attribution.label_checks import where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.labels.labels import distance
 from frameworth.results.results import Results
 from frameworth.text import readable, told
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
-_CHECKS = ("rank", "suspicion", "out_of_bag_error", "flagged")
+_CHECKS = ("rank", "suspicion", "kind", "out_of_bag_error", "flagged")
 _NUMBERS = ("value", "value_px", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization")
 
 
@@ -60,8 +61,7 @@ def check_words(row: dict[str, Any]) -> str:
     """Why to look at a frame's labels, from a row of `labels_to_check.csv`."""
     if not np.isfinite(row["suspicion"]):
         return ""
-    text = f"Suspicion {row['suspicion']:.1f}: {row['keypoint']}, {row['distance_px']:.1f} px from the consensus"
-    return f"{text} ({row['reason']})." if isinstance(row["reason"], str) else f"{text}."
+    return f"Suspicion {row['suspicion']:.1f}: {where_off(row, digits=1)}."
 
 
 def reason(

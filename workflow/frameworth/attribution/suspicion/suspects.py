@@ -28,9 +28,11 @@ from frameworth.attribution.suspicion.deviations import (
     unlikelihood,
 )
 from frameworth.attribution.suspicion.geometry import enough_labels, fit_to_animal
+from frameworth.attribution.suspicion.mean_errors import error_probability
 
 KINDS = ("alone", "together", "exchanged", "overlooked")
 _PRIOR = np.array([0.5, 0.3, 0.15, 0.05])  # how an error is shared out among the kinds before anything is seen
+_MEAN_ERROR = 0.3  # the share of the mean error in a frame's suspicion, beside that of the kinds
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a difference's variance that goes with the networks' disagreement
 _LEAST_RATIO = 0.1  # networks that agree by chance are not taken to be ten times as exact
 _UNUSUAL = 0.05  # of right frames are as far off in a kind that is named
@@ -80,7 +82,8 @@ def suspect_labels(
     displaced or turned; `exchanged`, the labels of two fit each other's place better; `overlooked`, no label where the
     networks agree on a place more than they do at others without one. All is measured in the animal's own axes and in
     the data's own spreads: moving, scaling or mirroring all coordinates changes nothing. A frame's suspicion is that of
-    its least likely kind, where the kinds share the chance of a false flag as .5, .3, .15 and .05.
+    its least likely kind, where the kinds share the chance of a false flag as .5, .3, .15 and .05, and to three tenths
+    that of its mean error (`mean_errors`), which hardly minds that few networks may all fail.
 
     Args:
         poses: [S, N, K, 2] px, what the networks of each subset say; NaN where nothing is predicted.
@@ -117,7 +120,8 @@ def suspect_labels(
         "exchanged": exchanged,
         "overlooked": _overlooked(np.isfinite(label), spread, networks),
     }
-    return _combined(p, _left_unexplained(unlikely, rest), partner, place, expected_false_flags)
+    far = _far(poses, labels, inclusion)
+    return _combined(p, far, _left_unexplained(unlikely, rest), partner, place, expected_false_flags)
 
 
 def _seen(
@@ -284,8 +288,23 @@ def _left_unexplained(unlikely: np.ndarray, rest: np.ndarray) -> np.ndarray:
     return np.stack([alone, together, exchanged], axis=1)
 
 
+def _far(poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """p [N] of how far networks miss a frame's labels on average; NaN where that is not known."""
+    error = np.linalg.norm(poses - labels, axis=-1)
+    unseen = np.where(inclusion[:, :, None], np.nan, error).reshape(-1, error.shape[2])
+    unit = typical_size(unseen)
+    p = error_probability(np.log1p(error / np.where(unit > 0, unit, 1)), inclusion)
+    least = np.where(np.isfinite(p), p, np.inf).min(axis=1)
+    return np.where(np.isfinite(least), least, np.nan)
+
+
 def _combined(
-    p: dict[str, np.ndarray], unexplained: np.ndarray, partner: np.ndarray, place: np.ndarray, expected: float
+    p: dict[str, np.ndarray],
+    far: np.ndarray,
+    unexplained: np.ndarray,
+    partner: np.ndarray,
+    place: np.ndarray,
+    expected: float,
 ) -> Suspects:
     filled = {kind: np.where(np.isfinite(of_kind), of_kind, np.inf) for kind, of_kind in p.items()}
     least = np.stack([filled[kind].min(axis=1) for kind in KINDS], axis=1)
@@ -302,6 +321,8 @@ def _combined(
     of_frame[some] = np.maximum(-np.expm1(-weighted[some].min(axis=1)), np.finfo(float).tiny)
     if some.any():
         of_frame[some] = as_frames_fall_off(of_frame[some], of_frame[some])
+        both = of_frame ** (1 - _MEAN_ERROR) * np.where(np.isfinite(far), far, of_frame) ** _MEAN_ERROR
+        of_frame[some] = as_frames_fall_off(both[some], both[some])
     # Two keypoints that are exchanged with each other are equally so: the first, whatever the last bit says.
     which = np.stack([np.round(filled[name], 12).argmin(axis=1) for name in KINDS], axis=1)[np.arange(len(kind)), kind]
     keypoint = np.where(some & (kind != KINDS.index("together")), which, -1)
