@@ -95,7 +95,8 @@ def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:
         why = row.reason if isinstance(row.reason, str) else ""
         held_out = "held out; " if row.split == "held-out" else ""
         off = f"{row.distance_px:.0f} px" if pd.notna(row.distance_px) else ""
-        rows.append((f"{number}.", f"{row.video}/{row.image}", row.keypoint if isinstance(row.keypoint, str) else "", off, held_out + why))
+        keypoint = row.keypoint if isinstance(row.keypoint, str) else ""
+        rows.append((f"{number}.", f"{row.video}/{row.image}", keypoint, off, held_out + why))
     printed = [tuple(printable(str(cell)) for cell in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in printed]

@@ -43,14 +43,14 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
         suspicion=found.suspicion,
         p=p,
         expected_false=p * known.sum(),
-        kind=np.where(known, found.kind, None),
+        kind=found.kind,
         keypoint=[labels.keypoints[k] if k >= 0 else None for k in which],
         distance_px=np.where(which >= 0, away[rows, which], np.nan),
         place_x=np.where(which >= 0, found.place[rows, which, 0], np.nan),
         place_y=np.where(which >= 0, found.place[rows, which, 1], np.nan),
         out_of_bag_error=out_of_bag_error(results.scores["error"], results.inclusion),
         flagged=found.flagged & results.learning.learned,
-        reason=[_reason(found, frame, labels.keypoints) if named[frame] else "" for frame in rows],
+        reason=[_reason(found, frame, labels.keypoints) if named[frame] else "" for frame in range(len(rows))],
         **{f"p_{kind}": getattr(found, f"p_{kind}") for kind in KINDS},
     )
     if results.planted is not None:
@@ -82,7 +82,7 @@ def read_label_checks(path: Path) -> pd.DataFrame:
 
     Raises UserError if it is not there, as in a study of an older version.
     """
-    text = dict.fromkeys(("video", "image", "split", "keypoint", "reason", "planted"), str)
+    text = dict.fromkeys(("video", "image", "split", "kind", "keypoint", "reason", "planted"), str)
     try:
         return pd.read_csv(whole(path), dtype=text, keep_default_na=False, na_values=[""])
     except FileNotFoundError:
