@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import synthetic_study
-from frameworth.attribution.inference.values import out_of_bag_consensus
+from frameworth.attribution.label_checks import study_suspects
 from frameworth.colours import keypoint_colours
 from frameworth.labels.labels import distance, write_labels
 from frameworth.results.results import Results
@@ -174,7 +174,7 @@ def test_a_card_draws_every_label_and_the_consensus_where_they_are(page: Page, s
     assert card.locator("svg.frame").get_attribute("viewBox") == "0 0 128 96"
     for name, wanted in (
         ("labels", study.labels.xy[frame]),
-        ("consensus", out_of_bag_consensus(study.scores["consensus_pose"], study.inclusion)[frame]),
+        ("consensus", study_suspects(study).place[frame]),
     ):
         boxes = card.locator(f"path.{name}").evaluate_all(
             "paths => paths.map((path) => { const b = path.getBBox(); return [b.x, b.y, b.width, b.height]; })"
