@@ -205,6 +205,9 @@ config("groups of percents that are not drawn", "error", "influence.groups | 30 
        influence={"groups": [[30, 50]]})  # fmt: skip
 config("warm influence without networks", "error", "influence.warm | keep_snapshots", "nothing to take further",
        influence={"warm": {}}, keep_snapshots=False)  # fmt: skip
+config("metagradients of DeepLabCut's own runner", "error", "influence.metagradient | training.engine is stock",
+       "another loop than the one that is differentiated", training={"engine": "stock"},
+       influence={"metagradient": {}})  # fmt: skip
 config("planted errors in no frame", "error", "plant.share | 0.01 of a pool of 18 | no frame", "nothing would be planted",
        plant={"share": 0.01})  # fmt: skip
 config("planted errors moved from far to near", "error", "plant.moved_by | exchange", "an empty range",

@@ -128,6 +128,10 @@ class Augmentation:
             images[which] = (images[which] + noise).clamp_(0, 255).floor_()
         return normalised(images), keypoints.astype(np.float32)
 
+    def linear_parts(self, chosen: Sequence[int], seed: Sequence[int]) -> np.ndarray:
+        """[B, 2, 2]: by what `__call__` with these arguments multiplies positions (x, y); it then moves them."""
+        return self._draw_affine(np.random.default_rng(seed), self._sizes[np.asarray(chosen)])[0][:, :, :2]
+
     def _cut(
         self,
         cutout: Cutout,

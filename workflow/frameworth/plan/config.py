@@ -69,6 +69,9 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
     for method in asked_methods(config["influence"]) if not config["keep_snapshots"] else ():
         what = "asks finished networks, but keep_snapshots: false keeps none"
         found.append(error(f"config: influence.{method}", what, "leave out one of them"))
+    if "metagradient" in config["influence"] and training["engine"] == "stock":
+        what = "differentiates frameworth's own training loop, but training.engine is stock"
+        found.append(error("config: influence.metagradient", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in found):
         found += _video_problems(config)
     low, high = config.get("plant", {}).get("moved_by", (0, 0))

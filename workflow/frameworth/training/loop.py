@@ -130,6 +130,70 @@ def train_step(
     return loss.detach()
 
 
+class Descent:
+    """A training one gradient step at a time: what a step does is a function of its number and the state before it.
+
+    The state is the network's weights and the optimizer's; whoever puts an earlier one back gets the same steps again.
+
+    Args:
+        images, xy: as for `train_network`.
+        steps: of the whole training.
+
+    Attributes:
+        network, optimizer: on the device, changed in place.
+        augment: makes the batches.
+        steps, device: as given.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        network: PoseModel,
+        images: list[np.ndarray],
+        xy: np.ndarray,
+        training: dict[str, Any],
+        steps: int,
+        seed: int,
+        device: torch.device,
+        variant: Variant = BASELINE,
+    ) -> None:
+        # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
+        self.network = network.to(device, memory_format=torch.channels_last).train()
+        self.optimizer = optimizer_of(config, network, training.get("learning_rate"))
+        self.steps, self.device = steps, device
+        self._initial_rates = [group["lr"] for group in self.optimizer.param_groups]
+        options = config["data"]["train"]
+        if not is_covered(options):
+            from frameworth.engine.stock import StockAugmentation
+
+            self.augment: Augmentation | StockAugmentation = StockAugmentation(options, images, xy, device)
+        else:
+            self.augment = Augmentation(options, images, xy, device, variant.cutout)
+        order_seed, self._draw_seed = variant.seeds(seed)
+        self.chosen = ordered_batches(variant.ranks, len(images), training["batch_size"], steps, order_seed)
+        self._drops, self._precision = training["drops"], training["precision"]
+
+    def prepare(self, step: int) -> tuple[torch.Tensor, np.ndarray]:
+        """Seed what the network draws in this step, set the step's learning rate, and make its batch.
+
+        Returns normalised images [B, 3, h, w] and labels [B, K, 3] of the frames `chosen(step)`.
+        """
+        seed_network(self.device, self._draw_seed, 4, step)
+        factor = learning_rate_factor(self._drops, step, self.steps)
+        for group, rate in zip(self.optimizer.param_groups, self._initial_rates, strict=True):
+            group["lr"] = rate * factor
+        return self.augment(self.chosen(step), self.draw(step))
+
+    def draw(self, step: int) -> tuple[int, ...]:
+        """The seed of the step's augmentation."""
+        return self._draw_seed, 1, step
+
+    def advance(self, step: int) -> torch.Tensor:
+        """Take the step; the loss before it, still on the device."""
+        batch, keypoints = self.prepare(step)
+        return train_step(self.network, self.optimizer, batch, keypoints, self._precision)
+
+
 def _descend(
     config: dict[str, Any],
     network: PoseModel,
@@ -145,41 +209,26 @@ def _descend(
     variant: Variant,
 ) -> dict[str, Any]:
     """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
-    # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
-    network.to(device, memory_format=torch.channels_last).train()
-    optimizer = optimizer_of(config, network, training.get("learning_rate"))
-    initial_rates = [group["lr"] for group in optimizer.param_groups]
-    options = config["data"]["train"]
-    if not is_covered(options):
-        from frameworth.engine.stock import StockAugmentation
-
-        augment: Augmentation | StockAugmentation = StockAugmentation(options, images, xy, device)
-    else:
-        augment = Augmentation(options, images, xy, device, variant.cutout)
+    descent = Descent(config, network, images, xy, training, steps, seed, device, variant)
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
         network.load_state_dict(checkpoint["model"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
+        descent.optimizer.load_state_dict(checkpoint["optimizer"])
         state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
     wall_before = state["wall_seconds"]
     say(f"trains from step {first} to {steps}")
     losses = []  # on the device: reading each would make a GPU wait
-    order_seed, draw_seed = variant.seeds(seed)
-    sequence = ordered_batches(variant.ranks, len(images), training["batch_size"], steps, order_seed)
     patches_before = state.get("patches", 0)
     for step in range(first, steps):
-        seed_network(device, draw_seed, 4, step)
-        factor = learning_rate_factor(training["drops"], step, steps)
-        for group, rate in zip(optimizer.param_groups, initial_rates, strict=True):
-            group["lr"] = rate * factor
-        batch, keypoints = augment(sequence(step), (draw_seed, 1, step))
-        losses.append(train_step(network, optimizer, batch, keypoints, training["precision"]))
+        losses.append(descent.advance(step))
         now, stop = time.monotonic(), stopping()
         if step + 1 < steps and (stop or now - saved > CHECKPOINT_SECONDS):
-            state = _advanced(state, losses, step + 1, wall_before, started, patches_before + augment.patches)
+            state = _advanced(state, losses, step + 1, wall_before, started, patches_before + descent.augment.patches)
             losses = []
-            entry.write_checkpoint({"model": network.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
+            entry.write_checkpoint(
+                {"model": network.state_dict(), "optimizer": descent.optimizer.state_dict(), "state": state}
+            )
             if stop:
                 raise Preempted(f"stopped by {stop} at step {step + 1} of {steps}; the next attempt continues there")
             saved = time.monotonic()
@@ -188,7 +237,7 @@ def _descend(
                 f"step {step + 1} of {steps}, loss {float(np.mean(state['losses'][-50:])):.5f}, {rate:.0f} samples/s, "
                 f"{(steps - step - 1) * training['batch_size'] / rate:.0f} s left for this network"
             )
-    return _advanced(state, losses, steps, wall_before, started, patches_before + augment.patches)
+    return _advanced(state, losses, steps, wall_before, started, patches_before + descent.augment.patches)
 
 
 def _advanced(

@@ -1,0 +1,151 @@
+"""Metagradients: the derivative of a whole training against finite differences of it, and what it is made into."""
+
+import numpy as np
+import pytest
+import torch
+
+from frameworth.attribution.adjoint import differentiate
+from frameworth.attribution.methods.base import TrainedNetwork
+from frameworth.attribution.methods.metagradient import METHOD, MetagradientOptions
+from frameworth.engine.label_losses import label_losses
+from frameworth.engine.networks import build_network, loss_of, make_deterministic, pose_config
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import read_subset
+from frameworth.training.ensemble import training_data
+from frameworth.training.loop import Descent
+from frameworth.training.scaling import ScaledFrames
+from tiny import TRAINING, prepare
+
+CPU = torch.device("cpu")
+FIRST, STEPS = 3, 8
+SEED = 11
+
+
+class Weighted(Descent):
+    """A training in double precision, with a weight on each label's part of the loss and labels moved by some px."""
+
+    def __init__(self, subset, frames, weights, moves):
+        make_deterministic(CPU)
+        config = pose_config(TRAINING, subset.keypoints)
+        network = build_network(config, "random", SEED).double()
+        network.register_forward_pre_hook(lambda _module, given: (given[0].double(),))
+        images, xy = training_data(subset, frames)
+        super().__init__(config, network, images, xy, TRAINING, STEPS, SEED, CPU)
+        self.weights, self.moves = weights, moves
+
+    def prepare(self, step):
+        batch, keypoints = super().prepare(step)
+        chosen, keypoints = np.asarray(self.chosen(step)), keypoints.astype(float)
+        linear = self.augment.linear_parts(chosen, self.draw(step))
+        if step >= FIRST:
+            keypoints[..., :2] += np.einsum("bij,bkj->bki", linear, self.moves[chosen])
+        return batch, keypoints
+
+    def advance(self, step):
+        batch, keypoints = self.prepare(step)
+        self.optimizer.zero_grad()
+        losses = label_losses(self.network, self.network(batch), torch.from_numpy(keypoints))
+        weights = torch.from_numpy(self.weights)[self.chosen(step)] if step >= FIRST else torch.ones(losses.shape)
+        (losses * weights).sum().backward()
+        self.optimizer.step()
+        return losses.detach().sum()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    subset, labels = prepare(tmp_path_factory.mktemp("metagradient"))
+    return read_subset(subset), ScaledFrames(read_labels(labels), 1)
+
+
+def trained(data, weights, moves, until=STEPS):
+    descent = Weighted(*data, weights, moves)
+    for step in range(until):
+        descent.advance(step)
+    return descent
+
+
+def score(descent, batch, keypoints):
+    """The loss at images that are not trained on, with their own batch statistics."""
+    return label_losses(descent.network, descent.network(batch), keypoints).sum()
+
+
+def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
+    subset, frames = data
+    make_deterministic(CPU)
+    config = pose_config(TRAINING, subset.keypoints)
+    network = build_network(config, "random", SEED)
+    images, xy = training_data(subset, frames)
+    descent = Descent(config, network, images, xy, TRAINING, STEPS, SEED, CPU)
+    for step in range(3):
+        batch, keypoints = descent.prepare(step)
+        labels = torch.from_numpy(keypoints).double()
+        apart = label_losses(network, network(batch), labels).sum()
+        assert apart.item() == pytest.approx(loss_of(network, batch, keypoints).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("bytes_kept", [2**30, 0])
+def test_derivatives_are_those_of_the_whole_training(data, bytes_kept):
+    """By a change of the weights, and of the positions, in a random direction over all labels."""
+    subset, frames = data
+    rng = np.random.default_rng(0)
+    ones, still = np.ones(subset.xy.shape[:2]), np.zeros(subset.xy.shape)
+    unseen = np.setdiff1d(np.arange(len(frames.labels.xy)), subset.frames)[:4]
+    batch = torch.from_numpy(np.stack([frames.image(frame) for frame in unseen])).permute(0, 3, 1, 2).double() / 128 - 1
+    xy = frames.labels.xy[unseen]
+    there = np.isfinite(xy).all(axis=2)
+    keypoints = torch.from_numpy(np.concatenate([np.nan_to_num(xy), 2.0 * there[..., None]], axis=2))
+
+    descent = trained(data, ones, still, until=FIRST)
+
+    def score_gradient():
+        values = [value for value in descent.network.parameters() if value.requires_grad]
+        return list(torch.autograd.grad(score(descent, batch, keypoints), values))
+
+    found = differentiate(descent, FIRST, *ones.shape, score_gradient, bytes_kept)
+
+    def after(weights, moves):
+        return score(trained(data, weights, moves), batch, keypoints).item()
+
+    # Steps so short that no rectifier of the network switches between the two trainings.
+    for step, derivative in ((1e-6, found.weight), (1e-7, found.position)):
+        direction = rng.normal(size=derivative.shape)
+        weights, moves = (direction, still) if derivative is found.weight else (np.zeros_like(ones), direction)
+        above, below = (after(ones + sign * step * weights, sign * step * moves) for sign in (1, -1))
+        assert (derivative * direction).sum() == pytest.approx((above - below) / (2 * step), rel=1e-4)
+
+
+def asked(data, **options):
+    subset, frames = data
+    config = pose_config(TRAINING, subset.keypoints)
+    make_deterministic(CPU)
+    network = build_network(config, "random", SEED)
+    descent = Descent(config, network, *training_data(subset, frames), TRAINING, TRAINING["steps"], SEED, CPU)
+    for step in range(TRAINING["steps"]):
+        descent.advance(step)
+    pool = np.zeros(len(frames.labels.xy), bool)
+    pool[subset.frames] = True
+    trained = TrainedNetwork(network, subset, frames, pool, TRAINING, SEED, 0, CPU)
+    return METHOD.ask(trained, MetagradientOptions(**options)).arrays
+
+
+@pytest.mark.parametrize("score", ["log_probability", "heatmap_loss"])
+def test_the_training_is_taken_again_to_the_same_bits_and_tells_the_same_bytes_twice(data, score, capsys):
+    first, again = (asked(data, score=score) for _ in range(2))
+    assert not capsys.readouterr().err  # else it would say that the weights are others
+    for name in first:
+        assert first[name].tobytes() == again[name].tobytes()
+
+
+def test_only_frames_that_the_network_was_trained_on_are_told_of(data):
+    subset, _ = data
+    change = asked(data, window=1)["change"]
+    assert set(np.flatnonzero(np.isfinite(change).all(axis=1))) == set(subset.frames)
+    last = asked(data, window=0.01)["change"]  # one step
+    assert np.isfinite(last).all(axis=1).sum() == TRAINING["batch_size"]
+
+
+def test_what_all_frames_of_a_network_share_is_taken_off():
+    change = np.array([[[5.0, 1], [7, 1], [np.nan] * 2], [[-3, 0], [np.nan] * 2, [-1, 0]]])
+    inclusion = np.isfinite(change).all(axis=2)
+    found = METHOD.per_network(change, inclusion)
+    assert np.array_equal(found, [[-1, 1, np.nan], [-1, np.nan, 1]], equal_nan=True)

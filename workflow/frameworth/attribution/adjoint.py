@@ -1,0 +1,233 @@
+"""The exact reverse pass through the last steps of one training: what each label does to a score of the end.
+
+Each step of AdamW is a function of the weights, the two moments and the batch. `Backward` holds the derivatives of the
+score in these (the adjoint) and takes them from behind a step to before it; on the way falls off the derivative in the
+weight of each label of the batch, and in its position (Engstrom et al. 2025, arXiv 2503.13751; Ilyas and Engstrom
+2025, arXiv 2504.16430). The states that it needs are those of the training itself, whose steps are taken again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch.func import functional_call
+
+from frameworth.engine.augmentation import Augmentation
+from frameworth.engine.label_losses import check_loss, label_losses
+from frameworth.errors import UserError
+from frameworth.training.loop import Descent
+
+MOST_BYTES = 4 * 2**30  # of the states that are kept at once, in the host's memory
+_FEWEST_STATES = 4
+
+
+@dataclass(frozen=True)
+class State:
+    """What a step begins with: the trained weights and AdamW's two moments, in the host's memory."""
+
+    weights: list[torch.Tensor]
+    first: list[torch.Tensor]
+    second: list[torch.Tensor]
+
+
+@dataclass(frozen=True)
+class LabelDerivatives:
+    """The derivative of the score at the end of training in what M training frames brought to the steps of the window.
+
+    Attributes:
+        weight: [M, K], in the weight of each label's part of the loss, 1 in training; summed over keypoints it is that
+            of the frame. Above 0 is harm: with more weight on the label the score would be higher.
+        position: [M, K, 2], in the label's position (x, y) in px of the images that are trained on.
+        uses: int [M], in how many batches each frame was.
+    """
+
+    weight: np.ndarray
+    position: np.ndarray
+    uses: np.ndarray
+
+
+def check_differentiable(descent: Descent) -> None:
+    """Raise UserError if the training is none that can be differentiated here."""
+    group = descent.optimizer.param_groups[0]
+    if not isinstance(descent.optimizer, torch.optim.AdamW) or group["amsgrad"] or group["maximize"]:
+        raise UserError(
+            "influence.metagradient: this network is not trained by AdamW; take another training.net_type, or leave "
+            "out influence.metagradient"
+        )
+    if not isinstance(descent.augment, Augmentation):
+        raise UserError("influence.metagradient: works with DeepLabCut's default augmentation only")
+    check_loss(descent.network)
+
+
+class Replay:
+    """A training whose states can be taken down and put back.
+
+    Attributes:
+        names: of the weights that are trained.
+    """
+
+    def __init__(self, descent: Descent) -> None:
+        self.descent = descent
+        self.names = [name for name, value in descent.network.named_parameters() if value.requires_grad]
+        self._values = [value for value in descent.network.parameters() if value.requires_grad]
+
+    def state(self) -> State:
+        """A copy of the present state."""
+        moments = [self.descent.optimizer.state.get(value, {}) for value in self._values]
+        pairs = list(zip(self._values, moments, strict=True))
+        first, second = (
+            [_kept(own.get(name, torch.zeros_like(value))) for value, own in pairs]
+            for name in ("exp_avg", "exp_avg_sq")
+        )
+        return State([_kept(value) for value in self._values], first, second)
+
+    def put_back(self, step: int, state: State) -> None:
+        """Make `state` the present one, before the step of this number."""
+        moments = self.descent.optimizer.state
+        if step == 0:
+            moments.clear()
+        for value, weights, first, second in zip(self._values, state.weights, state.first, state.second, strict=True):
+            value.data.copy_(weights)
+            if value in moments:
+                moments[value]["exp_avg"].copy_(first)
+                moments[value]["exp_avg_sq"].copy_(second)
+                moments[value]["step"].fill_(step)
+
+
+class Backward:
+    """The adjoint of one training, step by step backwards.
+
+    Args:
+        adjoint: the derivative of the score in the trained weights at the end, one tensor for each.
+        frames, keypoints: how many M and K there are.
+    """
+
+    def __init__(self, replay: Replay, adjoint: list[torch.Tensor], frames: int, keypoints: int) -> None:
+        self._replay = replay
+        self._weights = adjoint
+        self._first = [torch.zeros_like(value) for value in adjoint]
+        self._second = [torch.zeros_like(value) for value in adjoint]
+        self.weight = np.zeros((frames, keypoints))
+        self.position = np.zeros((frames, keypoints, 2))
+        self.uses = np.zeros(frames, int)
+
+    def step(self, step: int, state: State) -> None:
+        """From behind the step to before it, which began with `state`."""
+        descent = self._replay.descent
+        batch, keypoints = descent.prepare(step)
+        weights = [value.to(descent.device).requires_grad_() for value in state.weights]
+        labels = torch.from_numpy(keypoints).to(descent.device).double()
+        positions = labels[..., :2].clone().requires_grad_()
+        buffers = {name: value.clone() for name, value in descent.network.named_buffers()}
+        named = dict(zip(self._replay.names, weights, strict=True)) | buffers
+        outputs = functional_call(descent.network, named, (batch,))
+        losses = label_losses(descent.network, outputs, torch.cat([positions, labels[..., 2:]], dim=2))
+        shares = torch.ones_like(losses, requires_grad=True)
+        found = torch.autograd.grad((losses * shares).sum(), weights, create_graph=True, allow_unused=True)
+        # A weight that the loss does not depend on has no gradient, and AdamW leaves it alone.
+        trained = [(index, gradient) for index, gradient in enumerate(found) if gradient is not None]
+        directions = [self._through_adamw(index, step, state, gradient.detach()) for index, gradient in trained]
+        moved = torch.stack([(g * d).sum() for (_, g), d in zip(trained, directions, strict=True)]).sum()
+        ends = [weights[index] for index, _ in trained]
+        *more, by_share, by_position = torch.autograd.grad(
+            moved, [*ends, shares, positions], allow_unused=True, materialize_grads=True
+        )
+        for (index, _), change in zip(trained, more, strict=True):
+            self._weights[index] = self._weights[index] + change
+        chosen = descent.chosen(step)
+        assert isinstance(descent.augment, Augmentation)
+        linear = descent.augment.linear_parts(chosen, descent.draw(step))
+        np.add.at(self.weight, chosen, by_share.double().cpu().numpy())
+        np.add.at(self.position, chosen, np.einsum("bij,bki->bkj", linear, by_position.cpu().numpy()))
+        np.add.at(self.uses, chosen, 1)
+
+    def _through_adamw(self, index: int, step: int, state: State, gradient: torch.Tensor) -> torch.Tensor:
+        """Take the adjoint of one tensor of weights through AdamW's rule; the derivative in its gradient."""
+        group = self._replay.descent.optimizer.param_groups[0]
+        rate, decay, epsilon, (beta1, beta2) = (group[key] for key in ("lr", "weight_decay", "eps", "betas"))
+        first, second = (moment[index].to(gradient.device) for moment in (state.first, state.second))
+        correction1, correction2 = 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1)
+        first = beta1 * first + (1 - beta1) * gradient
+        second = beta2 * second + (1 - beta2) * gradient.square()
+        root = (second / correction2).sqrt()
+        below = root + epsilon
+        pull = rate * self._weights[index] / below / correction1
+        self._first[index] -= pull
+        # A gradient that has been 0 throughout stays 0: nothing comes through its root.
+        half = torch.where(root > 0, 0.5 * first / (below * root * correction2), 0)
+        self._second[index] += pull * half
+        direction = (1 - beta1) * self._first[index] + 2 * (1 - beta2) * gradient * self._second[index]
+        self._weights[index] = (1 - rate * decay) * self._weights[index]
+        self._first[index] *= beta1
+        self._second[index] *= beta2
+        return direction
+
+    def found(self) -> LabelDerivatives:
+        """The derivatives, of the steps so far."""
+        return LabelDerivatives(self.weight, self.position, self.uses)
+
+
+def differentiate(
+    descent: Descent,
+    first: int,
+    frames: int,
+    keypoints: int,
+    score_gradient: Callable[[], list[torch.Tensor]],
+    most_bytes: int = MOST_BYTES,
+) -> LabelDerivatives:
+    """Take the steps from `first` to the end of training, and go back through them.
+
+    Of W steps, states are kept at every W^(1/L)-th, and between these at every W^(2/L)-th part, and so on: as few
+    levels L as the memory allows. Each level takes all steps once again.
+
+    Args:
+        descent: stands before the step `first`; at the end before it again.
+        frames, keypoints: how many M and K there are.
+        score_gradient: called once at the end of training, the derivative of the score in the trained weights.
+        most_bytes: what kept states may take.
+    """
+    check_differentiable(descent)
+    replay = Replay(descent)
+    window = descent.steps - first
+    each = 3 * sum(value.nbytes for value in replay.state().weights)
+    most = max(_FEWEST_STATES, most_bytes // each)
+    levels = max(1, math.ceil(math.log(window) / math.log(most)))
+    parts = max(2, math.ceil(window ** (1 / levels)))
+    backward: list[Backward] = []
+
+    def through(begin: int, end: int) -> None:
+        if end - begin > parts:
+            span = math.ceil((end - begin) / parts)
+            starts = list(range(begin, end, span))
+            kept = [replay.state()]
+            for start, stop in pairwise(starts):
+                for step in range(start, stop):
+                    descent.advance(step)
+                kept.append(replay.state())
+            while starts:
+                start, state = starts.pop(), kept.pop()
+                replay.put_back(start, state)
+                through(start, min(start + span, end))
+            return
+        states = []
+        for step in range(begin, end):
+            states.append(replay.state())
+            descent.advance(step)
+        if not backward:
+            backward.append(Backward(replay, score_gradient(), frames, keypoints))
+        for step in reversed(range(begin, end)):
+            backward[0].step(step, states.pop())
+
+    before = replay.state()
+    through(first, descent.steps)
+    replay.put_back(first, before)
+    return backward[0].found()
+
+
+def _kept(value: torch.Tensor) -> torch.Tensor:
+    return value.detach().to("cpu", copy=True)

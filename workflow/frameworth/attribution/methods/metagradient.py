@@ -1,0 +1,165 @@
+"""Metagradients: what more weight on a frame, in the last part of one training, would do to the held-out frames.
+
+The training of a finished network is taken again from its first step, by the loop that trained it, to the same
+weights; then the derivative of a smooth score of the held-out frames is taken back through its last steps
+(`frameworth.attribution.adjoint`). One such pass tells of all frames that the network was trained on, of each of their
+labels, and in which direction each label would have to move.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
+from frameworth.plan.grid import total_steps
+
+if TYPE_CHECKING:
+    import torch
+
+    from frameworth.engine.networks import PoseModel
+    from frameworth.training.scaling import ScaledFrames
+
+_SCORED_AT_ONCE = 16
+_BACKWARD = 5  # times a step of training takes, with the step itself once more; measured, see docs/performance.md
+
+
+class MetagradientOptions(Options):
+    """What is differentiated."""
+
+    window: float = Field(0.5, gt=0, le=1, description="The last part of the steps that the derivative goes through.")
+    score: Literal["log_probability", "heatmap_loss"] = Field(
+        "log_probability", description="The smooth score of held-out labels that is differentiated."
+    )
+
+
+def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
+    """The derivatives of the held-out score in the weight and in the position of each label in the subset.
+
+    Returns `change` [N, K], in the weight of each label's part of the loss, which is 1 in training, and `position`
+    [N, K, 2], per px of the original image. NaN for frames that are in no batch of the window.
+    """
+    import torch
+
+    from frameworth.attribution.adjoint import check_differentiable, differentiate
+    from frameworth.engine.networks import build_network, pose_config
+    from frameworth.training.ensemble import training_data
+    from frameworth.training.loop import Descent
+
+    subset, frames, device = trained.subset, trained.frames, trained.device
+    config = pose_config(trained.training, subset.keypoints)
+    network = build_network(config, str(trained.training["weights"]), trained.network_seed)
+    images, xy = training_data(subset, frames)
+    steps = total_steps(trained.training, len(images))
+    first = steps - max(1, round(options.window * steps))
+    descent = Descent(config, network, images, xy, trained.training, steps, trained.network_seed, device)
+    check_differentiable(descent)
+    for step in range(first):
+        descent.advance(step)
+
+    def score_gradient() -> list[torch.Tensor]:
+        own = zip(network.parameters(), trained.network.parameters(), strict=True)
+        if not all(torch.equal(now.cpu(), then) for now, then in own):
+            print("the training that is differentiated ended with other weights than before, by rounding: it is of "
+                  "another machine or version", file=sys.stderr)  # fmt: skip
+        return held_out_gradient(network, frames, np.flatnonzero(~trained.pool), options.score, device)
+
+    found = differentiate(descent, first, len(images), len(subset.keypoints), score_gradient)
+    change, position = np.full(frames.labels.xy.shape[:2], np.nan), np.full(frames.labels.xy.shape, np.nan)
+    used = found.uses > 0
+    places = np.asarray(subset.frames)[used]
+    change[places] = found.weight[used]
+    position[places] = found.position[used] * frames.factors[places][:, None]
+    work = first + (steps - first) * (1 + _BACKWARD)
+    return Answer({"change": change, "position": position}, work * trained.training["batch_size"])
+
+
+def held_out_gradient(
+    network: PoseModel, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
+) -> list[torch.Tensor]:
+    """The derivative of the mean score over the labels of frames, in each of the network's trained weights.
+
+    Normalisation layers whose statistics are not frozen take those of the frames that are scored together, as the score
+    would else depend on the weights of all steps before.
+
+    Args:
+        held_out: numbers of frames. score: as in the options.
+    """
+    import torch
+
+    from frameworth.engine.augmentation import normalised
+    from frameworth.engine.label_losses import heatmap_losses, log_improbabilities
+
+    losses = {"log_probability": log_improbabilities, "heatmap_loss": heatmap_losses}[score]
+    values = [value for value in network.parameters() if value.requires_grad]
+    total = [torch.zeros_like(value) for value in values]
+    labels = frames.labels.xy[held_out] * frames.factors[held_out][:, None]
+    known = np.isfinite(labels).all(axis=2)
+    still = [module for module in network.modules() if isinstance(module, torch.nn.modules.dropout._DropoutNd)]
+    buffers = {name: value.clone() for name, value in network.named_buffers()}
+    for module in still:
+        module.eval()
+    sizes = frames.sizes[held_out]
+    for size in np.unique(sizes, axis=0):
+        same = np.flatnonzero((sizes == size).all(axis=1))
+        for start in range(0, len(same), _SCORED_AT_ONCE):
+            some = same[start : start + _SCORED_AT_ONCE]
+            images = np.stack([frames.image(frame) for frame in held_out[some]])
+            batch = normalised(torch.from_numpy(images).permute(0, 3, 1, 2).to(device))
+            visible = 2.0 * known[some][..., None]
+            keypoints = np.concatenate([np.nan_to_num(labels[some]), visible], axis=2)
+            each = losses(network, network(batch), torch.from_numpy(keypoints).to(device))
+            part = (each * torch.from_numpy(known[some]).to(device)).sum() / max(known.sum(), 1)
+            for place, more in zip(
+                total, torch.autograd.grad(part, values, allow_unused=True, materialize_grads=True), strict=True
+            ):
+                place += more
+    for module in still:
+        module.train()
+    for name, value in network.named_buffers():
+        value.copy_(buffers[name])
+    return total
+
+
+def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """The sum over a frame's labels, less the network's mean over its frames, [B, N].
+
+    The mean is what a higher learning rate would do; it says nothing of frames.
+
+    Args:
+        change: [B, N, K], NaN for frames of which the network does not tell. inclusion: as in `Method.per_network`.
+    """
+    frame = change.sum(axis=2)
+    known = np.isfinite(frame) & inclusion
+    means = np.where(known, frame, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return np.where(known, frame - means[:, None], np.nan)
+
+
+def _samples(options: MetagradientOptions, training: dict[str, Any], pool: int, frames: int) -> float:
+    """A training once more, of half of the pool, and the way back."""
+    steps = total_steps(training, max(1, pool // 2))
+    return steps * training["batch_size"] * (1 + options.window * _BACKWARD)
+
+
+METHOD = Method(
+    name="metagradient",
+    artefact="metagradients.h5",
+    description="Metagradients: differentiate the training of finished networks, to tell what more weight on each "
+    "frame that they were trained on would do to the held-out frames. Left out, there are none.",
+    sentence="More weight on it in training would change −log(probability) at held-out labels, beside the average "
+    "frame, at a rate of",
+    options=MetagradientOptions,
+    networks=12,
+    gives={
+        "change": Axes(("training_frame", "keypoint"), "1/weight"),
+        "position": Axes(("training_frame", "keypoint", "xy"), "1/px"),
+    },
+    sign=1,
+    score="log_probability",
+    ask=ask,
+    per_network=per_network,
+    samples=_samples,
+)

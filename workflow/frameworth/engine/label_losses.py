@@ -1,0 +1,95 @@
+"""A network's loss label by label, differentiable in the labels' positions too, and smooth scores of held-out labels.
+
+What training minimises is `frameworth.engine.networks.loss_of`; `label_losses` takes it apart.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from frameworth.engine.networks import HEAD, HeatmapGaussianGenerator, PoseModel
+from frameworth.errors import UserError
+
+# A map's values are told apart by softmax at this factor: maps are trained to lie between 0 and 1.
+_SHARPNESS = 10.0
+
+
+def check_loss(network: PoseModel) -> None:
+    """Raise UserError if the network's loss is none that `label_losses` takes apart."""
+    head = network.heads[HEAD]
+    generator, parts = head.target_generator, {"heatmap": "WeightedMSECriterion", "locref": "WeightedHuberCriterion"}
+    criteria = head.criterion if isinstance(head.criterion, torch.nn.ModuleDict | dict) else {}
+    fits = isinstance(generator, HeatmapGaussianGenerator) and not generator.gradient_masking
+    if not fits or any(type(criterion).__name__ != parts.get(name) for name, criterion in criteria.items()):
+        raise UserError(
+            "influence.metagradient: the network's loss is not DeepLabCut's default one of single animals; take "
+            "another training.net_type, or leave out influence.metagradient"
+        )
+
+
+def label_losses(
+    network: PoseModel, outputs: dict[str, dict[str, torch.Tensor]], keypoints: torch.Tensor
+) -> torch.Tensor:
+    """What each label adds to the loss of a batch, [B, K]; their sum is `loss_of`'s.
+
+    A label that is missing adds something too: its map is asked to be 0.
+
+    Args:
+        outputs: of the network for the batch.
+        keypoints: labels [B, K, 3] with visibility, double precision on the network's device.
+    """
+    head = network.heads[HEAD]
+    heatmap = outputs[HEAD]["heatmap"]
+    gaussian, across, down = _targets(network, heatmap, keypoints)
+    weights = head.aggregator.weights
+    each = (heatmap - gaussian).square().sum(dim=(2, 3)) * weights["heatmap"] / heatmap.numel()
+    if "locref" in outputs[HEAD] and head.target_generator.generate_locref:
+        generator = head.target_generator
+        offsets = torch.stack([across, down], dim=2) * generator.locref_scale
+        near = (across.square() + down.square()).sqrt().square() <= generator.dist_thresh_sq
+        near &= (keypoints[..., 2] > 0)[..., None, None]
+        counted = (2 * near.sum()).clamp(min=1)
+        told = outputs[HEAD]["locref"].reshape(offsets.shape)
+        missed = (told - offsets.to(told.dtype)).abs()
+        quadratic = missed.clamp(max=1)  # Huber's loss; PyTorch's own cannot be differentiated twice as is done here
+        each = each + (quadratic * (missed - quadratic / 2) * near[:, :, None]).sum(dim=(2, 3, 4)) * (
+            weights["locref"] / counted
+        )
+    return each / len(weights)
+
+
+def heatmap_losses(
+    network: PoseModel, outputs: dict[str, dict[str, torch.Tensor]], keypoints: torch.Tensor
+) -> torch.Tensor:
+    """The mean squared error of each label's map, [B, K]; arguments as for `label_losses`."""
+    heatmap = outputs[HEAD]["heatmap"]
+    return (heatmap - _targets(network, heatmap, keypoints)[0]).square().mean(dim=(2, 3))
+
+
+def log_improbabilities(
+    network: PoseModel, outputs: dict[str, dict[str, torch.Tensor]], keypoints: torch.Tensor
+) -> torch.Tensor:
+    """−log of the probability about each label, [B, K]; arguments as for `label_losses`.
+
+    The probability is the softmax of ten times the map, which is smooth where the map cut off at 0 is not; the log is
+    averaged over the label's target.
+    """
+    heatmap = outputs[HEAD]["heatmap"]
+    target = _targets(network, heatmap, keypoints)[0].flatten(2)
+    target = target / target.sum(dim=2, keepdim=True).clamp(min=1e-9)
+    return -(target * (_SHARPNESS * heatmap.flatten(2)).log_softmax(dim=2)).sum(dim=2)
+
+
+def _targets(
+    network: PoseModel, heatmap: torch.Tensor, keypoints: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As `targets_of`: gaussians, and the way (x, y) from each cell to the label in px, each [B, K, h, w]."""
+    generator, stride = network.heads[HEAD].target_generator, float(network.get_stride(HEAD))
+    batch, count, height, width = heatmap.shape
+    columns = torch.arange(width, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
+    rows = torch.arange(height, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
+    across = (keypoints[..., 0, None] - columns)[:, :, None, :].expand(batch, count, height, width)
+    down = (keypoints[..., 1, None] - rows)[:, :, :, None].expand(batch, count, height, width)
+    visible = (keypoints[..., 2] > 0)[..., None, None]
+    gaussian = torch.exp(-(across.square() + down.square()) / (2 * generator.std**2)) * visible
+    return gaussian.to(heatmap.dtype), across, down
