@@ -26,7 +26,7 @@ install: .venv/ready
 	@$(BIN)/python -W ignore -m compileall -qq .venv/lib || true
 	@touch $@
 
-# Optional: SLEAP's label quality control in an environment of its own, as a rival in studies with planted errors.
+# Optional: SLEAP's label quality control in an environment of its own, as a rival for `python -m benchmarks.label_qc`.
 # --no-deps, because all of SLEAP would bring Qt and more, of which this part needs nothing.
 sleap-environment: .venv-sleap/ready
 

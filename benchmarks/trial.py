@@ -19,7 +19,7 @@ from frameworth.answers.outliers import auroc
 from frameworth.answers.validation import interval_of_auroc
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.errors import UserError
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json
 
 LEVEL = 0.95
 
@@ -91,14 +91,14 @@ def _interval(truth: np.ndarray, score: np.ndarray) -> tuple[float, float]:
 def _summary(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path}: there is no such file; let the study end first")
-    summary = json.loads(whole(path).read_text())
+    summary = read_json(path)
     names = ("learned", "trained_on_median_px", "not_trained_on_median_px", "constant_guess_median_px")
     return {name: summary[name] for name in (*names, "constant_guess_rmse_px", "labels_flagged")}
 
 
 def _training(study: Path) -> dict[str, float]:
     """How many networks the study has, and the minutes spent training them, one after the other."""
-    records = [json.loads(whole(path).read_text()) for path in sorted(study.glob("ensembles/*/*/training.json"))]
+    records = [read_json(path) for path in sorted(study.glob("ensembles/*/*/training.json"))]
     seconds = [member["wall_seconds"] for record in records for member in record["members"]]
     return {"networks": len(seconds), "training_minutes": sum(seconds) / 60}
 

@@ -82,6 +82,7 @@ def test_clusters_are_resampled_whole():
 
 def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_planted(tmp_path, few_redraws):
     results = write_study(tmp_path, frames=32, halves=60, ladder_seeds=8, members=2)
+    results = Results(results.folder, results.options | {"validation": {"estimators": ["ame"]}})
     table = validation(results).set_index(["quantity", "method", "score"])
     assert table.loc[("auroc", "out-of-bag error", "error"), "value"] > 0.9
     suspicion = table.loc[("auroc", "label suspicion", "pose")]
@@ -95,6 +96,7 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     ceiling = table.loc[("lds ceiling", "same subset twice", "log_probability")]
     assert ceiling["ci_low"] <= ceiling["value"] <= ceiling["ci_high"]
     assert table["value"].between(-1, 1).all()
+    assert set(table.loc["lds"].index.get_level_values("method")) == {"difference-of-means", "size-centred", "ame"}
 
 
 def test_an_auroc_of_one_is_not_known_to_be_one():

@@ -1,31 +1,29 @@
-"""SLEAP's label quality control: asked where it is installed, and where it is not, said so and done without."""
+"""SLEAP's label quality control, a rival of the study's own suspicions: what it finds and what it cannot see."""
 
-import json
 import sys
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from conftest import REPOSITORY, run_snakemake
-from frameworth.answers.validation import validation
+from benchmarks.label_qc import ENVIRONMENT, measure, suspicions
+from conftest import REPOSITORY
 from frameworth.errors import UserError
 from frameworth.labels.demo import draw_project
 from frameworth.labels.frames import collect_frames, read_frames
 from frameworth.labels.labels import read_labels, write_labels
-from frameworth.results.label_qc import ENVIRONMENT, read_label_qc, suspicions, write_label_qc
 from synthetic_study import write_study
-from tiny import HELD_OUT, config, draw, write_config
+from tiny import HELD_OUT, draw
 
 needs_sleap = pytest.mark.skipif(
     not (ENVIRONMENT / "ready").exists(), reason="SLEAP is not installed; `make sleap-environment` installs it"
 )
 
 
-def paths(folder):
-    return folder / "frames.csv", folder / "labels.h5", folder / "label_qc.csv", folder / "label_qc.json"
+def ask(folder, environment=ENVIRONMENT):
+    videos = read_frames(folder / "frames.csv")["video"].tolist()
+    return suspicions(read_labels(folder / "labels.h5"), videos, environment)
 
 
 @pytest.fixture(scope="module")
@@ -43,31 +41,6 @@ def displaced(tmp_path_factory):
     return folder
 
 
-def test_without_sleap_the_reason_is_written_and_validation_goes_without_the_row(tmp_path):
-    results = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
-    reason = write_label_qc(*paths(tmp_path), environment=tmp_path / "nowhere")
-    assert "make sleap-environment" in reason
-    assert json.loads((tmp_path / "label_qc.json").read_text()) == {"available": False, "reason": reason}
-    assert (tmp_path / "label_qc.csv").read_text() == "frame,suspicion\n"
-    assert read_label_qc(tmp_path).reason == reason
-    methods = validation(results)["method"].tolist()
-    assert "out-of-bag error" in methods
-    assert "SLEAP label QC" not in methods
-
-
-def test_what_sleap_suspects_is_compared_with_what_was_planted(tmp_path):
-    results = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
-    planted = results.planted.astype(float)
-    pd.DataFrame({"frame": results.frames["frame"], "suspicion": planted}).to_csv(tmp_path / "label_qc.csv")
-    (tmp_path / "label_qc.json").write_text('{"available": true, "versions": {}}')
-    table = validation(results).set_index(["quantity", "method", "score"])
-    found = {quantity: table.loc[(quantity, "SLEAP label QC", "labels")] for quantity in ("auroc", "average precision")}
-    assert [row["value"] for row in found.values()] == [1, 1]
-    assert found["auroc"]["ci_low"] == pytest.approx(0.025 ** (1 / planted.sum()))  # two frames found prove little
-    assert found["auroc"]["ci_high"] == 1
-    assert np.isnan(found["average precision"]["ci_low"])
-
-
 def test_an_environment_that_is_broken_is_an_error_that_names_it(tmp_path):
     collect_frames(draw(tmp_path / "project"), HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
     python = tmp_path / "environment" / "bin" / "python"
@@ -75,18 +48,24 @@ def test_an_environment_that_is_broken_is_an_error_that_names_it(tmp_path):
     python.symlink_to(sys.executable)
     (tmp_path / "environment" / "ready").touch()
     with pytest.raises(UserError, match=r"environment failed \(ModuleNotFoundError: .*sleap.*make sleap-environment"):
-        write_label_qc(*paths(tmp_path), environment=tmp_path / "environment")
+        ask(tmp_path, tmp_path / "environment")
+
+
+def test_without_sleap_or_planted_errors_there_is_nothing_to_measure(tmp_path):
+    with pytest.raises(UserError, match="make sleap-environment"):
+        measure(tmp_path, tmp_path / "nowhere")
+    (tmp_path / "ready").touch()
+    write_study(tmp_path / "study", frames=16, halves=8, ladder_seeds=0, planted=False)
+    with pytest.raises(UserError, match="no error was planted"):
+        measure(tmp_path / "study", tmp_path)
 
 
 @needs_sleap
 def test_sleap_finds_keypoints_that_lie_far_from_where_the_pose_has_them(displaced):
-    assert write_label_qc(*paths(displaced)) == ""
-    suspicion = read_label_qc(displaced).suspicion
-    assert pd.read_csv(displaced / "label_qc.csv")["frame"].tolist() == list(range(100))
+    suspicion, versions = ask(displaced)
     assert ((suspicion >= 0) & (suspicion <= 1)).all()
     wrong = np.arange(100) % 10 == 0
     assert roc_auc_score(wrong, suspicion) > 0.7
-    versions = json.loads((displaced / "label_qc.json").read_text())["versions"]
     assert f"sleap=={versions['sleap']} " in (REPOSITORY / "envs/sleap.lock").read_text()
 
 
@@ -108,11 +87,3 @@ def test_frames_without_a_label_have_no_suspicion_and_a_missing_keypoint_does_no
     xy[3], xy[4, 1] = np.nan, np.nan
     found, _ = suspicions(replace(labels, xy=xy), read_frames(displaced / "frames.csv")["video"].tolist(), ENVIRONMENT)
     assert np.flatnonzero(np.isnan(found)).tolist() == [3]
-
-
-@pytest.mark.parametrize("changes", [{}, {"plant": {"share": 0.2, "kinds": ["shifted"]}}])
-def test_only_studies_with_planted_errors_ask_sleap(tmp_path, changes):
-    draw(tmp_path / "project")
-    study = write_config(tmp_path / "study.yaml", config("project", **changes))
-    plan = run_snakemake(tmp_path, "-n", "--configfile", str(study))
-    assert ("label_qc" in plan.stdout + plan.stderr) == bool(changes)

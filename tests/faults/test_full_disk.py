@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
+from frameworth.storage.digests import FOLDER, is_recorded, keep_digests
 from frameworth.storage.files import digest_of_file, write_text
 from frameworth.storage.full_disk import full_disk_line
-from frameworth.storage.hdf5 import digest_is_right
 from frameworth.storage.pytables import write_pytables
 from stages_in_forks import Stages, commands_of
 from tiny import config, draw, write_config
@@ -59,6 +59,7 @@ def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: argument
     path = write_config(tmp_path / "study.yaml", study)
     counts = {"stages": 0, "faults": 0, "networks": 0, "trainings": 0, "lost": 0, "longest": 0.0}
     with small_disk(tmp_path / "results", 64) as disk, Stages(tmp_path, tmp_path / "words") as stages:
+        keep_digests(disk / study["study"])
         for arguments in filter(None, map(take, commands_of(tmp_path, path))):
             counts["stages"] += 1
             for room in rooms:
@@ -78,7 +79,7 @@ def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: argument
                 assert tmp_path / line[1] not in files(disk).keys() - before.keys()
                 assert before.items() <= files(disk).items(), arguments[:2]
                 assert not list(disk.rglob("*.part"))
-                assert all(digest_is_right(new) for new in files(disk).keys() - before.keys() if is_ours(new))
+                assert all(is_recorded(new) for new in files(disk).keys() - before.keys() if FOLDER not in new.parts)
                 assert kept.items() <= store_of(disk).items()
             began = time.monotonic()
             kept = store_of(disk)
@@ -91,13 +92,9 @@ def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: argument
     return counts
 
 
-def is_ours(path):
-    return path.suffix == ".h5" and "_dlc" not in path.name and "CollectedData" not in path.name
-
-
 def store_of(disk):
     """The finished networks and when each was written."""
-    records = disk.rglob(".store/*/training.json")
+    records = disk.glob("*/.store/*/training.json")
     return {path: (path.parent / "network.pt").stat().st_mtime_ns for path in records}
 
 

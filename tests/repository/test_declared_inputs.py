@@ -134,8 +134,6 @@ def study(place: Path, declared: dict[str, set[str]]) -> Path:
     results = write_reported_study(folder, frames=32, halves=16, ladder_seeds=3, questions=True)
     rng = np.random.default_rng(0)
     labels, frames = results.labels.xy, len(results.pool)
-    write_csv(folder / "label_qc.csv", pd.DataFrame({"frame": range(frames), "suspicion": rng.random(frames)}))
-    write_json(folder / "label_qc.json", {"available": True})
     inclusion = results.inclusion[:4]
     change = np.where(inclusion[:, :, None, None], np.nan, rng.normal(0, 1, (4, frames, *labels.shape[:2])))
     change[:, ~results.pool] = np.nan
@@ -176,7 +174,7 @@ def options(asked: dict[str, Any], study: Path) -> dict[str, Any]:
     """What the rules hand to the stages, in one."""
     with chdir(study.parents[1]):
         checked = check_config(asked)
-    parts = {part: checked[part] for part in ("influence", "figures")}
+    parts = {part: checked[part] for part in ("influence", "validation", "figures")}
     (video,) = {path.name for path in (study / "videos").iterdir()}
     more = {"consensus": "argmax", "training": weight_options(checked["training"]) | {"steps": 2}}
     return parts | more | {"videos": [video], "pilot": True}

@@ -12,7 +12,7 @@ import pytest
 from conftest import REPOSITORY
 from frameworth.errors import UserError
 from frameworth.storage.files import atomic_path, replaced_folder, write_text
-from frameworth.storage.hdf5 import Array, digest_is_right, read_attributes, read_hdf5, write_hdf5
+from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
 
 
 def write_example(path):
@@ -68,22 +68,12 @@ def test_what_is_written_is_read_with_its_dimensions_units_and_provenance(tmp_pa
         assert dataset.dims[1][0][()].astype(str).tolist() == ["x", "y", "z"]
 
 
-def test_a_changed_number_is_found_by_the_digest(tmp_path):
-    path = tmp_path / "a.h5"
-    write_example(path)
-    assert digest_is_right(path)
-    with h5py.File(path, "r+") as file:
-        file["group/value"][0, 0] = 99
-    assert not digest_is_right(path)
-
-
 def test_a_truncated_file_is_refused_by_name(tmp_path):
     path = tmp_path / "a.h5"
     write_example(path)
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(UserError, match=r"a\.h5"):
         read_hdf5(path)
-    assert not digest_is_right(path)
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path):
@@ -127,7 +117,6 @@ def test_a_file_is_on_the_disk_before_its_name_is_and_then_the_folder_is(tmp_pat
 WRITES_BY_ITSELF = {
     "storage/renaming.py": "it is what all others write through",
     "storage/files.py": "into the temporary files and folders that it renames",
-    "storage/digests.py": "into the temporary file of renaming.py",
     "training/store.py": "opens the empty lock file",
     "training/gpus.py": "opens empty lock files, in the folder for temporary files",
     "cli/running.py": "appends to the log of a run",

@@ -31,6 +31,7 @@ from frameworth.results.results import Results
 from frameworth.scores.members import of_networks, write_members
 from frameworth.storage.files import digest_of_file, write_csv, write_json
 from frameworth.storage.hdf5 import Array, write_hdf5
+from frameworth.storage.made_from import made_from
 
 WIDTH, HEIGHT = 128, 96  # px
 BODY = np.array([[16.0, 0.0], [7.0, -6.0], [7.0, 6.0], [-14.0, 0.0]])  # keypoints in the animal's own frame, px
@@ -97,6 +98,7 @@ def write_study(
         folder / "scores.h5",
         {name: Array(values, dims[: values.ndim], units.get(name, "")) for name, values in scores.items()},
         {},
+        made_from(folder / "labels.h5", folder / "subsets.h5"),
     )
     members = _members(grid, poses, truth, distractor, xy, kinds, rng)
     write_members(folder / "members.h5", members, grid.table["subset"].tolist(), KEYPOINTS, 16.0)
@@ -107,6 +109,7 @@ def write_study(
         folder / "influence.h5",
         {name: Array(values, ("training_frame", "frame", "keypoint")) for name, values in influence.items()},
         {},
+        made_from(folder / "scores.h5"),
     )
     study = Results(folder, {})
     write_label_checks(study, folder / "labels_to_check.csv")
@@ -116,6 +119,7 @@ def write_study(
     write_csv(folder / "validation.csv", _validation(planted))
     options = {
         "influence": {"estimator": "size-centred", "score": "log_probability", "groups": groups, "level": 0.95},
+        "validation": {"estimators": []},
         "consensus": "argmax",
         "training": {"steps": 160, "scale": 0.5, "weights": "random", "learning_rate": 0.0015},
         "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},

@@ -140,11 +140,6 @@ def project_folder():
     return f"{RESULTS}/planted_project" if planted else labelled_project()
 
 
-def errors_are_planted():
-    """Whether the config asks for label errors on purpose."""
-    return CONFIG["labels"] == "demo" or bool(CONFIG.get("plant"))
-
-
 def project_files(folder):
     """The user's files, if `folder` is the project that they make up; where a rule makes the project, the folder."""
     return PROJECT_FILES if folder == CONFIG["labels"] else [folder]
@@ -396,7 +391,6 @@ def artefacts():
     tables += ["frames_to_label"] if VIDEOS else []
     names = [f"{table}.csv" for table in tables]
     names += ["labels.h5", "subsets.h5", "scores.h5", "influence.h5", "members.h5"]
-    names += ["label_qc.csv", "label_qc.json"] if errors_are_planted() else []
     steered = any({"curriculum", "augment"} & options.keys() for options in CONFIG.get("arms", {}).values())
     names += ["out_of_bag.h5"] if steered else []
     names += [f"videos/{video}/consensus{end}" for video in VIDEOS for end in (".h5", "_dlc.h5", "_dlc.csv")]

@@ -1,11 +1,6 @@
 # Influence: what each training frame does to every frame, and what it is worth.
 # Needs: scores.h5, rmse.csv, subsets.csv, subsets.h5, frames.csv, labels.h5.
-# Makes: influence.h5, frame_values.csv, labels_to_check.csv, summary.json, validation.csv; where errors are planted
-# label_qc.csv, .json.
-
-
-localrules:
-    label_qc,
+# Makes: influence.h5, frame_values.csv, labels_to_check.csv, summary.json, validation.csv.
 
 
 localrules:
@@ -118,23 +113,6 @@ rule summary:
         "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"
 
 
-rule label_qc:
-    """Ask SLEAP's label quality control, where it is installed, which labels look wrong."""
-    input:
-        frames=f"{RESULTS}/frames.csv",
-        labels=f"{RESULTS}/labels.h5",
-    output:
-        csv=f"{RESULTS}/label_qc.csv",
-        about=f"{RESULTS}/label_qc.json",
-    log:
-        f"{LOGS}/label_qc.log",
-    conda:
-        "../../envs/frameworth.yaml"
-    shell:
-        "python -m frameworth label-qc --frames {input.frames:q} --labels {input.labels:q} "
-        "--csv {output.csv:q} --about {output.about:q} 2> {log:q}"
-
-
 rule validation:
     """Test the values: on held-out subsets, and by planted errors."""
     input:
@@ -145,7 +123,6 @@ rule validation:
         f"{RESULTS}/labels_to_check.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         methods=method_influences(),
-        label_qc=multiext(f"{RESULTS}/label_qc", ".csv", ".json") if errors_are_planted() else [],
     output:
         f"{RESULTS}/validation.csv",
     log:
@@ -154,6 +131,6 @@ rule validation:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output[0], parent=True),
-        options=as_json(options("influence")),
+        options=as_json(options("influence", "validation")),
     shell:
         "python -m frameworth validation {params.study:q} --options {params.options:q} 2> {log:q}"

@@ -62,7 +62,6 @@ rule outliers:
         f"{RESULTS}/frames.csv",
         f"{RESULTS}/frame_values.csv",
         f"{RESULTS}/distractors.csv",
-        label_qc=multiext(f"{RESULTS}/label_qc", ".csv", ".json") if errors_are_planted() else [],
     output:
         f"{RESULTS}/outliers.csv",
     log:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.answers.next_step import next_step
 from frameworth.attribution.label_checks import first_to_check, read_label_checks
 from frameworth.errors import printable
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json, read_table
 from frameworth.training.divergence import diverged_sentence
 
 
@@ -25,7 +24,7 @@ def closing_lines(folder: Path, config: dict[str, Any], configfile: str) -> list
     """
     if not (folder / "summary.json").exists():
         return []
-    summary = json.loads(whole(folder / "summary.json").read_text())
+    summary = read_json(folder / "summary.json")
     checks = read_label_checks(folder / "labels_to_check.csv")
     lines = [
         *answer(folder, config, summary),
@@ -49,7 +48,7 @@ def answer(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> lis
     alpha = 1 - config["influence"]["level"]
     group, path = None, folder / "toggle.csv"
     if config.get("toggle") and path.exists():
-        group = toggled(pd.read_csv(whole(path)), alpha)
+        group = toggled(read_table(path), alpha)
     checks = read_label_checks(folder / "labels_to_check.csv")
     told = sentences(summary, alpha, group) if group else summary["statement"]
     return [*told, next_step(folder, summary, checks, config, "").sentence]
@@ -72,11 +71,11 @@ def in_numbers(folder: Path, config: dict[str, Any], learned: bool) -> list[str]
     if (path := folder / "figures" / "settling.csv").exists():
         from frameworth.answers.settling import settled_sentence
 
-        lines.append(settled_sentence(pd.read_csv(whole(path))))
+        lines.append(settled_sentence(read_table(path)))
     if config.get("toggle") and (path := folder / "toggle.csv").exists():
         from frameworth.experiments import toggle
 
-        lines += toggle.statement(pd.read_csv(whole(path)), 1 - config["influence"]["level"])
+        lines += toggle.statement(read_table(path), 1 - config["influence"]["level"])
     return lines
 
 
@@ -114,9 +113,9 @@ def _experiments(folder: Path, config: dict[str, Any], learned: bool) -> list[st
     if config.get("arms") and (path := folder / "arms.csv").exists():
         from frameworth.experiments import arm_comparison
 
-        lines.append(f"{arm_comparison.statement(pd.read_csv(whole(path)), alpha)}.")
+        lines.append(f"{arm_comparison.statement(read_table(path), alpha)}.")
     if learned and config.get("prune") and (path := folder / "prune.csv").exists():
         from frameworth.experiments import prune
 
-        lines.append(f"{prune.statement(pd.read_csv(whole(path)), alpha)}.")
+        lines.append(f"{prune.statement(read_table(path), alpha)}.")
     return lines

@@ -17,7 +17,6 @@ from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
 
 COMBINED = "outlier score"
-LABEL_QC = "SLEAP label QC"
 
 
 def outlier_parts() -> dict[str, str]:
@@ -67,13 +66,9 @@ def outlier_table(results: Results) -> pd.DataFrame:
     made = table[["frame", "video", "image", *parts]].assign(about="frame", outlier_score=score)
     for name, values in parts.items():
         made[f"{name}_normal"] = rank_normal(values)
-    if results.label_qc.suspicion is not None:
-        made["label_qc"] = results.label_qc.suspicion[table["frame"]]
     if results.planted is not None:
         made["planted"] = results.frames["planted"].to_numpy()[table["frame"]]
     methods = {COMBINED: score} | {words[name]: values for name, values in parts.items()}
-    if "label_qc" in made:
-        methods[LABEL_QC] = made["label_qc"].to_numpy()
     compared = _compared(results, methods, table["frame"].to_numpy())
     made = made.sort_values("outlier_score", ascending=False, na_position="last")
     made.insert(0, "rank", np.arange(1, len(made) + 1))
@@ -121,7 +116,7 @@ def agreement_rows(methods: dict[str, np.ndarray], level: float) -> list[tuple[o
     """(`agreement`, method, Spearman correlation with the mean of the other parts, low, high)."""
     rows: list[tuple[object, ...]] = []
     for name, values in methods.items():
-        others = {one: other for one, other in methods.items() if one not in (name, LABEL_QC)}
+        others = {one: other for one, other in methods.items() if one != name}
         rest = outlier_score(others) if others else np.full(len(values), np.nan)
         known = np.isfinite(values) & np.isfinite(rest)
         if known.sum() < 4 or np.ptp(values[known]) == 0:

@@ -15,9 +15,10 @@ from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from frameworth.attribution.estimators import estimator, estimator_names
+from frameworth.attribution.estimators import estimator
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.redraw import redrawn
+from frameworth.attribution.influence_file import ALWAYS
 from frameworth.attribution.method_values import mean_over_networks
 from frameworth.results.results import MethodAnswers, Results
 
@@ -198,15 +199,22 @@ def reliability(results: Results) -> tuple[float, float, float]:
 def validation(results: Results) -> pd.DataFrame:
     """A row per quantity, method and score: `value`, `ci_low`, `ci_high`, `p`, `chance_low`, `chance_high`.
 
+    Estimators are those that the study rests on and those of the config's `validation.estimators`.
+
     Quantities: `lds` of each estimator, for the study's own estimator and score with the central part of what redrawing
     the design gives (`chance_low`, `chance_high`) and its one-sided p; the same of each method's values, with p
     against the largest of theirs in each redraw; `lds ceiling`, the root of the reliability of one network, with its
     interval over subsets; and where errors were planted `auroc` and `average precision` of finding them, with
-    intervals over frames. The score `labels` means that no network was asked.
+    intervals over frames.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
     return pd.DataFrame([(*row, *[np.nan] * (len(names) - len(row))) for row in rows], columns=names)
+
+
+def compared_estimators(results: Results) -> list[str]:
+    """The estimators of `influence.h5`, and what the config asks for besides."""
+    return sorted({*ALWAYS, results.options["influence"]["estimator"], *results.options["validation"]["estimators"]})
 
 
 def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
@@ -216,7 +224,7 @@ def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
         return rows
     for score in _tested_scores(results):
         subsets = _subsets(results, score)
-        methods = {name: subsets.by_estimator(name) for name in estimator_names()}
+        methods = {name: subsets.by_estimator(name) for name in compared_estimators(results)}
         tested = [options["estimator"]] if score == options["score"] else []
         rows += _lds_rows(methods, tested, subsets, score, options["level"])
     for answers in results.methods:
@@ -324,11 +332,9 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
         found.append(("memorization", "error", -np.nanmean(diagonal, axis=1)))
     for answers in results.methods:
         found.append((answers.method.title, answers.method.score, mean_over_networks(answers.harm)))
-    if results.label_qc.suspicion is not None:
-        found.append(("SLEAP label QC", "labels", results.label_qc.suspicion))
     for score in _tested_scores(results):
         measured = values.subset_score(results.scores[score], ~results.pool)
-        for name in estimator_names():
+        for name in compared_estimators(results):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
                 estimate = estimator(name)(

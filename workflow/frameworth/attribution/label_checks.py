@@ -13,8 +13,7 @@ from frameworth.attribution.inference.values import out_of_bag_error
 from frameworth.attribution.suspicion.suspects import KINDS, Suspects, suspect_labels
 from frameworth.errors import UserError
 from frameworth.labels.labels import distance
-from frameworth.storage.digests import whole
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import read_table, write_csv
 
 if TYPE_CHECKING:
     from frameworth.results.results import Results
@@ -80,11 +79,10 @@ def write_label_checks(results: Results, path: Path, expected_false: float = EXP
 def read_label_checks(path: Path) -> pd.DataFrame:
     """Read `labels_to_check.csv`.
 
-    Raises UserError if it is not there, as in a study of an older version.
+    Raises UserError if it is not there.
     """
-    text = dict.fromkeys(("video", "image", "split", "kind", "keypoint", "reason", "planted"), str)
     try:
-        return pd.read_csv(whole(path), dtype=text, keep_default_na=False, na_values=[""])
+        return read_table(path, text=("video", "image", "split", "kind", "keypoint", "reason", "planted"))
     except FileNotFoundError:
         raise UserError(
             f"{path}: there is no such file; run the study again to have it made, no network is trained anew"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from frameworth.plan.designs import subset_size
 from frameworth.plan.grid import PlannedSubset, method_options, study_folder
 from frameworth.plan.pilot import chosen_training, pilot_budget, possible_trainings, recorded_pilot
 from frameworth.plan.split import held_out_count
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json
 from frameworth.training.measured import Measured, measured_networks, network_seconds
 
 _TABLES = (".yaml", ".yml", ".h5", ".csv")
@@ -93,7 +92,7 @@ def _measured_by_pilot(config: dict[str, Any]) -> Measured | None:
         return None
     network = study_folder(config) / ".store" / told["tries"][told["taken"]]["hash"]
     try:
-        record = json.loads(whole(network / "training.json").read_text())
+        record = read_json(network / "training.json")
         file_bytes = (network / "network.pt").stat().st_size if config["keep_snapshots"] else 0
     except (UserError, OSError, ValueError):
         return None

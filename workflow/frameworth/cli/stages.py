@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -346,10 +345,7 @@ def validation(study: Path, options: dict[str, Any]) -> None:
     from frameworth.results.results import Results
     from frameworth.storage.files import write_csv
 
-    results = Results(study, options)
-    write_csv(study / "validation.csv", validation(results))
-    if results.planted is not None and results.label_qc.reason:
-        print(f"frameworth: no row SLEAP label QC: {results.label_qc.reason}", file=sys.stderr)
+    write_csv(study / "validation.csv", validation(Results(study, options)))
 
 
 @stages.command()
@@ -417,21 +413,6 @@ def add(study: Path, options: dict[str, Any]) -> None:
     from frameworth.storage.files import write_csv
 
     write_csv(study / "add.csv", further_labels(Results(study, options)))
-
-
-@stages.command("label-qc")
-@click.option("--frames", type=FILE, required=True)
-@click.option("--labels", type=FILE, required=True)
-@click.option("--csv", type=FILE, required=True, help="label_qc.csv to write.")
-@click.option("--about", type=FILE, required=True, help="label_qc.json to write.")
-@friendly
-def label_qc(frames: Path, labels: Path, csv: Path, about: Path) -> None:
-    """Ask SLEAP, where it is installed, which labels look wrong."""
-    from frameworth.results.label_qc import write_label_qc
-
-    reason = write_label_qc(frames, labels, csv, about)
-    if reason:
-        print(f"frameworth: label_qc skipped: {reason}")
 
 
 @stages.command("toggle-subset")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.plan.grid import study_folder, weight_options
 from frameworth.plan.pilot import chosen_training
 from frameworth.storage.digests import keep_digests, whole
-from frameworth.storage.files import write_json
+from frameworth.storage.files import read_json, write_json
 
 NAME = "config.json"
 
@@ -78,7 +77,7 @@ def recorded_split(config: dict[str, Any], project: LabelledProject) -> np.ndarr
 def recorded_config(config: dict[str, Any]) -> dict[str, Any] | None:
     """The config that the study was last run with; None if it was not, or the record cannot be read."""
     try:
-        record = json.loads(whole(study_folder(config) / NAME).read_text())
+        record = read_json(study_folder(config) / NAME)
     except (OSError, ValueError, UserError):
         return None
     return record if isinstance(record, dict) and {"labels", "training", "seed", "held_out"} <= record.keys() else None

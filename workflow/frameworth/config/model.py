@@ -133,6 +133,13 @@ class Influence(Section):
     """Coverage of the intervals."""
 
 
+class Validation(Section):
+    """What validation.csv compares."""
+
+    estimators: Annotated[list[Estimator], AfterValidator(distinct), BeforeValidator(as_list)] = []
+    """Estimators that are compared besides the study's own, the difference of means and the size-centred difference."""
+
+
 class Flags(Section):
     """Which labels are flagged as ones to check."""
 
@@ -192,6 +199,7 @@ class Config(Section):
     which saves disk; a corrected held-out label or another distractor_radius then needs them trained anew.
     """
     influence: Influence = Influence()
+    validation: Validation = Validation()
     flags: Flags = Flags()
     toggle: LeftOut[Toggle] = None
     videos: Annotated[list[FilePath], AfterValidator(distinct), BeforeValidator(as_list)] = []

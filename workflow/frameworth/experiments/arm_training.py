@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from frameworth.experiments.out_of_bag import ranks_of
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.labels.subsets import Subset
 from frameworth.plan.names import subset_path
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.ensemble import run_ensembles
 from frameworth.training.scaling import ScaledFrames
@@ -83,7 +82,7 @@ def started_from(baseline: Path, store: Path, arm: dict[str, Any], subset: Subse
     Raises UserError if it is not in the store.
     """
     record = baseline / subset_path(arm["start_from"]["percent"], subset.seed) / "training.json"
-    name = json.loads(whole(record).read_text())["members"][member]["hash"]
+    name = read_json(record)["members"][member]["hash"]
     file = store / name / "network.pt"
     if not file.exists():
         raise UserError(f"{file}: the network to start from is gone; delete {record} and run again")

@@ -21,8 +21,7 @@ from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import write_chosen
 from frameworth.plan.names import prune_sets, subset_path
 from frameworth.plan.requests import PRUNE_PERCENT
-from frameworth.storage.digests import whole
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import read_table, write_csv
 from frameworth.storage.hdf5 import read_hdf5
 
 
@@ -61,7 +60,7 @@ def write_pruned(
     study_seed: int,
 ) -> None:
     """Write the subset of one network: the pool without what is left out."""
-    frames, values = read_frames(frames_csv), pd.read_csv(whole(frame_values_csv))
+    frames, values = read_frames(frames_csv), read_table(frame_values_csv)
     out = removed_frames(values, by, removed, network, study_seed)
     chosen = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), out)
     write_chosen(

@@ -23,8 +23,7 @@ from frameworth.labels.subsets import write_chosen
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.names import subset_path
 from frameworth.plan.requests import TOGGLE_PERCENT
-from frameworth.storage.digests import whole
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import read_table, write_csv
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.text import readable
 from frameworth.training.divergence import not_diverged
@@ -79,7 +78,7 @@ def write_arm(
 ) -> None:
     """Write the subset of one arm of one pair."""
     frames = read_frames(frames_csv)
-    group = group_of(pd.read_csv(whole(frame_values_csv)), toggle)
+    group = group_of(read_table(frame_values_csv), toggle)
     pool = np.flatnonzero(frames["split"] == "pool")
     chosen = arm_frames(pool, group, parts=toggle["parts"], arm=arm, pair=pair, study_seed=study_seed)
     write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", TOGGLE_PERCENT, pair, f"toggle_pair-{pair}")
@@ -138,7 +137,7 @@ def write_toggle(
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy
     pairs = range(1, toggle["pairs"] + 1)
-    added = parts_of(group_of(pd.read_csv(whole(frame_values_csv)), toggle), toggle["parts"])
+    added = parts_of(group_of(read_table(frame_values_csv), toggle), toggle["parts"])
     arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
     scores = {
         arm: np.array(

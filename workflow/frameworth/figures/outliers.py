@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frameworth.answers.outliers import COMBINED, LABEL_QC, outlier_parts
+from frameworth.answers.outliers import COMBINED, outlier_parts
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
-READS = ("outliers.csv", "label_qc.csv", "label_qc.json")
+READS = ("outliers.csv",)
 
 _FRAMES = 20
 _NOTE = (
@@ -20,9 +20,7 @@ _NOTE = (
     "Left: the {frames} frames of the highest scores and their parts (0: the typical frame of the pool, 2: among "
     "the highest few percent). Right: {right}"
 )
-_AUROC = (
-    "the chance that a frame with a planted error ranks above another; bars resample frames, dotted: chance.{missing}"
-)
+_AUROC = "the chance that a frame with a planted error ranks above another; bars resample frames, dotted: chance."
 _AGREEMENT = "rank correlation of each part with the mean of the others; bars resample frames. Nothing was planted."
 
 
@@ -37,10 +35,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     if frames.empty:
         return _style.message("No frame has an outlier score", "It takes subsets with and without a frame.")
     compared = table[table["about"].isin(["auroc", "agreement"])]
-    missing = "" if LABEL_QC in set(compared["method"]) else f" SLEAP's label QC is missing: {results.label_qc.reason}."
     by_truth = (compared["about"] == "auroc").any()
-    right = _AUROC.format(missing=missing) if by_truth else _AGREEMENT
-    note = _NOTE.format(frames=len(frames), right=right)
+    note = _NOTE.format(frames=len(frames), right=_AUROC if by_truth else _AGREEMENT)
     figure = _style.new_figure(10, 1.6 + 0.19 * max(len(frames), 12))
     # The star is wider than the layout reckons.
     figure.set_layout_engine("constrained", rect=(0.03, 0, 0.97, 1))

@@ -13,8 +13,7 @@ from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.plan.split import hold_out
-from frameworth.storage.digests import whole
-from frameworth.storage.files import digest_of_file, write_csv
+from frameworth.storage.files import digest_of_file, read_table, write_csv
 
 NEAR_IDENTICAL = 1.0  # RMS difference of two grey thumbnails, in grey levels of 255
 
@@ -69,8 +68,7 @@ def read_frames(path: Path | str) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    return pd.read_csv(whole(path), dtype={"video": str, "image": str, "planted": str}, keep_default_na=False,
-                       na_values={"planted": [""]})  # fmt: skip
+    return read_table(path, text=("video", "image", "planted"))
 
 
 def leaks(thumbnails: np.ndarray, held_out: np.ndarray, names: Sequence[str]) -> list[Problem]:

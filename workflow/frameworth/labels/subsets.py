@@ -16,8 +16,7 @@ from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.plan.designs import cluster_of, draw_subset
 from frameworth.plan.names import subset_name, subset_path
-from frameworth.storage.digests import whole
-from frameworth.storage.files import write_csv, write_json
+from frameworth.storage.files import read_json, read_table, write_csv, write_json
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
 
 
@@ -99,7 +98,7 @@ def write_chosen(
 def read_subset(path: Path | str) -> Subset:
     """Read one subset's JSON; raises UserError naming it if it is damaged."""
     try:
-        content: dict[str, Any] = json.loads(whole(path).read_text())
+        content: dict[str, Any] = read_json(path)
         rows = content["frames"]
         missing = [float("nan"), float("nan")]
         return Subset(
@@ -148,4 +147,4 @@ def read_subsets(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
     path = folder / "subsets.csv"
     if not path.exists():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    return pd.read_csv(whole(path)), read_hdf5(folder / "subsets.h5", ["inclusion"])["inclusion"]
+    return read_table(path), read_hdf5(folder / "subsets.h5", ["inclusion"])["inclusion"]

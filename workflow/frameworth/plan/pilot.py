@@ -18,7 +18,6 @@ Imports neither PyTorch nor pandas: the workflow asks while it is planned.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,7 @@ from typing import Any
 
 from frameworth.errors import UserError
 from frameworth.plan.grid import PlannedSubset, nearest_to_half, study_folder, weight_options
-from frameworth.storage.digests import damaged, whole
-from frameworth.storage.files import digest_of_json
+from frameworth.storage.files import digest_of_json, read_json
 from frameworth.text import duration, readable
 
 NAME = "pilot.json"
@@ -166,7 +164,7 @@ def recorded_pilot(config: dict[str, Any]) -> dict[str, Any] | None:
     """The study's `pilot.json`, if it answers what the config asks."""
     asked = what_is_asked(config["pilot"], weight_options(config["training"]), config["seed"])
     try:
-        found = _read(study_folder(config) / NAME)
+        found = read_json(study_folder(config) / NAME)
     except (OSError, UserError):
         return None
     return found if found["asked"] == asked else None
@@ -197,15 +195,8 @@ def resolved_training(training: dict[str, Any], pilot_json: Path | None) -> dict
 
     Raises UserError if the file is damaged.
     """
-    return training if pilot_json is None else _completed(training, _read(pilot_json))
+    return training if pilot_json is None else _completed(training, read_json(pilot_json))
 
 
 def _completed(training: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     return found["chosen"] | training
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(whole(path).read_text())
-    except ValueError as error:
-        raise damaged(path, str(error)) from None

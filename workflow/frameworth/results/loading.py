@@ -16,7 +16,7 @@ from xarray.core import indexing
 
 from frameworth.errors import UserError
 from frameworth.attribution.influence_file import LOSS_UNITS, UNITS
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json, read_table
 from frameworth.storage.hdf5 import open_hdf5, read_attributes, read_hdf5
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
@@ -107,9 +107,9 @@ def _scores(path: Path) -> dict[str, Any]:
 
 def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
     """The table's columns over all frames; NaN, or '' for text, where a frame has no row."""
-    table = pd.read_csv(whole(folder / "frame_values.csv"), keep_default_na=False, na_values=[""]).set_index("frame")
+    table = read_table(folder / "frame_values.csv").set_index("frame")
     table = table.drop(columns=["video", "image"]).reindex(frames["frame"])
-    unit = json.loads(whole(folder / "summary.json").read_text()).get("score_unit", "")
+    unit = read_json(folder / "summary.json").get("score_unit", "")
     units = VALUE_UNITS | dict.fromkeys(IN_THE_STUDYS_SCORE, unit)
     return {
         name: (

@@ -15,9 +15,8 @@ from frameworth.attribution.label_checks import read_label_checks
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
 from frameworth.config.registries import asked_methods
-from frameworth.results.label_qc import LabelQC, read_label_qc
 from frameworth.scores.learning import Learning, learning
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json, read_table
 from frameworth.storage.hdf5 import read_attributes, read_hdf5
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
@@ -110,27 +109,27 @@ class Results:
     @cached_property
     def distractors(self) -> pd.DataFrame:
         """`distractors.csv`: rows about groups of training frames, single ones, and single evaluated frames."""
-        return pd.read_csv(whole(self.folder / "distractors.csv"), keep_default_na=False, na_values=[""])
+        return read_table(self.folder / "distractors.csv")
 
     @cached_property
     def outliers(self) -> pd.DataFrame:
         """`outliers.csv`: rows about frames, by score, and about what the score and its parts find."""
-        return pd.read_csv(whole(self.folder / "outliers.csv"), keep_default_na=False, na_values=[""])
+        return read_table(self.folder / "outliers.csv")
 
     @cached_property
     def plan(self) -> pd.DataFrame:
         """`plan.csv`: what a larger study would take."""
-        return pd.read_csv(whole(self.folder / "plan.csv"), keep_default_na=False, na_values=[""])
+        return read_table(self.folder / "plan.csv")
 
     @cached_property
     def add(self) -> pd.DataFrame:
         """`add.csv`: the learning curve beyond the pool, and which poses the pool hardly holds."""
-        return pd.read_csv(whole(self.folder / "add.csv"), keep_default_na=False, na_values=[""])
+        return read_table(self.folder / "add.csv")
 
     @cached_property
     def rmse(self) -> pd.DataFrame:
         """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
-        return pd.read_csv(whole(self.folder / "rmse.csv"), keep_default_na=False, na_values=[""])
+        return read_table(self.folder / "rmse.csv")
 
     @cached_property
     def diverged(self) -> list[str]:
@@ -142,7 +141,7 @@ class Results:
     @cached_property
     def frame_values(self) -> pd.DataFrame:
         """`frame_values.csv`, a row per pool frame, by `check_priority`."""
-        return pd.read_csv(whole(self.folder / "frame_values.csv"), keep_default_na=False, na_values=[""])
+        return read_table(self.folder / "frame_values.csv")
 
     @cached_property
     def label_checks(self) -> pd.DataFrame:
@@ -152,7 +151,7 @@ class Results:
     @cached_property
     def validation(self) -> pd.DataFrame:
         """`validation.csv`: a row per quantity, method and score."""
-        return pd.read_csv(whole(self.folder / "validation.csv"))
+        return read_table(self.folder / "validation.csv")
 
     @cached_property
     def methods(self) -> list[MethodAnswers]:
@@ -166,12 +165,7 @@ class Results:
     def experiment(self, name: str) -> pd.DataFrame | None:
         """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""
         path = self.folder / f"{name}.csv"
-        return pd.read_csv(whole(path)) if path.exists() else None
-
-    @cached_property
-    def label_qc(self) -> LabelQC:
-        """`label_qc.csv` and `.json`: what SLEAP's label quality control suspects, or why that is not known."""
-        return read_label_qc(self.folder)
+        return read_table(path) if path.exists() else None
 
     @cached_property
     def videos(self) -> list[VideoConsensus]:
@@ -181,17 +175,17 @@ class Results:
     @cached_property
     def frames_to_label(self) -> pd.DataFrame:
         """`frames_to_label.csv`: a row per frame of a video that is proposed for labelling."""
-        return pd.read_csv(whole(self.folder / "frames_to_label.csv"), keep_default_na=False, na_values=[""])
+        return read_table(self.folder / "frames_to_label.csv")
 
     @cached_property
     def pilot(self) -> dict[str, Any]:
         """`pilot.json`: the pilot's networks, and what was chosen by them."""
-        return json.loads(whole(self.folder / "pilot.json").read_text())
+        return read_json(self.folder / "pilot.json")
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """`summary.json`: the study's answer in numbers."""
-        return json.loads(whole(self.folder / "summary.json").read_text())
+        return read_json(self.folder / "summary.json")
 
     def influence(self, score: str, estimator: str, group: str = "all") -> dict[str, np.ndarray]:
         """One estimate from `influence.h5`: `value`, `standard_error` [N, N, K]; rows of held-out frames NaN."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from frameworth.errors import UserError
-from frameworth.storage.digests import FOLDER, announce, is_recorded
+from frameworth.storage.digests import FOLDER, forget, is_recorded
 from frameworth.storage.files import remove_file, write_json
-from frameworth.storage.hdf5 import digest_is_right
 from frameworth.storage.renaming import is_leftover
 
 # Made when asked for by name, and for a person to change.
@@ -37,7 +36,7 @@ class Verified:
 
     Attributes:
         agreed: how many files agree with their digest.
-        unrecorded: files that nothing is known of: other programs wrote them, or earlier versions.
+        unrecorded: files that nothing is known of, as other programs wrote them.
         damages: the rest.
     """
 
@@ -62,7 +61,7 @@ def verify_study(study: Path, advance: Callable[[int], object] = lambda size: No
             found.damages.append(Damage(path, "left behind by a run that was killed"))
             continue
         try:
-            right, what = _judged(study, path)
+            right, what = is_recorded(path), "is not as it was written"
             advance(path.stat().st_size)
         except OSError as error:
             if not path.exists():  # a run works in the folder
@@ -71,7 +70,7 @@ def verify_study(study: Path, advance: Callable[[int], object] = lambda size: No
         if right is None:
             found.unrecorded.append(path)
         elif right:
-            found.agreed += not path.is_relative_to(study / FOLDER)
+            found.agreed += 1
         else:
             found.damages.append(Damage(path, what))
     return found
@@ -86,7 +85,7 @@ def remove_damaged(study: Path, damages: list[Damage]) -> list[str]:
     """Remove damaged files, so that the next run makes them anew; returns what was done, a line each.
 
     A damaged project that the workflow drew or copied goes as a whole. The training record of a network comes back
-    from its ensemble's, and a file's lost digest from the file itself where that has checksums of its own.
+    from its ensemble's.
 
     Raises UserError if a run works in the study's folder.
     """
@@ -103,34 +102,10 @@ def _walk(study: Path, folder: Path) -> Iterator[Path]:
         if is_leftover(path):
             yield path
         elif path.is_dir():
-            if not path.is_symlink() and not (folder == study and path.name in _THEIRS):
+            if not path.is_symlink() and not (folder == study and path.name in (*_THEIRS, FOLDER)):
                 yield from _walk(study, path)
         elif path.name != "lock" and not path.name.startswith(".snakemake"):
             yield path
-
-
-def _judged(study: Path, path: Path) -> tuple[bool | None, str]:
-    """Whether a file is as it was written, None if nothing is known of it; and if not, what is wrong."""
-    if path.is_relative_to(study / FOLDER):
-        of = _file_of(study, path)
-        return not of.exists() or is_recorded(of) is not None, "the record of a digest, itself damaged"
-    right = is_recorded(path)
-    return _agrees_with_itself(study, path) if right is None else right, "is not as it was written"
-
-
-def _file_of(study: Path, record: Path) -> Path:
-    return study / record.relative_to(study / FOLDER)
-
-
-def _agrees_with_itself(study: Path, path: Path) -> bool | None:
-    """Whether a file agrees with the checksums inside it; None if it has none."""
-    if path.suffix == ".pt":
-        from frameworth.training.store import archive_damage  # PyTorch takes a second
-
-        return not archive_damage(path)
-    if path.suffix == ".h5" and path.name != "consensus_dlc.h5" and path.relative_to(study).parts[0] not in _PROJECTS:
-        return digest_is_right(path)
-    return None
 
 
 def _removed(study: Path, path: Path) -> str:
@@ -138,26 +113,15 @@ def _removed(study: Path, path: Path) -> str:
     if is_leftover(path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         return f"{path}: removed"
-    if inside.parts[0] == FOLDER:
-        return _mended_record(study, path)
     if inside.parts[0] in _PROJECTS:
         shutil.rmtree(study / inside.parts[0])
-        shutil.rmtree(study / FOLDER / inside.parts[0], ignore_errors=True)
+        forget(study / inside.parts[0])
         return f"{study / inside.parts[0]}: removed, for the sake of {inside.name}"
     if path.match(".store/*/training.json") and (content := _record_of_network(study, path.parent.name)):
         write_json(path, content)
         return f"{path}: written again, from the record of its ensemble"
     remove_file(path)
     return f"{path}: removed"
-
-
-def _mended_record(study: Path, record: Path) -> str:
-    path = _file_of(study, record)
-    record.unlink()
-    if _agrees_with_itself(study, path):
-        announce(path, path)
-        return f"{record}: written again, as {path} agrees with its own checksums"
-    return _removed(study, path)
 
 
 def _record_of_network(study: Path, name: str) -> dict[str, object] | None:

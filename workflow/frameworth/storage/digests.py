@@ -1,21 +1,21 @@
-"""What a study's files were written as: `.digests/{file}` in its folder holds the SHA-256 of each, of whatever kind.
+"""One digest for each artefact: a file of a study is compared with the SHA-256 of what was written when it is read.
 
-A line is as `sha256sum` writes it, so that `sha256sum --check` reads it too. Each file has a record of its own, which
-no two jobs share, and paths are relative to the study: it may be moved. While a file is replaced, its record holds the
-old digest and the new one: whenever a process is killed, the file that is there agrees with its record.
+The digest of `{file}` is the name of an empty file below `.digests/{file}/` in the study's folder. Such a record has no
+content that could be damaged, and no two jobs share one. Paths are relative to the study, so that it may be moved.
+While a file is replaced, the digests of its old and of its new content are both recorded: whenever a process is
+killed, the file that is there agrees with its record.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
-import zlib
+import shutil
 from functools import lru_cache
 from pathlib import Path
 
 from frameworth.errors import UserError
-from frameworth.storage.renaming import LEFTOVER, renamed
+from frameworth.storage.renaming import LEFTOVER, sync_folder
 
 FOLDER = ".digests"
 
@@ -37,22 +37,33 @@ def digest_of_file(path: Path | str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def announce(path: Path, written: Path) -> None:
-    """Record that `written` is about to take the place of `path`, whose digest stays recorded."""
+def announce(path: Path, written: Path) -> str:
+    """Record that `written` is about to take the place of `path`; returns the digest for `settle`.
+
+    The digest of what `path` holds now stays recorded. Outside of studies nothing is done.
+    """
+    record = record_of(path)
+    if record is None:
+        return ""
+    digest = digest_of_file(written)
+    record.mkdir(parents=True, exist_ok=True)
+    (record / digest).touch()
+    sync_folder(record)  # else a power cut could leave the new file beside the old digest
+    return digest
+
+
+def settle(path: Path, digest: str) -> None:
+    """After `announce` and the renaming: only `digest` stays recorded."""
     if (record := record_of(path)) is not None:
-        _write(record, path, [*(_recorded(record, path) or []), digest_of_file(written)])
-
-
-def settle(path: Path) -> None:
-    """After `announce` and the renaming: only the last digest stays recorded."""
-    if (record := record_of(path)) is not None and len(digests := _recorded(record, path) or []) > 1:
-        _write(record, path, digests[-1:])
+        for other in record.iterdir():
+            if other.name != digest:
+                other.unlink(missing_ok=True)
 
 
 def forget(path: Path) -> None:
-    """Drop the record of a file that is removed."""
+    """Drop the record of a file or folder that is removed."""
     if (record := record_of(path)) is not None:
-        record.unlink(missing_ok=True)
+        shutil.rmtree(record, ignore_errors=True)
 
 
 def record_of(path: Path) -> Path | None:
@@ -60,15 +71,15 @@ def record_of(path: Path) -> Path | None:
     study = study_of(path)
     if study is None:
         return None
-    inside = _inside(study, path)
+    inside = Path(os.path.abspath(path)).relative_to(study)  # noqa: PTH100
     return None if any(part.endswith(LEFTOVER) for part in inside.parts) else study / FOLDER / inside
 
 
 def is_recorded(path: Path) -> bool | None:
-    """Whether `path` is as it was written; None if that is not recorded, or its record cannot be read."""
+    """Whether `path` is as it was written; None if no digest of it is recorded."""
     record = record_of(path)
-    digests = _recorded(record, path) if record is not None else None
-    return None if digests is None else digest_of_file(path) in digests
+    digests = {digest.name for digest in record.iterdir()} if record is not None and record.is_dir() else set()
+    return digest_of_file(path) in digests if digests else None
 
 
 def whole(path: Path | str) -> Path:
@@ -96,30 +107,3 @@ def damaged(path: Path | str, why: str = "its SHA-256 is not that of what was wr
 @lru_cache(maxsize=1024)
 def _is_recorded(path: Path, changed: tuple[int, ...]) -> bool | None:
     return is_recorded(path)
-
-
-def _inside(study: Path, path: Path) -> Path:
-    return Path(os.path.abspath(path)).relative_to(study)  # noqa: PTH100
-
-
-def _recorded(record: Path, path: Path) -> list[str] | None:
-    """The digests in a record; None if there is none, or it is damaged itself."""
-    try:
-        text, _, check = record.read_bytes().decode().rpartition("# ")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if check != _check(text):
-        return None
-    return re.findall(r"^([0-9a-f]{64})  ", text, re.M)
-
-
-def _write(record: Path, path: Path, digests: list[str]) -> None:
-    name = record.relative_to(next(parent for parent in record.parents if parent.name == FOLDER))
-    text = "".join(f"{digest}  {name}\n" for digest in digests)
-    with renamed(record) as temporary:
-        temporary.write_bytes(f"{text}# {_check(text)}".encode())
-
-
-def _check(text: str) -> str:
-    """What shows that the record itself is whole; `sha256sum` takes it for a comment."""
-    return f"CRC-32 of the above: {zlib.crc32(text.encode()):08x}\n"

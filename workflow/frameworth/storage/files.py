@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frameworth.storage.digests import announce, digest_of_file, forget, settle, whole
+from frameworth.storage.digests import announce, damaged, digest_of_file, forget, settle, whole
 from frameworth.storage.full_disk import told_if_full
 from frameworth.storage.renaming import LEFTOVER, renamed
 
@@ -22,6 +22,8 @@ __all__ = [
     "digest_of_file",
     "digest_of_json",
     "link_or_copy",
+    "read_json",
+    "read_table",
     "remove_file",
     "replaced_folder",
     "write_bytes",
@@ -30,7 +32,7 @@ __all__ = [
     "write_text",
 ]
 
-if TYPE_CHECKING:  # planning writes no table, and would wait for pandas
+if TYPE_CHECKING:  # planning reads and writes no table, and would wait for pandas
     import pandas as pd
 
 
@@ -45,8 +47,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     with told_if_full(path):
         with renamed(path) as temporary:
             yield temporary
-            announce(path, temporary)
-        settle(path)
+            digest = announce(path, temporary)
+        settle(path, digest)
 
 
 @contextmanager
@@ -85,6 +87,24 @@ def write_text(path: Path | str, text: str) -> None:
 def write_json(path: Path | str, value: Any) -> None:
     """Write `value` to `path` as indented JSON, atomically; NaN is refused rather than written as non-JSON."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """What a JSON file holds; raises UserError if the file is damaged, FileNotFoundError if it is missing."""
+    try:
+        return json.loads(whole(path).read_text())
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
+
+
+def read_table(path: Path | str, text: Sequence[str] = ()) -> pd.DataFrame:
+    """The CSV table at `path`, its columns `text` as strings; empty fields are missing values.
+
+    Raises UserError if the file is damaged, FileNotFoundError if it is missing.
+    """
+    import pandas as pd
+
+    return pd.read_csv(whole(path), dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
 
 
 def write_csv(path: Path | str, table: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.storage.digests import damaged, is_recorded, whole
+from frameworth.storage.digests import damaged, whole
 from frameworth.storage.files import atomic_path
 from frameworth.storage.full_disk import written_to_its_end
 from frameworth.storage.provenance import provenance
@@ -41,8 +41,7 @@ def write_hdf5(
 
     Pairs of names and arrays are taken one by one, so that they need not be in memory together.
     Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
-    SHA-256 of all values, which `digest_is_right` compares. Each dataset has a `digest` of its own, for who reads it
-    wholly, and each chunk of numbers a checksum (Fletcher-32), for who reads a part: they hold wherever the file goes.
+    SHA-256 of all values, by which other files say what they were made from.
     """
     with (
         atomic_path(path) as temporary,
@@ -54,8 +53,7 @@ def write_hdf5(
         for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             values = _storable(array.values)
             packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 4096 else {}
-            summed = {"fletcher32": True} if values.size and values.ndim and values.dtype.kind != "O" else {}
-            dataset = file.create_dataset(name, data=values, **packed, **summed)
+            dataset = file.create_dataset(name, data=values, **packed)
             dataset.attrs["unit"] = array.unit
             for axis, dim in enumerate(array.dims):
                 dataset.dims[axis].label = dim
@@ -63,19 +61,16 @@ def write_hdf5(
                     dataset.dims[axis].attach_scale(file[dim])
         for key, value in {**provenance(), **(attributes or {})}.items():
             file.attrs[key] = value
-        digests = _digests(file)
-        file.attrs["digest"] = digests.pop("")
-        for name, digest in digests.items():
-            file[name].attrs["digest"] = np.bytes_(digest)  # of fixed length: lies where HDF5 has checksums
+        file.attrs["digest"] = _digest(file)
 
 
 def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.ndarray]:
     """Read datasets `names` (all, with their full names, if None) of a file that `write_hdf5` wrote.
 
-    Raises UserError naming the file if it is missing, not such a file, or a dataset has not the values written.
+    Raises UserError naming the file if it is missing, damaged or not such a file.
     """
     with open_hdf5(path) as file:
-        return {name: _checked(file[name]) for name in (_dataset_names(file) if names is None else names)}
+        return {name: _loaded(file[name]) for name in (_dataset_names(file) if names is None else names)}
 
 
 @contextmanager
@@ -90,8 +85,7 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None
     except _BROKEN as error:
-        out_of_memory = isinstance(error, MemoryError) or "memory allocation failed" in str(error)
-        if out_of_memory and is_recorded(Path(path)) is not False:  # a damaged file may ask for any amount
+        if isinstance(error, MemoryError) or "memory allocation failed" in str(error):
             raise MemoryError from None
         raise damaged(path, " ".join(str(error).split())) from None
 
@@ -100,15 +94,6 @@ def read_attributes(path: Path | str) -> dict[str, str]:
     """The file's provenance and other attributes; raises UserError as `read_hdf5` does."""
     with open_hdf5(path) as file:
         return {key: str(value) for key, value in file.attrs.items()}
-
-
-def digest_is_right(path: Path | str) -> bool:
-    """Whether the values in the file are those that were written."""
-    try:
-        with open_hdf5(path) as file:
-            return bool(file.attrs["digest"] == _digests(file)[""])
-    except UserError:
-        return False
 
 
 def _storable(values: np.ndarray) -> np.ndarray:
@@ -130,32 +115,11 @@ def _dataset_names(file: h5py.File) -> list[str]:
     return sorted(names)
 
 
-def _checked(dataset: h5py.Dataset) -> np.ndarray:
-    """The values, which have the dataset's digest; files of earlier versions have none."""
-    values = _loaded(dataset)
-    if "digest" in dataset.attrs:
-        digest = hashlib.sha256()
-        for part in _parts(dataset.name[1:], values):
-            digest.update(part)
-        if digest.hexdigest().encode() != dataset.attrs["digest"]:
-            raise ValueError(f"the values of {dataset.name[1:]} are not those that were written")
-    return values
-
-
-def _digests(file: h5py.File) -> dict[str, str]:
-    """The digest of each dataset by its name, and under "" that of all."""
-    everything = hashlib.sha256()
-    digests: dict[str, str] = {}
+def _digest(file: h5py.File) -> str:
+    """SHA-256 of the names, types, shapes and values of all datasets."""
+    digest = hashlib.sha256()
     for name in _dataset_names(file):
-        own = hashlib.sha256()
-        for part in _parts(name, _loaded(file[name])):
-            everything.update(part)
-            own.update(part)
-        digests[name] = own.hexdigest()
-    return digests | {"": everything.hexdigest()}
-
-
-def _parts(name: str, values: np.ndarray) -> Iterator[bytes]:
-    """What a digest is taken of."""
-    yield json.dumps([name, str(values.dtype), list(values.shape)]).encode()
-    yield "\0".join(values.ravel().tolist()).encode() if values.dtype.kind == "U" else values.tobytes()
+        values = _loaded(file[name])
+        digest.update(json.dumps([name, str(values.dtype), list(values.shape)]).encode())
+        digest.update("\0".join(values.ravel().tolist()).encode() if values.dtype.kind == "U" else values.tobytes())
+    return digest.hexdigest()

@@ -13,6 +13,5 @@ def made_from(*sources: Path) -> dict[str, str]:
 
 
 def is_made_from(path: Path, source: Path) -> bool:
-    """Whether `path` was made from `source` as it is; True of a file that does not say, as of earlier versions."""
-    said = read_attributes(path).get(f"{source.stem}_digest")
-    return said is None or said == read_attributes(source).get("digest")
+    """Whether the HDF5 file `path` was made from `source` as it is."""
+    return read_attributes(path).get(f"{source.stem}_digest") == read_attributes(source)["digest"]

@@ -28,7 +28,7 @@ def renamed(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -38,8 +38,8 @@ def is_leftover(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(LEFTOVER)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Without it a power cut may undo the renaming. Some network file systems refuse, and need not be asked."""
+def sync_folder(folder: Path) -> None:
+    """Without it a power cut may undo what names a folder holds. Some network file systems refuse it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with contextlib.suppress(OSError):

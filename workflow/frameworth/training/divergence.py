@@ -6,14 +6,13 @@ scores and all that rests on them are of the others.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json
 
 # A network that says nothing has about the loss of one before its first step; this is far above what batches vary by.
 LOSS_FACTOR = 100.0
@@ -57,7 +56,7 @@ def has_diverged(network: Path) -> bool:
     record = network.parent / "training.json"
     if not record.exists():
         raise UserError(f"{record}: there is no such file; run the workflow again to make it")
-    members = json.loads(whole(record).read_text())["members"]
+    members = read_json(record)["members"]
     return members[int(network.stem.removeprefix("member-"))]["diverged"]
 
 
@@ -87,7 +86,7 @@ def recorded_diverged(study: Path) -> tuple[list[str], int]:
     there are."""
     names, networks = [], 0
     for path in sorted(study.glob("ensembles/*/*/training.json")):
-        members = json.loads(whole(path).read_text())["members"]
+        members = read_json(path)["members"]
         networks += len(members)
         place = f"{path.parent.parent.name}/{path.parent.name}"
         names += [f"{place} member {number}" for number, record in enumerate(members) if record["diverged"]]

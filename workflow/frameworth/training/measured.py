@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from frameworth.errors import UserError
 from frameworth.plan.grid import total_steps
-from frameworth.storage.digests import whole
+from frameworth.storage.files import read_json
 
 _RECORDS = 20  # training records that are looked at for the speed
 
@@ -48,7 +47,7 @@ def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None
 def _members(record: Path) -> list[dict[str, Any]]:
     """The networks of a training.json that say what they took: not those of a file that is gone or damaged by now."""
     try:
-        members = json.loads(whole(record).read_text())["members"]
+        members = read_json(record)["members"]
         return [member for member in members if {"batch_size", "steps", "wall_seconds", "device_type"} <= member.keys()]
     except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

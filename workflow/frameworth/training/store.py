@@ -8,9 +8,7 @@ keeps an ensemble's predictions here instead, under a hash of all that determine
 from __future__ import annotations
 
 import io
-import json
 import sys
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +19,8 @@ import torch
 
 from frameworth.errors import UserError
 from frameworth.storage.digests import damaged, is_recorded, whole
-from frameworth.storage.files import digest_of_json, link_or_copy, remove_file, write_bytes, write_json
-from frameworth.storage.hdf5 import digest_is_right, read_attributes
+from frameworth.storage.files import digest_of_json, link_or_copy, read_json, remove_file, write_bytes, write_json
+from frameworth.storage.hdf5 import read_attributes
 from frameworth.storage.locking import wait_for_lock
 
 # Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
@@ -61,9 +59,10 @@ class Entry:
         """Whether a whole network and its record are here; says so where the network is damaged."""
         if not self.record.exists() or not self.network.exists():
             return False
-        if damage := archive_damage(self.network):
-            print(f"warning: {self.network}: damaged ({damage}); this network is trained again", file=sys.stderr)
-        return not damage
+        if is_recorded(self.network) is not False:
+            return True
+        print(f"warning: {self.network}: damaged; this network is trained again", file=sys.stderr)
+        return False
 
     def read_checkpoint(self) -> dict[str, Any] | None:
         """The last checkpoint, or None if there is none; one that is damaged is dropped, and said to be."""
@@ -88,10 +87,7 @@ class Entry:
 
     def read_record(self) -> dict[str, Any]:
         """The training record of a finished network; raises UserError if it is damaged."""
-        try:
-            return json.loads(whole(self.record).read_text())
-        except ValueError as error:
-            raise damaged(self.record, str(error)) from None
+        return read_json(self.record)
 
     def hand_out(self, path: Path) -> None:
         """Put the network at `path`."""
@@ -124,10 +120,11 @@ class PredictionsEntry:
 
     def hand_out(self, files: Sequence[Path]) -> bool:
         """Put the kept files of these names where they are wanted; whether all were here and undamaged."""
-        whole = all(digest_is_right(self.folder / file.name) for file in files)
-        for file in files if whole else ():
-            link_or_copy(self.folder / file.name, file)
-        return whole
+        kept = [self.folder / file.name for file in files]
+        right = all(path.exists() and is_recorded(path) is not False for path in kept)
+        for path, file in zip(kept, files, strict=True) if right else ():
+            link_or_copy(path, file)
+        return right
 
 
 def saved_bytes(state: dict[str, Any]) -> bytes:
@@ -139,21 +136,8 @@ def saved_bytes(state: dict[str, Any]) -> bytes:
 
 def read_archive(path: Path) -> dict[str, Any]:
     """What torch saved at `path`; raises UserError naming it if it is damaged or nothing that torch saved."""
-    if damage := archive_damage(path):
-        raise damaged(path, damage)
+    whole(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever unpickling makes of other bytes
         raise damaged(path, " ".join(str(error).split())[:200]) from None
-
-
-def archive_damage(path: Path) -> str:
-    """What is wrong with the torch archive at `path`: its digest, or a part's checksum; empty if nothing is."""
-    if is_recorded(path) is False:
-        return "its SHA-256 is not that of what was written"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            wrong = archive.testzip()
-    except Exception as error:  # whatever unzipping makes of other bytes
-        return str(error)
-    return f"the checksum of its part {wrong} is wrong" if wrong else ""
