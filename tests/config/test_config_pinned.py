@@ -13,30 +13,30 @@ from conftest import REPOSITORY
 from frameworth.plan.config import inspect_config
 
 SHIPPED = {
-    "demo": "28cd4f33804f",
-    "openfield-arms": "81dbcda8e665",
-    "openfield-planted": "bf6e146493ba",
-    "openfield": "4db785db3181",
-    "paper": "f7b604d2dabe",
+    "demo": "a790c94efb4b",
+    "openfield-arms": "c207b3151c10",
+    "openfield-planted": "0afb3c144c98",
+    "openfield": "88b456ef852f",
+    "paper": "3345808f7935",
 }  # fmt: skip
 
 # Values as they are written (1 and 1.0, a text with an exponent), keys that are empty on purpose, sections of all kinds.
 VARIANTS = {
-    "seed: 3.0": "70ca640391c7",
-    "demo: {frames: 20.0, planted: 1e-1}": "5fbe101eb298",
-    "plant: {kinds: moved, moved_by: [0.1, 2e-1]}": "c9ec94572187",
-    "held_out: {by: video}": "3cbebee75b73",
-    "subsets: {design: paired, percents: [30, 70], seeds: [1.0, 2, 30], members: [1, 2.0], repeat: 1}": "ef4c9ff69e0c",
-    "training: {scale: 1}": "575e15675a55",
-    "training: {scale: 1.0, target_radius: 8.0, crop: null, freeze: 8.0, learning_rate: 1e-3}": "13ead3560643",
-    "training: {epochs: 3, drops: [[1, 0]], weights: random}": "f47b0973a51c",
-    "training: {augmentation: {affine: null, gaussian_noise: false}}": "4fce6138c1d5",
-    "training: {augmentation: {affine: {p: 0.5, scaling: [1, 1.25], translation: 4.0}, gaussian_noise: 12.75}}": "db9f9c59d205",
-    "pilot: {choices: [{scale: 0.5}, {scale: 1.0, crop: null}], steps: 10, most_steps: 4e1}": "b0cb72ad3a2c",
-    "{pilot: {choices: {scale: 0.5}, steps: 1, most_steps: 2}, training: {scale: 0.7, steps: 9}}": "ccd7b4ea6696",
-    "influence: {warm: {}, groups: [[50]]}": "178dd77e4947",
-    "{toggle: {frames: 4}, prune: {}, figures: {pair_list: [[1, 2.0]]}, prediction: {distractor_radius: 12}}": "b17022403455",
-    "arms: {c: {augment: {distractor_cutout: {}}}, r: {replicate: {weights: 3}}, t: {pseudo: {labels: true}}}": "8b1a0c2dc501",
+    "seed: 3.0": "0dfaf30c9678",
+    "demo: {frames: 20.0, planted: 1e-1}": "bc05fdb091d6",
+    "plant: {kinds: moved, moved_by: [0.1, 2e-1]}": "d790b61444d0",
+    "held_out: {by: video}": "f466bd76e60d",
+    "subsets: {design: paired, percents: [30, 70], seeds: [1.0, 2, 30], members: [1, 2.0], repeat: 1}": "4f568d1105ea",
+    "training: {scale: 1}": "b307abf97960",
+    "training: {scale: 1.0, target_radius: 8.0, crop: null, freeze: 8.0, learning_rate: 1e-3}": "1c5546456d63",
+    "training: {epochs: 3, drops: [[1, 0]], weights: random}": "f089d67decab",
+    "training: {augmentation: {affine: null, gaussian_noise: false}}": "ffe6f166da7f",
+    "training: {augmentation: {affine: {p: 0.5, scaling: [1, 1.25], translation: 4.0}, gaussian_noise: 12.75}}": "7239842f3c70",
+    "pilot: {choices: [{scale: 0.5}, {scale: 1.0, crop: null}], steps: 10, most_steps: 4e1}": "1bf4a092a9be",
+    "{pilot: {choices: {scale: 0.5}, steps: 1, most_steps: 2}, training: {scale: 0.7, steps: 9}}": "7a51959f27ec",
+    "influence: {warm: {}, groups: [[50]]}": "c7399e7d41b0",
+    "{toggle: {frames: 4}, prune: {}, figures: {pair_list: [[1, 2.0]]}, prediction: {distractor_radius: 12}}": "3a27f1c6f733",
+    "arms: {c: {augment: {distractor_cutout: {}}}, r: {replicate: {weights: 3}}, t: {pseudo: {labels: true}}}": "4f1b0e4ad1c1",
 }  # fmt: skip
 
 
