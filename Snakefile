@@ -47,7 +47,7 @@ rule all:
     input:
         f"{RESULTS}/report.html",
         f"{RESULTS}/summary.json",
-        artefacts(),
+        FILES.all(),
 
 
 onstart:

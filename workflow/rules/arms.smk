@@ -12,7 +12,7 @@ localrules:
 rule out_of_bag:
     """Collect what the baseline's networks say of frames that they had not seen."""
     input:
-        ensemble_files(GRID, "predictions.h5"),
+        FILES.ensembles(GRID, "predictions.h5"),
         f"{RESULTS}/scores.h5",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         labels=f"{RESULTS}/labels.h5",
@@ -55,7 +55,7 @@ rule arm_subset:
 rule arms:
     """Compare the arms with the baseline."""
     input:
-        arm_predictions(),
+        FILES.arm_predictions(),
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
     output:

@@ -6,20 +6,18 @@
 # predictions.h5, consensus.h5, consensus_dlc.*}; no member-*.pt with `keep_snapshots: false`, and none of arms, whose
 # networks stay in the store.
 # `exec` hands the shell's place to the command, so that SIGTERM, which says that time is up, comes to it.
-# A rule's outputs cannot depend on its wildcards, so there is a rule per folder and number of members; with several
-# subsets per job one rule per job.
 
-for JOB in training_jobs():
+for JOB in training_jobs(requests(CONFIG), CONFIG["training"]["subsets_per_job"]):
 
     rule:
         name:
             JOB.name
         input:
-            lambda wildcards, job=JOB: arm_inputs(job, wildcards),
+            lambda wildcards, job=JOB: FILES.arm_inputs(job, wildcards.get("subset")),
             subsets=[f"{RESULTS}/{JOB.subsets}/{path}.json" for path in JOB.paths],
             labels=f"{RESULTS}/labels.h5",
             weights=imagenet_weights(),
-            pilot=pilot_choice(),
+            pilot=FILES.pilot(),
         output:
             networks=[
                 f"{RESULTS}/{JOB.folder}/{path}/member-{member}.pt"
@@ -53,7 +51,7 @@ for JOB in training_jobs():
             device=CONFIG["training"]["device"],
             imagenet=IMAGENET_OPTION,
             keep_snapshots=CONFIG["keep_snapshots"],
-            arm=arm_options(JOB),
+            arm=FILES.arm_options(JOB),
         shell:
             "exec python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "
             "--folder {params.folder:q} --store {params.store:q} --training {params.training:q} {params.pilot} "

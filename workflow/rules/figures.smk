@@ -2,11 +2,11 @@
 # those for which the study makes more have one each, as they may have to wait for it.
 # Needs: the collected artefacts. Makes: figures/*.png, .svg, and the .csv each is drawn from.
 
-for RULE, NAMES, FURTHER in figures_drawn_together():
+for JOB in FILES.figure_jobs():
 
     rule:
         name:
-            RULE
+            JOB.rule
         input:
             frames=f"{RESULTS}/frames.csv",
             labels=f"{RESULTS}/labels.h5",
@@ -18,18 +18,18 @@ for RULE, NAMES, FURTHER in figures_drawn_together():
             checks=f"{RESULTS}/labels_to_check.csv",
             summary=f"{RESULTS}/summary.json",
             validation=f"{RESULTS}/validation.csv",
-            further=FURTHER,
+            further=JOB.further,
         output:
-            [figure_of_report(name) for name in NAMES],
-            [f"{RESULTS}/figures/{name}.{kind}" for name in NAMES for kind in ("svg", "csv")],
+            [figure_of_report(name) for name in JOB.names],
+            [f"{RESULTS}/figures/{name}.{kind}" for name in JOB.names for kind in ("svg", "csv")],
         log:
-            f"{LOGS}/figures/{RULE}.log",
+            f"{LOGS}/figures/{JOB.rule}.log",
         localrule: True
         conda:
             "../../envs/frameworth.yaml"
         params:
             study=subpath(output[0], ancestor=2),
-            names=NAMES,
+            names=JOB.names,
             options=as_json(options("influence", "figures")),
         shell:
             "python -m frameworth figure {params.names:q} --study {params.study:q} "

@@ -46,7 +46,7 @@ rule import_labels:
 rule plant:
     """Copy the user's project and spoil a share of its labels."""
     input:
-        project_files(labelled_project()),
+        FILES.project_files(FILES.labelled_project),
     output:
         directory(f"{RESULTS}/planted_project"),
     log:
@@ -54,7 +54,7 @@ rule plant:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        project=lambda wildcards: labelled_project(),
+        project=lambda wildcards: FILES.labelled_project,
         plant=as_json(CONFIG.get("plant")),
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
@@ -66,7 +66,7 @@ rule plant:
 rule frames:
     """Read the labels, and split the frames into pool and held-out."""
     input:
-        project_files(project_folder()),
+        FILES.project_files(FILES.project),
     output:
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
@@ -75,7 +75,7 @@ rule frames:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        project=lambda wildcards: project_folder(),
+        project=lambda wildcards: FILES.project,
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
     shell:

@@ -43,7 +43,7 @@ rule frame_values:
         f"{RESULTS}/influence.h5",
         f"{RESULTS}/labels_to_check.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-        methods=method_influences(),
+        methods=FILES.method_influences(),
     output:
         report(
             f"{RESULTS}/frame_values.csv",
@@ -122,7 +122,7 @@ rule validation:
         f"{RESULTS}/influence.h5",
         f"{RESULTS}/labels_to_check.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-        methods=method_influences(),
+        methods=FILES.method_influences(),
     output:
         f"{RESULTS}/validation.csv",
     log:

@@ -4,7 +4,7 @@
 # Makes: {method}/percent-*/seed-*.h5, a job per base network, and a file of them all, such as warm_influence.h5.
 
 
-for METHOD in METHODS:
+for METHOD in FILES.methods:
 
     rule:
         name:
@@ -15,7 +15,7 @@ for METHOD in METHODS:
             labels=f"{RESULTS}/labels.h5",
             frames=f"{RESULTS}/frames.csv",
             weights=imagenet_weights(),
-            pilot=pilot_choice(),
+            pilot=FILES.pilot(),
         output:
             f"{RESULTS}/{METHOD}/{{subset}}.h5",
         log:
@@ -45,7 +45,7 @@ for METHOD in METHODS:
         name:
             f"{METHOD}_influence"
         input:
-            method_files(METHOD),
+            FILES.method_files(METHOD),
         output:
             f"{RESULTS}/{method(METHOD).artefact}",
         log:

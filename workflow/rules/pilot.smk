@@ -11,7 +11,7 @@ localrules:
 rule pilot:
     """Try image sizes and numbers of steps on half of the pool, judged by the other half."""
     input:
-        subset=ancient(pilot_subset_file()),
+        subset=ancient(FILES.pilot_subset()),
         labels=ancient(f"{RESULTS}/labels.h5"),
         frames=ancient(f"{RESULTS}/frames.csv"),
         weights=imagenet_weights(),
@@ -44,7 +44,7 @@ rule pilot:
 rule draw_pilot:
     """Draw what the pilot measured."""
     input:
-        figure_inputs("pilot"),
+        FILES.figure_inputs("pilot"),
     output:
         figure_of_report("pilot"),
         multiext(f"{RESULTS}/figures/pilot", ".svg", ".csv"),

@@ -36,7 +36,7 @@ rule prune_subset:
 rule prune:
     """Compare what was left out, network by network."""
     input:
-        ensemble_files(PRUNE, "predictions.h5"),
+        FILES.ensembles(PRUNE, "predictions.h5"),
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
     output:

@@ -14,7 +14,7 @@ localrules:
 rule members:
     """Collect what all networks say of labels and of other places."""
     input:
-        ensemble_files(GRID, "predictions.h5"),
+        FILES.ensembles(GRID, "predictions.h5"),
         labels=f"{RESULTS}/labels.h5",
         subsets=f"{RESULTS}/subsets.csv",
     output:
@@ -78,13 +78,13 @@ rule outliers:
 rule plan:
     """Work out what a larger study would take."""
     input:
-        ensemble_files(GRID, "training.json"),
+        FILES.ensembles(GRID, "training.json"),
         f"{RESULTS}/frames.csv",
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/frame_values.csv",
         f"{RESULTS}/summary.json",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-        pilot=pilot_choice(),
+        pilot=FILES.pilot(),
     output:
         f"{RESULTS}/plan.csv",
     log:

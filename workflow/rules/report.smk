@@ -9,8 +9,8 @@ localrules:
 rule report_page:
     """Write the report."""
     input:
-        figures(),
-        ensemble_files(GRID, "predictions.h5", "training.json"),
+        FILES.figures(),
+        FILES.ensembles(GRID, "predictions.h5", "training.json"),
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
@@ -21,8 +21,8 @@ rule report_page:
         checks=f"{RESULTS}/labels_to_check.csv",
         validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
-        experiments=experiments(),
-        pilot=pilot_choice(),
+        experiments=FILES.experiments(),
+        pilot=FILES.pilot(),
         settling=f"{RESULTS}/figures/settling.csv",
     output:
         report(

@@ -21,7 +21,7 @@ rule review:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(input.labels, parent=True),
-        project=lambda wildcards: project_folder(),
+        project=lambda wildcards: FILES.project,
     shell:
         "python -m frameworth review {params.study:q} --project {params.project:q} 2> {log:q}"
 
@@ -38,7 +38,7 @@ rule apply_review:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(input.labels, parent=True),
-        project=lambda wildcards: project_folder(),
+        project=lambda wildcards: FILES.project,
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
         keep_snapshots=CONFIG["keep_snapshots"],

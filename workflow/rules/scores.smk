@@ -9,7 +9,7 @@ localrules:
 rule scores:
     """Score all networks and ensembles against the labels."""
     input:
-        ensemble_files(GRID, "predictions.h5", "consensus.h5"),
+        FILES.ensembles(GRID, "predictions.h5", "consensus.h5"),
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
         subsets=f"{RESULTS}/subsets.csv",

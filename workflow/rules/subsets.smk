@@ -1,26 +1,27 @@
 # Subsets: which frames each network sees.
 # Needs: frames.csv, labels.h5. Makes: subsets/percent-*/seed-*.json, and subsets.csv and subsets.h5 from these.
 
-for RULE, DESIGN, PERCENT, FILES in drawn_together():
+for JOB in subset_jobs(requests(CONFIG), lambda file: Path(RESULTS, file).exists()):
 
     rule:
         name:
-            RULE
+            JOB.name
         input:
             frames=f"{RESULTS}/frames.csv",
             labels=f"{RESULTS}/labels.h5",
         output:
-            FILES,
+            FILES(*JOB.files),
         log:
-            f"{LOGS}/subsets/{DESIGN}_{PERCENT:03d}.log",
+            f"{LOGS}/subsets/{JOB.design}_{JOB.percent:03d}.log",
         localrule: True
         conda:
             "../../envs/frameworth.yaml"
         params:
             folder=lambda wildcards, output: Path(output[0]).parents[1],
-            design=DESIGN,
-            percent=PERCENT,
-            seeds=lambda wildcards, output: seeds_of(output),  # of the output, so that more of them outdate nothing
+            design=JOB.design,
+            percent=JOB.percent,
+            # Of the output, so that more of them outdate nothing.
+            seeds=lambda wildcards, output: runs_of(int(Path(file).stem.removeprefix("seed-")) for file in output),
             study_seed=CONFIG["seed"],
         shell:
             "python -m frameworth draw-subsets {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
@@ -35,7 +36,7 @@ localrules:
 rule subsets:
     """Collect all subsets into one table and one matrix."""
     input:
-        subset_files(),
+        FILES.subsets(),
         frames=f"{RESULTS}/frames.csv",
     output:
         csv=f"{RESULTS}/subsets.csv",

@@ -32,7 +32,7 @@ rule toggle_subset:
 rule toggle:
     """Compare the arms pair by pair."""
     input:
-        ensemble_files(TOGGLE, "predictions.h5"),
+        FILES.ensembles(TOGGLE, "predictions.h5"),
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
         values=f"{RESULTS}/frame_values.csv",

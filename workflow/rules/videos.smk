@@ -16,10 +16,10 @@ check_new_videos()
 rule video:
     """Form the consensus of many networks over one video, decoded once."""
     input:
-        video=lambda wildcards: VIDEOS[wildcards.video],
-        networks=network_files_for_videos(),
-        subset=subset_for_videos(),
-        pilot=pilot_choice(),
+        video=lambda wildcards: FILES.videos[wildcards.video],
+        networks=FILES.video_networks(),
+        subset=FILES.video_subset(),
+        pilot=FILES.pilot(),
     output:
         f"{RESULTS}/videos/{{video}}/consensus.h5",
         multiext(f"{RESULTS}/videos/{{video}}/consensus_dlc", ".h5", ".csv"),
@@ -30,11 +30,11 @@ rule video:
     threads: 1
     resources:
         gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-        mem_mb=lambda wildcards, attempt: attempt * video_memory(CONFIG, len(network_files_for_videos())),
+        mem_mb=lambda wildcards, attempt: attempt * video_memory(CONFIG, len(FILES.video_networks())),
         runtime=minutes_of_video,
     params:
         folder=subpath(output[0], parent=True),
-        members=len(network_files_for_videos()),
+        members=len(FILES.video_networks()),
         training=as_json(weight_options(CONFIG["training"])),
         pilot=PILOT_OPTION,
         device=CONFIG["training"]["device"],
@@ -50,7 +50,7 @@ rule video:
 rule frames_to_label:
     """Choose the frames of all videos to label next."""
     input:
-        videos=video_consensus_files(),
+        videos=FILES.video_consensus(),
         frames=f"{RESULTS}/frames.csv",
     output:
         f"{RESULTS}/frames_to_label.csv",
@@ -69,8 +69,8 @@ rule frames_to_label:
 rule draw_video_disagreement:
     """Draw where ensembles disagree, and what is to be labelled."""
     input:
-        videos=video_consensus_files(),
-        further=figure_inputs("video_disagreement"),
+        videos=FILES.video_consensus(),
+        further=FILES.figure_inputs("video_disagreement"),
     output:
         figure_of_report("video_disagreement"),
         multiext(f"{RESULTS}/figures/video_disagreement", ".svg", ".csv"),
@@ -80,7 +80,7 @@ rule draw_video_disagreement:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output[0], ancestor=2),
-        options=as_json({"videos": list(VIDEOS)}),
+        options=as_json({"videos": list(FILES.videos)}),
     shell:
         "python -m frameworth figure video_disagreement --study {params.study:q} --options {params.options:q} "
         "2> {log:q}"

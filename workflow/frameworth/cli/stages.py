@@ -114,10 +114,9 @@ def draw_subsets(
 ) -> None:
     """Draw the subsets of one design and percent, and write a file for each below FOLDER."""
     from frameworth.labels.subsets import write_subsets
+    from frameworth.plan.jobs import seeds_of
 
-    runs = [run.split("-") for run in seeds.split(",")]
-    numbers = [seed for first, last in runs for seed in range(int(first), int(last) + 1)]
-    write_subsets(folder, frames, labels, design=design, percent=percent, seeds=numbers, study_seed=study_seed)
+    write_subsets(folder, frames, labels, design=design, percent=percent, seeds=seeds_of(seeds), study_seed=study_seed)
 
 
 @stages.command()

@@ -1,0 +1,203 @@
+"""The paths of what a study makes, for its rules: from the config alone, before anything is there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from frameworth.attribution.methods import method
+from frameworth.config.registries import asked_methods
+from frameworth.figures import figure_module, figure_names, figure_reads
+from frameworth.labels.imported import is_import
+from frameworth.plan.arms import arm_names
+from frameworth.plan.grid import base_subsets, study_folder, video_networks
+from frameworth.plan.jobs import TrainingJob
+from frameworth.plan.names import subset_path
+from frameworth.plan.pilot import pilot_subset
+from frameworth.plan.requests import ARMS, GRID, Request, requests
+from frameworth.videos.video_names import video_folder
+
+_TABLES = ("frames", "subsets", "rmse", "labels_to_check", "frame_values", "validation")
+_FURTHER_TABLES = ("distractors", "outliers", "plan", "add")
+_ARRAYS = ("labels", "subsets", "scores", "influence", "members")
+_OF_ENSEMBLE = ("predictions.h5", "training.json", "consensus.h5", "consensus_dlc.h5", "consensus_dlc.csv")
+
+
+class FigureJob(NamedTuple):
+    """Figures that one job draws, and what they read beside what all figures do."""
+
+    rule: str
+    names: list[str]
+    further: list[str]
+
+
+class Artefacts:
+    """The files of one study, of a checked config, relative to the working directory.
+
+    Attributes:
+        videos: of the config, by the name of its folder.
+        methods: names of the methods that ask networks what frames do.
+    """
+
+    def __init__(self, config: dict[str, Any], sources: Sequence[Path]) -> None:
+        self._config, self._sources, self._folder = config, list(sources), study_folder(config)
+        self._requests = requests(config)
+        self.videos: dict[str, str] = {video_folder(path): path for path in config["videos"]}
+        self.methods: list[str] = list(asked_methods(config["influence"]))
+
+    def __call__(self, *names: str) -> list[str]:
+        """The paths of files of the study's folder."""
+        return [str(self._folder / name) for name in names]
+
+    # -- labels --------------------------------------------------------------------------------------------------
+
+    @property
+    def labelled_project(self) -> str:
+        """The project with the labels as they were given: the user's own, the demo's, or that of imported labels."""
+        labels: str = self._config["labels"]
+        if labels == "demo":
+            return str(self._folder / "project")
+        return str(self._folder / "imported_project") if is_import(Path(labels)) else labels
+
+    @property
+    def project(self) -> str:
+        """The project that the study reads: as it was given, or the copy with planted errors."""
+        planted = self._config.get("plant") and self._config["labels"] != "demo"
+        return str(self._folder / "planted_project") if planted else self.labelled_project
+
+    def project_files(self, project: str) -> list[Any]:
+        """The user's files, if they make up `project`; where a rule makes that, its folder."""
+        return list(self._sources) if project == self._config["labels"] else [project]
+
+    # -- networks ------------------------------------------------------------------------------------------------
+
+    def subsets(self) -> list[str]:
+        """The files of the grid's subsets, in the order of the config."""
+        return self(*(request.subset_file for request in self._requests if request.part == GRID))
+
+    def ensembles(self, part: str, *names: str) -> list[str]:
+        """The files of these names of all ensembles of a part of the study."""
+        own = [request for request in self._requests if request.part == part]
+        return self(*(f"{request.ensemble}/{name}" for request in own for name in names))
+
+    def arm_predictions(self) -> list[str]:
+        """The predictions of all arms, and of the grid on the same subsets."""
+        shared = dict.fromkeys(request.path for request in self._requests if request.part == ARMS)
+        baseline = self(*(f"{GRID}/{path}/predictions.h5" for path in shared))
+        return self.ensembles(ARMS, "predictions.h5") + baseline
+
+    def pilot(self) -> list[str]:
+        """The file of what the pilot chose, if the config has one; networks of another choice are outdated."""
+        return self("pilot.json") if "pilot" in self._config else []
+
+    def pilot_subset(self) -> str:
+        """The file of the subset that the pilot's networks are trained on."""
+        subset = pilot_subset(self._config)
+        return self(f"subsets/{subset_path(subset.percent, subset.seed)}.json")[0]
+
+    def method_files(self, name: str) -> list[str]:
+        """What the base networks of a method told."""
+        bases = base_subsets(self._config, name)
+        return self(*(f"{name}/{subset_path(base.percent, base.seed)}.h5" for base in bases))
+
+    def method_influences(self) -> list[str]:
+        """What the methods of the config were told, a file each."""
+        return self(*(method(name).artefact for name in self.methods))
+
+    def _of_ensemble(self, request: Request) -> list[str]:
+        """All files of one ensemble, and that of its subset."""
+        members = request.subset.members if self._config["keep_snapshots"] and request.keeps_networks else 0
+        names = [*_OF_ENSEMBLE, *(f"member-{member}.pt" for member in range(members))]
+        return self(request.subset_file, *(f"{request.ensemble}/{name}" for name in names))
+
+    def arm_inputs(self, job: TrainingJob, path: str | None) -> list[str]:
+        """What a job of an arm needs besides its subsets: the grid's networks to continue, or what they told."""
+        options = self._config["arms"][job.arm] if job.arm else {}
+        if "start_from" in options:
+            percent = options["start_from"]["percent"]
+            starts = (subset_path(percent, request.subset.seed) for request in job.requests(path))
+            return self(*(f"{GRID}/{start}/training.json" for start in starts))
+        return self("out_of_bag.h5") if "curriculum" in options or "augment" in options else []
+
+    def arm_options(self, job: TrainingJob) -> str:
+        """The options of the command for a job of an arm; none for others."""
+        if not job.arm:
+            return ""
+        arm = json.dumps(self._config["arms"][job.arm], sort_keys=True)
+        baseline, out_of_bag = self(GRID, "out_of_bag.h5")
+        return shlex.join(["--arm", arm, "--baseline", baseline, "--out-of-bag", out_of_bag])
+
+    # -- videos --------------------------------------------------------------------------------------------------
+
+    def video_networks(self) -> list[str]:
+        """The networks that look at videos, those of one subset beside each other."""
+        networks = video_networks(self._config) if self.videos else []
+        return self(*(f"{GRID}/{subset_path(s.percent, s.seed)}/member-{member}.pt" for s, member in networks))
+
+    def video_subset(self) -> list[str]:
+        """The file of the first subset whose networks look at videos."""
+        return self(*(f"subsets/{subset_path(s.percent, s.seed)}.json" for s, _ in video_networks(self._config)[:1]))
+
+    def video_consensus(self) -> list[str]:
+        """What was found for each video, in the order of the config."""
+        return self(*(f"videos/{video}/consensus.h5" for video in self.videos))
+
+    # -- answers and figures -------------------------------------------------------------------------------------
+
+    def experiments(self) -> list[str]:
+        """The tables that say what the experiments of the config came to."""
+        asked = [name for name in ("toggle", "prune") if self._config.get(name)]
+        return self(*(f"{name}.csv" for name in asked + ["arms"] * bool(arm_names(self._config))))
+
+    def figures(self) -> list[str]:
+        """All figures of the study."""
+        names = figure_names(*self._pairs, videos=bool(self.videos), pilot="pilot" in self._config)
+        return self(*(f"figures/{name}.png" for name in names))
+
+    @property
+    def _pairs(self) -> tuple[int, list[list[int]]]:
+        return self._config["figures"]["pairs"], self._config["figures"]["pair_list"]
+
+    def figure_inputs(self, module: str) -> list[str]:
+        """What a figure reads beside what all figures do, as far as the study makes it."""
+        return [path for path in self(*figure_reads(module)) if path in self._made]
+
+    @cached_property
+    def _made(self) -> set[str]:
+        return set(self.all())
+
+    def figure_jobs(self) -> Iterator[FigureJob]:
+        """The figures by what they read further; those of videos and of the pilot have rules of their own."""
+        alike: dict[str, list[str]] = {}
+        for name in figure_names(*self._pairs):
+            drawn_by = figure_module(name)
+            alike.setdefault(drawn_by if self.figure_inputs(drawn_by) else "", []).append(name)
+        for alone, names in alike.items():
+            yield FigureJob(f"draw_{alone or 'figures'}", names, self.figure_inputs(alone) if alone else [])
+
+    def all(self) -> list[str]:
+        """All that a study makes on the way, too, because Snakemake leaves a lost file lost where nothing asks for it.
+
+        Except the ImageNet weights, which only training needs.
+        """
+        config = self._config
+        names = [f"{table}.csv" for table in (*_TABLES, *_FURTHER_TABLES)] + [f"{array}.h5" for array in _ARRAYS]
+        names += ["arm_scores.csv", "variance_components.csv"] if arm_names(config) else []
+        steered = any({"curriculum", "augment"} & arm.keys() for arm in config.get("arms", {}).values())
+        names += ["out_of_bag.h5"] if steered else []
+        names += ["frames_to_label.csv"] if self.videos else []
+        names += [f"videos/{video}/consensus{end}" for video in self.videos for end in (".h5", "_dlc.h5", "_dlc.csv")]
+        return [
+            *sorted({self.labelled_project, self.project} - {config["labels"]}),
+            *dict.fromkeys(file for request in self._requests for file in self._of_ensemble(request)),
+            *self.pilot(),
+            *(file for name in self.methods for file in self.method_files(name)),
+            *self.method_influences(),
+            *self(*names),
+            *self.experiments(),
+            *(path.removesuffix("png") + kind for path in self.figures() for kind in ("png", "svg", "csv")),
+        ]
