@@ -18,6 +18,7 @@ import torch
 from torch.func import functional_call
 
 from frameworth.engine.augmentation import Augmentation
+from frameworth.engine.grouped_convolutions import FastSecondDerivatives
 from frameworth.engine.label_losses import check_loss, label_losses
 from frameworth.errors import UserError
 from frameworth.training.loop import Descent
@@ -125,7 +126,8 @@ class Backward:
         positions = labels[..., :2].clone().requires_grad_()
         buffers = {name: value.clone() for name, value in descent.network.named_buffers()}
         named = dict(zip(self._replay.names, weights, strict=True)) | buffers
-        outputs = functional_call(descent.network, named, (batch,))
+        with FastSecondDerivatives():
+            outputs = functional_call(descent.network, named, (batch,))
         losses = label_losses(descent.network, outputs, torch.cat([positions, labels[..., 2:]], dim=2))
         shares = torch.ones_like(losses, requires_grad=True)
         found = torch.autograd.grad((losses * shares).sum(), weights, create_graph=True, allow_unused=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from frameworth.training.scaling import ScaledFrames
 
 _SCORED_AT_ONCE = 16
-_BACKWARD = 5  # times a step of training takes, with the step itself once more; measured, see docs/performance.md
+_BACKWARD = 3  # times as long as a step of training takes; measured on the demo's network, 2.9
 
 
 class MetagradientOptions(Options):
