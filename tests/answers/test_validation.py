@@ -5,14 +5,18 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.simulation import grid, simulate
 from frameworth.answers.validation import (
     Subsets,
     _lds_rows,
     _method_rows,
+    auroc,
+    average_precision,
     interval_of_auroc,
     linear_datamodeling_score,
     resampled_clusters,
@@ -145,3 +149,14 @@ def test_the_figure_shows_values_by_the_score_that_is_tested_and_others_by_their
     (axes,) = lds.draw(table, SimpleNamespace(options=options)).axes
     shown = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.lines[0].get_xdata(), strict=True))
     assert shown == {"value (regression)": 0.8, "label suspicion": 0.9, "out-of-bag error": 0.7}
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40).filter(
+        lambda frames: 0 < sum(is_wrong for is_wrong, _ in frames) < len(frames)
+    )
+)
+def test_what_finds_wrong_frames_is_measured_as_scikit_learn_does(frames):
+    truth, suspicion = (np.array(column) for column in zip(*frames, strict=True))
+    assert auroc(truth, suspicion) == pytest.approx(roc_auc_score(truth, suspicion))
+    assert average_precision(truth, suspicion) == pytest.approx(average_precision_score(truth, suspicion))
