@@ -151,7 +151,7 @@ def test_networks_that_learned_nothing_alarm(study: Results):
 
 def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results):
     first = study.label_checks["rank"] == 1
-    for flags, heading in ((first, "Check these labels first"), (False, "No label is flagged; the first by")):
+    for flags, heading in ((first, "Check these labels first"), (False, "No label is flagged; these are the most")):
         write_csv(study.folder / "labels_to_check.csv", study.label_checks.assign(flagged=flags))
         assert f'<h2 id="check">{heading}' in written(Results(study.folder, study.options))
 

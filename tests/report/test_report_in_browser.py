@@ -16,10 +16,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import synthetic_study
+from frameworth.answers.further_labels import further_labels
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.colours import keypoint_colours
 from frameworth.labels.labels import distance, write_labels
 from frameworth.results.results import Results
+from frameworth.storage.files import write_csv
 from report_study import BREAKOUT, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
 CHROMIUM = shutil.which("chromium")
@@ -37,6 +39,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
     study = write_reported_study(tmp_path_factory.mktemp("browser") / "walk", frames=48, halves=16, ladder_seeds=2)
+    write_csv(study.folder / "add.csv", further_labels(study))
+    study = Results(study.folder, study.options)
     page_of(study)
     return study
 
@@ -50,8 +54,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @contextmanager
-def opened(browser: Browser, study: Results, **options: Any) -> Iterator[Page]:
-    """The study's page, once it is ready; afterwards, that it complained of nothing and asked for nothing."""
+def opened(browser: Browser, study: Results, unfolded: bool = True, **options: Any) -> Iterator[Page]:
+    """The study's page, once it is ready; afterwards, that it complained of nothing and asked for nothing.
+
+    Its questions are unfolded unless the page is to be as it opens.
+    """
     context = browser.new_context(**options)
     page, said, asked = context.new_page(), [], []
     page.on("console", lambda message: said.append(message.text))
@@ -61,6 +68,10 @@ def opened(browser: Browser, study: Results, **options: Any) -> Iterator[Page]:
     page.goto(address)
     if options.get("java_script_enabled", True):
         page.wait_for_selector("html[data-ready=true]", timeout=60_000)
+    if unfolded and options.get("java_script_enabled", True):
+        page.evaluate("document.querySelectorAll('details.question').forEach((part) => { part.open = true; })")
+        for part in ("frames", "influence", "learning"):
+            page.wait_for_selector(f"#{part}[data-ready=true]", timeout=60_000)
     yield page
     assert said == []
     assert asked == [address]
@@ -71,6 +82,25 @@ def opened(browser: Browser, study: Results, **options: Any) -> Iterator[Page]:
 def page(browser: Browser, study: Results) -> Iterator[Page]:
     with opened(browser, study, viewport={"width": 1280, "height": 900}) as page:
         yield page
+
+
+def test_the_first_screen_has_the_answer_the_curve_and_the_first_labels_and_all_else_is_folded(
+    browser: Browser, study: Results
+):
+    with opened(browser, study, unfolded=False, viewport={"width": 1280, "height": 1000}) as page:
+        first = [".answer", ".curve svg", "#check", ".cards > li:first-child svg"]
+        assert max(page.locator(part).bounding_box()["y"] for part in first) < 800
+        assert page.locator("#check ~ .cards > li").count() == 8
+        assert page.locator("details.question").count() == 8
+        assert page.locator("details.question[open]").count() == 0
+        assert not page.locator("#matrix").is_visible()
+        page.click("#influence > summary")
+        expect(page.locator("#matrix .xtitle")).to_be_visible()
+        page.click("#frames > summary")
+        page.locator("#gallery button.link").first.click()
+        expect(page.locator("#pair h3")).to_be_visible()
+    with opened(browser, study, unfolded=False, viewport={"width": 390, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def frames_shown(page: Page) -> list[int]:
@@ -314,17 +344,18 @@ def test_without_scripts_answer_labels_table_and_figures_are_there(browser: Brow
     with opened(browser, study, java_script_enabled=False) as page:
         expect(page.locator(".answer")).to_contain_text(study.summary["statement"][0])
         assert page.locator("#check-" + str(study.summary["check_first"][0]) + " svg").is_visible()
-        page.click("#table ~ details summary")
-        assert page.locator("#table ~ details tbody tr").first.is_visible()
+        page.click("#table > summary")
+        assert page.locator("#table tbody tr").first.is_visible()
         assert page.locator("noscript").inner_text()
         assert not page.locator("#gallery-controls").is_visible()
 
 
 def test_print_opens_what_is_closed_and_leaves_out_what_is_to_be_worked(page: Page, study: Results):
     page.emulate_media(media="print")
-    for part in ("#gallery-controls", "nav", "#pair-form"):
+    page.evaluate("document.getElementById('table').open = false")
+    for part in ("#gallery-controls", "#pair-form"):
         assert not page.locator(part).is_visible()
-    assert page.locator("#table ~ details tbody tr").first.bounding_box()["height"] > 5
+    assert page.locator("#table tbody tr").first.bounding_box()["height"] > 5
     assert page.locator(".answer").is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
 

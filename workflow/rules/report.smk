@@ -21,6 +21,7 @@ rule report_page:
         checks=f"{RESULTS}/labels_to_check.csv",
         validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
+        add=f"{RESULTS}/add.csv",
         experiments=FILES.experiments(),
         pilot=FILES.pilot(),
         settling=f"{RESULTS}/figures/settling.csv",

@@ -101,10 +101,10 @@ def _labels(answer: dict[str, Any]) -> str:
     wrong = answer["labels_flagged_expected_false"]
     measured = f" ({held_out} held out, where errors are measured)" if held_out else ""
     if flags == 1:
-        fine = "may still be right" if wrong >= _HARDLY_ANY else "is hardly likely to be right"
-        return f"Check the one flagged frame first{measured}: its labels look wrong, though it {fine}."
+        still = ", but may still be right" if wrong >= _HARDLY_ANY else ""
+        return f"Check the one flagged frame first{measured}: its labels look wrong{still}."
     fine = f"about {_count(wrong)} may be right" if wrong >= _HARDLY_ANY else "hardly any is likely to be right"
-    return f"Check the {flags} flagged frames first{measured}: their labels look wrong, though {fine}."
+    return f"Check the {flags} flagged frames first{measured}: their labels look wrong, and {fine}."
 
 
 def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:

@@ -29,6 +29,7 @@ from frameworth.figures import figure_module, figure_names
 from frameworth.report.detections import detections
 from frameworth.report.drawing import Drawing, drawing
 from frameworth.report.gallery import ranked_frames
+from frameworth.report.learning_picture import learning_picture
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
@@ -119,6 +120,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             any_flagged=bool(results.label_checks["flagged"].any()),
             check_first=_check_first(results, ranked, images, consensus, colours),
             keypoints=list(zip(results.labels.keypoints, colours, strict=True)),
+            curve=learning_picture(results.add, int(results.pool.sum())) if results.learning.learned else None,
             left_out=left_out,
             figures=figures,
             columns=[(name, _UNITS.get(name, "")) for name in table.columns],
@@ -217,7 +219,7 @@ def _check_first(
             "picture": images.jpegs[record["frame"]],
             "drawing": _drawing(results, record["frame"], consensus, colours),
         }
-        for record in ranked[:CHECK_FIRST]
+        for record in sorted(ranked, key=lambda record: not record["flagged"])[:CHECK_FIRST]
         if np.isfinite(record["suspicion"])
     ]
 

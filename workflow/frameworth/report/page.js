@@ -352,6 +352,8 @@ async function choose(training, evaluated) {
 
 // The held-out frame on which a training frame does most.
 async function strongestPair(training) {
+  $("influence").open = true;
+  await started("influence");
   const start = matrixRow.get(training) * total;
   const others = shown.columns.filter((frame) => !frames.pool[frame] && known(shown.values[start + frame]));
   const best = others.reduce((a, b) => Math.abs(shown.values[start + b]) > Math.abs(shown.values[start + a]) ? b : a, others[0] ?? 0);
@@ -538,18 +540,34 @@ function showCurve() {
 
 // ---- start, colours, print -----------------------------------------------------------------------------------
 
-async function recolour() {
-  await Promise.all([showMatrix(), showCurve()]);
+// What a question shows is made when it is first opened: the page opens at once, and a plot knows how wide it is.
+const PARTS = {
+  frames: startGallery,
+  learning: async () => showCurve(),
+  influence: async () => {
+    await startMatrix();
+    (window.requestIdleCallback ?? setTimeout)(partsOfPairs);  // unpacked before the first click asks for them
+  },
+};
+const begun = new Map();
+function started(id) {  // a promise
+  if (!begun.has(id)) begun.set(id, PARTS[id]().then(() => { $(id).dataset.ready = "true"; }));
+  return begun.get(id);
 }
 
-async function start() {
+async function recolour() {
+  await Promise.all([begun.has("influence") ? showMatrix() : null, begun.has("learning") ? showCurve() : null]);
+}
+
+function start() {
   document.documentElement.classList.add("js");
-  await Promise.all([startGallery(), showCurve(), startMatrix()]);
+  for (const id of Object.keys(PARTS)) {
+    $(id).addEventListener("toggle", () => { if ($(id).open) started(id); });
+  }
   dark.addEventListener("change", recolour);
   addEventListener("beforeprint", () => { printing = true; recolour(); });
   addEventListener("afterprint", () => { printing = false; recolour(); });
   document.documentElement.dataset.ready = "true";
-  (window.requestIdleCallback ?? setTimeout)(partsOfPairs);  // unpacked before the first click asks for them
 }
 start();
 })();

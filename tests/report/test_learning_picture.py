@@ -1,0 +1,57 @@
+"""The curve at the top of the report stands where its numbers say."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from frameworth.answers.further_labels import ALL
+from frameworth.report.learning_picture import HEIGHT, WIDTH, LearningPicture, learning_picture
+
+
+def table(curve: bool = True) -> pd.DataFrame:
+    """Errors of 4, 3 and 2 px with 10, 20 and 40 frames, and a curve to 80 of a pool of 40."""
+    rows = [{"about": "measured", "frames": n, "value": np.log1p(px)} for n, px in ((10, 4), (20, 3), (40, 2))]
+    ends = {"ci_low": np.log1p(0.5), "ci_high": np.log1p(9.0)}
+    if curve:
+        rows += [
+            {"about": "curve", "frames": n, "value": np.log1p(px), **ends}
+            for n, px in ((10, 4), (20, 3), (40, 2), (80, 1))
+        ]
+    return pd.DataFrame(rows).assign(keypoint=ALL)
+
+
+def places(path: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path)]
+
+
+@pytest.fixture
+def picture() -> LearningPicture:
+    found = learning_picture(table(), 40)
+    assert found is not None
+    return found
+
+
+def test_dots_lie_on_a_curve_that_passes_through_them_and_say_their_px(picture: LearningPicture):
+    assert [dot[:2] for dot in picture.dots] == places(picture.line)
+    assert [dot[2] for dot in picture.dots] == ["10 frames: 4.0 px", "20 frames: 3.0 px", "40 frames: 2.0 px"]
+
+
+def test_twice_the_px_stand_twice_as_high_and_twice_the_frames_twice_as_far(picture: LearningPicture):
+    (ten, four), (twenty, _), (_, two) = places(picture.line)
+    assert picture.bottom - four == pytest.approx(2 * (picture.bottom - two), abs=0.2)
+    assert twenty - picture.left == pytest.approx(2 * (ten - picture.left), abs=0.2)
+
+
+def test_the_forecast_begins_at_the_pool_and_the_band_stays_in_the_picture(picture: LearningPicture):
+    assert places(picture.beyond)[0] == places(picture.line)[-1]
+    assert places(picture.beyond)[0][0] == picture.pool
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places(picture.band))
+
+
+def test_without_a_curve_there_are_dots_and_with_one_size_no_picture():
+    found = learning_picture(table(curve=False), 40)
+    assert found is not None
+    assert (found.line, found.beyond, found.band) == ("", "", "")
+    assert learning_picture(table()[:1], 40) is None
