@@ -14,7 +14,7 @@ import time
 import numpy as np
 import torch
 
-from frameworth.engine.networks import build_network, pose_config, targets_of
+from frameworth.engine.deeplabcut.networks import build_network, pose_config, targets_of
 
 
 def main(training: dict, width: int, height: int, seconds: float) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from frameworth.engine.networks import build_network, loss_of, pose_config
+from frameworth.engine.deeplabcut.networks import build_network, loss_of, pose_config
 from frameworth.labels.subsets import Subset
 from frameworth.storage.files import write_json
 from frameworth.training.loop import train_network

@@ -22,9 +22,11 @@ import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from benchmarks.speed import MEMORY, ONE_THREAD, REPOSITORY
-from frameworth.engine.augmentation import Augmentation
-from frameworth.engine.networks import Predictor, build_network, loss_of, make_deterministic, pose_config, targets_of
-from frameworth.engine.stock import StockAugmentation
+from frameworth.engine import engine_of
+from frameworth.engine.deeplabcut.augmentation import Augmentation
+from frameworth.engine.deeplabcut.networks import Predictor, build_network, loss_of, pose_config, targets_of
+from frameworth.engine.deeplabcut.stock import StockAugmentation
+from frameworth.engine.devices import make_deterministic
 from frameworth.labels.labels import Labels
 from frameworth.storage.files import write_json
 from frameworth.training.loop import train_step
@@ -35,7 +37,7 @@ from frameworth.training.variants import batch_indices
 OUT = Path("results/benchmarks/levers.json")
 CPU = torch.device("cpu")
 SIZE, FRAMES, BATCH = (96, 80), 32, 8
-TRAINING = {"net_type": "resnet_50", "backbone": "test_resnet", "crop": None, "target_radius": 8}
+TRAINING = {"engine": "fast", "net_type": "resnet_50", "backbone": "test_resnet", "crop": None, "target_radius": 8}
 
 
 def main() -> None:
@@ -142,9 +144,10 @@ def _whole_step() -> float:
     network = build_network(config, "random", 1).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
     augment = Augmentation(config["data"]["train"], images, xy, CPU)
+    engine = engine_of(TRAINING, config["metadata"]["bodyparts"])
 
     def step(number: int) -> None:
-        train_step(network, optimizer, *augment(batch_indices(FRAMES, BATCH, number, 1), (1, number)))
+        train_step(engine, network, optimizer, *augment(batch_indices(FRAMES, BATCH, number, 1), (1, number)))
 
     return _milliseconds(step, 120)
 
@@ -170,7 +173,8 @@ def _steps(keypoints: int) -> float:
     network = build_network(config, "random", 1).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
     augment = Augmentation(config["data"]["train"], images, xy, CPU)
-    return _milliseconds(lambda i: train_step(network, optimizer, *augment(list(range(BATCH)), (1, i)))) / 10
+    engine = engine_of(TRAINING, config["metadata"]["bodyparts"])
+    return _milliseconds(lambda i: train_step(engine, network, optimizer, *augment(list(range(BATCH)), (1, i)))) / 10
 
 
 def _prediction(networks: int, frames: int, keypoints: int) -> float:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from frameworth.engine import backbones
+from frameworth.engine.deeplabcut import backbones
 from frameworth.labels.demo import draw_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.labels import distance, read_labels

@@ -27,7 +27,7 @@ import torch
 import yaml
 from scipy import stats
 
-from frameworth.engine.networks import Predictor, build_network, pose_config
+from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset

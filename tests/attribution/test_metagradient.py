@@ -7,8 +7,9 @@ import torch
 from frameworth.attribution.adjoint import differentiate
 from frameworth.attribution.methods.base import TrainedNetwork
 from frameworth.attribution.methods.metagradient import METHOD, MetagradientOptions
-from frameworth.engine.label_losses import label_losses
-from frameworth.engine.networks import build_network, loss_of, make_deterministic, pose_config
+from frameworth.engine import engine_of
+from frameworth.engine.deeplabcut.label_losses import label_losses
+from frameworth.engine.devices import make_deterministic
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.training.ensemble import training_data
@@ -26,11 +27,11 @@ class Weighted(Descent):
 
     def __init__(self, subset, frames, weights, moves):
         make_deterministic(CPU)
-        config = pose_config(TRAINING, subset.keypoints)
-        network = build_network(config, "random", SEED).double()
+        engine = engine_of(TRAINING, subset.keypoints)
+        network = engine.build("random", SEED).double()
         network.register_forward_pre_hook(lambda _module, given: (given[0].double(),))
         images, xy = training_data(subset, frames)
-        super().__init__(config, network, images, xy, TRAINING, STEPS, SEED, CPU)
+        super().__init__(engine, network, images, xy, TRAINING, STEPS, SEED, CPU)
         self.weights, self.moves = weights, moves
 
     def prepare(self, step):
@@ -72,15 +73,15 @@ def score(descent, batch, keypoints):
 def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
     subset, frames = data
     make_deterministic(CPU)
-    config = pose_config(TRAINING, subset.keypoints)
-    network = build_network(config, "random", SEED)
+    engine = engine_of(TRAINING, subset.keypoints)
+    network = engine.build("random", SEED)
     images, xy = training_data(subset, frames)
-    descent = Descent(config, network, images, xy, TRAINING, STEPS, SEED, CPU)
+    descent = Descent(engine, network, images, xy, TRAINING, STEPS, SEED, CPU)
     for step in range(3):
         batch, keypoints = descent.prepare(step)
         labels = torch.from_numpy(keypoints).double()
         apart = label_losses(network, network(batch), labels).sum()
-        assert apart.item() == pytest.approx(loss_of(network, batch, keypoints).item(), rel=1e-5)
+        assert apart.item() == pytest.approx(engine.loss(network, batch, keypoints).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("bytes_kept", [2**30, 0])
@@ -116,15 +117,15 @@ def test_derivatives_are_those_of_the_whole_training(data, bytes_kept):
 
 def asked(data, **options):
     subset, frames = data
-    config = pose_config(TRAINING, subset.keypoints)
+    engine = engine_of(TRAINING, subset.keypoints)
     make_deterministic(CPU)
-    network = build_network(config, "random", SEED)
-    descent = Descent(config, network, *training_data(subset, frames), TRAINING, TRAINING["steps"], SEED, CPU)
+    network = engine.build("random", SEED)
+    descent = Descent(engine, network, *training_data(subset, frames), TRAINING, TRAINING["steps"], SEED, CPU)
     for step in range(TRAINING["steps"]):
         descent.advance(step)
     pool = np.zeros(len(frames.labels.xy), bool)
     pool[subset.frames] = True
-    trained = TrainedNetwork(network, subset, frames, pool, TRAINING, SEED, 0, CPU)
+    trained = TrainedNetwork(engine, network, subset, frames, pool, TRAINING, SEED, 0, CPU)
     return METHOD.ask(trained, MetagradientOptions(**options)).arrays
 
 

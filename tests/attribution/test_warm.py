@@ -7,7 +7,8 @@ import torch
 from frameworth.attribution.method_values import method_values
 from frameworth.attribution.methods.base import TrainedNetwork
 from frameworth.attribution.methods.warm import WarmOptions, ask, per_network
-from frameworth.engine.networks import build_network, make_deterministic, pose_config
+from frameworth.engine import engine_of
+from frameworth.engine.devices import make_deterministic
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.training.scaling import ScaledFrames
@@ -22,7 +23,7 @@ def base(tmp_path_factory):
     subset, labels = prepare(folder)
     make_deterministic(CPU)
     subset = read_subset(subset)
-    network = build_network(pose_config(TRAINING, subset.keypoints), "random", 1)
+    network = engine_of(TRAINING, subset.keypoints).build("random", 1)
     return subset, ScaledFrames(read_labels(labels), 1), network
 
 
@@ -30,7 +31,8 @@ def run(base, candidates, **changes):
     """What the network tells of the candidates, [M, N, K]: the pool is these and the subset."""
     subset, frames, network = base
     pool = np.isin(np.arange(len(frames.labels.xy)), [*subset.frames, *candidates])
-    trained = TrainedNetwork(network, subset, frames, pool, TRAINING, network_seed=1, seed=5, device=CPU)
+    engine = engine_of(TRAINING, subset.keypoints)
+    trained = TrainedNetwork(engine, network, subset, frames, pool, TRAINING, network_seed=1, seed=5, device=CPU)
     change = ask(trained, WarmOptions(**{"steps": 3} | changes)).arrays["change"]
     assert np.isnan(np.delete(change, candidates, axis=0)).all()
     return change[candidates]

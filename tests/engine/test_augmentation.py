@@ -6,9 +6,9 @@ import pytest
 import torch
 from scipy.stats import ks_2samp
 
-from frameworth.engine.augmentation import Augmentation, draw_blur, is_covered, normalised
-from frameworth.engine.networks import pose_config
-from frameworth.engine.stock import StockAugmentation, build_transforms
+from frameworth.engine.deeplabcut.augmentation import Augmentation, draw_blur, is_covered, normalised
+from frameworth.engine.deeplabcut.networks import pose_config
+from frameworth.engine.deeplabcut.stock import StockAugmentation, build_transforms
 from tiny import TRAINING
 
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")

@@ -5,10 +5,11 @@ import pytest
 import timm
 import torch
 
-from frameworth.engine import backbones
-from frameworth.engine import networks as engine
-from frameworth.engine.augmentation import normalised
-from frameworth.engine.backbones import FoldedConvolution, TimmFeatures, feature_level, load_in_order
+from frameworth.engine import engine_of
+from frameworth.engine.deeplabcut import backbones
+from frameworth.engine.deeplabcut import networks as engine
+from frameworth.engine.deeplabcut.augmentation import normalised
+from frameworth.engine.deeplabcut.backbones import FoldedConvolution, TimmFeatures, feature_level, load_in_order
 from frameworth.errors import UserError
 from frameworth.storage.files import digest_of_file
 from frameworth.training.loop import train_step
@@ -99,7 +100,7 @@ def trained(training, steps=3):
     optimizer = engine.optimizer_of(config, network, 1e-2)
     labels = np.full((4, 2, 3), 30, np.float32)
     for _ in range(steps):
-        train_step(network, optimizer, torch.randn(4, 3, 64, 64), labels)
+        train_step(engine_of(training, ["a", "b"]), network, optimizer, torch.randn(4, 3, 64, 64), labels)
     after = network.state_dict()
     return {name for name in before if not torch.equal(before[name], after[name])}, set(before)
 

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from frameworth.engine.bare_packages import bare_packages
+from frameworth.engine.deeplabcut.bare_packages import bare_packages
 
 SCRIPT = """
 import sys
-from frameworth.engine import networks as engine
+from frameworth.engine.deeplabcut import networks as engine
 assert "deeplabcut" not in sys.modules, "the package itself was imported"
 network = engine.PoseModel
 import deeplabcut

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from frameworth.engine import networks as engine
-from frameworth.engine.augmentation import Augmentation
+from frameworth.engine.deeplabcut import networks as engine
+from frameworth.engine.deeplabcut.augmentation import Augmentation
+from frameworth.engine.devices import choose_device
 from frameworth.errors import UserError
 from frameworth.labels.labels import Labels
 from frameworth.plan.grid import total_steps
@@ -162,9 +163,9 @@ def test_weights_from_a_snapshot_are_loaded_and_a_wrong_file_is_refused(tmp_path
 def test_a_gpu_that_is_asked_for_and_not_there_is_an_error():
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    assert engine.choose_device("auto").type == "cpu"
+    assert choose_device("auto").type == "cpu"
     with pytest.raises(UserError, match=r"training\.device"):
-        engine.choose_device("cuda")
+        choose_device("cuda")
 
 
 def test_initial_weights_come_from_the_networks_seed(config):

@@ -9,7 +9,8 @@ import torch
 from deeplabcut.pose_estimation_pytorch.runners.train import build_training_runner
 from deeplabcut.pose_estimation_pytorch.task import Task
 
-from frameworth.engine import networks as engine
+from frameworth.engine import engine_of
+from frameworth.engine.deeplabcut import networks as engine
 from frameworth.training.loop import train_step
 from small_ensemble import OPTIONS, ensemble
 from tiny import TRAINING
@@ -40,9 +41,9 @@ def both_ways(steps, dtype, tmp_path, monkeypatch):
     stock_network = copy.deepcopy(network)
     if dtype == torch.float64:
         # Both loops make single-precision targets, which PyTorch's losses do not mix with double-precision maps.
-        theirs, ours = stock_network.get_target, engine.targets_of
+        theirs, batched = stock_network.get_target, engine.targets_of
         stock_network.get_target = lambda *args: in_double(theirs(*args))
-        monkeypatch.setattr(engine, "targets_of", lambda *args: in_double(ours(*args)))
+        monkeypatch.setattr(engine, "targets_of", lambda *args: in_double(batched(*args)))
     runner_config = copy.deepcopy(config["runner"]) | {"scheduler": None}
     runner = build_training_runner(runner_config, tmp_path, Task.BOTTOM_UP, stock_network, "cpu")
     runner.model.train()
@@ -56,9 +57,10 @@ def both_ways(steps, dtype, tmp_path, monkeypatch):
             for images, labels in batches(steps, dtype)
         ]
     network.to(memory_format=torch.channels_last).train()
-    optimizer = engine.optimizer_of(config, network, None)
+    ours = engine_of(TRAINING, KEYPOINTS)
+    optimizer = ours.optimizer(network, None)
     fast = [
-        train_step(network, optimizer, images.contiguous(memory_format=torch.channels_last), labels).item()
+        train_step(ours, network, optimizer, images.contiguous(memory_format=torch.channels_last), labels).item()
         for images, labels in batches(steps, dtype)
     ]
     return [float(loss["total_loss"]) for loss in stock], fast, stock_network, network
@@ -95,7 +97,7 @@ def test_batched_targets_are_deeplabcuts_own(net_type):
 
 def test_the_stock_engine_trains_by_deeplabcuts_runner_and_its_networks_are_used_alike(tmp_path, monkeypatch):
     fitted = []
-    from frameworth.engine import stock
+    from frameworth.engine.deeplabcut import stock
 
     whole = stock.build_training_runner
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from conftest import REPOSITORY, run_snakemake
-from frameworth.engine.weights_download import check_download
+from frameworth.engine.deeplabcut.weights_download import check_download
 from frameworth.plan.config import check_config
 from frameworth.plan.grid import weight_options
 from frameworth.storage.files import digest_of_file
@@ -104,7 +104,7 @@ def test_fetched_weights_are_what_the_hub_names_by_its_digest_or_nothing_is_writ
         content[-1] ^= 1
         blob.write_bytes(content)
     command = [sys.executable, "-m", "frameworth", "fetch-weights", "out.pt", "--network"]
-    command.append(json.dumps({"net_type": "resnet_50", "backbone": "test_resnet"}))
+    command.append(json.dumps({"engine": "fast", "net_type": "resnet_50", "backbone": "test_resnet"}))
     done = subprocess.run(
         command,
         cwd=tmp_path,

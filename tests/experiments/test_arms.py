@@ -13,9 +13,9 @@ import torch
 
 from conftest import run_snakemake
 from frameworth.cli.planning import planned_networks
-from frameworth.engine.augmentation import Augmentation
 from frameworth.engine.cutout import Cutout
-from frameworth.engine.networks import build_network, pose_config
+from frameworth.engine.deeplabcut.augmentation import Augmentation
+from frameworth.engine.deeplabcut.networks import build_network, pose_config
 from frameworth.errors import UserError
 from frameworth.experiments.arm_comparison import compare_arms
 from frameworth.experiments.out_of_bag import ranks_of, strongest_places

@@ -13,7 +13,9 @@ import torch
 
 from conftest import run_snakemake
 from frameworth.cli.costs import StudySize, video_minutes
-from frameworth.engine.networks import Maps, Predictor, build_network, make_deterministic, pose_config
+from frameworth.engine.base import Maps
+from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config
+from frameworth.engine.devices import make_deterministic
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
 from frameworth.labels.images import read_image

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from frameworth.engine.augmentation import Augmentation
+from frameworth.engine.deeplabcut.augmentation import Augmentation
+from frameworth.engine.deeplabcut.label_losses import check_loss, label_losses
 from frameworth.engine.grouped_convolutions import FastSecondDerivatives
-from frameworth.engine.label_losses import check_loss, label_losses
 from frameworth.errors import UserError
 from frameworth.training.loop import Descent
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Answer, Axes, Method, TrainedNetwork
-from frameworth.engine.networks import build_network, choose_device, make_deterministic, pose_config
+from frameworth.engine import engine_of
+from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.labels.subsets import read_subset
@@ -23,6 +24,7 @@ from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf
 from frameworth.training.divergence import has_diverged
 from frameworth.training.ensemble import from_weights_file
 from frameworth.training.gpus import take_gpu
+from frameworth.training.predict import load_network
 from frameworth.training.scaling import ScaledFrames
 
 
@@ -63,8 +65,10 @@ def write_network_answer(
         print(f"{base}: its network diverged, so that it says nothing", file=sys.stderr)
         answer = Answer({array: np.full(_shape(axes, sizes), np.nan) for array, axes in asked_by.gives.items()}, 0)
     else:
+        engine = engine_of(training, subset.keypoints)
         trained = TrainedNetwork(
-            network=build_network(pose_config(training, subset.keypoints), str(network_file), 0),
+            engine=engine,
+            network=load_network(engine, network_file),
             subset=subset,
             frames=ScaledFrames(labels, training["scale"]),
             pool=pool,

@@ -107,7 +107,7 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
             decode = depth == "images"
             with ThreadPoolExecutor(1) as aside:
                 if decode and config is not None:  # needed below, and takes seconds
-                    aside.submit(import_module, "frameworth.engine.networks")
+                    aside.submit(import_module, "frameworth.engine.deeplabcut.framework")
                 pictures, of_images = inspect_label_pictures(Path(labels), found.project, decode)
             problems += of_images
     if config is not None and not any(problem.where.startswith("config: subsets[") for problem in problems):
@@ -267,7 +267,7 @@ def _device_problems(config: dict[str, Any], depth: Depth, runs_here: bool | Non
         if not machine_has_gpu():
             yield error("config: training.device", what, "set it to auto or cpu, or run where there is one")
         return
-    from frameworth.engine.networks import choose_device
+    from frameworth.engine.devices import choose_device
 
     try:
         choose_device("cuda")
@@ -277,15 +277,15 @@ def _device_problems(config: dict[str, Any], depth: Depth, runs_here: bool | Non
 
 
 def _network_problems(config: dict[str, Any]) -> Iterator[Problem]:
-    """Whether DeepLabCut can build the network; slow, as it imports PyTorch and DeepLabCut."""
-    from frameworth.engine.networks import build_network, pose_config
+    """Whether the engine can build the network; slow, as it imports PyTorch and DeepLabCut."""
+    from frameworth.engine import engine_of
 
     training = possible_trainings(config)[0]
     given = training["weights"]
     try:
-        built = pose_config(training, ["any"])
+        engine = engine_of(training, ["any"])
         if given not in ("imagenet", "random") and Path(given).is_file():
-            build_network(built, given, 0)
+            engine.build(given, 0)
     except UserError as refused:
         where, _, what = str(refused).partition(": ")
         yield error(f"config: {where}", what, "see config/README.md")

@@ -133,14 +133,14 @@ def _measure(config: dict[str, Any], size: StudySize) -> Measured:
     """A few steps of a network of the study's kind on noise."""
     import numpy as np
 
-    from frameworth.engine.backbones import is_packaged
-    from frameworth.engine.networks import choose_device
+    from frameworth.engine import engine_of
+    from frameworth.engine.devices import choose_device
     from frameworth.labels.subsets import Subset
     from frameworth.training.loop import train_network
     from frameworth.training.store import Entry
 
     training = weight_options(config["training"])
-    if not is_packaged(training.get("backbone", "")):  # else nothing is downloaded
+    if not engine_of(training, ["any"]).weights_are_installed():  # else nothing is downloaded
         training |= {"weights": "random"}
     training.pop("epochs", None)
     width, height = (max(32, round(side * training["scale"])) for side in (size.width, size.height))

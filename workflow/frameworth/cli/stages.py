@@ -130,14 +130,15 @@ def subsets(study: Path, *, frames: Path, grid: Annotated[list[Section], "The co
 
 @stage(stages)
 def fetch_weights(
-    out: Path, *, network: Annotated[Section, "net_type and backbone of the config's `training`."]
+    out: Path, *, network: Annotated[Section, "engine, net_type and backbone of the config's `training`."]
 ) -> None:
     """Fetch the backbone's ImageNet weights to the file OUT."""
-    from frameworth.engine.networks import imagenet_weights
+    from frameworth.engine import engine_of
     from frameworth.storage.files import write_bytes
     from frameworth.training.store import saved_bytes
 
-    write_bytes(out, saved_bytes({"model": imagenet_weights(**network)}))
+    engine = engine_of(network | {"weights": "imagenet"}, ["any"])
+    write_bytes(out, saved_bytes({"model": engine.imagenet_weights()}))
 
 
 @stage(stages)

@@ -1,4 +1,4 @@
-"""What a config may name because there is a file for it: estimators, and methods that ask networks."""
+"""What a config may name because there is a file for it: estimators, methods that ask networks, and engines."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from frameworth.attribution.estimators import estimator_names
 from frameworth.attribution.methods import method, method_names
 from frameworth.config.kinds import Text
 from frameworth.config.section import Section
+from frameworth.engine import engine_names
 
 
 def method_sections() -> dict[str, type[Section]]:
@@ -41,5 +42,8 @@ def _one_of(names: Callable[[], list[str]]) -> AfterValidator:
 
 Estimator = Annotated[
     Text, _one_of(estimator_names), Field(json_schema_extra=lambda schema: schema.update(enum=estimator_names()))
+]
+EngineName = Annotated[
+    Text, _one_of(engine_names), Field(json_schema_extra=lambda schema: schema.update(enum=engine_names()))
 ]
 Ranking = Annotated[Text, _one_of(_rankings), Field(json_schema_extra=lambda schema: schema.update(enum=_rankings()))]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from frameworth.config.kinds import Distinct, FilePath, Integer, LeftOut, Number, NumberOrFlag, Pair, Text, as_integer
+from frameworth.config.registries import EngineName
 from frameworth.config.section import Section
 
 Scale = Annotated[Number, Field(gt=0, le=4)]
@@ -90,10 +91,10 @@ class Training(Section):
     DeepLabCut's pos_dist_thresh in px after scaling; the target Gaussian's standard deviation is two thirds of it.
     """
     augmentation: Augmentation = Augmentation()
-    engine: Literal["fast", "stock"] = "fast"
+    engine: EngineName = "fast"
     """
-    fast (frameworth's loop around DeepLabCut's networks, targets and losses), or stock (DeepLabCut's own runner,
-    several times slower).
+    fast (frameworth's loop around DeepLabCut's networks, targets and losses), stock (DeepLabCut's own runner, several
+    times slower), or another engine that has a file.
     """
     precision: Literal["float32", "bfloat16"] = "float32"
     """float32, or bfloat16 for mixed precision on GPUs that have it."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworth.engine.networks import choose_device, make_deterministic
+from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.errors import UserError
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import Subset, read_subset

@@ -11,17 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworth.engine.augmentation import Augmentation, is_covered
-from frameworth.engine.networks import (
-    PoseModel,
-    build_network,
-    heads_start_random,
-    loss_of,
-    make_deterministic,
-    optimizer_of,
-    pose_config,
-    seed_network,
-)
+from frameworth.engine import engine_of
+from frameworth.engine.base import Engine
+from frameworth.engine.devices import make_deterministic, seed_network
 from frameworth.labels.subsets import Subset
 from frameworth.plan.grid import total_steps
 from frameworth.storage.provenance import provenance
@@ -66,24 +58,23 @@ def train_network(
         variant: how an arm's network differs.
     """
     make_deterministic(device)
-    config = pose_config(training, subset.keypoints)
-    network = build_network(config, str(variant.start or training["weights"]), seed)
+    engine = engine_of(training, subset.keypoints)
+    network = engine.build(str(variant.start or training["weights"]), seed)
     steps = total_steps(training, len(images))
-    if training["engine"] == "stock":
-        # DeepLabCut's runner has no checkpoints: SIGTERM stops it where it is.
-        from frameworth.engine.stock import train_stock
-
+    if own_loop := engine.own_loop():
+        # It has no checkpoints: SIGTERM stops it where it is.
         started = time.monotonic()
-        losses = train_stock(config, network, images, xy, training, steps, seed, device)
+        losses = own_loop(network, images, xy, steps, seed, device)
         state = {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0}
-        _keep(network, state, training, steps, seed, entry, device, say, variant)
+        _keep(engine, network, state, training, steps, seed, entry, device, say, variant)
     else:
         with sigterm_waits() as stopping:
-            state = _descend(config, network, images, xy, training, steps, seed, entry, device, say, stopping, variant)
-            _keep(network, state, training, steps, seed, entry, device, say, variant)
+            state = _descend(engine, network, images, xy, training, steps, seed, entry, device, say, stopping, variant)
+            _keep(engine, network, state, training, steps, seed, entry, device, say, variant)
 
 
 def _keep(
+    engine: Engine,
     network: torch.nn.Module,
     state: dict[str, Any],
     training: dict[str, Any],
@@ -95,7 +86,7 @@ def _keep(
     variant: Variant,
 ) -> None:
     finite = all(bool(value.isfinite().all()) for value in network.state_dict().values())
-    untrained = heads_start_random(str(variant.start or training["weights"]))
+    untrained = engine.heads_start_random(str(variant.start or training["weights"]))
     diverged = why_diverged(state["losses"], finite, untrained)
     if variant.start is not None and Entry(variant.start.parent).read_record()["diverged"]:
         diverged = diverged or "the network that it continues had diverged"
@@ -110,6 +101,7 @@ def _keep(
 
 
 def train_step(
+    engine: Engine,
     network: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     batch: torch.Tensor,
@@ -119,12 +111,12 @@ def train_step(
     """One gradient step; the loss before it, still on the device.
 
     Args:
-        batch: normalised images [B, 3, h, w]; keypoints: labels [B, K, 3] with visibility.
+        batch, keypoints: what the engine's augmentation gives.
         precision: `float32`, or `bfloat16` for mixed precision.
     """
     optimizer.zero_grad()
     with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        loss = loss_of(network, batch, keypoints)
+        loss = engine.loss(network, batch, keypoints)
     loss.backward()
     optimizer.step()
     return loss.detach()
@@ -147,8 +139,8 @@ class Descent:
 
     def __init__(
         self,
-        config: dict[str, Any],
-        network: PoseModel,
+        engine: Engine,
+        network: torch.nn.Module,
         images: list[np.ndarray],
         xy: np.ndarray,
         training: dict[str, Any],
@@ -158,25 +150,21 @@ class Descent:
         variant: Variant = BASELINE,
     ) -> None:
         # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
-        self.network = network.to(device, memory_format=torch.channels_last).train()
-        self.optimizer = optimizer_of(config, network, training.get("learning_rate"))
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack it
+        self.network = network.train()
+        self.optimizer = engine.optimizer(network, training.get("learning_rate"))
         self.steps, self.device = steps, device
         self._initial_rates = [group["lr"] for group in self.optimizer.param_groups]
-        options = config["data"]["train"]
-        if not is_covered(options):
-            from frameworth.engine.stock import StockAugmentation
-
-            self.augment: Augmentation | StockAugmentation = StockAugmentation(options, images, xy, device)
-        else:
-            self.augment = Augmentation(options, images, xy, device, variant.cutout)
+        self.augment = engine.augmentation(images, xy, device, variant.cutout)
         order_seed, self._draw_seed = variant.seeds(seed)
         self.chosen = ordered_batches(variant.ranks, len(images), training["batch_size"], steps, order_seed)
+        self._engine = engine
         self._drops, self._precision = training["drops"], training["precision"]
 
     def prepare(self, step: int) -> tuple[torch.Tensor, np.ndarray]:
         """Seed what the network draws in this step, set the step's learning rate, and make its batch.
 
-        Returns normalised images [B, 3, h, w] and labels [B, K, 3] of the frames `chosen(step)`.
+        Returns images [B, 3, h, w] and labels [B, K, 3] of the frames `chosen(step)`, as the augmentation gives them.
         """
         seed_network(self.device, self._draw_seed, 4, step)
         factor = learning_rate_factor(self._drops, step, self.steps)
@@ -191,12 +179,12 @@ class Descent:
     def advance(self, step: int) -> torch.Tensor:
         """Take the step; the loss before it, still on the device."""
         batch, keypoints = self.prepare(step)
-        return train_step(self.network, self.optimizer, batch, keypoints, self._precision)
+        return train_step(self._engine, self.network, self.optimizer, batch, keypoints, self._precision)
 
 
 def _descend(
-    config: dict[str, Any],
-    network: PoseModel,
+    engine: Engine,
+    network: torch.nn.Module,
     images: list[np.ndarray],
     xy: np.ndarray,
     training: dict[str, Any],
@@ -209,7 +197,7 @@ def _descend(
     variant: Variant,
 ) -> dict[str, Any]:
     """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
-    descent = Descent(config, network, images, xy, training, steps, seed, device, variant)
+    descent = Descent(engine, network, images, xy, training, steps, seed, device, variant)
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
         network.load_state_dict(checkpoint["model"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworth.engine.networks import choose_device, make_deterministic
+from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels

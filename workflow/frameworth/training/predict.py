@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworth.engine.networks import Predictor, build_network, pose_config
+from frameworth.engine import engine_of
+from frameworth.engine.base import Engine, Predictor
 from frameworth.training.predictions import Predictions
 from frameworth.training.scaling import ScaledFrames
 from frameworth.training.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
@@ -24,7 +25,7 @@ class JointMaps:
     """What R networks say of the same F images, in px of these.
 
     Attributes:
-        confidence: float32 [R, F, K, h, w] in [0, 1], as in `frameworth.engine.networks.Maps`.
+        confidence: float32 [R, F, K, h, w] in [0, 1], as in `frameworth.engine.base.Maps`.
         offset: float32 [R, F, K, h, w, 2], location refinement of each cell, px.
         poses: float32 [R, F, K, 3], decoded positions and their confidence.
         stride: px per cell.
@@ -63,13 +64,15 @@ def load_predictors(
     networks: Sequence[Path], training: dict[str, Any], keypoints: Sequence[str], device: torch.device
 ) -> list[Predictor]:
     """Trained networks, ready to predict, from their files; raises UserError naming a file that is damaged."""
-    config = pose_config(training, keypoints)
-    predictors = []
-    for file in networks:
-        network = build_network(config, "random", 0)
-        network.load_state_dict(read_archive(file)["model"])
-        predictors.append(Predictor(config, network, device))
-    return predictors
+    engine = engine_of(training, keypoints)
+    return [engine.predictor(load_network(engine, file), device) for file in networks]
+
+
+def load_network(engine: Engine, file: Path) -> torch.nn.Module:
+    """A trained network from its file; raises UserError naming a file that is damaged."""
+    network = engine.build("random", 0)
+    network.load_state_dict(read_archive(file)["model"])
+    return network
 
 
 def frames_at_once(size: np.ndarray) -> int:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from frameworth.engine.networks import Predictor, choose_device, make_deterministic
+from frameworth.engine.base import Predictor
+from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.labels.subsets import read_subset
 from frameworth.training.divergence import without_diverged
 from frameworth.training.gpus import take_gpu

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def method_names() -> list[str]:
     """The names of all methods, which are those of their modules."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    modules = [module.name for module in pkgutil.iter_modules(__path__)]
+    return sorted(name for name in modules if name != "base" and not name.startswith("_"))
 
 
 def method(name: str) -> Method[Any]:

@@ -15,7 +15,7 @@ from frameworth.config.section import Section
 if TYPE_CHECKING:  # these import PyTorch
     import torch
 
-    from frameworth.engine.networks import PoseModel
+    from frameworth.engine.base import Engine
     from frameworth.labels.subsets import Subset
     from frameworth.training.scaling import ScaledFrames
 
@@ -29,6 +29,7 @@ class TrainedNetwork:
     """A finished network of the study, and what it takes to ask it or to train it again.
 
     Attributes:
+        engine: the pose framework that it is a network of, for its training options and keypoints.
         network: the trained network, on the CPU. Each method has one of its own, which it may change.
         subset: the frames it was trained on, with the keypoints' names.
         frames: all N frames of the study at the networks' size, with their labels.
@@ -39,7 +40,8 @@ class TrainedNetwork:
         device: where to compute.
     """
 
-    network: PoseModel
+    engine: Engine
+    network: torch.nn.Module
     subset: Subset
     frames: ScaledFrames
     pool: np.ndarray

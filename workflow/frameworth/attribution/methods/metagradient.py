@@ -20,7 +20,7 @@ from frameworth.plan.grid import total_steps
 if TYPE_CHECKING:
     import torch
 
-    from frameworth.engine.networks import PoseModel
+    from frameworth.engine.deeplabcut.networks import PoseModel
     from frameworth.training.scaling import ScaledFrames
 
 _SCORED_AT_ONCE = 16
@@ -45,17 +45,15 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
     import torch
 
     from frameworth.attribution.adjoint import check_differentiable, differentiate
-    from frameworth.engine.networks import build_network, pose_config
     from frameworth.training.ensemble import training_data
     from frameworth.training.loop import Descent
 
     subset, frames, device = trained.subset, trained.frames, trained.device
-    config = pose_config(trained.training, subset.keypoints)
-    network = build_network(config, str(trained.training["weights"]), trained.network_seed)
+    network = trained.engine.build(str(trained.training["weights"]), trained.network_seed)
     images, xy = training_data(subset, frames)
     steps = total_steps(trained.training, len(images))
     first = steps - max(1, round(options.window * steps))
-    descent = Descent(config, network, images, xy, trained.training, steps, trained.network_seed, device)
+    descent = Descent(trained.engine, network, images, xy, trained.training, steps, trained.network_seed, device)
     check_differentiable(descent)
     for step in range(first):
         descent.advance(step)
@@ -90,8 +88,8 @@ def held_out_gradient(
     """
     import torch
 
-    from frameworth.engine.augmentation import normalised
-    from frameworth.engine.label_losses import heatmap_losses, log_improbabilities
+    from frameworth.engine.deeplabcut.augmentation import normalised
+    from frameworth.engine.deeplabcut.label_losses import heatmap_losses, log_improbabilities
 
     losses = {"log_probability": log_improbabilities, "heatmap_loss": heatmap_losses}[score]
     values = [value for value in network.parameters() if value.requires_grad]

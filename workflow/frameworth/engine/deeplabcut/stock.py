@@ -14,20 +14,19 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from frameworth.engine.bare_packages import bare_packages
-from frameworth.engine.networks import seed_everything
+from frameworth.engine.deeplabcut.bare_packages import bare_packages
+from frameworth.engine.devices import seed_everything
 
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
     from deeplabcut.pose_estimation_pytorch.data import build_transforms
     from deeplabcut.pose_estimation_pytorch.data.dataset import PoseDataset, PoseDatasetParameters
     from deeplabcut.pose_estimation_pytorch.data.utils import apply_transform
-    from deeplabcut.pose_estimation_pytorch.models import PoseModel
     from deeplabcut.pose_estimation_pytorch.runners.train import build_training_runner
     from deeplabcut.pose_estimation_pytorch.task import Task
 
 
 class StockAugmentation:
-    """DeepLabCut's transforms with the interface of `frameworth.engine.augmentation.Augmentation`.
+    """DeepLabCut's transforms with the interface of `frameworth.engine.deeplabcut.augmentation.Augmentation`.
 
     For what that does not cover: histogram equalisation, covering and elastic deformation.
     """
@@ -63,10 +62,10 @@ class StockAugmentation:
 
 def train_stock(
     config: dict[str, Any],
-    network: PoseModel,
+    training: dict[str, Any],
+    network: torch.nn.Module,
     images: Sequence[np.ndarray],
     xy: np.ndarray,
-    training: dict[str, Any],
     steps: int,
     seed: int,
     device: torch.device,

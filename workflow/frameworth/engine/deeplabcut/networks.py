@@ -7,9 +7,7 @@ network; scaling from and to the original image is the caller's.
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,10 +15,12 @@ import numpy as np
 import timm
 import torch
 
-from frameworth.engine.augmentation import normalised
-from frameworth.engine.backbones import DEFAULT_FREEZE, feature_level, is_packaged, is_resnet
-from frameworth.engine.bare_packages import bare_packages
-from frameworth.engine.weights_download import check_download
+from frameworth.engine.base import Maps
+from frameworth.engine.deeplabcut.augmentation import normalised
+from frameworth.engine.deeplabcut.backbones import DEFAULT_FREEZE, feature_level, is_packaged, is_resnet
+from frameworth.engine.deeplabcut.bare_packages import bare_packages
+from frameworth.engine.deeplabcut.weights_download import check_download
+from frameworth.engine.devices import seed_everything
 from frameworth.errors import UserError
 from frameworth.storage.digests import whole
 
@@ -32,75 +32,6 @@ with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation
 
 HEAD = "bodypart"
 _USE = "use resnet_50, resnet_101, hrnet_w18, hrnet_w32 or hrnet_w48"
-
-
-@dataclass(frozen=True)
-class Maps:
-    """What a network says of F images, in the network's px.
-
-    Attributes:
-        confidence: float32 [F, K, h, w] in [0, 1]; cell (row, column) lies at ((column, row) + ½) · stride.
-        offset: float32 [F, K, h, w, 2], location refinement (x, y) of each cell, px.
-        pose: float32 [F, K, 2], as DeepLabCut decodes it (the best cell plus its refinement), px.
-        pose_confidence: float32 [F, K], the map at the best cell.
-        stride: px per cell.
-    """
-
-    confidence: np.ndarray
-    offset: np.ndarray
-    pose: np.ndarray
-    pose_confidence: np.ndarray
-    stride: float
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable.
-
-    Of several GPUs it is PyTorch's current one, see `frameworth.training.gpus.take_gpu`.
-    """
-    if wanted == "cpu":
-        return torch.device("cpu")
-    usable = torch.cuda.is_available()
-    if usable:
-        try:
-            (torch.ones(8, device="cuda") * 2).sum().item()
-        except RuntimeError as error:
-            usable = False
-            reason = str(error).splitlines()[0]
-    else:
-        reason = f"PyTorch {torch.__version__} sees no CUDA GPU"
-    if usable:
-        return torch.device("cuda", torch.cuda.current_device())
-    if wanted == "cuda":
-        raise UserError(
-            f"training.device: cuda was asked for, but {reason}. This build of PyTorch needs a GPU of compute "
-            "capability 7.5 or newer and a driver for its CUDA version; or set training.device: cpu"
-        )
-    return torch.device("cpu")
-
-
-def make_deterministic(device: torch.device) -> None:
-    """One CPU thread and deterministic algorithms: the number of threads changes the last bits of weights."""
-    torch.set_num_threads(1)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # mypy sees no property of a module
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    if device.type == "cpu":
-        torch.use_deterministic_algorithms(True)
-
-
-def seed_everything(*numbers: int) -> None:
-    """Seed Python, NumPy and PyTorch from `numbers`; DeepLabCut's own transforms draw from the first two."""
-    python, numpy_, torch_ = np.random.SeedSequence(numbers).generate_state(3)
-    random.seed(int(python))
-    np.random.seed(int(numpy_))  # noqa: NPY002 (DeepLabCut's augmentation draws from the global generator)
-    torch.manual_seed(int(torch_))
-
-
-def seed_network(device: torch.device, *numbers: int) -> None:
-    """Seed what a network's own layers draw from (dropout); torch.manual_seed costs a CPU half a millisecond."""
-    generator = torch.cuda.default_generators[device.index or 0] if device.type == "cuda" else torch.default_generator
-    generator.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
 
 def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str, Any]:
@@ -131,10 +62,11 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
         for key in ("freeze", "batch_norm"):
             if key in training:
                 raise UserError(f"training.{key}: is for a `backbone` that is no ResNet; leave it out")
-    head["target_generator"]["pos_dist_thresh"] = training["target_radius"]
+    if "target_radius" in training:
+        head["target_generator"]["pos_dist_thresh"] = training["target_radius"]
     if "augmentation" in training:
         config["data"]["train"].update(training["augmentation"])
-    crop = training["crop"]
+    crop = training.get("crop")
     if crop is None:
         config["data"]["train"]["crop_sampling"] = None
     else:
@@ -206,8 +138,7 @@ def imagenet_weights(net_type: str, backbone: str | None) -> dict[str, torch.Ten
     Saved as a snapshot, they give `build_network` the same network as `imagenet` does, bit for bit. Raises UserError
     if they cannot be had, or are not what the hub says it sent.
     """
-    training = {"net_type": net_type, "backbone": backbone, "weights": "imagenet", "target_radius": 17, "crop": None}
-    config = pose_config(training, ["any"])
+    config = pose_config({"net_type": net_type, "backbone": backbone, "weights": "imagenet"}, ["any"])
     state = build_network(config, "imagenet", 0).state_dict()
     name = config["model"]["backbone"]["model_name"]
     if not is_packaged(name):

@@ -1,13 +1,13 @@
 """A network's loss label by label, differentiable in the labels' positions too, and smooth scores of held-out labels.
 
-What training minimises is `frameworth.engine.networks.loss_of`; `label_losses` takes it apart.
+What training minimises is `frameworth.engine.deeplabcut.networks.loss_of`; `label_losses` takes it apart.
 """
 
 from __future__ import annotations
 
 import torch
 
-from frameworth.engine.networks import HEAD, HeatmapGaussianGenerator, PoseModel
+from frameworth.engine.deeplabcut.networks import HEAD, HeatmapGaussianGenerator, PoseModel
 from frameworth.errors import UserError
 
 # A map's values are told apart by softmax at this factor: maps are trained to lie between 0 and 1.

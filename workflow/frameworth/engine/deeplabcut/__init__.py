@@ -1,0 +1,16 @@
+"""The only folder that imports DeepLabCut or reads its configuration of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from frameworth.engine.base import Engine
+
+
+def engine(training: dict[str, Any], keypoints: Sequence[str]) -> Engine:
+    """DeepLabCut as an engine; raises UserError for a network that it cannot build."""
+    from frameworth.engine.deeplabcut.framework import DeepLabCut  # slow: it imports PyTorch and DeepLabCut
+
+    return DeepLabCut(training, keypoints)

@@ -1,0 +1,82 @@
+"""DeepLabCut behind the protocol of engines."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from frameworth.engine.base import Augment, Engine, OwnLoop
+from frameworth.engine.cutout import Cutout
+from frameworth.engine.deeplabcut.augmentation import Augmentation, is_covered
+from frameworth.engine.deeplabcut.backbones import is_packaged
+from frameworth.engine.deeplabcut.networks import (
+    PoseModel,
+    Predictor,
+    build_network,
+    heads_start_random,
+    imagenet_weights,
+    loss_of,
+    optimizer_of,
+    pose_config,
+)
+
+
+class DeepLabCut(Engine):
+    """DeepLabCut's networks, targets, losses, optimizers and augmentation for one study's options.
+
+    Attributes:
+        config: DeepLabCut's configuration of the network.
+    """
+
+    def __init__(self, training: dict[str, Any], keypoints: Sequence[str]) -> None:
+        self._training = training
+        self.config = pose_config(training, keypoints)
+
+    def build(self, weights: str, seed: int) -> torch.nn.Module:
+        return build_network(self.config, weights, seed)
+
+    def heads_start_random(self, weights: str) -> bool:
+        return heads_start_random(weights)
+
+    def optimizer(self, network: torch.nn.Module, learning_rate: float | None) -> torch.optim.Optimizer:
+        return optimizer_of(self.config, cast(PoseModel, network), learning_rate)
+
+    def augmentation(
+        self,
+        images: Sequence[np.ndarray],
+        xy: np.ndarray,
+        device: torch.device,
+        cutout: Cutout | None = None,
+        augmented: bool = True,
+    ) -> Augment:
+        options = self.config["data"]["train"]
+        if not augmented:
+            options = options | dict.fromkeys(("affine", "motion_blur", "gaussian_noise"))
+        if is_covered(options):
+            return Augmentation(options, images, xy, device, cutout)
+        from frameworth.engine.deeplabcut.stock import StockAugmentation
+
+        return StockAugmentation(options, images, xy, device)
+
+    def loss(self, network: torch.nn.Module, images: torch.Tensor, keypoints: np.ndarray) -> torch.Tensor:
+        return loss_of(cast(PoseModel, network), images, keypoints)
+
+    def predictor(self, network: torch.nn.Module, device: torch.device) -> Predictor:
+        return Predictor(self.config, cast(PoseModel, network), device)
+
+    def own_loop(self) -> OwnLoop | None:
+        if self._training["engine"] != "stock":
+            return None
+        from frameworth.engine.deeplabcut.stock import train_stock
+
+        return functools.partial(train_stock, self.config, self._training)
+
+    def weights_are_installed(self) -> bool:
+        return is_packaged(self._training.get("backbone") or "")
+
+    def imagenet_weights(self) -> dict[str, torch.Tensor]:
+        return imagenet_weights(self._training["net_type"], self._training.get("backbone"))
