@@ -605,7 +605,7 @@ def test_a_shell_completes_commands_and_options():
 def test_help_lists_what_people_call_in_the_order_of_a_study_and_no_stage():
     listed = called("--help").output.split("Commands:\n")[1]
     names = re.findall(r"^  (\w[\w-]*)  ", listed, re.M)
-    assert names[:8] == ["init", "check", "estimate", "run", "status", "explain", "report", "plan"]
+    assert names[:9] == ["init", "check", "estimate", "run", "status", "explain", "report", "apply", "plan"]
     assert not {"frames", "ensemble", "figure"} & set(names)
 
 

@@ -70,7 +70,7 @@ def opened(browser: Browser, study: Results, unfolded: bool = True, **options: A
         page.wait_for_selector("html[data-ready=true]", timeout=60_000)
     if unfolded and options.get("java_script_enabled", True):
         page.evaluate("document.querySelectorAll('details.question').forEach((part) => { part.open = true; })")
-        for part in ("frames", "influence", "learning"):
+        for part in ("frames", "influence", "learning", "mend"):
             page.wait_for_selector(f"#{part}[data-ready=true]", timeout=60_000)
     yield page
     assert said == []
@@ -91,7 +91,7 @@ def test_the_first_screen_has_the_answer_the_curve_and_the_first_labels_and_all_
         first = [".answer", ".curve svg", "#check", ".cards > li:first-child svg"]
         assert max(page.locator(part).bounding_box()["y"] for part in first) < 800
         assert page.locator("#check ~ .cards > li").count() == 8
-        assert page.locator("details.question").count() == 8
+        assert page.locator("details.question").count() == 9
         assert page.locator("details.question[open]").count() == 0
         assert not page.locator("#matrix").is_visible()
         page.click("#influence > summary")

@@ -12,7 +12,8 @@ import click
 from frameworth.cli.stages import stages
 from frameworth.cli.study import study
 
-_IN_ORDER = ("init", "check", "estimate", "run", "status", "explain", "report", "plan")  # as a study takes them
+# As a study takes them.
+_IN_ORDER = ("init", "check", "estimate", "run", "status", "explain", "report", "apply", "plan")
 
 
 class _OneLine(click.ClickException):

@@ -65,6 +65,7 @@ rule frame_values:
 rule labels_to_check:
     """Rank the labels of all frames, of the pool and held out, by how far they stand out."""
     input:
+        [marked] if Path(marked := f"{RESULTS}/marked_right.csv").exists() else [],
         f"{RESULTS}/frames.csv",
         f"{RESULTS}/labels.h5",
         f"{RESULTS}/scores.h5",

@@ -107,13 +107,27 @@ def apply_review(
         raise UserError(
             f"{study / 'review'}: was written for other keypoints than {project} has; delete it and run review again"
         )
+    corrected = write_corrected(study, source, changes, study / "review")
+    return [*corrected, *what_follows(study, held_out, seed, keep_snapshots)]
+
+
+def write_corrected(
+    study: Path, source: LabelledProject, changes: dict[Name, np.ndarray | None], given: Path
+) -> list[str]:
+    """Write `corrected_project` of `study`, a copy of `source` with `changes` of labels; returns what to say.
+
+    Args:
+        changes: labels [K, 2] px by frame, None for a frame that is left out. given: where they come from.
+
+    Raises UserError for a frame that the project does not have, or where none is left.
+    """
     names = list(zip(source.videos, source.images, strict=True))
     gone = [name for name in changes if name not in names]
     if gone:
-        raise UserError(f"{'/'.join(gone[0])}: is in the review but not in {project}; remove its row from the review")
-    keep = [row for row, name in enumerate(names) if changes.get(name, review) is not None]
+        raise UserError(f"{given}: changes {'/'.join(gone[0])}, which is not in {source.root}; remove it there")
+    keep = [row for row, name in enumerate(names) if name not in changes or changes[name] is not None]
     if not keep:
-        raise UserError(f"{study / 'review'}: removes every frame of the study; leave labels in some")
+        raise UserError(f"{given}: removes every frame of the study; leave labels in some")
     xy = source.xy.copy()
     for row, name in enumerate(names):
         now = changes.get(name)
@@ -123,8 +137,13 @@ def apply_review(
     with replaced_folder(folder) as new:
         _write_copy(new, source, keep, xy, set(changes))
     removed = sum(now is None for now in changes.values())
+    return [f"{len(changes) - removed} corrected and {removed} removed frames: {folder}/."]
+
+
+def what_follows(study: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> list[str]:
+    """Which networks `corrected_project` outdates, and how to go on with it."""
+    folder = study / "corrected_project"
     return [
-        f"{len(changes) - removed} corrected and {removed} removed frames: {folder}/.",
         _outdated(Results(study, {}), folder, held_out, seed, keep_snapshots),
         f"To go on, write `labels: {folder}` into the config, keep the study's name, leave out `plant` if it is there, "
         "and run the study again.",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.inference.values import out_of_bag_error
+from frameworth.attribution.marked_right import is_marked
 from frameworth.attribution.suspicion.suspects import KINDS, Suspects, suspect_labels
 from frameworth.errors import UserError
 from frameworth.labels.labels import distance
@@ -27,7 +28,8 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     """The table: see the file formats in the documentation for its columns.
 
     Frames are flagged as long as, of so many right frames, at most `expected_false` would rank as high.
-    Where the networks have not learned, no frame is flagged.
+    Where the networks have not learned, no frame is flagged. Frames that a person marked as right are not either, and
+    come last.
     """
     labels = results.labels
     found = study_suspects(results, expected_false=expected_false)
@@ -37,6 +39,7 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     # Where all keypoints are off together, the one that is farthest off stands for them.
     which = np.where((found.kind == "together"), np.nan_to_num(away, nan=-1).argmax(axis=1), found.keypoint)
     rows = np.arange(len(which))
+    right = is_marked(results.folder, results.frames["video"], results.frames["image"], labels.xy)
     named = known & (p <= max(UNUSUAL, expected_false / max(known.sum(), 1)))
     table = results.frames[["frame", "video", "image", "split"]].assign(
         suspicion=found.suspicion,
@@ -48,13 +51,14 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
         place_x=np.where(which >= 0, found.place[rows, which, 0], np.nan),
         place_y=np.where(which >= 0, found.place[rows, which, 1], np.nan),
         out_of_bag_error=out_of_bag_error(results.scores["error"], results.inclusion),
-        flagged=found.flagged & results.learning.learned,
+        flagged=found.flagged & results.learning.learned & ~right,
         reason=[_reason(found, frame, labels.keypoints) if named[frame] else "" for frame in range(len(rows))],
         **{f"p_{kind}": getattr(found, f"p_{kind}") for kind in KINDS},
     )
+    table["marked_right"] = right
     if results.planted is not None:
         table["planted"] = results.frames["planted"]
-    rank = table["suspicion"].rank(ascending=False, method="first", na_option="bottom").astype(int)
+    rank = table["suspicion"].mask(right).rank(ascending=False, method="first", na_option="bottom").astype(int)
     table.insert(0, "rank", rank)
     return table.sort_values("rank").reset_index(drop=True)
 

@@ -45,7 +45,7 @@ def present_frames(config: dict[str, Any]) -> PresentFrames | None:
     Images are read only where frames came or went, an image was touched, or some are the same picture.
     Raises UserError if the labels cannot be read.
     """
-    root, folder = _project_folder(config), study_folder(config)
+    root, folder = project_folder(config), study_folder(config)
     if root is None:
         return None
     project, split = read_project(root), recorded_frames(folder)
@@ -87,7 +87,7 @@ def _recorded_labels(labels_h5: Path, project: LabelledProject) -> Labels | None
     return None if touched or recorded.paths != tuple(map(str, project.paths)) else recorded
 
 
-def _project_folder(config: dict[str, Any]) -> Path | None:
+def project_folder(config: dict[str, Any]) -> Path | None:
     """The folder that stage `frames` reads; None if it is not made yet, or from what is no more."""
     given, folder = Path(config["labels"]), study_folder(config)
     if config["labels"] == "demo":

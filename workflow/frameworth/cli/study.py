@@ -268,6 +268,34 @@ def explain(frame: str, configfile: TextIO) -> None:
 
 
 @study.command()
+@click.argument("corrections", type=FILE)
+@_CONFIGFILE
+@friendly
+@_examples("frameworth apply corrections.csv --configfile config/mine.yaml")
+def apply(corrections: Path, configfile: TextIO) -> None:
+    """Write the project with the labels that you mended on the report's page.
+
+    CORRECTIONS is the file that the page gave you. They go into a copy, results/{study}/corrected_project.
+    """
+    from frameworth.answers.corrections import apply_corrections
+    from frameworth.cli.present_frames import project_folder
+    from frameworth.errors import UserError
+    from frameworth.plan.config import read_config
+    from frameworth.plan.grid import study_folder
+    from frameworth.results.study_files import being_read, require
+
+    config = read_config(configfile)
+    folder, project = study_folder(config), project_folder(config)
+    if project is None:
+        raise UserError(f"{folder}: the labels that it was made from are not as they were; {_first(configfile)}")
+    with being_read(folder):
+        require(folder, ("frames.csv", "labels.h5", "subsets.csv", "subsets.h5", "rmse.csv"), _first(configfile))
+        own = {name: config[name] for name in ("held_out", "seed", "keep_snapshots")}
+        lines = apply_corrections(corrections, folder, project, **own)
+    print("\n".join(lines))
+
+
+@study.command()
 @click.option("--configfile", type=FILE, required=True, help="The study's YAML.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if there are warnings.")
 @friendly

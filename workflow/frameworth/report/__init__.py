@@ -70,8 +70,9 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
     colours = keypoint_colours(len(results.labels.keypoints))
     influences = matrix(results, pool, BUDGETS["matrix"])
     detected = detections(results, BUDGETS["detections"])
+    labels = packed("labels", results.labels.xy.astype(np.float32))
     arrays: list[Packed] = [
-        packed("labels", results.labels.xy.astype(np.float32)),
+        labels,
         packed("out_of_bag_consensus", consensus.astype(np.float32)),
         packed("inclusion", results.inclusion.astype(np.uint8)),
         detected.consensus,
@@ -83,6 +84,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         "colours": colours,
         "skeleton": results.labels.skeleton,
         "frames": _about_frames(results),
+        "labels_digest": digest_of_json([results.folder.name, *results.frames["image"].astype(str), labels.text]),
         "ranked": ranked,
         "methods": {method(name).value_column: method(name).title for name in method_names()},
         "unit": LOSS_UNITS[results.options["influence"]["score"]],
@@ -107,7 +109,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         .render(
             study=results.folder.name,
             css=Markup((_FOLDER / "page.css").read_text()),
-            script=Markup((_FOLDER / "page.js").read_text()),
+            script=Markup(_script()),
             plotly=Markup(plotly),
             data=script_data,
             arrays=arrays,
@@ -136,6 +138,11 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         )
     )
     write_text(path, page)
+
+
+def _script() -> str:
+    """The page's script, which holds what mends labels."""
+    return (_FOLDER / "page.js").read_text().replace("// {{ mend.js }}", (_FOLDER / "mend.js").read_text())
 
 
 def _environment() -> Environment:

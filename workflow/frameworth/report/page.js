@@ -538,10 +538,13 @@ function showCurve() {
     yaxis: { ...axis, ...places, title: { text: "RMSE on held-out frames (px)" }, type: logarithmic ? "log" : "linear" } }, CONFIG);
 }
 
+// {{ mend.js }}
+
 // ---- start, colours, print -----------------------------------------------------------------------------------
 
 // What a question shows is made when it is first opened: the page opens at once, and a plot knows how wide it is.
 const PARTS = {
+  mend: startMending,
   frames: startGallery,
   learning: async () => showCurve(),
   influence: async () => {

@@ -1,0 +1,112 @@
+"""Corrections that a person made on the page of the report: read, checked, and written into a copy of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.answers.review import UNCHANGED, Name, what_follows, write_corrected
+from frameworth.attribution.marked_right import digest_of_labels, marked_right, write_marked_right
+from frameworth.errors import UserError
+from frameworth.labels.deeplabcut import LabelledProject, read_project
+
+COLUMNS = ("video", "image", "mark", "keypoint", "x", "y", "was_x", "was_y")
+_MARKS = ("placed", "deleted", "right")
+
+
+def apply_corrections(
+    corrections: Path, study: Path, project: Path, *, held_out: dict[str, Any], seed: int, keep_snapshots: bool
+) -> list[str]:
+    """Write `corrected_project` of `study`: the project with the corrections of a CSV file; returns what to say.
+
+    Frames that were marked as right are remembered in `marked_right.csv` of the study, by their labels. Frames without
+    any label left are left out of the copy. The project itself is only read.
+
+    Args:
+        held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
+        keep_snapshots: the config's; without networks, their predictions of new labels need them trained anew.
+
+    Raises UserError for a file that the page did not write, or that was written for other labels.
+    """
+    table = _read(corrections)
+    source = read_project(project)
+    changes = _changes(table, source, corrections)
+    lines = write_corrected(study, source, changes, corrections) if changes else []
+    right = _marked(table, source, changes)
+    if right:
+        write_marked_right(study, marked_right(study) | {name: digest_of_labels(xy) for name, xy in right.items()})
+        lines.append(f"{len(right)} frames are marked as right: they are not flagged again with these labels.")
+    if changes:
+        return [*lines, *what_follows(study, held_out, seed, keep_snapshots)]
+    if right:
+        return [*lines, "No label was changed, so no network is outdated; run the study again for its new list."]
+    raise UserError(f"{corrections}: holds no correction; mend labels on the page of the report first")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); download it again from the report") from None
+    if tuple(table.columns) != COLUMNS:
+        raise UserError(f"{path}: has other columns than {', '.join(COLUMNS)}; download it again from the report")
+    for number, row in enumerate(table.itertuples(), 2):
+        if row.mark not in _MARKS:
+            raise UserError(f"{path}: line {number}: the mark {row.mark!r} is not one of {', '.join(_MARKS)}")
+    return table
+
+
+def _changes(table: pd.DataFrame, source: LabelledProject, path: Path) -> dict[Name, np.ndarray | None]:
+    """Labels now [K, 2] px of the frames that the table changes, None for those without any."""
+    names = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
+    changes: dict[Name, np.ndarray] = {}
+    for number, row in enumerate(table.itertuples(), 2):
+        name = (row.video, row.image)
+        if name not in names:
+            raise UserError(f"{path}: line {number}: {'/'.join(name)} is not in {source.root}; remove the line")
+        if row.mark == "right":
+            continue
+        if row.keypoint not in source.keypoints:
+            raise UserError(f"{path}: line {number}: {source.root} has no keypoint {row.keypoint!r}; remove the line")
+        keypoint = source.keypoints.index(row.keypoint)
+        now = _point(row.x, row.y, path, number) if row.mark == "placed" else np.full(2, np.nan)
+        before = source.xy[names[name], keypoint]
+        if not _same(before, _point(row.was_x, row.was_y, path, number)) and not _same(before, now):
+            raise UserError(
+                f"{path}: line {number}: {row.keypoint} in {'/'.join(name)} was changed since the report was made; "
+                "run the study again and mend the label on its new report"
+            )
+        if not _same(before, now):
+            changes.setdefault(name, source.xy[names[name]].copy())[keypoint] = now
+    return {name: None if np.isnan(xy).all() else xy for name, xy in changes.items()}
+
+
+def _marked(
+    table: pd.DataFrame, source: LabelledProject, changes: dict[Name, np.ndarray | None]
+) -> dict[Name, np.ndarray]:
+    """Labels [K, 2] px of the frames that are marked as right, as they are now."""
+    rows = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
+    marked = [(row.video, row.image) for row in table.itertuples() if row.mark == "right"]
+    now = {name: changes.get(name, source.xy[rows[name]]) for name in marked}
+    return {name: xy for name, xy in now.items() if xy is not None}
+
+
+def _point(x: str, y: str, path: Path, line: int) -> np.ndarray:
+    """px; NaN where both are empty."""
+    if not x and not y:
+        return np.full(2, np.nan)
+    try:
+        point = np.array([float(x), float(y)])
+    except ValueError:
+        point = np.full(2, np.nan)
+    if not np.isfinite(point).all():
+        raise UserError(f"{path}: line {line}: ({x}, {y}) is no place in px; download the file again")
+    return point
+
+
+def _same(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> bool:
+    return np.allclose(one, other, rtol=0, atol=UNCHANGED, equal_nan=True)

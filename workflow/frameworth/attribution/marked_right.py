@@ -1,0 +1,42 @@
+"""`marked_right.csv`: frames whose labels a person looked at and found right, and which labels these were."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frameworth.storage.digests import whole
+from frameworth.storage.files import write_csv
+
+FILE = "marked_right.csv"
+
+
+def marked_right(study: Path) -> dict[tuple[str, str], str]:
+    """The digest of the labels that were found right, by video and image; empty where nothing was marked."""
+    path = study / FILE
+    if not path.exists():
+        return {}
+    table = pd.read_csv(whole(path), dtype=str, keep_default_na=False)
+    return {(row.video, row.image): row.labels for row in table.itertuples()}
+
+
+def write_marked_right(study: Path, marked: Mapping[tuple[str, str], str]) -> None:
+    """Write the file, a row per frame."""
+    rows = [(*name, digest) for name, digest in sorted(marked.items())]
+    write_csv(study / FILE, pd.DataFrame(rows, columns=["video", "image", "labels"]))
+
+
+def digest_of_labels(xy: np.ndarray) -> str:
+    """SHA-256 of a frame's labels [K, 2], to a hundredth px."""
+    return hashlib.sha256(repr(np.round(xy, 2).tolist()).encode()).hexdigest()
+
+
+def is_marked(study: Path, videos: Sequence[str], images: Sequence[str], xy: np.ndarray) -> np.ndarray:
+    """Bool [N]: the frame was marked as right with the labels [N, K, 2] that it has now."""
+    marked = marked_right(study)
+    names = zip(videos, images, strict=True)
+    return np.array([marked.get(name) == digest_of_labels(own) for name, own in zip(names, xy, strict=True)], bool)
