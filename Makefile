@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings trial sleap-environment peers lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -43,6 +43,19 @@ peers: .peers/ready
 	rm -rf .peers
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --target .peers -r envs/peers.lock
 	touch $@
+
+# Optional: the pages as a site that opens offline, with navigation and search, in site/; the pictures of the figures are
+# the demo's, if it was run.
+site: .venv-site/ready
+	@.venv-site/bin/python -m tools.site .site
+	@.venv-site/bin/python -m sphinx -q -W -b html .site site
+	@echo "Open site/index.html"
+
+.venv-site/ready: envs/site.lock
+	@rm -rf .venv-site
+	@$(PYTHON) -m venv .venv-site
+	@.venv-site/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r envs/site.lock
+	@touch $@
 
 check: .venv/ready
 	$(BIN)/ruff check .
@@ -135,6 +148,8 @@ lock:
 	uv pip compile envs/requirements.in --override envs/overrides.txt --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  --output-file envs/requirements.lock
+	uv pip compile envs/site.in --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --output-file envs/site.lock
 	$(MAKE) envs
 
 # The definitions for conda and Apptainer, from the lock.
@@ -142,4 +157,4 @@ envs:
 	PYTHONPATH=workflow $(PYTHON) -m tools.environments
 
 clean:
-	rm -rf .venv .venv-sleap .peers .snakemake results/demo logs/demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sleap .venv-site .peers .site site .snakemake results/demo logs/demo .pytest_cache .ruff_cache .hypothesis
