@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ REPOSITORY = Path(__file__).parent.parent
 def repository() -> Path:
     """The repository's root."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """PyTorch and DeepLabCut imported once; otherwise every check imports them again, in a process of its own."""
+    import_module("frameworth.engine.deeplabcut.framework")
 
 
 def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

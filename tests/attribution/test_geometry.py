@@ -179,6 +179,7 @@ def spoilt(tmp_path, monkeypatch) -> str:
     return f"{video}/{project.images[row]}"
 
 
+@pytest.mark.usefixtures("engine")
 def test_init_and_check_name_a_few_labels_and_say_that_it_is_a_first_look(spoilt):
     made = CliRunner().invoke(main, ["init", "mice", "--device", "cpu"])
     assert made.exit_code == 0, made.output

@@ -27,6 +27,8 @@ from frameworth.plan.config import check_config
 from synthetic_study import write_study
 from tiny import config, draw, pretend_networks, read_frames_of, write_config
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def called(*arguments):
     return CliRunner().invoke(main, arguments)
@@ -90,6 +92,20 @@ def test_init_puts_the_config_beside_others_and_overwrites_nothing(here):
     assert again.exit_code == 2
     assert "config/mice.yaml: is there already" in again.output
     assert Path("config/mice.yaml").read_text() == before
+
+
+def test_a_command_of_its_own_says_of_the_network_what_one_does_where_pytorch_is_imported(here):
+    draw(here / "mice")
+    assert called("init", "mice", "--device", "cpu").exit_code == 0
+    config = yaml.safe_load(Path("mice.yaml").read_text())
+    config.pop("pilot")
+    config["training"] = {"net_type": "resnet_51", "steps": 6}
+    Path("mice.yaml").write_text(yaml.safe_dump(config))
+    within = called("check", "--configfile", "mice.yaml")
+    command = [sys.executable, "-m", "frameworth", "check", "--configfile", "mice.yaml"]
+    apart = subprocess.run(command, capture_output=True, text=True)
+    assert "training.net_type" in within.output
+    assert (apart.stdout, apart.returncode) == (within.output, within.exit_code)
 
 
 def test_init_says_what_is_wrong_with_a_folder_that_is_no_project(here):

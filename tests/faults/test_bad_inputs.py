@@ -20,6 +20,8 @@ from frameworth.__main__ import main
 from frameworth.storage.files import digest_of_file
 from frameworth.training.gpus import machine_has_gpu
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 @pytest.fixture(scope="session")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Study:

@@ -334,6 +334,7 @@ def test_coco_categories_of_one_keypoint_are_one_animal(tmp_path):
     assert_points(written(tmp_path / "labels.json", content))
 
 
+@pytest.mark.usefixtures("engine")
 def test_a_label_outside_its_image_is_left_out_with_a_warning_and_a_torn_image_is_named(tmp_path):
     content = coco_content(tmp_path / "images")
     content["annotations"][0]["keypoints"][0] = -8.0

@@ -7,15 +7,14 @@ and so reads the label tables and the images' headers but decodes no image; the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
+from frameworth.cli.network_check import NO_GPU, aside, network_problems
 from frameworth.cli.study_record import record_problems, recorded_split
 from frameworth.config.kinds import expanded
 from frameworth.config.reading import encoding_problem, parse_config
@@ -100,24 +99,27 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
         labels = expanded(labels)
     found = Inspection(None, (), ())
     pictures = None
-    if isinstance(labels, str) and labels and labels != "demo":
-        found = inspect_labels(Path(labels))
-        problems += found.problems
-        if found.project is not None and depth != "tables":
-            decode = depth == "images"
-            with ThreadPoolExecutor(1) as aside:
-                if decode and config is not None:  # needed below, and takes seconds
-                    aside.submit(import_module, "frameworth.engine.deeplabcut.framework")
-                pictures, of_images = inspect_label_pictures(Path(labels), found.project, decode)
-            problems += of_images
-    if config is not None and not any(problem.where.startswith("config: subsets[") for problem in problems):
-        problems += _together(config, found.project, pictures)
-        problems += record_problems(config, found.project)
-        problems += _device_problems(config, depth, runs_here)
-        if depth != "tables":
-            problems += _film_problems(config)
-        if depth == "images":
-            problems += _network_problems(config)
+    needs_gpu = config is not None and config["training"]["device"] == "cuda" and runs_here is not False
+    with aside() as worker:
+        network = None
+        if config is not None and depth == "images":
+            network = worker.submit(network_problems, config, needs_gpu)
+        if isinstance(labels, str) and labels and labels != "demo":
+            found = inspect_labels(Path(labels))
+            problems += found.problems
+            if found.project is not None and depth != "tables":
+                pictures, of_images = inspect_label_pictures(Path(labels), found.project, depth == "images")
+                problems += of_images
+        if config is not None and not any(problem.where.startswith("config: subsets[") for problem in problems):
+            problems += _together(config, found.project, pictures)
+            problems += record_problems(config, found.project)
+            if depth != "tables":
+                problems += _film_problems(config)
+        if network is not None:
+            problems += network.result()
+        elif needs_gpu and not machine_has_gpu():
+            todo = "set it to auto or cpu, or run where there is one"
+            problems.append(error("config: training.device", NO_GPU, todo))
     look: list[str] = []
     if found.project is not None and depth == "images" and not any(p.severity == "error" for p in problems):
         from frameworth.cli.first_look import first_look  # SciPy's statistics, which planning need not wait for
@@ -257,35 +259,3 @@ def _film_problems(config: dict[str, Any]) -> Iterator[Problem]:
             except UserError as refused:
                 found.append(problem_of(refused))
     yield from summed(found)
-
-
-def _device_problems(config: dict[str, Any], depth: Depth, runs_here: bool | None) -> Iterator[Problem]:
-    if config["training"]["device"] != "cuda" or runs_here is False:
-        return
-    what = "cuda is asked for, but this machine has no GPU that can be used"
-    if depth != "images":
-        if not machine_has_gpu():
-            yield error("config: training.device", what, "set it to auto or cpu, or run where there is one")
-        return
-    from frameworth.engine.devices import choose_device
-
-    try:
-        choose_device("cuda")
-    except UserError:
-        todo = "set it to auto or cpu if the study runs here; on a cluster its nodes have the GPUs"
-        yield warning("config: training.device", what, todo)
-
-
-def _network_problems(config: dict[str, Any]) -> Iterator[Problem]:
-    """Whether the engine can build the network; slow, as it imports PyTorch and DeepLabCut."""
-    from frameworth.engine import engine_of
-
-    training = possible_trainings(config)[0]
-    given = training["weights"]
-    try:
-        engine = engine_of(training, ["any"])
-        if given not in ("imagenet", "random") and Path(given).is_file():
-            engine.build(given, 0)
-    except UserError as refused:
-        where, _, what = str(refused).partition(": ")
-        yield error(f"config: {where}", what, "see config/README.md")

@@ -52,9 +52,10 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     """
     from frameworth.cli.checking import check_study_file
     from frameworth.cli.first_config import write_first_config
+    from frameworth.cli.network_check import has_usable_gpu
     from frameworth.errors import printable
 
-    gpu = device == "cuda" or (device == "auto" and _has_gpu())
+    gpu = device == "cuda" or (device == "auto" and has_usable_gpu())
     path, look = write_first_config(labels, study, out, gpu)
     print(printable(f"{labels}: {look.sentence()}."))
     print(f"Networks are planned for a {'GPU' if gpu else 'CPU'}.")
@@ -65,12 +66,6 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     print("Read the config, then:\n")
     print(f"  frameworth estimate --configfile {path}   # what it will take")
     print(f"  frameworth run --configfile {path}        # or: snakemake --cores all --configfile {path}")
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
 
 
 @study.command()

@@ -29,7 +29,7 @@ def collect_frames(
         held_out: `{"fraction": float, "by": "frame" | "video"}`.
     """
     project = read_project(folder)
-    pictures, problems = inspect_pictures(project, decode=True)
+    pictures, problems = inspect_pictures(project, decode=True, thumbnails=True)
     refuse_errors(problems)
     labels = Labels(
         xy=project.xy,

@@ -19,6 +19,7 @@ DECODED_BYTES_KEPT = 1_000_000_000  # of a job's images; the others are decoded 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # these become RGB in both readers alike
 MAX_PIXELS = 100_000_000
+_MIDDLE = 8  # rows
 ORIENTATION = 0x0112  # of EXIF; 1 is upright
 
 # MAX_PIXELS is stricter than Pillow's error. Set once, as threads that decode share all filters.
@@ -27,13 +28,15 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """An image as the networks see it.
+    """An image as the networks see it, or its middle rows.
 
     Attributes:
-        rgb: uint8 [height, width, 3].
-        pixels: SHA-256 of its size and pixels: equal for pictures that are the same, however they are stored.
+        size: width and height of the image, px.
+        rgb: uint8 [rows, width, 3], not to be written to.
+        pixels: SHA-256 of these pixels: equal for pictures that are the same, however they are stored.
     """
 
+    size: tuple[int, int]
     rgb: np.ndarray
     pixels: str
 
@@ -41,7 +44,7 @@ class DecodedImage:
 def read_image(path: Path | str) -> np.ndarray:
     """The image as RGB, uint8 [height, width, 3]; raises RefusedError naming the file if it is unfit."""
     with _opened(path) as image:
-        return np.array(image.convert("RGB"))
+        return np.array(_rgb(image))
 
 
 def image_size(path: Path | str) -> tuple[int, int]:
@@ -59,15 +62,28 @@ def inspect_header(path: Path | str) -> tuple[tuple[int, int] | None, list[Probl
         return None, list(refused.problems)
 
 
-def inspect_image(path: Path | str) -> tuple[DecodedImage | None, list[Problem]]:
-    """The image decoded, and what is wrong with the file."""
+def inspect_image(path: Path | str, whole: bool = True) -> tuple[DecodedImage | None, list[Problem]]:
+    """The image decoded, and what is wrong with the file.
+
+    Args:
+        whole: whether to give the whole picture. All of it is decoded in any case; the middle rows alone, which tell
+            most pictures apart, save a third of the time.
+    """
     try:
         with _opened(path) as image:
-            rgb, problems = np.array(image.convert("RGB")), list(_warnings(path, image))
+            rows = middle_rows(image.height)
+            part = image if whole else image.crop((0, rows.start, image.width, rows.stop))
+            rgb, problems = np.asarray(_rgb(part)), list(_warnings(path, image))
             _refuse_turned(path, image.getexif())  # a PNG may say so after its pixels
     except RefusedError as refused:
         return None, list(refused.problems)
-    return DecodedImage(rgb, pixel_digest(rgb)), problems
+    return DecodedImage(image.size, rgb, pixel_digest(rgb)), problems
+
+
+def middle_rows(height: int) -> slice:
+    """The few rows of an image by which `inspect_image` tells it from others."""
+    start = max(0, (height - _MIDDLE) // 2)
+    return slice(start, min(start + _MIDDLE, height))
 
 
 def pixel_digest(rgb: np.ndarray) -> str:
@@ -75,6 +91,12 @@ def pixel_digest(rgb: np.ndarray) -> str:
     digest = hashlib.sha256(f"{rgb.shape}".encode())
     digest.update(rgb.data)
     return digest.hexdigest()
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """The image as RGB; Pillow would copy one that is, which takes a quarter as long as decoding it."""
+    image.load()  # which may change the mode
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @contextmanager

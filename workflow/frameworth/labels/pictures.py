@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from frameworth.errors import FEW_FILES, Problem, UserError, problem_of, summed, warning
 from frameworth.labels.deeplabcut import LabelledProject
-from frameworth.labels.images import inspect_header, inspect_image, pixel_digest
+from frameworth.labels.images import inspect_header, inspect_image, middle_rows, pixel_digest
 
 THUMBNAIL = 64
 
@@ -24,7 +25,7 @@ class Pictures:
     Attributes:
         sizes: int [N, 2], width and height in px; 0 for an image that cannot be read.
         digests: [N] equal for frames of the same picture; None if only headers were read.
-        thumbnails: float32 [N, THUMBNAIL²], grey levels; None if only headers were read.
+        thumbnails: float32 [N, THUMBNAIL²], grey levels; None if they were not asked for.
     """
 
     sizes: np.ndarray
@@ -33,35 +34,34 @@ class Pictures:
 
 
 def inspect_pictures(
-    project: LabelledProject, decode: bool, films: Mapping[int, Callable[[], np.ndarray]] | None = None
+    project: LabelledProject,
+    decode: bool,
+    films: Mapping[int, Callable[[], np.ndarray]] | None = None,
+    *,
+    thumbnails: bool = False,
 ) -> tuple[Pictures, list[Problem]]:
     """Look at the images of a project.
 
     Args:
         decode: whether to decode them; if not, only their headers are read, which takes no time.
         films: what reads the picture of a frame that is no image file, by the frame's number.
+        thumbnails: whether to make thumbnails of what is decoded.
     """
-    films = films or {}
-    files = [index for index in range(len(project.paths)) if index not in films]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # decoders work while others run Python
-        look = pool.map if decode else map
-        looked = dict(zip(files, look(_decoded if decode else _header, [project.paths[i] for i in files]), strict=True))
-    for index, film in films.items():  # one after the other: these read from open videos
-        looked[index] = _film(film) if decode else _Looked(None, [])
-    in_order = [looked[index] for index in range(len(project.paths))]
-    sizes = np.array([one.size or (0, 0) for one in in_order], int).reshape(-1, 2)
-    problems = [problem for one in in_order for problem in one.problems]
+    looked = _look(project.paths, films or {}, decode, thumbnails)
+    sizes = np.array([one.size or (0, 0) for one in looked], int).reshape(-1, 2)
+    problems = [problem for one in looked for problem in one.problems]
     if not decode:
         return Pictures(sizes, None, None), summed(problems)
-    digests = tuple(one.digest or str(index) for index, one in enumerate(in_order))  # unreadable: the twin of nothing
+    digests = tuple(one.digest or str(index) for index, one in enumerate(looked))  # unreadable: the twin of nothing
     nothing = np.zeros(THUMBNAIL**2, np.float32)
-    thumbnails = np.stack([nothing if one.thumbnail is None else one.thumbnail for one in in_order])
-    return Pictures(sizes, digests, thumbnails), summed([*problems, *_twins(project, digests)])
+    small = [nothing if one.thumbnail is None else one.thumbnail for one in looked] if thumbnails else None
+    pictures = Pictures(sizes, digests, None if small is None else np.stack(small))
+    return pictures, summed([*problems, *_twins(project, digests)])
 
 
 @dataclass(frozen=True)
 class _Looked:
-    """What one image is; its digest and thumbnail if it was decoded."""
+    """What one image is; its digest if it was decoded, its thumbnail if it was whole."""
 
     size: tuple[int, int] | None
     problems: list[Problem]
@@ -69,24 +69,47 @@ class _Looked:
     thumbnail: np.ndarray | None = None
 
 
-def _header(path: Path) -> _Looked:
-    return _Looked(*inspect_header(path))
+def _look(
+    paths: Sequence[Path], films: Mapping[int, Callable[[], np.ndarray]], decode: bool, thumbnails: bool
+) -> list[_Looked]:
+    frames = range(len(paths))
+    if not decode:
+        return [_Looked(None, []) if frame in films else _Looked(*inspect_header(paths[frame])) for frame in frames]
+    looked = _decode(frames, paths, films, whole=thumbnails)
+    if not thumbnails:  # what has the same middle rows is compared in full
+        seen = Counter(one.digest for one in looked.values() if one.digest)
+        alike = [frame for frame in frames if seen[looked[frame].digest] > 1]
+        looked |= _decode(alike, paths, films, whole=True)
+    return [looked[frame] for frame in frames]
 
 
-def _decoded(path: Path) -> _Looked:
-    image, problems = inspect_image(path)
+def _decode(
+    frames: Sequence[int], paths: Sequence[Path], films: Mapping[int, Callable[[], np.ndarray]], whole: bool
+) -> dict[int, _Looked]:
+    files = [frame for frame in frames if frame not in films]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # decoders work while others run Python
+        found = pool.map(lambda frame: _decoded(paths[frame], whole), files)
+        looked = dict(zip(files, found, strict=True))
+    # One after the other: these read from open videos.
+    return looked | {frame: _film(films[frame], whole) for frame in frames if frame in films}
+
+
+def _decoded(path: Path, whole: bool) -> _Looked:
+    image, problems = inspect_image(path, whole)
     if image is None:
         return _Looked(None, problems)
-    return _Looked(image.rgb.shape[1::-1], problems, image.pixels, _thumbnail(image.rgb))
+    return _Looked(image.size, problems, image.pixels, _thumbnail(image.rgb) if whole else None)
 
 
-def _film(read: Callable[[], np.ndarray]) -> _Looked:
+def _film(read: Callable[[], np.ndarray], whole: bool) -> _Looked:
     try:
         pixels = read()
     except UserError as refused:
         return _Looked(None, [problem_of(refused)])
-    rgb = np.ascontiguousarray(np.broadcast_to(pixels[..., :3], (*pixels.shape[:2], 3)))
-    return _Looked(rgb.shape[1::-1], [], pixel_digest(rgb), _thumbnail(rgb))
+    height, width = pixels.shape[:2]
+    part = pixels if whole else pixels[middle_rows(height)]
+    rgb = np.ascontiguousarray(np.broadcast_to(part[..., :3], (*part.shape[:2], 3)))
+    return _Looked((width, height), [], pixel_digest(rgb), _thumbnail(rgb) if whole else None)
 
 
 def _twins(project: LabelledProject, digests: Sequence[str]) -> Iterator[Problem]:

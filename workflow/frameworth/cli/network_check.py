@@ -1,0 +1,69 @@
+"""What PyTorch and the engine say of a config: whether its network can be built, and on what it would train.
+
+Importing them takes seconds in which Python runs nothing else. In a process of its own that is done while images are
+decoded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from frameworth.errors import Problem, UserError, error, warning
+from frameworth.plan.pilot import possible_trainings
+from frameworth.training.gpus import machine_has_gpu
+
+NO_GPU = "cuda is asked for, but this machine has no GPU that can be used"
+
+
+def aside() -> Executor:
+    """A worker for what needs PyTorch: a process of its own, or a thread where PyTorch is imported already."""
+    # PyTorch's own threads would be missing in a fork.
+    return ThreadPoolExecutor(1) if "torch" in sys.modules else ProcessPoolExecutor(1, get_context("fork"))
+
+
+def has_usable_gpu() -> bool:
+    """Whether PyTorch sees a GPU here; it is asked only where there is a driver."""
+    if not machine_has_gpu():
+        return False
+    with aside() as worker:
+        return worker.submit(_torch_sees_gpu).result()
+
+
+def network_problems(config: dict[str, Any], needs_gpu: bool) -> list[Problem]:
+    """What is wrong with the network and, where it `needs_gpu`, with this machine; takes seconds."""
+    return [*(_gpu_problems() if needs_gpu else ()), *_building_problems(config)]
+
+
+def _torch_sees_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _gpu_problems() -> Iterator[Problem]:
+    from frameworth.engine.devices import choose_device
+
+    try:
+        choose_device("cuda")
+    except UserError:
+        todo = "set it to auto or cpu if the study runs here; on a cluster its nodes have the GPUs"
+        yield warning("config: training.device", NO_GPU, todo)
+
+
+def _building_problems(config: dict[str, Any]) -> Iterator[Problem]:
+    from frameworth.engine import engine_of
+
+    training = possible_trainings(config)[0]
+    given = training["weights"]
+    try:
+        engine = engine_of(training, ["any"])
+        if given not in ("imagenet", "random") and Path(given).is_file():
+            engine.build(given, 0)
+    except UserError as refused:
+        where, _, what = str(refused).partition(": ")
+        yield error(f"config: {where}", what, "see config/README.md")
