@@ -1,5 +1,6 @@
 """The commands that people type, on studies with and without results."""
 
+import io
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from frameworth.__main__ import main
 from frameworth.answers.explaining import frame_number
 from frameworth.cli import first_config, progress
 from frameworth.cli.first_config import Look, study_name
-from frameworth.cli.running import Failures, runs_whole_study, snakemake_command
+from frameworth.cli.running import Failures, run_workflow, runs_whole_study, snakemake_command
 from frameworth.experiments.prune import compare_pruned
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.subsets import read_subset
@@ -467,17 +468,26 @@ def test_run_and_init_say_which_folder_may_not_be_written(here, monkeypatch):
     assert f"{here / 'mice.yaml'}: " in done.output
 
 
+def failed_job(rule, log=None, said=None):
+    """What the logger plugin tells of a job that failed."""
+    return {"event": "job_error", "rule_name": rule, "rule_msg": said, "log": [log] if log else []}
+
+
+def error(exception, text):
+    return {"event": "error", "exception": exception, "msg": text}
+
+
+NOT_ALL_DONE = error("WorkflowError", "WorkflowError:\nAt least one job did not complete successfully.")
+
+
 def test_what_slurm_refuses_is_told_in_its_words_with_where_to_mend_it(here):
     failures = Failures(["snakemake", "--workflow-profile", "my/slurm"])
-    output = """\
-Error in rule ensemble_of_1:
-    message: SLURM sbatch failed. The error message was 'sbatch: error: invalid partition specified: gpu'.
-    sbatch call:
-        sbatch --parsable
-    log: a.log (check log file(s) for error details)
-"""
-    for line in (output * 2).splitlines(keepends=True):
-        failures.read(line)
+    said = (
+        "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition specified: gpu'.\n"
+        "    sbatch call:\n        sbatch --parsable\n"
+    )
+    for _ in range(2):
+        failures.happened(failed_job("ensemble_of_1", "a.log", said))
     (line,) = failures.lines()
     assert "sbatch: error: invalid partition specified: gpu" in line
     assert "my/slurm/config.yaml" in line
@@ -499,26 +509,44 @@ def test_failures_are_told_once_each_with_the_last_words_of_their_logs(here):
         "frameworth: member 0: stopped by SIGINT at step 3 of 9; the next attempt continues there\n"
     )
     failures = Failures()
-    output = """\
-Error in rule scores:
-    message: None
-    jobid: 2
-    log: a.log (check log file(s) for error details)
-Error in rule scores:
-    log: a.log (check log file(s) for error details)
-Error in rule ensemble_of_1:
-    log: b.log (check log file(s) for error details)
-Error in rule report_page:
-    log: gone.log (check log file(s) for error details)
-"""
-    for line in output.splitlines(keepends=True):
-        failures.read(line)
+    for rule, log in (
+        ("scores", "a.log"),
+        ("scores", "a.log"),
+        ("ensemble_of_1", "b.log"),
+        ("report_page", "gone.log"),
+    ):
+        failures.happened(failed_job(rule, log))
     assert failures.lines() == [
         "frameworth: scores failed: scores: no such file (log: a.log)",
         "frameworth: ensemble_of_1 was stopped: member 0: stopped by SIGINT at step 3 of 9; the next attempt continues "
         "there (log: b.log)",
         "frameworth: report_page failed: it left no log",
     ]
+
+
+def test_jobs_that_fail_and_finish_are_told_as_snakemake_runs(here):
+    Path("Snakefile").write_text(
+        "rule all:\n    input: 'a', 'b'\n"
+        "rule good:\n    output: 'a'\n    shell: 'touch a'\n"
+        "rule bad:\n    output: 'b'\n    log: 'b.log'\n    shell: 'echo frameworth: no disk > b.log; exit 1'\n"
+    )
+    screen = io.StringIO()
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-going", "--quiet", "all"]
+    assert run_workflow(command, Path("run.log"), screen) == 1
+    told = screen.getvalue()
+    assert "frameworth: bad failed: no disk (log: b.log)\n" in told
+    assert "jobs 1 of 3" in told
+    assert '"event"' not in Path("run.log").read_text()
+
+
+def test_a_mistake_in_the_workflow_is_told_without_snakemakes_own_words(here):
+    Path("Snakefile").write_text(
+        "from snakemake.exceptions import WorkflowError\nraise WorkflowError('error: no labels')\n"
+    )
+    screen = io.StringIO()
+    assert run_workflow([sys.executable, "-m", "snakemake", "--cores", "1"], Path("run.log"), screen) == 1
+    assert screen.getvalue().splitlines()[0] == "frameworth: error: no labels"
+    assert "Nothing was run" in screen.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -533,21 +561,15 @@ Error in rule report_page:
 def test_after_a_failed_job_the_same_command_is_advised_unless_something_is_to_mend(here, last, advice):
     Path("a.log").write_text(last)
     failures = Failures()
-    for line in ("Error in rule frames:\n", "    log: a.log (check log file(s) for error details)\n"):
-        failures.read(line)
+    failures.happened(failed_job("frames", "a.log"))
     assert advice in failures.advice()
 
 
 def test_a_job_that_says_nothing_was_stopped_where_the_run_was_and_else_failed(here):
     Path("a.log").write_text("")
     failures = Failures()
-    for line in (
-        "Error in rule draw_seeds:\n",
-        "    log: a.log (check log file(s) for error details)\n",
-        "WorkflowError:\n",
-        "At least one job did not complete successfully.\n",
-    ):
-        failures.read(line)
+    for event in ({"event": "job_started"}, failed_job("draw_seeds", "a.log"), NOT_ALL_DONE):
+        failures.happened(event)
     assert failures.lines() == ["frameworth: draw_seeds failed: it said nothing (log: a.log)"]
     failures.stopped = True
     assert failures.lines() == ["frameworth: draw_seeds was stopped"]
@@ -555,8 +577,8 @@ def test_a_job_that_says_nothing_was_stopped_where_the_run_was_and_else_failed(h
 
 def test_that_jobs_did_not_complete_is_nothing_to_mend():
     failures = Failures()
-    for line in ("WorkflowError:\n", "At least one job did not complete successfully.\n"):
-        failures.read(line)
+    for event in ({"event": "job_started"}, NOT_ALL_DONE):
+        failures.happened(event)
     assert failures.lines() == []
     assert failures.advice() == "Finished networks are kept: run the same command again to go on"
 
@@ -583,14 +605,7 @@ def test_a_run_that_was_interrupted_goes_on_with_the_same_command():
 
 def test_a_locked_folder_is_told_in_one_line_with_what_to_do():
     failures = Failures()
-    output = """\
-LockException:
-Error: Directory cannot be locked. Please make sure that no other Snakemake process is trying to create the same files
-/somewhere
-If you are sure that no other instances of snakemake are running on this directory, the remaining lock
-"""
-    for line in output.splitlines(keepends=True):
-        failures.read(line)
+    failures.happened(error("LockException", "LockException:\nError: Directory cannot be locked.\n/somewhere"))
     assert len(failures.lines()) == 1
     assert "-- --unlock" in failures.lines()[0]
 

@@ -6,16 +6,19 @@ What went wrong is said in one line per failed job: the last thing that its log 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import queue
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, TextIO
 
 import psutil
 
@@ -27,20 +30,14 @@ SAID = "frameworth: "  # what the lines that are for the person begin with in Sn
 WATCH = SAID + "networks "  # and those of `Meter`
 
 _PLAIN_LINE_SECONDS = 30  # between lines where the output is no terminal
-_STEPS = re.compile(r"^(\d+) of (\d+) steps \((\d+)%\) done")
-_FAILED_RULE = re.compile(r"^Error in rule (\S+):|^Error in group ")
-_JOB_LOG = re.compile(r"^\s+log: (.+?) \(check log file")
-_REFUSED = re.compile(r"^\w+(Error|Exception)( in .*)?:$")
-_OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")
-_SLURM_REFUSED = re.compile(r"^\s+message: SLURM sbatch failed\. The error message was '?(.+?)'?\.?$")
+_OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")  # before Snakemake has a logger that tells events
+_SLURM_REFUSED = re.compile(r"^SLURM sbatch failed\. The error message was '?(.+?)'?\.?$", re.MULTILINE)
 
 _GO_ON = "Finished networks are kept: run the same command again to go on"
 _MEND = "Mend what is named above, then run the same command again; finished networks are kept"
 _MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
 
 _STOPPED = ": stopped by SIG"
-_JOBS_FAILED = "At least one job did not complete successfully"  # what Snakemake says after it has named them
-_LOCKED = "Directory cannot be locked"
 _LOCKED_ADVICE = (
     "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
     "`-- --unlock` at its end, then again without"
@@ -98,33 +95,45 @@ def runs_whole_study(arguments: Sequence[str]) -> bool:
 def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     """Run Snakemake, keep all that it says in `log`, and show how far it is on `screen`; its exit code.
 
+    What happens is told by the logger plugin `snakemake_logger_plugin_frameworth`, through a pipe.
     Ctrl-C goes to Snakemake too, which ends its jobs; what is shown then is that it was stopped. SIGTERM comes to this
     process alone, and is passed on to Snakemake and its jobs: trainings write their checkpoints.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     failed = Failures(command)
     display = _Display(screen)
+    told, tells = os.pipe()
+    libraries = [str(REPOSITORY / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with log.open("a", buffering=1) as record:
         record.write(f"\n=== {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n")
         with subprocess.Popen(
-            command,
+            with_events(command, tells),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            pass_fds=[tells],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(libraries)},
         ) as process:
+            os.close(tells)
 
             def end(*_: object) -> None:
                 failed.stopped = True
                 _end(process.pid)
 
             before = signal.signal(signal.SIGTERM, end)
+            assert process.stdout is not None
             try:
-                for line in _lines(process, failed):
-                    record.write(line)
-                    failed.read(line)
-                    display.read(line)
+                for is_event, line in _lines(os.fdopen(told), process.stdout, failed):
+                    if is_event:
+                        event = json.loads(line)
+                        failed.happened(event)
+                        display.happened(event)
+                    else:
+                        record.write(line)
+                        failed.read(line)
+                        display.read(line)
                 code = process.wait()
             finally:
                 signal.signal(signal.SIGTERM, before)
@@ -136,6 +145,12 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     return code
 
 
+def with_events(command: Sequence[str], descriptor: int) -> list[str]:
+    """The command of `snakemake_command`, told to write what happens to a file descriptor."""
+    options = ["--logger", "frameworth", "--logger-frameworth-descriptor", str(descriptor)]
+    return [*command[:3], *options, *command[3:]]
+
+
 def _end(pid: int) -> None:
     """Send SIGTERM to a process, which then starts nothing more, and to all that it has started."""
     process = psutil.Process(pid)
@@ -144,19 +159,33 @@ def _end(pid: int) -> None:
             one.terminate()
 
 
-def _lines(process: subprocess.Popen[str], failed: Failures) -> Iterator[str]:
-    """The process's lines; Ctrl-C ends the process, not the reading of its last words."""
-    assert process.stdout is not None
-    while True:
+def _lines(events: IO[str], output: IO[str], failed: Failures) -> Iterator[tuple[bool, str]]:
+    """Lines as they come, each with whether it is of `events`; Ctrl-C ends the process, not the reading."""
+    lines: queue.SimpleQueue[tuple[bool, str | None]] = queue.SimpleQueue()
+
+    def pass_on(is_event: bool, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                lines.put((is_event, line))
+        lines.put((is_event, None))
+
+    for is_event, stream in ((True, events), (False, output)):
+        threading.Thread(target=pass_on, args=(is_event, stream), daemon=True).start()
+    ended = 0
+    while ended < 2:
         try:
-            yield from process.stdout
-            return
+            is_event, line = lines.get()
         except KeyboardInterrupt:
             failed.stopped = True
+            continue
+        if line is None:
+            ended += 1
+        else:
+            yield is_event, line
 
 
 class Failures:
-    """What Snakemake's output says went wrong.
+    """What went wrong in a run of Snakemake.
 
     Attributes:
         stopped: whether the person stopped the run, so that a job that says nothing was stopped and did not fail.
@@ -165,33 +194,36 @@ class Failures:
     def __init__(self, command: Sequence[str] = ()) -> None:
         self.stopped = False
         self._profile = next((path for option, path in pairwise(command) if option == "--workflow-profile"), None)
+        self._started = False
+        self._locked = False
         self._slurm: list[str] = []
         self._jobs: list[tuple[str, Path | None]] = []
         self._refused: list[str] = []
-        self._refusing = False
+
+    def happened(self, event: dict[str, Any]) -> None:
+        """Take in what the logger plugin told."""
+        match event["event"]:
+            case "job_started":
+                self._started = True
+            case "job_error":
+                if refused := _SLURM_REFUSED.match(str(event["rule_msg"])):
+                    self._slurm.append(refused[1])  # the job never ran, and has no words of its own
+                else:
+                    self._jobs.append((event["rule_name"], Path(event["log"][0]) if event["log"] else None))
+            case "error":
+                self._locked |= event["exception"] == "LockException"
+                # Once jobs have started, a WorkflowError says no more than that some of them did not complete.
+                if not (self._started and event["exception"] == "WorkflowError"):
+                    self._refused += _reasons(event["msg"], event["exception"])
 
     def read(self, line: str) -> None:
-        """Take in one line of Snakemake's output."""
-        if found := _FAILED_RULE.match(line):
-            self._jobs.append((found[1] or "a group of jobs", None))
-        elif (found := _JOB_LOG.match(line)) and self._jobs and self._jobs[-1][1] is None:
-            self._jobs[-1] = (self._jobs[-1][0], Path(found[1]))
-        elif found := _SLURM_REFUSED.match(line):
-            self._slurm.append(found[1])
-            self._jobs = self._jobs[:-1]  # it never ran, and has no words of its own
-        elif _REFUSED.match(line):
-            self._refusing = True
-        elif not self._refusing and (found := _OPTION_REFUSED.match(line)):
+        """Take in one line of Snakemake's output, which says what is wrong with its own options."""
+        if found := _OPTION_REFUSED.match(line):
             self._refused.append(found[1])
-        elif self._refusing and line.strip() and not line.startswith("  File "):
-            if not line.startswith(_JOBS_FAILED):
-                self._refused.append(line.strip())
-        else:
-            self._refusing = False
 
     def lines(self) -> list[str]:
         """One line per failed job with the last words of its log; else why nothing was started."""
-        if any(_LOCKED in line for line in self._refused):
+        if self._locked:
             return [f"frameworth: {_LOCKED_ADVICE}"]
         jobs = {(rule, log): f"frameworth: {self._told(rule, log)}" for rule, log in self._jobs}
         where = f"{self._profile}/config.yaml" if self._profile else "the profile's config.yaml"
@@ -209,13 +241,19 @@ class Failures:
 
     def advice(self) -> str:
         """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
-        if any(_LOCKED in line for line in self._refused):
+        if self._locked:
             return "Nothing was run"  # the line has what to do
         if self._slurm:
             return _MEND
         if self._jobs:
             return _MEND if any(_names_what_to_mend(log) for _, log in self._jobs) else _GO_ON
         return _MEND_FIRST if self._refused else _GO_ON
+
+
+def _reasons(text: str, exception: str) -> list[str]:
+    """What an error of Snakemake's says, without its own name and the places in the workflow."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("  File ")]
+    return [line.strip().removeprefix("Error: ") for line in lines if not line.startswith(exception)]
 
 
 def _names_what_to_mend(log: Path | None) -> bool:
@@ -247,21 +285,26 @@ class _Display:
         self._screen = screen
         self._terminal = screen.isatty()
         self._networks = ""
-        self._steps = ""
+        self._jobs = ""
         self._shown = 0.0
         self._last = ""
 
+    def happened(self, event: dict[str, Any]) -> None:
+        """Show what the logger plugin told."""
+        if event["event"] == "progress":
+            self._jobs = f"jobs {event['done']} of {event['total']}"
+            self._show()
+
     def read(self, line: str) -> None:
+        """Show a line of this program's in Snakemake's output."""
         if line.startswith(WATCH):
             self._networks = printable(line.removeprefix(SAID).strip())
+            self._show()
         elif line.startswith(SAID):
             self._say(line.removeprefix(SAID).strip())
-            return
-        elif found := _STEPS.match(line):
-            self._steps = f"jobs {found[1]} of {found[2]}"
-        else:
-            return
-        text = "; ".join(part for part in (self._networks, self._steps) if part)
+
+    def _show(self) -> None:
+        text = "; ".join(part for part in (self._networks, self._jobs) if part)
         now = time.monotonic()
         if text == self._last or (not self._terminal and now - self._shown < _PLAIN_LINE_SECONDS):
             return

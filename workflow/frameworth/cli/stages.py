@@ -552,9 +552,10 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
     _say(describe(config, cores, measure).splitlines())
     last = ""
     while True:
-        time.sleep(ANNOUNCE_SECONDS)
-        if os.getppid() != caller:
-            return
+        for _ in range(ANNOUNCE_SECONDS):  # whoever waits for this output waits no longer than for the run
+            time.sleep(1)
+            if os.getppid() != caller:
+                return
         line = meter.line()
         if line != last:
             _say([line])
