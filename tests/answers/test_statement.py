@@ -210,7 +210,8 @@ def flag_all(checks: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("flag", "words"), [(flag_held_out, "no network saw them"), (flag_all, "training again the 40 networks that saw")]
+    ("flag", "words"),
+    [(flag_held_out, "no network is trained again"), (flag_all, "training again the 40 networks that saw")],
 )
 def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_again(
     study: Results, flag: Callable[[pd.DataFrame], pd.DataFrame], words: str
@@ -218,7 +219,7 @@ def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_ag
     numbers = study.summary | {"labels_flagged": 3}
     step = next_step(study.folder, numbers, flag(study.label_checks), CONFIG, "a b.yaml")
     assert words in step.sentence
-    assert step.command == "frameworth run --configfile 'a b.yaml' -- review"
+    assert step.command == "frameworth report --configfile 'a b.yaml' --open"
 
 
 def test_with_no_label_flagged_what_comes_next_is_more_labels_where_they_help_and_more_networks_else(study: Results):

@@ -183,6 +183,15 @@ def test_neighbours_and_extent_are_those_of_the_labels(here):
     assert found.extent == pytest.approx(np.quantile(boxes, 0.9))
 
 
+def test_init_of_a_project_with_an_error_proposes_no_run_before_it_is_mended(here):
+    folder = draw(here / "mice")
+    image = next(folder.glob("labeled-data/*/*.png"))
+    image.write_bytes(image.read_bytes()[:400])  # its header can still be read
+    done = called("init", "mice", "--device", "cpu")
+    assert "frameworth check --configfile mice.yaml" in done.output
+    assert "frameworth run" not in done.output
+
+
 def test_init_writes_nothing_under_a_name_that_no_study_can_have(here):
     draw(here / "mice")
     done = called("init", "mice", "--device", "cpu", "--study", "my mice")
@@ -226,6 +235,8 @@ def test_init_looks_at_labels_of_other_tools_too(here):
         ("Händedruck 3", "H_ndedruck_3"),
         ("(", "study"),
         ("a-b.slp", "a-b"),
+        ("mirror.mouse/CollectedData.csv", "mirror.mouse"),
+        ("mice/CollectedData_new.csv", "mice"),
     ],
 )
 def test_a_study_is_named_after_the_projects_task(folder, name):
@@ -343,9 +354,11 @@ def test_status_of_a_study_whose_labels_cannot_be_read_says_why_and_what_was_fou
     assert study.summary["statement"][0] in done.output
 
 
-def test_status_tells_networks_and_the_answer(study):
+def test_status_tells_networks_and_the_answer_and_names_no_file_that_is_not_there(study):
     done = called("status", "--configfile", "study.yaml")
     assert done.exit_code == 0, done.output
+    assert "labels_to_check.csv" in done.output
+    assert "report.html" not in done.output
     assert "0 of 26 networks finished" in done.output
     assert study.summary["statement"][0] in done.output
 
@@ -611,8 +624,9 @@ def test_a_locked_folder_is_told_in_one_line_with_what_to_do():
 
 
 @pytest.mark.parametrize("command", ["init", "run", "status", "estimate", "report", "explain"])
-def test_help_shows_examples(command):
+def test_help_shows_examples_below_plain_paragraphs(command):
     done = called(command, "--help")
+    assert not re.search(r"\w     \w|^      \w", done.output.split("Options:")[0], re.M)
     assert f"  frameworth {command} " in done.output.split("Examples:")[1]
 
 

@@ -15,6 +15,8 @@ from frameworth.errors import printable
 from frameworth.storage.files import read_json, read_table
 from frameworth.training.divergence import diverged_sentence
 
+_FILES = {"Report": "report.html", "Labels": "labels_to_check.csv", "Videos": "frames_to_label.csv"}
+
 
 def closing_lines(folder: Path, config: dict[str, Any], configfile: str) -> list[str]:
     """The lines for the study in `folder`; none where it has no summary yet.
@@ -31,8 +33,7 @@ def closing_lines(folder: Path, config: dict[str, Any], configfile: str) -> list
         *notes(folder, config, summary),
         "",
         *(_table(checks, bool(summary["labels_flagged"])) if summary["learned"] else []),
-        f"Report  {folder}/report.html",
-        f"Labels  {folder}/labels_to_check.csv",
+        *(f"{what:<8}{folder}/{name}" for what, name in _FILES.items() if (folder / name).exists()),
         f"Next    {next_step(folder, summary, checks, config, configfile).command}",
     ]
     return [printable(line) for line in lines]

@@ -31,7 +31,8 @@ def next_step(
     Args:
         summary: of `summary.json`. checks: `labels_to_check.csv`. config: the checked one. configfile: its file.
     """
-    run = f"frameworth run --configfile {shlex.quote(configfile)}"
+    run, show = (f"frameworth {name} --configfile {shlex.quote(configfile)}" for name in ("run", "report"))
+    show += " --open"
     if not summary["learned"]:
         return NextStep("", f"{run}   # after you changed the config")
     subsets, inclusion = read_subsets(folder)
@@ -42,13 +43,13 @@ def next_step(
         networks = round(members * inclusion[:, flagged].any(axis=1).sum())
         again = f"training again the {networks} networks that saw them takes {_about(networks, each)}"
         return NextStep(
-            f"Next, correct these labels; {again if networks else 'no network saw them, so none is trained again'}.",
-            f"{run} -- review",
+            f"Next, correct these labels on the report's page; {again if networks else 'no network is trained again'}.",
+            show,
         )
     if (summary["further_frames"] or {}).get("verdict") == "would gain":
         return NextStep(
             "Next, label more frames: the report shows the poses that the labelled frames hardly hold.",
-            f"frameworth report --configfile {shlex.quote(configfile)} --open",
+            show,
         )
     return NextStep(
         f"Next, double the networks (`seeds` in the config), which takes {_about(summary['networks'], each)} and "

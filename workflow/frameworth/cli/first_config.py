@@ -166,8 +166,12 @@ def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bo
 
 
 def study_name(labels: Path) -> str:
-    """A name for a study that a config may hold: that of `my reach-Ann-2021-02-03` or `my reach.slp` is `my_reach`."""
-    stem = labels.name if labels.is_dir() else labels.stem
+    """A name for a study that a config may hold: that of `my reach-Ann-2021-02-03` or `my reach.slp` is `my_reach`.
+
+    A table of Lightning Pose is named alike in all projects, so that the study is called after its folder.
+    """
+    named = labels.parent if labels.stem.startswith("CollectedData") else labels
+    stem = named.name if named != labels or named.is_dir() else named.stem
     task = re.sub(r"-[^-]+-\d{4}-\d{2}-\d{2}$", "", stem)
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", task).strip("._-")
     return name or "study"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,9 @@ def _examples(*lines: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     """Add examples to a command's help, kept line by line."""
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        command.__doc__ = f"{command.__doc__}\n\n\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+        command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n\b\nExamples:\n" + "\n".join(
+            f"  {line}" for line in lines
+        )
         return command
 
     return add
@@ -63,6 +66,9 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     checked = check_study_file(path)
     for line in [*checked.lines(), *checked.first_look]:
         print(line)
+    if checked.count("error"):
+        print(f"Mend what is named above; this says whether that is all: frameworth check --configfile {path}")
+        return
     print("Read the config, then:\n")
     print(f"  frameworth estimate --configfile {path}   # what it will take")
     print(f"  frameworth run --configfile {path}        # or: snakemake --cores all --configfile {path}")
