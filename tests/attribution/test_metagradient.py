@@ -18,27 +18,26 @@ from frameworth.training.scaling import ScaledFrames
 from tiny import TRAINING, prepare
 
 CPU = torch.device("cpu")
-FIRST, STEPS = 3, 8
 SEED = 11
 
 
 class Weighted(Descent):
     """A training in double precision, with a weight on each label's part of the loss and labels moved by some px."""
 
-    def __init__(self, subset, frames, weights, moves):
+    def __init__(self, subset, frames, weights, moves, first, steps):
         make_deterministic(CPU)
         engine = engine_of(TRAINING, subset.keypoints)
         network = engine.build("random", SEED).double()
         network.register_forward_pre_hook(lambda _module, given: (given[0].double(),))
         images, xy = training_data(subset, frames)
-        super().__init__(engine, network, images, xy, TRAINING, STEPS, SEED, CPU)
-        self.weights, self.moves = weights, moves
+        super().__init__(engine, network, images, xy, TRAINING, steps, SEED, CPU)
+        self.weights, self.moves, self.first = weights, moves, first
 
     def prepare(self, step):
         batch, keypoints = super().prepare(step)
         chosen, keypoints = np.asarray(self.chosen(step)), keypoints.astype(float)
         linear = self.augment.linear_parts(chosen, self.draw(step))
-        if step >= FIRST:
+        if step >= self.first:
             keypoints[..., :2] += np.einsum("bij,bkj->bki", linear, self.moves[chosen])
         return batch, keypoints
 
@@ -46,7 +45,7 @@ class Weighted(Descent):
         batch, keypoints = self.prepare(step)
         self.optimizer.zero_grad()
         losses = label_losses(self.network, self.network(batch), torch.from_numpy(keypoints))
-        weights = torch.from_numpy(self.weights)[self.chosen(step)] if step >= FIRST else torch.ones(losses.shape)
+        weights = torch.from_numpy(self.weights)[self.chosen(step)] if step >= self.first else torch.ones(losses.shape)
         (losses * weights).sum().backward()
         self.optimizer.step()
         return losses.detach().sum()
@@ -58,16 +57,41 @@ def data(tmp_path_factory):
     return read_subset(subset), ScaledFrames(read_labels(labels), 1)
 
 
-def trained(data, weights, moves, until=STEPS):
-    descent = Weighted(*data, weights, moves)
-    for step in range(until):
-        descent.advance(step)
-    return descent
+class Experiment:
+    """Trainings of one network on a subset, differentiated from the step `first` on, and their score at four frames."""
 
+    def __init__(self, data, first, steps):
+        self.data, self.first, self.steps = data, first, steps
+        subset, frames = data
+        self.ones, self.still = np.ones(subset.xy.shape[:2]), np.zeros(subset.xy.shape)
+        unseen = np.setdiff1d(np.arange(len(frames.labels.xy)), subset.frames)[:4]
+        images = torch.from_numpy(np.stack([frames.image(frame) for frame in unseen]))
+        self.batch = images.permute(0, 3, 1, 2).double() / 128 - 1
+        xy = frames.labels.xy[unseen]
+        visible = 2.0 * np.isfinite(xy).all(axis=2)[..., None]
+        self.keypoints = torch.from_numpy(np.concatenate([np.nan_to_num(xy), visible], axis=2))
 
-def score(descent, batch, keypoints):
-    """The loss at images that are not trained on, with their own batch statistics."""
-    return label_losses(descent.network, descent.network(batch), keypoints).sum()
+    def train(self, weights, moves, until):
+        descent = Weighted(*self.data, weights, moves, self.first, self.steps)
+        for step in range(until):
+            descent.advance(step)
+        return descent
+
+    def score(self, network):
+        """The loss of the frames together, with their own batch statistics."""
+        return label_losses(network, network(self.batch), self.keypoints).sum()
+
+    def after(self, weights, moves):
+        return self.score(self.train(weights, moves, self.steps).network).item()
+
+    def derivatives(self, bytes_kept=2**30):
+        descent = self.train(self.ones, self.still, self.first)
+
+        def score_gradient():
+            values = [value for value in descent.network.parameters() if value.requires_grad]
+            return list(torch.autograd.grad(self.score(descent.network), values))
+
+        return differentiate(descent, self.first, *self.ones.shape, score_gradient, bytes_kept)
 
 
 def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
@@ -76,7 +100,7 @@ def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
     engine = engine_of(TRAINING, subset.keypoints)
     network = engine.build("random", SEED)
     images, xy = training_data(subset, frames)
-    descent = Descent(engine, network, images, xy, TRAINING, STEPS, SEED, CPU)
+    descent = Descent(engine, network, images, xy, TRAINING, 3, SEED, CPU)
     for step in range(3):
         batch, keypoints = descent.prepare(step)
         labels = torch.from_numpy(keypoints).double()
@@ -87,32 +111,27 @@ def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
 @pytest.mark.parametrize("bytes_kept", [2**30, 0])
 def test_derivatives_are_those_of_the_whole_training(data, bytes_kept):
     """By a change of the weights, and of the positions, in a random direction over all labels."""
-    subset, frames = data
     rng = np.random.default_rng(0)
-    ones, still = np.ones(subset.xy.shape[:2]), np.zeros(subset.xy.shape)
-    unseen = np.setdiff1d(np.arange(len(frames.labels.xy)), subset.frames)[:4]
-    batch = torch.from_numpy(np.stack([frames.image(frame) for frame in unseen])).permute(0, 3, 1, 2).double() / 128 - 1
-    xy = frames.labels.xy[unseen]
-    there = np.isfinite(xy).all(axis=2)
-    keypoints = torch.from_numpy(np.concatenate([np.nan_to_num(xy), 2.0 * there[..., None]], axis=2))
-
-    descent = trained(data, ones, still, until=FIRST)
-
-    def score_gradient():
-        values = [value for value in descent.network.parameters() if value.requires_grad]
-        return list(torch.autograd.grad(score(descent, batch, keypoints), values))
-
-    found = differentiate(descent, FIRST, *ones.shape, score_gradient, bytes_kept)
-
-    def after(weights, moves):
-        return score(trained(data, weights, moves), batch, keypoints).item()
-
+    experiment = Experiment(data, first=3, steps=8)
+    found = experiment.derivatives(bytes_kept)
     # Steps so short that no rectifier of the network switches between the two trainings.
     for step, derivative in ((1e-6, found.weight), (1e-7, found.position)):
         direction = rng.normal(size=derivative.shape)
-        weights, moves = (direction, still) if derivative is found.weight else (np.zeros_like(ones), direction)
-        above, below = (after(ones + sign * step * weights, sign * step * moves) for sign in (1, -1))
+        weights, moves = (direction, experiment.still) if derivative is found.weight else (0, direction)
+        above, below = (experiment.after(experiment.ones + d * weights, d * moves) for d in (step, -step))
         assert (derivative * direction).sum() == pytest.approx((above - below) / (2 * step), rel=1e-4)
+
+
+def test_a_frame_left_out_changes_the_score_about_as_foretold(data):
+    """Same seed and order, from the middle of training on, one frame after the other."""
+    experiment = Experiment(data, first=6, steps=12)
+    foretold = -experiment.derivatives().weight.sum(axis=1)
+    without = experiment.ones - np.eye(len(foretold))[:, :, None]
+    changes = [experiment.after(weights, experiment.still) for weights in without]
+    changes = np.array(changes) - experiment.after(experiment.ones, experiment.still)
+    slope, _ = np.polyfit(foretold, changes, 1)
+    assert np.corrcoef(foretold, changes)[0, 1] > 0.9
+    assert 0.7 < slope < 1.5
 
 
 def asked(data, **options):
