@@ -56,7 +56,9 @@ def explain(results: Results, frame: int) -> list[str]:
     judged = results.pool[frame] and learned
     if judged:
         lines += _worth(results, frame)
-    lines += ["", *_keypoints(results, frame)] + (["", *_moves(results, frame)] if judged else [])
+    lines += ["", *_keypoints(results, frame)]
+    if judged:
+        lines += [*_by_metagradients(results, frame), "", *_moves(results, frame)]
     return [printable(line) for line in lines]
 
 
@@ -114,6 +116,34 @@ def _keypoints(results: Results, frame: int) -> list[str]:
             + (f", {apart:.1f} px apart" if np.isfinite(apart) else "")
         )
     return lines
+
+
+def _by_metagradients(results: Results, frame: int) -> list[str]:
+    """What more weight on each label does to held-out labels, and where it would have to move; empty if not asked."""
+    found = results.label_metagradients
+    if found is None or not found.networks[frame].any():
+        return []
+    lines = [
+        "",
+        "What more weight on each label does to held-out labels, beside the average label (above 0 harms), and where "
+        "the label would have to move for them (how far is not told):",
+    ]
+    for keypoint in np.flatnonzero(np.isfinite(found.value[frame])):
+        single = ", singled out" if found.p_adjusted[frame, keypoint] < 0.05 else ""
+        lines.append(
+            f"  {results.labels.keypoints[keypoint]}: {readable(found.value[frame, keypoint], '+')}{single}; "
+            f"{_towards(found.direction[frame, keypoint])}, on which {found.networks[frame, keypoint]} networks agree "
+            f"to {100 * found.agreement[frame, keypoint]:.0f} %"
+        )
+    return lines
+
+
+def _towards(direction: np.ndarray) -> str:
+    """A unit vector in words; y points down."""
+    least = np.sin(np.pi / 8)
+    across = "right" if direction[0] > least else "left" if direction[0] < -least else ""
+    down = "down" if direction[1] > least else "up" if direction[1] < -least else ""
+    return " and ".join(word for word in (across, down) if word) or "nowhere"
 
 
 def _moves(results: Results, frame: int) -> list[str]:

@@ -23,8 +23,8 @@ from frameworth.engine.grouped_convolutions import FastSecondDerivatives
 from frameworth.errors import UserError
 from frameworth.training.loop import Descent
 
-MOST_BYTES = 4 * 2**30  # of the states that are kept at once, in the host's memory
-_FEWEST_STATES = 4
+MOST_BYTES = 2 * 2**30  # of the states that are kept at once, in the host's memory
+_FEWEST_PARTS = 4  # into which steps are divided at a level, however little memory there is
 
 
 @dataclass(frozen=True)
@@ -191,15 +191,15 @@ def differentiate(
         descent: stands before the step `first`; at the end before it again.
         frames, keypoints: how many M and K there are.
         score_gradient: called once at the end of training, the derivative of the score in the trained weights.
-        most_bytes: what kept states may take.
+        most_bytes: what kept states may take, unless they are fewer than four of a level.
     """
     check_differentiable(descent)
     replay = Replay(descent)
     window = descent.steps - first
-    each = 3 * sum(value.nbytes for value in replay.state().weights)
-    most = max(_FEWEST_STATES, most_bytes // each)
-    levels = max(1, math.ceil(math.log(window) / math.log(most)))
-    parts = max(2, math.ceil(window ** (1 / levels)))
+    most = most_bytes // (3 * sum(value.nbytes for value in replay.state().weights))
+    levels = 1
+    while (parts := _parts(window, levels)) * levels > most and parts > _FEWEST_PARTS:
+        levels += 1
     backward: list[Backward] = []
 
     def through(begin: int, end: int) -> None:
@@ -229,6 +229,10 @@ def differentiate(
     through(first, descent.steps)
     replay.put_back(first, before)
     return backward[0].found()
+
+
+def _parts(window: int, levels: int) -> int:
+    return max(2, math.ceil(window ** (1 / levels)))
 
 
 def _kept(value: torch.Tensor) -> torch.Tensor:

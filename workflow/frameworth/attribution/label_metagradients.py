@@ -1,0 +1,62 @@
+"""What metagradients say of single labels: which of them harm, and in which direction each would have to move.
+
+Numpy in, numpy out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworth.attribution.method_values import mean_over_networks, method_values
+
+
+@dataclass(frozen=True)
+class LabelMetagradients:
+    """Of N frames' K labels, over B networks.
+
+    Attributes:
+        value: [N, K], the mean over networks of the derivative in the label's weight, less the network's mean over the
+            keypoint's labels; above 0 harms. NaN where no network tells, or where there is no label.
+        p_adjusted: [N, K] family-wise over all labels, one-sided for harm, as in `method_values`.
+        direction: [N, K, 2], unit vectors (x, y): where the label would have to move for a lower held-out score. The
+            derivative does not tell how far.
+        agreement: [N, K], 0…1, the length of the mean of the networks' own unit vectors; of few networks it is high by
+            chance, about 1/√B without any agreement.
+        networks: int [N, K], networks that tell of the label.
+    """
+
+    value: np.ndarray
+    p_adjusted: np.ndarray
+    direction: np.ndarray
+    agreement: np.ndarray
+    networks: np.ndarray
+
+
+def label_metagradients(
+    change: np.ndarray, position: np.ndarray, labelled: np.ndarray, resamples: int, rng: np.random.Generator
+) -> LabelMetagradients:
+    """Judge single labels by the derivatives of each network.
+
+    Args:
+        change, position: [B, N, K] and [B, N, K, 2] of `metagradients.h5`. labelled: bool [N, K].
+        resamples, rng: as for `method_values`.
+    """
+    told = np.where(labelled, change, np.nan)
+    known = np.isfinite(told)
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    told = told - np.where(known, told, 0).sum(axis=1, keepdims=True) / count
+    # Keypoints differ in how much hangs on them; labels are compared in units of their own keypoint's spread.
+    spread = np.abs(np.where(known, told, 0)).sum(axis=1, keepdims=True) / count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.where(spread > 0, told / spread, np.nan)
+        towards = np.where(known[..., None], -position / np.linalg.norm(position, axis=-1, keepdims=True), np.nan)
+    tested = method_values(relative.reshape(len(relative), -1), resamples, rng)
+    mean = np.stack([mean_over_networks(towards[..., axis]) for axis in (0, 1)], axis=-1)
+    agreement = np.linalg.norm(mean, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        direction = mean / agreement[..., None]
+    return LabelMetagradients(
+        mean_over_networks(told), tested.p_adjusted.reshape(labelled.shape), direction, agreement, known.sum(axis=0)
+    )
