@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from scipy import stats
 
+from demo.drawing import draw_project
 from frameworth.engine.deeplabcut import backbones
-from frameworth.labels.demo import draw_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.labels import distance, read_labels
 from frameworth.labels.subsets import Subset, read_subset, write_subsets

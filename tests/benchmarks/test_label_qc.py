@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.label_qc import ENVIRONMENT, measure, suspicions
 from conftest import REPOSITORY
+from demo.drawing import draw_project
 from frameworth.errors import UserError
-from frameworth.labels.demo import draw_project
 from frameworth.labels.frames import collect_frames, read_frames
 from frameworth.labels.labels import read_labels, write_labels
 from synthetic_study import write_study

@@ -656,4 +656,4 @@ def test_help_lists_what_people_call_in_the_order_of_a_study_and_no_stage():
 
 def test_stages_are_listed_by_their_own_help_and_still_called_by_their_names(here):
     assert re.search(r"^  method-influence ", called("stages", "--help").output, re.M)
-    assert called("draw-demo", "--help").exit_code == 0
+    assert called("import-labels", "--help").exit_code == 0

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from demo.drawing import KEYPOINTS, draw_project
+from frameworth.cli.costs import DEMO_KEYPOINTS
 from frameworth.labels.deeplabcut import LabelledProject, read_project
-from frameworth.labels.demo import KEYPOINTS, draw_project
 
 FRAMES, WIDTH, HEIGHT = 60, 96, 80
 SNOUT, LEFT, RIGHT, TAIL = range(4)
@@ -46,6 +47,10 @@ def kinds(folder: Path, project: LabelledProject) -> np.ndarray:
     names = list(zip(project.videos, project.images, strict=True))
     assert set(planted) <= set(names)
     return np.array([planted.get(name, "") for name in names])
+
+
+def test_what_a_study_will_take_is_worked_out_for_as_many_keypoints_as_are_drawn() -> None:
+    assert len(KEYPOINTS) == DEMO_KEYPOINTS
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
+from demo.drawing import draw_project
 from frameworth.cli.study_record import write_record
-from frameworth.labels.demo import draw_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.grid import weight_options

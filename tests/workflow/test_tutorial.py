@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def typed(block, folder):
     """Run a block as typed in a shell in `folder`; its output. The environment is the one that runs the tests."""
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY / "workflow")}
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block],
+        ["bash", "-euo", "pipefail", "-c", block.replace("path/to/frameworth", shlex.quote(str(REPOSITORY)))],
         cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     log = folder / "logs" / "mice" / "run.log"

@@ -20,6 +20,7 @@ from frameworth.plan.split import held_out_count
 from frameworth.storage.files import read_json
 from frameworth.training.measured import Measured, measured_networks, network_seconds
 
+DEMO_KEYPOINTS = 4  # of the drawn animals; looking them up would import what drawing needs
 _TABLES = (".yaml", ".yml", ".h5", ".csv")
 
 # Peak memory of a process measured on a CPU: imports and one network, and what the gradients of a px of a batch need.
@@ -63,10 +64,8 @@ def study_size(config: dict[str, Any], sources: Sequence[Path]) -> StudySize:
     Raises UserError if the first image cannot be read.
     """
     if config["labels"] == "demo":
-        from frameworth.labels.demo import KEYPOINTS  # what drawing needs is slow to import
-
         demo = config["demo"]
-        return StudySize(demo["frames"], demo["width"], demo["height"], len(KEYPOINTS))
+        return StudySize(demo["frames"], demo["width"], demo["height"], DEMO_KEYPOINTS)
     if is_import(Path(config["labels"])):
         imported = read_imported(Path(config["labels"]))
         return StudySize(len(imported.pictures), *imported.pictures[0].size(), len(imported.keypoints))

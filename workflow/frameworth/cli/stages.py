@@ -42,25 +42,6 @@ def stages() -> None:
 
 
 @stage(stages)
-def draw_demo(
-    folder: Path,
-    *,
-    demo: Annotated[Section | None, "The config's `demo`; the defaults if left out."] = None,
-    held_out: Annotated[Section | None, "The config's `held_out`; the defaults if left out."] = None,
-    seed: StudySeed = 1,
-) -> None:
-    """Draw the demo's DeepLabCut project into FOLDER."""
-    from frameworth.labels.demo import draw_project
-    from frameworth.plan.config import check_config
-    from frameworth.plan.split import hold_out
-
-    given = {"demo": demo, "held_out": held_out}
-    config = check_config({"study": "demo", "labels": "demo"} | {key: part for key, part in given.items() if part})
-    split = {"seed": seed, "pictures": None, **config["held_out"]}
-    draw_project(folder, seed=seed, pool=lambda v, i: ~hold_out(v, i, **split), **config["demo"])
-
-
-@stage(stages)
 def import_labels(labels: Path, folder: Path) -> None:
     """Write another tool's LABELS, with their images, as a DeepLabCut project into FOLDER."""
     from frameworth.labels.imported import write_imported
