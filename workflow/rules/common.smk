@@ -102,7 +102,7 @@ if DeploymentMethod.APPTAINER in DEPLOYMENT:
 # Not part of what triggers a rerun: where the library and its Python lie.
 shell.prefix(
     "set -euo pipefail; "
-    f"export PYTHONPATH={shlex.quote(str(ROOT / 'workflow'))}; "
+    f"export PYTHONPATH={shlex.quote(str(ROOT / 'workflow'))}; DEMO={shlex.quote(str(ROOT / 'demo'))}; "
     + ("" if OWN_PYTHON else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
     + "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
     # glibc: keep freed memory instead of handing it back and asking again at every gradient step.

@@ -2,9 +2,6 @@
 # Needs: a labelled DeepLabCut project or another tool's label file (read only), or `labels: demo`, which draws one.
 # Makes: frames.csv, labels.h5; for the demo project/, of a label file imported_project/, with `plant` planted_project/.
 
-DEMO = str(ROOT / "demo")  # of the repository, beside the package
-
-
 localrules:
     draw_demo,
     import_labels,
@@ -25,7 +22,7 @@ rule draw_demo:
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
     shell:
-        "python {DEMO:q} {output:q} --demo {params.demo:q} --held-out {params.held_out:q} "
+        "python \"$DEMO\" {output:q} --demo {params.demo:q} --held-out {params.held_out:q} "
         "--seed {params.seed} 2> {log:q}"
 
 
