@@ -2,6 +2,7 @@
 # Needs: a labelled DeepLabCut project or another tool's label file (read only), or `labels: demo`, which draws one.
 # Makes: frames.csv, labels.h5; for the demo project/, of a label file imported_project/, with `plant` planted_project/.
 
+
 localrules:
     draw_demo,
     import_labels,
@@ -22,7 +23,7 @@ rule draw_demo:
         held_out=as_json(CONFIG["held_out"]),
         seed=CONFIG["seed"],
     shell:
-        "python \"$DEMO\" {output:q} --demo {params.demo:q} --held-out {params.held_out:q} "
+        'python "$DEMO" {output:q} --demo {params.demo:q} --held-out {params.held_out:q} '
         "--seed {params.seed} 2> {log:q}"
 
 
