@@ -26,9 +26,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from frameworth.engine.deeplabcut.networks import build_network, loss_of, pose_config
-from frameworth.labels.subsets import Subset
 from frameworth.storage.files import write_json
-from frameworth.training.loop import train_network
+from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.store import Entry
 
 OUT = Path("results/benchmarks/gpu.json")
@@ -109,15 +108,14 @@ def _train(training: dict[str, Any], steps: int, device_name: str, barrier: Any,
     side = 64 if training["crop"] < 100 else 480
     images = [rng.integers(0, 255, (side, side * 4 // 3, 3), dtype=np.uint8) for _ in range(32)]
     xy = rng.uniform(0, side, (len(images), len(KEYPOINTS), 2))
-    none = np.zeros(0, int)
-    subset = Subset(50, 1, "", "", KEYPOINTS, none, (), (), xy)
     with tempfile.TemporaryDirectory() as folder:
         for name, count in (("warm-up", min(steps, 8)), ("measured", steps)):
             entry = Entry(Path(folder) / name)
             entry.folder.mkdir()
             if name == "measured":
                 barrier.wait(_PATIENCE)
-            train_network(subset, images, xy, training | {"steps": count}, 0, entry, device, lambda *_: None)
+            options = training | {"steps": count}
+            train_network(NetworkJob(KEYPOINTS, images, xy, options, 0, entry, device, lambda *_: None))
         record = entry.read_record()
     peak = torch.cuda.max_memory_reserved() / 2**30 if device.type == "cuda" else record["peak_memory_mib"] / 1024
     answers.put({"images_per_second": record["samples_per_second"], "peak_gib": peak})

@@ -28,7 +28,7 @@ from frameworth.labels.subsets import Subset, read_subset, write_subsets
 from frameworth.plan.names import subset_path
 from frameworth.storage.files import write_json
 from frameworth.training.ensemble import training_data
-from frameworth.training.loop import train_network
+from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.predict import load_predictors, predict
 from frameworth.training.scaling import ScaledFrames
 from frameworth.training.store import Entry
@@ -112,7 +112,7 @@ def _train(folder: Path, subset: Subset, seed: int, changes: dict[str, Any]) -> 
     entry = Entry(folder / f"{changes['engine']}-{seed}")
     entry.folder.mkdir()
     device = torch.device("cpu")
-    train_network(subset, images, xy, training, seed, entry, device, lambda line: None)
+    train_network(NetworkJob(subset.keypoints, images, xy, training, seed, entry, device, lambda line: None))
     predictors = load_predictors([entry.network], training, subset.keypoints, device)
     error = distance(predict(predictors, frames, distractor_radius=16).pose[0], labels.xy)
     error[subset.frames] = np.nan

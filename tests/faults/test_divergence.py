@@ -24,7 +24,7 @@ from frameworth.scores.scores import collect_scores
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.divergence import diverged_sentence, recorded_diverged, why_diverged, without_diverged
 from frameworth.training.ensemble import run_ensembles
-from frameworth.training.loop import train_network
+from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.store import Entry
 from tiny import TRAINING, config, draw, prepare, write_config
 
@@ -39,7 +39,7 @@ def let_diverge(subset_json, labels_h5, store, training, member, rate):
     entry.folder.mkdir(parents=True, exist_ok=True)
     images = [read_image(paths[frame]) for frame in subset.frames]
     exploding = training | {"learning_rate": rate}
-    train_network(subset, images, subset.xy, exploding, seed, entry, torch.device("cpu"), print)
+    train_network(NetworkJob(subset.keypoints, images, subset.xy, exploding, seed, entry, torch.device("cpu"), print))
     return entry
 
 

@@ -135,8 +135,7 @@ def _measure(config: dict[str, Any], size: StudySize) -> Measured:
 
     from frameworth.engine import engine_of
     from frameworth.engine.devices import choose_device
-    from frameworth.labels.subsets import Subset
-    from frameworth.training.loop import train_network
+    from frameworth.training.loop import NetworkJob, train_network
     from frameworth.training.store import Entry
 
     training = weight_options(config["training"])
@@ -147,14 +146,13 @@ def _measure(config: dict[str, Any], size: StudySize) -> Measured:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (height, width, 3), dtype=np.uint8) for _ in range(training["batch_size"])]
     xy = rng.uniform(0, min(width, height), (len(images), 4, 2))
-    none = np.zeros(0, int)
-    subset = Subset(50, 1, "", "", ("a", "b", "c", "d"), none, (), (), xy)
     device = choose_device(config["training"]["device"])
     with tempfile.TemporaryDirectory() as folder:
         for steps in (2, 4):  # the first run warms up
             entry = Entry(Path(folder) / str(steps))
             entry.folder.mkdir()
-            train_network(subset, images, xy, training | {"steps": steps}, 0, entry, device, lambda *_: None)
+            options, keypoints = training | {"steps": steps}, ("a", "b", "c", "d")
+            train_network(NetworkJob(keypoints, images, xy, options, 0, entry, device, lambda *_: None))
         step = entry.read_record()["wall_seconds"] / steps
         return Measured(step, device.type, 0, entry.network.stat().st_size)
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from frameworth.config.model import parse_keys
 from frameworth.config.reading import encoding_problem, parse_config
 from frameworth.config.registries import asked_methods
+from frameworth.config.training import Training
 from frameworth.errors import (
     Problem,
     RefusedError,
@@ -61,7 +62,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
     sizes = config["pilot"]["choices"] if "pilot" in config else [training]
     smallest = min(sizes, key=lambda size: size["scale"])
     config["prediction"].setdefault("distractor_radius", 2 * smallest["target_radius"] / smallest["scale"])
-    found += [*_training_problems(training), *_block_problems(config), *_group_problems(config)]
+    found += [*_training_problems(keys.training), *_block_problems(config), *_group_problems(config)]
     if "steps" in given_of_training and "epochs" in training:
         found.append(
             error("config: training.steps", "training.steps and training.epochs exclude each other", "keep one")
@@ -74,13 +75,12 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
         found.append(error("config: influence.metagradient", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in found):
         found += _video_problems(config)
-    low, high = config.get("plant", {}).get("moved_by", (0, 0))
-    if low > high:
-        what = f"the least distance {low} is above the largest {high}"
+    if keys.plant and keys.plant.moved_by != sorted(keys.plant.moved_by):
+        what = "the least distance {} is above the largest {}".format(*keys.plant.moved_by)
         found.append(error("config: plant.moved_by", what, "exchange them"))
-    for key, other in (("demo", config["labels"] != "demo"), ("plant", config["labels"] == "demo")):
+    for key, other in (("demo", keys.labels != "demo"), ("plant", keys.labels == "demo")):
         if key in keys.model_fields_set and other:
-            what = f"does nothing with labels: {config['labels']}"
+            what = f"does nothing with labels: {keys.labels}"
             found.append(warning(f"config: {key}", what, "leave it out, or see that labels is what you mean"))
     for check in (check_arms, check_prune):
         try:
@@ -115,20 +115,20 @@ def _leave_to_pilot(config: dict[str, Any], given: set[str]) -> Iterator[Problem
         yield warning("config: pilot", what, "leave it out, or leave out training.steps or training.scale")
 
 
-def _training_problems(training: dict[str, Any]) -> Iterator[Problem]:
+def _training_problems(training: Training) -> Iterator[Problem]:
     try:
-        no_file = training["weights"] not in ("imagenet", "random") and not Path(training["weights"]).is_file()
+        no_file = training.weights not in ("imagenet", "random") and not Path(training.weights).is_file()
     except (OSError, ValueError):  # a name too long, or with a NUL
         no_file = True
     if no_file:
         todo = "give imagenet, random, or the path of a DeepLabCut snapshot, relative to the working directory"
-        yield error("config: training.weights", f"there is no file {training['weights']!r}", todo)
-    at = [fraction for fraction, _ in training["drops"]]
+        yield error("config: training.weights", f"there is no file {training.weights!r}", todo)
+    at = [fraction for fraction, _ in training.drops]
     if at != sorted(at):
         yield error("config: training.drops", f"the fractions {at} go backwards", "order the drops by their fractions")
-    low, high = (training["augmentation"].get("affine") or {}).get("scaling", (1, 1))
-    if low > high:
-        what = f"the smallest factor {low} is above the largest {high}"
+    affine = training.augmentation.affine
+    if affine and affine.scaling and affine.scaling != sorted(affine.scaling):
+        what = "the smallest factor {} is above the largest {}".format(*affine.scaling)
         yield error("config: training.augmentation.affine.scaling", what, "exchange them")
 
 

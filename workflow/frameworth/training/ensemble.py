@@ -18,7 +18,7 @@ from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.files import remove_file, write_bytes, write_json
 from frameworth.training.gpus import take_gpu
-from frameworth.training.loop import train_network
+from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.predict import load_predictors, predict
 from frameworth.training.predictions import (
     Predictions,
@@ -148,7 +148,7 @@ def train_missing(
                 print(f"{label}: {line}", file=sys.stderr, flush=True)
 
             try:
-                train_network(subset, images, xy, training, seed, entry, device, say, variant)
+                train_network(NetworkJob(subset.keypoints, images, xy, training, seed, entry, device, say, variant))
             except Preempted as preempted:
                 raise Preempted(f"{label}: {preempted}") from None
             record = entry.read_record()

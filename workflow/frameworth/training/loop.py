@@ -5,7 +5,9 @@ from __future__ import annotations
 import platform
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ import torch
 from frameworth.engine import engine_of
 from frameworth.engine.base import Engine
 from frameworth.engine.devices import make_deterministic, seed_network
-from frameworth.labels.subsets import Subset
 from frameworth.plan.grid import total_steps
 from frameworth.storage.provenance import provenance
 from frameworth.training.divergence import final_loss, why_diverged
@@ -35,69 +36,79 @@ def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> flo
     return factor
 
 
-def train_network(
-    subset: Subset,
-    images: list[np.ndarray],
-    xy: np.ndarray,
-    training: dict[str, Any],
-    seed: int,
-    entry: Entry,
-    device: torch.device,
-    say: Callable[[str], None],
-    variant: Variant = BASELINE,
-) -> None:
-    """Train until the budget is spent and keep the network in `entry`; continues from its checkpoint.
+@dataclass(frozen=True)
+class NetworkJob:
+    """One network to train: on what, how, and where it is kept.
 
-    SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted.
-
-    Args:
+    Attributes:
+        keypoints: their names.
         images: [M] uint8 [h, w, 3], at the training's scale.
         xy: labels in px of these images, [M, K, 2].
+        training: what determines weights, of the config's `training`.
         seed: the network's seed.
+        entry: its place in the store.
+        device: where it is trained.
         say: called with a line at the start and at each checkpoint.
         variant: how an arm's network differs.
     """
-    make_deterministic(device)
-    engine = engine_of(training, subset.keypoints)
-    network = engine.build(str(variant.start or training["weights"]), seed)
-    steps = total_steps(training, len(images))
-    if own_loop := engine.own_loop():
+
+    keypoints: Sequence[str]
+    images: list[np.ndarray]
+    xy: np.ndarray
+    training: dict[str, Any]
+    seed: int
+    entry: Entry
+    device: torch.device
+    say: Callable[[str], None]
+    variant: Variant = BASELINE
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What the training options ask for."""
+        return engine_of(self.training, self.keypoints)
+
+    @property
+    def steps(self) -> int:
+        """Gradient steps."""
+        return total_steps(self.training, len(self.images))
+
+    @property
+    def weights(self) -> str:
+        """The weights that it starts from: a word of the config, or a file."""
+        return str(self.variant.start or self.training["weights"])
+
+
+def train_network(job: NetworkJob) -> None:
+    """Train until the budget is spent and keep the network in the job's entry; continues from its checkpoint.
+
+    SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted.
+    """
+    make_deterministic(job.device)
+    network = job.engine.build(job.weights, job.seed)
+    if own_loop := job.engine.own_loop():
         # It has no checkpoints: SIGTERM stops it where it is.
         started = time.monotonic()
-        losses = own_loop(network, images, xy, steps, seed, device)
-        state = {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0}
-        _keep(engine, network, state, training, steps, seed, entry, device, say, variant)
+        losses = own_loop(network, job.images, job.xy, job.steps, job.seed, job.device)
+        _keep(job, network, {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0})
     else:
         with sigterm_waits() as stopping:
-            state = _descend(engine, network, images, xy, training, steps, seed, entry, device, say, stopping, variant)
-            _keep(engine, network, state, training, steps, seed, entry, device, say, variant)
+            _keep(job, network, _descend(job, network, stopping))
 
 
-def _keep(
-    engine: Engine,
-    network: torch.nn.Module,
-    state: dict[str, Any],
-    training: dict[str, Any],
-    steps: int,
-    seed: int,
-    entry: Entry,
-    device: torch.device,
-    say: Callable[[str], None],
-    variant: Variant,
-) -> None:
+def _keep(job: NetworkJob, network: torch.nn.Module, state: dict[str, Any]) -> None:
     finite = all(bool(value.isfinite().all()) for value in network.state_dict().values())
-    untrained = engine.heads_start_random(str(variant.start or training["weights"]))
-    diverged = why_diverged(state["losses"], finite, untrained)
+    variant = job.variant
+    diverged = why_diverged(state["losses"], finite, job.engine.heads_start_random(job.weights))
     if variant.start is not None and Entry(variant.start.parent).read_record()["diverged"]:
         diverged = diverged or "the network that it continues had diverged"
     if diverged:
-        say(f"diverged: {diverged}; it is kept, and left out of consensus and scores")
-    record = _record(state, training, steps, seed, device, diverged)
-    if variant.identity(seed):
-        record["variant"] = variant.identity(seed)
-        record["patches_per_image"] = state.get("patches", 0) / (steps * training["batch_size"])
+        job.say(f"diverged: {diverged}; it is kept, and left out of consensus and scores")
+    record = _record(job, state, diverged)
+    if variant.identity(job.seed):
+        record["variant"] = variant.identity(job.seed)
+        record["patches_per_image"] = state.get("patches", 0) / (job.steps * job.training["batch_size"])
     cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-    entry.finish({"model": cpu_state, "metadata": {"epoch": steps}}, record)
+    job.entry.finish({"model": cpu_state, "metadata": {"epoch": job.steps}}, record)
 
 
 def train_step(
@@ -128,7 +139,7 @@ class Descent:
     The state is the network's weights and the optimizer's; whoever puts an earlier one back gets the same steps again.
 
     Args:
-        images, xy: as for `train_network`.
+        images, xy: as for `NetworkJob`.
         steps: of the whole training.
 
     Attributes:
@@ -182,22 +193,14 @@ class Descent:
         return train_step(self._engine, self.network, self.optimizer, batch, keypoints, self._precision)
 
 
-def _descend(
-    engine: Engine,
-    network: torch.nn.Module,
-    images: list[np.ndarray],
-    xy: np.ndarray,
-    training: dict[str, Any],
-    steps: int,
-    seed: int,
-    entry: Entry,
-    device: torch.device,
-    say: Callable[[str], None],
-    stopping: Callable[[], str],
-    variant: Variant,
-) -> dict[str, Any]:
-    """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state."""
-    descent = Descent(engine, network, images, xy, training, steps, seed, device, variant)
+def _descend(job: NetworkJob, network: torch.nn.Module, stopping: Callable[[], str]) -> dict[str, Any]:
+    """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state.
+
+    Args:
+        stopping: the name of the signal that asks to stop; empty before.
+    """
+    steps, entry, batch_size = job.steps, job.entry, job.training["batch_size"]
+    descent = Descent(job.engine, network, job.images, job.xy, job.training, steps, job.seed, job.device, job.variant)
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
         network.load_state_dict(checkpoint["model"])
@@ -205,7 +208,7 @@ def _descend(
         state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
     wall_before = state["wall_seconds"]
-    say(f"trains from step {first} to {steps}")
+    job.say(f"trains from step {first} to {steps}")
     losses = []  # on the device: reading each would make a GPU wait
     patches_before = state.get("patches", 0)
     for step in range(first, steps):
@@ -220,10 +223,10 @@ def _descend(
             if stop:
                 raise Preempted(f"stopped by {stop} at step {step + 1} of {steps}; the next attempt continues there")
             saved = time.monotonic()
-            rate = (step + 1 - first) * training["batch_size"] / (now - started)
-            say(
+            rate = (step + 1 - first) * batch_size / (now - started)
+            job.say(
                 f"step {step + 1} of {steps}, loss {float(np.mean(state['losses'][-50:])):.5f}, {rate:.0f} samples/s, "
-                f"{(steps - step - 1) * training['batch_size'] / rate:.0f} s left for this network"
+                f"{(steps - step - 1) * batch_size / rate:.0f} s left for this network"
             )
     return _advanced(state, losses, steps, wall_before, started, patches_before + descent.augment.patches)
 
@@ -237,14 +240,13 @@ def _advanced(
     return state | done
 
 
-def _record(
-    state: dict[str, Any], training: dict[str, Any], steps: int, seed: int, device: torch.device, diverged: str
-) -> dict[str, Any]:
+def _record(job: NetworkJob, state: dict[str, Any], diverged: str) -> dict[str, Any]:
     """What `training.json` says of a network; `diverged` is why it did, or empty."""
+    training, steps, device = job.training, job.steps, job.device
     losses, seconds = state["losses"], max(state["wall_seconds"], 1e-9)
     curve, last = _curve(losses, steps), final_loss(losses)
     return {
-        "seed": seed,
+        "seed": job.seed,
         "engine": training["engine"],
         "steps": steps,
         "batch_size": training["batch_size"],
