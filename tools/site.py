@@ -17,7 +17,8 @@ NAVIGATION = {
                    "docs/mathematics", "docs/findings", "docs/validation"],
     "Run": ["docs/runs", "docs/cluster", "docs/performance", "docs/bad-inputs", "docs/reliability", "envs/README"],
     "Look inside": ["docs/interoperability", "docs/formats", "docs/developing", "docs/extending/estimator",
-                    "docs/extending/figure", "docs/extending/arm", "CHANGELOG"],
+                    "docs/extending/method", "docs/extending/score", "docs/extending/figure", "docs/extending/engine",
+                    "docs/extending/arm", "CHANGELOG"],
 }  # fmt: skip
 _COPIED = ("README.md", "CHANGELOG.md", "CITATION.cff", "config/README.md", "envs/README.md")
 _SETTINGS = """project = "frameworth"

@@ -20,9 +20,9 @@ from frameworth.answers.seeds import (
     seed_table,
 )
 from frameworth.attribution.inference.components import components
-from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.config.model import Influence
 from frameworth.figures import seeds as figure
+from frameworth.scores.registry import loss_names
 from frameworth.scores.scores import _rmse_rows
 from synthetic_study import write_study
 
@@ -153,7 +153,7 @@ def test_each_subset_has_its_share_of_planted_frames_and_its_coverage(study):
     assert set(table.loc[table["about"] == "explained", "percent"]) == {50}
 
 
-@pytest.mark.parametrize("score", LOSS_UNITS)
+@pytest.mark.parametrize("score", loss_names())
 def test_the_ceiling_is_the_share_of_a_networks_spread_that_its_subset_makes_in_every_score(score):
     rng = np.random.default_rng(0)
     rows = [{"subset": name, "member": m, "percent": 50, "kind": "network"} for name in "abcdefghijkl" for m in (0, 1)]

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from frameworth.attribution.influence_file import squared_deviation
 from frameworth.labels.labels import distance
-from frameworth.scores.scores import bias_and_variance, negative_logs, rmse
+from frameworth.scores.registry import score
+from frameworth.scores.registry.base import AtLabels
+from frameworth.scores.scores import bias_and_variance, rmse
 
 
 @given(members=st.integers(1, 8), seed=st.integers(0, 2**31))
@@ -45,6 +47,9 @@ def test_a_size_with_one_subset_has_no_deviation():
 
 
 def test_logs_of_confidence_and_probability_rise_where_these_fall_and_stop_at_background():
-    found = negative_logs(np.array([0.5, 0.0, 1e-9, np.nan]), np.array([np.exp(-3), 0.0, 1e-9, np.nan]))
-    assert found["log_confidence"] == pytest.approx([np.log(2), np.log(1000), np.log(1000), np.nan], nan_ok=True)
-    assert found["log_probability"] == pytest.approx([3, np.log(1e6), np.log(1e6), np.nan], nan_ok=True)
+    confidence, probability = np.array([0.5, 0.0, 1e-9, np.nan]), np.array([np.exp(-3), 0.0, 1e-9, np.nan])
+    said = AtLabels(np.zeros((4, 2)), confidence, probability, np.zeros((4, 2)))
+    logs = [np.log(2), np.log(1000), np.log(1000), np.nan]
+    assert score("log_confidence").of(said) == pytest.approx(logs, nan_ok=True)
+    logs = [3, np.log(1e6), np.log(1e6), np.nan]
+    assert score("log_probability").of(said) == pytest.approx(logs, nan_ok=True)

@@ -6,12 +6,12 @@ import unicodedata
 
 import numpy as np
 
-from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.attribution.label_checks import study_suspects, where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
+from frameworth.scores.registry import unit_of
 from frameworth.text import readable, told
 
 _STRONGEST = 3
@@ -81,7 +81,7 @@ def _suspicion(results: Results, frame: int) -> list[str]:
 def _worth(results: Results, frame: int) -> list[str]:
     table = results.frame_values.set_index("frame")
     own = table.loc[frame]
-    unit = LOSS_UNITS[results.options["influence"]["score"]]
+    unit = unit_of(results.options["influence"]["score"])
     lines = [f"Verdict: {own['verdict']}."]
     if np.isfinite(own["value"]):
         text = f"Value {told(own['value'], own['value_px'], unit)} against an average frame (negative is better)"

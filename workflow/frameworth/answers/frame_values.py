@@ -15,7 +15,6 @@ from frameworth.answers.answer import further_frames, sentences
 from frameworth.answers.coverage import animal_length
 from frameworth.answers.held_out import RESAMPLES, held_out_influence
 from frameworth.attribution.inference import values
-from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.attribution.label_checks import check_name, first_to_check
 from frameworth.attribution.method_values import method_values
 from frameworth.results.results import Results
@@ -26,6 +25,7 @@ from frameworth.scores.learning import (
     steps,
     what_to_change,
 )
+from frameworth.scores.registry import unit_of
 from frameworth.storage.files import write_csv, write_json
 
 CHECK_FIRST = 8  # labels that the answer, the terminal and the report begin with
@@ -96,7 +96,7 @@ def summary(results: Results) -> dict[str, Any]:
         "pool": int(results.pool.sum()),
         "held_out": int((~results.pool).sum()),
         "score": options["score"],
-        "score_unit": LOSS_UNITS[options["score"]],
+        "score_unit": unit_of(options["score"]),
         "estimator": options["estimator"],
         "consensus": results.options["consensus"],
         "check_first": first["frame"].tolist(),

@@ -18,13 +18,6 @@ from frameworth.storage.made_from import made_from
 ALWAYS = ("difference-of-means", "size-centred")
 DIMENSIONS = ("training_frame", "evaluated_frame", "keypoint")
 UNITS = {"error": "px", "log_error": "log(1 + px)", "variance": "px^2", "confidence": "", "probability": ""}
-# Of the scores that may be tested, each such that what raises it harms.
-LOSS_UNITS = {
-    "log_probability": "−log(probability)",
-    "log_confidence": "−log(confidence)",
-    "log_error": UNITS["log_error"],
-    "error": UNITS["error"],
-}
 
 
 def squared_deviation(scores: np.ndarray, percents: np.ndarray) -> np.ndarray:

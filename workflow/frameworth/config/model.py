@@ -23,7 +23,7 @@ from frameworth.config.kinds import (
     distinct,
 )
 from frameworth.config.problems import problems_of
-from frameworth.config.registries import Estimator, method_sections
+from frameworth.config.registries import Estimator, ScoreName, method_sections
 from frameworth.config.section import Section
 from frameworth.config.training import Pilot, Training
 from frameworth.errors import Problem, error
@@ -122,7 +122,7 @@ class Influence(Section):
 
     estimator: Estimator = "regression"
     """The estimator behind the values in frame_values.csv; intervals and tests are the size-centred difference's."""
-    score: Literal["log_probability", "log_confidence", "log_error", "error"] = "log_probability"
+    score: ScoreName = "log_probability"
     """
     The score that is tested, averaged over held-out frames and keypoints: the negative log of the probability or
     confidence at the label, so that positive values harm as for errors, log(1 + px), or px. px is told beside it.

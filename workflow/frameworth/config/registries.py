@@ -1,4 +1,4 @@
-"""What a config may name because there is a file for it: estimators, methods that ask networks, and engines."""
+"""What a config may name because there is a file for it: estimators, methods, engines and scores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from frameworth.attribution.methods import method, method_names
 from frameworth.config.kinds import Text
 from frameworth.config.section import Section
 from frameworth.engine import engine_names
+from frameworth.scores.registry import loss_names
 
 
 def method_sections() -> dict[str, type[Section]]:
@@ -45,5 +46,8 @@ Estimator = Annotated[
 ]
 EngineName = Annotated[
     Text, _one_of(engine_names), Field(json_schema_extra=lambda schema: schema.update(enum=engine_names()))
+]
+ScoreName = Annotated[
+    Text, _one_of(loss_names), Field(json_schema_extra=lambda schema: schema.update(enum=loss_names()))
 ]
 Ranking = Annotated[Text, _one_of(_rankings), Field(json_schema_extra=lambda schema: schema.update(enum=_rankings()))]

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.scores.registry import unit_of
 
 _LOOK = {  # colour and marker: never told apart by colour alone
     "check label": (_style.ORANGE, "s"),
@@ -78,7 +78,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 
 def unit(results: Results) -> str:
     """The unit of the study's score."""
-    return LOSS_UNITS[results.options["influence"]["score"]]
+    return unit_of(results.options["influence"]["score"])
 
 
 def _title(table: pd.DataFrame) -> str:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frameworth.answers.seeds import LEAST_SHOWN, VALUES, seed_table
-from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.scores.registry import unit_of
 
 _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
@@ -62,7 +62,7 @@ def _scatter(axes: Axes, rows: pd.DataFrame, results: Results, figure: Figure) -
     axes.plot(reach, reach, "--", color=_style.GREY, lw=1)
     axes.axhline(0, color=_style.DARK, lw=0.6)
     axes.axvline(0, color=_style.DARK, lw=0.6)
-    unit = LOSS_UNITS[results.options["influence"]["score"]]
+    unit = unit_of(results.options["influence"]["score"])
     axes.set_xlabel(f"predicted from its frames' values ({unit})")
     axes.set_ylabel(f"measured ({unit})")
     # Predictions that are shrunk to nothing look like it.

@@ -20,7 +20,6 @@ from plotly.offline import get_plotlyjs
 
 from frameworth.answers.closing import answer, in_numbers, notes
 from frameworth.answers.frame_values import CHECK_FIRST
-from frameworth.attribution.influence_file import LOSS_UNITS
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.methods import method, method_names
 from frameworth.colours import keypoint_colours
@@ -34,6 +33,7 @@ from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
 from frameworth.results.results import Results
+from frameworth.scores.registry import unit_of
 from frameworth.storage.digests import whole
 from frameworth.storage.files import digest_of_json, write_text
 from frameworth.storage.hdf5 import read_attributes
@@ -87,7 +87,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         "labels_digest": digest_of_json([results.folder.name, *results.frames["image"].astype(str), labels.text]),
         "ranked": ranked,
         "methods": {method(name).value_column: method(name).title for name in method_names()},
-        "unit": LOSS_UNITS[results.options["influence"]["score"]],
+        "unit": unit_of(results.options["influence"]["score"]),
         "arrays": {array.name: array.about for array in arrays},
         "matrix": {
             "rows": influences.rows,

@@ -15,24 +15,21 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from frameworth.errors import UserError
-from frameworth.attribution.influence_file import LOSS_UNITS, UNITS
+from frameworth.attribution.influence_file import UNITS
 from frameworth.storage.files import read_json, read_table
 from frameworth.storage.hdf5 import open_hdf5, read_attributes, read_hdf5
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
+from frameworth.scores.registry import score_names, unit_of
 from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 from frameworth.labels.subsets import read_subsets
 
-SCORE_UNITS = (
-    UNITS
-    | LOSS_UNITS
-    | {
-        "consensus_pose": "px",
-        "consensus_error": "px",
-        "member_bias_squared": "px^2",
-        "member_variance": "px^2",
-    }
-)
+OTHER_SCORE_UNITS = {
+    "consensus_pose": "px",
+    "consensus_error": "px",
+    "member_bias_squared": "px^2",
+    "member_variance": "px^2",
+}
 VALUE_UNITS = {"out_of_bag_error": "px", "memorization": "px", "value_px": "px"}
 IN_THE_STUDYS_SCORE = (
     "value", "tested_value", "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high",
@@ -98,8 +95,9 @@ def _dataset(folder: Path) -> xr.Dataset:
 
 def _scores(path: Path) -> dict[str, Any]:
     dims = ("subset", "frame", "keypoint", "xy")
+    units = OTHER_SCORE_UNITS | {name: unit_of(name) for name in score_names()}
     return {
-        name: (dims[: values.ndim], values, {"units": SCORE_UNITS.get(name, "")})
+        name: (dims[: values.ndim], values, {"units": units.get(name, "")})
         for name, values in read_hdf5(path).items()
         if name not in (*dims, "member")
     }

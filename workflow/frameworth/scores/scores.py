@@ -13,7 +13,8 @@ from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.names import subset_path
-from frameworth.scores.members import LEAST_CONFIDENCE
+from frameworth.scores.registry import loss_names, score, score_names, unit_of
+from frameworth.scores.registry.base import AtLabels
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import Array, write_hdf5
 from frameworth.storage.made_from import made_from
@@ -22,8 +23,6 @@ from frameworth.training.predictions import Predictions, read_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
 
 FORMS = list(CONSENSUS_FORMS)
-# Below this a probability is background, as a confidence below `LEAST_CONFIDENCE` over a map that sums to a thousand.
-LEAST_PROBABILITY = 1e-6
 
 
 def bias_and_variance(poses: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,17 +32,6 @@ def bias_and_variance(poses: np.ndarray, label: np.ndarray) -> tuple[np.ndarray,
     """
     mean = poses.mean(axis=0)
     return ((mean - label) ** 2).sum(axis=-1), ((poses - mean) ** 2).sum(axis=-1).mean(axis=0)
-
-
-def negative_logs(confidence: np.ndarray, probability: np.ndarray) -> dict[str, np.ndarray]:
-    """`log_probability`, `log_confidence`: −log of either at the label, so that what raises it harms, as for errors.
-
-    Taken of at least `LEAST_PROBABILITY` and `LEAST_CONFIDENCE`, so finite where either is exactly 0; NaN stays NaN.
-    """
-    return {
-        "log_probability": -np.log(np.maximum(probability.astype(float), LEAST_PROBABILITY)),
-        "log_confidence": -np.log(np.maximum(confidence.astype(float), LEAST_CONFIDENCE)),
-    }
 
 
 def rmse(errors: np.ndarray) -> float:
@@ -67,11 +55,9 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
     labels = read_labels(labels_h5)
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     shape = (len(subsets), *labels.xy.shape[:2])
-    names = (
-        "error", "log_error", "confidence", "probability", "member_bias_squared", "member_variance",
-        "log_probability", "log_confidence", "consensus_error", "consensus_confidence",
-    )  # fmt: skip
-    out = {name: np.full(shape, np.nan, np.float32) for name in names}
+    of_networks = {name: score(name).of for name in score_names()}
+    others = ("member_bias_squared", "member_variance", "consensus_error", "consensus_confidence")
+    out = {name: np.full(shape, np.nan, np.float32) for name in (*of_networks, *others)}
     consensus_pose = np.full((*shape, 2), np.nan, np.float32)
     rows: list[dict[str, object]] = []
     for index, subset in enumerate(subsets.itertuples()):
@@ -80,14 +66,14 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
         speak = not_diverged(predictions.pose)
         pose = predictions.consensus_pose[FORMS.index(form)]
         if speak.any():
-            error = distance(predictions.pose[speak], labels.xy)
-            out["error"][index] = error.mean(axis=0)
-            out["log_error"][index] = np.log1p(error).mean(axis=0)
-            out["confidence"][index] = predictions.confidence_at_label[speak].mean(axis=0)
-            out["probability"][index] = predictions.probability_at_label[speak].mean(axis=0)
-            logs = negative_logs(predictions.confidence_at_label[speak], predictions.probability_at_label[speak])
-            for name, values in logs.items():
-                out[name][index] = values.mean(axis=0)
+            said = AtLabels(
+                predictions.pose[speak],
+                predictions.confidence_at_label[speak],
+                predictions.probability_at_label[speak],
+                labels.xy,
+            )
+            for name, of in of_networks.items():
+                out[name][index] = of(said).mean(axis=0)
             bias_squared, variance = bias_and_variance(predictions.pose[speak].astype(float), labels.xy)
             out["member_bias_squared"][index] = bias_squared
             out["member_variance"][index] = variance
@@ -101,9 +87,8 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
             f"{study / 'ensembles'}: all networks of the study diverged, so that nothing can be scored; lower "
             "training.learning_rate, or look at the labels (the logs of the trainings say how each diverged)"
         )
-    unit = {"error": "px", "log_error": "log(1 + px)", "consensus_error": "px"}
-    unit |= {"log_probability": "−log(probability)", "log_confidence": "−log(confidence)"}
-    unit |= {"member_bias_squared": "px^2", "member_variance": "px^2"}
+    unit = {name: unit_of(name) for name in of_networks}
+    unit |= {"consensus_error": "px", "member_bias_squared": "px^2", "member_variance": "px^2"}
     dims = ("subset", "frame", "keypoint")
     write_hdf5(
         scores_h5,
@@ -121,28 +106,25 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
 
 
 def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray) -> list[dict[str, object]]:
-    """A row per network and per form of consensus; of a consensus no map is kept, so no log at the label is known."""
-    logs = negative_logs(predictions.confidence_at_label[:, held_out], predictions.probability_at_label[:, held_out])
-    unknown = np.full(label[held_out].shape[:1], np.nan)
+    """A row per network and per form of consensus; of a consensus no map is kept, so what needs one is not known."""
+    label = label[held_out]
+    unknown = np.full((1, *label.shape[:2]), np.nan)
     rows: list[dict[str, object]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN if a network diverged: kept as NaN
-        for member, pose in enumerate(predictions.pose):
-            own = {name: values[member] for name, values in logs.items()}
-            rows.append({"kind": "network", "form": "", "member": member} | _of_pose(pose, label, held_out, own))
-        for form, pose in zip(FORMS, predictions.consensus_pose, strict=True):
-            row = _of_pose(pose, label, held_out, dict.fromkeys(logs, unknown))
-            rows.append({"kind": "consensus", "form": form, "member": "", **row})
+        for member, pose in enumerate(predictions.pose[:, held_out]):
+            confidence = predictions.confidence_at_label[[member]][:, held_out]
+            probability = predictions.probability_at_label[[member]][:, held_out]
+            said = AtLabels(pose[None], confidence, probability, label)
+            rows.append({"kind": "network", "form": "", "member": member, **_means(said)})
+        for form, pose in zip(FORMS, predictions.consensus_pose[:, held_out], strict=True):
+            said = AtLabels(pose[None], unknown, unknown, label)
+            rows.append({"kind": "consensus", "form": form, "member": "", **_means(said)})
     return rows
 
 
-def _of_pose(
-    pose: np.ndarray, label: np.ndarray, held_out: np.ndarray, logs: dict[str, np.ndarray]
-) -> dict[str, float]:
-    error = distance(pose[held_out], label[held_out])
-    return {
-        "rmse_px": rmse(error),
-        "median_px": float(np.nanmedian(error)),
-        "mean_error": float(np.nanmean(error)),
-        "mean_log_error": float(np.nanmean(np.log1p(error))),
-    } | {f"mean_{name}": float(np.nanmean(values)) for name, values in logs.items()}
+def _means(said: AtLabels) -> dict[str, float]:
+    """What `rmse.csv` says of one network or consensus."""
+    error = distance(said.pose, said.label)
+    means = {f"mean_{name}": float(np.nanmean(score(name).of(said))) for name in loss_names()}
+    return {"rmse_px": rmse(error), "median_px": float(np.nanmedian(error))} | means
