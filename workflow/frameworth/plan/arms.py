@@ -73,7 +73,9 @@ def check_arms(config: dict[str, Any]) -> None:
         if len(kinds) != 1:
             what = f"changes {' and '.join(kinds)} at once" if kinds else "changes nothing"
             raise UserError(f"{where}: {what}; an arm has one of augment, curriculum, replicate, start_from, pseudo")
-        if config["training"]["engine"] == "stock" and kinds != ["pseudo"]:
+        engine = config["training"]["engine"]
+        # DeepLabCut's own loop takes no steps that could differ; patches are drawn by the fast engine alone.
+        if (engine == "stock" and kinds != ["pseudo"]) or (engine != "fast" and kinds == ["augment"]):
             raise UserError(f"{where}: {kinds[0]} needs training.engine: fast")
         if "replicate" in options and "members" in options:
             raise UserError(f"{where}.members: the members of an arm with replicate are its combinations; leave it out")
