@@ -1,6 +1,6 @@
 # Influence: what each training frame does to every frame, and what it is worth.
 # Needs: scores.h5, rmse.csv, subsets.csv, subsets.h5, frames.csv, labels.h5.
-# Makes: influence.h5, frame_values.csv, labels_to_check.csv, summary.json, validation.csv.
+# Makes: influence.h5, frame_values.csv, labels_to_check.csv, errors_over_frames.csv, summary.json, validation.csv.
 
 
 localrules:
@@ -77,6 +77,7 @@ rule labels_to_check:
             category="Labels to check",
             labels={"figure": "table of all labels"},
         ),
+        f"{RESULTS}/errors_over_frames.csv",
     log:
         f"{LOGS}/labels_to_check.log",
     conda:

@@ -19,6 +19,7 @@ rule report_page:
         influence=f"{RESULTS}/influence.h5",
         values=f"{RESULTS}/frame_values.csv",
         checks=f"{RESULTS}/labels_to_check.csv",
+        over_frames=f"{RESULTS}/errors_over_frames.csv",
         validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
         add=f"{RESULTS}/add.csv",

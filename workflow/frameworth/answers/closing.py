@@ -10,6 +10,7 @@ import pandas as pd
 from frameworth.answers.answer import sentences, toggled
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.answers.next_step import next_step
+from frameworth.attribution.errors_over_frames import sentences_over_frames
 from frameworth.attribution.label_checks import first_to_check, read_label_checks
 from frameworth.errors import printable
 from frameworth.storage.files import read_json, read_table
@@ -56,9 +57,10 @@ def answer(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> lis
 
 
 def notes(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
-    """What else is to be known: networks that diverged, and a sentence for each experiment beside the baseline."""
+    """What else is to be known: networks that diverged, errors over many frames, experiments."""
     diverged = diverged_sentence(summary["diverged"], summary["networks"])
-    return [*([diverged] if diverged else []), *_experiments(folder, config, summary["learned"])]
+    over_frames = sentences_over_frames(folder) if summary["learned"] else []
+    return [*([diverged] if diverged else []), *over_frames, *_experiments(folder, config, summary["learned"])]
 
 
 def in_numbers(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:

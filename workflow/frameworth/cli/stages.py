@@ -306,11 +306,14 @@ def frame_values(study: Path, *, options: Options) -> None:
 def labels_to_check(
     study: Path, *, expected_false: Annotated[float, "So many right frames may be among the flagged."]
 ) -> None:
-    """Write labels_to_check.csv of the folder STUDY."""
+    """Write labels_to_check.csv and errors_over_frames.csv of the folder STUDY."""
+    from frameworth.attribution.errors_over_frames import FILE, write_errors_over_frames
     from frameworth.attribution.label_checks import write_label_checks
     from frameworth.results.results import Results
 
-    write_label_checks(Results(study, {}), study / "labels_to_check.csv", expected_false)
+    results = Results(study, {})
+    write_errors_over_frames(results, study / FILE)
+    write_label_checks(results, study / "labels_to_check.csv", expected_false)
 
 
 @stage(stages)

@@ -76,11 +76,16 @@ def given_others(off: np.ndarray) -> np.ndarray:
     return candidates[int(np.argmin(np.round(costs, 9)))]
 
 
+def bounded(off: np.ndarray) -> np.ndarray:
+    """Differences in standard deviations, the longer ones cut to `_BOUND`; NaN stays NaN."""
+    return off * np.minimum(1, _BOUND / np.maximum(np.abs(off), _BOUND))
+
+
 def _remainder(off: np.ndarray, shrink: float) -> np.ndarray:
     known = np.isfinite(off)
     filled = np.where(known, off, 0)
-    bounded = filled * np.minimum(1, _BOUND / np.maximum(np.abs(filled), _BOUND))
-    axes = np.concatenate([bounded.real, bounded.imag], axis=1)
+    inner = bounded(filled)
+    axes = np.concatenate([inner.real, inner.imag], axis=1)
     rest = np.full(off.shape, np.nan, complex)
     fold = np.arange(len(off)) % _FOLDS
     for part in range(_FOLDS):
@@ -96,7 +101,7 @@ def _remainder(off: np.ndarray, shrink: float) -> np.ndarray:
             pair = np.stack([np.arange(len(there)), np.arange(len(there)) + len(there)], axis=1)
             block = np.linalg.inv(precision[pair[:, :, None], pair[:, None, :]])
             x, y = np.moveaxis(np.einsum("nka,kab->nkb", weighted[:, pair], block), -1, 0)
-            beyond = (filled - bounded)[np.ix_(rows, there)]
+            beyond = (filled - inner)[np.ix_(rows, there)]
             rest[np.ix_(rows, there)] = x * spread[there] + 1j * y * spread[there + off.shape[1]] + beyond
     return rest
 

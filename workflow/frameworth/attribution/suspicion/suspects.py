@@ -106,7 +106,7 @@ def suspect_labels(
         )
     if percents is not None and np.shape(percents) != (len(poses),):
         raise ValueError(f"percents of shape {np.shape(percents)} are not one for each of {len(poses)} subsets")
-    place, spread, networks = _seen(poses, labels, inclusion, percents)
+    place, spread, networks = where_seen(poses, labels, inclusion, percents)
     at, label = (points[..., 0] + 1j * points[..., 1] for points in (place, labels))
     axes = direction(at, mean_shape(at))[:, None]
     at, label = at / axes, label / axes
@@ -124,7 +124,7 @@ def suspect_labels(
     return _combined(p, far, _left_unexplained(unlikely, rest), partner, place, expected_false_flags)
 
 
-def _seen(
+def where_seen(
     poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, percents: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where networks that did not see a frame put its keypoints [N, K, 2], how far from there each is, how many [N, K].

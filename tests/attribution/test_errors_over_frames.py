@@ -1,0 +1,150 @@
+"""Biased videos and repeated errors: found where they are, seldom called where there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frameworth.answers.closing import notes
+from frameworth.attribution.errors_over_frames import FILE, errors_over_frames, write_errors_over_frames
+from frameworth.attribution.suspicion.biases import biased_groups
+from frameworth.attribution.suspicion.body_axes import direction, mean_shape
+from frameworth.attribution.suspicion.runs import repeated_errors, runs
+from frameworth.results.results import Results
+from simulated_poses import Simulated, simulated_poses
+from synthetic_study import write_study
+
+VIDEOS = 6
+
+
+def study(seed: int, *, between: float = 0.0, frames: int = 120, **options) -> tuple[Simulated, np.ndarray]:
+    """A study of six videos; in each, networks are off by `between` px on each axis in the animal's own axes."""
+    rng = np.random.default_rng([seed, 3])
+    made, videos = simulated_poses(rng, frames=frames, **options), np.arange(frames) * VIDEOS // frames
+    own = rng.normal(0, between, (VIDEOS, made.labels.shape[1], 2))[videos]
+    made.poses[:] += turned(own[..., 0] + 1j * own[..., 1], made.truth)
+    return made, videos
+
+
+def turned(off: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Differences [N, K] in the animal's own axes as px of the image [N, K, 2]."""
+    points = truth[..., 0] + 1j * truth[..., 1]
+    found = off * direction(points, mean_shape(points))[:, None]
+    return np.stack([found.real, found.imag], axis=-1)
+
+
+def biased(made: Simulated, rows: np.ndarray, keypoint: int, px: float) -> np.ndarray:
+    labels, off = made.labels.copy(), np.zeros(made.labels.shape[:2], complex)
+    off[rows, keypoint] = px * np.exp(0.7j)
+    labels += turned(off, made.truth)
+    return labels
+
+
+def test_a_video_whose_labels_of_a_keypoint_point_one_way_is_named_with_its_offset():
+    called, offsets = [], []
+    for seed in range(8):
+        made, videos = study(seed, subsets=16)
+        found = biased_groups(made.poses, biased(made, videos == 2, 1, 8.0), made.inclusion, videos)
+        called.append((found[0].group, found[0].keypoint) == (2, 1) and found[0].p_adjusted < 0.05)
+        offsets.append(np.hypot(*found[0].offset))
+    assert np.mean(called) >= 0.75
+    assert np.median(offsets) == pytest.approx(8, abs=1.5)
+
+
+@pytest.mark.parametrize("between", [0.0, 3.0])
+@pytest.mark.parametrize("freedom", [np.inf, 3.0])
+def test_right_videos_are_seldom_called_biased_even_where_networks_miss_them_otherwise(between, freedom):
+    calls = []
+    for seed in range(40):
+        made, videos = study(seed, between=between, freedom=freedom, keypoints=(4, 8)[seed % 2])
+        calls.append(biased_groups(made.poses, made.labels, made.inclusion, videos)[0].p_adjusted < 0.05)
+    assert np.mean(calls) <= 0.15  # .05, and the error of 40 studies
+
+
+def test_networks_that_hold_no_frame_of_the_video_judge_it_where_there_are():
+    made, videos = study(1, subsets=12)
+    labels = biased(made, videos == 0, 2, 10.0)
+    inclusion = made.inclusion.copy()
+    inclusion[:4, videos == 0] = False
+    poses = made.poses.copy()
+    poses[4:, videos == 0] += (labels - made.labels)[videos == 0]  # who saw the video has learned its bias
+    found = biased_groups(poses, labels, inclusion, videos)
+    assert (found[0].group, found[0].keypoint, found[0].unseen) == (0, 2, True)
+    assert found[0].p_adjusted < 0.05
+    blind = biased_groups(poses[4:], labels, inclusion[4:], videos)
+    assert blind[0].p_adjusted > 0.05
+    assert not next(bias for bias in blind if bias.group == 0).unseen
+
+
+def test_of_one_video_or_few_frames_nothing_is_said():
+    made, videos = study(2)
+    assert biased_groups(made.poses, made.labels, made.inclusion, 0 * videos) == []
+    made.labels[videos == 3, 1] = np.nan
+    told = {(bias.group, bias.keypoint) for bias in biased_groups(made.poses, made.labels, made.inclusion, videos)}
+    assert (3, 1) not in told
+    assert (3, 0) in told
+
+
+def filmed(seed: int, length: int = 3, frames: int = 120, **options) -> tuple[Simulated, np.ndarray]:
+    """A study in which every sixth frame begins a run of frames that look the same, to networks too."""
+    rng = np.random.default_rng([seed, 9])
+    made, videos = study(seed, frames=frames, **options)
+    for start in range(0, frames - length, 6):
+        for frame in range(start + 1, start + length):
+            moved = made.truth[start] - made.truth[frame]
+            made.truth[frame] += moved
+            made.labels[frame] += moved
+            made.poses[:, frame] = made.poses[:, start] + rng.normal(0, 0.5, made.poses[:, start].shape)
+    return made, videos
+
+
+def test_runs_are_neighbours_of_one_video_that_hardly_move():
+    place = np.array([[0, 10], [0.1, 10], [5, 15], [5, 15.2], [5, 15.1], [5, 15]]) + 0j
+    found = runs(place, np.array([0, 0, 0, 0, 1, 1]))
+    assert [part.tolist() for part in found] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_an_error_that_networks_learned_from_the_neighbours_is_seen_by_those_that_saw_none():
+    hits = []
+    for seed in range(8):
+        made, videos = filmed(seed, subsets=32, hardness=0.2)
+        rows, labels, poses = np.arange(30, 33), made.labels.copy(), made.poses.copy()
+        labels[rows, 1] += [24, -14]
+        learned = made.inclusion[:, rows].any(axis=1)
+        poses[np.ix_(learned, rows, [1])] += [24, -14]
+        found = repeated_errors(poses, labels, made.inclusion, videos)
+        hits.append(found[0].frames.tolist() == rows.tolist() and found[0].keypoint == 1 and found[0].p_adjusted < 0.1)
+        assert 0 < found[0].networks <= (~learned).sum()
+    assert np.mean(hits) >= 0.75
+
+
+@pytest.mark.parametrize("freedom", [np.inf, 3.0])
+def test_right_runs_are_seldom_called(freedom):
+    calls = []
+    for seed in range(30):
+        made, videos = filmed(seed, freedom=freedom, keypoints=(4, 8)[seed % 2], subsets=24)
+        found = repeated_errors(made.poses, made.labels, made.inclusion, videos)
+        calls.append(bool(found) and found[0].p_adjusted < 0.05)
+    assert np.mean(calls) <= 0.17
+
+
+def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_path: Path):
+    made = write_study(tmp_path / "walk", frames=60, halves=16, ladder_seeds=0, planted=False)
+    study = Results(made.folder, made.options)
+    study.frames["video"] = np.repeat(["one", "two", "three"], 20)
+    off = np.zeros(study.labels.xy.shape[:2], complex)
+    off[20:40, 3] = 12
+    study.labels.xy[:] += turned(off, np.nan_to_num(study.labels.xy))
+    table = errors_over_frames(study)
+    first = table[table["kind"] == "biased"].iloc[0]
+    assert (first["video"], first["keypoint"], bool(first["called"])) == ("two", "tail base", True)
+    assert first["distance_px"] == pytest.approx(12, abs=3)
+    assert set(table.loc[table["called"], "kind"]) == {"biased"}
+    write_errors_over_frames(study, study.folder / FILE)
+    summary = study.summary | {"learned": True, "diverged": [], "networks": 16}
+    lines = notes(study.folder, {"influence": {"level": 0.95}}, summary)
+    (said,) = [line for line in lines if "one direction" in line]
+    assert "two" in said
+    assert "tail base" in said

@@ -1,0 +1,81 @@
+"""`errors_over_frames.csv`: videos in which a keypoint's labels are off one way, and errors repeated by neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from frameworth.attribution.suspicion.biases import biased_groups
+from frameworth.attribution.suspicion.runs import repeated_errors
+from frameworth.storage.digests import whole
+from frameworth.storage.files import write_csv
+from frameworth.text import readable
+
+if TYPE_CHECKING:
+    from frameworth.results.results import Results
+
+FILE = "errors_over_frames.csv"
+_CALLED = 0.05  # p_adjusted below which a video or run is named
+_MOST_NAMED = 3
+_COLUMNS = ["kind", "video", "first_image", "last_image", "frames", "keypoint", "distance_px", "along_px", "across_px",
+            "p", "p_adjusted", "unseen", "called"]  # fmt: skip
+
+
+def errors_over_frames(results: Results) -> pd.DataFrame:
+    """The table: see the file formats in the documentation for its columns. Nothing is called of unlearned networks."""
+    poses, labels = results.scores["consensus_pose"], results.labels
+    percents = results.subsets["percent"].to_numpy()
+    numbers, names = pd.factorize(results.frames["video"])
+    images = results.frames["image"].tolist()
+    rows: list[dict[str, Any]] = []
+    for bias in biased_groups(poses, labels.xy, results.inclusion, numbers, percents):
+        own = np.flatnonzero(numbers == bias.group)
+        rows.append(
+            {"kind": "biased", "video": names[bias.group], "first_image": images[own[0]], "last_image": images[own[-1]]}
+            | {"frames": bias.frames, "keypoint": labels.keypoints[bias.keypoint]}
+            | {"distance_px": float(np.hypot(*bias.offset)), "along_px": bias.offset[0], "across_px": bias.offset[1]}
+            | {"p": bias.p, "p_adjusted": bias.p_adjusted, "unseen": bias.unseen}
+        )
+    for run in repeated_errors(poses, labels.xy, results.inclusion, numbers, percents):
+        first, last = run.frames[[0, -1]]
+        rows.append(
+            {"kind": "run", "video": names[numbers[first]], "first_image": images[first], "last_image": images[last]}
+            | {"frames": len(run.frames), "keypoint": labels.keypoints[run.keypoint], "distance_px": run.distance}
+            | {"p": run.p, "p_adjusted": run.p_adjusted, "unseen": True}
+        )
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    table["called"] = (table["p_adjusted"] < _CALLED) & results.learning.learned
+    return table
+
+
+def write_errors_over_frames(results: Results, path: Path) -> None:
+    """Write `errors_over_frames.csv`."""
+    write_csv(path, errors_over_frames(results))
+
+
+def sentences_over_frames(study: Path) -> list[str]:
+    """A sentence for each of the first that are called, of each kind; none where the study has no such table."""
+    path = study / FILE
+    if not path.exists():
+        return []
+    text = dict.fromkeys(("video", "first_image", "last_image", "keypoint"), str)
+    table = pd.read_csv(whole(path), dtype=text, keep_default_na=False, na_values={"along_px": [""], "across_px": [""]})
+    called = table[table["called"]].groupby("kind", sort=False).head(_MOST_NAMED)
+    return [_sentence(row) for row in called.to_dict("records")]
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    size = readable(row["p_adjusted"])
+    p = f"p {size if size.startswith('<') else f'= {size}'} over all"
+    if row["kind"] == "biased":
+        return (
+            f"In {row['video']} the labels of {row['keypoint']} are off in one direction: by "
+            f"{row['distance_px']:.1f} px against the other videos ({p}). A labeller may mean another place."
+        )
+    return (
+        f"In {row['video']} the labels of {row['keypoint']} in {row['frames']} frames that look the same, "
+        f"{row['first_image']} to {row['last_image']}, are off together: by {row['distance_px']:.1f} px ({p})."
+    )

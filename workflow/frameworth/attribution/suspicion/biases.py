@@ -1,0 +1,154 @@
+"""Videos in which a keypoint's labels are off in one direction: what no single frame shows. Numpy in, numpy out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworth.attribution.suspicion.body_axes import direction, mean_shape
+from frameworth.attribution.suspicion.deviations import bounded, typical_size
+from frameworth.attribution.suspicion.suspects import where_seen
+
+LEAST_FRAMES = 5  # of a video that have the keypoint, and of the others
+_LEAST_NETWORKS = 2  # that hold no frame of a video, for them alone to judge it
+_WRONG = 0.05  # p_adjusted below which a group is not what others are compared with
+_MEDIAN = 2 * np.log(2)  # of the squared length of standard normal vectors in a plane
+
+_Pair = tuple[int, int, complex, float]  # group, keypoint, difference, its variance
+
+
+@dataclass(frozen=True)
+class Bias:
+    """How far the labels of a keypoint in a group of frames are off against those in the others.
+
+    Attributes:
+        group, keypoint: which.
+        offset: [2] px in the animal's own axes: along its body, and across; median against the median of the others.
+        frames: how many of the group tell.
+        p: how often one keypoint of a group differs as much where no label is wrong.
+        p_adjusted: the same for any keypoint of any group (Holm).
+        unseen: the networks that judge hold no frame of the group. Else they may have learned the bias, and see less.
+    """
+
+    group: int
+    keypoint: int
+    offset: np.ndarray
+    frames: int
+    p: float
+    p_adjusted: float
+    unseen: bool
+
+
+def biased_groups(
+    poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, groups: np.ndarray, percents: np.ndarray | None = None
+) -> list[Bias]:
+    """Each keypoint of each group of frames, such as a video or a labeller's, the least likely first.
+
+    Differences of labels from where networks see the keypoint are brought into the animal's own axes and into spreads
+    of the keypoint, bounded, and averaged. Networks miss one video otherwise than another even where labels are right:
+    how much the averages of all keypoints and groups differ from each other, beyond what so few frames explain, is
+    estimated by their median, and a group has to stand out against that.
+
+    Args:
+        poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
+        groups: int [N], the group of each frame.
+
+    Returns nothing for a single group, nor of keypoints with fewer than five frames in a group or in the others.
+    """
+    at, unseen = _places(poses, labels, inclusion, groups, percents)
+    label = labels[..., 0] + 1j * labels[..., 1]
+    off = (label - at) / direction(at, mean_shape(at))[:, None]
+    middle = np.array([_median(own[np.isfinite(own)]) for own in off.T])
+    scale = typical_size(np.abs(off - middle))
+    standard = bounded((off - middle) / np.where(scale > 0, scale, 1))
+    wrong: set[tuple[int, int]] = set()
+    while True:
+        pairs = list(_pairs(standard, groups, wrong))
+        p, adjusted = _probabilities(pairs, len(np.unique(groups)))
+        further = {pair[:2] for pair, held in zip(pairs, adjusted, strict=True) if held < _WRONG} - wrong
+        if not further:
+            break
+        # What is biased does not make the others look so: the least likely at a time, and again without it.
+        wrong.add(min(further, key=lambda name: p[[pair[:2] for pair in pairs].index(name)]))
+    found = []
+    for number in np.argsort(p, kind="stable"):
+        group, keypoint, *_ = pairs[number]
+        own, others = _frames(standard, groups, group, keypoint, wrong)
+        offset = _median(off[own, keypoint]) - _median(off[others, keypoint])
+        found.append(
+            Bias(
+                group=group,
+                keypoint=keypoint,
+                offset=np.array([offset.real, offset.imag]),
+                frames=len(own),
+                p=float(p[number]),
+                p_adjusted=float(adjusted[number]),
+                unseen=bool(unseen[own].all()),
+            )
+        )
+    return found
+
+
+def _probabilities(pairs: list[_Pair], groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """p of each pair, and the same for any of them (Holm)."""
+    if not pairs:
+        return np.zeros(0), np.zeros(0)
+    size = np.array([abs(difference) ** 2 for *_, difference, _ in pairs])
+    noise = np.array([variance for *_, variance in pairs])
+    # Each group differs from the others, so one group fewer is free.
+    freedom = max(2.0, len(pairs) * (1 - 1 / groups))
+    p = (1 + size / (_between(size, noise) + noise) / freedom) ** (-freedom / 2)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return p, adjusted
+
+
+def _places(
+    poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, groups: np.ndarray, percents: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where networks see each keypoint, complex [N, K], and whether these hold no frame of the group, bool [N]."""
+    place, unseen = where_seen(poses, labels, inclusion, percents)[0], np.zeros(len(labels), bool)
+    for group in np.unique(groups):
+        own = groups == group
+        without = ~inclusion[:, own].any(axis=1)
+        if without.sum() >= _LEAST_NETWORKS:
+            of_those = None if percents is None else np.asarray(percents)[without]
+            place[own] = where_seen(poses[without][:, own], labels[own], inclusion[without][:, own], of_those)[0]
+            unseen[own] = True
+    return place[..., 0] + 1j * place[..., 1], unseen
+
+
+def _pairs(standard: np.ndarray, groups: np.ndarray, wrong: set[tuple[int, int]]) -> Iterator[_Pair]:
+    """Group, keypoint, its mean less that of the other groups, and the variance of that on each axis."""
+    for group in map(int, np.unique(groups)):
+        for keypoint in range(standard.shape[1]):
+            parts = [standard[rows, keypoint] for rows in _frames(standard, groups, group, keypoint, wrong)]
+            if min(map(len, parts)) >= LEAST_FRAMES:
+                squares = [(np.abs(part - part.mean()) ** 2).sum() / 2 / (len(part) - 1) for part in parts]
+                variance = squares[0] / len(parts[0]) + squares[1] / len(parts[1])
+                yield group, keypoint, complex(parts[0].mean() - parts[1].mean()), float(variance)
+
+
+def _frames(
+    standard: np.ndarray, groups: np.ndarray, group: int, keypoint: int, wrong: set[tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The frames of a group that have a keypoint, and those of the others, without groups where it is biased."""
+    known = np.isfinite(standard[:, keypoint])
+    biased = np.isin(groups, [other for other, of_keypoint in wrong if of_keypoint == keypoint])
+    return np.flatnonzero(known & (groups == group)), np.flatnonzero(known & (groups != group) & ~biased)
+
+
+def _between(size: np.ndarray, noise: np.ndarray) -> float:
+    """The variance on each axis by which right groups differ, by the median of squared differences [M]; 0 or more."""
+    low, high = 0.0, float(size.max())
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.median(size / (middle + noise)) > _MEDIAN else (low, middle)
+    return low
+
+
+def _median(points: np.ndarray) -> complex:
+    return complex(np.median(points.real), np.median(points.imag)) if len(points) else 0j

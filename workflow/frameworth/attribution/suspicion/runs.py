@@ -1,0 +1,109 @@
+"""Errors repeated over near-identical neighbouring frames, as by a label that was copied. Numpy in, numpy out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworth.attribution.inference.tails import tail_probability
+from frameworth.attribution.suspicion.body_axes import centred, direction, mean_shape
+from frameworth.attribution.suspicion.deviations import size_deviation
+from frameworth.attribution.suspicion.suspects import where_seen
+
+_ALIKE = 0.25  # of the animal's size: neighbours whose keypoints move less, on average, count as nearly the same
+_MOST = 8  # frames of a run; of a resting animal hardly any network has seen none
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring frames that look the same, and how far their labels are off together.
+
+    Attributes:
+        frames: int [n], n ≥ 2, in their order.
+        keypoint: the one that is off most.
+        distance: px, the length of the mean difference of its labels from where networks see it.
+        p: the share of right runs and single frames with any keypoint as far off.
+        p_adjusted: the same for any of the runs (Holm).
+        networks: how many networks saw none of the frames.
+    """
+
+    frames: np.ndarray
+    keypoint: int
+    distance: float
+    p: float
+    p_adjusted: float
+    networks: int
+
+
+def repeated_errors(
+    poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, videos: np.ndarray, percents: np.ndarray | None = None
+) -> list[Run]:
+    """Each run of at least two frames that some network saw none of, the least likely first.
+
+    A network that was trained on a frame's neighbour with the same wrong label repeats it, and its error at the frame
+    is small: so only networks that saw no frame of the run judge it. Differences are averaged over the run in the
+    animal's own axes; how seldom right ones are as long is told by those of all runs and single frames.
+
+    Args:
+        poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
+        videos: int [N]; the frames of each are in the order in which they were filmed.
+    """
+    place = where_seen(poses, labels, inclusion, percents)[0]
+    units = runs(place[..., 0] + 1j * place[..., 1], videos)
+    mean = np.full((len(units), labels.shape[1]), np.nan, complex)
+    networks = np.zeros(len(units), int)
+    for number, frames in enumerate(units):
+        unseen = ~inclusion[:, frames].any(axis=1)
+        networks[number] = unseen.sum()
+        if networks[number]:
+            of_those = None if percents is None else np.asarray(percents)[unseen]
+            nothing = np.zeros((networks[number], len(frames)), bool)
+            seen = where_seen(poses[unseen][:, frames], labels[frames], nothing, of_those)[0]
+            place[frames] = seen
+    at, label = (points[..., 0] + 1j * points[..., 1] for points in (place, labels))
+    off = (label - at) / direction(at, mean_shape(at))[:, None]
+    for number, frames in enumerate(units):
+        if networks[number]:
+            known = np.isfinite(off[frames])
+            total = np.where(known, off[frames], 0).sum(axis=0)
+            mean[number] = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+    p = tail_probability(size_deviation(np.abs(mean)))
+    told = [number for number, frames in enumerate(units) if len(frames) > 1 and np.isfinite(p[number]).any()]
+    of_run = np.array([np.nanmin(p[number]) for number in told])
+    order = np.argsort(of_run, kind="stable")
+    adjusted = np.minimum(1, np.maximum.accumulate(of_run[order] * np.arange(len(order), 0, -1)))
+    found = []
+    for rank, index in enumerate(order):
+        number = told[index]
+        keypoint = int(np.nanargmin(p[number]))
+        found.append(
+            Run(
+                frames=units[number],
+                keypoint=keypoint,
+                distance=float(np.abs(mean[number, keypoint])),
+                p=float(of_run[index]),
+                p_adjusted=float(adjusted[rank]),
+                networks=int(networks[number]),
+            )
+        )
+    return found
+
+
+def runs(place: np.ndarray, videos: np.ndarray) -> list[np.ndarray]:
+    """All frames in runs of near-identical neighbours, each int [n]; n is 1 for a frame that is like none beside it.
+
+    Args:
+        place: complex [N, K] px, NaN where not known. videos: int [N].
+    """
+    shape = centred(place)
+    known = np.isfinite(shape)
+    squares = np.where(known, np.abs(np.where(known, shape, 0)) ** 2, 0).sum(axis=1)
+    size = np.sqrt(squares / np.maximum(known.sum(axis=1), 1))
+    size = np.median(size[size > 0]) if (size > 0).any() else 0.0
+    step = np.abs(np.diff(place, axis=0))
+    both = np.isfinite(step)
+    moved = np.where(both, step, 0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
+    alike = (np.diff(videos) == 0) & both.any(axis=1) & (moved < _ALIKE * size)
+    parts = np.split(np.arange(len(videos)), np.flatnonzero(~alike) + 1)
+    return [part[start : start + _MOST] for part in parts for start in range(0, len(part), _MOST)]
