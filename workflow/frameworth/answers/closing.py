@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from frameworth.answers.answer import sentences, toggled
+from frameworth.answers.errors_over_frames import sentences_over_frames
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.answers.next_step import next_step
-from frameworth.attribution.errors_over_frames import sentences_over_frames
 from frameworth.attribution.label_checks import first_to_check, read_label_checks
 from frameworth.errors import printable
 from frameworth.storage.files import read_json, read_table

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frameworth.storage.digests import whole
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import read_table, write_csv
 
 FILE = "marked_right.csv"
 
@@ -20,7 +19,7 @@ def marked_right(study: Path) -> dict[tuple[str, str], str]:
     path = study / FILE
     if not path.exists():
         return {}
-    table = pd.read_csv(whole(path), dtype=str, keep_default_na=False)
+    table = read_table(path, text=("video", "image", "labels"))
     return {(row.video, row.image): row.labels for row in table.itertuples()}
 
 

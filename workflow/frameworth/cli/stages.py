@@ -307,7 +307,7 @@ def labels_to_check(
     study: Path, *, expected_false: Annotated[float, "So many right frames may be among the flagged."]
 ) -> None:
     """Write labels_to_check.csv and errors_over_frames.csv of the folder STUDY."""
-    from frameworth.attribution.errors_over_frames import FILE, write_errors_over_frames
+    from frameworth.answers.errors_over_frames import FILE, write_errors_over_frames
     from frameworth.attribution.label_checks import write_label_checks
     from frameworth.results.results import Results
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from frameworth.attribution.suspicion.biases import biased_groups
 from frameworth.attribution.suspicion.runs import repeated_errors
-from frameworth.storage.digests import whole
-from frameworth.storage.files import write_csv
+from frameworth.results.results import Results
+from frameworth.storage.files import read_table, write_csv
 from frameworth.text import readable
-
-if TYPE_CHECKING:
-    from frameworth.results.results import Results
 
 FILE = "errors_over_frames.csv"
 _CALLED = 0.05  # p_adjusted below which a video or run is named
@@ -61,8 +58,7 @@ def sentences_over_frames(study: Path) -> list[str]:
     path = study / FILE
     if not path.exists():
         return []
-    text = dict.fromkeys(("video", "first_image", "last_image", "keypoint"), str)
-    table = pd.read_csv(whole(path), dtype=text, keep_default_na=False, na_values={"along_px": [""], "across_px": [""]})
+    table = read_table(path, text=("video", "first_image", "last_image", "keypoint"))
     called = table[table["called"]].groupby("kind", sort=False).head(_MOST_NAMED)
     return [_sentence(row) for row in called.to_dict("records")]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from frameworth.answers.closing import notes
-from frameworth.attribution.errors_over_frames import FILE, errors_over_frames, write_errors_over_frames
+from frameworth.answers.errors_over_frames import FILE, errors_over_frames, write_errors_over_frames
 from frameworth.attribution.suspicion.biases import biased_groups
 from frameworth.attribution.suspicion.body_axes import direction, mean_shape
 from frameworth.attribution.suspicion.runs import repeated_errors, runs
