@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from frameworth.answers.closing import notes
-from frameworth.answers.errors_over_frames import FILE, errors_over_frames, write_errors_over_frames
+from frameworth.answers.errors_over_frames import (
+    FILE,
+    errors_over_frames,
+    sentences_over_frames,
+    write_errors_over_frames,
+)
 from frameworth.attribution.suspicion.biases import biased_groups
 from frameworth.attribution.suspicion.body_axes import direction, mean_shape
 from frameworth.attribution.suspicion.runs import repeated_errors, runs
@@ -148,3 +153,10 @@ def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_pat
     (said,) = [line for line in lines if "one direction" in line]
     assert "two" in said
     assert "tail base" in said
+
+
+def test_a_study_of_one_video_without_runs_has_an_empty_table_and_no_sentence(tmp_path: Path):
+    study = write_study(tmp_path / "walk", frames=16, halves=6, ladder_seeds=0, planted=False)
+    write_errors_over_frames(study, study.folder / FILE)
+    assert errors_over_frames(study).empty
+    assert sentences_over_frames(study.folder) == []

@@ -59,7 +59,7 @@ def sentences_over_frames(study: Path) -> list[str]:
     if not path.exists():
         return []
     table = read_table(path, text=("video", "first_image", "last_image", "keypoint"))
-    called = table[table["called"]].groupby("kind", sort=False).head(_MOST_NAMED)
+    called = table[table["called"].astype(bool)].groupby("kind", sort=False).head(_MOST_NAMED)
     return [_sentence(row) for row in called.to_dict("records")]
 
 
