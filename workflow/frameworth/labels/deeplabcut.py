@@ -4,38 +4,30 @@ What DeepLabCut leaves out of its training is left out here, with a warning for 
 label, labels that it takes for not visible, folders that `video_sets` does not list, and bodyparts that either a table
 or config.yaml lacks.
 
-pandas keeps column names of a label file (`CollectedData_*.h5`) as pickles in HDF5 attributes, and
-`pandas.read_hdf` runs them. Here h5py reads the arrays, and the one pickle that is needed is refused if it holds
-anything but plain Python values. The project is only ever read.
+The project is only ever read.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import pickle
-import pickletools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import h5py
 import numpy as np
 import yaml
 
 from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, summed, warning
-from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.images import inspect_header
 from frameworth.labels.label_files import images_of, label_files
 from frameworth.labels.names import natural_key, plain_name
+from frameworth.labels.readers.deeplabcut_csv import read_csv
+from frameworth.labels.readers.deeplabcut_h5 import read_h5
+from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, multi_animal, one_line
 
 MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
-MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
-MAX_NAMES = 1_000_000  # frames of a video; each is made a string
-MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
 PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
 FEW_LABELS = 8  # frames with a label below which a keypoint is warned of
 SAME_LABEL = 0.01  # px between HDF5 and CSV, which may be rounded
@@ -135,7 +127,7 @@ def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[
     wrong with the file; `config` is the config.yaml that names the keypoints.
     """
     problems: list[Problem] = []
-    table = _read_h5(path) if path.suffix == ".h5" else _read_csv(path, problems)
+    table = read_h5(path) if path.suffix == ".h5" else read_csv(path, problems)
     problems += _column_problems(table, tuple(keypoints), config)
     for name in _lacking(table, keypoints):
         problems.append(error(path, f"has no x and y of '{name}', a bodypart of {config.name}", "put its columns back"))
@@ -184,11 +176,6 @@ def drop_invisible(
     return np.where((corner | outside)[..., None], np.nan, xy), problems
 
 
-def csv_rows_images(path: Path) -> list[str]:
-    """The image that each row of a label CSV names, in any layout that `read_project` reads."""
-    return ["/".join(parts) for parts in _read_csv(path, []).frames]
-
-
 # -- config.yaml ------------------------------------------------------------------------------------------
 
 
@@ -207,7 +194,7 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
     bodyparts: Any = values.get("bodyparts")
     if _is_true(values.get("multianimalproject")) or bodyparts == "MULTI!":
         if len(_strings(values.get("individuals"))) != 1:
-            raise RefusedError([_multi_animal(path)])
+            raise RefusedError([multi_animal(path)])
         parts = values.get("multianimalbodyparts"), values.get("uniquebodyparts")
         bodyparts = [name for names in parts if isinstance(names, list) for name in names]
     keypoints = _strings(bodyparts)
@@ -245,7 +232,7 @@ def _check_folder(folder: Path) -> None:
         str(folder.resolve()).encode()
         is_file, is_folder = folder.is_file(), folder.is_dir()
     except (OSError, ValueError, RuntimeError) as problem:  # too long, a NUL, no UTF-8, links in a circle
-        raise RefusedError([error(folder, f"cannot be a folder ({_one_line(problem)})", give)]) from problem
+        raise RefusedError([error(folder, f"cannot be a folder ({one_line(problem)})", give)]) from problem
     if is_file:
         raise RefusedError([error(folder, "is a file", "give the project folder, the one that holds config.yaml")])
     if not is_folder:
@@ -260,14 +247,14 @@ def _load_yaml(path: Path) -> dict[str, Any]:
             raise OSError("no regular file")
         if path.exists() and path.stat().st_size > MAX_CONFIG:
             raise OSError(f"more than {MAX_CONFIG >> 20} MiB")
-        values = yaml.load(_decoded(path)[0], Loader=yaml.BaseLoader)
+        values = yaml.load(decoded(path)[0], Loader=yaml.BaseLoader)
     except FileNotFoundError:
         raise RefusedError([error(path, "is missing", "give the folder of a DeepLabCut project")]) from None
     except (OSError, UnicodeDecodeError) as problem:
-        what = f"cannot be read ({_one_line(problem)})"
+        what = f"cannot be read ({one_line(problem)})"
         raise RefusedError([error(path, what, "mend it, or its permissions")]) from problem
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
-        raise RefusedError([error(path, f"is not valid YAML ({_one_line(problem)})", "mend it")]) from problem
+        raise RefusedError([error(path, f"is not valid YAML ({one_line(problem)})", "mend it")]) from problem
     if not isinstance(values, dict):
         what = "is not a DeepLabCut configuration"
         raise RefusedError([error(path, what, "give the folder of a DeepLabCut project")])
@@ -278,15 +265,6 @@ def _strings(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(plain_name(item) for item in value if isinstance(item, str) and item.strip())
-
-
-def _decoded(path: Path) -> tuple[str, bool]:
-    """A file's text, and whether it is UTF-8; else it is read as an older Windows writes it."""
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig"), True
-    except UnicodeDecodeError:
-        return data.decode("cp1252"), False
 
 
 def _listed_videos(video_sets: Any) -> frozenset[str]:
@@ -304,14 +282,6 @@ def _skeleton(value: Any, keypoints: tuple[str, ...]) -> tuple[tuple[str, str], 
     # Pairs of other names are DeepLabCut's own placeholders in many a project; they matter to drawings alone.
     pairs = [_strings(pair) for pair in value] if isinstance(value, list) else []
     return tuple((pair[0], pair[1]) for pair in pairs if len(pair) == 2 and set(pair) <= set(keypoints))
-
-
-def _multi_animal(path: Path) -> Problem:
-    return error(
-        path,
-        "belongs to a multi-animal project, which frameworth cannot weigh yet",
-        "give a project of one animal (`multianimalproject: false`, or one name under `individuals:`)",
-    )
 
 
 def _misread_names(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
@@ -350,17 +320,6 @@ class _Label:
     xy: np.ndarray  # float64 [K, 2]
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A label file as it is stored."""
-
-    path: Path
-    frames: list[tuple[str, ...]]  # parts of the image's path, one tuple per row
-    columns: list[tuple[str, str]]  # (keypoint, coordinate)
-    values: np.ndarray  # float64 [rows, columns]
-    scorers: set[str]
-
-
 def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[list[_Label], list[Path]]:
     """All labelled frames in natural order, and the label files they come from."""
     labels: list[_Label] = []
@@ -368,7 +327,7 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
     tables = []
     for path in label_files(root, config.scorer, config.videos, problems):
         try:
-            tables.append(_read_h5(path) if path.suffix == ".h5" else _read_csv(path, problems))
+            tables.append(read_h5(path) if path.suffix == ".h5" else read_csv(path, problems))
         except RefusedError as refused:
             problems += refused.problems
     for table in _by_the_scorer(tables, config, problems):
@@ -385,7 +344,7 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
     return labels, [table.path for table in tables]
 
 
-def _by_the_scorer(tables: list[_Table], config: _Config, problems: list[Problem]) -> list[_Table]:
+def _by_the_scorer(tables: list[DeepLabCutTable], config: _Config, problems: list[Problem]) -> list[DeepLabCutTable]:
     """The tables without those of listed videos whose columns are by another scorer, unless all are: as DeepLabCut."""
     others = [
         table
@@ -403,7 +362,9 @@ def _by_the_scorer(tables: list[_Table], config: _Config, problems: list[Problem
     return [table for table in tables if table not in others]
 
 
-def _labels_of(table: _Table, keypoints: tuple[str, ...], config: Path, problems: list[Problem]) -> list[_Label]:
+def _labels_of(
+    table: DeepLabCutTable, keypoints: tuple[str, ...], config: Path, problems: list[Problem]
+) -> list[_Label]:
     """The labelled frames of a label file; what is wrong with the others, or the file, goes to `problems`."""
     folder = table.path.parent
     if not table.frames:
@@ -486,14 +447,14 @@ def _whole(xy: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(xy).any(axis=-1, keepdims=True), np.nan, xy)
 
 
-def _differing_csv(table: _Table, keypoints: tuple[str, ...]) -> Iterator[Problem]:
+def _differing_csv(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> Iterator[Problem]:
     """A warning where the CSV beside an HDF5 in use holds other labels, or cannot be read."""
     path = table.path.with_suffix(".csv")
     if table.path.suffix != ".h5" or not path.is_file():
         return
     todo = "save the labels again in DeepLabCut, or move the file that is out of date out of the project"
     try:
-        ours, theirs = (_by_image(one, keypoints) for one in (table, _read_csv(path, [])))
+        ours, theirs = (_by_image(one, keypoints) for one in (table, read_csv(path, [])))
     except RefusedError:
         yield warning(path, f"is no label table; {table.path.name} is used", todo)
         return
@@ -510,12 +471,12 @@ def _differing_csv(table: _Table, keypoints: tuple[str, ...]) -> Iterator[Proble
         yield warning(path, what, todo, kind="differs", count=len(differing))
 
 
-def _by_image(table: _Table, keypoints: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _by_image(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> dict[str, np.ndarray]:
     names = (plain_name(parts[-1]) for parts in table.frames)
     return dict(zip(names, _whole(_coordinates(table, keypoints)), strict=True))
 
 
-def _column_problems(table: _Table, keypoints: tuple[str, ...], config: Path) -> Iterator[Problem]:
+def _column_problems(table: DeepLabCutTable, keypoints: tuple[str, ...], config: Path) -> Iterator[Problem]:
     for (name, coordinate), count in Counter(table.columns).items():
         if count > 1:
             yield error(table.path, f"has {count} columns '{name}' {coordinate}", "keep one of them")
@@ -537,7 +498,7 @@ def _column_problems(table: _Table, keypoints: tuple[str, ...], config: Path) ->
         yield warning(table.path, what, "see that these are the labels you mean")
 
 
-def _lacking(table: _Table, keypoints: Sequence[str]) -> list[str]:
+def _lacking(table: DeepLabCutTable, keypoints: Sequence[str]) -> list[str]:
     columns = set(table.columns)
     return [name for name in keypoints if not {(name, "x"), (name, "y")} <= columns]
 
@@ -546,7 +507,7 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def _coordinates(table: _Table, keypoints: tuple[str, ...]) -> np.ndarray:
+def _coordinates(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> np.ndarray:
     """float64 [rows, K, 2] in the order of `keypoints`; NaN for one that the table lacks."""
     at = {column: i for i, column in enumerate(table.columns)}
     xy = np.full((len(table.frames), len(keypoints), 2), np.nan)
@@ -569,260 +530,3 @@ def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str,
             "give the folder its old name, or correct the row",
         )
     return parts[-1], None
-
-
-# -- CSV --------------------------------------------------------------------------------------------------
-
-
-def _read_csv(path: Path, problems: list[Problem]) -> _Table:
-    rows, decimal = csv_rows(path, problems)
-    names = [row[0].strip() for row in rows[:4]]
-    individuals = rows.pop(1) if names[1:2] == ["individuals"] else []
-    if [row[0].strip() for row in rows[:3]] != ["scorer", "bodyparts", "coords"]:
-        what = "does not open with the rows scorer, bodyparts, coords"
-        raise RefusedError([error(path, what, "save it again from DeepLabCut")])
-    # A three-level index leaves the header cells above its second and third level empty.
-    width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
-    wrong = [
-        error(path, f"row {number} has {len(row)} fields, not {len(rows[0])}", "mend the row")
-        for number, row in enumerate(rows, start=1)
-        if len(row) != len(rows[0])
-    ]
-    refuse_errors(wrong)
-    columns = [(plain_name(name), coord.strip()) for name, coord in zip(rows[1], rows[2], strict=True)][width:]
-    _refuse_several_animals(path, individuals[width:], columns)
-    filled = [any(row[width + i].strip() for row in rows) for i in range(len(columns))]  # spreadsheets leave others
-    keep = [i for i, (_, coord) in enumerate(columns) if coord != "likelihood" and filled[i]]
-    frames = [_path_parts(row[:width]) for row in rows[3:]]
-    values = np.full((len(frames), len(keep)), np.nan)
-    for i, row in enumerate(rows[3:]):
-        for j, column in enumerate(keep):
-            try:
-                values[i, j] = _number(row[width + column].replace(decimal, "."))
-            except ValueError:
-                name, coordinate = columns[column]
-                what = f"{coordinate} of '{name}' in {frames[i][-1]} is '{row[width + column]}', not a number"
-                todo = "correct it, or leave it empty where the keypoint is not labelled"
-                wrong.append(error(path, what, todo))
-    refuse_errors(wrong)
-    scorers = {plain_name(rows[0][width + i]) for i in keep}
-    return _Table(path, frames, [columns[i] for i in keep], values, scorers)
-
-
-def csv_rows(path: Path, problems: list[Problem]) -> tuple[list[list[str]], str]:
-    """The rows that are not empty, and the sign before decimals, a comma where cells are separated by `;` or tabs.
-
-    A warning goes to `problems` if the text is not UTF-8. Raises RefusedError if the file cannot be read.
-    """
-    try:
-        text, is_utf8 = _decoded(path)
-        if not is_utf8:
-            what = "is not UTF-8, and is read as Windows' Western code page (cp1252)"
-            problems.append(warning(path, what, "see that names in it are right, or save it as UTF-8"))
-        match = re.match('"?scorer"?([;\t])', text)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=match[1] if match else ",")
-        return [row for row in reader if any(cell.strip() for cell in row)], "," if match else "."
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        what = f"cannot be read ({_one_line(problem)})"
-        raise RefusedError([error(path, what, "save it again from DeepLabCut")]) from problem
-
-
-def _refuse_several_animals(path: Path, individuals: Sequence[str], columns: Sequence[tuple[str, str]]) -> None:
-    """Raise RefusedError if a bodypart is of several animals; the level of individuals may name one, or nothing."""
-    owners: dict[tuple[str, str], set[str]] = {}
-    for individual, column in zip(individuals, columns, strict=bool(individuals)):
-        owners.setdefault(column, set()).add(individual)
-    if any(len(names) > 1 for names in owners.values()):
-        raise RefusedError([_multi_animal(path)])
-
-
-def _number(cell: str) -> float:
-    return float(cell) if cell.strip() else np.nan
-
-
-def _path_parts(levels: list[str]) -> tuple[str, ...]:
-    """Parts of an image's path, from one path string (of Windows or not) or from the levels of an index."""
-    return tuple("/".join(levels).replace("\\", "/").split("/"))
-
-
-# -- HDF5 -------------------------------------------------------------------------------------------------
-
-
-class _UnreadableError(Exception):
-    """Why a label file cannot be read, or not safely."""
-
-
-# What lists and tuples of strings and numbers take: nothing that looks up, makes or calls a class or function.
-_PLAIN_OPCODES = frozenset({
-    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "NONE", "NEWTRUE", "NEWFALSE",
-    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT",
-    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE",
-    "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3",
-    "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET",
-})  # fmt: skip
-
-
-def _unpickled(data: bytes) -> Any:
-    """What a pickle of plain values holds; every opcode is looked at before any of it is obeyed."""
-    for opcode, argument, _ in pickletools.genops(data):
-        if opcode.name not in _PLAIN_OPCODES:
-            raise pickle.UnpicklingError(f"a pickle with {opcode.name} {argument or ''}, which may run a program")
-        # Of these an integer, and room is made for all places before it.
-        if opcode.name in ("PUT", "LONG_BINPUT") and cast(int, argument) > len(data):
-            raise pickle.UnpicklingError("a pickle that fills the memory")
-    return pickle.loads(data, encoding="utf-8")
-
-
-# What h5py and numpy raise for a file that is broken or not laid out as expected.
-_H5_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
-
-
-def _read_h5(path: Path) -> _Table:
-    twin = path.with_suffix(".csv").name
-    try:
-        with h5py.File(path, "r") as file:
-            if found := reaching_out(file):
-                raise _UnreadableError(found)
-            group = _pandas_group(file)
-            kind = _text(group.attrs.get("pandas_type", b""))
-            if kind not in ("frame_table", "frame"):
-                raise _UnreadableError(f"its table is of the kind '{kind}'")
-            frames, columns, values = _read_table(group) if kind == "frame_table" else _read_fixed(group)
-    except (_UnreadableError, *_H5_ERRORS) as problem:
-        todo = f"move it out of the project, so that {twin} is read instead, or save the labels again in DeepLabCut"
-        raise RefusedError([error(path, f"cannot be read safely ({_one_line(problem)})", todo)]) from problem
-    levels = {len(column) for column in columns}
-    if levels not in ({3}, {4}):
-        what = "its columns are not scorer, bodyparts, coords"
-        raise RefusedError([error(path, what, "save the labels again in DeepLabCut")])
-    pairs = [(plain_name(column[-2]), column[-1]) for column in columns]
-    _refuse_several_animals(path, [column[1] for column in columns] if levels == {4} else [], pairs)
-    keep = [i for i, (_, coordinate) in enumerate(pairs) if coordinate != "likelihood"]
-    names = [pairs[i] for i in keep]
-    scorers = {plain_name(column[0]) for column in columns}
-    return _Table(path, [_path_parts(list(frame)) for frame in frames], names, values[:, keep], scorers)
-
-
-# rows of the index, columns as tuples of their levels, float64 [rows, columns]
-_Stored = tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]
-
-
-def _pandas_group(file: h5py.File) -> h5py.Group:
-    groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
-    if "df_with_missing" in groups:
-        return groups["df_with_missing"]
-    tables = [group for group in groups.values() if "pandas_type" in group.attrs]
-    if len(tables) != 1:
-        raise _UnreadableError(f"it holds {len(tables)} pandas tables, none of them called df_with_missing")
-    return tables[0]
-
-
-def _read_table(group: h5py.Group) -> _Stored:
-    """The layout of `to_hdf(format="table")`: one row holds the path and all numbers of a frame."""
-    table = _dataset(group, "table")
-    fields = list(table.dtype.names or ())
-    blocks = [name for name in fields if name.startswith("values_block_")]
-    if set(fields) - set(blocks) != {"index"}:
-        raise _UnreadableError(f"its table has the fields {', '.join(fields)}")
-    rows = table[()]
-    columns: list[tuple[str, ...]] = []
-    values = [np.empty((len(rows), 0))]
-    for block in blocks:
-        names = _unpickled_columns(table.attrs[f"{block}_kind"])
-        columns += names
-        values.append(_numbers(rows[block]).reshape(len(rows), -1 if len(rows) else len(names)))
-    return [(name,) for name in _strings_of(rows["index"])], columns, _joined(values, columns)
-
-
-def _read_fixed(group: h5py.Group) -> _Stored:
-    """The layout of `to_hdf(format="fixed")`: arrays of values, and of the levels and codes of both axes."""
-    frames = _fixed_axis(group, "axis1")
-    columns: list[tuple[str, ...]] = []
-    values = [np.empty((len(frames), 0))]
-    for block in range(int(group.attrs["nblocks"])):
-        names = _fixed_axis(group, f"block{block}_items")
-        columns += names
-        stored = _numbers(_array(group, f"block{block}_values"))
-        values.append(stored.reshape(len(frames), -1 if frames else len(names)))
-    return frames, columns, _joined(values, columns)
-
-
-def _joined(values: list[np.ndarray], columns: list[tuple[str, ...]]) -> np.ndarray:
-    joined = np.concatenate(values, axis=1)
-    if joined.shape[1] != len(columns):
-        raise _UnreadableError(f"it names {len(columns)} columns but has {joined.shape[1]}")
-    return joined
-
-
-def _fixed_axis(group: h5py.Group, axis: str) -> list[tuple[str, ...]]:
-    if _text(group.attrs[f"{axis}_variety"]) == "regular":
-        return [(name,) for name in _strings_of(_array(group, axis))]
-    levels = []
-    for level in range(int(group.attrs[f"{axis}_nlevels"])):
-        names = _strings_of(_array(group, f"{axis}_level{level}"))
-        codes = _array(group, f"{axis}_label{level}")
-        if codes.size > MAX_NAMES:
-            raise _UnreadableError(f"{axis} has more than {MAX_NAMES} entries")
-        if codes.size and not (codes.min() >= 0 and codes.max() < len(names)):
-            raise _UnreadableError(f"{axis} misses a name")
-        levels.append([names[code] for code in codes])
-    return list(zip(*levels, strict=True))
-
-
-def _array(group: h5py.Group, name: str) -> np.ndarray:
-    dataset = _dataset(group, name)
-    if "shape" in dataset.attrs and "value_type" in dataset.attrs:
-        return np.empty(0)  # how pandas writes an array without elements
-    if dataset.dtype.hasobject:
-        raise _UnreadableError(f"{dataset.name} holds pickled objects, which may run a program")
-    return dataset[()]
-
-
-def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset whose values are not too many to be labels."""
-    dataset = group[name]
-    if not isinstance(dataset, h5py.Dataset):
-        raise _UnreadableError(f"{name} is no dataset")
-    if dataset.size and dataset.size * dataset.dtype.itemsize > MAX_DATASET:
-        raise _UnreadableError(f"{dataset.name} holds more than {MAX_DATASET >> 20} MiB")
-    return dataset
-
-
-def _numbers(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind not in "fiu":
-        raise _UnreadableError(f"its coordinates are stored as {values.dtype}, not as numbers")
-    return values.astype(np.float64)
-
-
-def _strings_of(values: np.ndarray) -> list[str]:
-    if values.dtype.hasobject:
-        raise _UnreadableError("its names are pickled objects, which may run a program")
-    # Also of an array without elements: one of ten million rows of nothing has ten million rows.
-    if values.ndim != 1 or len(values) > MAX_NAMES or (values.size and values.dtype.kind not in "SUiuf"):
-        raise _UnreadableError(f"its names are no list of at most {MAX_NAMES} texts or numbers")
-    return [_text(value) for value in values]
-
-
-def _unpickled_columns(attribute: Any) -> list[tuple[str, ...]]:
-    data = b""
-    if isinstance(attribute, bytes | np.void):
-        data = bytes(attribute)  # type: ignore[arg-type]  # numpy's stubs call void a buffer from Python 3.12 only
-    if not 0 < len(data) <= MAX_PICKLE:
-        raise _UnreadableError("its column names are not where pandas writes them")
-    try:
-        columns = _unpickled(data)
-    except Exception as problem:  # a broken pickle may raise anything
-        raise _UnreadableError(f"its column names: {_one_line(problem)}") from problem
-    if not isinstance(columns, list) or not all(isinstance(column, tuple) for column in columns):
-        raise _UnreadableError("its column names are not a list of scorer, bodypart, coordinate")
-    if not all(isinstance(level, str | int) for column in columns for level in column):
-        raise _UnreadableError("its column names are not text")
-    return [tuple(str(level) for level in column) for column in columns]
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def _one_line(problem: BaseException) -> str:
-    return " ".join(str(problem).split()) or type(problem).__name__

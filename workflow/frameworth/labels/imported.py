@@ -22,18 +22,19 @@ import numpy as np
 from PIL import Image
 
 from frameworth.errors import Problem, RefusedError, UserError, refuse_errors
-from frameworth.labels.coco import is_coco, read_coco
 from frameworth.labels.collected_data import write_collected_data
-from frameworth.labels.deeplabcut import csv_rows_images, drop_invisible
+from frameworth.labels.deeplabcut import drop_invisible
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.images import image_size
 from frameworth.labels.label_files import IGNORED_FOLDERS
-from frameworth.labels.label_studio import is_label_studio, read_label_studio
-from frameworth.labels.lightning_pose import read_lightning_pose
 from frameworth.labels.names import natural_key
 from frameworth.labels.project_config import project_config
-from frameworth.labels.tables import LabelTable, find_image
-from frameworth.labels.ultralytics import read_ultralytics
+from frameworth.labels.readers.coco import is_coco, read_coco
+from frameworth.labels.readers.deeplabcut_csv import csv_rows_images
+from frameworth.labels.readers.label_studio import is_label_studio, read_label_studio
+from frameworth.labels.readers.lightning_pose import read_lightning_pose
+from frameworth.labels.readers.tables import LabelTable, find_image
+from frameworth.labels.readers.ultralytics import read_ultralytics
 from frameworth.labels.video_content import refuse_no_film
 from frameworth.storage.files import atomic_path, copy_file, write_text
 

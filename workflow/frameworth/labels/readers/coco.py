@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.labels.tables import IMAGE_FOLDERS, LabelTable, need_image, points_of
+from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, need_image, points_of
 
 
 def is_coco(content: Any) -> bool:

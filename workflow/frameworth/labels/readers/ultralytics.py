@@ -11,7 +11,7 @@ import yaml
 from frameworth.errors import Problem, UserError, warning
 from frameworth.labels.images import image_size
 from frameworth.labels.label_files import images_of
-from frameworth.labels.tables import LabelTable, points_of
+from frameworth.labels.readers.tables import LabelTable, points_of
 
 SPLITS = ("train", "val", "valid", "test")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from frameworth.errors import Problem, UserError
-from frameworth.labels.deeplabcut import csv_rows
-from frameworth.labels.tables import LabelTable, find_image
+from frameworth.labels.readers.deeplabcut_csv import csv_rows
+from frameworth.labels.readers.tables import LabelTable, find_image
 
 HEADER = ["scorer", "bodyparts", "coords"]
 

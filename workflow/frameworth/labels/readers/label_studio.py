@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.labels.tables import IMAGE_FOLDERS, LabelTable, need_image
+from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, need_image
 
 
 def is_label_studio(content: Any) -> bool:
