@@ -75,6 +75,13 @@ def test_the_length_of_an_animal_is_the_widest_span_of_its_labels_in_the_typical
     assert np.isnan(animal_length(xy[2:]))
 
 
+def test_numbers_that_are_not_known_read_alike_before_and_after_they_were_a_file():
+    unknown = dict.fromkeys(("animal_length_px", "group_test_p", "group_difference_px"), float("nan"))
+    numbers = NUMBERS | CHANGES["chance"] | unknown
+    read = numbers | dict.fromkeys(unknown)
+    assert sentences(read, 0.05) == sentences(numbers, 0.05)
+
+
 def test_labels_to_check_are_counted_with_those_expected_to_be_right():
     assert "Check the 9 flagged frames first (2 held out" in told()
     assert "about 1 may be right" in told()

@@ -117,10 +117,10 @@ def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
         verb = "raises" if change > 0 else "lowers"
         where = "" if group.elsewhere else "; on other frames it may do nothing"
         return f"Training with {_these(group.frames, 'toggled')} {verb} the error by {_px(abs(change))}{where}."
-    if not answer["group_size"] or not (answer["group_test_p"] < alpha):
+    if not answer["group_size"] or not _known(answer["group_test_p"]) < alpha:
         return ""
     frames = _these(answer["group_size"], answer["group_name"])
-    px = answer["group_difference_px"]
+    px = _known(answer["group_difference_px"])
     how = f", by {_px(px)} each" if px > 0 else ""
     return f"Networks do worse with {frames} than with others in their place{how}."
 
@@ -198,9 +198,15 @@ def _px(value: float) -> str:
     return f"{readable(round(rounded(value), 2))} px" if value >= _LEAST_PX else f"less than {_LEAST_PX} px"
 
 
-def _share(value: float, of: float) -> str:
+def _share(value: float, length: float | None) -> str:
     """A length beside the animal's; empty where that is not known."""
-    return f" ({readable(rounded(100 * value / of))} % of the animal's length)" if of > 0 else ""
+    known = _known(length)
+    return f" ({readable(rounded(100 * value / known))} % of the animal's length)" if known > 0 else ""
+
+
+def _known(value: float | None) -> float:
+    """A number of `summary.json`, where null stands for what is not known, as NaN."""
+    return float("nan") if value is None else value
 
 
 def _count(value: float) -> str:
