@@ -21,6 +21,18 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
     assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
 
 
+def test_what_methods_have_still_to_ask_is_told_with_its_time(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "project")
+    study = check_config(config("project", influence={"metagradient": {"networks": 2}, "warm": {"networks": 3}}))
+    done = tmp_path / "results/tiny/warm/percent-050/seed-1.h5"
+    done.parent.mkdir(parents=True)
+    done.touch()
+    text = describe(study, cores=2)
+    assert re.search(r"2 networks are asked .*influence.metagradient.*, in about \d+ s", text)
+    assert "2 networks are asked what frames do (`influence.warm`)" in text
+
+
 def test_networks_that_are_not_kept_take_the_disk_of_those_that_train_at_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")

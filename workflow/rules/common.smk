@@ -20,6 +20,7 @@ from frameworth.cli.costs import (
     job_memory,
     job_minutes,
     measured,
+    method_memory,
     method_minutes,
     pilot_minutes,
     study_memory,

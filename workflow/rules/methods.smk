@@ -25,7 +25,7 @@ for METHOD in FILES.methods:
         threads: 1
         resources:
             gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-            mem_mb=training_memory,
+            mem_mb=lambda wildcards, attempt, name=METHOD: attempt * method_memory(COSTED, SIZE, name),
             runtime=lambda wildcards, attempt, name=METHOD: attempt * method_minutes(COSTED, SIZE, MEASURED, name),
         params:
             method=METHOD,

@@ -23,7 +23,6 @@ from frameworth.engine.grouped_convolutions import FastSecondDerivatives
 from frameworth.errors import UserError
 from frameworth.training.loop import Descent
 
-MOST_BYTES = 2 * 2**30  # of the states that are kept at once, in the host's memory
 _FEWEST_PARTS = 4  # into which steps are divided at a level, however little memory there is
 
 
@@ -180,7 +179,7 @@ def differentiate(
     frames: int,
     keypoints: int,
     score_gradient: Callable[[], list[torch.Tensor]],
-    most_bytes: int = MOST_BYTES,
+    most_bytes: int,
 ) -> LabelDerivatives:
     """Take the steps from `first` to the end of training, and go back through them.
 
@@ -191,7 +190,7 @@ def differentiate(
         descent: stands before the step `first`; at the end before it again.
         frames, keypoints: how many M and K there are.
         score_gradient: called once at the end of training, the derivative of the score in the trained weights.
-        most_bytes: what kept states may take, unless they are fewer than four of a level.
+        most_bytes: of the host's memory, what kept states may take, unless they are fewer than four of a level.
     """
     check_differentiable(descent)
     replay = Replay(descent)

@@ -150,10 +150,21 @@ def method_minutes(config: dict[str, Any], size: StudySize, found: Measured | No
     """Minutes to ask of a scheduler for one base network of a method, by the samples that the method trains."""
     if found is None and config["training"]["device"] == "cpu":
         return _ASSUMED_CPU_MINUTES
+    seconds = method_seconds(config, size, name, _step(config, size, found))
+    return _START_MINUTES + math.ceil(_RESERVE * seconds / 60)
+
+
+def method_seconds(config: dict[str, Any], size: StudySize, name: str, step: float) -> float:
+    """Expected seconds of asking one base network by a method; `step` as for `job_seconds`."""
     training, asked_by = config["training"], method(name)
     options = asked_by.options(**method_options(config, name))
     samples = asked_by.samples(options, training, size.pool(config), size.frames)
-    return _START_MINUTES + math.ceil(_RESERVE * samples * _step(config, size, found) / training["batch_size"] / 60)
+    return samples * step / training["batch_size"]
+
+
+def method_memory(config: dict[str, Any], size: StudySize, name: str) -> int:
+    """MiB to ask of a scheduler for one base network of a method."""
+    return job_memory(config, size) + method(name).memory
 
 
 def job_memory(config: dict[str, Any], size: StudySize) -> int:

@@ -7,12 +7,30 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from frameworth.cli.costs import StudySize, dearest, job_seconds, measured, pilot_seconds, prediction_bytes, study_size
+from frameworth.cli.costs import (
+    StudySize,
+    dearest,
+    job_seconds,
+    measured,
+    method_seconds,
+    pilot_seconds,
+    prediction_bytes,
+    study_size,
+)
 from frameworth.cli.networks import Left, StudyNetworks
+from frameworth.config.registries import asked_methods
 from frameworth.figures import figure_names
 from frameworth.labels.sources import study_sources
 from frameworth.plan.arms import arm_names
-from frameworth.plan.grid import PlannedSubset, planned_subsets, study_folder, video_networks, weight_options
+from frameworth.plan.grid import (
+    PlannedSubset,
+    base_subsets,
+    planned_subsets,
+    study_folder,
+    video_networks,
+    weight_options,
+)
+from frameworth.plan.names import subset_path
 from frameworth.plan.pilot import (
     chosen_training,
     further_networks,
@@ -64,6 +82,8 @@ def describe(config: dict[str, Any], cores: int, measure: bool = True) -> str:
             if found
             else ["What it takes is told once a network is finished."]
         )
+        if found:
+            lines += _method_lines(full, size, found, cores)
         asked = config["figures"]
         figures = len(figure_names(asked["pairs"], asked["pair_list"], bool(config["videos"]), "pilot" in config))
         lines.append(
@@ -123,6 +143,23 @@ def _pilot_lines(config: dict[str, Any], left: Left) -> list[str]:
 def _pilot_first(config: dict[str, Any], size: StudySize, step: float) -> float:
     """Most seconds of the pilot that is still to choose; 0 if there is none."""
     return pilot_seconds(config, size, step) if chosen_training(config) is None else 0.0
+
+
+def _method_lines(config: dict[str, Any], size: StudySize, found: Measured, cores: int) -> list[str]:
+    """What it takes to ask the networks that methods have still to ask."""
+    lines = []
+    for name in asked_methods(config["influence"]):
+        answers = [
+            study_folder(config) / name / f"{subset_path(subset.percent, subset.seed)}.h5"
+            for subset in base_subsets(config, name)
+        ]
+        if left := sum(not answer.exists() for answer in answers):
+            seconds = left * (method_seconds(config, size, name, found.step) + _START_SECONDS)
+            lines.append(
+                f"Then {left} networks are asked what frames do (`influence.{name}`), in about "
+                f"{duration(seconds / min(cores, left))}."
+            )
+    return lines
 
 
 def _jobs(config: dict[str, Any], left: list[PlannedSubset]) -> int:

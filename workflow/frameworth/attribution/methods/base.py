@@ -98,6 +98,7 @@ class Method(Generic[OptionsT]):
             frame. NaN where it tells nothing.
         samples: how many samples one network trains in `ask`, from the options, the config's `training`, the frames of
             the pool and all frames; a prediction of a frame counts as a third. Job run times rest on it.
+        memory: MiB that `ask` may take beyond what a training takes.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Method(Generic[OptionsT]):
     ask: Callable[[TrainedNetwork, OptionsT], Answer]
     per_network: Callable[[np.ndarray, np.ndarray], np.ndarray]
     samples: Callable[[OptionsT, dict[str, Any], int, int], float]
+    memory: int = 0
 
     @property
     def unit(self) -> str:

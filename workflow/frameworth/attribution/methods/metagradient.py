@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from frameworth.training.scaling import ScaledFrames
 
 _SCORED_AT_ONCE = 16
+_STATES_BYTES = 2**30
+_MEMORY = 2 * _STATES_BYTES // 2**20  # as much again for what the way back through one step holds
 _BACKWARD = 3  # times as long as a step of training takes; measured on the demo's network, 2.9
 
 
@@ -65,7 +67,7 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
                   "another machine or version", file=sys.stderr)  # fmt: skip
         return held_out_gradient(network, frames, np.flatnonzero(~trained.pool), options.score, device)
 
-    found = differentiate(descent, first, len(images), len(subset.keypoints), score_gradient)
+    found = differentiate(descent, first, len(images), len(subset.keypoints), score_gradient, _STATES_BYTES)
     change, position = np.full(frames.labels.xy.shape[:2], np.nan), np.full(frames.labels.xy.shape, np.nan)
     used = found.uses > 0
     places = np.asarray(subset.frames)[used]
@@ -160,4 +162,5 @@ METHOD = Method(
     ask=ask,
     per_network=per_network,
     samples=_samples,
+    memory=_MEMORY,
 )
