@@ -113,7 +113,7 @@ benchmark-estimators: .venv/ready
 benchmark-verdicts: .venv/ready
 	$(BIN)/python -m benchmarks.verdicts
 
-# About half an hour; results/benchmarks/plantings.json.
+# About half an hour; results/benchmarks/plantings-warm.json.
 benchmark-plantings: .venv/ready
 	$(BIN)/python -m benchmarks.plantings
 

@@ -9,6 +9,7 @@ labels, and in which direction each label would have to move.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,7 +21,6 @@ from frameworth.plan.grid import total_steps
 if TYPE_CHECKING:
     import torch
 
-    from frameworth.engine.deeplabcut.networks import PoseModel
     from frameworth.training.scaling import ScaledFrames
 
 _SCORED_AT_ONCE = 16
@@ -33,8 +33,8 @@ class MetagradientOptions(Options):
     """What is differentiated."""
 
     window: float = Field(0.5, gt=0, le=1, description="The last part of the steps that the derivative goes through.")
-    score: Literal["log_probability", "heatmap_loss"] = Field(
-        "log_probability", description="The smooth score of held-out labels that is differentiated."
+    score: Literal["heatmap_loss", "log_probability"] = Field(
+        "heatmap_loss", description="The smooth score of held-out labels that is differentiated."
     )
 
 
@@ -78,24 +78,47 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
 
 
 def held_out_gradient(
-    network: PoseModel, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
+    network: torch.nn.Module, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
 ) -> list[torch.Tensor]:
     """The derivative of the mean score over the labels of frames, in each of the network's trained weights.
+
+    Arguments are those of `held_out_score`.
+    """
+    import torch
+
+    values = [value for value in network.parameters() if value.requires_grad]
+    total = [torch.zeros_like(value) for value in values]
+    for part in _score_in_parts(network, frames, held_out, score, device):
+        found = torch.autograd.grad(part, values, allow_unused=True, materialize_grads=True)
+        for place, more in zip(total, found, strict=True):
+            place += more
+    return total
+
+
+def held_out_score(
+    network: torch.nn.Module, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
+) -> float:
+    """The mean score over the labels of frames, lower is better.
 
     Normalisation layers whose statistics are not frozen take those of the frames that are scored together, as the score
     would else depend on the weights of all steps before.
 
     Args:
-        held_out: numbers of frames. score: as in the options.
+        network: in training mode, and left so. held_out: numbers of frames. score: as in the options.
     """
+    return sum(part.item() for part in _score_in_parts(network, frames, held_out, score, device))
+
+
+def _score_in_parts(
+    network: torch.nn.Module, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
+) -> Iterator[torch.Tensor]:
+    """What some frames after the other add to the score."""
     import torch
 
     from frameworth.engine.deeplabcut.augmentation import normalised
     from frameworth.engine.deeplabcut.label_losses import heatmap_losses, log_improbabilities
 
     losses = {"log_probability": log_improbabilities, "heatmap_loss": heatmap_losses}[score]
-    values = [value for value in network.parameters() if value.requires_grad]
-    total = [torch.zeros_like(value) for value in values]
     labels = frames.labels.xy[held_out] * frames.factors[held_out][:, None]
     known = np.isfinite(labels).all(axis=2)
     still = [module for module in network.modules() if isinstance(module, torch.nn.modules.dropout._DropoutNd)]
@@ -112,16 +135,11 @@ def held_out_gradient(
             visible = 2.0 * known[some][..., None]
             keypoints = np.concatenate([np.nan_to_num(labels[some]), visible], axis=2)
             each = losses(network, network(batch), torch.from_numpy(keypoints).to(device))
-            part = (each * torch.from_numpy(known[some]).to(device)).sum() / max(known.sum(), 1)
-            for place, more in zip(
-                total, torch.autograd.grad(part, values, allow_unused=True, materialize_grads=True), strict=True
-            ):
-                place += more
+            yield (each * torch.from_numpy(known[some]).to(device)).sum() / max(known.sum(), 1)
     for module in still:
         module.train()
     for name, value in network.named_buffers():
         value.copy_(buffers[name])
-    return total
 
 
 def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
@@ -149,8 +167,8 @@ METHOD = Method(
     artefact="metagradients.h5",
     description="Metagradients: differentiate the training of finished networks, to tell what more weight on each "
     "frame that they were trained on would do to the held-out frames. Left out, there are none.",
-    sentence="More weight on it in training would change −log(probability) at held-out labels, beside the average "
-    "frame, at a rate of",
+    sentence="More weight on it in training would change the score of held-out labels, beside the average frame, at a "
+    "rate of",
     options=MetagradientOptions,
     networks=12,
     gives={

@@ -1,0 +1,121 @@
+"""Single frames left out of a training of the same seed and order: what metagradients foretell, and what comes.
+
+    python -m benchmarks.metagradients --configfile config/mine.yaml --networks 3 --frames 24
+
+Takes networks of a finished study that asked for `influence: {metagradient: …}`, trains each again with one frame of
+its subset at weight 0 in the window, and compares. Prints correlation and slope for each network; writes
+`results/benchmarks/metagradients.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from frameworth.attribution.methods.metagradient import held_out_score
+from frameworth.cli.checking import read_config_file
+from frameworth.engine import engine_of
+from frameworth.engine.deeplabcut.label_losses import label_losses
+from frameworth.engine.devices import choose_device, make_deterministic
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import Subset, read_subset
+from frameworth.plan.config import check_config
+from frameworth.plan.grid import base_subsets, study_folder, total_steps, weight_options
+from frameworth.plan.identity import network_seed
+from frameworth.plan.names import subset_path
+from frameworth.plan.pilot import chosen_training
+from frameworth.storage.files import write_json
+from frameworth.storage.hdf5 import read_hdf5
+from frameworth.training.ensemble import from_weights_file, training_data
+from frameworth.training.loop import Descent
+from frameworth.training.scaling import ScaledFrames
+
+OUT = Path("results/benchmarks/metagradients.json")
+
+
+class WithoutOne(Descent):
+    """A training in which one frame has weight 0 from a step on."""
+
+    first, left_out = 0, -1
+
+    def advance(self, step: int) -> torch.Tensor:
+        """As `Descent.advance`."""
+        chosen = self.chosen(step)
+        if step < self.first or self.left_out not in chosen:
+            return super().advance(step)
+        batch, keypoints = self.prepare(step)
+        self.optimizer.zero_grad()
+        labels = torch.from_numpy(keypoints).to(self.device).double()
+        losses = label_losses(self.network, self.network(batch), labels)
+        weights = torch.tensor([float(frame != self.left_out) for frame in chosen], device=self.device)
+        loss = (losses * weights[:, None]).sum()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+def changes(train: Callable[[int], float], frames: np.ndarray) -> np.ndarray:
+    """The score without each of the frames less that with all, [n]."""
+    whole = train(-1)
+    return np.array([train(int(frame)) - whole for frame in frames])
+
+
+def measure(config: dict[str, Any], number: int, count: int) -> dict[str, Any]:
+    """One network of the study: foretold and measured changes of `count` of its frames, correlation and slope."""
+    folder, planned = study_folder(config), base_subsets(config, "metagradient")[number]
+    training = weight_options(chosen_training(config) or config["training"])
+    training = from_weights_file(training, folder / "imagenet.pt")
+    subset: Subset = read_subset(folder / "subsets" / f"{subset_path(planned.percent, planned.seed)}.json")
+    frames = ScaledFrames(read_labels(folder / "labels.h5"), training["scale"])
+    held_out = np.flatnonzero((read_frames(folder / "frames.csv")["split"] != "pool").to_numpy())
+    own = folder / "metagradient" / f"{subset_path(planned.percent, planned.seed)}.h5"
+    foretold = -read_hdf5(own, ["change"])["change"].sum(axis=1)[subset.frames]
+    asked = config["influence"]["metagradient"]
+    device = choose_device(config["training"]["device"])
+    make_deterministic(device)
+    engine, seed = engine_of(training, subset.keypoints), network_seed(config["seed"], planned.percent, planned.seed, 0)
+    images, xy = training_data(subset, frames)
+    steps = total_steps(training, len(images))
+
+    def train(left_out: int) -> float:
+        network = engine.build(str(training["weights"]), seed)
+        descent = WithoutOne(engine, network, images, xy, training, steps, seed, device)
+        descent.first, descent.left_out = steps - max(1, round(asked["window"] * steps)), left_out
+        for step in range(steps):
+            descent.advance(step)
+        return held_out_score(network, frames, held_out, asked["score"], device)
+
+    chosen = np.random.default_rng(number).permutation(np.flatnonzero(np.isfinite(foretold)))[:count]
+    found = changes(train, chosen)
+    return {
+        "network": subset_path(planned.percent, planned.seed),
+        "foretold": foretold[chosen].tolist(),
+        "change": found.tolist(),
+        "correlation": float(np.corrcoef(foretold[chosen], found)[0, 1]),
+        "slope": float(np.polyfit(foretold[chosen], found, 1)[0]),
+    }
+
+
+def main() -> None:
+    """Measure the networks, print a line for each, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--configfile", type=Path, required=True)
+    parser.add_argument("--networks", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=24)
+    arguments = parser.parse_args()
+    config = check_config(read_config_file(arguments.configfile)[0])
+    rows = []
+    for number in range(arguments.networks):
+        rows.append(measure(config, number, arguments.frames))
+        print("{network}: correlation {correlation:.2f}, slope {slope:.2f}".format(**rows[-1]), flush=True)
+    write_json(OUT, rows)
+
+
+if __name__ == "__main__":
+    main()
