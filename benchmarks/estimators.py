@@ -26,6 +26,7 @@ from benchmarks.simulation import KINDS, Block, Grid, grid, simulate
 from frameworth import estimate_influence
 from frameworth.attribution.estimate import Influence
 from frameworth.attribution.estimators import difference_of_means, estimator
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
 from frameworth.plan.designs import draw_subset
 from frameworth.storage.files import write_json
@@ -142,11 +143,8 @@ def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     inclusion = np.array([draw_subset("independent", frames, 50, s, 1) for s in range(1, subsets + 1)])
     scores = inclusion @ rng.normal(size=(frames, targets)) + rng.normal(size=(subsets, targets))
-    arguments = {
-        "percents": np.full(subsets, 50),
-        "clusters": np.arange(subsets),
-        "self_frame": np.arange(targets) * frames // targets,
-    }
+    own = np.arange(targets) * frames // targets
+    sample = Sample(inclusion, scores, np.full(subsets, 50), np.arange(subsets), own)
     seconds = {}
     for name, label, with_errors in (
         ("difference-of-means", "difference_of_means", False),
@@ -154,7 +152,7 @@ def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
         ("size-centred", "size_centred_with_errors", True),
     ):
         started = time.perf_counter()
-        estimator(name)(inclusion, scores, **arguments, with_errors=with_errors)
+        estimator(name)(sample, with_errors=with_errors)
         seconds[label] = time.perf_counter() - started
     part = min(targets, 20)
     started = time.perf_counter()
@@ -198,10 +196,7 @@ def _plain_loop(inclusion: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def _run(estimate: Callable[..., Any], subsets: Grid, scores: np.ndarray, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return estimate(
-            subsets.inclusion, scores[:, None], percents=subsets.percents, clusters=subsets.clusters,
-            self_frame=np.array([-1]), **options,
-        )  # fmt: skip
+        return estimate(Sample(subsets.inclusion, scores[:, None], subsets.percents, subsets.clusters), **options)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 
 from frameworth.attribution.estimators import banzhaf
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.plan.designs import draw_subset
 
 FOLDER = Path(__file__).parents[1] / ".peers"
@@ -45,12 +46,10 @@ def banzhaf_speed(subsets: int, frames: int, folder: Path = FOLDER) -> dict[str,
     inclusion = np.array([draw_subset("independent", frames, 50, seed, 1) for seed in range(1, subsets + 1)])
     rng = np.random.default_rng(0)
     scores = inclusion @ rng.normal(size=frames) + rng.normal(size=subsets)
-    halves, clusters, nobody = np.full(subsets, 50), np.arange(subsets), np.array([-1])
+    halves, clusters = np.full(subsets, 50), np.arange(subsets)
 
     def ours() -> np.ndarray:
-        return banzhaf.estimate(
-            inclusion, scores[:, None], percents=halves, clusters=clusters, self_frame=nobody
-        ).value[:, 0]  # fmt: skip
+        return banzhaf.estimate(Sample(inclusion, scores[:, None], halves, clusters)).value[:, 0]
 
     sys.path.append(str(folder))  # behind this environment's own packages
     seconds, values = {}, {}

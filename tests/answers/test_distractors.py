@@ -6,6 +6,7 @@ import pytest
 from benchmarks.simulation import grid
 from frameworth.answers.distractors import distractor_table, held_out_means, place_of_change
 from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
 from frameworth.scores.members import LEAST_CONFIDENCE, of_networks
 from frameworth.training.scoremaps import at_position, probability_maps
@@ -117,9 +118,7 @@ def test_without_any_effect_changes_at_single_labels_are_beyond_chance_in_about_
         design = grid([("independent", (50,), 30)], 16, number)
         # Confidences of distractors: mostly none, now and then high.
         score = np.where(rng.random((30, 60)) < 0.4, rng.beta(1, 3, (30, 60)), 0)
-        found = size_centred.estimate(
-            design.inclusion, score, percents=design.percents, clusters=design.clusters, self_frame=np.full(60, -1)
-        )
+        found = size_centred.estimate(Sample(design.inclusion, score, design.percents, design.clusters))
         q = false_discovery(p_values(found.value, found.standard_error, found.clusters))
         wrong += bool((q < 0.05).any())
     assert wrong / 120 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 120)

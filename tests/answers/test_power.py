@@ -13,6 +13,7 @@ from benchmarks.simulation import grid
 from frameworth.answers.larger_study import EFFECTS, pilot_of, plan_lines, plan_table
 from frameworth.attribution.estimate import estimate_influence
 from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.power import (
     GROUP,
@@ -75,10 +76,8 @@ def test_predicted_power_for_a_group_is_that_of_simulated_studies(effect: float,
         # What other frames do is part of a network's noise: less is left to add.
         noise = np.sqrt(max(0.0, 1 - 0.25 * pilot.pool * effects.var()))
         score = study.inclusion @ effects + rng.normal(0, noise, networks)
-        value = size_centred.estimate(
-            study.inclusion, score[:, None], percents=study.percents, clusters=study.clusters,
-            self_frame=np.array([-1]), with_errors=False,
-        ).value[:, 0]  # fmt: skip
+        sample = Sample(study.inclusion, score[:, None], study.percents, study.clusters)
+        value = size_centred.estimate(sample, with_errors=False).value[:, 0]
         found += values.group_is_worse(value, group, 199, rng)[1] < 0.05
     predicted = power_group(pilot, effect, networks, 0.05)
     assert within(found / studies, predicted, studies), (found / studies, predicted)

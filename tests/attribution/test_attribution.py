@@ -11,7 +11,7 @@ from benchmarks.simulation import grid, simulate
 from frameworth import estimate_influence
 from frameworth.attribution.estimate import FewClustersWarning, UndecidableFrameWarning
 from frameworth.attribution.estimators import estimator, estimator_names
-from frameworth.attribution.estimators._estimate import SamplingWarning, precisions
+from frameworth.attribution.estimators._estimate import Sample, SamplingWarning, precisions
 from frameworth.attribution.estimators.beta_shapley import beta_weights
 from frameworth.attribution.inference.redraw import redrawn
 from frameworth.attribution.inference.values import confidence_interval
@@ -156,8 +156,7 @@ def test_exact_semivalues_of_games_of_eight_players_lie_in_their_intervals(name)
         truth = frames / (frames - 1) * (exact - exact.mean())
         study = grid([("independent", percents, 60)], frames, number)
         scores = np.array([game(frozenset(np.flatnonzero(row))) for row in study.inclusion])
-        arguments = {"percents": study.percents, "clusters": study.clusters, "self_frame": np.array([-1])}
-        found = estimator(name)(study.inclusion, scores[:, None], **arguments)
+        found = estimator(name)(Sample(study.inclusion, scores[:, None], study.percents, study.clusters))
         low, high = confidence_interval(found.value, found.standard_error, found.clusters, 0.95)
         inside += np.count_nonzero((low[:, 0] <= truth) & (truth <= high[:, 0]))
     assert inside >= 85
@@ -166,11 +165,11 @@ def test_exact_semivalues_of_games_of_eight_players_lie_in_their_intervals(name)
 def test_the_banzhaf_value_and_extrapolation_beyond_the_sizes_drawn_are_warned_of():
     study = grid([("nested", (10, 30), 30)], 20, 1)
     scores = np.random.default_rng(0).normal(size=(60, 1))
-    arguments = {"percents": study.percents, "clusters": study.clusters, "self_frame": np.array([-1])}
+    sample = Sample(study.inclusion, scores, study.percents, study.clusters)
     with pytest.warns(SamplingWarning, match="confounded with size"):
-        estimator("banzhaf")(study.inclusion, scores, **arguments)
+        estimator("banzhaf")(sample)
     with pytest.warns(SamplingWarning, match="above 6 of 20 frames"):
-        estimator("shapley")(study.inclusion, scores, **arguments, with_errors=False)
+        estimator("shapley")(sample, with_errors=False)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from frameworth.attribution.estimators import difference_of_means, estimator, estimator_names, regression, size_centred
-from frameworth.attribution.estimators._estimate import precisions
+from frameworth.attribution.estimators._estimate import Sample, precisions
 from frameworth.errors import UserError
 from frameworth.plan.designs import cluster_of, draw_subset
 
@@ -19,9 +19,8 @@ def grid(blocks, pool, study_seed=1):
     return inclusion, percents, np.array([cluster_of(d, p, s) for d, p, s in planned])
 
 
-def run(module, inclusion, scores, percents, clusters, self_frame=None):
-    own = np.full(scores.shape[1], -1) if self_frame is None else np.asarray(self_frame)
-    return module.estimate(inclusion, scores, percents=percents, clusters=clusters, self_frame=own)
+def run(module, inclusion, scores, percents, clusters, self_frame=-1):
+    return module.estimate(Sample(inclusion, scores, percents, clusters, np.asarray(self_frame)))
 
 
 def least_squares(inclusion, scores, percents, frame, own, roots=None):

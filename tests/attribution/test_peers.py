@@ -10,6 +10,7 @@ from sklearn.linear_model import LassoCV
 from benchmarks.peers import FOLDER, banzhaf_speed, pydvl_table
 from frameworth.answers.validation import linear_datamodeling_score
 from frameworth.attribution.estimators import banzhaf
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.estimators.ame import marginal_effect_regressors
 
 
@@ -23,10 +24,7 @@ def peers():
 def test_the_banzhaf_value_is_pydvls_and_opendatavals(peers, peer):
     inclusion = peers["inclusion"].astype(bool)
     rows = len(inclusion)
-    found = banzhaf.estimate(
-        inclusion, peers["scores"][:, None], percents=np.full(rows, 50), clusters=np.arange(rows),
-        self_frame=np.array([-1]),
-    )  # fmt: skip
+    found = banzhaf.estimate(Sample(inclusion, peers["scores"][:, None], np.full(rows, 50), np.arange(rows)))
     assert found.value[:, 0] == pytest.approx(peers[peer], abs=1e-9)
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 from benchmarks.simulation import grid, simulate
 from frameworth import estimate_influence
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import centred
+from frameworth.attribution.estimators._estimate import Sample, centred
 from frameworth.attribution.inference.balance import variance_factor
 from frameworth.attribution.inference.redraw import family_wise, largest_statistics
 
@@ -31,9 +31,7 @@ def test_the_factor_is_the_true_variance_over_what_the_jackknife_expects():
     effects = rng.normal(size=(12, 2000))
     scores = study.inclusion @ effects + 0.3 * rng.normal(size=(40, 2000))
     truth = 12 / 11 * (effects - effects.mean(axis=0))
-    found = size_centred.estimate(
-        study.inclusion, scores, percents=study.percents, clusters=study.clusters, self_frame=np.full(2000, -1)
-    )
+    found = size_centred.estimate(Sample(study.inclusion, scores, study.percents, study.clusters))
     z, u = (centred(values, study.percents) for values in (study.inclusion, scores))
     factor = variance_factor(z, u, study.percents, study.clusters)
     variance = ((found.value - truth) ** 2).mean()
@@ -69,9 +67,7 @@ def test_beside_a_decided_frame_others_are_judged_without_its_noise_and_keep_the
     found = influence(study, scores[:, None])
     assert found.p_adjusted[0, 0] == pytest.approx(1 / 200)
     assert found.p_adjusted[1, 0] < 0.05
-    plain = size_centred.estimate(
-        study.inclusion, scores[:, None], percents=study.percents, clusters=study.clusters, self_frame=np.array([-1])
-    )
+    plain = size_centred.estimate(Sample(study.inclusion, scores[:, None], study.percents, study.clusters))
     assert abs(plain.value[1, 0] / plain.standard_error[1, 0]) < 3
     truth = 20 / 19 * (effects - effects.mean())
     centre = (found.ci_low + found.ci_high)[:, 0] / 2

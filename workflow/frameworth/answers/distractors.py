@@ -18,7 +18,7 @@ import pandas as pd
 
 from frameworth.attribution.estimate import FewClustersWarning, UndecidableFrameWarning, estimate_influence
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import centred
+from frameworth.attribution.estimators._estimate import Sample, centred
 from frameworth.attribution.inference import values
 from frameworth.results.results import Results
 
@@ -154,10 +154,7 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
 
     def difference(name: str, labels: np.ndarray, with_errors: bool) -> size_centred.Estimate:
         score = parts[name].reshape(len(subsets), -1)[:, labels]
-        own = np.full(len(labels), -1)
-        return size_centred.estimate(
-            inclusion, score, percents=percents, clusters=clusters, self_frame=own, with_errors=with_errors
-        )
+        return size_centred.estimate(Sample(inclusion, score, percents, clusters), with_errors=with_errors)
 
     found = difference("distractor_confidence", np.arange(np.prod(shape)), True)
     p = values.p_values(found.value, found.standard_error, found.clusters)

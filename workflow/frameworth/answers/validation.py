@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from sklearn.model_selection import GroupKFold
 
 from frameworth.attribution.estimators import estimator
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.redraw import redrawn
 from frameworth.attribution.influence_file import ALWAYS
@@ -60,14 +61,8 @@ def values_from(
     """The values [N] that estimator `name` makes of the subsets `rows` alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return estimator(name)(
-            inclusion[rows],
-            score[rows, None],
-            percents=percents[rows],
-            clusters=clusters[rows],
-            self_frame=np.array([-1]),
-            with_errors=False,
-        ).value[:, 0]
+        sample = Sample(inclusion[rows], score[rows, None], percents[rows], clusters[rows])
+        return estimator(name)(sample, with_errors=False).value[:, 0]
 
 
 @dataclass(frozen=True)
@@ -356,13 +351,7 @@ def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
         for name in compared_estimators(results):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
-                estimate = estimator(name)(
-                    results.inclusion,
-                    measured[:, None],
-                    percents=percents,
-                    clusters=clusters,
-                    self_frame=np.array([-1]),
-                    with_errors=False,
-                )
+                sample = Sample(results.inclusion, measured[:, None], percents, clusters)
+                estimate = estimator(name)(sample, with_errors=False)
             found.append((f"value ({name})", score, estimate.value[:, 0]))
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from frameworth.attribution.estimators import estimator as estimator_by_name
 from frameworth.attribution.estimators import estimator_names, size_centred
-from frameworth.attribution.estimators._estimate import precisions
+from frameworth.attribution.estimators._estimate import Sample, precisions
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.step_down import Study, decide
 from frameworth.plan.designs import DESIGNS, subset_size
@@ -122,14 +122,15 @@ def estimate_influence(
             stacklevel=2,
         )
     with_errors = resamples > 0
-    arguments = {"percents": percents, "clusters": clusters, "self_frame": own}
-    point = estimator_by_name(estimator)(inclusion, scores, **arguments, with_errors=with_errors)
+    sample = Sample(inclusion, scores, percents, clusters, own)
+    point = estimator_by_name(estimator)(sample, with_errors=with_errors)
     nothing = np.full_like(point.value, np.nan)
     error, p_value, adjusted, absolute, tested_absolute, absolute_adjusted, called_low, called_high = (nothing,) * 8
     critical = np.full(scores.shape[1], np.nan)
     known, statistic_error = 0, nothing
     if with_errors:
-        study = Study(inclusion, scores, precisions(scores, percents, clusters), percents, clusters, designs, own)
+        roots = precisions(scores, percents, clusters)
+        study = Study(inclusion, scores, percents, clusters, own, roots=roots, designs=designs)
         tests = decide(study, level, resamples, np.random.default_rng(random_state))
         tested, error, p_value, adjusted = tests.value, tests.standard_error, tests.p_value, tests.p_adjusted
         critical, known, statistic_error = tests.critical, tests.clusters, tests.jackknife_error
@@ -140,7 +141,7 @@ def estimate_influence(
                 stacklevel=2,
             )
     else:
-        tested = size_centred.estimate(inclusion, scores, **arguments, with_errors=False).value
+        tested = size_centred.estimate(sample, with_errors=False).value
     # Over several sizes a difference of an estimator's own may be confounded with size, which no error of it knows.
     if point.own_errors and len(np.unique(percents)) == 1:
         tested = point.value

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.estimators import estimator
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
 from frameworth.labels.frames import read_frames
 from frameworth.labels.subsets import read_subsets
@@ -87,9 +88,8 @@ def _estimates(
     for group, rows in rows_of.items():
         held = inclusion[rows].sum(axis=0)
         for name in sorted({*ALWAYS, chosen}):
-            estimate = estimator(name)(
-                inclusion[rows], together[rows], percents=percents[rows], clusters=clusters[rows], self_frame=own
-            )
+            sample = Sample(inclusion[rows], together[rows], percents[rows], clusters[rows], own)
+            estimate = estimator(name)(sample)
             parts = (estimate.value, estimate.standard_error)
             of_scores = zip(by_score, *(np.split(part, len(by_score), axis=1) for part in parts), strict=True)
             for score, value, error in of_scores:

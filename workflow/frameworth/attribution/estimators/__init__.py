@@ -2,11 +2,9 @@
 
 Adding an estimator is adding a module here with
 
-    estimate(inclusion, scores, *, percents, clusters, self_frame, with_errors) -> Estimate
+    estimate(sample, *, with_errors) -> Estimate
 
-where `inclusion` is bool [S, N] (subset holds frame), `scores` float [S, T] (NaN where not scored), `percents`
-and `clusters` are [S], and `self_frame` is int [T], the frame that a target belongs to if it may be trained
-on, else −1.
+where the `Sample` has the arrays of the subsets and their scores.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What estimators return and share: missing scores, size means, and the frames that can be told apart."""
+"""What estimators take, return and share: missing scores, size means, and the frames that can be told apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,30 @@ _FREEDOM_BEFORE = 4  # degrees of freedom that equal noise of all percents weigh
 
 class SamplingWarning(UserWarning):
     """The subsets were not drawn as the estimator assumes."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Subsets and their scores: what an estimator looks at.
+
+    Attributes:
+        inclusion: bool [S, N], the subset holds the frame.
+        scores: float [S, T], NaN where not scored.
+        percents: int [S], the nominal size of each subset in percent of the pool.
+        clusters: [S], equal for subsets that are not independent of each other.
+        self_frame: int [T], the training frame that a target is, −1 for none, or one number for all (−1 by default).
+    """
+
+    inclusion: np.ndarray
+    scores: np.ndarray
+    percents: np.ndarray
+    clusters: np.ndarray
+    self_frame: np.ndarray = field(default_factory=lambda: np.array(-1))
+
+    @property
+    def own(self) -> np.ndarray:
+        """`self_frame` for each target, int [T]."""
+        return np.broadcast_to(self.self_frame, self.scores.shape[1:])
 
 
 @dataclass(frozen=True)

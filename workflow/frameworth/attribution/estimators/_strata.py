@@ -9,6 +9,7 @@ import numpy as np
 
 from frameworth.attribution.estimators._estimate import (
     Estimate,
+    Sample,
     SamplingWarning,
     centred,
     decidable,
@@ -22,11 +23,7 @@ _EXTRAPOLATED = 0.25  # the share of sizes without subsets near them from which 
 def semivalue(
     name: str,
     marginal_weights: Callable[[int], np.ndarray],
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
+    sample: Sample,
     with_errors: bool,
 ) -> Estimate:
     """The relative part of φ_i = Σ_{s=1}^{n} ω_s (E[u | i∈S, |S|=s] − E[u | i∉S, |S|=s−1]).
@@ -38,6 +35,7 @@ def semivalue(
     Args:
         marginal_weights: ω_1…ω_n for n frames.
     """
+    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     error = np.full((frames, targets), np.nan)
@@ -48,8 +46,8 @@ def semivalue(
         groups = clusters[rows]
         names = np.unique(groups)
         counted = max(counted, len(names))
-        for frame in np.unique(self_frame[columns]):
-            some = columns[self_frame[columns] == frame]
+        for frame in np.unique(sample.own[columns]):
+            some = columns[sample.own[columns] == frame]
             own = int(np.flatnonzero(np.flatnonzero(varies) == frame)[0]) if frame >= 0 and varies[frame] else -1
             u = scores[np.ix_(rows, some)].astype(float)
             whole = _differences(held, u, of_rows, weights, own)

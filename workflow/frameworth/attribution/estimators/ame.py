@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate, columns_by_missing_rows, scale_of
+from frameworth.attribution.estimators._estimate import Estimate, Sample, columns_by_missing_rows, scale_of
 from frameworth.attribution.estimators._sparse import lasso_over_clusters
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """LASSO of the scores on x_si = 1/(√v p) if subset s holds i, else −1/(√v (1−p)); AME_i = √v · coefficient.
 
     p is the share of frames in the subset and v = E[1/(p(1−p))], so that x has variance 1 and E[x_i u] is the effect
@@ -27,6 +19,7 @@ def estimate(
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
     """
+    inclusion, scores, clusters = sample.inclusion, sample.scores, sample.clusters
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     for rows, columns in columns_by_missing_rows(scores):

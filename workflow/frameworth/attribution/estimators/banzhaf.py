@@ -7,18 +7,10 @@ import warnings
 import numpy as np
 
 from frameworth.attribution.estimators import difference_of_means
-from frameworth.attribution.estimators._estimate import Estimate, SamplingWarning
+from frameworth.attribution.estimators._estimate import Estimate, Sample, SamplingWarning
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Mean of the scores over subsets with a frame minus the mean over those without it.
 
     value_it = mean_{s∋i} u_st − mean_{s∌i} u_st estimates the Banzhaf value Σ_{S∌i} (u(S∪i) − u(S)) / 2^{n−1} if S is
@@ -28,12 +20,10 @@ def estimate(
 
     Returns an Estimate [N, T] as `difference_of_means` does.
     """
-    if len(np.unique(percents)) > 1:
+    if len(np.unique(sample.percents)) > 1:
         warnings.warn(
             "banzhaf: subsets of several sizes are no uniform draw from all subsets; frames are confounded with size",
             SamplingWarning,
             stacklevel=2,
         )
-    return difference_of_means.estimate(
-        inclusion, scores, percents=percents, clusters=clusters, self_frame=self_frame, with_errors=with_errors
-    )
+    return difference_of_means.estimate(sample, with_errors=with_errors)

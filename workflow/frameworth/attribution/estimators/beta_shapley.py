@@ -5,27 +5,19 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from frameworth.attribution.estimators._estimate import Estimate
+from frameworth.attribution.estimators._estimate import Estimate, Sample
 from frameworth.attribution.estimators._strata import semivalue
 
 ALPHA, BETA = 4.0, 1.0
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """As `shapley`, with ω_s = C(n−1, s−1) B(s + β − 1, n − s + α) / B(α, β), α = 4 and β = 1.
 
     Joining small subsets counts more, where noise is smaller and a frame matters more. Assumptions, errors and cost
     as `shapley`. Source: Kwon and Zou 2022, arXiv 2110.14049 (equation 3).
     """
-    return semivalue("beta-shapley", beta_weights, inclusion, scores, percents, clusters, self_frame, with_errors)
+    return semivalue("beta-shapley", beta_weights, sample, with_errors)
 
 
 def beta_weights(frames: int) -> np.ndarray:

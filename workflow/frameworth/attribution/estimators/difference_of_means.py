@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate, columns_by_missing_rows, in_portions
+from frameworth.attribution.estimators._estimate import Estimate, Sample, columns_by_missing_rows, in_portions
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Mean of `scores` over subsets with a frame minus the mean over subsets without it.
 
     value_it = mean_{s∋i} u_st − mean_{s∌i} u_st, and the standard error of two independent means,
@@ -29,6 +21,7 @@ def estimate(
     Returns an Estimate [N, T]; NaN for frames in every or in no subset, standard errors NaN where a side has
     fewer than two subsets.
     """
+    inclusion, scores, clusters = sample.inclusion, sample.scores, sample.clusters
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     error = np.full((frames, targets), np.nan)

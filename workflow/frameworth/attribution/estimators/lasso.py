@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworth.attribution.estimators._estimate import (
     Estimate,
+    Sample,
     decidable,
     scale_of,
     without_own,
@@ -15,15 +16,7 @@ from frameworth.attribution.estimators._estimate import (
 from frameworth.attribution.estimators._sparse import lasso_over_clusters
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """min_b ‖u − μ_p − Zb‖² / 2S + λ‖b‖₁ for each target, λ by cross-validation over clusters.
 
     The sizes' means are refitted within each fold, from the other clusters; the own inclusion of a target that is a
@@ -33,6 +26,7 @@ def estimate(
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
     """
+    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     counted = 0
@@ -42,7 +36,7 @@ def estimate(
         everything = np.ones(len(rows), bool)
         for target in columns:
             x, u = inclusion[rows][:, varies].astype(float), scores[rows, target].astype(float)
-            frame = self_frame[target]
+            frame = sample.own[target]
             own = frame >= 0 and varies[frame]
             if own:
                 place = np.count_nonzero(varies[:frame])

@@ -6,6 +6,7 @@ import numpy as np
 
 from frameworth.attribution.estimators._estimate import (
     Estimate,
+    Sample,
     centred,
     decidable,
     in_portions,
@@ -17,15 +18,7 @@ _PENALTIES = np.logspace(-3, 4, 29)  # relative to the mean squared singular val
 _SHARED_NOISE = (0.0, 0.25, 1.0, 4.0)  # variance shared within a cluster over the variance of a row's own noise
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Best linear unbiased prediction of additive frame effects.
 
     u_s = μ_p + z_sj·γ + Σ_i z_si b_i + (c_cluster + e)/√w_p, with b_i ~ N(0, σ_b²), c ~ N(0, σ_c²), e ~ N(0, σ_e²);
@@ -39,6 +32,7 @@ def estimate(
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
     """
+    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     counted = 0
@@ -50,7 +44,7 @@ def estimate(
         place[:-1][varies] = np.arange(np.count_nonzero(varies))
         for some in in_portions(columns):
             u = scores[np.ix_(rows, some)].astype(float) * roots[rows, None]
-            value[np.ix_(varies, some)] = model.values(u, place[self_frame[some]])
+            value[np.ix_(varies, some)] = model.values(u, place[sample.own[some]])
     return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
 
 

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate
+from frameworth.attribution.estimators._estimate import Estimate, Sample
 from frameworth.attribution.estimators._strata import semivalue
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """All sizes weigh the same: value_i = 1/(n−1) Σ_{s=1}^{n−1} (E[u | i∈S, |S|=s] − E[u | i∉S, |S|=s]).
 
     It is n/(n−1) (φ_i − φ̄) of the Shapley values φ. Assumes that within a size every subset is equally likely;
@@ -24,6 +16,4 @@ def estimate(
     Standard errors are the delete-one-cluster jackknife. Cost: O(S·N·T), times the clusters with errors.
     Source: Shapley 1953; Ghorbani and Zou 2019, arXiv 1904.02868; by strata of size, arXiv 2410.23808.
     """
-    return semivalue(
-        "shapley", lambda n: np.full(n, 1 / n), inclusion, scores, percents, clusters, self_frame, with_errors
-    )
+    return semivalue("shapley", lambda n: np.full(n, 1 / n), sample, with_errors)

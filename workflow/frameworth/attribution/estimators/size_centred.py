@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworth.attribution.estimators._estimate import (
     Estimate,
+    Sample,
     centred,
     columns_by_missing_rows,
     in_percents_of_several_clusters,
@@ -18,15 +19,7 @@ from frameworth.attribution.estimators._estimate import (
 LEAST_CLUSTERS = 8  # with fewer the jackknife's coverage is not to be trusted, and no interval is given
 
 
-def estimate(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    *,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    self_frame: np.ndarray,
-    with_errors: bool = True,
-) -> Estimate:
+def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Slope of the scores on inclusion, both centred within each percent, with cluster-robust errors.
 
     value_it = Σ_p w_p Σ_s (z_si − z̄_pi)(u_st − ū_pt) / Σ_p w_p Σ_s (z_si − z̄_pi)², the weights w_p the precisions of
@@ -43,6 +36,7 @@ def estimate(
 
     Returns an Estimate [N, T]; NaN for frames in every or in no subset of all percents.
     """
+    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     error = np.full((frames, targets), np.nan)
@@ -55,7 +49,7 @@ def estimate(
         blocks = ClusterBlocks(percents[rows], clusters[rows])
         counted = max(counted, blocks.clusters)
         z = centred(inclusion[rows], percents[rows]) * roots[rows]
-        own = self_frame[columns]
+        own = sample.own[columns]
         for frame in np.unique(own):
             some = columns[own == frame]
             u = centred(scores[np.ix_(rows, some)], percents[rows]) * roots[rows]

@@ -12,6 +12,7 @@ from scipy import stats
 
 from frameworth.attribution.estimators import size_centred
 from frameworth.attribution.estimators._estimate import (
+    Sample,
     centred,
     columns_by_missing_rows,
     in_percents_of_several_clusters,
@@ -76,20 +77,17 @@ class Tests:
         return replace(self, largest_left=self.largest, critical=critical, null=null, reach=reach)
 
 
-@dataclass(frozen=True)
-class Study:
-    """The arrays of `estimate_influence`, checked; all but `scores` [S, T] and `self_frame` [T] are [S, …].
+@dataclass(frozen=True, kw_only=True)
+class Study(Sample):
+    """The arrays of `estimate_influence`, checked.
 
-    `roots` are those of the rows' weights, see `precisions`.
+    Attributes:
+        roots: of the rows' weights, [S], see `precisions`.
+        designs: of each subset, [S].
     """
 
-    inclusion: np.ndarray
-    scores: np.ndarray
     roots: np.ndarray
-    percents: np.ndarray
-    clusters: np.ndarray
     designs: np.ndarray
-    self_frame: np.ndarray
 
 
 def decide(study: Study, level: float, resamples: int, rng: np.random.Generator) -> Tests:
@@ -104,9 +102,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
     n/(n−1)·((m−1)/m · slope_i − Σγ/n) is again relative to the average of all n frames, which `value` is.
     """
     own = [[int(frame)] if frame >= 0 else [] for frame in study.self_frame]
-    found = size_centred.estimate(
-        study.inclusion, study.scores, percents=study.percents, clusters=study.clusters, self_frame=study.self_frame
-    )
+    found = size_centred.estimate(study)
     if found.clusters < size_centred.LEAST_CLUSTERS:
         nothing = np.full_like(found.value, np.nan)
         none = np.zeros((0, study.scores.shape[1]))
@@ -126,7 +122,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
     left = largest.copy()
     null, reach = np.zeros_like(value), jackknife * np.quantile(largest, level, axis=0)
     for target in np.flatnonzero((adjusted < 1 - level).any(axis=0)):
-        one = Study(study.inclusion, study.scores[:, [target]], study.roots, *arguments, study.self_frame[[target]])
+        one = replace(study, scores=study.scores[:, [target]], self_frame=study.self_frame[[target]])
         decided: list[int] = []
         t, p = np.abs(statistic[:, target]), adjusted[:, target].copy()
         for _ in range(_MOST_STEPS):
