@@ -25,6 +25,7 @@ from frameworth.experiments.prune import compare_pruned
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.config import check_config
+from frameworth.training.store import Entry
 from synthetic_study import write_study
 from tiny import config, draw, pretend_networks, read_frames_of, write_config
 
@@ -296,19 +297,14 @@ def begun(here):
 def test_progress_counts_finished_networks_and_the_shares_of_those_that_train(begun):
     pretend_networks(begun, 50, 1)
     pretend_networks(begun, 70, 2, members=2, design="nested")
-    log = Path("logs/tiny/ensembles/percent-050/seed-2.log")
-    log.parent.mkdir(parents=True)
-    log.write_text("percent-050_seed-2 member 0: step 3 of 12, loss 0.1, 40 samples/s, 1 s left for this network\n")
+    entry = Entry(Path("results/tiny/.store/of-seed-2"))
+    entry.write_progress(3, 12, 40.0)
     now = progress.study_progress(begun)
     assert (now.planned, now.finished, now.training) == (26, 3, 1)  # a seed of the ladder has two members
     assert now.done == pytest.approx(3.25)
     assert now.samples_per_second == 40
-    log.write_text(log.read_text() + "percent-050_seed-2 member 0: trained 12 steps in 3 s (40 samples/s)\n")
+    entry.finish({"model": {}}, {})
     assert progress.study_progress(begun).training == 0
-    log.write_text(log.read_text() + "percent-050_seed-2 member 1: trains from step 6 to 12\n")
-    now = progress.study_progress(begun)
-    assert now.training == 1  # it has said no more than that it began
-    assert now.done == pytest.approx(3.5)
 
 
 def test_the_time_left_follows_from_what_this_run_has_done(begun, monkeypatch):

@@ -14,6 +14,7 @@ import pytest
 from conftest import REPOSITORY, run_snakemake
 from frameworth.cli.progress import Meter, study_progress
 from frameworth.plan.config import read_config
+from frameworth.training.store import Entry
 from tiny import config, draw, prepare, write_config
 
 PATIENCE = 180  # seconds
@@ -129,16 +130,15 @@ def test_no_network_is_trained_again_because_the_clock_jumped(tmp_path, inputs, 
 
 @pytest.mark.parametrize("jump", [10 * YEAR, -10 * YEAR, 3600, -3600])
 def test_time_left_is_never_negative_when_the_clock_jumps(tmp_path, monkeypatch, jump):
-    """Logs that seem to be written before or after now, by a clock that was set."""
+    """What a training tells of itself seems to be written before or after now, by a clock that was set."""
     path = study(tmp_path, seeds=3)
     monkeypatch.chdir(tmp_path)
     with path.open() as file:
         checked = read_config(file)
-    log = tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log"
-    log.parent.mkdir(parents=True)
+    entry = Entry(tmp_path / "results/tiny/.store/some")
     meter = Meter(checked)
-    log.write_text("percent-050_seed-1 member 0: step 3 of 6, loss 0.01, 50 samples/s, 1 s left for this network\n")
-    os.utime(log, (time.time() + jump, time.time() + jump))
+    entry.write_progress(3, 6, 50.0)
+    os.utime(entry.progress, (time.time() + jump, time.time() + jump))
     line = meter.line()
     assert "-" not in line, line
     now = study_progress(checked)

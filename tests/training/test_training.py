@@ -127,12 +127,15 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
         tmp_path,
         ".store-2",
     )
+    (told,) = (json.loads(path.read_text()) for path in tmp_path.rglob("progress.json"))
+    assert 0 <= told["step"] < told["steps"]
     capfd.readouterr()
     resumed = ensemble(tmp_path, "killed", store=".store-2", training=steps)
     assert int(re.search(r"trains from step (\d+) to 60", capfd.readouterr().err)[1]) > 0
     record = json.loads((resumed / "training.json").read_text())["members"][0]
     assert record["resumed"] == 1
     assert (resumed / "member-0.pt").read_bytes() == (undisturbed / "member-0.pt").read_bytes()
+    assert not list(tmp_path.rglob("progress.json"))
 
 
 def test_networks_that_are_not_kept_leave_their_predictions_and_are_not_trained_again_for_these(tmp_path, capfd):

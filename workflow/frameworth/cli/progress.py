@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,11 @@ from typing import Any
 
 from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import MAY_BE_THERE, planned_networks
+from frameworth.plan.grid import study_folder
 from frameworth.plan.pilot import chosen_training
 from frameworth.text import duration
 
-_FRESH_SECONDS = 90  # a log that has not grown for longer is not of a training that runs
-_TAIL_BYTES = 4096
-_STEP = re.compile(r"step (\d+) of (\d+), .*? (\d+) samples/s")
-_BEGUN = re.compile(r"trains from step (\d+) to (\d+)$")  # the first half minute, in which nothing else is said
+_FRESH_SECONDS = 90  # what has not been told anew for longer is of no training that runs
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,9 @@ class Progress:
         planned: networks that the config asks for. finished: those that are there for the labels as they are now.
         outdated: those that are there for other labels or another config, and will be trained again.
         guessed: whether more may be finished, which is not known before what they depend on is made anew.
-        training: those that are training now, as far as their logs tell.
+        training: those that are training now, as far as they tell.
         done: `finished` and the shares of those that are training.
-        samples_per_second: of all that train now, by their own logs; 0 where none has said so yet.
+        samples_per_second: of all that train now, by what they tell; 0 where none has said so yet.
     """
 
     planned: int
@@ -49,16 +47,10 @@ def study_progress(config: dict[str, Any], networks: StudyNetworks | None = None
     """
     planned = planned_networks(config)
     left = (networks or StudyNetworks(config)).left()
-    shares, rates = [], []
-    for log in (Path("logs") / config["study"]).glob("**/*.log"):
-        last = _fresh_tail(log).rstrip().rpartition("\n")[2]
-        if found := _STEP.search(last):
-            step, steps, rate = map(int, found.groups())
-            shares.append(step / steps)
-            rates.append(rate)
-        elif found := _BEGUN.search(last):
-            step, steps = map(int, found.groups())
-            shares.append(step / steps)
+    files = study_folder(config).glob(".store/*/progress.json")
+    told = [progress for file in files if (progress := _fresh(file)) is not None]
+    shares = [progress["step"] / progress["steps"] for progress in told]
+    rates = [progress["samples_per_second"] for progress in told]
     finished = planned - left.networks
     done = min(planned, finished + sum(shares))
     return Progress(planned, finished, left.outdated, bool(left.guessed), len(shares), done, float(sum(rates)))
@@ -104,13 +96,10 @@ class Meter:
         return training["steps"] * training["batch_size"] if "steps" in training else 0.0
 
 
-def _fresh_tail(log: Path) -> str:
+def _fresh(progress_json: Path) -> dict[str, Any] | None:
+    """What a training told of itself a moment ago; None if it ended since, or long ago."""
     try:
-        stat = log.stat()
-        if abs(time.time() - stat.st_mtime) > _FRESH_SECONDS:  # also where the clock was set back since
-            return ""
-        with log.open("rb") as stream:
-            stream.seek(max(0, stat.st_size - _TAIL_BYTES))
-            return stream.read().decode(errors="replace")
-    except FileNotFoundError:  # Snakemake removes logs of jobs that it starts again
-        return ""
+        told = abs(time.time() - progress_json.stat().st_mtime)  # also where the clock was set back since
+        return json.loads(progress_json.read_text()) if told <= _FRESH_SECONDS else None
+    except (FileNotFoundError, ValueError):
+        return None

@@ -209,6 +209,7 @@ def _descend(job: NetworkJob, network: torch.nn.Module, stopping: Callable[[], s
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
     wall_before = state["wall_seconds"]
     job.say(f"trains from step {first} to {steps}")
+    entry.write_progress(first, steps, 0.0)
     losses = []  # on the device: reading each would make a GPU wait
     patches_before = state.get("patches", 0)
     for step in range(first, steps):
@@ -224,6 +225,7 @@ def _descend(job: NetworkJob, network: torch.nn.Module, stopping: Callable[[], s
                 raise Preempted(f"stopped by {stop} at step {step + 1} of {steps}; the next attempt continues there")
             saved = time.monotonic()
             rate = (step + 1 - first) * batch_size / (now - started)
+            entry.write_progress(step + 1, steps, rate)
             job.say(
                 f"step {step + 1} of {steps}, loss {float(np.mean(state['losses'][-50:])):.5f}, {rate:.0f} samples/s, "
                 f"{(steps - step - 1) * batch_size / rate:.0f} s left for this network"

@@ -47,6 +47,11 @@ class Entry:
     def _checkpoint(self) -> Path:
         return self.folder / "checkpoint.pt"
 
+    @property
+    def progress(self) -> Path:
+        """How far an unfinished network is, which its training tells as it goes."""
+        return self.folder / "progress.json"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the entry: a second process that wants the same network waits. The lock dies with the process."""
@@ -79,11 +84,16 @@ class Entry:
         """Replace the checkpoint, atomically."""
         write_bytes(self._checkpoint, saved_bytes(state))
 
+    def write_progress(self, step: int, steps: int, samples_per_second: float) -> None:
+        """Tell how far the training is; the rate is 0 before it is known."""
+        write_json(self.progress, {"step": step, "steps": steps, "samples_per_second": samples_per_second})
+
     def finish(self, state: dict[str, Any], record: dict[str, Any]) -> None:
-        """Keep the finished network and its record, and drop the checkpoint."""
+        """Keep the finished network and its record, and drop the checkpoint and what told of progress."""
         write_bytes(self.network, saved_bytes(state))
         write_json(self.record, record)
         remove_file(self._checkpoint)
+        remove_file(self.progress)
 
     def read_record(self) -> dict[str, Any]:
         """The training record of a finished network; raises UserError if it is damaged."""
