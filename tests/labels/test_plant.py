@@ -145,3 +145,27 @@ def test_a_keypoint_is_exchanged_with_its_nearest_labelled_neighbour():
     pairs = {tuple(sorted(exchange_neighbours(xy, np.random.default_rng(seed))[1])) for seed in range(40)}
     assert pairs == {(0, 1), (3, 4)}
     assert animal_length(xy, np.array([100, 100])) == 12
+
+
+def test_a_biased_video_is_moved_one_way_in_the_animals_axes_and_a_run_by_the_same_px(tmp_path):
+    source, copy, kinds = planted(tmp_path, share=0.6, kinds=["biased", "run", "moved"], moved_by=[0.1, 0.15])
+    names = list(zip(source.videos, source.images, strict=True))
+    held_out = hold_out(source.videos, source.images, seed=1, pictures=None, **HELD_OUT)
+    off = copy.xy - source.xy
+    rows = {kind: [row for row, name in enumerate(names) if kinds.get(name) == kind] for kind in set(kinds)}
+    assert set(rows) == {"biased", "run", "moved"}
+    spoilt = sorted(row for own in rows.values() for row in own)
+    assert not held_out[spoilt].any()
+    changed = np.flatnonzero((np.nan_to_num(off) != 0).any(axis=(1, 2)))
+    assert changed.tolist() == spoilt
+    assert (np.nan_to_num(off[changed]) != 0).any(axis=2).sum(axis=1).tolist() == [1] * len(changed)
+    assert len({source.videos[row] for row in rows["biased"]}) == 1
+    (keypoint,) = set(np.argwhere((np.nan_to_num(off[rows["biased"]]) != 0).any(axis=2))[:, 1])
+    tail, snout = (source.xy[rows["biased"], source.keypoints.index(name)] for name in ("tailbase", "snout"))
+    line, moved = tail - snout, off[rows["biased"], keypoint]
+    turned = (moved[:, 0] + 1j * moved[:, 1]) / (line[:, 0] + 1j * line[:, 1])
+    inside = np.hypot(*moved.T) > 0.98 * np.hypot(*moved.T).max()  # others were stopped by the image's edge
+    assert np.ptp(np.angle(turned[inside] / turned[inside][0])) < 1e-6
+    free = [row for row in np.flatnonzero(~held_out) if row not in rows["moved"] + rows["biased"]]
+    first = free.index(rows["run"][0])
+    assert rows["run"][:2] == free[first : first + 2]

@@ -35,7 +35,7 @@ Positive = Annotated[Number, Field(gt=0)]
 Side = Annotated[Integer, Field(ge=48, le=640)]
 Members = Annotated[Integer, Field(ge=1, le=1000)]
 Seed = Annotated[Integer, Field(ge=1, le=2147483647)]
-PlantedKind = Literal["shifted", "swapped", "elsewhere", "missing", "moved", "exchanged"]
+PlantedKind = Literal["shifted", "swapped", "elsewhere", "missing", "moved", "exchanged", "biased", "run"]
 FrameNumber = Annotated[Integer, Field(ge=0)]
 
 
@@ -66,7 +66,9 @@ class Plant(Section):
     """
     Taken in turn: shifted (all keypoints, by 15-30 % of the width), swapped (left for right, or the two keypoints
     farthest apart), elsewhere (the whole animal at the opposite place), missing (half of the keypoints), moved (one
-    keypoint, by `moved_by`), exchanged (one keypoint and its nearest labelled neighbour).
+    keypoint, by `moved_by`), exchanged (one keypoint and its nearest labelled neighbour), biased (one keypoint in
+    frames of one video, in the same direction of the animal's own axes), run (one keypoint in three neighbouring
+    frames).
     """
     moved_by: Pair[Annotated[Number, Field(gt=0, le=0.3)]] = [0.1, 0.25]
     """

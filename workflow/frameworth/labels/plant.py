@@ -13,8 +13,11 @@ from frameworth.labels.collected_data import write_collected_data
 from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.label_errors import SHIFT, SMALL, animal_length, exchange_neighbours, move_one, shift_inside
 from frameworth.labels.pictures import inspect_pictures
+from frameworth.labels.plant_groups import plant_bias, plant_runs
 from frameworth.plan.split import hold_out
 from frameworth.storage.files import copy_file, write_csv
+
+GROUPS = {"biased": plant_bias, "run": plant_runs}  # kinds of errors over more than one frame
 
 
 def plant_errors(
@@ -34,8 +37,9 @@ def plant_errors(
     the image, as if another object had been labelled), `missing` (half of the keypoints without a label), `moved`
     (one keypoint, by a distance drawn from `moved_by` times the largest distance between two labels of its frame),
     `exchanged` (one keypoint and its nearest labelled neighbour; in a frame with one label it is moved instead, and
-    recorded so). `planted.csv` says which. Held-out frames and all other labels keep their bits, and the source is
-    only read.
+    recorded so), `biased` (one keypoint of frames of one video, by one vector in the animal's own axes), `run` (one
+    keypoint of three neighbouring frames, by the same px). `planted.csv` says which. Held-out frames and all other
+    labels keep their bits, and the source is only read.
     """
     project = read_project(source)
     pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together
@@ -49,12 +53,25 @@ def plant_errors(
     rng = np.random.default_rng([seed, 7])
     xy, planted = project.xy.copy(), [""] * len(split)
     partners = _partners(project)
+    over_frames = dict.fromkeys(GROUPS, 0)
     for place, row in enumerate(rng.permutation(pool)[:count]):
         kind = kinds[place % len(kinds)]
+        if kind in GROUPS:
+            over_frames[kind] += 1
+            continue
         if kind == "exchanged" and np.isfinite(xy[row]).all(axis=1).sum() < 2:
             kind = "moved"
         xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
         planted[row] = kind
+    for kind, wanted in over_frames.items():
+        free = ~split & np.array([not spoilt for spoilt in planted])
+        if not wanted:
+            continue
+        rows = GROUPS[kind](xy, pictures.sizes, project.videos, free, wanted, moved_by, rng)
+        if not len(rows):
+            raise UserError(f"plant.kinds: no frames are left for {kind}; ask for a larger share, or for other kinds")
+        for row in rows:
+            planted[row] = kind
     copy_labelled_frames(project, folder)
     write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy, decimals=None)
     table = pd.DataFrame({"video": project.videos, "image": project.images, "planted": planted})
