@@ -21,7 +21,7 @@ from frameworth.cli.costs import (
     study_size,
 )
 from frameworth.cli.planning import describe
-from frameworth.labels.deeplabcut import source_files
+from frameworth.labels.deeplabcut import inspect_project
 from frameworth.plan.config import check_config
 from frameworth.plan.grid import planned_subsets
 from frameworth.training.predictions import Predictions, write_predictions
@@ -42,7 +42,7 @@ def record(folder, seed, seconds, steps=6, batch_size=4):
 def test_the_size_is_that_of_the_labelled_images(tmp_path):
     project = draw(tmp_path / "project")
     images = sorted(project.rglob("img*.png"))
-    size = study_size(check_config(config(str(project))), source_files(project))
+    size = study_size(check_config(config(str(project))), inspect_project(project).sources)
     assert size == StudySize(len(images), *Image.open(images[0]).size, 4)
 
 

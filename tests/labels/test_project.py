@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from frameworth.errors import UserError
-from frameworth.labels.deeplabcut import read_project, source_files
+from frameworth.labels.deeplabcut import inspect_project, read_project
 from frameworth.labels.names import natural_key
 
 OPENFIELD = Path(
@@ -189,7 +189,7 @@ def test_source_files_are_the_configuration_the_labels_and_the_images(root: Path
     label_table().to_csv(label_path(root))
     write_h5(label_table(), label_path(root, "h5"))
     make_video(root, "unlabelled")
-    names = [path.relative_to(root).as_posix() for path in source_files(root)]
+    names = [path.relative_to(root).as_posix() for path in inspect_project(root).sources]
     video = "labeled-data/mouse"
     assert names == [
         "config.yaml",
@@ -216,7 +216,6 @@ def test_reading_changes_no_byte_and_no_modification_time(root: Path) -> None:
     label_table("second").to_csv(folder / "CollectedData_Ann.csv")
     before = state()
     read_project(root)
-    source_files(root)
     assert state() == before
 
 

@@ -122,7 +122,7 @@ WRITES_BY_ITSELF = {
     "cli/running.py": "appends to the log of a run",
     "storage/hdf5.py": "through a stream into the temporary file of files.py",
     "storage/pytables.py": "into memory, which it hands to files.py",
-    "engine/stock.py": "writes images for DeepLabCut into a temporary folder",
+    "engine/deeplabcut/stock.py": "writes images for DeepLabCut into a temporary folder",
 }
 # Methods that write a file whatever they belong to, and functions of modules.
 WRITERS = {

@@ -42,7 +42,7 @@ class CheckedStudy:
 
     Attributes:
         config: with defaults; None if its keys do not fit.
-        sources: the project's files that the study reads, as `labels.deeplabcut.source_files` gives them.
+        sources: the project's files that the study reads, as `labels.deeplabcut.inspect_project` gives them.
         problems: errors first.
         first_look: which labels fit their own animal worst, in lines; only where images were looked at, and nothing in
             the project is an error.

@@ -102,16 +102,6 @@ def read_project(folder: Path) -> LabelledProject:
     return found.project
 
 
-def source_files(folder: Path) -> list[Path]:
-    """config.yaml, the label files in use and the labelled images, as paths below `folder` as it was given.
-
-    Reads the label files but no image; raises RefusedError as `read_project` does.
-    """
-    found = inspect_project(folder)
-    refuse_errors(found.problems)
-    return list(found.sources)
-
-
 def project_keypoints(folder: Path) -> tuple[str, ...]:
     """The keypoints that config.yaml names; raises RefusedError as `read_project` does."""
     problems: list[Problem] = []

@@ -1,6 +1,6 @@
 """One digest for each artefact: a file of a study is compared with the SHA-256 of what was written when it is read.
 
-The digest of `{file}` is the name of an empty file below `.digests/{file}/` in the study's folder. Such a record has no
+The digest of `{file}` is the name of an empty file below `.sha256/{file}/` in the study's folder. Such a record has no
 content that could be damaged, and no two jobs share one. Paths are relative to the study, so that it may be moved.
 While a file is replaced, the digests of its old and of its new content are both recorded: whenever a process is
 killed, the file that is there agrees with its record.
@@ -17,7 +17,7 @@ from pathlib import Path
 from frameworth.errors import UserError
 from frameworth.storage.renaming import LEFTOVER, sync_folder
 
-FOLDER = ".digests"
+FOLDER = ".sha256"
 
 
 def keep_digests(study: Path) -> None:
