@@ -1,9 +1,16 @@
 """Metagradients of single labels: which are singled out, and where each would have to move."""
 
+import re
+
 import numpy as np
 import pytest
 
+from frameworth.answers.explaining import explain
 from frameworth.attribution.label_metagradients import label_metagradients
+from frameworth.attribution.methods import method
+from frameworth.results.results import Results
+from frameworth.storage.hdf5 import Array, write_hdf5
+from synthetic_study import write_study
 
 
 def derivatives(rng, networks=8, frames=40, keypoints=3):
@@ -51,3 +58,32 @@ def test_a_missing_label_is_told_nothing_of():
     assert np.isnan(found.value[5, 1])
     assert np.isnan(found.direction[5, 1]).all()
     assert np.isfinite(found.value).sum() == labelled.sum()
+
+
+def test_explain_tells_which_label_harms_and_where_to_it_would_have_to_move(tmp_path):
+    study = write_study(tmp_path, frames=32, halves=12, ladder_seeds=0, members=1)
+    labelled = np.isfinite(study.labels.xy).all(axis=(1, 2))
+    frame = int(np.flatnonzero(study.pool & labelled)[0])
+    rng = np.random.default_rng(0)
+    shape = (12, *study.labels.xy.shape[:2])
+    change, position = rng.normal(size=shape), rng.normal(size=(*shape, 2))
+    change[:, frame, 0] += 20
+    position[:, frame, 0] = (3, 0.1)  # a move to the right raises the score
+    change[~study.inclusion[:12]], position[~study.inclusion[:12]] = np.nan, np.nan
+    dimensions = ("network", "training_frame", "keypoint", "xy")
+    write_hdf5(
+        study.folder / method("metagradient").artefact,
+        {
+            "change": Array(change, dimensions[:3]),
+            "position": Array(position, dimensions),
+            "inclusion": Array(study.inclusion[:12], dimensions[:2]),
+        },
+        {},
+    )
+    asked = study.options | {"influence": study.options["influence"] | {"metagradient": {"networks": 12}}}
+    lines = explain(Results(study.folder, asked), frame)
+    name = study.labels.keypoints[0]
+    assert any(
+        re.match(rf"  {name}: \+.*singled out; left, on which \d+ networks agree to 100 %", line) for line in lines
+    )
+    assert not any("singled out; left" in line for line in explain(study, frame))
