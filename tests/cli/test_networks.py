@@ -214,6 +214,18 @@ def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
     assert "Then up to 4 networks more" in describe(study.config, cores=1, measure=False)
 
 
+def test_an_arm_that_continues_some_of_the_networks_of_a_subset_is_counted(study):
+    study.config["subsets"] = [
+        {"design": "nested", "percents": [10, 50], "seeds": 1, "members": [2, 1], "repeat": 0},
+    ]
+    study.config["arms"] = {"longer": {"start_from": {"percent": 10}}}
+    for percent, members in ((10, 2), (50, 1)):
+        pretend_networks(study.config, percent, 1, members, "nested")
+    left = study.left()
+    assert left.subsets["ensembles"] == []
+    assert [(subset.percent, subset.members) for subset in left.subsets["arms"]] == [(50, 1)]
+
+
 def test_of_a_planted_project_that_is_to_be_made_anew_nothing_is_claimed(study):
     study.config |= {"plant": {"share": 0.2, "kinds": ["shifted"]}}
     plant_errors(Path("project"), FOLDER / "planted_project", held_out=HELD_OUT, seed=1, **study.config["plant"])

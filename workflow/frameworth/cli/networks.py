@@ -147,7 +147,7 @@ class _Hashes:
         starts: list[dict[str, Any]] = []
         if "start_from" in arm:
             begun = self.of(self._grid[arm["start_from"]["percent"], subset.seed], grid_is_done) or ()
-            starts = [{"start": Path(), "start_hash": name} for name in begun]
+            starts = [{"start": Path(), "start_hash": name} for name in begun[: subset.members]]
         if arm:
             networks = arm_variants(arm, subset.percent, subset.seed, subset.members, self._config["seed"], starts)
         else:
