@@ -117,6 +117,9 @@ def test_every_command_of_the_readme_and_of_the_page_on_using_it_can_be_typed(to
     (folder / "config").mkdir()
     shutil.copy(folder / "mice.yaml", folder / "config" / "mine.yaml")
     shutil.copytree(folder / "mice", folder / "path" / "to" / "dlc-project")
+    frame = pd.read_csv(folder / "results/mice/frames.csv").iloc[0]
+    corrections = "video,image,mark,keypoint,x,y,was_x,was_y\n" + f"{frame['video']},{frame['image']},right,,,,,\n"
+    (folder / "corrections.csv").write_text(corrections)
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
     browser.chmod(0o755)
