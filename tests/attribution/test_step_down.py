@@ -146,6 +146,14 @@ def test_intervals_of_called_frames_hold_the_truth_with_redraws_as_users_get_the
     assert plain < held
 
 
+def test_with_twelve_ladders_intervals_of_called_frames_hold_the_truth_though_plain_ones_do_not():
+    """Frames are called then that have a small error by chance, and it is the error that a plain interval goes by."""
+    called, held, plain = called_and_held(100, 60, [("nested", (10, 30, 70, 90), 12)], 1.5)
+    assert called >= 20
+    assert held / called > 0.90 - 2 * np.sqrt(0.09 / called)
+    assert plain / called < 0.85
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("design", "strength"),

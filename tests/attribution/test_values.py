@@ -55,23 +55,6 @@ def test_intervals_use_students_t_on_clusters_less_one():
     assert (low[0], high[0]) == pytest.approx((2 - half, 2 + half))
 
 
-def test_intervals_of_called_values_hold_the_truth_as_often_as_they_say_and_plain_ones_do_not():
-    """A true value of one error, called beyond 2.5 of them from 0.4: 7 of 100 are."""
-    drawn = 1 + np.random.default_rng(0).normal(size=30_000)
-    half = stats.norm.ppf(0.975)
-    called = np.abs(drawn - 0.4) > 2.5
-    arguments = drawn - half, drawn + half, np.full_like(drawn, 0.4), np.full_like(drawn, 2.5)
-    low, high = values.interval_if_called(drawn, *arguments, 0.95)
-    assert (np.isfinite(low) == called).all()
-    assert np.mean(((low <= 1) & (high >= 1))[called]) == pytest.approx(0.95, abs=0.02)
-    assert np.mean((np.abs(drawn - 1) < half)[called]) < 0.5
-
-
-def test_a_value_far_beyond_what_was_needed_keeps_its_plain_interval():
-    low, high = values.interval_if_called(*np.array([[-9.0], [-11.0], [-7.0], [0.0], [3.0]]), 0.95)
-    assert [low[0], high[0]] == pytest.approx([-11, -7], abs=1e-3)
-
-
 def test_the_false_discovery_rate_is_what_one_computes_by_hand():
     q = values.false_discovery(np.array([[0.01, np.nan], [0.02, 0.04]]))
     assert q[[0, 1, 1], [0, 0, 1]] == pytest.approx([0.03, 0.03, 0.04])

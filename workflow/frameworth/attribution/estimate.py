@@ -12,6 +12,7 @@ from frameworth.attribution.estimators import estimator as estimator_by_name
 from frameworth.attribution.estimators import estimator_names, size_centred
 from frameworth.attribution.estimators._estimate import Sample, precisions
 from frameworth.attribution.inference import values
+from frameworth.attribution.inference.called import interval_if_called
 from frameworth.attribution.inference.step_down import Study, decide
 from frameworth.plan.designs import DESIGNS, subset_size
 
@@ -41,7 +42,7 @@ class Influence:
         standard_error, ci_low, ci_high, p_value: [N, T] of `tested_value`, with t(clusters − 1); p_value is for no
             influence, one cell at a time.
         called_ci_low, called_ci_high: [N, T] interval of `tested_value` given that `p_adjusted` decides it, which the
-            plain one is not; NaN where it does not (see `values.interval_if_called`).
+            plain one is not; NaN where it does not (see `inference.called`).
         p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `redraw`), stepping down; NaN for
             a target's own frame.
         absolute_p_adjusted: [N, T] the same for the absolute value being 0, its error that of value and slope, with
@@ -154,7 +155,7 @@ def estimate_influence(
     low, high = values.confidence_interval(tested, error, known, level)
     if with_errors:
         reach = np.where(adjusted < 1 - level, tests.reach, np.inf)
-        called_low, called_high = values.interval_if_called(tested, low, high, tests.null, reach, level)
+        called_low, called_high = interval_if_called(tested, error, known - 1, tests.null, reach, level)
     sizes = inclusion.sum(axis=1)
     main = values.slope_at_main_size(scores, sizes, percents, clusters)
     if main is not None:

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import brentq
 from statsmodels.stats.multitest import multipletests
 
 
@@ -91,34 +90,6 @@ def confidence_interval(
     """Two-sided intervals value ± t(clusters − 1) · standard error."""
     half = stats.t.ppf((1 + level) / 2, max(clusters - 1, 1)) * standard_error
     return value - half, value + half
-
-
-def interval_if_called(
-    value: np.ndarray, low: np.ndarray, high: np.ndarray, null: np.ndarray, reach: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Intervals of values that were called as they lie more than `reach` from `null`, given that they do.
-
-    A value that is looked at because it is large is too large on average, and its plain interval misses the truth more
-    often than it says. Here the normal whose plain interval is `low` to `high` is cut off within `reach` of `null`, and
-    the distribution function of what is left inverted (Benjamini and Yekutieli 2005 on why; Weinstein, Fithian and
-    Benjamini 2013). NaN where `value` was not called. All arrays have one shape; Θ(called values).
-    """
-    ends = np.full((2, *value.shape), np.nan)
-    quantile = stats.norm.ppf((1 + level) / 2)
-    for place in zip(*np.nonzero(np.abs(value - null) > reach), strict=True):
-        sign = np.sign(value[place] - null[place])
-        spread = (high[place] - low[place]) / 2 / quantile
-        observed, limit = sign * (value[place] - null[place]) / spread, reach[place] / spread
-
-        def beyond(shift: float, observed: float = observed, limit: float = limit) -> float:
-            """log P(at least as far out | called) for a true value of `shift`."""
-            called = np.logaddexp(stats.norm.logsf(limit - shift), stats.norm.logcdf(-limit - shift))
-            return float(stats.norm.logsf(observed - shift) - called)
-
-        for end, share in enumerate(((1 - level) / 2, (1 + level) / 2)):
-            shift = brentq(lambda s, share=share: beyond(s) - np.log(share), observed - 40, observed + 40)
-            ends[(end, *place)] = null[place] + sign * spread * shift
-    return ends.min(axis=0), ends.max(axis=0)
 
 
 def p_values(value: np.ndarray, standard_error: np.ndarray, clusters: int) -> np.ndarray:
