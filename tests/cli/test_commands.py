@@ -16,6 +16,7 @@ import yaml
 from click.testing import CliRunner
 
 from conftest import run_snakemake
+from frameworth import suspect_labels
 from frameworth.__main__ import main
 from frameworth.answers.explaining import frame_number
 from frameworth.cli import first_config, progress
@@ -259,8 +260,9 @@ def test_explain_tells_a_frames_rank_labels_and_worth(study):
 
 def test_explain_compares_each_label_with_the_networks_that_did_not_see_the_frame(study):
     frame = int(study.frame_values.iloc[0]["frame"])
-    unseen = study.scores["consensus_pose"][~study.inclusion[:, frame], frame, 0]
-    apart = np.linalg.norm(np.median(unseen, axis=0) - study.labels.xy[frame, 0])
+    percents = study.subsets["percent"].to_numpy()
+    seen = suspect_labels(study.scores["consensus_pose"], study.labels.xy, study.inclusion, percents=percents)
+    apart = np.linalg.norm(seen.place[frame, 0] - study.labels.xy[frame, 0])
     done = called("explain", str(frame), "--configfile", "study.yaml")
     assert re.search(rf"nose: .*, {apart:.1f} px apart", done.output)
 

@@ -36,7 +36,7 @@ for METHOD in FILES.methods:
             device=CONFIG["training"]["device"],
             imagenet=IMAGENET_OPTION,
         shell:
-            "exec python -m frameworth method-network {params.method} {input.subset:q} --labels {input.labels:q} "
+            "exec python -m frameworth method-network {params.method:q} {input.subset:q} --labels {input.labels:q} "
             "--frames {input.frames:q} --network {input.network:q} --training {params.training:q} {params.pilot} "
             "--options {params.options:q} --study-seed {params.study_seed} --device {params.device} "
             "{params.imagenet} --out {output:q} 2> {log:q}"
@@ -56,4 +56,4 @@ for METHOD in FILES.methods:
         params:
             method=METHOD,
         shell:
-            "python -m frameworth method-influence {params.method} {input:q} --out {output:q} 2> {log:q}"
+            "python -m frameworth method-influence {params.method:q} {input:q} --out {output:q} 2> {log:q}"

@@ -107,7 +107,7 @@ def _keypoints(results: Results, frame: int) -> list[str]:
     """Each label and where networks that were not trained on the frame put it."""
     unseen = ~results.inclusion[:, frame]
     median = study_suspects(results).place[frame]
-    lines = [f"Labels, and the median of {unseen.sum()} ensembles that did not see the frame (px):"]
+    lines = [f"Labels, and the weighted median of the {unseen.sum()} ensembles that did not see the frame (px):"]
     for name, label, there in zip(results.labels.keypoints, results.labels.xy[frame], median, strict=True):
         apart = float(np.linalg.norm(there - label))
         lines.append(
