@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -68,6 +68,10 @@ check: .venv/ready
 # Two files of tests at a time, in the order of conftest.py: most tests are busy on one core.
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --tally results/reliability.json
+
+# Units, without Snakemake and trainings: what a change of one module should be tried with first. Less than a minute.
+test-fast: .venv/ready
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=5 -m "not slow and not long"
 
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long --tally results/reliability.json

@@ -69,9 +69,13 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Iterator[Tall
     record_property("tally", [request.node.name, dict(found), round(time.monotonic() - began)])
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest comes first, so that at the end no core waits for it."""
+    """The file that takes longest comes first, so that at the end no core waits; whole rooms are slow."""
     items.sort(key=lambda item: item.path.name != "test_tutorial.py")
+    for item in items:
+        if item.path.parent.name in ("benchmarks", "faults", "workflow"):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -91,6 +91,7 @@ def study(tmp_path_factory):
     return write_study(tmp_path_factory.mktemp("study"), frames=40, halves=40, ladder_seeds=0)
 
 
+@pytest.mark.slow
 def test_planted_frames_that_raise_distractors_are_seen_to_and_not_to_lower_labels(study):
     table = distractor_table(study)
     group = table[table["about"] == "planted frames"].iloc[0]
@@ -104,6 +105,7 @@ def test_planted_frames_that_raise_distractors_are_seen_to_and_not_to_lower_labe
     assert len(decided) > 0
 
 
+@pytest.mark.slow
 def test_the_parts_of_the_change_in_log_probability_add_up_for_frames_and_single_labels(study):
     table = distractor_table(study)
     rows = table[table["about"].isin(["frame", "cell"])]

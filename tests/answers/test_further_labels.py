@@ -35,6 +35,7 @@ def test_a_curve_without_noise_is_found_and_extrapolated():
     np.testing.assert_allclose(found, np.stack([0.5 + 3 * asked**-0.5, 1.2 - 0.4 * asked**-1.0]), atol=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("falls", [(0.5, 3.0, 0.5), (0.5, 8.0, 1.0), (0.0, 4.0, 0.3)])
 def test_intervals_of_the_extrapolated_error_cover_the_truth(falls: tuple[float, float, float]):
     a, b, c = falls
@@ -48,6 +49,7 @@ def test_intervals_of_the_extrapolated_error_cover_the_truth(falls: tuple[float,
     assert min(value, change) / studies > least
 
 
+@pytest.mark.slow
 def test_an_error_that_does_not_change_with_size_is_hardly_ever_said_to():
     called = [
         verdict(extrapolate(*ladder(n, falls=(1.2, 0.0, 1.0)), POOL, [2 * POOL], 0.95, np.random.default_rng(0)))
@@ -83,6 +85,7 @@ def test_too_few_sizes_or_subsets_are_said_to_be_too_few(rows: slice, words: str
     assert np.isnan(found.change_high).all()
 
 
+@pytest.mark.slow
 def test_the_covariance_of_the_sizes_means_is_that_of_many_studies():
     falls = (0.5, 3.0, 0.5)
     truth = np.cov(np.stack([size_means(*ladder(n, falls=falls)).mean for n in range(3000)]).T)

@@ -51,6 +51,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, int, int]:
     return Results(folder, made.options), lowers, raises
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["log_confidence", "log_probability"])
 def test_a_frame_that_lowers_the_score_at_labels_is_worse_and_one_that_raises_it_better(
     study: tuple[Results, int, int], score: str
@@ -66,6 +67,7 @@ def test_a_frame_that_lowers_the_score_at_labels_is_worse_and_one_that_raises_it
     assert (others.isin(["undecided", "check label"])).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_px_is_told_beside_it(study: tuple[Results, int, int]):
     results, *_ = study
     options = results.options | {"influence": results.options["influence"] | {"score": "log_confidence"}}

@@ -25,6 +25,8 @@ from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
 from report_study import CONFIG, write_reported_study
 
+pytestmark = pytest.mark.slow
+
 HARMFUL, ODD = 3, 5  # of the pool: the frame that raises all errors, and the one whose labels stand out
 
 

@@ -47,6 +47,7 @@ def test_parts_that_know_different_things_find_more_together_beyond_chance():
     assert all(rows["auroc difference", name][1] > 0 for name in parts)
 
 
+@pytest.mark.slow
 def test_parts_without_any_knowledge_are_called_better_than_chance_in_about_the_nominal_share():
     called = 0
     for number in range(40):
@@ -72,6 +73,7 @@ def test_parts_that_have_nothing_in_common_agree_by_nothing():
     assert rows["alone"][1] < 0 < rows["alone"][2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", [True, False])
 def test_the_table_turns_memorization_round_and_compares_with_what_is_known(tmp_path, planted):
     study = write_study(tmp_path, frames=28, halves=16, ladder_seeds=0, planted=planted)

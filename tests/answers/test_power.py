@@ -47,6 +47,7 @@ def within(share: float, predicted: float, studies: int) -> bool:
     return abs(share - predicted) < 0.03 + 3 * np.sqrt(predicted * (1 - predicted) / studies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [0.0, 1.1])
 def test_predicted_power_for_a_single_frame_is_that_of_simulated_studies(effect: float):
     studies, networks, decided = 120, 48, 0
@@ -83,6 +84,7 @@ def test_predicted_power_for_a_group_is_that_of_simulated_studies(effect: float,
     assert within(found / studies, predicted, studies), (found / studies, predicted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [0.0, 0.15])
 def test_predicted_power_of_a_toggle_is_that_of_simulated_pairs(effect: float):
     studies, networks, decided = 1000, 24, 0

@@ -85,6 +85,7 @@ def test_variances_of_subsets_and_members_are_unbiased_where_some_subsets_were_t
     assert alone.network > 0
 
 
+@pytest.mark.slow
 def test_values_explain_the_share_that_effects_make_and_nothing_where_there_are_none():
     found = {}
     for strength in (2.0, 0.0):
@@ -100,6 +101,7 @@ def test_values_explain_the_share_that_effects_make_and_nothing_where_there_are_
     assert np.mean(found[0.0]) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [0.0, 0.2, 0.5, 0.75])
 def test_intervals_of_what_a_share_of_frames_explains_hold_the_truth_with_sixteen_subsets(truth):
     """By resampling clusters with the predictions kept they held .2, .5 and .75 in .72, .87 and .92 of studies."""

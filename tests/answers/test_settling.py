@@ -39,6 +39,7 @@ def simulated(seed, subsets, noise, draws=10):
     return found, rng, typical
 
 
+@pytest.mark.slow
 def test_the_agreement_foretold_is_that_of_two_studies_of_the_full_size():
     """Spearman-Brown from halves against pairs of whole studies of the same frames."""
     foretold, seen = [], []
@@ -51,6 +52,7 @@ def test_the_agreement_foretold_is_that_of_two_studies_of_the_full_size():
     assert np.mean(foretold) == pytest.approx(np.mean(seen), abs=0.05)
 
 
+@pytest.mark.slow
 def test_more_networks_agree_better_and_noise_alone_agrees_by_nothing():
     table, *_ = simulated(1, 64, 1.6)
     check = table[table["ranking"] == "check"].groupby("networks")["agreement"].mean()

@@ -50,6 +50,7 @@ def simulated(number, strength, blocks, frames):
     return Subsets(study.inclusion, score, study.percents, study.clusters, study.designs)
 
 
+@pytest.mark.slow
 def test_out_of_fold_predictions_see_additive_effects_and_nothing_where_there_is_none():
     found = {}
     for strength in (4.0, 0.0):
@@ -60,6 +61,7 @@ def test_out_of_fold_predictions_see_additive_effects_and_nothing_where_there_is
     assert abs(found[0.0]) < 0.15
 
 
+@pytest.mark.slow
 def test_values_are_said_to_predict_in_no_more_than_the_nominal_share_of_studies_without_effects(monkeypatch):
     """And where frames have effects, they are. Resampling clusters called 17 % of such balanced halves."""
     monkeypatch.setattr("frameworth.answers.validation.REDRAWS", 19)
@@ -84,6 +86,7 @@ def test_clusters_are_resampled_whole():
         assert count % (clusters == name).sum() == 0
 
 
+@pytest.mark.slow
 def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_planted(tmp_path, few_redraws):
     results = write_study(tmp_path, frames=32, halves=60, ladder_seeds=8, members=2)
     results = Results(results.folder, results.options | {"validation": {"estimators": ["ame"]}})

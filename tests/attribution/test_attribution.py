@@ -135,6 +135,7 @@ def exact_semivalue(game, frames, omega):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["shapley", "beta-shapley"])
 def test_exact_semivalues_of_games_of_eight_players_lie_in_their_intervals(name):
     """Twelve random games with interactions; 96 intervals of 95 %: at least 85 hold the exact value."""
@@ -329,6 +330,7 @@ def falsely_called(studies, resamples):
     return {name: float(np.mean(each)) for name, each in called.items()}
 
 
+@pytest.mark.slow
 def test_the_papers_grid_hardly_calls_a_frame_in_forty_studies_without_effects():
     for share in falsely_called(40, 99).values():
         assert share <= 0.15  # 7 of 40 at 5 % come by chance 3 times in 1,000

@@ -11,6 +11,7 @@ from frameworth.attribution.inference.called import interval_if_called
 SURE = 10**6  # degrees of freedom with which an error is known
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("true", "freedom", "limit"),
     [(0.0, 7, 3.0), (2.0, 7, 4.0), (2.0, 11, 4.5), (0.6, 39, 2.5), (0.6, SURE, 2.5), (-4.0, 11, 4.5)],

@@ -87,11 +87,13 @@ def test_ears_of_a_symmetric_animal_are_told_apart_though_all_distances_are_the_
     assert found.flagged[13]
 
 
+@pytest.mark.slow
 def test_about_one_right_frame_is_flagged_at_most():
     counts = [suspect_geometry(labels(seed, keypoints=k)).flagged.sum() for k in (4, 17) for seed in range(8)]
     assert 0.05 < np.mean(counts) < 2
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 999),
@@ -179,6 +181,7 @@ def spoilt(tmp_path, monkeypatch) -> str:
     return f"{video}/{project.images[row]}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("engine")
 def test_init_and_check_name_a_few_labels_and_say_that_it_is_a_first_look(spoilt):
     made = CliRunner().invoke(main, ["init", "mice", "--device", "cpu"])

@@ -45,6 +45,7 @@ def wrong(study: Results) -> int:
     return int(np.flatnonzero(~study.pool)[-1])
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_per_frame_and_the_wrong_held_out_label_at_the_top(study: Results):
     table = study.label_checks
     assert sorted(table["frame"]) == study.frames["frame"].tolist()

@@ -12,6 +12,8 @@ from frameworth.results.results import Results
 from frameworth.storage.hdf5 import Array, write_hdf5
 from synthetic_study import write_study
 
+pytestmark = pytest.mark.slow
+
 
 def derivatives(rng, networks=8, frames=40, keypoints=3):
     """Derivatives in which the last keypoint has ten times the spread; each network tells of three quarters."""

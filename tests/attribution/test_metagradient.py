@@ -17,6 +17,8 @@ from frameworth.training.loop import Descent
 from frameworth.training.scaling import ScaledFrames
 from tiny import TRAINING, prepare
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SEED = 11
 

@@ -47,6 +47,7 @@ def test_without_effects_the_factor_stays_near_one():
     assert 0.85 < factor.mean() <= 1.05
 
 
+@pytest.mark.slow
 def test_intervals_of_balanced_studies_with_strong_effects_cover_as_often_as_they_say():
     inside = []
     for number in range(60):
@@ -75,6 +76,7 @@ def test_beside_a_decided_frame_others_are_judged_without_its_noise_and_keep_the
     assert np.mean(np.abs(centre - truth)[1:]) < 0.5 * np.mean(np.abs(plain.value[:, 0] - truth)[1:])
 
 
+@pytest.mark.slow
 def test_beside_a_strong_frame_of_a_balanced_design_one_test_in_twenty_is_wrong():
     rejected = []
     for number in range(60):
@@ -85,6 +87,7 @@ def test_beside_a_strong_frame_of_a_balanced_design_one_test_in_twenty_is_wrong(
     assert 0.02 <= np.mean(rejected) <= 0.085
 
 
+@pytest.mark.slow
 def test_several_strong_frames_of_a_balanced_design_are_all_decided_and_hardly_any_study_decides_another():
     """Five frames, each twice the next: with four held, forty rows are too few to permute among those alike in all."""
     found_strong, found_others = [], []
@@ -139,6 +142,7 @@ def called_and_held(studies, resamples, design, strength):
     return int(called), int(held), int(plain)
 
 
+@pytest.mark.slow
 def test_intervals_of_called_frames_hold_the_truth_with_redraws_as_users_get_them():
     called, held, plain = called_and_held(60, 60, [("balanced", (50,), 40)], 1.0)
     assert called >= 20
@@ -146,6 +150,7 @@ def test_intervals_of_called_frames_hold_the_truth_with_redraws_as_users_get_the
     assert plain < held
 
 
+@pytest.mark.slow
 def test_with_twelve_ladders_intervals_of_called_frames_hold_the_truth_though_plain_ones_do_not():
     """Frames are called then that have a small error by chance, and it is the error that a plain interval goes by."""
     called, held, plain = called_and_held(100, 60, [("nested", (10, 30, 70, 90), 12)], 1.5)

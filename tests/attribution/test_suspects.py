@@ -223,6 +223,7 @@ def test_few_keypoints_without_a_label_are_measured_against_labelled_ones():
     assert np.isfinite(found.p_overlooked).sum() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freedom", [np.inf, 5.0, 3.0])
 @pytest.mark.parametrize("keypoints", [4, 17])
 def test_about_one_right_frame_is_flagged_over_all_kinds_together(keypoints, freedom):
@@ -258,6 +259,7 @@ def test_more_false_flags_are_flagged_where_more_are_allowed():
     assert (many.suspicion[~many.flagged] < lowest_flagged).all()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 999),
@@ -275,6 +277,7 @@ def test_moving_scaling_and_mirroring_all_coordinates_changes_nothing(seed, scal
     np.testing.assert_allclose(second.place, first.place * factor + shift, rtol=1e-6, atol=1e-6 * scale)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 9999),

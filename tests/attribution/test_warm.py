@@ -43,6 +43,7 @@ def outside(base):
     return np.setdiff1d(np.arange(len(frames.labels.xy)), subset.frames)
 
 
+@pytest.mark.slow
 def test_the_network_is_left_as_it_was_and_frames_do_not_depend_on_each_other(base):
     before = {name: value.clone() for name, value in base[2].state_dict().items()}
     first, second = outside(base)[:2]
@@ -53,6 +54,7 @@ def test_the_network_is_left_as_it_was_and_frames_do_not_depend_on_each_other(ba
     assert not np.array_equal(both[0], both[1], equal_nan=True)
 
 
+@pytest.mark.slow
 def test_the_frame_itself_is_learned(base):
     """More steps on a frame lower the loss there, so its own error falls, whatever happens elsewhere."""
     candidates = outside(base)[:4]
@@ -91,6 +93,7 @@ def test_only_the_other_out_of_bag_frames_count():
     assert own[0, 1:] == pytest.approx([2 - 4 / 3, 2 - 4 / 3, 0 - 4 / 3])
 
 
+@pytest.mark.slow
 def test_strong_frames_are_singled_out_and_among_frames_without_effect_few_studies_single_out_any():
     wrong = 0
     for number in range(60):

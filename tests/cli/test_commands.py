@@ -30,7 +30,7 @@ from frameworth.training.store import Entry
 from synthetic_study import write_study
 from tiny import config, draw, pretend_networks, read_frames_of, write_config
 
-pytestmark = pytest.mark.usefixtures("engine")
+pytestmark = [pytest.mark.usefixtures("engine"), pytest.mark.slow]
 
 
 def called(*arguments):

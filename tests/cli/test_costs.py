@@ -80,6 +80,7 @@ def test_before_anything_is_measured_longer_training_asks_for_more_time():
     assert 10 < asked[0] < asked[1]
 
 
+@pytest.mark.slow
 def test_memory_grows_with_frames_and_on_a_cpu_with_batches():
     def asked(frames, **training):
         study = check_config({"study": "x", "labels": "demo", "training": training})
@@ -105,6 +106,7 @@ def test_the_disk_foretold_for_predictions_is_about_what_they_take(tmp_path):
     assert 0.5 < (prediction_bytes(size, members) - 60_000) / taken < 3
 
 
+@pytest.mark.slow
 def test_the_networks_of_the_toggle_are_told_and_counted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")

@@ -28,6 +28,8 @@ from frameworth.storage.files import digest_of_file
 from frameworth.training.store import Entry, PredictionsEntry
 from tiny import HELD_OUT, config, draw, pretend_networks, pretend_trained, read_frames_of
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path("results/tiny")
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from frameworth.cli.planning import describe
 from frameworth.figures import figure_names
 from frameworth.plan.config import check_config
@@ -21,6 +23,7 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
     assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
 
 
+@pytest.mark.slow
 def test_what_methods_have_still_to_ask_is_told_with_its_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
@@ -33,6 +36,7 @@ def test_what_methods_have_still_to_ask_is_told_with_its_time(tmp_path, monkeypa
     assert "2 networks are asked what frames do (`influence.warm`)" in text
 
 
+@pytest.mark.slow
 def test_networks_that_are_not_kept_take_the_disk_of_those_that_train_at_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")

@@ -42,6 +42,7 @@ def test_checking_does_not_change_what_was_given():
     assert given == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -50,6 +50,7 @@ def test_a_config_that_comes_along_keeps_its_digest(name):
     assert digest(yaml.safe_load((REPOSITORY / "config" / f"{name}.yaml").read_text())) == SHIPPED[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", VARIANTS)
 def test_a_config_keeps_its_digest(text):
     assert digest({"study": "mice", "labels": "project"} | yaml.safe_load(text)) == VARIANTS[text]

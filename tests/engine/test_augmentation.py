@@ -11,6 +11,8 @@ from frameworth.engine.deeplabcut.networks import pose_config
 from frameworth.engine.deeplabcut.stock import StockAugmentation, build_transforms
 from tiny import TRAINING
 
+pytestmark = pytest.mark.slow
+
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 CPU = torch.device("cpu")
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None] * 255

@@ -16,6 +16,8 @@ from frameworth.training.loop import train_step
 from small_ensemble import ensemble
 from tiny import TRAINING, kill_while_training, prepare
 
+pytestmark = pytest.mark.slow
+
 LITE = "tf_efficientnet_lite0"
 PRETRAINED = TRAINING | {"backbone": LITE, "weights": "imagenet", "target_radius": 10}
 

@@ -7,6 +7,8 @@ import pytest
 
 from frameworth.engine.deeplabcut.bare_packages import bare_packages
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import sys
 from frameworth.engine.deeplabcut import networks as engine

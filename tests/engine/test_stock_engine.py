@@ -15,6 +15,8 @@ from frameworth.training.loop import train_step
 from small_ensemble import OPTIONS, ensemble
 from tiny import TRAINING
 
+pytestmark = pytest.mark.slow
+
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 
 

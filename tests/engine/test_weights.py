@@ -17,6 +17,8 @@ from frameworth.plan.grid import weight_options
 from frameworth.storage.files import digest_of_file
 from tiny import config, draw, write_config
 
+pytestmark = pytest.mark.slow
+
 NETWORK = "results/tiny/ensembles/percent-050/seed-1/member-0.pt"
 
 

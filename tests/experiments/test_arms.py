@@ -33,6 +33,8 @@ from small_arm import CUTOUT, arm_of
 from small_ensemble import OPTIONS
 from tiny import TRAINING, config, draw, kill_while_training, prepare, write_config
 
+pytestmark = pytest.mark.slow
+
 
 def cutout(place="distractor", seed=0, clearance=10.0):
     """Patches for two frames of 64×48 px with three keypoints."""

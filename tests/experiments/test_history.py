@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from frameworth.experiments.history import steps_by_history
 
@@ -22,6 +23,7 @@ def study(rng, history, seeds=8):
     return pd.DataFrame(rows), pd.DataFrame(arm)
 
 
+@pytest.mark.slow
 def test_a_history_effect_that_is_built_in_is_found_and_one_that_is_not_is_not():
     rng, inside, false, welch = np.random.default_rng(0), 0, 0, 0
     for _ in range(100):

@@ -40,6 +40,7 @@ def worst_against_random(found):
     return table.query("score == 'log_error' and removed == 'worst' and against == 'random'")
 
 
+@pytest.mark.slow
 def test_an_effect_of_the_worst_frames_lies_in_its_interval_and_none_gives_no_verdict():
     rng, covered, false, rounds = np.random.default_rng(0), 0, 0, 200
     for _ in range(rounds):

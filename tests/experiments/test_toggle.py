@@ -12,6 +12,8 @@ from frameworth.experiments.toggle import compare_arms, group_of, parts_of, stat
 from frameworth.training.ensemble import run_ensembles
 from tiny import TRAINING, config, draw, prepare, write_config
 
+pytestmark = pytest.mark.slow
+
 VALUES = pd.DataFrame({"frame": [7, 2, 9, 4], "verdict": ["check label", "check label", "undecided", "undecided"]})
 
 

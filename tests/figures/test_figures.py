@@ -34,6 +34,8 @@ from frameworth.figures import (
 from frameworth.results.results import Results
 from synthetic_study import write_study
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = {"arms": "No arm was trained", "prune": "were not trained", "variance_components": "was not asked"}
 

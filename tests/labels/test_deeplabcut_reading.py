@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -237,6 +238,7 @@ def _table(folder: Folder, number: int, names: list[str], owners: dict[str, str]
     return table
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     folders=st.lists(FOLDERS, min_size=1, max_size=3, unique_by=lambda folder: folder.name),

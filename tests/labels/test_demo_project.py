@@ -66,6 +66,7 @@ def test_the_same_seed_gives_the_same_bytes_at_another_time(tmp_path: Path) -> N
     assert all(other[name] != first[name] for name in first if name.endswith((".png", ".h5")))
 
 
+@pytest.mark.slow
 def test_read_project_reads_what_was_drawn(project: LabelledProject) -> None:
     assert project.keypoints == KEYPOINTS
     assert project.scorer == "demo"
@@ -145,6 +146,7 @@ def test_labels_without_a_planted_error_have_the_shape_of_the_animal(
     assert (to_snout < to_tail).all()
 
 
+@pytest.mark.slow
 def test_each_planted_error_is_what_its_name_says(folder: Path, tmp_path: Path, kinds: np.ndarray) -> None:
     """Drawn again without planted errors, the same pictures tell where the labels should have been."""
     clean = read_project(draw(tmp_path, planted=0))

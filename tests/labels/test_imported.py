@@ -23,6 +23,8 @@ from frameworth.storage.files import digest_of_file
 from label_files import FORMATS, coco, label_studio, on_images, skeleton_of, slp_videos
 from tiny import config, draw, write_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):

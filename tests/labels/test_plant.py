@@ -70,6 +70,7 @@ def with_labels(folder: Path, xy: np.ndarray) -> LabelledProject:
     return read_project(folder)
 
 
+@pytest.mark.slow
 def test_small_errors_spoil_one_keypoint_or_two_neighbours_and_leave_every_other_bit(tmp_path):
     source = draw(tmp_path / "source", frames=40)
     xy = read_project(source).xy + np.random.default_rng(0).uniform(0, 1e-6, (40, 4, 2))  # more than three decimals

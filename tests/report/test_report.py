@@ -104,6 +104,7 @@ def test_without_scripts_the_answer_comes_before_the_labels_to_check_the_table_a
     assert page.count("<tr><td>") == len(study.frame_values)
 
 
+@pytest.mark.slow
 def test_the_answer_says_what_the_toggled_group_does_as_on_the_terminal(study: Results):
     row = {"arm": "with", "pairs": 16, "difference": 0.2279, "standard_error": 0.0242, "t": 9.4, "p": 1e-7,
            "ci_low": 0.18, "ci_high": 0.28, "two_way_low": 0.1, "two_way_high": 0.3, "frames": "3 5 8"}  # fmt: skip
@@ -119,6 +120,7 @@ def test_the_answer_says_what_the_toggled_group_does_as_on_the_terminal(study: R
     assert sentence not in without_scripts(page_of(study).read_text())
 
 
+@pytest.mark.slow
 def test_names_that_try_to_be_markup_stay_text(study: Results):
     usual = Parts(written(study))
     hostile = Parts(written(with_hostile_names(study)))
@@ -133,6 +135,7 @@ def test_json_in_the_page_reads_back_as_it_was_and_holds_no_markup():
     assert json.loads(text) == value | {"missing": None, "number": 0.5}
 
 
+@pytest.mark.slow
 def test_the_config_in_the_page_is_the_config_and_its_hash_and_digests_are_those_of_the_files(study: Results):
     page = written(with_hostile_names(study))
     shown = re.search(r'<pre id="config">(.*?)</pre>', page, re.DOTALL)[1]
@@ -142,6 +145,7 @@ def test_the_config_in_the_page_is_the_config_and_its_hash_and_digests_are_those
         assert read_attributes(study.folder / name)["digest"] in page
 
 
+@pytest.mark.slow
 def test_networks_that_learned_nothing_alarm(study: Results):
     assert 'class="answer alarm"' not in written(study)
     study = Results(study.folder, study.options)
@@ -149,6 +153,7 @@ def test_networks_that_learned_nothing_alarm(study: Results):
     assert 'class="answer alarm" role=alert' in written(study)
 
 
+@pytest.mark.slow
 def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results):
     first = study.label_checks["rank"] == 1
     for flags, heading in ((first, "Check these labels first"), (False, "No label is flagged; these are the most")):
@@ -166,6 +171,7 @@ def test_a_missing_figure_image_or_prediction_is_named(study: Results):
         page_of(study)
 
 
+@pytest.mark.slow
 def test_a_missing_figure_is_named(study: Results):
     (study.folder / "figures" / "memorization.png").unlink()
     with pytest.raises(UserError, match=r"memorization\.png"):
@@ -280,6 +286,7 @@ def test_pictures_shrink_before_frames_go_without(study: Results):
     assert 0 < some.left_out < len(paths)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said(study: Results, monkeypatch: pytest.MonkeyPatch):
     draw_grey_figures(study)
     assert 'id="left-out"' not in written(study)

@@ -25,7 +25,10 @@ from frameworth.storage.files import write_csv
 from report_study import BREAKOUT, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's package chromium is not installed")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's package chromium is not installed"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ from frameworth.storage.files import digest_of_file, write_csv
 from frameworth.storage.hdf5 import read_hdf5
 from tiny import HELD_OUT, TRAINING, config, draw, write_config
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 8
 SUBSETS = [{"design": "balanced", "percents": [50], "seeds": SEEDS, "members": 1}]
 

@@ -38,6 +38,8 @@ from frameworth.videos.video_consensus import VideoConsensus, write_video_consen
 from report_study import draw_grey_figures, write_reported_study
 from tiny import config, write_config
 
+pytestmark = pytest.mark.slow
+
 VIDEO = "walk.mp4"
 # Everything that makes a file of its own. Members differ, so that arms replicate and subsets are trained twice.
 ASKED: dict[str, Any] = {

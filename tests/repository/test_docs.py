@@ -110,6 +110,7 @@ def test_the_arms_of_the_page_are_planned_beside_the_baseline(tmp_path, monkeypa
     assert "12 networks more in the arms small-patches, large-patches, random-patches" in text
 
 
+@pytest.mark.slow
 def test_the_rule_graph_of_the_page_for_developers_is_that_of_the_rules():
     """After a change of rules, `make docs` writes it again."""
     assert f"```mermaid\n{rule_graph()}```" in (DOCS / "developing.md").read_text()

@@ -12,6 +12,8 @@ from conftest import run_snakemake
 from tiny import config, draw, write_config
 from tools.environments import NOT_IN_RULES, PYTHON, environments
 
+pytestmark = pytest.mark.slow
+
 
 def conda_pins(repository):
     environment = yaml.safe_load((repository / "envs/frameworth.yaml").read_text())

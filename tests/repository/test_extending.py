@@ -21,6 +21,8 @@ from frameworth.training.ensemble import run_ensembles
 from tiny import TRAINING, config, prepare
 from tools.config_page import config_page
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"study_seed": 1, "device": "cpu"}
 SMALL = TRAINING | {"engine": "small", "steps": 200, "learning_rate": 0.002}
 SEEDS = (1, 2)

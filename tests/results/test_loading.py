@@ -48,6 +48,7 @@ def test_percents_seeds_and_inclusion_belong_to_their_subsets(folder, study):
     assert counts.to_dict() == table["frames"].to_dict()
 
 
+@pytest.mark.slow
 def test_an_out_of_bag_error_computed_with_names_is_the_tables(study):
     level = subset_level(np.log1p(study.error.values), study.inclusion.values)
     times_average = study.error[:, 0, 0].copy(data=np.exp(level) / np.exp(level).mean())

@@ -66,6 +66,7 @@ def refused_by_load(study):
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*ESTIMATED, "summary.json"])
 def test_a_file_that_is_not_there_yet_is_named_with_what_makes_it(study, name):
     (study / name).unlink()
@@ -84,6 +85,7 @@ def test_a_file_that_is_cut_short_is_named(study, name):
     assert f"{name}: damaged" in line_of("plan")
 
 
+@pytest.mark.slow
 def test_a_study_that_was_not_begun_is_told_by_every_command(study):
     shutil.rmtree(study)
     assert "results/tiny/frames.csv: there is no such file, as nothing has been run" in line_of("explain")

@@ -149,6 +149,7 @@ def writes(source: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_writes_files_but_through_the_module_that_does_it_atomically():
     library = REPOSITORY / "workflow" / "frameworth"
     assert writes("table.to_csv(path)\nopen(path, 'w')\nshutil.copyfile(a, b)\nh5py.File(p, 'w')\np.open('ab')\n")

@@ -12,6 +12,8 @@ from conftest import REPOSITORY, run_snakemake
 from frameworth.training.gpus import is_chosen, networks_per_gpu
 from tiny import config, draw, write_config
 
+pytestmark = pytest.mark.slow
+
 GIB = 2**30
 JOB = (
     "import sys, time\nfrom pathlib import Path\nfrom frameworth.training.gpus import take_place\n"

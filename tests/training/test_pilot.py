@@ -28,6 +28,8 @@ from frameworth.training.predict import load_predictors, predict
 from frameworth.training.scaling import ScaledFrames
 from tiny import TRAINING, config, draw, prepare, write_config
 
+pytestmark = pytest.mark.slow
+
 PILOT = {"choices": [{"scale": 1}, {"scale": 0.5, "target_radius": 4}], "steps": 3, "most_steps": 8}
 SIZE = ("scale", "crop", "target_radius")
 # Of `training`, what is not to be chosen.

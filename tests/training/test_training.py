@@ -20,6 +20,8 @@ from frameworth.training.ensemble import run_ensembles
 from small_ensemble import OPTIONS, ensemble
 from tiny import TRAINING, kill_while_training, prepare
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_same_config_gives_the_same_bytes(tmp_path):
     first, second = (ensemble(tmp_path, name, store=f".store-{name}") for name in ("a", "b"))

@@ -37,6 +37,8 @@ from frameworth.videos.video_files import read_video, video_info
 from frameworth.videos.video_names import labelled_frames, video_folder
 from tiny import TRAINING, config, draw, prepare, write_config
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 
