@@ -1,8 +1,8 @@
 """The answer: at most six short sentences, in the order in which a reader uses them.
 
-Have the networks learned; which labels to look at; does the group harm; would more labels help; what so many networks
-cannot decide; and what to do next. Each says what was tested and nothing more; tests, intervals of values and rank
-correlations stand in the study's numbers.
+The sentences say whether the networks have learned, which labels to look at, whether the group harms, whether more
+labels would help, what so many networks cannot decide, and what to do next. Each says what was tested and nothing more.
+Tests, intervals of values and rank correlations stand in the study's numbers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Toggled:
 
 
 def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
-    """The whole group's row of `toggle.csv`; None where nothing was toggled, or where no pair of networks is left."""
+    """The whole group's row of `toggle.csv`. None if nothing was toggled, or if no pair of networks is left."""
     rows = table[(table["arm"] == "with") & (table["pairs"] > 0)]
     if rows.empty:
         return None

@@ -1,8 +1,8 @@
 """What networks share and by how much they differ, frame by frame and keypoint by keypoint. Numpy in, numpy out.
 
-Model, within one percent: ŷ(s, r) = y + c + a(s) + e(s, r), with c what networks on subsets of this pool share, a what
-a subset and e what a network adds. All are sums over x and y, px². c is the learner's bias, the label's own error, and
-the pool's accident: subsets of one pool overlap, so that their variance is less than that over fresh training sets.
+The model within one percent is ŷ(s, r) = y + c + a(s) + e(s, r). Networks on subsets of this pool share c, a subset
+adds a, and a network adds e. All are sums over x and y, px². c holds the learner's bias, the label's own error, and the
+pool's accident: subsets of one pool overlap, so that their variance is less than that over fresh training sets.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Parts:
         subset_variance, member_variance: unbiased estimates of E‖a‖² and E‖e‖²; NaN where no subset has two members.
             The three add up to the mean squared error.
         network_variance: the sum of both, also known with one member per subset.
-        bias_squared: `shared_squared` less what the pool's accident adds to it: the squared error of the mean over
-            fresh training sets of the subsets' size, to first order, else less. The label's own error is in it. NaN as
-            `subset_variance`.
+        bias_squared: `shared_squared` less what the pool's accident adds to it. To first order this is the squared
+            error of the mean over fresh training sets of the subsets' size; otherwise it is less. The label's own error
+            is in it. It is NaN where `subset_variance` is.
         shared_share, bias_share: of the mean squared error; `…_low`, `…_high` the intervals, from the jackknife over
             clusters with t(G − 1); NaN below 8 clusters.
         bias_q: false discovery rate over all labels of the share of bias being `MOSTLY_BIAS` or less.
@@ -69,7 +69,7 @@ def parts(
         offset: [S, N, K, 2] px, mean pose of a subset's members less the label, NaN where not labelled.
         within: [S, N, K] px², mean‖ŷ − mean ŷ‖² over a subset's members (divided by R, not R − 1).
         members: int [S], R. unseen: bool [S, N], the subset does not hold the frame. clusters: [S].
-        fraction: [N], which part of the frames that it is drawn from, the frame itself not, a subset holds.
+        fraction: [N], the part that a subset holds of the frames that it is drawn from, without the frame itself.
         level: coverage of the intervals.
     """
     which = np.unique(clusters, return_inverse=True)[1]
@@ -166,8 +166,8 @@ def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: 
     """Expected squared error of the mean pose of `asked` networks, from an ensemble of `members`; px².
 
     Over all choices of r among R members the mean is B + V (R − r) / (r (R − 1)) exactly, with B the squared error of
-    the mean of all and V the members' mean squared distance from it. With `asked` None, of infinitely many: B − V/(R
-    − 1), which is unbiased and may be negative for single labels.
+    the mean of all and V the members' mean squared distance from it. With `asked` None it is that of infinitely many:
+    B − V/(R − 1), which is unbiased and may be negative for single labels.
     """
     if members == 1:
         return bias_squared
@@ -196,7 +196,7 @@ class Curve:
 
 
 def curve_of_members(bias_squared: np.ndarray, variance: np.ndarray, members: int, clusters: np.ndarray) -> Curve:
-    """For 1…R members of one subset and infinitely many.
+    """The curve for 1…R members of one subset, and for infinitely many.
 
     Args:
         bias_squared, variance: [S] px², of subsets of R = `members` members, mean over labels. clusters: [S].
@@ -212,7 +212,7 @@ def curve_of_members(bias_squared: np.ndarray, variance: np.ndarray, members: in
 def curve_across_subsets(
     offset: np.ndarray, within: np.ndarray, members: np.ndarray, clusters: np.ndarray, asked: tuple[float, ...]
 ) -> Curve:
-    """For networks of as many different subsets of one percent: ‖c‖² + (σ_a² + σ_e²) / r, mean over labels.
+    """The curve for networks of as many different subsets of one percent: ‖c‖² + (σ_a² + σ_e²) / r, mean over labels.
 
     Args:
         offset: [S, M, 2] px of M held-out labels. within: [S, M] px². members: [S]. clusters: [S].

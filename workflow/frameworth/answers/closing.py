@@ -20,7 +20,7 @@ _FILES = {"Report": "report.html", "Labels": "labels_to_check.csv", "Videos": "f
 
 
 def closing_lines(folder: Path, config: dict[str, Any], configfile: str) -> list[str]:
-    """The lines for the study in `folder`; none where it has no summary yet.
+    """The lines for the study in `folder`; no lines if it has no summary yet.
 
     Args:
         config: the checked one. configfile: the file that it comes from.
@@ -83,7 +83,7 @@ def in_numbers(folder: Path, config: dict[str, Any], learned: bool) -> list[str]
 
 
 def pilot_sentences(config: dict[str, Any]) -> list[str]:
-    """What the study's pilot chose; nothing without one, or before it has."""
+    """What the study's pilot chose; nothing if there is no pilot, or before it has chosen."""
     from frameworth.plan.pilot import pilot_sentence, recorded_pilot
 
     found = recorded_pilot(config) if config.get("pilot") else None

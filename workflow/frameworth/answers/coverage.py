@@ -16,10 +16,10 @@ THUMBNAIL = 16  # px
 def pose_distances(xy: np.ndarray) -> np.ndarray:
     """Distance of the poses of all pairs of frames, in units of the animal's size, [N, N].
 
-    Root mean square over the keypoints that both frames have, each pose moved to the common centroid of these; not
-    turned, as networks see an animal that heads another way as another picture. The size is the median over
-    frames of the root mean square distance of keypoints from their centroid. NaN where fewer than two keypoints are
-    common.
+    It is the root mean square over the keypoints that both frames have, with each pose moved to the common centroid of
+    these. Poses are not turned, because an animal that heads another way is another picture to networks. The size is
+    the median over frames of the root mean square distance of keypoints from their centroid. NaN where fewer than two
+    keypoints are common.
 
     Args:
         xy: [N, K, 2] px, NaN where not labelled.
@@ -81,7 +81,7 @@ def nearest(distance: np.ndarray, of: np.ndarray, among: np.ndarray) -> np.ndarr
 
 
 def mean_nearest(distance: np.ndarray, held_out: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Mean distance of held-out frames to the nearest frame of each subset, [S]; the larger, the less it covers."""
+    """Mean distance of held-out frames to the nearest frame of each subset, [S]: the larger, the less it covers."""
     found = [nearest(distance, held_out, subset) for subset in inclusion]
     known = np.array([np.isfinite(one).any() for one in found])
     return np.where(

@@ -4,8 +4,8 @@ Numpy in, numpy out, but for `distractor_table`. Probability at a label is the c
 
     change of log probability = change of log confidence − change of log sum
 
-exactly, for any estimate that is linear in the scores. The first part is "the label went down", the second "all that
-the map holds went up", the label's own peak included.
+holds exactly, for any estimate that is linear in the scores. The first part is "the label went down". The second is
+"all that the map holds went up", the label's own peak included.
 """
 
 from __future__ import annotations

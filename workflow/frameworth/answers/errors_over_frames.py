@@ -22,7 +22,7 @@ _COLUMNS = ["kind", "video", "first_image", "last_image", "frames", "keypoint", 
 
 
 def errors_over_frames(results: Results) -> pd.DataFrame:
-    """The table: see the file formats in the documentation for its columns. Nothing is called of unlearned networks."""
+    """The table, whose columns the file formats explain. If the networks have not learned, nothing is called."""
     poses, labels = results.scores["consensus_pose"], results.labels
     percents = results.subsets["percent"].to_numpy()
     numbers, names = pd.factorize(results.frames["video"])
@@ -54,7 +54,7 @@ def write_errors_over_frames(results: Results, path: Path) -> None:
 
 
 def sentences_over_frames(study: Path) -> list[str]:
-    """A sentence for each of the first that are called, of each kind; none where the study has no such table."""
+    """A sentence for each of the first errors of each kind that are called; none if the study has no such table."""
     path = study / FILE
     if not path.exists():
         return []

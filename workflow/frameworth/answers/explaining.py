@@ -41,9 +41,9 @@ def frame_number(results: Results, frame: str) -> int:
 
 
 def explain(results: Results, frame: int) -> list[str]:
-    """Lines about a frame: what networks that did not see its label say of it, its worth, and whom it moves.
+    """Lines about a frame: what networks that did not see its label say of it, its worth, and which frames it moves.
 
-    Where the networks have not learned, that comes first, and its worth and whom it moves are left out.
+    If the networks have not learned, the lines begin with that, and leave out its worth and which frames it moves.
     """
     learned = results.learning.learned
     row = results.frames.loc[frame]

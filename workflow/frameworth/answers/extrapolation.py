@@ -22,7 +22,7 @@ class Extrapolated:
         frames: [T]. value, low, high: [T], with intervals.
         change, change_low, change_high: [T], from the score at `pool`.
         fall, fall_low, fall_high: change from the smallest to the largest size measured.
-        reason: why nothing can be told, else empty; all numbers are NaN then.
+        reason: why nothing can be told; then all numbers are NaN. Otherwise it is empty.
     """
 
     frames: np.ndarray
@@ -57,8 +57,8 @@ def size_means(score: np.ndarray, frames: np.ndarray, clusters: np.ndarray) -> M
     """Means of the sizes and what sampling does to them.
 
     A size's variance is its own, shrunk by four degrees of freedom to the trend of variances over sizes (Smyth 2004;
-    Law et al. 2014), as there may be two subsets of it. Subsets of one cluster share noise: their common correlation
-    (between sizes) is estimated from all such pairs, and kept within 0…1.
+    Law et al. 2014), because there may be only two subsets of it. Subsets of one cluster share noise. Their common
+    correlation (between sizes) is estimated from all such pairs, and kept within 0…1.
 
     Args:
         score: [S]. frames: int [S], size of each subset. clusters: [S].
@@ -133,8 +133,9 @@ def extrapolate(
 ) -> Extrapolated:
     """Fit the learning curve to subsets' scores and extrapolate it.
 
-    Uncertainty: the sizes' means are drawn again from a multivariate t with the covariance of `size_means`, and the
-    curve fitted to each draw (a parametric bootstrap: with three seeds on a size there is nothing to resample).
+    For its uncertainty, the sizes' means are drawn again from a multivariate t with the covariance of `size_means`, and
+    the curve is fitted to each draw (a parametric bootstrap, because with three seeds on a size there is nothing to
+    resample).
 
     Args:
         score: [S]. frames: int [S]. clusters: [S]. pool: frames there are. asked: frames to look at.

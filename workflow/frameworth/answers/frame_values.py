@@ -198,7 +198,8 @@ def _flags(results: Results) -> np.ndarray:
 def networks_factor(shrunken: np.ndarray, standard_error: np.ndarray, critical: np.ndarray) -> np.ndarray:
     """How many times the study's networks would decide a frame with a probability of 80 %, [N, T].
 
-    Were its value the shrunken one; errors fall with the root of the number of networks. Infinite if that is 0.
+    This takes the shrunken value for the true one. Errors fall with the root of the number of networks. It is infinite
+    if that value is 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return ((critical + stats.norm.ppf(0.8)) * standard_error / shrunken) ** 2
@@ -207,7 +208,7 @@ def networks_factor(shrunken: np.ndarray, standard_error: np.ndarray, critical: 
 def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
     """How many more networks would decide the frames of the highest values: the median over these.
 
-    None if their values are shrunk to nothing.
+    It is None if their values are shrunk to nothing.
     """
     top = table.sort_values("value", ascending=False, kind="stable", na_position="last").head(_HIGHEST)
     needed = float(np.median(top["networks_factor"])) * networks

@@ -1,4 +1,4 @@
-"""`add.csv`: is labelling more frames worth it, for which keypoints, and which poses does the pool hardly hold?"""
+"""`add.csv`: is labelling more frames worth it, for which keypoints, and which poses are rare in the pool?"""
 
 from __future__ import annotations
 

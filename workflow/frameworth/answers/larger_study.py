@@ -1,6 +1,6 @@
 """`plan.csv`: what a larger study would take to see an effect of a given size, from the study at hand as its pilot.
 
-All in log(1 + px), whichever score the study tests: there an effect is so many hundredths of the error.
+All is in log(1 + px), whichever score the study tests: there an effect is so many hundredths of the error.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def plan_table(
 
 
 def write_plan(results: Results, training: dict[str, Any], plan_csv: Path) -> str:
-    """Write `plan.csv`; where the study is too small for a pilot, a row that says so, which is also returned."""
+    """Write `plan.csv`. If the study is too small for a pilot, it has a row that says so, which is also returned."""
     try:
         table, reason = plan_table(results, training), ""
     except UserError as error:

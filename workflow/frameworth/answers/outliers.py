@@ -1,9 +1,9 @@
 """`outliers.csv`: frames whose spurious correlations the study does not account for, by one documented score.
 
-The score of a frame is the mean of the rank-normal scores of its parts: how wrong networks that did not see it are at
-it (out-of-bag error), how much they must learn it by heart (memorization), what it does to others (value, and that of
-each method that asked networks), and what it adds to distractors. Parts and their equal weights are fixed beforehand;
-nothing is fitted to planted errors. It ranks and tests nothing.
+The score of a frame is the mean of the rank-normal scores of its parts: how wrong networks that did not see the frame
+are at it (out-of-bag error), how much they must learn it by heart (memorization), what it does to others (value, and
+that of each method that asked networks), and what it adds to distractors. Parts and their equal weights are fixed
+beforehand. Nothing is fitted to planted errors. The score ranks and tests nothing.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def agreement_rows(methods: dict[str, np.ndarray], level: float) -> list[tuple[o
 
 
 def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The chance that a true one ranks above another (Mann and Whitney's U); scikit-learn's takes 30 times as long."""
+    """The chance that a true one ranks above another (Mann and Whitney's U). scikit-learn takes 30 times as long."""
     positives = int(truth.sum())
     ranks = stats.rankdata(suspicion)[truth].sum()
     return float((ranks - positives * (positives + 1) / 2) / (positives * (len(truth) - positives)))

@@ -55,10 +55,10 @@ class Review:
 def write_review(study: Path, project: Path) -> list[str]:
     """Write the folder `review` of `study`: the flagged frames and at least the first twelve, held-out ones too.
 
-    It holds images, labels, and as machine labels where the networks that never saw the frame put each keypoint.
-    Where the networks have not learned it says so first: whether labels fit their images can be seen all the same.
-    Returns what to say. Raises UserError, and leaves everything as it is, if labels in it were changed that the study
-    does not have.
+    It holds images and labels. Its machine labels are where the networks that never saw the frame put each keypoint. If
+    the networks have not learned, what is returned says so first: people can still see whether labels fit their images.
+    Returns what to say. Raises UserError, and leaves everything as it is, if labels in the folder were changed and the
+    study does not have these changes.
     """
     results = Results(study, {})
     folder, labels = study / "review", results.labels

@@ -56,7 +56,7 @@ def out_of_fold(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score of each subset as predicted from other clusters, and the mean score of its percent in these; [S] each.
 
-    Subsets whose score is NaN, as their networks diverged, tell nothing of the others.
+    Subsets whose score is NaN, because their networks diverged, tell nothing of the others.
 
     Args:
         summary_of: gives a number per subset [S], allowed to use the scores of the rows [indices] it is given only.

@@ -1,7 +1,7 @@
 """Whether a ranking of frames has settled: how far two studies, each of some of the subsets, agree on it.
 
-Two halves of the clusters share no network, so their rank correlation is what a second study of that size would agree
-by. What all subsets together would agree by with another such study follows from it by the Spearman-Brown formula
+Two halves of the clusters share no network. So their rank correlation tells how far a second study of that size would
+agree. How far all subsets together would agree with another such study follows from it, by the Spearman-Brown formula
 (Spearman 1910; Brown 1910) for doubled length.
 """
 
@@ -70,7 +70,7 @@ def agreement(
 
 
 def of_whole_study(table: pd.DataFrame, ranking: str) -> float:
-    """What the study's ranking would agree by with one of another study of its size; NaN if it cannot be told."""
+    """How far the study's ranking would agree with that of another study of its size; NaN if it cannot be told."""
     rows = table[table["ranking"] == ranking]
     halves = rows.loc[rows["share"] == rows["share"].max(), "agreement"].fillna(0).mean()
     if np.isnan(halves):

@@ -89,8 +89,8 @@ class Subsets:
 def scores_out_of_fold(methods: dict[str, Values], subsets: Subsets) -> dict[str, float]:
     """The linear datamodeling score of each method's values from other folds.
 
-    Ranked within folds, as values from different folds rest on different levels (what one fold lacks the others have);
-    averaged over several splits.
+    Subsets are ranked within folds, because values from different folds rest on different levels (what one fold lacks
+    the others have). The score is averaged over several splits.
     """
     return dict(zip(methods, _scores(methods, subsets, subsets.inclusion, subsets.splits()), strict=True))
 
@@ -98,7 +98,7 @@ def scores_out_of_fold(methods: dict[str, Values], subsets: Subsets) -> dict[str
 def scores_if_nothing_mattered(methods: dict[str, Values], subsets: Subsets) -> dict[str, np.ndarray]:
     """The same [REDRAWS] with the design drawn anew each time: what comes out if no frame has an effect.
 
-    Resampling rows with the predictions kept would leave out that the values are estimated, too.
+    Resampling rows with the same predictions would leave out that the values are estimated, too.
     """
     rng, pool, splits = np.random.default_rng(0), np.flatnonzero(subsets.inclusion.any(axis=0)), subsets.splits()
     design = subsets.percents, subsets.clusters, subsets.designs
@@ -130,7 +130,7 @@ def _scores(
 def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
     """The chance that a frame of `truth`, bool [N], is more suspicious than another one; ties count half.
 
-    scikit-learn's roc_auc_score says the same and takes a hundred times as long, which resampling would feel.
+    scikit-learn's roc_auc_score says the same, but takes a hundred times as long. This is too slow for resampling.
     """
     true = int(np.count_nonzero(truth))
     return float((rankdata(suspicion)[truth].sum() - true * (true + 1) / 2) / (true * (len(truth) - true)))
@@ -139,7 +139,7 @@ def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
 def average_precision(truth: np.ndarray, suspicion: np.ndarray) -> float:
     """The mean, over the frames of `truth`, of the share of `truth` among all that are as suspicious or more.
 
-    As scikit-learn's average_precision_score, see `auroc`.
+    scikit-learn's average_precision_score says the same, see `auroc`.
     """
     order = np.argsort(-suspicion, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(suspicion[order]) != 0, True))
@@ -165,10 +165,10 @@ def interval(
 
 
 def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
-    """Interval of the AUROC, by drawing frames with replacement within both kinds; of the same networks.
+    """Interval of the AUROC, by drawing frames with replacement within both kinds, for the same networks.
 
-    Where the kinds do not overlap every draw gives 1. Then m = the frames of the rarer kind make m pairs of different
-    frames, all in order, which happens with chance AUROC^m: the low end is ((1 − level)/2)^(1/m).
+    Where the kinds do not overlap, every draw gives 1. Then the m frames of the rarer kind make m pairs of different
+    frames, and all pairs are in order. This happens with chance AUROC^m, so the low end is ((1 − level)/2)^(1/m).
     """
     kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
     if _told_apart(truth, suspicion):
@@ -215,11 +215,11 @@ def validation(results: Results) -> pd.DataFrame:
 
     Estimators are those that the study rests on and those of the config's `validation.estimators`.
 
-    Quantities: `lds` of each estimator, for the study's own estimator and score with the central part of what redrawing
-    the design gives (`chance_low`, `chance_high`) and its one-sided p; the same of each method's values, with p
-    against the largest of theirs in each redraw; `lds ceiling`, the root of the reliability of one network, with its
-    interval over subsets; and where errors were planted `auroc` and `average precision` of finding them, with
-    intervals over frames.
+    The quantities are these. `lds` is there for each estimator. For the study's own estimator and score it has the
+    central part of what redrawing the design gives (`chance_low`, `chance_high`) and its one-sided p. It is also there
+    for each method's values, with p against the largest of theirs in each redraw. `lds ceiling` is the root of the
+    reliability of one network, with its interval over subsets. Where errors were planted, `auroc` and
+    `average precision` tell how well they are found, with intervals over frames.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
