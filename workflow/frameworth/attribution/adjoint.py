@@ -1,7 +1,7 @@
 """The exact reverse pass through the last steps of one training: what each label does to a score of the end.
 
 Each step of AdamW is a function of the weights, the two moments and the batch. `Backward` holds the derivatives of the
-score in these (the adjoint) and takes them from behind a step to before it; on the way falls off the derivative in the
+score in these (the adjoint) and takes them from behind a step to before it. On the way it finds the derivatives in the
 weight of each label of the batch, and in its position (Engstrom et al. 2025, arXiv 2503.13751; Ilyas and Engstrom
 2025, arXiv 2504.16430). The states that it needs are those of the training itself, whose steps are taken again.
 """
@@ -28,7 +28,7 @@ _FEWEST_PARTS = 4  # into which steps are divided at a level, however little mem
 
 @dataclass(frozen=True)
 class State:
-    """What a step begins with: the trained weights and AdamW's two moments, in the host's memory."""
+    """The state in which a step begins: the trained weights and AdamW's two moments, in the host's memory."""
 
     weights: list[torch.Tensor]
     first: list[torch.Tensor]
@@ -40,8 +40,9 @@ class LabelDerivatives:
     """The derivative of the score at the end of training in what M training frames brought to the steps of the window.
 
     Attributes:
-        weight: [M, K], in the weight of each label's part of the loss, 1 in training; summed over keypoints it is that
-            of the frame. Above 0 is harm: with more weight on the label the score would be higher.
+        weight: [M, K], in the weight of each label's part of the loss, which is 1 in training. The sum over keypoints
+            is the derivative in the frame's weight. Above 0 is harm: with more weight on the label the score would be
+            higher.
         position: [M, K, 2], in the label's position (x, y) in px of the images that are trained on.
         uses: int [M], in how many batches each frame was.
     """
@@ -52,7 +53,7 @@ class LabelDerivatives:
 
 
 def check_differentiable(descent: Descent) -> None:
-    """Raise UserError if the training is none that can be differentiated here."""
+    """Raise UserError if this training cannot be differentiated here."""
     group = descent.optimizer.param_groups[0]
     if not isinstance(descent.optimizer, torch.optim.AdamW) or group["amsgrad"] or group["maximize"]:
         raise UserError(
@@ -117,7 +118,7 @@ class Backward:
         self.uses = np.zeros(frames, int)
 
     def step(self, step: int, state: State) -> None:
-        """From behind the step to before it, which began with `state`."""
+        """Take the derivatives from behind a step to before it. The step began with `state`."""
         descent = self._replay.descent
         batch, keypoints = descent.prepare(step)
         weights = [value.to(descent.device).requires_grad_() for value in state.weights]
@@ -183,8 +184,8 @@ def differentiate(
 ) -> LabelDerivatives:
     """Take the steps from `first` to the end of training, and go back through them.
 
-    Of W steps, states are kept at every W^(1/L)-th, and between these at every W^(2/L)-th part, and so on: as few
-    levels L as the memory allows. Each level takes all steps once again.
+    Of W steps, states are kept at every W^(1/L)-th, and between these at every W^(2/L)-th part, and so on. There are as
+    few levels L as the memory allows. Each level takes all steps once again.
 
     Args:
         descent: stands before the step `first`; at the end before it again.

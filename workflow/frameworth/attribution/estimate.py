@@ -20,16 +20,16 @@ VERDICTS = ("harmful", "helpful", "worse than average", "better than average", "
 
 
 class UndecidableFrameWarning(UserWarning):
-    """Frames that every or no subset holds: nothing can be said of them."""
+    """Warns of frames that every subset or no subset holds: nothing can be said of them."""
 
 
 class FewClustersWarning(UserWarning):
-    """Too few clusters for standard errors."""
+    """Warns that there are too few clusters for standard errors."""
 
 
 @dataclass(frozen=True)
 class Influence:
-    """Influence of N frames on T targets; a score's change with the frame, so for errors negative is good.
+    """Influence of N frames on T targets: how a score changes with the frame. For errors, negative is good.
 
     Attributes:
         value: [N, T] by the estimator, relative: the expected change when frame i takes the place of an average frame.
@@ -41,8 +41,8 @@ class Influence:
         tested_absolute: [N, T] (n−1)/n · tested_value + slope.
         standard_error, ci_low, ci_high, p_value: [N, T] of `tested_value`, with t(clusters − 1); p_value is for no
             influence, one cell at a time.
-        called_ci_low, called_ci_high: [N, T] interval of `tested_value` given that `p_adjusted` decides it, which the
-            plain one is not; NaN where it does not (see `inference.called`).
+        called_ci_low, called_ci_high: [N, T] interval of `tested_value`, given that `p_adjusted` decides it. The plain
+            interval does not take this into account. NaN where it is not decided (see `inference.called`).
         p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `redraw`), stepping down; NaN for
             a target's own frame.
         absolute_p_adjusted: [N, T] the same for the absolute value being 0, its error that of value and slope, with

@@ -54,8 +54,8 @@ def write_influence(
 ) -> None:
     """Estimate for every score, over all subsets and over each group of percents, and write the file.
 
-    With the paper's difference of means, the size-centred difference, and the estimator `chosen`. Where there are
-    standard errors, `q_value` is the false discovery rate over the whole matrix.
+    The estimators are the paper's difference of means, the size-centred difference, and the estimator `chosen`. Where
+    there are standard errors, `q_value` is the false discovery rate over the whole matrix.
     """
     frames, scores = read_frames(frames_csv), read_hdf5(scores_h5)
     numbers = np.arange(len(frames))

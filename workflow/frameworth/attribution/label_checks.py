@@ -27,9 +27,8 @@ LOOKED_AT = 12  # frames, the most suspicious, are pictured and reviewed, flagge
 def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd.DataFrame:
     """The table: see the file formats in the documentation for its columns.
 
-    Frames are flagged as long as, of so many right frames, at most `expected_false` would rank as high.
-    Where the networks have not learned, no frame is flagged. Frames that a person marked as right are not either, and
-    come last.
+    A frame is flagged if at most `expected_false` frames would rank as high, were all labels right. Where the networks
+    have not learned, no frame is flagged. Frames that a person marked as right are not flagged either, and come last.
     """
     labels = results.labels
     found = study_suspects(results, expected_false=expected_false)
@@ -64,7 +63,7 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
 
 
 def study_suspects(results: Results, subsets: np.ndarray | None = None, expected_false: float = 1.0) -> Suspects:
-    """What the networks of a study make of its labels; of `subsets`, int [n], rows of `subsets.csv`, or of all."""
+    """What the networks of `subsets` say of the study's labels: int [n], rows of `subsets.csv`, or None for all."""
     rows = np.arange(len(results.subsets)) if subsets is None else subsets
     return suspect_labels(
         results.scores["consensus_pose"][rows],

@@ -14,7 +14,7 @@ from frameworth.attribution.method_values import mean_over_networks, method_valu
 
 @dataclass(frozen=True)
 class LabelMetagradients:
-    """Of N frames' K labels, over B networks.
+    """What B networks say of the K labels of N frames.
 
     Attributes:
         value: [N, K], the mean over networks of the derivative in the label's weight, less the network's mean over the
@@ -22,8 +22,8 @@ class LabelMetagradients:
         p_adjusted: [N, K] family-wise over all labels, one-sided for harm, as in `method_values`.
         direction: [N, K, 2], unit vectors (x, y): where the label would have to move for a lower held-out score. The
             derivative does not tell how far.
-        agreement: [N, K], 0…1, the length of the mean of the networks' own unit vectors; of few networks it is high by
-            chance, about 1/√B without any agreement.
+        agreement: [N, K], 0…1, the length of the mean of the networks' own unit vectors. With few networks it is high
+            by chance, about 1/√B without any agreement.
         networks: int [N, K], networks that tell of the label.
     """
 

@@ -15,7 +15,7 @@ FILE = "marked_right.csv"
 
 
 def marked_right(study: Path) -> dict[tuple[str, str], str]:
-    """The digest of the labels that were found right, by video and image; empty where nothing was marked."""
+    """The digests of the labels that were found right, by video and image; empty where nothing was marked."""
     path = study / FILE
     if not path.exists():
         return {}

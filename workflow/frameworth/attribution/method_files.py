@@ -44,7 +44,7 @@ def write_network_answer(
 ) -> None:
     """Ask one base network by the method `name`, and write what it says to `out`.
 
-    All NaN for a network that diverged: there is nothing to ask.
+    For a network that diverged all values are NaN, because there is nothing to ask.
 
     Args:
         network_file: the subset's `member-0.pt`.

@@ -17,7 +17,7 @@ class MethodValues:
         value: [N] in the method's unit, the mean over the networks that tell of the frame; above 0 is worse than the
             average frame. NaN where no network tells.
         p_adjusted: [N] family-wise, one-sided for harm. A frame of p < .05 is singled out: networks tell of more harm
-            than of most frames. Not decided, which retraining on subsets alone can.
+            by it than by most frames. This is not decided: only retraining on subsets can decide it.
         networks: int [N], base networks that tell of the frame.
     """
 
@@ -36,10 +36,10 @@ def mean_over_networks(per_network: np.ndarray) -> np.ndarray:
 def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Generator) -> MethodValues:
     """Values of what each network tells of each frame, and whether single frames are worse than the others.
 
-    The statistic is a mean over networks by its moderated error: each frame's variance between networks is shrunk
-    towards the frames' common one (Smyth 2004, limma), as four or five networks alone give heavy tails. Under the
-    null that frames do not differ, a network's changes may be relabelled among its frames, network by network;
-    p is that of the largest statistic (max-T), stepping down: a frame singled out no longer competes (Westfall and
+    The statistic is a mean over networks, divided by its moderated error: each frame's variance between networks is
+    shrunk towards the frames' common one (Smyth 2004, limma), because four or five networks alone give heavy tails. If
+    frames do not differ, the null, a network's changes may be relabelled among its frames, network by network. p is
+    that of the largest statistic (max-T). It steps down: a frame that is singled out no longer competes (Westfall and
     Young 1993).
 
     Args:
@@ -66,7 +66,7 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
 
 
 def family_wise_one_sided(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Share of `largest` [resamples] that reach the statistic [N], counted with itself."""
+    """The share of `largest` [resamples] that reach the statistic [N]; the statistic itself counts as one of them."""
     return (1 + (largest[:, None] >= statistic - 1e-12).sum(axis=0)) / (len(largest) + 1)
 
 

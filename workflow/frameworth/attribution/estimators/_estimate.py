@@ -12,7 +12,7 @@ _FREEDOM_BEFORE = 4  # degrees of freedom that equal noise of all percents weigh
 
 
 class SamplingWarning(UserWarning):
-    """The subsets were not drawn as the estimator assumes."""
+    """Warns that the subsets were not drawn as the estimator assumes."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def centred(values: np.ndarray, percents: np.ndarray) -> np.ndarray:
 def precisions(scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Root of each row's weight [S]: 1 over the deviation of scores [S, T] between subsets of its percent.
 
-    The variance of a percent is taken relative to that of all, averaged over targets (so that values of parts still add
-    up to that of their sum), and drawn towards 1 by the rows that say so: (d₀ + d·r)/(d₀ + d), d one less than the
-    clusters of the percent (Smyth 2004, with d₀ given). A weight does not depend on which frames a subset holds, and
-    within a percent all are equal. With one percent they are 1.
+    The variance of a percent is taken relative to that of all percents, r, and averaged over targets, so that values of
+    parts still add up to that of their sum. It is then shrunk towards 1, the more so the fewer clusters the percent
+    has: (d₀ + d·r)/(d₀ + d), with d one less than its clusters (Smyth 2004, with d₀ given). A weight does not depend
+    on which frames a subset holds, and within a percent all weights are equal. With one percent they are 1.
     """
     known = np.isfinite(scores)
     groups = [percents == percent for percent in np.unique(percents)]
@@ -138,9 +138,9 @@ def in_percents_of_several_clusters(percents: np.ndarray, clusters: np.ndarray) 
 
 
 def scale_of(frames: int, own: bool) -> float:
-    """From effects that sum to zero over `frames` frames to the change when one takes an average other's place.
+    """The factor from effects that sum to zero over `frames` frames to the change when one replaces an average other.
 
-    n/(n−1); where the target's own inclusion is held fixed one frame fewer takes part.
+    It is n/(n−1). Where the target's own inclusion is held fixed, one frame fewer takes part.
     """
     taking_part = frames - own
     return taking_part / max(taking_part - 1, 1)

@@ -14,8 +14,8 @@ ALPHA, BETA = 4.0, 1.0
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """As `shapley`, with ω_s = C(n−1, s−1) B(s + β − 1, n − s + α) / B(α, β), α = 4 and β = 1.
 
-    Joining small subsets counts more, where noise is smaller and a frame matters more. Assumptions, errors and cost
-    as `shapley`. Source: Kwon and Zou 2022, arXiv 2110.14049 (equation 3).
+    What a frame adds to a small subset counts more: there noise is smaller and a frame matters more. Assumptions,
+    errors and cost are those of `shapley`. Source: Kwon and Zou 2022, arXiv 2110.14049 (equation 3).
     """
     return semivalue("beta-shapley", beta_weights, sample, with_errors)
 

@@ -11,9 +11,9 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Mean of `scores` over subsets with a frame minus the mean over subsets without it.
 
     value_it = mean_{s∋i} u_st − mean_{s∌i} u_st, and the standard error of two independent means,
-    √(v₁/n₁ + v₀/n₀) (Welch 1947), which knows nothing of clusters. Over several percents the difference is
-    confounded with size: where the error falls with size every frame seems to help. Members are averaged
-    beforehand; the target's own inclusion is not adjusted for. Assumes subsets of one size, or S uniform on the
+    √(v₁/n₁ + v₀/n₀) (Welch 1947), which does not know of clusters. Over several percents the difference is
+    confounded with size: where the error falls with size, every frame seems to help. Members are averaged
+    beforehand, and the target's own inclusion is not adjusted for. Assumes subsets of one size, or S uniform on the
     power set. Cost: two matrix products, O(S·N·T).
     Source: Feldman and Zhang 2020, arXiv 2008.03703; with S uniform on the power set the Banzhaf value's
     maximum-sample-reuse estimator (Wang and Jia 2023, arXiv 2205.15466).

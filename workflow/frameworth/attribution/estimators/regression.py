@@ -1,4 +1,4 @@
-"""Ridge regression of the scores on inclusion, sizes and the target's own inclusion unpenalised, penalty by REML."""
+"""Ridge regression of the scores on inclusion, its penalty by REML; sizes and the own inclusion are unpenalised."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     the sizes' means μ_p and, for a target that is training frame j, its own inclusion are fixed effects, and w_p the
     precisions of the percents' scores (see `precisions`). σ_e²/σ_b² is the ridge penalty; it and σ_c²/σ_e² (0 where
     clusters are single subsets) maximise the restricted likelihood of each target (Patterson and Thompson 1971).
-    value = n/(n−1)·b̂, shrunk towards zero. Assumes effects that add up; otherwise the best additive approximation
-    (datamodels, Ilyas et al. 2022, arXiv 2202.00622). It ranks
-    better than the size-centred difference where noise is small, but it is no unbiased estimate and has no
-    confidence interval: none is given. Cost: O(S·N² + N³ + S·N·T).
+    value = n/(n−1)·b̂, shrunk towards zero. Assumes effects that add up; otherwise it is the best additive
+    approximation (datamodels, Ilyas et al. 2022, arXiv 2202.00622). It ranks better than the size-centred difference
+    where noise is small. But it is not an unbiased estimate, and it has no confidence interval: none is given.
+    Cost: O(S·N² + N³ + S·N·T).
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
     """

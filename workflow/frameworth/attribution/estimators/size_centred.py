@@ -29,10 +29,10 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     expectation is n/(n−1)·(b_i − b̄) at every size.
 
     Standard errors are CR3, the jackknife over clusters (Bell and McCaffrey 2002; MacKinnon, Nielsen and Webb
-    2023), computed without refitting; use with t(clusters − 1). They are NaN below 8 clusters. Percents drawn
-    by one cluster only say nothing and are left out. Assumes nothing of how
-    clusters depend on each other within; clusters are independent. Cost: O(S·N·T), and O(S·N·m) per target that is
-    a training frame, m the largest cluster.
+    2023), computed without refitting; use them with t(clusters − 1). They are NaN below 8 clusters. Percents that only
+    one cluster drew say nothing and are left out. Assumes that clusters are independent of each other, and nothing of
+    how subsets depend on each other within a cluster. Cost: O(S·N·T), and O(S·N·m) per target that is a training
+    frame, m the largest cluster.
 
     Returns an Estimate [N, T]; NaN for frames in every or in no subset of all percents.
     """
@@ -62,9 +62,8 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 class ClusterBlocks:
     """Rows of each cluster with (I − leverage of the percents' means)⁻¹ of its block: all that is not inclusion.
 
-    Weights that are equal within percents leave it as it is.
-
-    Clusters of one number of rows lie together, so that a few large ones do not pad the others.
+    Weights that are equal within percents do not change it. Clusters with the same number of rows lie together, so that
+    a few large ones do not pad the others.
     """
 
     def __init__(self, percents: np.ndarray, clusters: np.ndarray) -> None:
@@ -81,7 +80,7 @@ class ClusterBlocks:
         self._inverse = [_inverse(block) for block in self._whole]
 
     def inverses(self, basis: np.ndarray | None) -> list[np.ndarray]:
-        """[clusters, m, m] per size m; the leverage of the orthonormal columns `basis` [S, d] taken off too."""
+        """Inverses [clusters, m, m] per size m, less the leverage of the orthonormal columns `basis` [S, d]."""
         if basis is None:
             return self._inverse
         pairs = zip(self._whole, self.rows, strict=True)
@@ -99,9 +98,8 @@ def slopes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values and standard errors [N, t] for centred scores u [S, t], at given presence of the frames `held`.
 
-    Both `z` and `u` are multiplied by the roots of the rows' weights.
-
-    Those of the frames `held` are of each alone.
+    Both `z` and `u` are multiplied by the roots of the rows' weights. For the frames `held`, the values and errors are
+    those of each frame alone.
     """
     basis = basis_of(z, held)
     if basis is None:

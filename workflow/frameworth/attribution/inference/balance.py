@@ -1,4 +1,4 @@
-"""What a balanced design takes off the error of a difference, and the jackknife over subsets does not see.
+"""A balanced design makes the error of a difference smaller than the jackknife over subsets sees: by how much.
 
 Numpy in, numpy out.
 """
@@ -14,11 +14,11 @@ def variance_factor(z: np.ndarray, u: np.ndarray, percents: np.ndarray, clusters
     """Variance of each frame's size-centred difference given the design, as a share of what CR3 expects, [N, T].
 
     The other frames' effects leak into a difference by r_ij = z_i·z_j / z_i·z_i. CR3 takes subsets for independent
-    and expects Σ_j Σ_c (z_ci·(z_cj − r_ij z_ci))² / (z_i·z_i)² of it; in a balanced design most of it cancels, and
-    Σ_j (r_ij − r̄_i)² is left. Both are known; how much of the scores' variance is due to frames at all is the
-    posterior of a random effects model under its restricted likelihood (as in `estimators.regression`) with a
-    flat prior. Where there are fewer subsets than frames that share is hardly known, and the posterior's mean of
-    the factor errs on the side of 1.
+    and expects Σ_j Σ_c (z_ci·(z_cj − r_ij z_ci))² / (z_i·z_i)² of it. In a balanced design most of it cancels, and
+    Σ_j (r_ij − r̄_i)² is left. Both are known. Not known is how much of the scores' variance is due to frames at all.
+    For this share, the posterior of a random effects model is taken, under its restricted likelihood (as in
+    `estimators.regression`) with a flat prior. Where there are fewer subsets than frames, the share is hardly known,
+    and the posterior's mean of the factor errs on the side of 1.
 
     Args:
         z: [S, N] inclusion, u: [S, T] scores, both centred within percents.

@@ -10,13 +10,13 @@ from scipy.special import stdtr
 def interval_if_called(
     value: np.ndarray, error: np.ndarray, freedom: int, null: np.ndarray, reach: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Intervals of values that were called as they lie more than `reach` from `null`, given that they do.
+    """Intervals of values that were called because they lie more than `reach` from `null`, given that they do.
 
-    A value that is looked at because it is many errors large is too large on average, and its error too small: its
-    plain interval misses the truth more often than it says. For a true value θ, the sum freedom · error² + (value − θ)²
-    says all that there is to know of the unknown variance, and given that sum the value has a known distribution. It is
-    cut off where nothing would have been called, and what is left is inverted (Fithian, Sun and Taylor 2014, on
-    selection by a t-test; Benjamini and Yekutieli 2005 on why). NaN where `value` was not called.
+    Suppose a value is looked at because it is many errors large. Then it is too large on average, and its error is too
+    small. So its plain interval misses the truth more often than it says. For a true value θ, the sum freedom · error²
+    + (value − θ)² says all that there is to know of the unknown variance. Given that sum, the value has a known
+    distribution. This is cut off where nothing would have been called, and what is left is inverted (Fithian, Sun and
+    Taylor 2014, on selection by a t-test; Benjamini and Yekutieli 2005 on why). NaN where `value` was not called.
 
     Args:
         value, error, null, reach: of one shape; `reach` is a multiple of the error that was seen.

@@ -1,4 +1,4 @@
-"""How much of the spread of scores within one percent subsets make, and how much networks. Numpy in, numpy out."""
+"""How much subsets and networks each add to the spread of scores within one percent. Numpy in, numpy out."""
 
 from __future__ import annotations
 

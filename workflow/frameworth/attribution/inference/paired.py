@@ -24,7 +24,7 @@ class Paired(NamedTuple):
 def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: float) -> Paired:
     """The mean of `differences` [n], with t(G − 1) over G independent clusters.
 
-    Differences that are NaN, as where a network diverged, are left out.
+    Differences that are NaN are left out; they are NaN where a network diverged, for instance.
     """
     known = np.isfinite(differences)
     differences, clusters = differences[known], np.asarray(clusters)[known]
@@ -42,10 +42,10 @@ def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: floa
 
 
 def two_way_error(differences: np.ndarray) -> float:
-    """Standard error of the mean of [pairs, frames, keypoints] over new pairs and new frames alike; NaN: left out.
+    """Standard error of the mean of [pairs, frames, keypoints] over new pairs and new frames alike; NaN is left out.
 
-    The variance over pairs and that over frames, less what both count; at least the larger of the two. NaN with fewer
-    than two pairs or frames.
+    Its square is the variance over pairs plus that over frames, less what both count, and at least the larger of the
+    two. The error is NaN with fewer than two pairs or frames.
 
     Source: Cameron, Gelbach and Miller 2011, J. Bus. Econ. Stat. 29(2), equation 2.11.
     """

@@ -1,4 +1,4 @@
-"""How surely an effect of a given size is seen with so many networks: single frames, a group, a toggled group.
+"""The chance of seeing an effect of a given size with so many networks: of single frames, a group, a toggled group.
 
 Numpy in, numpy out. Scores are means over held-out labels, so their noise between networks is close to normal.
 """
@@ -23,8 +23,8 @@ class Pilot:
         pool: frames that may be trained on. group: frames that are suspected together.
         percent: size of the subsets, percent of the pool.
         network_variance: of the score of one network on a new subset of this size.
-        member_variance: of networks of one subset. Where no subset was trained twice it is not known: then the
-            network variance, the most it can be, and `member_known` is False.
+        member_variance: of networks of one subset. Where no subset was trained twice, it is not known. Then it is the
+            network variance, which is the most it can be, and `member_known` is False.
         value_variance: of the true values between frames outside the group.
         slope: change of the score per frame added.
         freedom: degrees of freedom behind `network_variance`.
@@ -42,9 +42,9 @@ class Pilot:
 
 
 def standard_error(pilot: Pilot, networks: float) -> float:
-    """Of the size-centred difference of one frame from as many subsets with one network each.
+    """Standard error of the size-centred difference of one frame, from as many subsets with one network each.
 
-    Inclusion centred within the size has Σ(z − z̄)² = S f (1 − f), f the share of the pool that a subset holds.
+    Inclusion centred within the size has Σ(z − z̄)² = S f (1 − f), with f the share of the pool that a subset holds.
     """
     share = pilot.percent / 100
     return float(np.sqrt(pilot.network_variance / (networks * share * (1 - share))))
@@ -53,8 +53,8 @@ def standard_error(pilot: Pilot, networks: float) -> float:
 def power_single(pilot: Pilot, effect: float, networks: int, alpha: float) -> float:
     """Chance that max-T over the pool decides a frame whose relative value is `effect`.
 
-    Noncentral t with S − 2 degrees of freedom against Šidák's critical value: statistics of frames are nearly
-    independent.
+    This compares a noncentral t with S − 2 degrees of freedom with Šidák's critical value, because statistics of frames
+    are nearly independent.
     """
     freedom = networks - 2
     if freedom < 1:
@@ -65,7 +65,7 @@ def power_single(pilot: Pilot, effect: float, networks: int, alpha: float) -> fl
 
 
 def power_group(pilot: Pilot, effect: float, networks: int, alpha: float) -> float:
-    """Chance that the relabelling test finds the group worse (one-sided), each of its frames by `effect` than the rest.
+    """Chance that the relabelling test (one-sided) finds a group whose frames are each worse by `effect` than the rest.
 
     The difference of mean values has variance (SE² + σ_v²)(1/g + 1/(n − g)); under relabelling the shift itself
     widens the spread of the values, by effect² g (n − g)/n².

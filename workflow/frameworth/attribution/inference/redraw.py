@@ -29,8 +29,8 @@ def redrawn(
     """One draw of the design under the null that scores do not depend on which frames a subset holds.
 
     Nested and paired rows get one random relabelling of the pool per cluster, so that what a cluster's rows share
-    stays shared; independent rows one each; balanced rows are permuted among the scores of their percent, so that
-    the design stays balanced. Source: the design of `frameworth.plan.designs`, known exactly.
+    stays shared. Independent rows get one each. Balanced rows are permuted among the scores of their percent, so that
+    the design stays balanced. Source: the design of `frameworth.plan.designs`, which is known exactly.
 
     Args:
         inclusion: bool [S, N]. designs: [S] names. pool: int, the columns that may be relabelled.

@@ -91,7 +91,7 @@ class Study(Sample):
 
 
 def decide(study: Study, level: float, resamples: int, rng: np.random.Generator) -> Tests:
-    """Test every frame, take the surer half of the decided as given, and test the others beside them, until none is.
+    """Test all frames, take the surer half of the decided as given, and test the others beside them, until none passes.
 
     The statistic of max-T is the size-centred difference over its CR3 error, against redraws of the design
     (`redraw`). A decided frame adds no more noise to the others: its inclusion is projected out of scores and

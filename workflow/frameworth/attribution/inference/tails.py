@@ -1,11 +1,11 @@
 """How often a right frame would have a label as far off as one that is seen: p from the labels' own tails.
 
 Errors spread differently, and with heavier or lighter tails, from keypoint to keypoint. The upper half of each
-keypoint's deviations is fitted by a t distribution with its own scale and degrees of freedom; how both are distributed
-over keypoints is fitted, too (empirical Bayes), as the labels of one keypoint tell too little, and p is averaged over
-what remains uncertain. Shapes may have any distribution, as keypoints with heavy and with light tails may be in one
-study (Laird 1978); logarithms of scales are normal. The most deviating fifth of the frames only counts as lying beyond,
-so that wrong labels among them do not make the tails.
+keypoint's deviations is fitted by a t distribution with its own scale and degrees of freedom. The labels of one
+keypoint tell too little, so it is also fitted how both are distributed over keypoints (empirical Bayes). p is averaged
+over what remains uncertain. Shapes may have any distribution, because one study may have keypoints with heavy and with
+light tails (Laird 1978). Logarithms of scales are normal. The most deviating fifth of the frames only counts as lying
+beyond, so that wrong labels among them do not make the tails.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _LOG_TAIL = np.maximum(stats.t.logsf(np.expm1(_GRID), _FREEDOM), -1e5)  # finite
 def tail_probability(deviation: np.ndarray) -> np.ndarray:
     """The share of right frames whose most deviating label deviates as much as each of these, [N, K].
 
-    The least of a frame is the frame's p. The chance of one label is brought to that of a frame by Šidák's formula,
-    and its logarithm rescaled so that the frames' own, from the median to the most deviating fifth, fall off as they
-    must: labels of a frame depend on each other.
+    The least value of a frame is the frame's p. Šidák's formula brings the chance of one label to that of a frame. But
+    labels of a frame depend on each other. So the logarithm is rescaled, such that the frames' own values fall off as
+    they must, from the median to the most deviating fifth.
 
     Args:
         deviation: [N, K], in robust standard deviations of the keypoint; NaN where not known, and stays so.

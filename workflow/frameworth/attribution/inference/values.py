@@ -1,6 +1,6 @@
 """What each frame of the pool is worth, with its uncertainty. Numpy in, numpy out.
 
-Signs: a score's change with the frame, so for errors negative is good.
+A value is how a score changes with the frame, so for errors negative is good.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def subset_score(score: np.ndarray, held_out: np.ndarray) -> np.ndarray:
 def subset_level(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """How much worse the networks of each subset are than those of the average one, at the same labels, [S].
 
-    The least-squares fit of log error = label + subset over the labels that a subset's networks were not trained on.
-    Subsets differ in size, and a frame of the pool is out of bag for small ones mostly, a held-out frame for all alike:
-    only without these levels can their mean errors be compared.
+    It is the least-squares fit of log error = label + subset over the labels that a subset's networks were not trained
+    on. Subsets differ in size. A frame of the pool is out of bag for small ones mostly, a held-out frame for all alike.
+    So their mean errors can be compared only without these levels.
 
     Args:
         log_error: [S, N, K], log(1 + px); NaN where not labelled. inclusion: bool [S, N].
@@ -45,8 +45,8 @@ def subset_level(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """Mean error at each frame over its keypoints and the subsets that do not hold it, px [N].
 
-    Each subset's errors are divided by how many times the average subset's they are (`subset_level`): px that networks
-    of the study's average would miss by, whichever of them the frame is out of bag for.
+    Each subset's errors are divided by how many times those of the average subset they are (`subset_level`). What is
+    left is by how many px average networks of the study would miss, whichever of them the frame is out of bag for.
 
     Args:
         error: [S, N, K], NaN where not labelled.
@@ -68,7 +68,7 @@ def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """Median over the subsets that do not hold a frame of what their consensus says of it.
 
-    The median, as a few networks that are lost in another corner say nothing of where the others agree.
+    It is the median, because a few networks that are lost in another corner say nothing of where the others agree.
 
     Args:
         consensus: [S, N, K, ...], poses or confidences. inclusion: bool [S, N].

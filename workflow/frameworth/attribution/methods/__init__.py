@@ -1,8 +1,8 @@
 """Methods that ask finished networks what a frame does, one module each, with a `METHOD` (see `base`).
 
-A module added to this folder is a method more: its options stand below `influence.{name}` in the config, and the rules,
-the costs, `frame_values.csv`, `validation.csv`, `explain` and the report have it. On top it imports nothing that
-imports PyTorch: the workflow asks for names and options before any job runs.
+A module added to this folder is one method more. Its options stand below `influence.{name}` in the config, and the
+rules, the costs, `frame_values.csv`, `validation.csv`, `explain` and the report have it. At its top such a module
+imports nothing that imports PyTorch, because the workflow asks for names and options before any job runs.
 """
 
 from __future__ import annotations

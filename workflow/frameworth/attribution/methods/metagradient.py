@@ -100,8 +100,8 @@ def held_out_score(
 ) -> float:
     """The mean score over the labels of frames, lower is better.
 
-    Normalisation layers whose statistics are not frozen take those of the frames that are scored together, as the score
-    would else depend on the weights of all steps before.
+    Normalisation layers whose statistics are not frozen take those of the frames that are scored together. Otherwise
+    the score would depend on the weights of all steps before.
 
     Args:
         network: in training mode, and left so. held_out: numbers of frames. score: as in the options.

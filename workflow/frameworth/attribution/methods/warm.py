@@ -1,8 +1,8 @@
 """Warm influence: what a few more gradient steps on one frame do to a trained network.
 
-One base network at a time: its weights are restored in memory for every frame. Each step sees the frame alone, with
-the normalisation layers' statistics as they were after training: of the ways tried, the one that told spoilt labels
-best, and the cheapest (docs/validation.md). In theory the proximal Bregman response (Bae et al. 2022,
+Base networks are asked one at a time: the weights are restored in memory for every frame. Each step sees the frame
+alone, with the normalisation layers' statistics as they were after training. Of the ways tried, this one told spoilt
+labels best and was the cheapest (docs/validation.md). In theory it is the proximal Bregman response (Bae et al. 2022,
 arXiv 2209.05364).
 """
 

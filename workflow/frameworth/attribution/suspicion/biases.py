@@ -47,9 +47,9 @@ def biased_groups(
     """Each keypoint of each group of frames, such as a video or a labeller's, the least likely first.
 
     Differences of labels from where networks see the keypoint are brought into the animal's own axes and into spreads
-    of the keypoint, bounded, and averaged. Networks miss one video otherwise than another even where labels are right:
-    how much the averages of all keypoints and groups differ from each other, beyond what so few frames explain, is
-    estimated by their median, and a group has to stand out against that.
+    of the keypoint, bounded, and averaged. Networks miss one video differently from another even where labels are
+    right. So the averages of all keypoints and groups differ from each other by more than so few frames explain. By how
+    much is estimated by their median, and a group has to stand out against that.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.

@@ -31,7 +31,7 @@ def mean_shape(points: np.ndarray) -> np.ndarray:
 
 
 def direction(points: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """By what `shape` [K] has to be turned to fit each row of [N, K]: complex [N] of length 1, of 1 where not known.
+    """The turn that fits `shape` [K] to each row of [N, K]: complex [N] of length 1, and 1 where it is not known.
 
     Dividing a vector by it brings the vector into the animal's own axes.
     """

@@ -32,7 +32,7 @@ def typical_size(size: np.ndarray) -> np.ndarray:
 def robust_spread(away: np.ndarray) -> float:
     """The standard deviation that normal values with these absolute deviations [N] would have, by their median.
 
-    By their mean where the median is 0.
+    Where the median is 0, their mean is taken.
     """
     return float(1.4826 * np.median(away) or 1.2533 * away.mean())
 
@@ -60,11 +60,12 @@ def size_deviation(size: np.ndarray) -> np.ndarray:
 
 
 def given_others(off: np.ndarray) -> np.ndarray:
-    """What of each keypoint's difference its frame's other keypoints do not foretell, complex [N, K].
+    """The part of each keypoint's difference that the other keypoints of its frame do not foretell, complex [N, K].
 
     Both axes of a keypoint are regressed on both axes of all others that the frame has, by correlations over frames
-    (cross-fitted: those of the other four fifths) that are shrunk towards none by the share that foretells best. The
-    others' differences are bounded, so that a wrong label neither makes correlations nor much spoils what it foretells.
+    (cross-fitted: those of the other four fifths). The correlations are shrunk towards none, by the share that
+    foretells best. The differences of the others are bounded, so that a wrong label neither makes correlations nor much
+    spoils what it foretells.
 
     Args:
         off: complex [N, K], in robust standard deviations; NaN where not known, and stays so.

@@ -47,10 +47,11 @@ class GeometrySuspects:
 def suspect_geometry(labels: np.ndarray, *, expected_false_flags: float = 1.0) -> GeometrySuspects:
     """Rank frames by how badly one of their labels fits the others.
 
-    Each animal is brought to a common size. A label's deviation is the mean of two: of its log distances to the other
-    keypoints, each in its own robust spread, and of its position in the animal's own axes given those of the others,
-    which knows an animal from its mirror image. How seldom a right frame has one as large comes from the data's own
-    tails. A first look: rare poses are suspicious, too, and labels that are wrong together are not.
+    Each animal is brought to a common size. A label's deviation is the mean of two deviations. The first is that of its
+    log distances to the other keypoints, each in its own robust spread. The second is that of its position in the
+    animal's own axes, given those of the others; this one knows an animal from its mirror image. How seldom a right
+    frame has one as large comes from the data's own tails. This is only a first look: rare poses are suspicious, too,
+    and labels that are wrong together are not.
 
     Args:
         labels: [N, K, 2] px, NaN where not labelled. Nothing is said of frames with fewer than four labels or all in

@@ -12,8 +12,8 @@ from frameworth.attribution.suspicion.deviations import LEAST_FRAMES, robust_spr
 def error_probability(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """The share of right frames that have any label as far off as each one, by its mean error; [N, K].
 
-    The most deviating label of a frame and not the mean over its keypoints: one wrong keypoint is not outvoted by those
-    that are right. NaN without a label, or where every network saw it.
+    The most deviating label of a frame counts and not the mean over its keypoints, so that one wrong keypoint is not
+    outvoted by those that are right. NaN without a label, or where every network saw it.
 
     Args:
         log_error: [S, N, K], log(1 + distance) in any unit; NaN where not labelled.
@@ -25,9 +25,9 @@ def error_probability(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarra
 def mean_out_of_bag(log_error: np.ndarray, inclusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean log error [N, K] over the subsets that do not hold the frame, less their levels, and its variance [N, K].
 
-    Levels are each keypoint's own, as more frames do not help all alike. The variance is that of the mean over so many
-    networks, from the typical spread between networks at a label of the keypoint; 0 where it cannot be told. Both are
-    NaN where no subset lacks the frame.
+    Each keypoint has its own levels, because more frames do not help all keypoints alike. The variance is that of the
+    mean over so many networks, from the typical spread between networks at a label of the keypoint; it is 0 where it
+    cannot be told. Both are NaN where no subset lacks the frame.
 
     Args:
         log_error: [S, N, K], NaN where not labelled. inclusion: bool [S, N].
@@ -49,9 +49,9 @@ def robust_deviation(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """(value − median) / standard deviation of each column of [N, K]; NaN stays NaN.
 
     The standard deviation is 1.4826 · median deviation, with the mean `noise` of the column replaced by the value's
-    own: a mean over few networks has to lie farther off. A column of fewer than `LEAST_FRAMES` values is measured
+    own. So a mean over few networks has to lie farther off. A column of fewer than `LEAST_FRAMES` values is measured
     against all columns together. Where the median deviation is 0, the mean deviation takes its place (times 1.2533, for
-    the same scale), and where all values are equal none deviates.
+    the same scale). Where all values are equal, none deviates.
 
     Args:
         values: [N, K]. noise: [N, K], the part of each value's variance that comes from how few networks it rests on.

@@ -41,9 +41,9 @@ def repeated_errors(
 ) -> list[Run]:
     """Each run of at least two frames that some network saw none of, the least likely first.
 
-    A network that was trained on a frame's neighbour with the same wrong label repeats it, and its error at the frame
-    is small: so only networks that saw no frame of the run judge it. Differences are averaged over the run in the
-    animal's own axes; how seldom right ones are as long is told by those of all runs and single frames.
+    A network that was trained on a frame's neighbour with the same wrong label repeats the error, and its own error at
+    the frame is small. So only networks that saw no frame of the run judge it. Differences are averaged over the run,
+    in the animal's own axes. Those of all runs and single frames tell how seldom right ones are as long.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.

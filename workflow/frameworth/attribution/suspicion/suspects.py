@@ -1,8 +1,8 @@
 """Which labels look wrong to networks that did not see them: four kinds of errors side by side. Numpy in, numpy out.
 
-A label is compared with the place where the networks that were not trained on its frame put the keypoint. What is
-usual is told by the differences of the same keypoint in other frames and by those of the frame's other keypoints; how
-seldom a right frame deviates as much, by the tails of the data's own deviations (`tails`).
+A label is compared with the place where the networks that were not trained on its frame put the keypoint. The
+differences of the same keypoint in other frames, and those of the frame's other keypoints, tell what is usual. The
+tails of the data's own deviations (`tails`) tell how seldom a right frame deviates as much.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ def suspect_labels(
 ) -> Suspects:
     """Rank frames by how much their labels look wrong, and say in which way.
 
-    Four kinds of errors, by the difference of each label from where networks that did not see the frame have it:
-    `alone`, a keypoint is off given how its frame's others are, or fits its own animal badly; `together`, all are
-    displaced or turned; `exchanged`, the labels of two fit each other's place better; `overlooked`, no label where the
-    networks agree on a place more than they do at others without one. All is measured in the animal's own axes and in
-    the data's own spreads: moving, scaling or mirroring all coordinates changes nothing. A frame's suspicion is that of
-    its least likely kind, where the kinds share the chance of a false flag as .5, .3, .15 and .05, and to three tenths
-    that of its mean error (`mean_errors`), which hardly minds that few networks may all fail.
+    There are four kinds of errors, by the difference of each label from where networks that did not see the frame have
+    it. `alone`: a keypoint is off, given how its frame's others are, or fits its own animal badly. `together`: all are
+    displaced or turned. `exchanged`: the labels of two fit each other's place better. `overlooked`: there is no label,
+    and the networks agree on a place more than they do at other keypoints without one. All is measured in the animal's
+    own axes and in the data's own spreads, so moving, scaling or mirroring all coordinates changes nothing. A frame's
+    suspicion is that of its least likely kind, where the kinds share the chance of a false flag as .5, .3, .15 and .05.
+    To three tenths it is that of its mean error (`mean_errors`), which suffers little if one of few networks fails.
 
     Args:
         poses: [S, N, K, 2] px, what the networks of each subset say; NaN where nothing is predicted.
