@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -36,7 +36,7 @@ sleap-environment: .venv-sleap/ready
 	.venv-sleap/bin/python -m pip install --quiet --no-deps --require-hashes -r envs/sleap.lock
 	touch $@
 
-# Optional: pyDVL in a folder of its own, for `make benchmark-estimators`.
+# Optional: pyDVL in a folder of its own, for `make benchmark-estimators`; TREKR and cleanlab, for `make benchmark-labels`.
 peers: .peers/ready
 
 .peers/ready: envs/peers.lock .venv/ready
@@ -120,6 +120,11 @@ benchmark-verdicts: .venv/ready
 # About half an hour; results/benchmarks/plantings-warm.json.
 benchmark-plantings: .venv/ready
 	$(BIN)/python -m benchmarks.plantings
+
+# Who finds wrong labels; some minutes; results/benchmarks/labels.json. PROJECT is the folder of a finished study, such as
+# results/demo, or several. Compares with other projects' checkers after `make peers` and `make sleap-environment`.
+benchmark-labels: .venv/ready
+	$(BIN)/python -m benchmarks.labels $(PROJECT)
 
 openfield: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield.yaml
