@@ -190,7 +190,7 @@ def _figure(folder: Path, name: str) -> dict[str, str]:
 
 
 def _caption(name: str) -> str:
-    """The figure's sentence for the report; empty for a figure added without one."""
+    """The figure's caption for the report; empty for a figure added without one."""
     path = _CAPTIONS / f"{figure_module(name)}.rst"
     return path.read_text().strip() if path.exists() else ""
 
