@@ -26,7 +26,7 @@ from frameworth.plan.identity import HashedFrames, network_hash, network_seed
 from frameworth.plan.names import subset_path
 from frameworth.storage.files import digest_of_file
 from frameworth.training.store import Entry, PredictionsEntry
-from tiny import HELD_OUT, config, draw, pretend_networks, pretend_trained, read_frames_of
+from tiny import HELD_OUT, config, correct_label, draw, pretend_networks, pretend_trained, read_frames_of
 
 pytestmark = pytest.mark.slow
 
@@ -53,14 +53,7 @@ class Study:
 
 
 def correct(row, shift=3.0):
-    """Move the labels of a frame, as a person would: in the CSV."""
-    folder = Path("project/labeled-data") / row.video
-    (path,) = folder.glob("CollectedData_*.csv")
-    for h5 in folder.glob("CollectedData_*.h5"):
-        h5.unlink()
-    table = pd.read_csv(path, header=[0, 1, 2], index_col=[0, 1, 2])
-    table.loc[("labeled-data", row.video, row.image)] += shift
-    table.to_csv(path)
+    correct_label(Path("project"), row.video, row.image, shift)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from demo.drawing import draw_project
@@ -156,3 +157,14 @@ def kill_while_training(code: str, folder: Path, store: str) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list((folder / store).glob("*/network.pt"))
+
+
+def correct_label(project: Path, video: str, image: str, shift: float = 3.0) -> None:
+    """Move all labels of a frame by `shift` px, as a person would: in the CSV, and its HDF5 goes."""
+    folder = project / "labeled-data" / video
+    (path,) = folder.glob("CollectedData_*.csv")
+    for h5 in folder.glob("CollectedData_*.h5"):
+        h5.unlink()
+    table = pd.read_csv(path, header=[0, 1, 2], index_col=[0, 1, 2])
+    table.loc[("labeled-data", video, image)] += shift
+    table.to_csv(path)

@@ -26,7 +26,7 @@ from frameworth.storage.files import write_json
 from frameworth.training.pilot import run_pilot
 from frameworth.training.predict import load_predictors, predict
 from frameworth.training.scaling import ScaledFrames
-from tiny import TRAINING, config, draw, prepare, write_config
+from tiny import TRAINING, config, correct_label, draw, prepare, write_config
 
 pytestmark = pytest.mark.slow
 
@@ -296,11 +296,7 @@ class Study:
 
     def correct_label(self, frame):
         row = pd.read_csv(self.results / "frames.csv").loc[frame]
-        (path,) = (self.project / "labeled-data" / row.video).glob("CollectedData_*.csv")
-        path.with_suffix(".h5").unlink()
-        table = pd.read_csv(path, header=[0, 1, 2], index_col=[0, 1, 2])
-        table.loc[("labeled-data", row.video, row.image)] += 3
-        table.to_csv(path)
+        correct_label(self.project, row.video, row.image)
 
 
 def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from frameworth.plan.config import check_config
 from frameworth.results.verifying import verify_study
 from frameworth.storage.files import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5
-from tiny import config, draw, write_config
+from tiny import config, correct_label, draw, write_config
 
 BLOCKS = [
     {"design": "balanced", "percents": [50], "seeds": 8, "members": 1},
@@ -62,13 +62,7 @@ class Study:
         """Move the labels of a frame in the user's project, as a person would: in the CSV."""
         frames = pd.read_csv(self.results / "frames.csv")
         row = frames.loc[frame]
-        folder = self.project / "labeled-data" / row.video
-        (csv,) = folder.glob("CollectedData_*.csv")
-        for h5 in folder.glob("CollectedData_*.h5"):
-            h5.unlink()
-        table = pd.read_csv(csv, header=[0, 1, 2], index_col=[0, 1, 2])
-        table.loc[("labeled-data", row.video, row.image)] += shift
-        table.to_csv(csv)
+        correct_label(self.project, row.video, row.image, shift)
 
 
 @pytest.fixture(scope="module")
