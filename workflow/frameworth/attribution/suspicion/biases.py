@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from frameworth.attribution.inference.paired import holm
 from frameworth.attribution.suspicion.body_axes import direction, mean_shape
 from frameworth.attribution.suspicion.deviations import bounded, typical_size
 from frameworth.attribution.suspicion.suspects import where_seen
@@ -100,10 +101,7 @@ def _probabilities(pairs: list[_Pair], groups: int) -> tuple[np.ndarray, np.ndar
     # Each group differs from the others, so one group fewer is free.
     freedom = max(2.0, len(pairs) * (1 - 1 / groups))
     p = (1 + size / (_between(size, noise) + noise) / freedom) ** (-freedom / 2)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return p, adjusted
+    return p, holm(p)
 
 
 def _places(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from frameworth.attribution.inference.paired import holm
 from frameworth.attribution.inference.tails import tail_probability
 from frameworth.attribution.suspicion.body_axes import centred, direction, mean_shape
 from frameworth.attribution.suspicion.deviations import size_deviation
@@ -71,10 +72,9 @@ def repeated_errors(
     p = tail_probability(size_deviation(np.abs(mean)))
     told = [number for number, frames in enumerate(units) if len(frames) > 1 and np.isfinite(p[number]).any()]
     of_run = np.array([np.nanmin(p[number]) for number in told])
-    order = np.argsort(of_run, kind="stable")
-    adjusted = np.minimum(1, np.maximum.accumulate(of_run[order] * np.arange(len(order), 0, -1)))
+    adjusted = holm(of_run)
     found = []
-    for rank, index in enumerate(order):
+    for index in np.argsort(of_run, kind="stable"):
         number = told[index]
         keypoint = int(np.nanargmin(p[number]))
         found.append(
@@ -83,7 +83,7 @@ def repeated_errors(
                 keypoint=keypoint,
                 distance=float(np.abs(mean[number, keypoint])),
                 p=float(of_run[index]),
-                p_adjusted=float(adjusted[rank]),
+                p_adjusted=float(adjusted[index]),
                 networks=int(networks[number]),
             )
         )
