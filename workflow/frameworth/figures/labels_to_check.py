@@ -18,7 +18,7 @@ from frameworth.results.results import Results
 _COLUMNS = 4
 _LEAST_CROP = 40.0  # px
 _NOTE = (
-    "Cross: the label. Circle: median consensus of the subsets without the frame, joined to its label. Sorted by "
+    "Cross: the label. Circle: weighted median of what subsets without the frame say, joined to it. Sorted by "
     "suspicion, how seldom labels of a right frame lie so far from where they usually do. Either may be wrong: "
     "a large distance says look, not that the label is false."
 )
@@ -30,7 +30,7 @@ _TABLE = [*_KNOWN, "keypoint", "stands_out", "label_x", "label_y", "consensus_x"
 def table(results: Results) -> pd.DataFrame:
     """A row per labelled keypoint of the frames to check first; `stands_out` for the one that each is suspected by.
 
-    That one has a row even if its label is what is missing. `consensus_x`, `consensus_y` (px): median consensus pose of
+    That one has a row even if its label is what is missing. `consensus_x`, `consensus_y` (px): weighted median pose of
     the subsets without the frame; `distance_px`: from there to the label.
     """
     first = results.label_checks.dropna(subset="suspicion").head(LOOKED_AT)
