@@ -136,6 +136,16 @@ openfield-planted: .venv/ready
 openfield-arms: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-arms.yaml
 
+# A question of docs/findings.md from its studies: `make findings-more-data`; about an hour for each project on two cores.
+PROJECTS ?= openfield reaching mirrors
+findings-%: .venv/ready
+	for study in findings/$(subst -,_,$*)/*.yaml; do for project in $(PROJECTS); do \
+	  name=$*-$$(basename $$study .yaml)-$$project; \
+	  $(BIN)/snakemake --cores $(CORES) --configfile findings/projects/$$project.yaml $$study --config study=$$name \
+	    -- results/$$name/rmse.csv || exit 1; \
+	done; done
+	$(BIN)/python -m findings.$(subst -,_,$*)
+
 config-page: .venv/ready
 	$(BIN)/python -m tools.config_page > config/README.md
 

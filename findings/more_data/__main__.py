@@ -1,0 +1,85 @@
+"""How the error changes from 10 to 30 % and from 70 to 90 % of the pool, seed by seed.
+
+make findings-more-data
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from findings.tables import PROJECTS, interval, networks, run, studies
+
+QUESTION = "more-data"
+BUDGETS = {"steps": "equal steps", "epochs": "equal epochs"}
+STEPS = ((10, 30), (30, 70), (70, 90))
+
+
+def collect() -> pd.DataFrame:
+    """A row per network: project, budget, and what `networks` says of it."""
+    parts = [
+        networks(folder).assign(project=project, budget=budget)
+        for budget in BUDGETS
+        for project, folder in studies(QUESTION, budget).items()
+    ]
+    table = pd.concat(parts)
+    return table[["project", "budget", "percent", "seed", "member", "log_error", "median_px"]]
+
+
+def answer(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per project, budget and step between percents.
+
+    `change` of the mean log(1 + px), with its t interval over seeds; `rose`: seeds in which the mean over networks
+    rose, `rose_low`, `rose_high` the share's 95 % interval (Clopper and Pearson 1934); `expected`: the share that
+    would rise if subsets of one size were all worth the same, so if seeds differed by their networks' noise alone;
+    `median_px`: the change of the median error.
+    """
+    rows = []
+    for (project, budget), part in table.groupby(["project", "budget"], sort=False):
+        noise = spread_of_networks(part)
+        seeds = part.groupby(["percent", "seed"])[["log_error", "median_px"]].mean()
+        count = part.groupby(["percent", "seed"]).size()
+        for low, high in STEPS:
+            change = (seeds.loc[high] - seeds.loc[low]).dropna()
+            mean, ci_low, ci_high = interval(change["log_error"].to_numpy())
+            rose = int((change["log_error"] > 0).sum())
+            share = stats.binomtest(rose, len(change)).proportion_ci()
+            error = noise * np.sqrt(1 / count.loc[low] + 1 / count.loc[high])
+            rows.append({
+                "project": project, "budget": budget, "low": low, "high": high, "seeds": len(change),
+                "change": mean, "ci_low": ci_low, "ci_high": ci_high, "rose": rose, "rose_low": share.low,
+                "rose_high": share.high, "expected": float(stats.norm.cdf(mean / error).mean()),
+                "median_px": float(change["median_px"].mean()),
+            })  # fmt: skip
+    return pd.DataFrame(rows).round(4)
+
+
+def spread_of_networks(networks: pd.DataFrame) -> float:
+    """Standard deviation of the log error between networks of one subset, from the subsets that have several."""
+    groups = networks.groupby(["percent", "seed"])["log_error"]
+    squares, freedom = (groups.var() * (groups.size() - 1)).sum(), (groups.size() - 1).sum()
+    return float(np.sqrt(squares / freedom))
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel per budget and project: a line per seed, the mean over seeds bold."""
+    figure = Figure(figsize=(3.2 * len(PROJECTS), 5.6), layout="constrained")
+    grid = figure.subplots(len(BUDGETS), len(PROJECTS), sharex=True, sharey="col", squeeze=False)
+    for row, (budget, in_words) in zip(grid, BUDGETS.items(), strict=True):
+        for axes, (project, name) in zip(row, PROJECTS.items(), strict=True):
+            part = table[(table["budget"] == budget) & (table["project"] == project)]
+            curves = part.pivot_table(index="percent", columns="seed", values="log_error", aggfunc="mean")
+            if len(curves):
+                axes.plot(curves.index, curves, color="0.6", lw=0.8)
+                axes.plot(curves.index, curves.mean(axis=1), "o-", color="0.1", lw=2.2)
+            axes.set_title(f"{name}, {in_words}", fontsize=10)
+            axes.set_xticks([10, 30, 70, 90])
+        row[0].set_ylabel("mean log(1 + px)")
+    figure.supxlabel("percent of the pool", fontsize=10)
+    return figure
+
+
+if __name__ == "__main__":
+    run(QUESTION, collect, answer, draw)
