@@ -136,15 +136,14 @@ openfield-planted: .venv/ready
 openfield-arms: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-arms.yaml
 
-# A question of docs/findings.md from its studies: `make findings-more-data`; about an hour for each project on two cores.
+# Studies of docs/findings.md and what they answer: `make findings-more-data`, `make findings-plantings`; hours on two cores.
 PROJECTS ?= openfield reaching mirrors
 findings-%: .venv/ready
-	for study in findings/$(subst -,_,$*)/*.yaml; do for project in $(PROJECTS); do \
-	  name=$*-$$(basename $$study .yaml)-$$project; \
-	  $(BIN)/snakemake --cores $(CORES) --configfile findings/projects/$$project.yaml $$study --config study=$$name \
-	    -- results/$$name/rmse.csv || exit 1; \
+	for study in findings/studies/$*/*.yaml; do for project in $(PROJECTS); do \
+	  $(BIN)/snakemake --cores $(CORES) --configfile findings/projects/$$project.yaml $$study \
+	    --config study=$*-$$(basename $$study .yaml)-$$project || exit 1; \
 	done; done
-	$(BIN)/python -m findings.$(subst -,_,$*)
+	$(BIN)/python -m findings $*
 
 config-page: .venv/ready
 	$(BIN)/python -m tools.config_page > config/README.md

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from findings.more_data.__main__ import BUDGETS, PROJECTS, answer, draw
-from findings.tables import networks, studies
+from findings.__main__ import TABLES, all_questions
+from findings.questions.confidence import effects
+from findings.questions.more_data import BUDGETS, PROJECTS, answer, draw
+from findings.reading import finished, networks
 from frameworth.storage.files import write_csv
-
-TABLES = Path("docs/findings")
+from synthetic_study import write_study
 
 
 def ladders(change: float, noise: float, *, seeds: int = 20) -> pd.DataFrame:
@@ -56,16 +56,25 @@ def test_networks_of_studies_that_were_run_are_read_and_consensus_left_out(
     folder = Path("results/more-data-steps-reaching")
     folder.mkdir(parents=True)
     row = {"percent": 10, "seed": 2, "member": 1, "kind": "network", "mean_log_error": 1.5, "median_px": 4.0}
+    (folder / "report.html").touch()
     write_csv(folder / "rmse.csv", pd.DataFrame([row, row | {"kind": "consensus", "member": None}]))
-    assert studies("more-data", "steps") == {"reaching": folder}
+    assert finished("more-data", "steps") == {"reaching": folder}
     assert networks(folder).to_dict("records") == [
         {"percent": 10, "seed": 2, "member": 1, "log_error": 1.5, "median_px": 4.0}
     ]
 
 
+def test_a_planted_frame_changes_the_confidence_elsewhere_by_as_much_as_it_was_made_to(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", halves=40)  # each planted frame raises distractors by .1
+    rows = pd.DataFrame(list(effects(study))).set_index(["group", "sizes", "score"])
+    row = rows.loc[("planted", "halves", "distractor_confidence")]
+    assert row["change"] == pytest.approx(0.1, abs=0.01)
+    assert row["ci_low"] < 0.1 < row["ci_high"]
+    assert row["subsets"] == 40 - 16  # those that flag are left out
+
+
 @pytest.mark.parametrize("table", sorted(path.stem for path in TABLES.glob("*.csv")))
 def test_each_figure_of_the_findings_is_drawn_from_its_table(table: str, tmp_path: Path) -> None:
-    draw_question = import_module(f"findings.{table.replace('-', '_')}.__main__").draw
     picture = tmp_path / "figure.png"
-    draw_question(pd.read_csv(TABLES / f"{table}.csv")).savefig(picture)
+    all_questions()[table].draw(pd.read_csv(TABLES / f"{table}.csv")).savefig(picture)
     assert picture.stat().st_size > 5000

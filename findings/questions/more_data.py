@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from findings.tables import PROJECTS, interval, networks, run, studies
+from findings.reading import PROJECTS, finished, interval, networks
 
-QUESTION = "more-data"
+STUDIES = "more-data"
 BUDGETS = {"steps": "equal steps", "epochs": "equal epochs"}
 STEPS = ((10, 30), (30, 70), (70, 90))
 
@@ -22,7 +22,7 @@ def collect() -> pd.DataFrame:
     parts = [
         networks(folder).assign(project=project, budget=budget)
         for budget in BUDGETS
-        for project, folder in studies(QUESTION, budget).items()
+        for project, folder in finished(STUDIES, budget).items()
     ]
     table = pd.concat(parts)
     return table[["project", "budget", "percent", "seed", "member", "log_error", "median_px"]]
@@ -79,7 +79,3 @@ def draw(table: pd.DataFrame) -> Figure:
         row[0].set_ylabel("mean log(1 + px)")
     figure.supxlabel("percent of the pool", fontsize=10)
     return figure
-
-
-if __name__ == "__main__":
-    run(QUESTION, collect, answer, draw)

@@ -1,0 +1,49 @@
+"""What finished studies answer: writes the tables, prints the answers, and draws the figures from the tables alone.
+
+python -m findings more-data
+python -m findings more-data --draw
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+import pandas as pd
+
+from findings import questions
+from frameworth.storage.files import write_csv
+
+TABLES, FIGURES = Path("docs/findings"), Path("docs/images/findings")
+
+
+def all_questions() -> dict[str, Any]:
+    """The modules of `findings.questions` by the name that their tables and figures have."""
+    names = [module.name for module in iter_modules(questions.__path__)]
+    return {name.replace("_", "-"): import_module(f"findings.questions.{name}") for name in names}
+
+
+def main() -> None:
+    """Answer all questions that the studies of one folder were made for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("studies", choices=sorted({question.STUDIES for question in all_questions().values()}))
+    parser.add_argument("--draw", action="store_true", help="from the tables that are there, without studies")
+    arguments = parser.parse_args()
+    TABLES.mkdir(parents=True, exist_ok=True)
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    for name, question in all_questions().items():
+        if arguments.studies != question.STUDIES:
+            continue
+        path = TABLES / f"{name}.csv"
+        if not arguments.draw:
+            write_csv(path, question.collect())
+        table = pd.read_csv(path)
+        print(f"\n{question.__doc__.splitlines()[0]}\n\n{question.answer(table).to_string(index=False)}")
+        question.draw(table).savefig(FIGURES / f"{name}.png", dpi=110, bbox_inches="tight")
+
+
+if __name__ == "__main__":
+    main()

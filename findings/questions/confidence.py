@@ -1,0 +1,110 @@
+"""Do wrong labels lower the confidence at right ones, or raise that of other places?
+
+Frames are flagged by 16 networks on halves; what they do is measured with the others, which had no part in that.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+from matplotlib.figure import Figure
+
+from findings.reading import PROJECTS, finished
+from frameworth import suspect_labels
+from frameworth.answers.distractors import PARTS, held_out_means
+from frameworth.results.results import Results
+
+STUDIES = "plantings"
+KINDS = {"one": "planting 1", "two": "planting 2", "three": "planting 3", "unspoilt": "as published"}
+JUDGES = 16  # networks on halves that flag
+SIZES = {"all": (10, 30, 50, 70, 90), "halves": (50,), "10-30": (10, 30), "70-90": (70, 90)}
+WORDS = {
+    "log_probability": "log probability\nat the label",
+    "log_confidence": "log confidence\nat the label",
+    "log_mass": "log sum\nof the map",
+    "distractor_confidence": "confidence of the\nstrongest distractor",
+}
+
+
+def collect() -> pd.DataFrame:
+    """A row per project, study, group of frames, sizes and score: `change` per frame with its 95 % interval."""
+    rows = [
+        {"project": project, "study": kind, **row}
+        for kind in KINDS
+        for project, folder in finished(STUDIES, kind).items()
+        for row in effects(Results(folder, {}))
+    ]
+    return pd.DataFrame(rows)
+
+
+def effects(results: Results) -> Iterator[dict[str, object]]:
+    """What a frame of a group changes in the held-out means, in the place of another frame.
+
+    By least squares over the subsets that did not flag, with a level for each size.
+    """
+    members, subsets = results.members, results.subsets
+    judges = ((subsets["percent"] == 50) & (subsets["seed"] <= JUDGES)).to_numpy()
+    poses = members["mean_pose"][judges]
+    flagged = suspect_labels(poses, results.labels.xy, results.inclusion[judges]).flagged & results.pool
+    groups = {"flagged": flagged}
+    if results.planted is not None:
+        groups = {"planted": results.planted & results.pool, **groups}
+    held_out = ~results.pool
+    scores = held_out_means(
+        {name: members[name][:, held_out].astype(float).reshape(len(subsets), -1) for name in PARTS[1:]}
+    )
+    for group, frames in groups.items():
+        planted = int((frames & results.planted).sum()) if results.planted is not None else 0
+        about = {"group": group, "frames": int(frames.sum()), "planted": planted}
+        for sizes, percents in SIZES.items():
+            rows = ~judges & subsets["percent"].isin(percents).to_numpy()
+            count = results.inclusion[rows][:, frames].sum(axis=1)
+            if not np.ptp(count):
+                continue
+            for part in PARTS:
+                data = pd.DataFrame({"y": scores[part][rows], "count": count, "percent": subsets["percent"][rows]})
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    fit = smf.ols("y ~ count + C(percent)", data).fit()
+                low, high = fit.conf_int().loc["count"]
+                yield about | {
+                    "sizes": sizes, "subsets": int(rows.sum()), "score": part, "change": fit.params["count"],
+                    "error": fit.bse["count"], "ci_low": low, "ci_high": high, "p": fit.pvalues["count"],
+                }  # fmt: skip
+
+
+def answer(table: pd.DataFrame) -> pd.DataFrame:
+    """The plantings of a project together: means weighed by their precision, with normal 95 % intervals."""
+    rows = []
+    names = ["project", "group", "sizes", "score"]
+    planted = table[table["study"] != "unspoilt"]
+    for key, part in planted.groupby(names, sort=False):
+        weight = 1 / part["error"] ** 2
+        mean, error = (weight * part["change"]).sum() / weight.sum(), weight.sum() ** -0.5
+        ends = {"change": mean, "ci_low": mean - 1.96 * error, "ci_high": mean + 1.96 * error}
+        rows.append(dict(zip(names, key, strict=True)) | {"plantings": len(part)} | ends)
+    return pd.DataFrame(rows).round(4)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel per score: the change by a planted and by a flagged frame in each study, from all sizes."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    whole = table[table["sizes"] == "all"]
+    places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in PROJECTS for s in KINDS)}
+    for axes, (score, in_words) in zip(figure.subplots(1, len(WORDS), sharey=True), WORDS.items(), strict=True):
+        axes.axvline(0, color="0.7", lw=0.8)
+        for shift, (group, colour) in enumerate({"planted": "#d55e00", "flagged": "#0072b2"}.items()):
+            part = whole[(whole["score"] == score) & (whole["group"] == group)]
+            at = [places[key] + 0.3 * shift for key in zip(part["project"], part["study"], strict=True)]
+            half = np.abs(part[["ci_low", "ci_high"]].sub(part["change"], axis=0)).to_numpy().T
+            axes.errorbar(part["change"], at, xerr=half, fmt="o", ms=3.5, color=colour, label=f"{group} frames")
+        axes.set_title(in_words, fontsize=10)
+    axes.legend(fontsize=8)
+    axes.set_yticks(range(len(places)), [f"{PROJECTS[p]}, {KINDS[s]}" for p, s in places], fontsize=8)
+    axes.invert_yaxis()
+    figure.supxlabel("change for each frame in the place of another, 95 % intervals", fontsize=10)
+    return figure
