@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from frameworth.answers.explaining import explain
+from frameworth.answers.metagradient_labels import metagradient_labels, write_metagradient_labels
+from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.label_metagradients import label_metagradients
 from frameworth.attribution.methods import method
+from frameworth.report.gallery import ranked_frames
 from frameworth.results.results import Results
 from frameworth.storage.hdf5 import Array, write_hdf5
 from synthetic_study import write_study
@@ -62,15 +65,16 @@ def test_a_missing_label_is_told_nothing_of():
     assert np.isfinite(found.value).sum() == labelled.sum()
 
 
-def test_explain_tells_which_label_harms_and_where_to_it_would_have_to_move(tmp_path):
+def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to_move(tmp_path):
     study = write_study(tmp_path, frames=32, halves=12, ladder_seeds=0, members=1)
-    labelled = np.isfinite(study.labels.xy).all(axis=(1, 2))
-    frame = int(np.flatnonzero(study.pool & labelled)[0])
+    place = study_suspects(study).place
+    left_of_it = (study.labels.xy - place)[:, 0, 0]
+    frame = int(np.nanargmax(np.where(study.pool, left_of_it, np.nan)))
     rng = np.random.default_rng(0)
     shape = (12, *study.labels.xy.shape[:2])
     change, position = rng.normal(size=shape), rng.normal(size=(*shape, 2))
     change[:, frame, 0] += 20
-    position[:, frame, 0] = (3, 0.1)  # a move to the right raises the score
+    position[:, frame, 0] = (3, 0)  # a move to the right raises the score
     change[~study.inclusion[:12]], position[~study.inclusion[:12]] = np.nan, np.nan
     dimensions = ("network", "training_frame", "keypoint", "xy")
     write_hdf5(
@@ -83,9 +87,30 @@ def test_explain_tells_which_label_harms_and_where_to_it_would_have_to_move(tmp_
         {},
     )
     asked = study.options | {"influence": study.options["influence"] | {"metagradient": {"networks": 12}}}
-    lines = explain(Results(study.folder, asked), frame)
-    name = study.labels.keypoints[0]
-    assert any(
-        re.match(rf"  {name}: \+.*singled out; left, on which \d+ networks agree to 100 %", line) for line in lines
+    results = Results(study.folder, asked)
+    write_metagradient_labels(results, study.folder / "metagradient_labels.csv")
+    (label,) = results.metagradient_labels[
+        lambda rows: (rows["frame"] == frame) & (rows["keypoint"] == "nose")
+    ].itertuples()
+    assert (label.move_x, label.move_y) == pytest.approx((-left_of_it[frame], 0))
+    told = re.compile(rf"\+.*singled out; {left_of_it[frame]:.3g} px left, on which \d+ networks agree to 100 %")
+    assert any(line.startswith("  nose:") and told.search(line) for line in explain(results, frame))
+    assert not any(told.search(line) for line in explain(study, frame))
+    (record,) = [record for record in ranked_frames(results, place) if record["frame"] == frame]
+    assert told.search(record["reason"])
+
+
+def test_where_networks_put_a_keypoint_the_other_way_no_move_is_suggested(tmp_path):
+    study = write_study(tmp_path, frames=32, halves=12, ladder_seeds=0, members=1, missing=False)
+    way = study_suspects(study).place - study.labels.xy
+    shape = (12, *study.labels.xy.shape[:2])
+    position = np.broadcast_to(way, (12, *way.shape))  # against the derivative is away from there
+    write_hdf5(
+        study.folder / method("metagradient").artefact,
+        {name: Array(np.ones(shape) if name == "change" else position, ()) for name in ("change", "position")},
+        {},
     )
-    assert not any("singled out; left" in line for line in explain(study, frame))
+    table = metagradient_labels(study)
+    assert len(table) == shape[1] * shape[2]
+    assert table["move_x"].isna().all()
+    assert table["agreement"].to_numpy() == pytest.approx(1)

@@ -31,6 +31,7 @@ def test_what_the_config_leaves_out_is_not_made():
         ({"toggle": {"pairs": 2}}, ["toggle.csv", "toggle/with/subsets/percent-050/seed-2.json"]),
         ({"videos": ["night.mp4"]}, [f"videos/{video_folder('night.mp4')}/consensus.h5", "frames_to_label.csv"]),
         ({"influence": {"warm": {"networks": 2}}}, ["warm/percent-050/seed-2.h5", "warm_influence.h5"]),
+        ({"influence": {"metagradient": {}}}, ["metagradients.h5", "metagradient_labels.csv"]),
         ({"keep_snapshots": True}, ["ensembles/percent-050/seed-3/member-0.pt"]),
     ],
 )

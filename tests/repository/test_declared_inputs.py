@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import run_snakemake
+from frameworth.answers.metagradient_labels import write_metagradient_labels
 from frameworth.cli.stages import stages
 from frameworth.experiments.arm_comparison import compare_arms
 from frameworth.experiments.prune import compare_pruned
@@ -49,7 +50,7 @@ ASKED: dict[str, Any] = {
     "prune": {"by": "check_priority", "counts": [1], "networks": 3, "draws": 1},
     "toggle": {"pairs": 3},
     "pilot": {"choices": [{"scale": 1, "crop": None, "target_radius": 8}], "steps": 2, "most_steps": 2},
-    "influence": {"warm": {}, "groups": [[10, 30], [70, 90]]},
+    "influence": {"warm": {}, "metagradient": {}, "groups": [[10, 30], [70, 90]]},
     "subsets": [
         {"design": "balanced", "percents": [50], "seeds": 16, "members": 1},
         {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 3, "members": 2},
@@ -143,6 +144,11 @@ def study(place: Path, declared: dict[str, set[str]]) -> Path:
     write_hdf5(
         folder / "warm_influence.h5", {"change": Array(change, dims), "inclusion": Array(inclusion, dims[:2])}, {}
     )
+    position = np.where(inclusion[:, :, None, None], rng.normal(size=(4, *labels.shape)), np.nan)
+    dims = ("network", "training_frame", "keypoint", "xy")
+    derivatives = {"change": Array(position[..., 0], dims[:3]), "position": Array(position, dims)}
+    write_hdf5(folder / "metagradients.h5", derivatives | {"inclusion": Array(inclusion, dims[:2])}, {})
+    write_metagradient_labels(results, folder / "metagradient_labels.csv")
     scores = pd.DataFrame(
         {"arm": arm, "percent": 30, "seed": seed, "design": "nested", "cluster": f"nested_seed-{seed}", "start": 10,
          "member": member, "weights": member % 2, "order": member // 2 % 2, "augmentation": member // 4,
@@ -206,6 +212,7 @@ def test_a_figure_opens_nothing_that_its_rule_does_not_declare(
 
 STAGES = {
     "labels-to-check": "labels_to_check.csv",
+    "metagradient-labels": "metagradient_labels.csv",
     "frame-values": "frame_values.csv",
     "summary": "summary.json",
     "validation": "validation.csv",

@@ -1,7 +1,8 @@
 # Methods that ask a few finished networks what each frame does, such as warm influence; those that the config asks for.
 # Needs: the networks of some ensembles, their subsets' files, labels.h5, frames.csv; imagenet.pt and pilot.json as
 # training does.
-# Makes: {method}/percent-*/seed-*.h5, a job per base network, and a file of them all, such as warm_influence.h5.
+# Makes: {method}/percent-*/seed-*.h5, a job per base network, and a file of them all, such as warm_influence.h5;
+# metagradient_labels.csv.
 
 
 for METHOD in FILES.methods:
@@ -57,3 +58,25 @@ for METHOD in FILES.methods:
             method=METHOD,
         shell:
             "python -m frameworth method-influence {params.method:q} {input:q} --out {output:q} 2> {log:q}"
+
+
+rule metagradient_labels:
+    """Tell which single labels harm by metagradients, and where each would have to move."""
+    input:
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/scores.h5",
+        f"{RESULTS}/metagradients.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+    output:
+        f"{RESULTS}/metagradient_labels.csv",
+    log:
+        f"{LOGS}/metagradient_labels.log",
+    localrule: True
+    conda:
+        "../../envs/frameworth.yaml"
+    params:
+        study=subpath(output[0], parent=True),
+        options=as_json(options("influence")),
+    shell:
+        "python -m frameworth metagradient-labels {params.study:q} --options {params.options:q} 2> {log:q}"

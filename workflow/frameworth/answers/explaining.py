@@ -6,6 +6,7 @@ import unicodedata
 
 import numpy as np
 
+from frameworth.answers.metagradient_labels import label_words
 from frameworth.attribution.label_checks import study_suspects, where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
@@ -120,30 +121,15 @@ def _keypoints(results: Results, frame: int) -> list[str]:
 
 def _by_metagradients(results: Results, frame: int) -> list[str]:
     """What more weight on each label does to held-out labels, and where it would have to move; empty if not asked."""
-    found = results.label_metagradients
-    if found is None or not found.networks[frame].any():
+    table = results.metagradient_labels
+    if table is None or not (own := table[table["frame"] == frame]).size:
         return []
-    lines = [
+    return [
         "",
-        "What more weight on each label does to held-out labels, beside the average label (above 0 harms), and where "
-        "the label would have to move for them (how far is not told):",
+        "What more weight on each label does to held-out labels, beside the average label (above 0 harms, 1 is as much "
+        "as usual), and where the label would have to move for them (as far as the networks that did not see it say):",
+        *(f"  {row['keypoint']}: {label_words(row)}" for _, row in own.iterrows()),
     ]
-    for keypoint in np.flatnonzero(np.isfinite(found.value[frame])):
-        single = ", singled out" if found.p_adjusted[frame, keypoint] < 0.05 else ""
-        lines.append(
-            f"  {results.labels.keypoints[keypoint]}: {readable(found.value[frame, keypoint], '+')}{single}; "
-            f"{_towards(found.direction[frame, keypoint])}, on which {found.networks[frame, keypoint]} networks agree "
-            f"to {100 * found.agreement[frame, keypoint]:.0f} %"
-        )
-    return lines
-
-
-def _towards(direction: np.ndarray) -> str:
-    """A unit vector in words; y points down."""
-    least = np.sin(np.pi / 8)
-    across = "right" if direction[0] > least else "left" if direction[0] < -least else ""
-    down = "down" if direction[1] > least else "up" if direction[1] < -least else ""
-    return " and ".join(word for word in (across, down) if word) or "nowhere"
 
 
 def _moves(results: Results, frame: int) -> list[str]:

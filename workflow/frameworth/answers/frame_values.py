@@ -71,6 +71,7 @@ def frame_values(results: Results) -> pd.DataFrame:
     for answers in results.methods:
         said = method_values(answers.harm, RESAMPLES, np.random.default_rng(0))
         table[answers.method.value_column] = said.value[pool]
+        table[answers.method.error_column] = said.standard_error[pool]
         table[answers.method.p_column] = said.p_adjusted[pool]
     return table.sort_values("check_priority").reset_index(drop=True)
 

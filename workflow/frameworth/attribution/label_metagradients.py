@@ -18,7 +18,9 @@ class LabelMetagradients:
 
     Attributes:
         value: [N, K], the mean over networks of the derivative in the label's weight, less the network's mean over the
-            keypoint's labels; above 0 harms. NaN where no network tells, or where there is no label.
+            keypoint's labels, in units of the mean size of what is left. Above 0 harms, and 1 is as much as usual. NaN
+            where no network tells, or where there is no label.
+        standard_error: [N, K], of the value, by which it is tested; NaN where fewer than two networks tell.
         p_adjusted: [N, K] family-wise over all labels, one-sided for harm, as in `method_values`.
         direction: [N, K, 2], unit vectors (x, y): where the label would have to move for a lower held-out score. The
             derivative does not tell how far.
@@ -28,6 +30,7 @@ class LabelMetagradients:
     """
 
     value: np.ndarray
+    standard_error: np.ndarray
     p_adjusted: np.ndarray
     direction: np.ndarray
     agreement: np.ndarray
@@ -57,6 +60,7 @@ def label_metagradients(
     agreement = np.linalg.norm(mean, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         direction = mean / agreement[..., None]
-    return LabelMetagradients(
-        mean_over_networks(told), tested.p_adjusted.reshape(labelled.shape), direction, agreement, known.sum(axis=0)
+    value, error, p = (
+        column.reshape(labelled.shape) for column in (tested.value, tested.standard_error, tested.p_adjusted)
     )
+    return LabelMetagradients(value, error, p, direction, agreement, known.sum(axis=0))

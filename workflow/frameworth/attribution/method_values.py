@@ -16,12 +16,14 @@ class MethodValues:
     Attributes:
         value: [N] in the method's unit, the mean over the networks that tell of the frame; above 0 is worse than the
             average frame. NaN where no network tells.
+        standard_error: [N] of the value, by which it is tested; NaN where fewer than two networks tell.
         p_adjusted: [N] family-wise, one-sided for harm. A frame of p < .05 is singled out: networks tell of more harm
             by it than by most frames. This is not decided: only retraining on subsets can decide it.
         networks: int [N], base networks that tell of the frame.
     """
 
     value: np.ndarray
+    standard_error: np.ndarray
     p_adjusted: np.ndarray
     networks: np.ndarray
 
@@ -47,8 +49,9 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
     """
     networks = np.isfinite(per_network).sum(axis=0)
     value = mean_over_networks(per_network)
-    adjusted = np.full(len(value), np.nan)
+    error, adjusted = (np.full(len(value), np.nan) for _ in range(2))
     left = networks > 0
+    error[left] = np.where(networks[left] > 1, _moderated_error(per_network[:, left]), np.nan)
     while left.any():
         some = per_network[:, left]
         observed = _moderated(some)
@@ -62,7 +65,7 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
         if not singled.any() or singled.all():
             break
         left[places[singled]] = False
-    return MethodValues(value, adjusted, networks)
+    return MethodValues(value, error, adjusted, networks)
 
 
 def family_wise_one_sided(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:
@@ -79,7 +82,12 @@ def _relabelled(per_network: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def _moderated(per_network: np.ndarray) -> np.ndarray:
-    """Mean over networks / (moderated deviation / √networks), [n]."""
+    """Mean over networks / its moderated error, [n]."""
+    return mean_over_networks(per_network) / _moderated_error(per_network)
+
+
+def _moderated_error(per_network: np.ndarray) -> np.ndarray:
+    """Moderated deviation between networks / √networks, [n]."""
     known = np.isfinite(per_network)
     count = known.sum(axis=0)
     mean = np.where(known, per_network, 0).sum(axis=0) / count
@@ -87,7 +95,7 @@ def _moderated(per_network: np.ndarray) -> np.ndarray:
     freedom = count - 1
     prior, weight = _prior_variance(squares / np.maximum(freedom, 1), freedom)
     moderated = (weight * prior + squares) / (weight + freedom)
-    return mean / np.sqrt(moderated / count)
+    return np.sqrt(moderated / count)
 
 
 def _prior_variance(variance: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:

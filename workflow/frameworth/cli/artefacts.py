@@ -108,6 +108,10 @@ class Artefacts:
         """What the methods of the config were told, a file each."""
         return self(*(method(name).artefact for name in self.methods))
 
+    def label_influences(self) -> list[str]:
+        """The table of what a method of the config says of single labels, if one does."""
+        return self("metagradient_labels.csv") if "metagradient" in self.methods else []
+
     def _of_ensemble(self, request: Request) -> list[str]:
         """All files of one ensemble, and that of its subset."""
         members = request.subset.members if self._config["keep_snapshots"] and request.keeps_networks else 0
@@ -197,6 +201,7 @@ class Artefacts:
             *self.pilot(),
             *(file for name in self.methods for file in self.method_files(name)),
             *self.method_influences(),
+            *self.label_influences(),
             *self(*names),
             *self.experiments(),
             *(path.removesuffix("png") + kind for path in self.figures() for kind in ("png", "svg", "csv")),

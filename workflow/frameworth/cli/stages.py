@@ -303,6 +303,15 @@ def frame_values(study: Path, *, options: Options) -> None:
 
 
 @stage(stages)
+def metagradient_labels(study: Path, *, options: Options) -> None:
+    """Write metagradient_labels.csv of the folder STUDY."""
+    from frameworth.answers.metagradient_labels import write_metagradient_labels
+    from frameworth.results.results import Results
+
+    write_metagradient_labels(Results(study, options), study / "metagradient_labels.csv")
+
+
+@stage(stages)
 def labels_to_check(
     study: Path, *, expected_false: Annotated[float, "So many right frames may be among the flagged."]
 ) -> None:

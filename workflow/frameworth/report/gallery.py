@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from frameworth.answers.metagradient_labels import SINGLED_OUT, label_words
 from frameworth.attribution.label_checks import where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.labels.labels import distance
@@ -31,6 +32,7 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     median = float(results.label_checks["out_of_bag_error"].median())
     unit = unit_of(results.options["influence"]["score"])
     learned = results.learning.learned
+    harm = _harm_of_labels(results) if learned else {}
     numbers = [*_NUMBERS, *(method(name).value_column for name in method_names())]
     records = []
     for checked in results.label_checks.to_dict("records"):
@@ -48,9 +50,26 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
             | {name: checked[name] for name in _CHECKS}
             | {name: row[name] for name in numbers if name in row}
             | {"check": check_words(checked)}
-            | {"reason": reason(row, median, far, unit, planted if pd.notna(planted) else None, learned)}
+            | {
+                "reason": " ".join(
+                    [
+                        reason(row, median, far, unit, planted if pd.notna(planted) else None, learned),
+                        *harm.get(frame, []),
+                    ]
+                )
+            }
         )
     return records
+
+
+def _harm_of_labels(results: Results) -> dict[int, list[str]]:
+    """By frame, a sentence about each label that metagradients single out."""
+    table = results.metagradient_labels
+    sentences: dict[int, list[str]] = {}
+    for _, row in table[table["p_adjusted"] < SINGLED_OUT].iterrows() if table is not None else ():
+        sentence = f"More weight on {row['keypoint']} harms held-out labels: {label_words(row)}."
+        sentences.setdefault(row["frame"], []).append(sentence)
+    return sentences
 
 
 def _index(results: Results, keypoint: Any) -> int | None:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.label_checks import read_label_checks
-from frameworth.attribution.label_metagradients import LabelMetagradients, label_metagradients
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
 from frameworth.config.registries import asked_methods
@@ -24,9 +23,6 @@ from frameworth.labels.labels import Labels, read_labels
 from frameworth.plan.names import subset_path
 from frameworth.labels.subsets import read_subsets
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
-
-_RESAMPLES = 999  # of the labels of each network
-
 
 @dataclass(frozen=True)
 class MethodAnswers:
@@ -166,13 +162,11 @@ class Results:
         return MethodAnswers(asked_by, asked_by.harm(**parts), parts["inclusion"])
 
     @cached_property
-    def label_metagradients(self) -> LabelMetagradients | None:
-        """What metagradients say of single labels; None where the config asks for none."""
+    def metagradient_labels(self) -> pd.DataFrame | None:
+        """`metagradient_labels.csv`: a row per label that was told of; None where the config asks for none."""
         if "metagradient" not in asked_methods(self.options["influence"]):
             return None
-        parts = read_hdf5(self.folder / method("metagradient").artefact, ["change", "position"])
-        labelled = np.isfinite(self.labels.xy).all(axis=2)
-        return label_metagradients(**parts, labelled=labelled, resamples=_RESAMPLES, rng=np.random.default_rng(0))
+        return read_table(self.folder / "metagradient_labels.csv", text=("video", "image", "keypoint"))
 
     def experiment(self, name: str) -> pd.DataFrame | None:
         """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""

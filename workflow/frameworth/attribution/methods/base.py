@@ -81,8 +81,8 @@ class Method(Generic[OptionsT]):
     """A way to ask finished networks, one at a time, what each frame does.
 
     Attributes:
-        name: that of its module; `influence.{name}` in the config, `{name}_value` and `{name}_p_adjusted` in
-            `frame_values.csv`, and the folder of the single networks' files.
+        name: that of its module; `influence.{name}` in the config, `{name}_value`, `{name}_se` and
+            `{name}_p_adjusted` in `frame_values.csv`, and the folder of the single networks' files.
         artefact: the file of all networks together, such as `warm_influence.h5`.
         description: of the config's key, a sentence or two.
         sentence: what comes before the value in `frameworth explain`, such as `A few more training steps on it change
@@ -124,6 +124,11 @@ class Method(Generic[OptionsT]):
     def value_column(self) -> str:
         """The column of values in tables."""
         return f"{self.name}_value"
+
+    @property
+    def error_column(self) -> str:
+        """The column of their standard errors."""
+        return f"{self.name}_se"
 
     @property
     def p_column(self) -> str:
