@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-plantings benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-plantings findings-acting findings-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -136,14 +136,40 @@ openfield-planted: .venv/ready
 openfield-arms: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/openfield-arms.yaml
 
-# Studies of docs/findings.md and what they answer: `make findings-more-data`, `make findings-plantings`; hours on two cores.
+# The studies of docs/findings.md, and what they answer; some hours each on two cores, and resumed where they stopped.
 PROJECTS ?= openfield reaching mirrors
-findings-%: .venv/ready
-	for study in findings/studies/$*/*.yaml; do for project in $(PROJECTS); do \
-	  $(BIN)/snakemake --cores $(CORES) --configfile findings/projects/$$project.yaml $$study \
-	    --config study=$*-$$(basename $$study .yaml)-$$project || exit 1; \
+STUDY = $(BIN)/snakemake --cores $(CORES) --configfile findings/projects/$$project.yaml
+
+findings-more-data: .venv/ready
+	for project in $(PROJECTS); do for budget in steps epochs; do \
+	  $(STUDY) findings/studies/ladders.yaml findings/studies/$$budget.yaml \
+	    --config study=more-data-$$budget-$$project || exit 1; \
 	done; done
-	$(BIN)/python -m findings $*
+	$(BIN)/python -m findings more-data
+
+# Three plantings, each in a pool of its own, and the project as published in a fourth.
+findings-plantings: .venv/ready
+	for project in $(PROJECTS); do for seed in 1 2 3 4; do \
+	  $(STUDY) findings/studies/halves.yaml findings/studies/steps.yaml $$(test $$seed = 4 || echo findings/studies/planted.yaml) \
+	    --config study=plantings-$$seed-$$project seed=$$seed || exit 1; \
+	done; done
+	$(BIN)/python -m findings plantings
+
+# After findings-plantings.
+findings-acting: .venv/ready
+	for project in $(PROJECTS); do for seed in 1 2 3; do \
+	  test -e results/mended-$$seed-$$project || $(BIN)/python -m findings.mending $$project $$seed || exit 1; \
+	  for way in as-is list random all; do \
+	    $(STUDY) findings/studies/acting.yaml findings/studies/steps.yaml \
+	      --config study=acting-$$seed-$$way-$$project seed=$$seed labels=results/mended-$$seed-$$project/$$way || exit 1; \
+	done; done; done
+	$(BIN)/python -m findings acting
+
+findings-arms: .venv/ready
+	for project in $(PROJECTS); do \
+	  $(STUDY) findings/studies/arms.yaml findings/studies/steps.yaml --config study=arms-$$project || exit 1; \
+	done
+	$(BIN)/python -m findings arms
 
 config-page: .venv/ready
 	$(BIN)/python -m tools.config_page > config/README.md

@@ -13,9 +13,9 @@ from frameworth.storage.files import read_table
 PROJECTS = {"openfield": "open field", "reaching": "reaching", "mirrors": "mirrors"}
 
 
-def finished(studies: str, kind: str) -> dict[str, Path]:
-    """The folders of one kind of study by project; those that were run to their end."""
-    folders = {project: Path(f"results/{studies}-{kind}-{project}") for project in PROJECTS}
+def finished(studies: str) -> dict[str, Path]:
+    """The folders `results/{studies}-{project}` by project; those that were run to their end."""
+    folders = {project: Path(f"results/{studies}-{project}") for project in PROJECTS}
     return {project: folder for project, folder in folders.items() if (folder / "report.html").exists()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from findings.questions.confidence import KINDS, STUDIES
+from findings.questions.confidence import PLANTINGS, STUDIES
 from findings.reading import PROJECTS, finished
 from frameworth.storage.files import read_table
 
@@ -15,13 +15,15 @@ PARTS = ["mean_squared_error", "shared_squared", "bias_squared", "subset_varianc
 def collect() -> pd.DataFrame:
     """A row per project, study and split: means over labels of the squared error at 50 % and its parts, px²."""
     parts = []
-    for kind in KINDS:
-        for project, folder in finished(STUDIES, kind).items():
+    for planting in PLANTINGS:
+        for project, folder in finished(f"{STUDIES}-{planting}").items():
             rows = read_table(folder / "figures" / "bias_variance.csv")
             labels = rows[(rows["about"] == "label") & (rows["percent"] == 50)].dropna(subset=PARTS)
             means = labels.groupby("split")[PARTS].mean().reset_index()
-            parts.append(means.assign(project=project, study=kind, labels=labels.groupby("split").size().to_numpy()))
-    return pd.concat(parts)[["project", "study", "split", "labels", *PARTS]].round(3)
+            parts.append(
+                means.assign(project=project, planting=planting, labels=labels.groupby("split").size().to_numpy())
+            )
+    return pd.concat(parts)[["project", "planting", "split", "labels", *PARTS]].round(3)
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:

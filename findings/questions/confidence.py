@@ -19,7 +19,8 @@ from frameworth.answers.distractors import PARTS, held_out_means
 from frameworth.results.results import Results
 
 STUDIES = "plantings"
-KINDS = {"one": "planting 1", "two": "planting 2", "three": "planting 3", "unspoilt": "as published"}
+PLANTINGS = {1: "planting 1", 2: "planting 2", 3: "planting 3", 4: "as published"}
+PUBLISHED = 4
 JUDGES = 16  # networks on halves that flag
 SIZES = {"all": (10, 30, 50, 70, 90), "halves": (50,), "10-30": (10, 30), "70-90": (70, 90)}
 WORDS = {
@@ -33,9 +34,9 @@ WORDS = {
 def collect() -> pd.DataFrame:
     """A row per project, study, group of frames, sizes and score: `change` per frame with its 95 % interval."""
     rows = [
-        {"project": project, "study": kind, **row}
-        for kind in KINDS
-        for project, folder in finished(STUDIES, kind).items()
+        {"project": project, "planting": planting, **row}
+        for planting in PLANTINGS
+        for project, folder in finished(f"{STUDIES}-{planting}").items()
         for row in effects(Results(folder, {}))
     ]
     return pd.DataFrame(rows)
@@ -81,7 +82,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
     """The plantings of a project together: means weighed by their precision, with normal 95 % intervals."""
     rows = []
     names = ["project", "group", "sizes", "score"]
-    planted = table[table["study"] != "unspoilt"]
+    planted = table[table["planting"] != PUBLISHED]
     for key, part in planted.groupby(names, sort=False):
         weight = 1 / part["error"] ** 2
         mean, error = (weight * part["change"]).sum() / weight.sum(), weight.sum() ** -0.5
@@ -94,17 +95,17 @@ def draw(table: pd.DataFrame) -> Figure:
     """A panel per score: the change by a planted and by a flagged frame in each study, from all sizes."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     whole = table[table["sizes"] == "all"]
-    places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in PROJECTS for s in KINDS)}
+    places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in PROJECTS for s in PLANTINGS)}
     for axes, (score, in_words) in zip(figure.subplots(1, len(WORDS), sharey=True), WORDS.items(), strict=True):
         axes.axvline(0, color="0.7", lw=0.8)
         for shift, (group, colour) in enumerate({"planted": "#d55e00", "flagged": "#0072b2"}.items()):
             part = whole[(whole["score"] == score) & (whole["group"] == group)]
-            at = [places[key] + 0.3 * shift for key in zip(part["project"], part["study"], strict=True)]
+            at = [places[key] + 0.3 * shift for key in zip(part["project"], part["planting"], strict=True)]
             half = np.abs(part[["ci_low", "ci_high"]].sub(part["change"], axis=0)).to_numpy().T
             axes.errorbar(part["change"], at, xerr=half, fmt="o", ms=3.5, color=colour, label=f"{group} frames")
         axes.set_title(in_words, fontsize=10)
     axes.legend(fontsize=8)
-    axes.set_yticks(range(len(places)), [f"{PROJECTS[p]}, {KINDS[s]}" for p, s in places], fontsize=8)
+    axes.set_yticks(range(len(places)), [f"{PROJECTS[p]}, {PLANTINGS[s]}" for p, s in places], fontsize=8)
     axes.invert_yaxis()
     figure.supxlabel("change for each frame in the place of another, 95 % intervals", fontsize=10)
     return figure

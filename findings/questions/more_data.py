@@ -22,7 +22,7 @@ def collect() -> pd.DataFrame:
     parts = [
         networks(folder).assign(project=project, budget=budget)
         for budget in BUDGETS
-        for project, folder in finished(STUDIES, budget).items()
+        for project, folder in finished(f"{STUDIES}-{budget}").items()
     ]
     table = pd.concat(parts)
     return table[["project", "budget", "percent", "seed", "member", "log_error", "median_px"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from findings.questions.confidence import KINDS, STUDIES
+from findings.questions.confidence import PLANTINGS, STUDIES
 from findings.reading import PROJECTS, finished
 from frameworth.storage.files import read_table
 
@@ -13,18 +13,18 @@ from frameworth.storage.files import read_table
 def collect() -> pd.DataFrame:
     """A row per project, study and predictor: the share of the spread between halves that it explains, out of fold."""
     parts = []
-    for kind in KINDS:
-        for project, folder in finished(STUDIES, kind).items():
+    for planting in PLANTINGS:
+        for project, folder in finished(f"{STUDIES}-{planting}").items():
             rows = read_table(folder / "figures" / "seeds.csv")
             rows = rows[rows["about"].isin(["explained", "ceiling"]) & (rows["percent"] == 50)]
             columns = ["predictor", "r_squared", "ci_low", "ci_high"]
-            parts.append(rows[columns].assign(project=project, study=kind))
-    return pd.concat(parts)[["project", "study", "predictor", "r_squared", "ci_low", "ci_high"]]
+            parts.append(rows[columns].assign(project=project, planting=planting))
+    return pd.concat(parts)[["project", "planting", "predictor", "r_squared", "ci_low", "ci_high"]]
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
     """By predictor, the R² of each study side by side, and the mean over the plantings."""
-    wide = table.pivot_table(index=["project", "predictor"], columns="study", values="r_squared", sort=False)
+    wide = table.pivot_table(index=["project", "predictor"], columns="planting", values="r_squared", sort=False)
     wide["plantings"] = wide.drop(columns="unspoilt", errors="ignore").mean(axis=1)
     return wide.round(2).reset_index()
 
@@ -35,8 +35,8 @@ def draw(table: pd.DataFrame) -> Figure:
     predictors = list(dict.fromkeys(table["predictor"]))
     for axes, (project, name) in zip(figure.subplots(1, len(PROJECTS), sharey=True), PROJECTS.items(), strict=True):
         axes.axvline(0, color="0.7", lw=0.8)
-        for shift, (study, in_words) in enumerate(KINDS.items()):
-            part = table[(table["project"] == project) & (table["study"] == study)]
+        for shift, (planting, in_words) in enumerate(PLANTINGS.items()):
+            part = table[(table["project"] == project) & (table["planting"] == planting)]
             at = [predictors.index(predictor) + 0.15 * shift for predictor in part["predictor"]]
             axes.plot(part["r_squared"], at, "o", ms=4, label=in_words)
         axes.set_title(name, fontsize=10)

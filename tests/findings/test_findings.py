@@ -9,11 +9,19 @@ import pandas as pd
 import pytest
 
 from findings.__main__ import TABLES, all_questions
+from findings.mending import checked, write_projects
+from findings.questions import more_data
+from findings.questions.acting import changes
 from findings.questions.confidence import effects
-from findings.questions.more_data import BUDGETS, PROJECTS, answer, draw
-from findings.reading import finished, networks
-from frameworth.storage.files import write_csv
+from findings.questions.more_data import BUDGETS, answer
+from findings.reading import PROJECTS, finished, networks
+from frameworth.attribution.label_checks import read_label_checks
+from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.plant import plant_errors
+from frameworth.plan.split import hold_out
+from frameworth.storage.files import read_table, write_csv
 from synthetic_study import write_study
+from tiny import HELD_OUT, draw
 
 
 def ladders(change: float, noise: float, *, seeds: int = 20) -> pd.DataFrame:
@@ -44,7 +52,7 @@ def test_where_nothing_changes_half_of_the_seeds_rise_by_the_networks_noise_alon
 
 
 def test_the_figure_has_a_line_for_each_seed_and_the_mean() -> None:
-    axes = draw(ladders(-0.3, 0.05, seeds=4)).get_axes()
+    axes = more_data.draw(ladders(-0.3, 0.05, seeds=4)).get_axes()
     assert len(axes) == len(BUDGETS) * len(PROJECTS)
     assert len(axes[0].lines) == 4 + 1
 
@@ -58,7 +66,7 @@ def test_networks_of_studies_that_were_run_are_read_and_consensus_left_out(
     row = {"percent": 10, "seed": 2, "member": 1, "kind": "network", "mean_log_error": 1.5, "median_px": 4.0}
     (folder / "report.html").touch()
     write_csv(folder / "rmse.csv", pd.DataFrame([row, row | {"kind": "consensus", "member": None}]))
-    assert finished("more-data", "steps") == {"reaching": folder}
+    assert finished("more-data-steps") == {"reaching": folder}
     assert networks(folder).to_dict("records") == [
         {"percent": 10, "seed": 2, "member": 1, "log_error": 1.5, "median_px": 4.0}
     ]
@@ -71,6 +79,50 @@ def test_a_planted_frame_changes_the_confidence_elsewhere_by_as_much_as_it_was_m
     assert row["change"] == pytest.approx(0.1, abs=0.01)
     assert row["ci_low"] < 0.1 < row["ci_high"]
     assert row["subsets"] == 40 - 16  # those that flag are left out
+
+
+def test_the_list_is_followed_from_its_top_over_the_pool_alone_and_random_frames_are_as_many(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", frames=80, wrong_held_out=True).folder
+    chosen = checked(study, 3)
+    frames, checks = read_table(study / "frames.csv"), read_label_checks(study / "labels_to_check.csv")
+    pool = (frames["split"] == "pool").to_numpy()
+    assert not checks.loc[checks["rank"] == 1, "frame"].isin(np.flatnonzero(pool)).any()  # the held-out one is first
+    in_pool = [frame for frame in checks.sort_values("rank")["frame"] if pool[frame]]
+    assert set(np.flatnonzero(chosen["list"])) == set(in_pool[:6])  # a tenth of 60
+    assert chosen["random"].sum() == 6 and not (chosen["random"] & ~pool).any()
+    assert not chosen["as-is"].any() and (chosen["all"] == pool).all()
+
+
+def test_wrong_labels_that_were_looked_at_are_mended_in_the_copies_and_no_others(tmp_path: Path) -> None:
+    source, study = draw(tmp_path / "source", frames=40), tmp_path / "study"
+    plant_errors(source, study / "planted_project", held_out=HELD_OUT, seed=1, share=0.4, kinds=["shifted"])
+    truth, spoilt = read_project(source), read_project(study / "planted_project")
+    wrong = (np.nan_to_num(spoilt.xy) != np.nan_to_num(truth.xy)).any(axis=(1, 2))
+    held_out = hold_out(truth.videos, truth.images, seed=1, pictures=None, **HELD_OUT)
+    write_csv(study / "frames.csv", pd.DataFrame({"split": np.where(held_out, "held-out", "pool")}))
+    first = np.flatnonzero(wrong)[:2]  # on the list's top
+    order = [*first, *np.setdiff1d(np.arange(40), first)]
+    write_csv(study / "labels_to_check.csv", pd.DataFrame({"frame": order, "rank": range(1, 41)}))
+    write_projects(source, study, tmp_path / "copies", 1)
+
+    def still_wrong(way: str) -> set[int]:
+        xy = read_project(tmp_path / "copies" / way).xy
+        return set(np.flatnonzero((np.abs(np.nan_to_num(xy) - np.nan_to_num(truth.xy)) > 0.01).any(axis=(1, 2))))
+
+    assert still_wrong("as-is") == set(np.flatnonzero(wrong))
+    assert still_wrong("list").isdisjoint(first) and still_wrong("list") < still_wrong("as-is")
+    assert still_wrong("all") == set()
+
+
+def test_actions_are_compared_with_the_same_subset_of_the_labels_as_they_are() -> None:
+    rows = [("as-is", 80, 2.0), ("as-is", 90, 1.9), ("list", 80, 1.7), ("random", 80, 1.95), ("all", 80, 1.6)]
+    table = pd.DataFrame(
+        {"project": "mirrors", "planting": 1, "seed": seed, "way": way, "percent": percent, "log_error": score + seed}
+        for seed in (1, 2)
+        for way, percent, score in rows
+    )
+    means = changes(table).set_index("seed")[["more", "list", "random", "all"]]
+    assert np.allclose(means, [[-0.1, -0.3, -0.05, -0.4]] * 2)
 
 
 @pytest.mark.parametrize("table", sorted(path.stem for path in TABLES.glob("*.csv")))
