@@ -26,7 +26,7 @@ from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import Subset, read_subset
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import base_subsets, study_folder, total_steps, weight_options
+from frameworth.plan.grid import base_subsets, study_folder, total_steps, weight_options, window_start
 from frameworth.plan.identity import network_seed
 from frameworth.plan.names import subset_path
 from frameworth.plan.pilot import chosen_training
@@ -86,7 +86,7 @@ def measure(config: dict[str, Any], number: int, count: int) -> dict[str, Any]:
     def train(left_out: int) -> float:
         network = engine.build(str(training["weights"]), seed)
         descent = WithoutOne(engine, network, images, xy, training, steps, seed, device)
-        descent.first, descent.left_out = steps - max(1, round(asked["window"] * steps)), left_out
+        descent.first, descent.left_out = window_start(asked["window"], steps), left_out
         for step in range(steps):
             descent.advance(step)
         return held_out_score(network, frames, held_out, asked["score"], device)

@@ -1,10 +1,20 @@
 """Metagradients: the derivative of a whole training against finite differences of it, and what it is made into."""
 
+import signal
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from frameworth.attribution.adjoint import differentiate
+from frameworth.attribution import adjoint
+from frameworth.attribution.adjoint import differentiate, steps_before_next_state
+from frameworth.attribution.method_files import write_network_answer
+from frameworth.attribution.methods import metagradient
 from frameworth.attribution.methods.base import TrainedNetwork
 from frameworth.attribution.methods.metagradient import METHOD, MetagradientOptions
 from frameworth.engine import engine_of
@@ -15,6 +25,8 @@ from frameworth.labels.subsets import read_subset
 from frameworth.training.ensemble import training_data
 from frameworth.training.loop import Descent
 from frameworth.training.scaling import ScaledFrames
+from frameworth.training.store import Entry
+from small_ensemble import ensemble
 from tiny import TRAINING, prepare
 
 pytestmark = pytest.mark.slow
@@ -86,14 +98,14 @@ class Experiment:
     def after(self, weights, moves):
         return self.score(self.train(weights, moves, self.steps).network).item()
 
-    def derivatives(self, bytes_kept=2**30):
+    def derivatives(self):
         descent = self.train(self.ones, self.still, self.first)
 
         def score_gradient():
             values = [value for value in descent.network.parameters() if value.requires_grad]
             return list(torch.autograd.grad(self.score(descent.network), values))
 
-        return differentiate(descent, self.first, *self.ones.shape, score_gradient, bytes_kept)
+        return differentiate(descent, self.first, *self.ones.shape, score_gradient, 0)
 
 
 def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
@@ -110,12 +122,13 @@ def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
         assert apart.item() == pytest.approx(engine.loss(network, batch, keypoints).item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("bytes_kept", [2**30, 0])
-def test_derivatives_are_those_of_the_whole_training(data, bytes_kept):
+@pytest.mark.parametrize("states", [20, 2])
+def test_derivatives_are_those_of_the_whole_training(data, states, monkeypatch):
     """By a change of the weights, and of the positions, in a random direction over all labels."""
+    monkeypatch.setattr(adjoint, "_FEWEST_STATES", states)
     rng = np.random.default_rng(0)
     experiment = Experiment(data, first=3, steps=8)
-    found = experiment.derivatives(bytes_kept)
+    found = experiment.derivatives()
     # Steps so short that no rectifier of the network switches between the two trainings.
     for step, derivative in ((1e-6, found.weight), (1e-7, found.position)):
         direction = rng.normal(size=derivative.shape)
@@ -136,7 +149,34 @@ def test_a_frame_left_out_changes_the_score_about_as_foretold(data):
     assert 0.7 < slope < 1.5
 
 
-def asked(data, **options):
+@cache
+def fewest_steps(steps, states):
+    """By trying all places for the next state: how many steps are taken again to go back through so many."""
+    if steps == 1 or not states:
+        return 0 if steps == 1 else np.inf
+    return min(at + fewest_steps(steps - at, states - 1) + fewest_steps(at, states) for at in range(1, steps))
+
+
+def steps_taken(steps, states):
+    """How many steps are taken to go back through so many, from states kept as the adjoint does."""
+    if steps == 1:
+        return 0
+    at = steps_before_next_state(steps, states)
+    return at + steps_taken(steps - at, states - 1) + steps_taken(at, states)
+
+
+def test_states_are_kept_where_the_fewest_steps_are_taken_again():
+    for steps in range(1, 40):
+        for states in range(1, 6):
+            assert steps_taken(steps, states) == fewest_steps(steps, states)
+
+
+def test_the_last_twentieth_of_a_long_training_costs_less_than_three_tenths_of_it():
+    window = 1000
+    assert (steps_taken(window, adjoint._FEWEST_STATES - 1) + window * metagradient._BACKWARD) / 20 < 0.3 * window
+
+
+def asked(data, store, **options):
     subset, frames = data
     engine = engine_of(TRAINING, subset.keypoints)
     make_deterministic(CPU)
@@ -146,23 +186,23 @@ def asked(data, **options):
         descent.advance(step)
     pool = np.zeros(len(frames.labels.xy), bool)
     pool[subset.frames] = True
-    trained = TrainedNetwork(engine, network, subset, frames, pool, TRAINING, SEED, 0, CPU)
+    trained = TrainedNetwork(engine, network, subset, frames, pool, TRAINING, SEED, 0, CPU, Entry(store))
     return METHOD.ask(trained, MetagradientOptions(**options)).arrays
 
 
 @pytest.mark.parametrize("score", ["log_probability", "heatmap_loss"])
-def test_the_training_is_taken_again_to_the_same_bits_and_tells_the_same_bytes_twice(data, score, capsys):
-    first, again = (asked(data, score=score) for _ in range(2))
+def test_the_training_is_taken_again_to_the_same_bits_and_tells_the_same_twice(data, score, tmp_path, capsys):
+    first, again = (asked(data, tmp_path, score=score) for _ in range(2))
     assert not capsys.readouterr().err  # else it would say that the weights are others
     for name in first:
         assert first[name].tobytes() == again[name].tobytes()
 
 
-def test_only_frames_that_the_network_was_trained_on_are_told_of(data):
+def test_only_frames_that_the_network_was_trained_on_are_told_of(data, tmp_path):
     subset, _ = data
-    change = asked(data, window=1)["change"]
+    change = asked(data, tmp_path, window=1)["change"]
     assert set(np.flatnonzero(np.isfinite(change).all(axis=1))) == set(subset.frames)
-    last = asked(data, window=0.01)["change"]  # one step
+    last = asked(data, tmp_path, window=0.01)["change"]  # one step
     assert np.isfinite(last).all(axis=1).sum() == TRAINING["batch_size"]
 
 
@@ -171,3 +211,63 @@ def test_what_all_frames_of_a_network_share_is_taken_off():
     inclusion = np.isfinite(change).all(axis=2)
     found = METHOD.per_network(change, inclusion)
     assert np.array_equal(found, [[-1, 1, np.nan], [-1, np.nan, 1]], equal_nan=True)
+
+
+def answer(root, out):
+    """Ask the network of the small ensemble below `root`, whose answer goes to the file `out` there; its bytes."""
+    subset, labels = prepare(root)
+    network = root / "ensembles/percent-050/seed-1/member-0.pt"
+    write_network_answer(
+        "metagradient", subset, labels, root / "frames.csv", network, root / ".store", root / out, training=TRAINING,
+        options={"window": 0.5, "score": "heatmap_loss"}, study_seed=1, device="cpu",
+    )  # fmt: skip
+    return (root / out).read_bytes()
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The numbers of the steps that are taken."""
+    taken, advance = [], Descent.advance
+    monkeypatch.setattr(Descent, "advance", lambda descent, step: taken.append(step) or advance(descent, step))
+    return taken
+
+
+def test_the_training_keeps_the_state_that_the_pass_begins_with_and_the_answer_is_that_without(tmp_path, steps):
+    own = tmp_path / "ensembles/percent-050/seed-1"
+    ensemble(tmp_path, "ensembles", windows={str(own): 0.5})
+    steps.clear()
+    from_state = answer(tmp_path, "first.h5")
+    assert min(steps) == TRAINING["steps"] // 2
+    assert not list(tmp_path.glob(".store/*/before-step-*"))
+    assert answer(tmp_path, "again.h5") == from_state
+    assert min(steps) == 0
+
+
+def test_a_pass_killed_half_way_goes_on_from_the_windows_start_and_ends_with_the_same_bytes(tmp_path, steps):
+    ensemble(tmp_path, "ensembles")
+    undisturbed = answer(tmp_path, "undisturbed.h5")
+    here = Path(__file__).parents[1]
+    code = (
+        "import sys, time; sys.path[:0] = sys.argv[2:]\n"
+        "from pathlib import Path\n"
+        "from frameworth.attribution.adjoint import Backward\n"
+        "import test_metagradient\n"
+        "root, step = Path(sys.argv[1]), Backward.step\n"
+        "def slow(self, number, state):\n"
+        "    step(self, number, state)\n"
+        "    (root / 'back').touch()\n"
+        "    time.sleep(600)\n"
+        "Backward.step = slow\n"
+        "test_metagradient.answer(root, 'killed.h5')"
+    )
+    folders = [str(here / "attribution"), str(here / "support"), str(here.parent / "workflow"), str(here.parent)]
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), *folders])
+    while not (tmp_path / "back").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed.h5").exists()
+    steps.clear()
+    assert answer(tmp_path, "killed.h5") == undisturbed
+    assert min(steps) == TRAINING["steps"] // 2

@@ -1,5 +1,7 @@
 """Warm influence: what is changed and what is left alone, and its tests on data of known truth."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from frameworth.engine.devices import make_deterministic
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.training.scaling import ScaledFrames
+from frameworth.training.store import Entry
 from tiny import TRAINING, prepare
 
 CPU = torch.device("cpu")
@@ -32,7 +35,8 @@ def run(base, candidates, **changes):
     subset, frames, network = base
     pool = np.isin(np.arange(len(frames.labels.xy)), [*subset.frames, *candidates])
     engine = engine_of(TRAINING, subset.keypoints)
-    trained = TrainedNetwork(engine, network, subset, frames, pool, TRAINING, network_seed=1, seed=5, device=CPU)
+    nowhere = Entry(Path("no store"))
+    trained = TrainedNetwork(engine, network, subset, frames, pool, TRAINING, 1, seed=5, device=CPU, entry=nowhere)
     change = ask(trained, WarmOptions(**{"steps": 3} | changes)).arrays["change"]
     assert np.isnan(np.delete(change, candidates, axis=0)).all()
     return change[candidates]

@@ -132,8 +132,8 @@ def test_a_diverged_network_is_no_base_of_warm_influence(tmp_path, capfd):
     let_diverge(subset, labels, tmp_path / ".store", TRAINING, 0, 1e6)
     own = ensemble(tmp_path, "study", ".store", 1)
     write_network_answer(
-        "warm", subset, labels, tmp_path / "frames.csv", own / "member-0.pt", tmp_path / "warm.h5", training=TRAINING,
-        options={"steps": 1, "learning_rate": 1e-4, "augment": False}, study_seed=1, device="cpu",
+        "warm", subset, labels, tmp_path / "frames.csv", own / "member-0.pt", tmp_path / ".store", tmp_path / "warm.h5",
+        training=TRAINING, options={"steps": 1, "learning_rate": 1e-4, "augment": False}, study_seed=1, device="cpu",
     )  # fmt: skip
     assert "its network diverged" in capfd.readouterr().err
     assert np.isnan(read_hdf5(tmp_path / "warm.h5")["change"]).all()

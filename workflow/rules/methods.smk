@@ -30,6 +30,7 @@ for METHOD in FILES.methods:
             runtime=lambda wildcards, attempt, name=METHOD: attempt * method_minutes(COSTED, SIZE, MEASURED, name),
         params:
             method=METHOD,
+            store=f"{RESULTS}/.store",
             training=as_json(weight_options(CONFIG["training"])),
             pilot=PILOT_OPTION,
             options=as_json(method_options(CONFIG, METHOD)),
@@ -38,7 +39,8 @@ for METHOD in FILES.methods:
             imagenet=IMAGENET_OPTION,
         shell:
             "exec python -m frameworth method-network {params.method:q} {input.subset:q} --labels {input.labels:q} "
-            "--frames {input.frames:q} --network {input.network:q} --training {params.training:q} {params.pilot} "
+            "--frames {input.frames:q} --network {input.network:q} --store {params.store:q} "
+            "--training {params.training:q} {params.pilot} "
             "--options {params.options:q} --study-seed {params.study_seed} --device {params.device} "
             "{params.imagenet} --out {output:q} 2> {log:q}"
 

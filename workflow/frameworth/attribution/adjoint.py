@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,7 +22,8 @@ from frameworth.engine.grouped_convolutions import FastSecondDerivatives
 from frameworth.errors import UserError
 from frameworth.training.loop import Descent
 
-_FEWEST_PARTS = 4  # into which steps are divided at a level, however little memory there is
+# States that are kept at a time. With the fewest, the steps of a window of a thousand are taken not quite three times.
+_FEWEST_STATES, _MOST_STATES = 20, 64
 
 
 @dataclass(frozen=True)
@@ -184,55 +184,52 @@ def differentiate(
 ) -> LabelDerivatives:
     """Take the steps from `first` to the end of training, and go back through them.
 
-    Of W steps, states are kept at every W^(1/L)-th, and between these at every W^(2/L)-th part, and so on. There are as
-    few levels L as the memory allows. Each level takes all steps once again.
+    Steps are taken again from kept states, which lie so that as few steps as can be are taken again with so many states
+    (Griewank and Walther 2000, doi:10.1145/347837.347846).
 
     Args:
         descent: stands before the step `first`; at the end before it again.
         frames, keypoints: how many M and K there are.
         score_gradient: called once at the end of training, the derivative of the score in the trained weights.
-        most_bytes: of the host's memory, what kept states may take, unless they are fewer than four of a level.
+        most_bytes: of the host's memory, what kept states may take; twenty are kept whatever they take.
     """
     check_differentiable(descent)
     replay = Replay(descent)
-    window = descent.steps - first
-    most = most_bytes // (3 * sum(value.nbytes for value in replay.state().weights))
-    levels = 1
-    while (parts := _parts(window, levels)) * levels > most and parts > _FEWEST_PARTS:
-        levels += 1
+    fit = most_bytes // (3 * sum(value.nbytes for value in replay.state().weights))
     backward: list[Backward] = []
 
-    def through(begin: int, end: int) -> None:
-        if end - begin > parts:
-            span = math.ceil((end - begin) / parts)
-            starts = list(range(begin, end, span))
-            kept = [replay.state()]
-            for start, stop in pairwise(starts):
-                for step in range(start, stop):
-                    descent.advance(step)
-                kept.append(replay.state())
-            while starts:
-                start, state = starts.pop(), kept.pop()
-                replay.put_back(start, state)
-                through(start, min(start + span, end))
-            return
-        states = []
-        for step in range(begin, end):
-            states.append(replay.state())
-            descent.advance(step)
+    def through(begin: int, end: int, states: int) -> None:
+        before = replay.state()
+        while end - begin > 1:
+            middle = begin + steps_before_next_state(end - begin, states)
+            for step in range(begin, middle):
+                descent.advance(step)
+            through(middle, end, states - 1)
+            replay.put_back(begin, before)
+            end = middle
         if not backward:
+            descent.advance(begin)
             backward.append(Backward(replay, score_gradient(), frames, keypoints))
-        for step in reversed(range(begin, end)):
-            backward[0].step(step, states.pop())
+        backward[0].step(begin, before)
 
     before = replay.state()
-    through(first, descent.steps)
+    through(first, descent.steps, min(max(fit, _FEWEST_STATES), _MOST_STATES) - 1)
     replay.put_back(first, before)
     return backward[0].found()
 
 
-def _parts(window: int, levels: int) -> int:
-    return max(2, math.ceil(window ** (1 / levels)))
+def steps_before_next_state(steps: int, states: int) -> int:
+    """Of at least two steps to go back through, with a state before them, how many to take before the next is kept.
+
+    Args:
+        states: how many more may be kept, at least one.
+    """
+    again = 0
+    while math.comb(states + again, again) < steps:
+        again += 1
+    # So many steps can be gone back through if each is taken at most `again` times, less one before the next state.
+    most_before, least_behind = math.comb(states + again - 1, again - 1), math.comb(states + again - 2, again - 1)
+    return min(most_before, steps - least_behind)
 
 
 def _kept(value: torch.Tensor) -> torch.Tensor:

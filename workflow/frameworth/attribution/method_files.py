@@ -17,7 +17,7 @@ from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.labels.subsets import read_subset
-from frameworth.plan.identity import network_seed
+from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name
 from frameworth.storage.files import digest_of_json
 from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
@@ -26,6 +26,7 @@ from frameworth.training.ensemble import from_weights_file
 from frameworth.training.gpus import take_gpu
 from frameworth.training.predict import load_network
 from frameworth.training.scaling import ScaledFrames
+from frameworth.training.store import Entry
 
 
 def write_network_answer(
@@ -34,6 +35,7 @@ def write_network_answer(
     labels_h5: Path,
     frames_csv: Path,
     network_file: Path,
+    store: Path,
     out: Path,
     *,
     training: dict[str, Any],
@@ -47,7 +49,7 @@ def write_network_answer(
     For a network that diverged all values are NaN, because there is nothing to ask.
 
     Args:
-        network_file: the subset's `member-0.pt`.
+        network_file: the subset's `member-0.pt`. store: of networks, `.store/`.
         options: the config's `influence.{name}` without `networks`.
         imagenet: a file of the weights that `weights: imagenet` stands for.
     """
@@ -66,6 +68,7 @@ def write_network_answer(
         answer = Answer({array: np.full(_shape(axes, sizes), np.nan) for array, axes in asked_by.gives.items()}, 0)
     else:
         engine = engine_of(training, subset.keypoints)
+        of_network = network_seed(study_seed, subset.percent, subset.seed, 0)
         trained = TrainedNetwork(
             engine=engine,
             network=load_network(engine, network_file),
@@ -73,9 +76,10 @@ def write_network_answer(
             frames=ScaledFrames(labels, training["scale"]),
             pool=pool,
             training=from_weights_file(training, imagenet),
-            network_seed=network_seed(study_seed, subset.percent, subset.seed, 0),
+            network_seed=of_network,
             seed=seed,
             device=chosen,
+            entry=Entry(store / network_hash(subset, training, of_network)),
         )
         answer = asked_by.ask(trained, asked_by.options(**options))
         print(f"{base}: asked in {time.monotonic() - started:.0f} s", file=sys.stderr)
@@ -93,7 +97,6 @@ def write_network_answer(
             "network": base,
             "seed": seed,
             "steps_taken": answer.steps_taken,
-            "seconds": time.monotonic() - started,
             "options": digest_of_json(options),
             **options,
         },

@@ -104,6 +104,15 @@ class Artefacts:
         bases = base_subsets(self._config, name)
         return self(*(f"{name}/{subset_path(base.percent, base.seed)}.h5" for base in bases))
 
+    def windows(self) -> dict[str, float]:
+        """By the folder of an ensemble, the last part of its first network's steps that a method takes again."""
+        return {
+            self(f"{GRID}/{subset_path(base.percent, base.seed)}")[0]: self._config["influence"][name]["window"]
+            for name in self.methods
+            if "window" in self._config["influence"][name]
+            for base in base_subsets(self._config, name)
+        }
+
     def method_influences(self) -> list[str]:
         """What the methods of the config were told, a file each."""
         return self(*(method(name).artefact for name in self.methods))

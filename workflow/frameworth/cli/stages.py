@@ -6,6 +6,7 @@ starting a command must not pay for PyTorch or plotting.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable
@@ -158,7 +159,8 @@ def ensemble(
         if arm is None:
             from frameworth.training.ensemble import run_ensembles
 
-            run_ensembles(subsets, labels, folder, store, **options)
+            windows = json.loads(os.environ.get("FRAMEWORTH_WINDOWS", "{}"))  # no option: it would outdate networks
+            run_ensembles(subsets, labels, folder, store, windows=windows, **options)
         else:
             from frameworth.experiments.arm_training import run_arm
 
@@ -199,6 +201,7 @@ def method_network(
     labels: Path,
     frames: Path,
     network: Annotated[Path, "The finished network."],
+    store: Store,
     training: ChosenTraining,
     options: Annotated[Section, "The config's `influence.{method}` without `networks`."],
     study_seed: StudySeed,
@@ -211,8 +214,8 @@ def method_network(
 
     with sigterm_stops():
         write_network_answer(
-            method, subset, labels, frames, network, out, training=training, options=options, study_seed=study_seed,
-            device=device, imagenet=imagenet,
+            method, subset, labels, frames, network, store, out, training=training, options=options,
+            study_seed=study_seed, device=device, imagenet=imagenet,
         )  # fmt: skip
 
 

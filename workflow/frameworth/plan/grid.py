@@ -96,6 +96,11 @@ def block_members(block: dict[str, Any]) -> list[int]:
     return [members] * len(block["percents"]) if isinstance(members, int) else members
 
 
+def window_start(window: float, steps: int) -> int:
+    """The first step of the last part of so many: of a `window` in (0, 1]."""
+    return steps - max(1, round(window * steps))
+
+
 def total_steps(training: dict[str, Any], frames: int) -> int:
     """Gradient steps of a network: `steps`, or `epochs` over its frames."""
     if "epochs" in training:

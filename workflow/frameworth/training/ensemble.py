@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.errors import UserError
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import Subset, read_subset
+from frameworth.plan.grid import total_steps, window_start
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.files import remove_file, write_bytes, write_json
@@ -49,6 +51,7 @@ def run_ensembles(
     imagenet: Path | None = None,
     keep_snapshots: bool = True,
     plan: Callable[[Subset], list[tuple[int, Variant]]] | None = None,
+    windows: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
 
@@ -60,6 +63,8 @@ def run_ensembles(
         imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
         keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
         plan: the seed and variant of each of an arm's networks; these stay in the store, no `member-*.pt` is written.
+        windows: by an ensemble's folder, the last part of the steps before which the state of its first network is
+            kept in the store.
     """
     labels = read_labels(labels_h5)
     if device != "cpu":
@@ -90,7 +95,8 @@ def run_ensembles(
         elif not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
-            train_missing(subset, frames, from_weights_file(training, imagenet), networks, entries, chosen)
+            window = windows.get(str(own))
+            train_missing(subset, frames, from_weights_file(training, imagenet), networks, entries, chosen, window)
             speak = np.array([not entry.read_record()["diverged"] for entry in entries])
             for member in np.flatnonzero(~speak).tolist():
                 print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
@@ -131,8 +137,12 @@ def train_missing(
     networks: list[tuple[int, Variant]],
     entries: list[Entry],
     device: torch.device,
+    window: float | None = None,
 ) -> None:
-    """Train those of the networks (seed, variant) that are not finished in their `entries`; continues checkpoints."""
+    """Train those of the networks (seed, variant) that are not finished in their `entries`; continues checkpoints.
+
+    Where a `window` is given, the state of the first before this last part of its steps is kept.
+    """
     images: list[np.ndarray] = []
     xy = np.zeros(0)
     for member, ((seed, variant), entry) in enumerate(zip(networks, entries, strict=True)):
@@ -147,8 +157,10 @@ def train_missing(
             def say(line: str, label: str = label) -> None:
                 print(f"{label}: {line}", file=sys.stderr, flush=True)
 
+            kept = window_start(window, total_steps(training, len(images))) if window and not member else None
+            job = NetworkJob(subset.keypoints, images, xy, training, seed, entry, device, say, variant, kept)
             try:
-                train_network(NetworkJob(subset.keypoints, images, xy, training, seed, entry, device, say, variant))
+                train_network(job)
             except Preempted as preempted:
                 raise Preempted(f"{label}: {preempted}") from None
             record = entry.read_record()

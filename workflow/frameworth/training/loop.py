@@ -50,6 +50,7 @@ class NetworkJob:
         device: where it is trained.
         say: called with a line at the start and at each checkpoint.
         variant: how an arm's network differs.
+        kept_step: the state before this step is kept in `entry`, too.
     """
 
     keypoints: Sequence[str]
@@ -61,6 +62,7 @@ class NetworkJob:
     device: torch.device
     say: Callable[[str], None]
     variant: Variant = BASELINE
+    kept_step: int | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -187,6 +189,15 @@ class Descent:
         """The seed of the step's augmentation."""
         return self._draw_seed, 1, step
 
+    def state(self) -> dict[str, Any]:
+        """The present state, which `put_back` takes from a file."""
+        return {"model": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def put_back(self, state: dict[str, Any]) -> None:
+        """Make `state` the present one."""
+        self.network.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
     def advance(self, step: int) -> torch.Tensor:
         """Take the step; the loss before it, still on the device."""
         batch, keypoints = self.prepare(step)
@@ -203,8 +214,7 @@ def _descend(job: NetworkJob, network: torch.nn.Module, stopping: Callable[[], s
     descent = Descent(job.engine, network, job.images, job.xy, job.training, steps, job.seed, job.device, job.variant)
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
-        network.load_state_dict(checkpoint["model"])
-        descent.optimizer.load_state_dict(checkpoint["optimizer"])
+        descent.put_back(checkpoint)
         state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
     wall_before = state["wall_seconds"]
@@ -213,14 +223,14 @@ def _descend(job: NetworkJob, network: torch.nn.Module, stopping: Callable[[], s
     losses = []  # on the device: reading each would make a GPU wait
     patches_before = state.get("patches", 0)
     for step in range(first, steps):
+        if step == job.kept_step:
+            entry.write_state(step, descent.state())
         losses.append(descent.advance(step))
         now, stop = time.monotonic(), stopping()
         if step + 1 < steps and (stop or now - saved > CHECKPOINT_SECONDS):
             state = _advanced(state, losses, step + 1, wall_before, started, patches_before + descent.augment.patches)
             losses = []
-            entry.write_checkpoint(
-                {"model": network.state_dict(), "optimizer": descent.optimizer.state_dict(), "state": state}
-            )
+            entry.write_checkpoint(descent.state() | {"state": state})
             if stop:
                 raise Preempted(f"stopped by {stop} at step {step + 1} of {steps}; the next attempt continues there")
             saved = time.monotonic()

@@ -71,18 +71,26 @@ class Entry:
 
     def read_checkpoint(self) -> dict[str, Any] | None:
         """The last checkpoint, or None if there is none; one that is damaged is dropped, and said to be."""
-        if not self._checkpoint.exists():
-            return None
-        try:
-            return read_archive(self._checkpoint)
-        except UserError as error:
-            remove_file(self._checkpoint)
-            print(f"warning: {error}: dropped, training starts again from the beginning", file=sys.stderr)
-            return None
+        return _read_or_dropped(self._checkpoint)
 
     def write_checkpoint(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint, atomically."""
         write_bytes(self._checkpoint, saved_bytes(state))
+
+    def _state(self, step: int) -> Path:
+        return self.folder / f"before-step-{step}.pt"
+
+    def read_state(self, step: int) -> dict[str, Any] | None:
+        """The state kept from before a step of the training, or None; one that is damaged is dropped."""
+        return _read_or_dropped(self._state(step))
+
+    def write_state(self, step: int, state: dict[str, Any]) -> None:
+        """Keep the state before a step, for whoever goes through the training again from there."""
+        write_bytes(self._state(step), saved_bytes(state))
+
+    def drop_state(self, step: int) -> None:
+        """Drop the state kept from before a step."""
+        remove_file(self._state(step))
 
     def write_progress(self, step: int, steps: int, samples_per_second: float) -> None:
         """Tell how far the training is; the rate is 0 before it is known."""
@@ -135,6 +143,17 @@ class PredictionsEntry:
         for path, file in zip(kept, files, strict=True) if right else ():
             link_or_copy(path, file)
         return right
+
+
+def _read_or_dropped(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        return read_archive(path)
+    except UserError as error:
+        remove_file(path)
+        print(f"warning: {error}: dropped, training starts again from the beginning", file=sys.stderr)
+        return None
 
 
 def saved_bytes(state: dict[str, Any]) -> bytes:

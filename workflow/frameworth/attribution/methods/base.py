@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # these import PyTorch
     from frameworth.engine.base import Engine
     from frameworth.labels.subsets import Subset
     from frameworth.training.scaling import ScaledFrames
+    from frameworth.training.store import Entry
 
 
 class Options(Section):
@@ -38,6 +39,7 @@ class TrainedNetwork:
         network_seed: the seed of its initial weights and of its data order.
         seed: of what a method draws.
         device: where to compute.
+        entry: its place in the store, where states of its training may be kept.
     """
 
     engine: Engine
@@ -49,6 +51,7 @@ class TrainedNetwork:
     network_seed: int
     seed: int
     device: torch.device
+    entry: Entry
 
 
 class Axes(NamedTuple):

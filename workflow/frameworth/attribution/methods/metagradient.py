@@ -1,9 +1,9 @@
 """Metagradients: what more weight on a frame, in the last part of one training, would do to the held-out frames.
 
-The training of a finished network is taken again from its first step, by the loop that trained it, to the same
-weights; then the derivative of a smooth score of the held-out frames is taken back through its last steps
-(`frameworth.attribution.adjoint`). One such pass tells of all frames that the network was trained on, of each of their
-labels, and in which direction each label would have to move.
+The last part of the training of a finished network is taken again, by the loop that trained it, to the same weights:
+from the state that the training kept, or from its first step where there is none. Then the derivative of a smooth score
+of the held-out frames is taken back through it (`frameworth.attribution.adjoint`). One such pass tells of all frames
+that the network was trained on, of each of their labels, and in which direction each label would have to move.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
-from frameworth.plan.grid import total_steps
+from frameworth.plan.grid import total_steps, window_start
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _SCORED_AT_ONCE = 16
 _STATES_BYTES = 2**30
-_MEMORY = 2 * _STATES_BYTES // 2**20  # as much again for what the way back through one step holds
+# Twenty states of ResNet-50, the largest of DeepLabCut's usual networks, and what the way back through a step holds.
+_MEMORY = 7000
 _BACKWARD = 3  # times as long as a step of training takes; measured on the demo's network, 2.9
 
 
@@ -54,11 +55,15 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
     network = trained.engine.build(str(trained.training["weights"]), trained.network_seed)
     images, xy = training_data(subset, frames)
     steps = total_steps(trained.training, len(images))
-    first = steps - max(1, round(options.window * steps))
+    first = window_start(options.window, steps)
     descent = Descent(trained.engine, network, images, xy, trained.training, steps, trained.network_seed, device)
     check_differentiable(descent)
-    for step in range(first):
-        descent.advance(step)
+    if kept := trained.entry.read_state(first):
+        descent.put_back(kept)
+    else:
+        for step in range(first):
+            descent.advance(step)
+        trained.entry.write_state(first, descent.state())  # whoever is killed after this need not begin anew
 
     def score_gradient() -> list[torch.Tensor]:
         own = zip(network.parameters(), trained.network.parameters(), strict=True)
@@ -73,6 +78,7 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
     places = np.asarray(subset.frames)[used]
     change[places] = found.weight[used]
     position[places] = found.position[used] * frames.factors[places][:, None]
+    trained.entry.drop_state(first)
     work = first + (steps - first) * (1 + _BACKWARD)
     return Answer({"change": change, "position": position}, work * trained.training["batch_size"])
 
