@@ -226,7 +226,9 @@ def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_ag
     numbers = study.summary | {"labels_flagged": 3}
     step = next_step(study.folder, numbers, flag(study.label_checks), CONFIG, "a b.yaml")
     assert words in step.sentence
-    assert step.command == "frameworth report --configfile 'a b.yaml' --open"
+    report, apply = step.command.split("   # ")
+    assert report == "frameworth report --configfile 'a b.yaml' --open"
+    assert "frameworth apply" in apply
 
 
 def test_with_no_label_flagged_what_comes_next_is_more_labels_where_they_help_and_more_networks_else(study: Results):

@@ -101,7 +101,7 @@ def test_a_wrong_held_out_label_is_named_first_in_summary_closing_and_explain(st
     row = lines[lines.index("Labels to check first:") + 2].split()
     assert row[:3] == ["1.", first.split(" ")[0], "nose"]
     assert "held out; this keypoint alone is off" in " ".join(row)
-    assert lines[-1] == "Next    frameworth report --configfile mine.yaml --open"
+    assert lines[-1].startswith("Next    frameworth report --configfile mine.yaml --open")
     said = " ".join(explain(study, wrong(study)))
     assert "Rank 1 of 32 labels to check, flagged: suspicion" in said
     assert "most by nose" in said
@@ -208,8 +208,8 @@ def test_many_keypoints_have_as_many_colours():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (7e-7, "<0.0001"),
-        (-7e-7, ">−0.0001"),
+        (7e-7, "about 0"),
+        (-7e-7, "about 0"),
         (0.0, "0"),
         (0.00023, "0.00023"),
         (-0.1234, "−0.123"),

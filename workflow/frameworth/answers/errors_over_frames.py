@@ -64,8 +64,7 @@ def sentences_over_frames(study: Path) -> list[str]:
 
 
 def _sentence(row: dict[str, Any]) -> str:
-    size = readable(row["p_adjusted"])
-    p = f"p {size if size.startswith('<') else f'= {size}'} over all"
+    p = f"p {'< 0.0001' if row['p_adjusted'] < 1e-4 else '= ' + readable(row['p_adjusted'])} over all"
     if row["kind"] == "biased":
         return (
             f"In {row['video']} the labels of {row['keypoint']} are off in one direction: by "

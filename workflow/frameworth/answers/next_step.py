@@ -44,7 +44,7 @@ def next_step(
         again = f"training again the {networks} networks that saw them takes {_about(networks, each)}"
         return NextStep(
             f"Next, correct these labels on the report's page; {again if networks else 'no network is trained again'}.",
-            show,
+            f"{show}   # mend them there, then: frameworth apply",
         )
     if (summary["further_frames"] or {}).get("verdict") == "would gain":
         return NextStep(

@@ -84,6 +84,7 @@ function showMending(said = "") {
     return svg("g", { class: `mark${chosen}`, stroke: colours[k] }, svg("title", {}, name), svg("path", { class: "halo", d: link + at + there }),
       svg("path", { class: "links", d: link }), svg("path", { class: "labels", d: at }), svg("path", { class: "consensus", d: there }));
   });
+  $("mend-view").style.setProperty("--wide", mending.box[2] / mending.box[3]);  // as wide as the picture: no bars beside it
   $("mend-view").replaceChildren(drawn(frame, mending.box, `Frame ${frame} with its labels and the networks’ places`,
     svg("path", { class: "bones", d: bonesOf(pose) }), ...marks));
   $("mend-about").textContent = `${mending.at + 1} of ${order.length}: ${frameName(frame)}. ${row.check}`

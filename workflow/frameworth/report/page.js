@@ -26,7 +26,7 @@ const known = (value) => value !== null && value !== undefined && Number.isFinit
 // Three significant digits, and never an exponent.
 function number(value) {
   if (!known(value)) return "–";
-  if (value !== 0 && Math.abs(value) < 1e-4) return value > 0 ? "<0.0001" : ">−0.0001";
+  if (value !== 0 && Math.abs(value) < 1e-4) return "about 0";
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 }).replace("-", "−");
 }
 const signed = (value) => (known(value) && value >= 1e-4 ? "+" : "") + number(value);
