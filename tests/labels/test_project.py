@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import warnings
@@ -120,12 +119,6 @@ def test_a_csv_with_windows_line_ends_and_a_byte_order_mark_is_read(root: Path) 
     assert_hand_made(root)
 
 
-def test_the_h5_is_preferred_to_the_csv(root: Path) -> None:
-    write_h5(label_table(), label_path(root, "h5"))
-    label_path(root).write_text("not a table\n")
-    assert_hand_made(root)
-
-
 def test_the_configuration_is_read_as_text(root: Path) -> None:
     label_table().to_csv(label_path(root))
     project = read_project(root)
@@ -134,26 +127,6 @@ def test_the_configuration_is_read_as_text(root: Path) -> None:
     assert project.skeleton == (("snout", "no"),)  # the pair with an unknown keypoint is dropped
     assert project.root == root.resolve()
     assert all(path.is_absolute() and path.is_file() for path in project.paths)
-
-
-def test_columns_in_another_order_are_brought_to_that_of_the_configuration(root: Path) -> None:
-    label_table(keypoints=("no", "snout"), values=VALUES[:, [2, 3, 0, 1]]).to_csv(label_path(root))
-    assert_hand_made(root)
-
-
-def test_stray_likelihood_columns_are_left_out(root: Path) -> None:
-    table = label_table()
-    for position, name in ((2, "snout"), (5, "no")):
-        table.insert(position, ("Ann", name, "likelihood"), 1.0)
-    table.to_csv(label_path(root))
-    assert_hand_made(root)
-    write_h5(table, label_path(root, "h5"))
-    assert_hand_made(root)
-
-
-def test_a_keypoint_with_half_a_position_counts_as_missing(root: Path) -> None:
-    label_table(values=np.array([[1.0, 2, 3, 4], [5, 6, 7, np.nan]])).to_csv(label_path(root))
-    assert np.isnan(read_project(root).xy[0, 1]).all()
 
 
 def test_videos_and_images_come_in_natural_order(root: Path) -> None:
@@ -199,26 +172,6 @@ def test_source_files_are_the_configuration_the_labels_and_the_images(root: Path
     ]
 
 
-def test_reading_changes_no_byte_and_no_modification_time(root: Path) -> None:
-    def state() -> list[tuple[str, int, str]]:
-        paths = sorted(root.rglob("*"))
-        return [
-            (
-                str(path),
-                path.stat().st_mtime_ns,
-                hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
-            )
-            for path in paths
-        ]
-
-    write_h5(label_table(), label_path(root, "h5"))
-    folder = make_video(root, "second")
-    label_table("second").to_csv(folder / "CollectedData_Ann.csv")
-    before = state()
-    read_project(root)
-    assert state() == before
-
-
 # -- what could run ---------------------------------------------------------------------------------------
 
 
@@ -260,16 +213,6 @@ def test_a_hostile_pickle_in_an_attribute_that_is_not_needed_is_not_run(root: Pa
     assert not target.exists()
 
 
-def test_arrays_of_pickled_objects_are_refused_and_the_csv_is_named(root: Path) -> None:
-    write_h5(label_table(), label_path(root, "h5"))
-    with h5py.File(label_path(root, "h5"), "r+") as file:
-        group = file["df_with_missing"]
-        del group["block0_values"]
-        group.create_dataset("block0_values", (1,), dtype=h5py.vlen_dtype(np.uint8))
-    with pytest.raises(UserError, match=r"holds pickled objects.*CollectedData_Ann\.csv"):
-        read_project(root)
-
-
 @pytest.mark.parametrize("content", [b"", b"not HDF5 at all", b"\x89HDF\r\n\x1a\n" + bytes(200)])
 def test_a_broken_h5_is_an_error_that_names_it(root: Path, content: bytes) -> None:
     label_path(root, "h5").write_bytes(content)
@@ -278,13 +221,6 @@ def test_a_broken_h5_is_an_error_that_names_it(root: Path, content: bytes) -> No
 
 
 # -- what is refused --------------------------------------------------------------------------------------
-
-
-def test_a_multi_animal_project_is_refused(root: Path) -> None:
-    label_table().to_csv(label_path(root))
-    (root / "config.yaml").write_text(CONFIG.replace("multianimalproject: false", "multianimalproject: true"))
-    with pytest.raises(UserError, match="multi-animal"):
-        read_project(root)
 
 
 def test_a_label_file_of_several_individuals_is_refused(root: Path) -> None:
@@ -299,94 +235,11 @@ def test_a_label_file_of_several_individuals_is_refused(root: Path) -> None:
         read_project(root)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, r"config\.yaml: is missing"),
-        ("a: [1, 2", r"config\.yaml: is not valid YAML"),
-        ("- a\n- b\n", r"config\.yaml: is not a DeepLabCut configuration"),
-        ("scorer: Ann\nbodyparts:\n", r"config\.yaml: names no bodyparts"),
-        ("scorer: Ann\nbodyparts: [snout, no, no]\n", r"config\.yaml: names the bodypart 'no' 2 times"),
-        ("!!python/object/apply:os.system ['true']\n", r"config\.yaml: is not a DeepLabCut configuration"),
-    ],
-)
-def test_a_mistaken_configuration_is_one_line_that_names_it(root: Path, text: str | None, message: str) -> None:
-    label_table().to_csv(label_path(root))
-    (root / "config.yaml").unlink()
-    if text is not None:
-        (root / "config.yaml").write_text(text)
-    with pytest.raises(UserError, match=message) as caught:
-        read_project(root)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_path_that_is_no_project_folder_is_explained(root: Path) -> None:
-    with pytest.raises(UserError, match="is a file; give the project folder"):
-        read_project(root / "config.yaml")
-    with pytest.raises(UserError, match="there is no such folder"):
-        read_project(root / "nowhere")
-
-
 def test_a_project_without_labels_is_an_error(root: Path) -> None:
     with pytest.raises(UserError, match="holds no labels"):
         read_project(root)
     label_table().iloc[:0].to_csv(label_path(root))
     with pytest.raises(UserError, match="holds no labels"):
-        read_project(root)
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        (
-            label_table(keypoints=("snout", "tail")),
-            "the bodypart 'no' is labelled in no frame",
-        ),
-        (
-            label_table(keypoints=("snout",), values=VALUES[:, :2]),
-            "the bodypart 'no' is labelled in no frame",
-        ),
-        (
-            label_table(keypoints=("nose", "tail")),
-            r"has no x and y of any bodypart of config\.yaml",
-        ),
-        (
-            label_table(values=np.array([[100.0, 2, 300, 4], [5, np.inf, 7, 8]])),
-            r"3 of 4 labels lie outside the image or on its edge \('snout' in img2\.png",
-        ),
-        (
-            label_table(images=["img2.png", "img3.png"]),
-            r"img3\.png: is labelled .* but does not exist",
-        ),
-        (
-            label_table(images=["img2.png", "img2.png"]),
-            r"more than one row for img2\.png",
-        ),
-        (
-            label_table("rat"),
-            "belongs to the video 'rat', but lies in the folder 'mouse'",
-        ),
-        (
-            label_table().astype(str).replace("1.5", "left"),
-            r"x of 'snout' in img10\.png is 'left', not a number",
-        ),
-    ],
-)
-def test_a_mistaken_label_table_is_an_error_that_names_what_is_wrong(
-    root: Path, table: pd.DataFrame, message: str
-) -> None:
-    table.to_csv(label_path(root))
-    with pytest.raises(UserError, match=message):
-        read_project(root)
-
-
-def test_a_csv_that_is_no_label_table_is_an_error(root: Path) -> None:
-    label_path(root).write_text("frame,x,y\n0,1,2\n")
-    with pytest.raises(UserError, match="does not open with the rows scorer, bodyparts, coords"):
-        read_project(root)
-    text = label_table().to_csv()
-    label_path(root).write_text(text.rstrip("\n").rsplit(",", 1)[0] + "\n")
-    with pytest.raises(UserError, match="row 5 has 6 fields, not 7"):
         read_project(root)
 
 
