@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import yaml
 from PIL import Image
 
 from bad_inputs.study import DLC_CONFIG, Study
@@ -43,8 +44,8 @@ def case(part: str, name: str, severity: str, words: str, why: str) -> Callable[
     return add
 
 
-def config(name: str, severity: str, words: str, why: str, **changes: Any) -> None:
-    """A case of keys put into the config; `training__steps=5` changes one key of `training` only."""
+def config(name: str, severity: str, words: str, why: str, changes: dict[str, Any]) -> None:
+    """A case of keys put into the config; `training__steps` changes one key of `training` only."""
 
     def make(study: Study) -> None:
         for key, value in changes.items():
@@ -75,11 +76,6 @@ def picture(name: str, severity: str, words: str, why: str, change: Callable[[St
     case("images", name, severity, words, why)(change)
 
 
-def block(**changes: Any) -> list[dict[str, Any]]:
-    """One block of subsets."""
-    return [{"design": "balanced", "percents": [50], "seeds": 8} | changes]
-
-
 class Bomb:
     """Leaves a file behind when it is unpickled."""
 
@@ -87,39 +83,27 @@ class Bomb:
         return (Path.touch, (Path("it-ran"),))
 
 
+case("study", "a good study", "good", "", "must not be spoken of")(lambda study: None)
+
+# -- plain data: of config files, of keys and values, and of projects' config.yaml ---------------------------
+
+for KIND, ROWS in yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text()).items():
+    for ROW in ROWS:
+        {"text": text, "config": config, "dlc_config": dlc_config}[KIND](*ROW)
+
 # -- the config file --------------------------------------------------------------------------------------
 
-GOOD_TEXT = "study: mine\nlabels: project\n"
-case("study", "a good study", "good", "", "must not be spoken of")(lambda study: None)
 case("config file", "there is none", "error", "study.yaml | cannot be read", "nothing to do")(
     lambda study: setattr(study, "text", None) or study.folder.joinpath("absent").touch()
 )
-text("it is empty", "error", "study.yaml | mapping", "nothing is asked for", "")
-text("a list", "error", "study.yaml | mapping", "keys are needed", "- study\n- labels\n")
-text("not YAML", "error", "study.yaml | not valid YAML", "cannot be read", "study: [mine\n")
 text("not UTF-8", "error", "study.yaml | cannot be read", "cannot be read", b"study: m\xff\n")
 text("UTF-16, Notepad's 'Unicode'", "error", "study.yaml | not UTF-8 | save it as UTF-8", "an editor wrote it so",
-     GOOD_TEXT.encode("utf-16"))  # fmt: skip
+     "study: mine\nlabels: project\n".encode("utf-16"))  # fmt: skip
 text("a number with an exponent, 50.0 for 50, and a name that is a day", "good", "", "YAML reads them otherwise",
      "study: 2024-05-01\nlabels: project\nsubsets:\n  - {design: balanced, percents: 50.0, seeds: 8.0, members: 1.0}\n"
      "training: {net_type: resnet_50, weights: random, learning_rate: 1e-3, steps: 1e2, device: cpu}\n"
      "held_out:\nvideos:\n")  # fmt: skip
 text("nested 100,000 deep", "error", "study.yaml | not valid YAML", "would overflow a stack", "[" * 100_000)
-text(
-    "a key twice",
-    "error",
-    "the key seed twice",
-    "YAML takes the last and says nothing",
-    GOOD_TEXT + "seed: 1\nseed: 2\n",
-)
-text(
-    "template code", "error", "__use_yte__ | template code", "runs in Snakemake before any check",
-    "__use_yte__: true\n" + GOOD_TEXT + "?if True:\n  seed: 2\n",
-)  # fmt: skip
-text(
-    "a Python object", "error", "study.yaml | not valid YAML", "a config makes plain values only",
-    GOOD_TEXT + "seed: !!python/object/apply:pathlib.Path.touch [it-ran]\n",
-)  # fmt: skip
 text(
     "a value of a billion values", "error", "config | more than 200000 values | aliases", "looking at it would never end",
     "a: &a [x, x, x, x, x, x, x, x, x]\n"
@@ -129,91 +113,8 @@ text(
 
 # -- keys and values --------------------------------------------------------------------------------------
 
-config("an unknown key", "error", "unknown key colour | known keys", "it would be ignored", colour="red")
-config("a misspelt key", "error", "unknown key trainig | did you mean training?", "it would be ignored", trainig={})
-config("a misspelt key inside", "error", "training.step | did you mean steps?", "would be ignored", training__step=5)
-config("seed is a word", "error", "config: seed | 'one' | integer", "wrong type", seed="one")
-config("steps is a fraction", "error", "training.steps | 2.5 | integer", "wrong type", training__steps=2.5)
-config("a rate that is no number", "error", "training.learning_rate | no finite number", "trains to NaN",
-       training__learning_rate=float("nan"))  # fmt: skip
-config("an infinite scale", "error", "training.scale | no finite number", "no image is so large",
-       training__scale=float("inf"))  # fmt: skip
-config("a bare value for a section", "error", "held_out: {fraction: 0.25}", "which key?", held_out=0.25)
-config("an empty section without which nothing is trained", "error", "config: toggle | empty | toggle: {} | leave it out",
-       "asked for, or not?", toggle=None)  # fmt: skip
-config("an empty key without a default", "error", "training.steps | empty | leave it out", "which value?",
-       training__steps=None)  # fmt: skip
-config("a number for a list of lists", "error", "influence.groups[0] | list", "one group, or several?",
-       influence={"groups": [50, 50]})  # fmt: skip
-config("a study's name that is a number", "error", "config: study | quotes", "007 would be 7", study=2024)
-config("steps and epochs", "error", "training.steps | epochs | exclude", "which of them?", training__epochs=3)
-config("a billion seeds", "error", "subsets[0].seeds | 100000", "fills the memory", subsets=block(seeds=10**9))
-config("a billion members", "error", "subsets[0].members | 1000", "fills the memory", subsets=block(members=10**9))
-config("drops that go backwards", "error", "training.drops | backwards", "the last one that is reached counts",
-       training__drops=[[0.6, 0.1], [0.3, 0.5]])  # fmt: skip
-config("scaling from large to small", "error", "affine.scaling | exchange", "an empty range",
-       training__augmentation={"affine": {"scaling": [1.2, 0.8]}})  # fmt: skip
-config("a study's name that leaves the folder", "error", "config: study | '../up'", "results would lie elsewhere",
-       study="../up")  # fmt: skip
-config("a study's name that a shell would run", "error", "config: study | letters", "it is part of every path",
-       study="a;$(touch it-ran)")  # fmt: skip
-config("a study's name with a line end", "error", "config: study | letters", "it is part of every path", study="a\nb")
 config("a study's name of 300 characters", "error", "config: study | at most 80", "longer than file names",
-       study="a" * 300)  # fmt: skip
-config("a percent that rounds to no frame", "error", "subsets[0].percents | 1 % of a pool of 18 | no frame",
-       "it would silently be one frame", subsets=block(percents=[1, 50]))  # fmt: skip
-config("a percent that rounds to all frames", "warning", "subsets[0].percents | 98 % | is all of them",
-       "right for a learning curve, but tells nothing of frames", subsets=block(percents=[50, 98]))  # fmt: skip
-config("all percents are all frames", "error", "config: subsets | the whole pool", "no frame is ever left out",
-       subsets=block(percents=[100]))  # fmt: skip
-config("too few seeds", "warning", "config: subsets | 3 independent subsets | nothing can be decided",
-       "values are there, but no interval and no test", subsets=block(seeds=3))  # fmt: skip
-config("nested seeds are few clusters", "warning", "config: subsets | 2 independent subsets",
-       "the subsets of one seed hang together", subsets=block(design="nested", percents=[10, 30, 50, 70, 90], seeds=2))  # fmt: skip
-config("paired without its partner", "error", "subsets[0].percents | paired needs 70 beside 30", "no complement",
-       subsets=block(design="paired", percents=[30]))  # fmt: skip
-config("two blocks of the same subsets", "error", "config: subsets | percent 50 with seed 1", "one file for two",
-       subsets=block() + block(design="independent"))  # fmt: skip
-config("a balanced seed of a million", "error", "subsets[0].seeds | all those before it", "takes days to draw",
-       subsets=block(seeds=[1_000_000]))  # fmt: skip
-config("a held-out share of no frame", "error", "held_out.fraction | leaves 0 held out", "nothing to measure on",
-       held_out={"fraction": 0.01})  # fmt: skip
-config("a held-out share of all frames", "error", "held_out.fraction | 0 to train on", "nothing to train on",
-       held_out={"fraction": 0.99})  # fmt: skip
-config("a network that DeepLabCut does not have", "error", "training.net_type | resnet_51", "cannot be built",
-       training__net_type="resnet_51")  # fmt: skip
-config("a network by timm's name", "error", "training.net_type | resnet50 | resnet_50", "DeepLabCut's names differ",
-       training__net_type="resnet50")  # fmt: skip
-config("a network without a heatmap", "error", "training.net_type | heatmap", "there are no maps to read",
-       training__net_type="rtmpose_s")  # fmt: skip
-config("a backbone that timm does not have", "error", "training.backbone | 'resnet19' | no", "cannot be built",
-       training__backbone="resnet19")  # fmt: skip
-config("weights that are not there", "error", "training.weights | no file 'snapshot.pt'", "cannot be loaded",
-       training__weights="snapshot.pt")  # fmt: skip
-config("cuda without a GPU", "warning", "training.device | no GPU that can be used",
-       "of `check`, which may run on a login node; an error where the workflow trains on the machine itself",
-       training__device="cuda")  # fmt: skip
-config("toggled frames that do not exist", "error", "toggle.frames | no frame 24 | 0 to 23", "found after all training",
-       toggle={"frames": [24]})  # fmt: skip
-config("toggled frames that are held out", "error", "toggle.frames | frame 4 is held out", "no subset may hold it",
-       toggle={"frames": [4]})  # fmt: skip
-config("more parts than toggled frames", "error", "toggle.parts | 3 parts of 2 frames", "some would be empty",
-       toggle={"frames": [1, 3], "parts": 3})  # fmt: skip
-config("a pair of frames that does not exist", "error", "figures.pair_list | no frame 99", "found at the very end",
-       figures={"pair_list": [[1, 99]]})  # fmt: skip
-config("groups of percents that are not drawn", "error", "influence.groups | 30 %", "nothing to group",
-       influence={"groups": [[30, 50]]})  # fmt: skip
-config("warm influence without networks", "error", "influence.warm | keep_snapshots", "nothing to take further",
-       influence={"warm": {}}, keep_snapshots=False)  # fmt: skip
-config("metagradients of DeepLabCut's own runner", "error", "influence.metagradient | training.engine is stock",
-       "another loop than the one that is differentiated", training={"engine": "stock"},
-       influence={"metagradient": {}})  # fmt: skip
-config("planted errors in no frame", "error", "plant.share | 0.01 of a pool of 18 | no frame", "nothing would be planted",
-       plant={"share": 0.01})  # fmt: skip
-config("planted errors moved from far to near", "error", "plant.moved_by | exchange", "an empty range",
-       plant={"moved_by": [0.2, 0.1]})  # fmt: skip
-config("demo keys for a project of one's own", "warning", "config: demo | does nothing", "labels may be meant to be demo",
-       demo={"frames": 20})  # fmt: skip
+       {"study": "a" * 300})  # fmt: skip
 
 
 @case("config", "a file of weights that holds a program", "error", "training.weights | not a readable DeepLabCut snapshot",
@@ -260,22 +161,12 @@ def _(study: Study) -> None:
 
 # -- the project and its config.yaml ----------------------------------------------------------------------
 
-config("labels is no folder", "error", "nowhere | no such folder", "nothing to read", labels="nowhere")
-config(
-    "labels is a file", "error", "project/config.yaml | is a file", "the folder is meant", labels="project/config.yaml"
-)
-config("labels in a home that is not there", "error", "nowhere | no such folder", "~ is the home, as in a shell",
-       labels="~/nowhere")  # fmt: skip
-config("labels with a NUL", "error", "cannot be a folder", "no path", labels="pro\0ject")
-config("labels of 5,000 characters", "error", "cannot be a folder", "no path", labels="p" * 5000)
-dlc_config("empty", "error", "config.yaml | is not a DeepLabCut configuration", "nothing to read", "")
-dlc_config("not YAML", "error", "config.yaml | is not valid YAML", "cannot be read", "bodyparts: [snout\n")
+config("labels of 5,000 characters", "error", "cannot be a folder", "no path", {"labels": "p" * 5000})
 dlc_config(
     "not UTF-8", "good", "", "an older Windows writes so", DLC_CONFIG.replace("reach", "G\xe4nge").encode("cp1252")
 )
 dlc_config("nested 3,000 deep", "error", "config.yaml | is not valid YAML", "ends Python with libyaml's loader",
            "a: " + "[" * 3000 + "]" * 3000)  # fmt: skip
-dlc_config("no bodyparts", "error", "config.yaml | names no bodyparts", "nothing to learn", "scorer: Ann\n")
 dlc_config("a bodypart twice", "error", "the bodypart 'tail' 2 times", "which of them?", DLC_CONFIG + "- tail\n"
            if DLC_CONFIG.endswith("tail\n") else DLC_CONFIG.replace("- tail\n", "- tail\n- tail\n"))  # fmt: skip
 dlc_config("a bodypart that is a list", "error", "bodyparts that are no names", "DeepLabCut knows no such thing",
@@ -284,8 +175,6 @@ dlc_config("a multi-animal project", "error", "multi-animal", "frames of several
            DLC_CONFIG.replace("project: false", "project: true"))  # fmt: skip
 dlc_config("a bodypart that no label file has", "error", "'ear' is labelled in no frame", "no network can learn it",
            DLC_CONFIG.replace("- tail\n", "- tail\n- ear\n"))  # fmt: skip
-dlc_config("a program in it", "error", "config.yaml | is not a DeepLabCut configuration", "nothing in it is run",
-           "!!python/object/apply:pathlib.Path.touch [it-ran]\n")  # fmt: skip
 dlc_config("another scorer", "warning", "day1 | labels by Ann, not by the scorer 'Bob'", "there is only one to take",
            DLC_CONFIG.replace("Ann", "Bob"))  # fmt: skip
 case(
@@ -714,7 +603,6 @@ LISTS = {
 def _video(study: Study, content: str | bytes) -> None:
     study.folder.joinpath("walk.mp4").write_bytes(content.encode() if isinstance(content, str) else content)
     study.config["videos"] = ["walk.mp4"]
-    study.config["subsets"] = block(percents=[50], seeds=8)
 
 
 for NAME, CONTENT in LISTS.items():
