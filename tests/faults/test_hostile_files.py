@@ -22,7 +22,7 @@ from frameworth.labels.deeplabcut import LabelledProject, inspect_project, read_
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.imported import read_imported, write_imported
 from frameworth.labels.video_content import refuse_no_film
-from frameworth.videos.video_files import read_video, video_info
+from frameworth.videos.video_files import read_video
 from label_files import nwb, slp_embedded, slp_videos
 from tiny import draw
 
@@ -39,16 +39,6 @@ def film(path: Path) -> Path:
         writer.write(np.full((48, 64, 3), 8 * index, np.uint8))
     writer.release()
     return path
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_a_file_that_is_really_a_list_of_other_files_is_refused(tmp_path: Path, name: str) -> None:
-    film(tmp_path / "other.avi")
-    path = tmp_path / "walk.mp4"
-    path.write_text(LISTS[name])
-    for read in (video_info, lambda path: list(read_video(path, 2))):
-        with pytest.raises(UserError, match=r"walk\.mp4: is a playlist or another list of files"):
-            read(path)
 
 
 def test_ffmpeg_itself_opens_no_list_even_if_nobody_looked_at_the_file_before(tmp_path: Path) -> None:
