@@ -100,6 +100,9 @@ if DeploymentMethod.APPTAINER in DEPLOYMENT:
     container: str(IMAGE)
 
 
+# Braces would be read as names by Snakemake.
+WINDOWS = shlex.quote(json.dumps(FILES.windows())).replace("{", "{{").replace("}", "}}") if FILES.windows() else ""
+
 # Not part of what triggers a rerun: where the library and its Python lie.
 shell.prefix(
     "set -euo pipefail; "
@@ -108,7 +111,7 @@ shell.prefix(
     + "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; "
     # glibc: keep freed memory instead of handing it back and asking again at every gradient step.
     "export MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=33554432; "
-    + (f"export FRAMEWORTH_WINDOWS={shlex.quote(json.dumps(FILES.windows()))}; " if FILES.windows() else "")
+    + (f"export FRAMEWORTH_WINDOWS={WINDOWS}; " if WINDOWS else "")
     + (f"export FRAMEWORTH_NETWORKS_PER_GPU={str(NETWORKS_PER_GPU)!r}; " if NETWORKS_PER_GPU is not None else "")
 )
 
