@@ -36,6 +36,7 @@ def test_harmful_labels_of_any_keypoint_are_singled_out_and_few_studies_without_
     found = label_metagradients(change, position, labelled, 99, rng)
     assert found.p_adjusted[3, 0] < 0.05
     assert found.p_adjusted[7, 2] < 0.05
+    assert np.argwhere(found.harmful).tolist() == [[3, 0], [7, 2]]
     wrong = 0
     for number in range(40):
         rng = np.random.default_rng(number)
@@ -93,7 +94,7 @@ def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to
         lambda rows: (rows["frame"] == frame) & (rows["keypoint"] == "nose")
     ].itertuples()
     assert (label.move_x, label.move_y) == pytest.approx((-left_of_it[frame], 0))
-    told = re.compile(rf"\+.*singled out; {left_of_it[frame]:.3g} px left, on which \d+ networks agree to 100 %")
+    told = re.compile(rf"\+.*harmful; {left_of_it[frame]:.3g} px left, on which \d+ networks agree to 100 %")
     assert any(line.startswith("  nose:") and told.search(line) for line in explain(results, frame))
     assert not any(told.search(line) for line in explain(study, frame))
     (record,) = [record for record in ranked_frames(results, place) if record["frame"] == frame]

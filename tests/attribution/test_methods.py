@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from frameworth.attribution.method_values import method_values, outlying
 from frameworth.attribution.methods import method, method_names
 from frameworth.config.section import description_of
 from frameworth.scores.registry import loss_names
@@ -26,3 +28,28 @@ def test_the_options_of_methods_are_known_without_importing_pytorch():
     code = "import sys; from frameworth.config.model import config_model"
     code += "; config_model(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_frames_that_are_surely_worse_than_average_stand_out_only_where_frames_hardly_differ_as_much():
+    rng = np.random.default_rng(0)
+    frames = rng.normal(size=60)  # the frames differ, and every network says so
+    frames[7] = 9
+    said = method_values(frames + rng.normal(0, 0.1, (12, 60)), 99, rng)
+    assert (said.p_adjusted < 0.05).sum() > 10
+    assert np.flatnonzero(said.stands_out).tolist() == [7]
+    alike = np.zeros(60)
+    alike[7] = 9
+    noisy = method_values(alike + rng.normal(0, 40, (12, 60)), 99, rng)
+    assert not noisy.stands_out.any()
+
+
+@pytest.mark.parametrize("frames", [20, 63, 400])
+def test_of_studies_without_harm_one_in_twenty_has_an_outlier(frames):
+    rng = np.random.default_rng(0)
+    share = np.mean([outlying(rng.normal(size=frames)).any() for _ in range(600)])
+    assert 0.02 < share < 0.08
+
+
+def test_frames_that_nothing_is_known_of_are_no_outliers():
+    assert not outlying(np.full(5, np.nan)).any()
+    assert np.flatnonzero(outlying(np.array([0, 1, -1, 0.5, -0.5, 0, np.nan, 1e6]))).tolist() == [7]

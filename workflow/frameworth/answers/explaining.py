@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworth.answers.metagradient_labels import label_words
 from frameworth.attribution.label_checks import study_suspects, where_off
+from frameworth.attribution.method_values import LEVEL
 from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
@@ -96,7 +97,9 @@ def _worth(results: Results, frame: int) -> list[str]:
         column = asked_by.value_column
         if column in own and np.isfinite(own[column]):
             rank = int((table[column] > own[column]).sum()) + 1
-            single = ", singled out: most frames harm less" if own[asked_by.p_column] < 0.05 else ""
+            single = ", singled out: most frames harm less" if own[asked_by.p_column] < LEVEL else ""
+            if asked_by.calls_harm:
+                single += f"; {own[asked_by.verdict_column]}"
             lines.append(f"{asked_by.sentence} {readable(asked_by.sign * own[column], '+')} "
                          f"(rank {rank} of {len(table)}, 1 harms most{single}).")  # fmt: skip
     if np.isfinite(own["memorization"]):

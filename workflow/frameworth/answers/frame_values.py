@@ -73,6 +73,9 @@ def frame_values(results: Results) -> pd.DataFrame:
         table[answers.method.value_column] = said.value[pool]
         table[answers.method.error_column] = said.standard_error[pool]
         table[answers.method.p_column] = said.p_adjusted[pool]
+        if answers.method.calls_harm:
+            harmful = said.stands_out[pool] & results.learning.learned
+            table[answers.method.verdict_column] = np.where(harmful, "harmful", "undecided")
     return table.sort_values("check_priority").reset_index(drop=True)
 
 

@@ -15,7 +15,7 @@ from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.text import readable
 
-SINGLED_OUT = 0.05  # p_adjusted below which a label is
+HARMFUL = "harmful"
 _RESAMPLES = 999  # of the labels of each network
 
 
@@ -41,6 +41,7 @@ def metagradient_labels(results: Results) -> pd.DataFrame:
         "value": found.value,
         "standard_error": found.standard_error,
         "p_adjusted": found.p_adjusted,
+        "verdict": np.where(found.harmful & results.learning.learned, HARMFUL, "undecided"),
         "direction_x": found.direction[..., 0],
         "direction_y": found.direction[..., 1],
         "agreement": found.agreement,
@@ -56,13 +57,14 @@ def metagradient_labels(results: Results) -> pd.DataFrame:
 
 
 def label_words(row: pd.Series) -> str:
-    """A row of the table: `+3.2 ± 0.4, singled out; 12 px to the left, on which 6 networks agree to 94 %`."""
-    single = ", singled out" if row["p_adjusted"] < SINGLED_OUT else ""
+    """A row of the table: `+3.2 ± 0.4, harmful; 12 px to the left, on which 6 networks agree to 94 %`."""
+    harmful = f", {HARMFUL}" if row["verdict"] == HARMFUL else ""
     error = f" ± {readable(row['standard_error'])}" if np.isfinite(row["standard_error"]) else ""
     towards = _towards(row["direction_x"], row["direction_y"])
     far = np.hypot(row["move_x"], row["move_y"])
+    so_far = f"{readable(far)} px " if np.isfinite(far) else ""
     return (
-        f"{readable(row['value'], '+')}{error}{single}; {f'{readable(far)} px ' if np.isfinite(far) else ''}{towards}, "
+        f"{readable(row['value'], '+')}{error}{harmful}; {so_far}{towards}, "
         f"on which {row['networks']} networks agree to {100 * row['agreement']:.0f} %"
     )
 

@@ -22,6 +22,7 @@ class LabelMetagradients:
             where no network tells, or where there is no label.
         standard_error: [N, K], of the value, by which it is tested; NaN where fewer than two networks tell.
         p_adjusted: [N, K] family-wise over all labels, one-sided for harm, as in `method_values`.
+        harmful: bool [N, K], `stands_out` of `method_values`, among all labels.
         direction: [N, K, 2], unit vectors (x, y): where the label would have to move for a lower held-out score. The
             derivative does not tell how far.
         agreement: [N, K], 0…1, the length of the mean of the networks' own unit vectors. With few networks it is high
@@ -32,6 +33,7 @@ class LabelMetagradients:
     value: np.ndarray
     standard_error: np.ndarray
     p_adjusted: np.ndarray
+    harmful: np.ndarray
     direction: np.ndarray
     agreement: np.ndarray
     networks: np.ndarray
@@ -60,7 +62,8 @@ def label_metagradients(
     agreement = np.linalg.norm(mean, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         direction = mean / agreement[..., None]
-    value, error, p = (
-        column.reshape(labelled.shape) for column in (tested.value, tested.standard_error, tested.p_adjusted)
+    of_labels = (
+        column.reshape(labelled.shape)
+        for column in (tested.value, tested.standard_error, tested.p_adjusted, tested.stands_out)
     )
-    return LabelMetagradients(value, error, p, direction, agreement, known.sum(axis=0))
+    return LabelMetagradients(*of_labels, direction, agreement, known.sum(axis=0))

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
+
+LEVEL = 0.05  # family-wise
+# The median absolute deviation of normal values knows their spread as well as a standard deviation of so many does.
+_EFFICIENCY = 0.37
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,15 @@ class MethodValues:
         standard_error: [N] of the value, by which it is tested; NaN where fewer than two networks tell.
         p_adjusted: [N] family-wise, one-sided for harm. A frame of p < .05 is singled out: networks tell of more harm
             by it than by most frames. This is not decided: only retraining on subsets can decide it.
+        stands_out: bool [N], the frame is singled out, and its value is no tail of the other frames' values either: see
+            `outlying`. Frames differ, so that many good ones are worse than average for sure, and are singled out.
         networks: int [N], base networks that tell of the frame.
     """
 
     value: np.ndarray
     standard_error: np.ndarray
     p_adjusted: np.ndarray
+    stands_out: np.ndarray
     networks: np.ndarray
 
 
@@ -58,14 +66,30 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
         largest = np.array([_moderated(_relabelled(some, rng)).max() for _ in range(resamples)])
         p = family_wise_one_sided(observed, largest)
         places = np.flatnonzero(left)
-        singled = p < 0.05
+        singled = p < LEVEL
         if adjusted[left].size and np.isfinite(adjusted).any():
             p = np.maximum(p, np.nanmax(adjusted[~left]))  # later steps are never surer than earlier ones
         adjusted[places] = p
         if not singled.any() or singled.all():
             break
         left[places[singled]] = False
-    return MethodValues(value, error, adjusted, networks)
+    with np.errstate(invalid="ignore"):
+        stands_out = (adjusted < LEVEL) & outlying(value)
+    return MethodValues(value, error, adjusted, stands_out, networks)
+
+
+def outlying(value: np.ndarray) -> np.ndarray:
+    """Which values [N] lie higher than the highest of so many normal ones would in 1 of 20 studies.
+
+    Centre and spread of these are the median and the median absolute deviation, which a few harmful frames hardly move.
+    """
+    known = value[np.isfinite(value)]
+    if not known.size:
+        return np.zeros(len(value), bool)
+    spread = stats.median_abs_deviation(known, scale="normal")
+    limit = stats.t.isf(LEVEL / known.size, max(1.0, _EFFICIENCY * known.size))
+    with np.errstate(invalid="ignore"):
+        return value > np.median(known) + limit * spread
 
 
 def family_wise_one_sided(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:

@@ -102,6 +102,8 @@ class Method(Generic[OptionsT]):
         samples: how many samples one network trains in `ask`, from the options, the config's `training`, the frames of
             the pool and all frames; a prediction of a frame counts as a third. Job run times rest on it.
         memory: MiB that `ask` may take beyond what a training takes.
+        calls_harm: whether frames that stand out by it are called harmful, in a column of their own: only where it was
+            measured that good ones hardly are.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Method(Generic[OptionsT]):
     per_network: Callable[[np.ndarray, np.ndarray], np.ndarray]
     samples: Callable[[OptionsT, dict[str, Any], int, int], float]
     memory: int = 0
+    calls_harm: bool = False
 
     @property
     def unit(self) -> str:
@@ -137,6 +140,11 @@ class Method(Generic[OptionsT]):
     def p_column(self) -> str:
         """The column of their family-wise p."""
         return f"{self.name}_p_adjusted"
+
+    @property
+    def verdict_column(self) -> str:
+        """The column of verdicts, of a method that calls harm."""
+        return f"{self.name}_verdict"
 
     @property
     def title(self) -> str:

@@ -187,4 +187,5 @@ METHOD = Method(
     per_network=per_network,
     samples=_samples,
     memory=_MEMORY,
+    calls_harm=True,
 )
