@@ -62,8 +62,8 @@ def label_metagradients(
     agreement = np.linalg.norm(mean, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         direction = mean / agreement[..., None]
-    of_labels = (
+    value, error, p, harmful = (
         column.reshape(labelled.shape)
         for column in (tested.value, tested.standard_error, tested.p_adjusted, tested.stands_out)
     )
-    return LabelMetagradients(*of_labels, direction, agreement, known.sum(axis=0))
+    return LabelMetagradients(value, error, p, harmful, direction, agreement, known.sum(axis=0))
