@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from frameworth.engine.deeplabcut.networks import build_network, loss_of, pose_config
+from frameworth.engine import engine_of
 from frameworth.storage.files import write_json
 from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.store import Entry
@@ -115,7 +115,7 @@ def _train(training: dict[str, Any], steps: int, device_name: str, barrier: Any,
             if name == "measured":
                 barrier.wait(_PATIENCE)
             options = training | {"steps": count}
-            train_network(NetworkJob(KEYPOINTS, images, xy, options, 0, entry, device, lambda *_: None))
+            train_network(NetworkJob(KEYPOINTS, images, xy, options, 0, device), entry)
         record = entry.read_record()
     peak = torch.cuda.max_memory_reserved() / 2**30 if device.type == "cuda" else record["peak_memory_mib"] / 1024
     answers.put({"images_per_second": record["samples_per_second"], "peak_gib": peak})
@@ -156,10 +156,11 @@ def _arithmetic_limit(device: torch.device, precision: str) -> float:
 
 
 def _operations_per_image(training: dict[str, Any]) -> float:
-    network = build_network(pose_config(training, KEYPOINTS), "random", 0).train()
+    engine = engine_of(training, KEYPOINTS)
+    network = engine.build("random", 0).train()
     labels = np.full((1, len(KEYPOINTS), 3), 20, np.float32)
     with FlopCounterMode(display=False) as counter:
-        loss_of(network, torch.zeros(1, 3, training["crop"], training["crop"]), labels).backward()
+        engine.loss(network, torch.zeros(1, 3, training["crop"], training["crop"]), labels).backward()
     return float(counter.get_total_flops())
 
 

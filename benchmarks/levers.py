@@ -24,7 +24,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from benchmarks.speed import MEMORY, ONE_THREAD, REPOSITORY
 from frameworth.engine import engine_of
 from frameworth.engine.deeplabcut.augmentation import Augmentation
-from frameworth.engine.deeplabcut.networks import Predictor, build_network, loss_of, pose_config, targets_of
+from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config, targets_of
 from frameworth.engine.deeplabcut.stock import StockAugmentation
 from frameworth.engine.devices import make_deterministic
 from frameworth.labels.labels import Labels
@@ -90,6 +90,7 @@ def _parts() -> list[tuple[str, str, float]]:
 
         rows.append(("augmentation", way, _milliseconds(augmented)))
     batch, labels = Augmentation(options, images, xy, CPU)(chosen, (1, 1))
+    engine = engine_of(TRAINING, config["metadata"]["bodyparts"])
     network = build_network(config, "random", 1).train()
     outputs, keypoints = network(batch), {"keypoints": torch.from_numpy(labels[:, None])}
     rows.append(("targets", "DeepLabCut's loops", _milliseconds(lambda _: network.get_target(outputs, keypoints))))
@@ -100,7 +101,7 @@ def _parts() -> list[tuple[str, str, float]]:
 
         def forward_backward(_: int, laid: torch.Tensor = laid) -> None:
             network.zero_grad()
-            loss_of(network, laid, labels).backward()
+            engine.loss(network, laid, labels).backward()
 
         rows.append(("forward and backward", way, _milliseconds(forward_backward)))
     for way, fused in (("AdamW, a loop over weights", None), ("AdamW, fused", True)):

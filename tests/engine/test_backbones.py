@@ -11,7 +11,7 @@ from frameworth.engine.deeplabcut import networks as engine
 from frameworth.engine.deeplabcut.augmentation import normalised
 from frameworth.engine.deeplabcut.backbones import FoldedConvolution, TimmFeatures, feature_level, load_in_order
 from frameworth.errors import UserError
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from frameworth.training.loop import train_step
 from small_ensemble import ensemble
 from tiny import TRAINING, kill_while_training, prepare
@@ -95,14 +95,14 @@ def test_where_a_map_lies_does_not_depend_on_the_size_of_the_image(name, more):
 
 def trained(training, steps=3):
     """A network before and after some gradient steps: its weights by name."""
-    config = engine.pose_config(training, ["a", "b"])
-    network = engine.build_network(config, training["weights"], 1)
+    framework = engine_of(training, ["a", "b"])
+    network = framework.build(training["weights"], 1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train()
-    optimizer = engine.optimizer_of(config, network, 1e-2)
+    optimizer = framework.optimizer(network, 1e-2)
     labels = np.full((4, 2, 3), 30, np.float32)
     for _ in range(steps):
-        train_step(engine_of(training, ["a", "b"]), network, optimizer, torch.randn(4, 3, 64, 64), labels)
+        train_step(framework, network, optimizer, torch.randn(4, 3, 64, 64), labels)
     after = network.state_dict()
     return {name for name in before if not torch.equal(before[name], after[name])}, set(before)
 

@@ -14,7 +14,7 @@ from conftest import REPOSITORY, run_snakemake
 from frameworth.engine.deeplabcut.weights_download import check_download
 from frameworth.plan.config import check_config
 from frameworth.plan.grid import weight_options
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from tiny import config, draw, write_config
 
 pytestmark = pytest.mark.slow

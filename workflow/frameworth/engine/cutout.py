@@ -65,21 +65,21 @@ class Cutout:
         """
         corners = []
         # A generator per image: `random` draws more numbers, and the next image must have as many patches all the same.
-        for image, (frame, own) in enumerate(zip(chosen, rng.spawn(len(chosen)), strict=True)):
+        for image, (frame, image_rng) in enumerate(zip(chosen, rng.spawn(len(chosen)), strict=True)):
             visible = keypoints[image, :, 2] > 0
-            wanted = visible & (own.random(len(visible)) < self.probability)
+            wanted = visible & (image_rng.random(len(visible)) < self.probability)
             labels = keypoints[image, visible, :2]
             if self.place == "target":
-                found = [self._over(own, keypoints[image, keypoint, :2]) for keypoint in np.flatnonzero(wanted)]
+                patches = [self._over(image_rng, keypoints[image, keypoint, :2]) for keypoint in np.flatnonzero(wanted)]
             else:
-                found = []
+                patches = []
                 for keypoint in np.flatnonzero(wanted).tolist():
-                    centre = self._distractor(own, frame, keypoint, matrices[image], offsets[image])
+                    centre = self._distractor(image_rng, frame, keypoint, matrices[image], offsets[image])
                     if centre is not None and self._is_free(corner := self._corner(centre), labels, extent[image]):
-                        found.append(corner)
+                        patches.append(corner)
                 if self.place == "random":
-                    found = self._elsewhere(own, len(found), labels, extent[image])
-            corners.append(np.array(found, int).reshape(-1, 2))
+                    patches = self._elsewhere(image_rng, len(patches), labels, extent[image])
+            corners.append(np.array(patches, int).reshape(-1, 2))
         return corners
 
     def hides(self, corners: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
@@ -132,8 +132,8 @@ class Cutout:
     def _elsewhere(
         self, rng: np.random.Generator, count: int, labels: np.ndarray, extent: np.ndarray
     ) -> list[np.ndarray]:
-        found: list[np.ndarray] = []
+        corners: list[np.ndarray] = []
         for _ in range(count):
             tried = np.floor(rng.random((_TRIES, 2)) * (extent - self.size + 1)).astype(int)
-            found += [corner for corner in tried if self._is_free(corner, labels, extent)][:1]
-        return found
+            corners += [corner for corner in tried if self._is_free(corner, labels, extent)][:1]
+        return corners

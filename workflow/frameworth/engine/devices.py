@@ -13,7 +13,7 @@ from frameworth.errors import UserError
 def choose_device(wanted: str) -> torch.device:
     """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable.
 
-    Of several GPUs it is PyTorch's current one, see `frameworth.training.gpus.take_gpu`.
+    Of several GPUs it is PyTorch's current one, see `frameworth.training.gpus.take_device`.
     """
     if wanted == "cpu":
         return torch.device("cpu")

@@ -39,6 +39,15 @@ def normalised(images: torch.Tensor) -> torch.Tensor:
     return (levels - _MEAN.to(images.device)) * _PER_DEVIATION.to(images.device)
 
 
+def with_visibility(xy: np.ndarray) -> np.ndarray:
+    """Labels xy [..., 2] as DeepLabCut's datasets give them, [..., 3]: with a 2, and missing ones as (-1, -1, 0).
+
+    DeepLabCut's crop may centre on a missing one.
+    """
+    missing = ~np.isfinite(xy).all(axis=-1, keepdims=True)
+    return np.concatenate([np.where(missing, -1.0, xy), np.where(missing, 0.0, 2.0)], axis=-1)
+
+
 class Augmentation:
     """Augmented batches of one subset's frames, which are held as uint8 on the device.
 
@@ -74,11 +83,7 @@ class Augmentation:
         for frame, image in zip(self._frames, images, strict=True):
             frame[:, : image.shape[0], : image.shape[1]] = torch.from_numpy(image).permute(2, 0, 1)
         self._frames = self._frames.to(device)
-        missing = ~np.isfinite(xy).all(axis=2)
-        # DeepLabCut's datasets give missing keypoints as (-1, -1, 0), and its crop may centre on them.
-        self._keypoints = np.concatenate(
-            [np.where(missing[..., None], -1.0, xy), np.where(missing, 0.0, 2.0)[..., None]], axis=2
-        )
+        self._keypoints = with_visibility(xy)
         self._keypoints[_outside(self._keypoints, self._sizes), 2] = 0
         if self._crop:
             width, height = self._crop["width"], self._crop["height"]
@@ -241,8 +246,8 @@ def _convolved(image: torch.Tensor, kernel: np.ndarray) -> torch.Tensor:
     height, width = image.shape[1:]
     shifted = [padded[:, row : row + height, column : column + width] for row, column in np.argwhere(kernel).tolist()]
     total = shifted[0] + shifted[1]
-    for one in shifted[2:]:
-        total += one
+    for addend in shifted[2:]:
+        total += addend
     return total.mul_(float(kernel.max())).round_()
 
 

@@ -102,9 +102,9 @@ class TimmFeatures(BaseBackbone):
         # The network wants (x − its mean) / its deviation, and is given (x − DeepLabCut's) / DeepLabCut's.
         config = timm.get_pretrained_cfg(model_name)
         mean, deviation = (config.mean, config.std) if config else (_MEAN, _DEVIATION)
-        own, given = torch.tensor(deviation), torch.tensor(_DEVIATION)
-        shift = (torch.tensor(_MEAN) - torch.tensor(mean)) / own
-        self.register_buffer("factor", (given / own).view(1, 3, 1, 1), persistent=False)
+        wanted, given = torch.tensor(deviation), torch.tensor(_DEVIATION)
+        shift = (torch.tensor(_MEAN) - torch.tensor(mean)) / wanted
+        self.register_buffer("factor", (given / wanted).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -160,11 +160,11 @@ def load_in_order(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
     For weights of the same architecture from another library. `weights` may go on where the network ends.
     Raises ValueError if a tensor is of another kind or shape, or if there are too few.
     """
-    own = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    places = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     given = [(name, value) for name, value in weights.items() if not name.endswith("num_batches_tracked")]
-    if len(given) < len(own):
-        raise ValueError(f"{len(given)} tensors for {len(own)}")
-    for (name, place), (from_name, value) in zip(own.items(), given, strict=False):
+    if len(given) < len(places):
+        raise ValueError(f"{len(given)} tensors for {len(places)}")
+    for (name, place), (from_name, value) in zip(places.items(), given, strict=False):
         if place.shape != value.shape or name.rpartition(".")[2] != from_name.rpartition(".")[2]:
             raise ValueError(f"{from_name} {tuple(value.shape)} does not fit {name} {tuple(place.shape)}")
         place.copy_(value)

@@ -13,16 +13,8 @@ from frameworth.engine.base import Augment, Engine, OwnLoop
 from frameworth.engine.cutout import Cutout
 from frameworth.engine.deeplabcut.augmentation import Augmentation, is_covered
 from frameworth.engine.deeplabcut.backbones import is_packaged
-from frameworth.engine.deeplabcut.networks import (
-    PoseModel,
-    Predictor,
-    build_network,
-    heads_start_random,
-    imagenet_weights,
-    loss_of,
-    optimizer_of,
-    pose_config,
-)
+from frameworth.engine.deeplabcut.networks import PoseModel, Predictor, build_network, pose_config, targets_of
+from frameworth.engine.deeplabcut.weights_download import check_download
 
 
 class DeepLabCut(Engine):
@@ -40,10 +32,16 @@ class DeepLabCut(Engine):
         return build_network(self.config, weights, seed)
 
     def heads_start_random(self, weights: str) -> bool:
-        return heads_start_random(weights)
+        if super().heads_start_random(weights):
+            return True
+        state = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)["model"]
+        return not any(name.startswith("heads.") for name in state)
 
     def optimizer(self, network: torch.nn.Module, learning_rate: float | None) -> torch.optim.Optimizer:
-        return optimizer_of(self.config, cast(PoseModel, network), learning_rate)
+        spec = self.config["runner"]["optimizer"]
+        rate = {} if learning_rate is None else {"lr": learning_rate}
+        # Fused: one pass over all weights, a quarter of the time on a CPU.
+        return getattr(torch.optim, spec["type"])(network.parameters(), fused=True, **spec["params"] | rate)
 
     def augmentation(
         self,
@@ -63,7 +61,9 @@ class DeepLabCut(Engine):
         return StockAugmentation(options, images, xy, device)
 
     def loss(self, network: torch.nn.Module, images: torch.Tensor, keypoints: np.ndarray) -> torch.Tensor:
-        return loss_of(cast(PoseModel, network), images, keypoints)
+        model = cast(PoseModel, network)
+        outputs = model(images)
+        return model.get_loss(outputs, targets_of(model, outputs, keypoints))["total_loss"]
 
     def predictor(self, network: torch.nn.Module, device: torch.device) -> Predictor:
         return Predictor(self.config, cast(PoseModel, network), device)
@@ -79,4 +79,7 @@ class DeepLabCut(Engine):
         return is_packaged(self._training.get("backbone") or "")
 
     def imagenet_weights(self) -> dict[str, torch.Tensor]:
-        return imagenet_weights(self._training["net_type"], self._training.get("backbone"))
+        state = self.build("imagenet", 0).state_dict()
+        if not self.weights_are_installed():
+            check_download(self.config["model"]["backbone"]["model_name"])
+        return {name: value for name, value in state.items() if name.startswith("backbone.")}

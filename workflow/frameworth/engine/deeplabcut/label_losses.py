@@ -1,13 +1,13 @@
 """A network's loss label by label, differentiable in the labels' positions too, and smooth scores of held-out labels.
 
-What training minimises is `frameworth.engine.deeplabcut.networks.loss_of`; `label_losses` takes it apart.
+What training minimises is `frameworth.engine.deeplabcut.framework.DeepLabCut.loss`; `label_losses` takes it apart.
 """
 
 from __future__ import annotations
 
 import torch
 
-from frameworth.engine.deeplabcut.networks import HEAD, HeatmapGaussianGenerator, PoseModel
+from frameworth.engine.deeplabcut.networks import HEAD, HeatmapGaussianGenerator, PoseModel, ways_to_labels
 from frameworth.errors import UserError
 
 # A map's values are told apart by softmax at this factor: maps are trained to lie between 0 and 1.
@@ -30,7 +30,7 @@ def check_loss(network: PoseModel) -> None:
 def label_losses(
     network: PoseModel, outputs: dict[str, dict[str, torch.Tensor]], keypoints: torch.Tensor
 ) -> torch.Tensor:
-    """What each label adds to the loss of a batch, [B, K]; their sum is `loss_of`'s.
+    """What each label adds to the loss of a batch, [B, K]; their sum is the loss.
 
     A label that is missing adds something too: its map is asked to be 0.
 
@@ -49,8 +49,8 @@ def label_losses(
         near = (across.square() + down.square()).sqrt().square() <= generator.dist_thresh_sq
         near &= (keypoints[..., 2] > 0)[..., None, None]
         counted = (2 * near.sum()).clamp(min=1)
-        told = outputs[HEAD]["locref"].reshape(offsets.shape)
-        missed = (told - offsets.to(told.dtype)).abs()
+        refinement = outputs[HEAD]["locref"].reshape(offsets.shape)
+        missed = (refinement - offsets.to(refinement.dtype)).abs()
         quadratic = missed.clamp(max=1)  # Huber's loss; PyTorch's own cannot be differentiated twice as is done here
         each = each + (quadratic * (missed - quadratic / 2) * near[:, :, None]).sum(dim=(2, 3, 4)) * (
             weights["locref"] / counted
@@ -83,13 +83,9 @@ def log_improbabilities(
 def _targets(
     network: PoseModel, heatmap: torch.Tensor, keypoints: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As `targets_of`: gaussians, and the way (x, y) from each cell to the label in px, each [B, K, h, w]."""
-    generator, stride = network.heads[HEAD].target_generator, float(network.get_stride(HEAD))
-    batch, count, height, width = heatmap.shape
-    columns = torch.arange(width, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
-    rows = torch.arange(height, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
-    across = (keypoints[..., 0, None] - columns)[:, :, None, :].expand(batch, count, height, width)
-    down = (keypoints[..., 1, None] - rows)[:, :, :, None].expand(batch, count, height, width)
+    """As `targets_of`: gaussians, and what `ways_to_labels` gives, each [B, K, h, w]."""
+    across, down = ways_to_labels(network, heatmap, keypoints)
     visible = (keypoints[..., 2] > 0)[..., None, None]
-    gaussian = torch.exp(-(across.square() + down.square()) / (2 * generator.std**2)) * visible
+    deviation = network.heads[HEAD].target_generator.std
+    gaussian = torch.exp(-(across.square() + down.square()) / (2 * deviation**2)) * visible
     return gaussian.to(heatmap.dtype), across, down

@@ -1,4 +1,4 @@
-"""DeepLabCut's networks: configuration, initial weights, targets, losses and decoding.
+"""DeepLabCut's networks: configuration, initial weights, targets and decoding.
 
 Everything here speaks of images as uint8 [height, width, 3] and of positions as px of the image given to the
 network; scaling from and to the original image is the caller's.
@@ -7,7 +7,7 @@ network; scaling from and to the original image is the caller's.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +17,8 @@ import torch
 
 from frameworth.engine.base import Maps
 from frameworth.engine.deeplabcut.augmentation import normalised
-from frameworth.engine.deeplabcut.backbones import DEFAULT_FREEZE, feature_level, is_packaged, is_resnet
+from frameworth.engine.deeplabcut.backbones import DEFAULT_FREEZE, feature_level, is_resnet
 from frameworth.engine.deeplabcut.bare_packages import bare_packages
-from frameworth.engine.deeplabcut.weights_download import check_download
 from frameworth.engine.devices import seed_everything
 from frameworth.errors import UserError
 from frameworth.storage.digests import whole
@@ -124,58 +123,17 @@ def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
     return network
 
 
-def heads_start_random(weights: str) -> bool:
-    """Whether `build_network` draws the heads' weights: always, unless `weights` is a file that holds some."""
-    if weights in ("imagenet", "random"):
-        return True
-    state = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)["model"]
-    return not any(name.startswith("heads.") for name in state)
-
-
-def imagenet_weights(net_type: str, backbone: str | None) -> dict[str, torch.Tensor]:
-    """The ImageNet weights of a network's backbone, from timm's cache or the internet.
-
-    Saved as a snapshot, they give `build_network` the same network as `imagenet` does, bit for bit. Raises UserError
-    if they cannot be had, or are not what the hub says it sent.
-    """
-    config = pose_config({"net_type": net_type, "backbone": backbone, "weights": "imagenet"}, ["any"])
-    state = build_network(config, "imagenet", 0).state_dict()
-    name = config["model"]["backbone"]["model_name"]
-    if not is_packaged(name):
-        check_download(name)
-    return {name: value for name, value in state.items() if name.startswith("backbone.")}
-
-
 def _load_snapshot(network: PoseModel, path: Path) -> None:
     whole(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["model"]
     except Exception as error:
         raise UserError(f"training.weights: {path} is not a readable DeepLabCut snapshot ({error})") from None
-    own = network.state_dict()
-    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    wanted = network.state_dict()
+    fitting = {name: value for name, value in state.items() if name in wanted and wanted[name].shape == value.shape}
     if not any(name.startswith("backbone.") for name in fitting):
         raise UserError(f"training.weights: {path} holds no backbone weights that fit this network")
     network.load_state_dict(fitting, strict=False)
-
-
-def optimizer_of(config: dict[str, Any], network: PoseModel, learning_rate: float | None) -> torch.optim.Optimizer:
-    """DeepLabCut's optimizer for the network, at `learning_rate` or its stock rate.
-
-    Fused: one pass over all weights, a quarter of the time on a CPU.
-    """
-    spec = config["runner"]["optimizer"]
-    params = dict(spec["params"])
-    if learning_rate is not None:
-        params["lr"] = learning_rate
-    kind: Callable[..., torch.optim.Optimizer] = getattr(torch.optim, spec["type"])
-    return kind(network.parameters(), fused=True, **params)
-
-
-def loss_of(network: PoseModel, images: torch.Tensor, keypoints: np.ndarray) -> torch.Tensor:
-    """The network's total loss for normalised images [B, 3, h, w] and labels [B, K, 3] with visibility."""
-    outputs = network(images)
-    return network.get_loss(outputs, targets_of(network, outputs, keypoints))["total_loss"]
 
 
 def targets_of(
@@ -191,14 +149,10 @@ def targets_of(
         return network.get_target(outputs, {"keypoints": torch.from_numpy(keypoints[:, None])})
     heatmap = outputs[HEAD]["heatmap"]
     batch, count, height, width = heatmap.shape
-    stride = float(network.get_stride(HEAD))
     # Double precision until the end, as there.
     labels = torch.from_numpy(keypoints).to(heatmap.device).double()
     visible = (labels[..., 2] > 0)[..., None, None]
-    columns = torch.arange(width, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
-    rows = torch.arange(height, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
-    across = (labels[..., 0, None] - columns)[:, :, None, :].expand(batch, count, height, width)
-    down = (labels[..., 1, None] - rows)[:, :, :, None].expand(batch, count, height, width)
+    across, down = ways_to_labels(network, heatmap, labels)
     squared = (across.square() + down.square()).sqrt().square()
     gaussian = torch.exp(-squared / (2 * generator.std**2)) * visible
     targets = {"heatmap": {"target": gaussian.float(), "weights": torch.ones_like(heatmap, dtype=torch.float32)}}
@@ -208,6 +162,19 @@ def targets_of(
         shape = (batch, 2 * count, height, width)
         targets["locref"] = {"target": offsets.float().reshape(shape), "weights": near.long().reshape(shape)}
     return {HEAD: targets}
+
+
+def ways_to_labels(
+    network: PoseModel, heatmap: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far it is in x, and in y, from each cell of maps to its label [B, K, (x, y, …)]: px, each [B, K, h, w]."""
+    stride = float(network.get_stride(HEAD))
+    height, width = heatmap.shape[2:]
+    columns = torch.arange(width, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
+    rows = torch.arange(height, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
+    across = (labels[..., 0, None] - columns)[:, :, None, :].expand(heatmap.shape)
+    down = (labels[..., 1, None] - rows)[:, :, :, None].expand(heatmap.shape)
+    return across, down
 
 
 class Predictor:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from frameworth.engine.deeplabcut.augmentation import with_visibility
 from frameworth.engine.deeplabcut.bare_packages import bare_packages
 from frameworth.engine.devices import seed_everything
 
@@ -42,18 +43,17 @@ class StockAugmentation:
     def __call__(self, chosen: Sequence[int], seed: Sequence[int]) -> tuple[torch.Tensor, np.ndarray]:
         """As `Augmentation.__call__`."""
         seed_everything(*seed)
-        pairs = [self._one(self._images[index], self._xy[index]) for index in chosen]
+        pairs = [self._transformed(self._images[index], self._xy[index]) for index in chosen]
         batch = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2).float()
         batch = batch.to(self._device, memory_format=torch.channels_last)
         return batch, np.stack([labels for _, labels in pairs])
 
-    def _one(self, image: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        missing = ~np.isfinite(xy).all(axis=1)
-        keypoints = np.column_stack([np.where(missing[:, None], -1.0, xy), np.where(missing, 0.0, 2.0)])
+    def _transformed(self, image: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        keypoints = with_visibility(xy)
         names = [str(index) for index in range(len(keypoints))]
         done = apply_transform(self._transform, image, keypoints, np.zeros((0, 4)), class_labels=names)
         out = np.asarray(done["keypoints"], dtype=np.float32)
-        out[missing, 2] = 0
+        out[keypoints[:, 2] == 0, 2] = 0
         # A crop leaves NaN where a keypoint fell outside; its visibility says so, its place must be a number.
         lost = ~np.isfinite(out[:, :2]).all(axis=1)
         out[lost] = (-1.0, -1.0, 0.0)
@@ -107,9 +107,7 @@ def _dataset(folder: Path, config: dict[str, Any], images: Sequence[np.ndarray],
         path = folder / f"{index:06d}.png"
         cv2.imwrite(str(path), image[..., ::-1])
         height, width = image.shape[:2]
-        missing = ~np.isfinite(points).all(axis=1)
-        visible = np.where(missing, 0, 2)
-        keypoints = np.column_stack([np.where(missing[:, None], -1, points), visible])
+        keypoints = with_visibility(points)
         entries.append({"id": index, "file_name": str(path), "width": width, "height": height})
         annotations.append(
             {
@@ -117,7 +115,7 @@ def _dataset(folder: Path, config: dict[str, Any], images: Sequence[np.ndarray],
                 "image_id": index,
                 "category_id": 1,
                 "keypoints": keypoints.ravel(),
-                "num_keypoints": int((~missing).sum()),
+                "num_keypoints": int((keypoints[:, 2] > 0).sum()),
                 "bbox": [0, 0, width, height],
                 "area": width * height,
                 "iscrowd": 0,

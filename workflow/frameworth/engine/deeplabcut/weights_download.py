@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from frameworth.errors import UserError
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 
 _FILES = ("model.safetensors", "pytorch_model.bin")  # of which timm takes the first that there is
 
@@ -27,8 +27,8 @@ def check_download(backbone: str) -> None:
     entry = timm.get_pretrained_cfg(backbone)
     if entry is None or not entry.hf_hub_id:
         return
-    found = [path for name in _FILES if isinstance(path := try_to_load_from_cache(entry.hf_hub_id, name), str)]
-    for path in found[:1]:
+    cached = [path for name in _FILES if isinstance(path := try_to_load_from_cache(entry.hf_hub_id, name), str)]
+    for path in cached[:1]:
         blob = Path(path).resolve()
         if re.fullmatch(r"[0-9a-f]{64}", blob.name) and digest_of_file(blob) != blob.name:
             raise UserError(
