@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from frameworth.attribution.influence_file import squared_deviation
 from frameworth.labels.labels import distance
-from frameworth.scores.registry import score
-from frameworth.scores.registry.base import AtLabels
+from frameworth.scores.registry import SCORES, AtLabels
 from frameworth.scores.scores import bias_and_variance, rmse
 
 
@@ -50,6 +49,6 @@ def test_logs_of_confidence_and_probability_rise_where_these_fall_and_stop_at_ba
     confidence, probability = np.array([0.5, 0.0, 1e-9, np.nan]), np.array([np.exp(-3), 0.0, 1e-9, np.nan])
     said = AtLabels(np.zeros((4, 2)), confidence, probability, np.zeros((4, 2)))
     logs = [np.log(2), np.log(1000), np.log(1000), np.nan]
-    assert score("log_confidence").of(said) == pytest.approx(logs, nan_ok=True)
+    assert SCORES["log_confidence"].of(said) == pytest.approx(logs, nan_ok=True)
     logs = [3, np.log(1e6), np.log(1e6), np.nan]
-    assert score("log_probability").of(said) == pytest.approx(logs, nan_ok=True)
+    assert SCORES["log_probability"].of(said) == pytest.approx(logs, nan_ok=True)

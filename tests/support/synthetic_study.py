@@ -29,9 +29,10 @@ from frameworth.labels.subsets import subset_name
 from frameworth.plan.designs import cluster_of, draw_subset
 from frameworth.results.results import Results
 from frameworth.scores.members import of_networks, write_members
-from frameworth.storage.files import digest_of_file, write_csv, write_json
-from frameworth.storage.hdf5 import Array, write_hdf5
-from frameworth.storage.made_from import made_from
+from frameworth.scores.registry import SCORES
+from frameworth.storage.digests import digest_of_file
+from frameworth.storage.files import write_csv, write_json
+from frameworth.storage.hdf5 import Array, made_from, write_hdf5
 
 WIDTH, HEIGHT = 128, 96  # px
 BODY = np.array([[16.0, 0.0], [7.0, -6.0], [7.0, 6.0], [-14.0, 0.0]])  # keypoints in the animal's own frame, px
@@ -92,7 +93,7 @@ def write_study(
     write_hdf5(folder / "subsets.h5", {"inclusion": Array(grid.inclusion, ("subset", "frame"))}, {})
     poses = _member_poses(grid, truth, distractor, xy, kinds, rng)
     scores = _scores(poses, truth, xy)
-    units = {"error": "px", "consensus_error": "px", "consensus_pose": "px"}
+    units = {name: score.unit for name, score in SCORES.items()} | {"consensus_error": "px", "consensus_pose": "px"}
     dims = ("subset", "frame", "keypoint", "xy")
     write_hdf5(
         folder / "scores.h5",

@@ -1,4 +1,4 @@
-"""What a config may name because there is a file for it: estimators, methods, engines and scores."""
+"""What a config may name because there is one: estimators, methods and engines with a file, scores of the table."""
 
 from __future__ import annotations
 

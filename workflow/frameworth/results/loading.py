@@ -17,19 +17,12 @@ from xarray.core import indexing
 from frameworth.errors import UserError
 from frameworth.attribution.influence_file import UNITS
 from frameworth.storage.files import read_json, read_table
-from frameworth.storage.hdf5 import open_hdf5, read_attributes, read_hdf5
+from frameworth.storage.hdf5 import open_hdf5, read_arrays, read_attributes
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
-from frameworth.scores.registry import score_names, unit_of
 from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 from frameworth.labels.subsets import read_subsets
 
-OTHER_SCORE_UNITS = {
-    "consensus_pose": "px",
-    "consensus_error": "px",
-    "member_bias_squared": "px^2",
-    "member_variance": "px^2",
-}
 VALUE_UNITS = {"out_of_bag_error": "px", "memorization": "px", "value_px": "px"}
 IN_THE_STUDYS_SCORE = (
     "value", "tested_value", "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high",
@@ -72,7 +65,10 @@ def _dataset(folder: Path) -> xr.Dataset:
     variables: dict[str, Any] = {
         "label": (("frame", "keypoint", "xy"), labels.xy, {"units": "px"}),
         "inclusion": (("subset", "frame"), inclusion),
-        **_scores(folder / "scores.h5"),
+        **{
+            name: (array.dims, array.values, {"units": array.unit})
+            for name, array in read_arrays(folder / "scores.h5").items()
+        },
         **_frame_values(folder, frames),
     }
     coordinates: dict[str, Any] = {
@@ -91,16 +87,6 @@ def _dataset(folder: Path) -> xr.Dataset:
             coordinates[f"training_{name}"] = ("training_frame", texts)
     influence, of_influence = _influence(folder / "influence.h5", len(frames), len(labels.keypoints))
     return xr.Dataset(variables | influence, coordinates | of_influence, _provenance(folder))
-
-
-def _scores(path: Path) -> dict[str, Any]:
-    dims = ("subset", "frame", "keypoint", "xy")
-    units = OTHER_SCORE_UNITS | {name: unit_of(name) for name in score_names()}
-    return {
-        name: (dims[: values.ndim], values, {"units": units.get(name, "")})
-        for name, values in read_hdf5(path).items()
-        if name not in (*dims, "member")
-    }
 
 
 def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ from frameworth.plan.names import subset_path
 from frameworth.labels.subsets import read_subsets
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class MethodAnswers:
     """What B base networks told by one method.
@@ -38,9 +42,14 @@ class MethodAnswers:
     inclusion: np.ndarray
 
 
+def _of(name: str, read: Callable[[Path], T]) -> cached_property[T]:
+    """The content of the file `name` of a study's folder."""
+    return cached_property(lambda results: read(results.folder / name))
+
+
 @dataclass(frozen=True)
 class Results:
-    """The collected artefacts of one study, read when first asked for.
+    """The collected artefacts of one study, read when first asked for; docs/formats.md says what the files hold.
 
     Args:
         folder: `results/{study}`.
@@ -52,15 +61,27 @@ class Results:
     folder: Path
     options: dict[str, Any]
 
-    @cached_property
-    def frames(self) -> pd.DataFrame:
-        """`frames.csv`, a row per labelled frame."""
-        return read_frames(self.folder / "frames.csv")
-
-    @cached_property
-    def labels(self) -> Labels:
-        """Labels [N, K, 2] in px, keypoint names, skeleton, image paths and digests."""
-        return read_labels(self.folder / "labels.h5")
+    frames = _of("frames.csv", read_frames)  # a row per labelled frame
+    labels = _of("labels.h5", read_labels)
+    scores = _of("scores.h5", read_hdf5)  # arrays [S, N, K] (poses [S, N, K, 2]) by name
+    members = _of("members.h5", read_hdf5)  # what `frameworth.scores.members.of_networks` gives of all subsets, by name
+    rmse = _of("rmse.csv", read_table)  # a row per network and per consensus form of each subset, on held-out frames
+    frame_values = _of("frame_values.csv", read_table)  # a row per pool frame, by `check_priority`
+    label_checks = _of("labels_to_check.csv", read_label_checks)  # a row per labelled frame, the most suspicious first
+    validation = _of("validation.csv", read_table)  # a row per quantity, method and score
+    distractors = _of(
+        "distractors.csv", read_table
+    )  # rows about groups of training frames, single ones, evaluated frames
+    outliers = _of(
+        "outliers.csv", read_table
+    )  # rows about frames, by score, and about what the score and its parts find
+    plan = _of("plan.csv", read_table)  # what a larger study would take
+    add = _of("add.csv", read_table)  # the learning curve beyond the pool, and which poses the pool hardly holds
+    frames_to_label = _of(
+        "frames_to_label.csv", read_table
+    )  # a row per frame of a video that is proposed for labelling
+    pilot = _of("pilot.json", read_json)  # the pilot's networks, and what was chosen by them
+    summary = _of("summary.json", read_json)  # the study's answer in numbers
 
     @cached_property
     def pool(self) -> np.ndarray:
@@ -85,20 +106,10 @@ class Results:
         return read_subsets(self.folder)[1]
 
     @cached_property
-    def scores(self) -> dict[str, np.ndarray]:
-        """`scores.h5`: arrays [S, N, K] (poses [S, N, K, 2]) by name."""
-        return read_hdf5(self.folder / "scores.h5")
-
-    @cached_property
     def learning(self) -> Learning:
         """Whether the networks have learned: where they have not, no frame is flagged, called or judged."""
         percents = self.subsets["percent"].to_numpy()
         return learning(self.scores["error"], self.labels.xy, self.inclusion, self.pool, percents)
-
-    @cached_property
-    def members(self) -> dict[str, np.ndarray]:
-        """`members.h5`: what `frameworth.scores.members.of_networks` gives of all subsets, by name."""
-        return read_hdf5(self.folder / "members.h5")
 
     @cached_property
     def distractor_radius(self) -> float:
@@ -106,51 +117,11 @@ class Results:
         return float(read_attributes(self.folder / "members.h5")["distractor_radius_px"])
 
     @cached_property
-    def distractors(self) -> pd.DataFrame:
-        """`distractors.csv`: rows about groups of training frames, single ones, and single evaluated frames."""
-        return read_table(self.folder / "distractors.csv")
-
-    @cached_property
-    def outliers(self) -> pd.DataFrame:
-        """`outliers.csv`: rows about frames, by score, and about what the score and its parts find."""
-        return read_table(self.folder / "outliers.csv")
-
-    @cached_property
-    def plan(self) -> pd.DataFrame:
-        """`plan.csv`: what a larger study would take."""
-        return read_table(self.folder / "plan.csv")
-
-    @cached_property
-    def add(self) -> pd.DataFrame:
-        """`add.csv`: the learning curve beyond the pool, and which poses the pool hardly holds."""
-        return read_table(self.folder / "add.csv")
-
-    @cached_property
-    def rmse(self) -> pd.DataFrame:
-        """`rmse.csv`: a row per network and per consensus form of each subset, on the held-out frames."""
-        return read_table(self.folder / "rmse.csv")
-
-    @cached_property
     def diverged(self) -> list[str]:
         """The networks that diverged, whose scores are NaN, such as `percent-050/seed-3 member 1`."""
         lost = self.rmse[(self.rmse["kind"] == "network") & self.rmse["mean_log_error"].isna()]
         names = zip(lost["percent"], lost["seed"], lost["member"], strict=True)
         return [f"{subset_path(percent, seed)} member {int(member)}" for percent, seed, member in names]
-
-    @cached_property
-    def frame_values(self) -> pd.DataFrame:
-        """`frame_values.csv`, a row per pool frame, by `check_priority`."""
-        return read_table(self.folder / "frame_values.csv")
-
-    @cached_property
-    def label_checks(self) -> pd.DataFrame:
-        """`labels_to_check.csv`, a row per labelled frame, the most suspicious first; UserError without it."""
-        return read_label_checks(self.folder / "labels_to_check.csv")
-
-    @cached_property
-    def validation(self) -> pd.DataFrame:
-        """`validation.csv`: a row per quantity, method and score."""
-        return read_table(self.folder / "validation.csv")
 
     @cached_property
     def methods(self) -> list[MethodAnswers]:
@@ -177,21 +148,6 @@ class Results:
     def videos(self) -> list[VideoConsensus]:
         """What was found for each of the study's videos, in the order of the config."""
         return [read_video_consensus(self.folder / "videos" / name / "consensus.h5") for name in self.options["videos"]]
-
-    @cached_property
-    def frames_to_label(self) -> pd.DataFrame:
-        """`frames_to_label.csv`: a row per frame of a video that is proposed for labelling."""
-        return read_table(self.folder / "frames_to_label.csv")
-
-    @cached_property
-    def pilot(self) -> dict[str, Any]:
-        """`pilot.json`: the pilot's networks, and what was chosen by them."""
-        return read_json(self.folder / "pilot.json")
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """`summary.json`: the study's answer in numbers."""
-        return read_json(self.folder / "summary.json")
 
     def influence(self, score: str, estimator: str, group: str = "all") -> dict[str, np.ndarray]:
         """One estimate from `influence.h5`: `value`, `standard_error` [N, N, K]; rows of held-out frames NaN."""

@@ -19,8 +19,7 @@ from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
 from frameworth.storage.digests import whole
 from frameworth.storage.files import read_table
-from frameworth.storage.hdf5 import read_hdf5
-from frameworth.storage.made_from import is_made_from
+from frameworth.storage.hdf5 import is_made_from, read_hdf5
 
 SCORED = ("frames.csv", "labels.h5", "subsets.csv", "subsets.h5", "scores.h5")
 ESTIMATED = (*SCORED, "influence.h5", "frame_values.csv")

@@ -10,11 +10,10 @@ import numpy as np
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.names import subset_path
-from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.scores.registry import LEAST_CONFIDENCE, negative_log
+from frameworth.storage.hdf5 import Array, pose_scales, read_hdf5, write_hdf5
 from frameworth.training.divergence import not_diverged
 
-# Below this a confidence is background: its logarithm would outweigh all that is seen.
-LEAST_CONFIDENCE = 1e-3
 _READ = ["pose", "confidence_at_label", "probability_at_label", "distractor_pose", "distractor_confidence"]
 
 
@@ -45,20 +44,19 @@ def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     predictions = {name: predictions[name][speak] for name in _READ}
     confidence = predictions["confidence_at_label"].astype(float)
     probability = predictions["probability_at_label"].astype(float)
-    told = (confidence > 0) & (probability > 0)
+    has_sum = (confidence > 0) & (probability > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mass = np.where(told, np.log(confidence / probability), np.nan)
+        mass = np.where(has_sum, np.log(confidence / probability), np.nan)
+    log_confidence = -negative_log(confidence, LEAST_CONFIDENCE)
     labelled = np.isfinite(confidence)
     height = np.where(labelled, np.nan_to_num(predictions["distractor_confidence"].astype(float)), np.nan)
     highest = np.nan_to_num(height).argmax(axis=0)[None, ..., None]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # no label, or no member that can be told: NaN
+        warnings.simplefilter("ignore", RuntimeWarning)  # no label, or no member whose sum is known: NaN
         return {
             "members": np.array(len(confidence)),
             "mean_pose": predictions["pose"].mean(axis=0, dtype=float),
-            "log_confidence": np.nanmean(
-                np.where(told, np.log(np.maximum(confidence, LEAST_CONFIDENCE)), np.nan), axis=0
-            ),
+            "log_confidence": np.nanmean(np.where(has_sum, log_confidence, np.nan), axis=0),
             "log_mass": np.nanmean(mass, axis=0),
             "distractor_confidence": np.nanmean(height, axis=0),
             "distractor_pose": np.take_along_axis(predictions["distractor_pose"], highest, axis=0)[0],
@@ -96,18 +94,12 @@ def write_members(
 ) -> None:
     """Write what `of_networks` gives of all subsets, stacked along a first axis."""
     dims = ("subset", "frame", "keypoint", "xy")
-    frames = arrays["mean_pose"].shape[1]
     write_hdf5(
         path,
         {
             name: Array(values, dims[: values.ndim], "px" if name.endswith("pose") else "")
             for name, values in arrays.items()
         },
-        {
-            "subset": np.array(subsets),
-            "frame": np.arange(frames),
-            "keypoint": np.array(keypoints),
-            "xy": np.array(["x", "y"]),
-        },
+        {"subset": np.array(subsets)} | pose_scales(arrays["mean_pose"].shape[1], keypoints),
         {"distractor_radius_px": repr(distractor_radius)},
     )

@@ -13,11 +13,9 @@ from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.names import subset_path
-from frameworth.scores.registry import loss_names, score, score_names, unit_of
-from frameworth.scores.registry.base import AtLabels
+from frameworth.scores.registry import SCORES, AtLabels, loss_names
 from frameworth.storage.files import write_csv
-from frameworth.storage.hdf5 import Array, write_hdf5
-from frameworth.storage.made_from import made_from
+from frameworth.storage.hdf5 import Array, made_from, pose_scales, write_hdf5
 from frameworth.training.divergence import not_diverged
 from frameworth.training.predictions import Predictions, read_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
@@ -55,9 +53,8 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
     labels = read_labels(labels_h5)
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     shape = (len(subsets), *labels.xy.shape[:2])
-    of_networks = {name: score(name).of for name in score_names()}
     others = ("member_bias_squared", "member_variance", "consensus_error", "consensus_confidence")
-    out = {name: np.full(shape, np.nan, np.float32) for name in (*of_networks, *others)}
+    out = {name: np.full(shape, np.nan, np.float32) for name in (*SCORES, *others)}
     consensus_pose = np.full((*shape, 2), np.nan, np.float32)
     rows: list[dict[str, object]] = []
     for index, subset in enumerate(subsets.itertuples()):
@@ -72,8 +69,8 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
                 predictions.probability_at_label[speak],
                 labels.xy,
             )
-            for name, of in of_networks.items():
-                out[name][index] = of(said).mean(axis=0)
+            for name, score in SCORES.items():
+                out[name][index] = score.of(said).mean(axis=0)
             bias_squared, variance = bias_and_variance(predictions.pose[speak].astype(float), labels.xy)
             out["member_bias_squared"][index] = bias_squared
             out["member_variance"][index] = variance
@@ -87,19 +84,14 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
             f"{study / 'ensembles'}: all networks of the study diverged, so that nothing can be scored; lower "
             "training.learning_rate, or look at the labels (the logs of the trainings say how each diverged)"
         )
-    unit = {name: unit_of(name) for name in of_networks}
+    unit = {name: score.unit for name, score in SCORES.items()}
     unit |= {"consensus_error": "px", "member_bias_squared": "px^2", "member_variance": "px^2"}
     dims = ("subset", "frame", "keypoint")
     write_hdf5(
         scores_h5,
         {name: Array(values, dims, unit.get(name, "")) for name, values in out.items()}
         | {"consensus_pose": Array(consensus_pose, (*dims, "xy"), "px")},
-        {
-            "subset": subsets["subset"].to_numpy(),
-            "frame": np.arange(shape[1]),
-            "keypoint": np.array(labels.keypoints),
-            "xy": np.array(["x", "y"]),
-        },
+        {"subset": subsets["subset"].to_numpy()} | pose_scales(shape[1], labels.keypoints),
         {"consensus_form": form} | made_from(labels_h5, study / "subsets.h5"),
     )
     write_csv(rmse_csv, pd.DataFrame(rows))
@@ -125,6 +117,5 @@ def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray
 
 def _means(said: AtLabels) -> dict[str, float]:
     """What `rmse.csv` says of one network or consensus."""
-    error = distance(said.pose, said.label)
-    means = {f"mean_{name}": float(np.nanmean(score(name).of(said))) for name in loss_names()}
-    return {"rmse_px": rmse(error), "median_px": float(np.nanmedian(error))} | means
+    means = {f"mean_{name}": float(np.nanmean(SCORES[name].of(said))) for name in loss_names()}
+    return {"rmse_px": rmse(said.error), "median_px": float(np.nanmedian(said.error))} | means

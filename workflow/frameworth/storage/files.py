@@ -12,25 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frameworth.storage.digests import announce, damaged, digest_of_file, forget, settle, whole
+from frameworth.storage.digests import announce, damaged, forget, settle, whole
 from frameworth.storage.full_disk import told_if_full
 from frameworth.storage.renaming import LEFTOVER, renamed
-
-__all__ = [
-    "atomic_path",
-    "copy_file",
-    "digest_of_file",
-    "digest_of_json",
-    "link_or_copy",
-    "read_json",
-    "read_table",
-    "remove_file",
-    "replaced_folder",
-    "write_bytes",
-    "write_csv",
-    "write_json",
-    "write_text",
-]
 
 if TYPE_CHECKING:  # planning reads and writes no table, and would wait for pandas
     import pandas as pd

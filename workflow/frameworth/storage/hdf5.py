@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,11 @@ def write_hdf5(
         file.attrs["digest"] = _digest(file)
 
 
+def pose_scales(frames: int, keypoints: Sequence[str]) -> dict[str, np.ndarray]:
+    """The scales of arrays over frames, keypoints and x, y."""
+    return {"frame": np.arange(frames), "keypoint": np.array(keypoints), "xy": np.array(["x", "y"])}
+
+
 def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.ndarray]:
     """Read datasets `names` (all, with their full names, if None) of a file that `write_hdf5` wrote.
 
@@ -71,6 +76,16 @@ def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.
     """
     with open_hdf5(path) as file:
         return {name: _loaded(file[name]) for name in (_dataset_names(file) if names is None else names)}
+
+
+def read_arrays(path: Path | str) -> dict[str, Array]:
+    """The arrays that `write_hdf5` wrote, by name, without the scales; raises UserError as `read_hdf5` does."""
+    with open_hdf5(path) as file:
+        datasets = {name: file[name] for name in _dataset_names(file) if not file[name].is_scale}
+        return {
+            name: Array(_loaded(dataset), tuple(axis.label for axis in dataset.dims), dataset.attrs["unit"])
+            for name, dataset in datasets.items()
+        }
 
 
 @contextmanager
@@ -94,6 +109,16 @@ def read_attributes(path: Path | str) -> dict[str, str]:
     """The file's provenance and other attributes; raises UserError as `read_hdf5` does."""
     with open_hdf5(path) as file:
         return {key: str(value) for key, value in file.attrs.items()}
+
+
+def made_from(*sources: Path) -> dict[str, str]:
+    """Attributes for a file that is made from the HDF5 files `sources`: `labels_digest` for labels.h5."""
+    return {f"{path.stem}_digest": read_attributes(path)["digest"] for path in sources}
+
+
+def is_made_from(path: Path, source: Path) -> bool:
+    """Whether the HDF5 file `path` was made from `source` as it is."""
+    return read_attributes(path).get(f"{source.stem}_digest") == read_attributes(source)["digest"]
 
 
 def _storable(values: np.ndarray) -> np.ndarray:
