@@ -19,21 +19,20 @@ import torch
 
 from frameworth.attribution.methods.metagradient import held_out_score
 from frameworth.cli.checking import read_config_file
-from frameworth.engine import engine_of
 from frameworth.engine.deeplabcut.label_losses import label_losses
 from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import Subset, read_subset
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import base_subsets, study_folder, total_steps, weight_options, window_start
+from frameworth.plan.grid import base_subsets, study_folder, weight_options, window_start
 from frameworth.plan.identity import network_seed
 from frameworth.plan.names import subset_path
 from frameworth.plan.pilot import chosen_training
 from frameworth.storage.files import write_json
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.ensemble import from_weights_file, training_data
-from frameworth.training.loop import Descent
+from frameworth.training.loop import Descent, NetworkJob
 from frameworth.training.scaling import ScaledFrames
 
 OUT = Path("results/benchmarks/metagradients.json")
@@ -51,9 +50,9 @@ class WithoutOne(Descent):
             return super().advance(step)
         batch, keypoints = self.prepare(step)
         self.optimizer.zero_grad()
-        labels = torch.from_numpy(keypoints).to(self.device).double()
+        labels = torch.from_numpy(keypoints).to(self.job.device).double()
         losses = label_losses(self.network, self.network(batch), labels)
-        weights = torch.tensor([float(frame != self.left_out) for frame in chosen], device=self.device)
+        weights = torch.tensor([float(frame != self.left_out) for frame in chosen], device=self.job.device)
         loss = (losses * weights[:, None]).sum()
         loss.backward()
         self.optimizer.step()
@@ -79,17 +78,15 @@ def measure(config: dict[str, Any], number: int, count: int) -> dict[str, Any]:
     asked = config["influence"]["metagradient"]
     device = choose_device(config["training"]["device"])
     make_deterministic(device)
-    engine, seed = engine_of(training, subset.keypoints), network_seed(config["seed"], planned.percent, planned.seed, 0)
-    images, xy = training_data(subset, frames)
-    steps = total_steps(training, len(images))
+    seed = network_seed(config["seed"], planned.percent, planned.seed, 0)
+    job = NetworkJob(subset.keypoints, *training_data(subset, frames), training, seed, device)
 
     def train(left_out: int) -> float:
-        network = engine.build(str(training["weights"]), seed)
-        descent = WithoutOne(engine, network, images, xy, training, steps, seed, device)
-        descent.first, descent.left_out = window_start(asked["window"], steps), left_out
-        for step in range(steps):
+        descent = WithoutOne(job)
+        descent.first, descent.left_out = window_start(asked["window"], job.steps), left_out
+        for step in range(job.steps):
             descent.advance(step)
-        return held_out_score(network, frames, held_out, asked["score"], device)
+        return held_out_score(descent.network, frames, held_out, asked["score"], device)
 
     chosen = np.random.default_rng(number).permutation(np.flatnonzero(np.isfinite(foretold)))[:count]
     found = changes(train, chosen)

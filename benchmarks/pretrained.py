@@ -112,7 +112,7 @@ def _train(folder: Path, subset: Subset, seed: int, changes: dict[str, Any]) -> 
     entry = Entry(folder / f"{changes['engine']}-{seed}")
     entry.folder.mkdir()
     device = torch.device("cpu")
-    train_network(NetworkJob(subset.keypoints, images, xy, training, seed, entry, device, lambda line: None))
+    train_network(NetworkJob(subset.keypoints, images, xy, training, seed, device), entry)
     predictors = load_predictors([entry.network], training, subset.keypoints, device)
     error = distance(predict(predictors, frames, distractor_radius=16).pose[0], labels.xy)
     error[subset.frames] = np.nan

@@ -29,7 +29,8 @@ from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.config import check_config
 from frameworth.plan.grid import planned_subsets, weight_options
 from frameworth.plan.names import subset_path
-from frameworth.storage.files import digest_of_file, write_csv, write_json
+from frameworth.storage.digests import digest_of_file
+from frameworth.storage.files import write_csv, write_json
 from frameworth.training.predictions import Predictions, write_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
 

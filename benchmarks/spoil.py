@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from frameworth.errors import UserError, refuse_errors
-from frameworth.labels.collected_data import write_collected_data
 from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.imported import is_import, write_imported
 from frameworth.labels.label_errors import exchange_neighbours, move_one, shift_inside
 from frameworth.labels.pictures import inspect_pictures

@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from demo.pictures import VIDEOS, Frame, Scenery, draw_frame, walk
-from frameworth.labels.collected_data import write_collected_data
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_errors import SHIFT, SMALL, animal_length, move_one, shift_inside
 from frameworth.labels.project_config import project_config
 from frameworth.storage.files import write_bytes, write_csv, write_text

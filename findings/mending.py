@@ -17,8 +17,8 @@ import yaml
 
 from findings.reading import PROJECTS
 from frameworth.attribution.label_checks import read_label_checks
-from frameworth.labels.collected_data import write_collected_data
 from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.plant import copy_labelled_frames
 from frameworth.storage.files import read_table
 

@@ -13,7 +13,7 @@ from frameworth.attribution.label_checks import label_checks
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import read_project
 from frameworth.results.results import Results
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from project_of_study import project_of
 from synthetic_study import write_study
 

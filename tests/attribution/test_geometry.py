@@ -17,8 +17,8 @@ from frameworth import suspect_geometry
 from frameworth.__main__ import main
 from frameworth.attribution.suspicion.geometry import _distances
 from frameworth.cli.first_look import first_look
-from frameworth.labels.collected_data import write_collected_data
 from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.sources import inspect_labels
 from simulated_poses import simulated_poses
 from tiny import draw

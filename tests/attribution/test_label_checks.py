@@ -24,7 +24,7 @@ from frameworth.attribution.label_checks import (
 )
 from frameworth.colours import keypoint_colours
 from frameworth.errors import UserError
-from frameworth.labels.collected_data import write_collected_data
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
 from frameworth.text import readable

@@ -17,13 +17,12 @@ from frameworth.attribution.method_files import write_network_answer
 from frameworth.attribution.methods import metagradient
 from frameworth.attribution.methods.base import TrainedNetwork
 from frameworth.attribution.methods.metagradient import METHOD, MetagradientOptions
-from frameworth.engine import engine_of
 from frameworth.engine.deeplabcut.label_losses import label_losses
 from frameworth.engine.devices import make_deterministic
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.training.ensemble import training_data
-from frameworth.training.loop import Descent
+from frameworth.training.loop import Descent, NetworkJob
 from frameworth.training.scaling import ScaledFrames
 from frameworth.training.store import Entry
 from small_ensemble import ensemble
@@ -40,11 +39,9 @@ class Weighted(Descent):
 
     def __init__(self, subset, frames, weights, moves, first, steps):
         make_deterministic(CPU)
-        engine = engine_of(TRAINING, subset.keypoints)
-        network = engine.build("random", SEED).double()
-        network.register_forward_pre_hook(lambda _module, given: (given[0].double(),))
-        images, xy = training_data(subset, frames)
-        super().__init__(engine, network, images, xy, TRAINING, steps, SEED, CPU)
+        training = TRAINING | {"steps": steps}
+        super().__init__(NetworkJob(subset.keypoints, *training_data(subset, frames), training, SEED, CPU))
+        self.network.double().register_forward_pre_hook(lambda _module, given: (given[0].double(),))
         self.weights, self.moves, self.first = weights, moves, first
 
     def prepare(self, step):
@@ -111,15 +108,14 @@ class Experiment:
 def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
     subset, frames = data
     make_deterministic(CPU)
-    engine = engine_of(TRAINING, subset.keypoints)
-    network = engine.build("random", SEED)
-    images, xy = training_data(subset, frames)
-    descent = Descent(engine, network, images, xy, TRAINING, 3, SEED, CPU)
+    job = NetworkJob(subset.keypoints, *training_data(subset, frames), TRAINING, SEED, CPU)
+    descent = Descent(job)
+    network = descent.network
     for step in range(3):
         batch, keypoints = descent.prepare(step)
         labels = torch.from_numpy(keypoints).double()
         apart = label_losses(network, network(batch), labels).sum()
-        assert apart.item() == pytest.approx(engine.loss(network, batch, keypoints).item(), rel=1e-5)
+        assert apart.item() == pytest.approx(job.engine.loss(network, batch, keypoints).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("states", [20, 2])
@@ -178,14 +174,13 @@ def test_the_last_twentieth_of_a_long_training_costs_less_than_three_tenths_of_i
 
 def asked(data, store, **options):
     subset, frames = data
-    engine = engine_of(TRAINING, subset.keypoints)
     make_deterministic(CPU)
-    network = engine.build("random", SEED)
-    descent = Descent(engine, network, *training_data(subset, frames), TRAINING, TRAINING["steps"], SEED, CPU)
+    descent = Descent(NetworkJob(subset.keypoints, *training_data(subset, frames), TRAINING, SEED, CPU))
     for step in range(TRAINING["steps"]):
         descent.advance(step)
     pool = np.zeros(len(frames.labels.xy), bool)
     pool[subset.frames] = True
+    engine, network = descent.job.engine, descent.network
     trained = TrainedNetwork(engine, network, subset, frames, pool, TRAINING, SEED, 0, CPU, Entry(store))
     return METHOD.ask(trained, MetagradientOptions(**options)).arrays
 

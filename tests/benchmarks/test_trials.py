@@ -13,9 +13,10 @@ import sleap_io
 from benchmarks.spoil import shuffle, spoil
 from benchmarks.trial import measure, what_was_learned
 from frameworth.errors import UserError
-from frameworth.labels.collected_data import write_collected_data
 from frameworth.labels.deeplabcut import LabelledProject, read_project
-from frameworth.storage.files import digest_of_file, write_csv, write_json
+from frameworth.labels.deeplabcut_tables import write_collected_data
+from frameworth.storage.digests import digest_of_file
+from frameworth.storage.files import write_csv, write_json
 from tiny import draw
 
 

@@ -24,7 +24,7 @@ from frameworth.plan.config import check_config
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.identity import HashedFrames, network_hash, network_seed
 from frameworth.plan.names import subset_path
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from frameworth.training.store import Entry, PredictionsEntry
 from tiny import HELD_OUT, config, correct_label, draw, pretend_networks, pretend_trained, read_frames_of
 

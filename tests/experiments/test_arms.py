@@ -24,7 +24,7 @@ from frameworth.labels.subsets import read_subset
 from frameworth.plan.arms import arm_subsets
 from frameworth.plan.config import check_config
 from frameworth.plan.identity import network_hash
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training import loop as training
 from frameworth.training.ensemble import run_ensembles

@@ -12,7 +12,7 @@ import pytest
 from audit import Audit, audited, can_audit
 from bad_inputs.study import Study
 from conftest import REPOSITORY, Tally
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 
 pytestmark = pytest.mark.skipif(not can_audit(), reason="no strace, or no namespaces")
 

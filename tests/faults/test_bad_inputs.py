@@ -17,7 +17,7 @@ from bad_inputs.cases import CASES, Case
 from bad_inputs.study import Study
 from conftest import run_snakemake
 from frameworth.__main__ import main
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from frameworth.training.gpus import machine_has_gpu
 
 pytestmark = pytest.mark.usefixtures("engine")

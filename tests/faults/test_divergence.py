@@ -39,7 +39,7 @@ def let_diverge(subset_json, labels_h5, store, training, member, rate):
     entry.folder.mkdir(parents=True, exist_ok=True)
     images = [read_image(paths[frame]) for frame in subset.frames]
     exploding = training | {"learning_rate": rate}
-    train_network(NetworkJob(subset.keypoints, images, subset.xy, exploding, seed, entry, torch.device("cpu"), print))
+    train_network(NetworkJob(subset.keypoints, images, subset.xy, exploding, seed, torch.device("cpu")), entry, print)
     return entry
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.storage.digests import FOLDER, is_recorded, keep_digests
-from frameworth.storage.files import digest_of_file, write_text
+from frameworth.storage.digests import FOLDER, digest_of_file, is_recorded, keep_digests
+from frameworth.storage.files import write_text
 from frameworth.storage.full_disk import full_disk_line
 from frameworth.storage.pytables import write_pytables
 from stages_in_forks import Stages, commands_of

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY, run_snakemake
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from frameworth.storage.hdf5 import read_attributes, read_hdf5
 from tiny import config, draw, write_config
 

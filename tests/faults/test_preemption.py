@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from conftest import REPOSITORY, run_snakemake
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from frameworth.training.ensemble import run_ensembles
 from frameworth.training.preemption import EXIT_CODE, Preempted, sigterm_stops, sigterm_waits
 from tiny import TRAINING, config, draw, prepare, write_config

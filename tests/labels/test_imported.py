@@ -19,7 +19,7 @@ from frameworth.labels.imported import is_import, read_imported, write_imported
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from label_files import FORMATS, coco, label_studio, on_images, skeleton_of, slp_videos
 from tiny import config, draw, write_config
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.labels.collected_data import write_collected_data
 from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_errors import animal_length, exchange_neighbours, move_one
 from frameworth.labels.plant import plant_errors
 from frameworth.plan.split import hold_out
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from tiny import HELD_OUT, draw
 
 

@@ -20,7 +20,8 @@ from frameworth.plan.designs import draw_subset
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_path
 from frameworth.plan.split import hold_out
-from frameworth.storage.files import digest_of_file, write_csv
+from frameworth.storage.digests import digest_of_file
+from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
 from tiny import HELD_OUT, TRAINING, config, draw, write_config
 

@@ -16,8 +16,7 @@ from frameworth.labels.labels import Labels, read_labels, write_labels
 from frameworth.results.study_files import ESTIMATED
 from frameworth.storage.digests import keep_digests
 from frameworth.storage.files import write_csv
-from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.storage.made_from import made_from
+from frameworth.storage.hdf5 import Array, made_from, read_hdf5, write_hdf5
 from synthetic_study import write_study
 from tiny import config, write_config
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.labels.collected_data import write_collected_data
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.results.results import Results
 
 

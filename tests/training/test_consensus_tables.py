@@ -10,7 +10,7 @@ import pytest
 import sleap_io
 
 from frameworth.labels.deeplabcut import LabelledProject, read_project
-from frameworth.training.predictions import labelled_images_index, write_deeplabcut_table
+from frameworth.labels.deeplabcut_tables import labelled_images_index, write_predicted_table
 from tiny import draw
 
 SCORER = "frameworth_percent-050_seed-1"
@@ -33,9 +33,9 @@ def tables(tmp_path_factory):
     rng = np.random.default_rng(0)
     shape = project.xy.shape
     pose, confidence = rng.uniform(0, 60, shape), rng.uniform(0, 1, shape[:2])
-    names = [f"{video}/{image}" for video, image in zip(project.videos, project.images, strict=True)]
     stem = folder / "consensus_dlc"
-    write_deeplabcut_table(pose, confidence, project.keypoints, labelled_images_index(names), SCORER, stem)
+    index = labelled_images_index(project.videos, project.images)
+    write_predicted_table(pose, confidence, project.keypoints, index, SCORER, stem)
     return Tables(project, stem, pose, confidence)
 
 

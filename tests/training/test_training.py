@@ -13,8 +13,7 @@ from frameworth.errors import UserError
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.identity import network_hash, network_seed
-from frameworth.storage.digests import keep_digests
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file, keep_digests
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.ensemble import run_ensembles
 from small_ensemble import OPTIONS, ensemble

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import REPOSITORY
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from slurm import Slurm, missing
 from tiny import config, draw, write_config
 

@@ -19,7 +19,7 @@ from frameworth.cli.networks import StudyNetworks
 from frameworth.errors import UserError
 from frameworth.plan.config import check_config
 from frameworth.results.verifying import verify_study
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5
 from tiny import config, correct_label, draw, write_config
 

@@ -18,8 +18,8 @@ import pandas as pd
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.errors import UserError
-from frameworth.labels.collected_data import write_collected_data, write_machine_labels
 from frameworth.labels.deeplabcut import LabelledProject, read_label_file, read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data, write_machine_labels
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.project_config import project_config
 from frameworth.plan.designs import draw_subset

@@ -121,8 +121,8 @@ class Backward:
         """Take the derivatives from behind a step to before it. The step began with `state`."""
         descent = self._replay.descent
         batch, keypoints = descent.prepare(step)
-        weights = [value.to(descent.device).requires_grad_() for value in state.weights]
-        labels = torch.from_numpy(keypoints).to(descent.device).double()
+        weights = [value.to(descent.job.device).requires_grad_() for value in state.weights]
+        labels = torch.from_numpy(keypoints).to(descent.job.device).double()
         positions = labels[..., :2].clone().requires_grad_()
         buffers = {name: value.clone() for name, value in descent.network.named_buffers()}
         named = dict(zip(self._replay.names, weights, strict=True)) | buffers
@@ -213,7 +213,7 @@ def differentiate(
         backward[0].step(begin, before)
 
     before = replay.state()
-    through(first, descent.steps, min(max(fit, _FEWEST_STATES), _MOST_STATES) - 1)
+    through(first, descent.job.steps, min(max(fit, _FEWEST_STATES), _MOST_STATES) - 1)
     replay.put_back(first, before)
     return backward[0].found()
 

@@ -13,8 +13,7 @@ from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
 from frameworth.labels.frames import read_frames
 from frameworth.labels.subsets import read_subsets
-from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.storage.made_from import made_from
+from frameworth.storage.hdf5 import Array, made_from, read_hdf5, write_hdf5
 
 ALWAYS = ("difference-of-means", "size-centred")
 DIMENSIONS = ("training_frame", "evaluated_frame", "keypoint")

@@ -13,7 +13,6 @@ import numpy as np
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Answer, Axes, Method, TrainedNetwork
 from frameworth.engine import engine_of
-from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.labels.subsets import read_subset
@@ -23,7 +22,7 @@ from frameworth.storage.files import digest_of_json
 from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
 from frameworth.training.divergence import has_diverged
 from frameworth.training.ensemble import from_weights_file
-from frameworth.training.gpus import take_gpu
+from frameworth.training.gpus import take_device
 from frameworth.training.predict import load_network
 from frameworth.training.scaling import ScaledFrames
 from frameworth.training.store import Entry
@@ -56,10 +55,7 @@ def write_network_answer(
     asked_by = method(name)
     subset, labels = read_subset(subset_json), read_labels(labels_h5)
     pool = (read_frames(frames_csv)["split"] == "pool").to_numpy()
-    if device != "cpu":
-        take_gpu()
-    chosen = choose_device(device)
-    make_deterministic(chosen)
+    torch_device = take_device(device)
     seed = int(np.random.SeedSequence([study_seed, subset.percent, subset.seed, 6]).generate_state(1)[0])
     sizes = _sizes(labels)
     base, started = subset_name(subset.percent, subset.seed), time.monotonic()
@@ -78,7 +74,7 @@ def write_network_answer(
             training=from_weights_file(training, imagenet),
             network_seed=of_network,
             seed=seed,
-            device=chosen,
+            device=torch_device,
             entry=Entry(store / network_hash(subset, training, of_network)),
         )
         answer = asked_by.ask(trained, asked_by.options(**options))

@@ -189,7 +189,7 @@ def _measure(config: dict[str, Any], size: StudySize) -> Measured:
             entry = Entry(Path(folder) / str(steps))
             entry.folder.mkdir()
             options, keypoints = training | {"steps": steps}, ("a", "b", "c", "d")
-            train_network(NetworkJob(keypoints, images, xy, options, 0, entry, device, lambda *_: None))
+            train_network(NetworkJob(keypoints, images, xy, options, 0, device), entry)
         step = entry.read_record()["wall_seconds"] / steps
         return Measured(step, device.type, 0, entry.network.stat().st_size)
 

@@ -41,7 +41,7 @@ def run_arm(
         out_of_bag: `out_of_bag.h5`; read by arms with `curriculum`, and with patches over distractors.
     """
 
-    def plan(subset: Subset) -> list[tuple[int, Variant]]:
+    def variants(subset: Subset) -> list[tuple[int, Variant]]:
         shared: dict[str, Any] = {}
         if "curriculum" in arm:
             error = read_hdf5(out_of_bag, ["error"])["error"]
@@ -49,13 +49,13 @@ def run_arm(
         if "augment" in arm:
             labels = read_labels(labels_h5)
             shared["cutout"] = cutout_of(arm["augment"]["distractor_cutout"], subset, labels, out_of_bag, training)
-        own = range(members if "start_from" in arm else 0)
-        starts = [started_from(baseline, store, arm, subset, member) for member in own]
+        continued = range(members if "start_from" in arm else 0)
+        starts = [started_from(baseline, store, arm, subset, member) for member in continued]
         return arm_variants(arm, subset.percent, subset.seed, members, study_seed, starts, **shared)
 
     run_ensembles(
         subset_jsons, labels_h5, folder, store,
-        training=training, study_seed=study_seed, members=members, plan=plan, **options,
+        training=training, study_seed=study_seed, members=members, variants=variants, **options,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from frameworth.attribution.inference import values
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.names import subset_path
-from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.storage.hdf5 import Array, pose_scales, read_hdf5, write_hdf5
 
 PLACES = 8  # the strongest distractors that are kept, per frame and keypoint
 
@@ -57,7 +57,7 @@ def collect_out_of_bag(study: Path, labels_h5: Path, out: Path) -> None:
             "distractor_pose": Array(np.moveaxis(pose, 0, 2), (*frame, "xy"), "px"),
             "distractor_confidence": Array(np.moveaxis(height, 0, 2), frame),
         },
-        {"frame": np.arange(shape[0]), "keypoint": np.array(labels.keypoints), "xy": np.array(["x", "y"])},
+        pose_scales(shape[0], labels.keypoints),
     )
 
 

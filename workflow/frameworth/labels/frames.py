@@ -13,7 +13,8 @@ from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.plan.split import hold_out
-from frameworth.storage.files import digest_of_file, read_table, write_csv
+from frameworth.storage.digests import digest_of_file
+from frameworth.storage.files import read_table, write_csv
 
 NEAR_IDENTICAL = 1.0  # RMS difference of two grey thumbnails, in grey levels of 255
 

@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image
 
 from frameworth.errors import Problem, RefusedError, UserError, refuse_errors
-from frameworth.labels.collected_data import write_collected_data
 from frameworth.labels.deeplabcut import drop_invisible
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.images import image_size
 from frameworth.labels.label_files import IGNORED_FOLDERS

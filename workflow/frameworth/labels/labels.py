@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
+from frameworth.storage.hdf5 import Array, pose_scales, read_hdf5, write_hdf5
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,7 @@ def write_labels(path: Path | str, labels: Labels) -> None:
             "digest": Array(np.array(labels.digests), ("frame",)),
             "skeleton": Array(labels.skeleton, ("bone", "end")),
         },
-        {
-            "frame": np.arange(len(labels.xy)),
-            "keypoint": np.array(labels.keypoints),
-            "xy": np.array(["x", "y"]),
-        },
+        pose_scales(len(labels.xy), labels.keypoints),
     )
 
 

@@ -11,24 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.errors import UserError
+from frameworth.labels.deeplabcut_tables import labelled_images_index, write_predicted_table
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import Subset, read_subset
 from frameworth.plan.grid import total_steps, window_start
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.files import remove_file, write_bytes, write_json
-from frameworth.training.gpus import take_gpu
+from frameworth.training.gpus import take_device
 from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.predict import load_predictors, predict
-from frameworth.training.predictions import (
-    Predictions,
-    labelled_images_index,
-    read_predictions,
-    write_deeplabcut_table,
-    write_predictions,
-)
+from frameworth.training.predictions import Predictions, read_predictions, write_predictions
 from frameworth.training.preemption import Preempted
 from frameworth.training.scaling import ScaledFrames
 from frameworth.training.scoremaps import CONSENSUS_FORMS
@@ -50,7 +44,7 @@ def run_ensembles(
     distractor_radius: float,
     imagenet: Path | None = None,
     keep_snapshots: bool = True,
-    plan: Callable[[Subset], list[tuple[int, Variant]]] | None = None,
+    variants: Callable[[Subset], list[tuple[int, Variant]]] | None = None,
     windows: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
@@ -62,67 +56,64 @@ def run_ensembles(
         distractor_radius: px of the original image.
         imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
         keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
-        plan: the seed and variant of each of an arm's networks; these stay in the store, no `member-*.pt` is written.
+        variants: the seed and variant of each of an arm's networks, which stay in the store without a `member-*.pt`.
         windows: by an ensemble's folder, the last part of the steps before which the state of its first network is
             kept in the store.
     """
     labels = read_labels(labels_h5)
-    if device != "cpu":
-        take_gpu()
-    chosen = choose_device(device)
-    make_deterministic(chosen)
+    torch_device = take_device(device)
     frames = ScaledFrames(labels, training["scale"])
     for subset_json in subset_jsons:
         subset = read_subset(subset_json)
-        own = folder / subset_path(subset.percent, subset.seed)
-        if plan is None:
+        out = folder / subset_path(subset.percent, subset.seed)
+        if variants is None:
             seeds = [network_seed(study_seed, subset.percent, subset.seed, member) for member in range(members)]
             networks = [(seed, BASELINE) for seed in seeds]
         else:
-            networks = plan(subset)
+            networks = variants(subset)
         entries = [
             Entry(store / network_hash(subset, training, seed, variant.identity(seed))) for seed, variant in networks
         ]
         name = subset_name(subset.percent, subset.seed)
-        files = own / "predictions.h5", own / "consensus.h5"
+        files = out / "predictions.h5", out / "consensus.h5"
         kept = PredictionsEntry.of(store, entries, labels_h5, distractor_radius)
         if not len(subset.frames):
             print(f"{name}: has no frames, so that nothing is trained", file=sys.stderr)
             entries = []
             write_predictions(Predictions.unknown(0, *labels.xy.shape[:2]), labels.keypoints, *files)
             for member in range(members if keep_snapshots else 0):
-                write_bytes(own / f"member-{member}.pt", saved_bytes({"model": {}, "metadata": {"epoch": 0}}))
+                write_bytes(out / f"member-{member}.pt", saved_bytes({"model": {}, "metadata": {"epoch": 0}}))
         elif not keep_snapshots and all(entry.record.exists() for entry in entries) and kept.hand_out(files):
             print(f"{name}: predictions taken from the store ({kept.folder.name})", file=sys.stderr)
         else:
-            window = windows.get(str(own))
-            train_missing(subset, frames, from_weights_file(training, imagenet), networks, entries, chosen, window)
+            starting, window = from_weights_file(training, imagenet), windows.get(str(out))
+            train_missing(subset, frames, starting, networks, entries, torch_device, window)
             speak = np.array([not entry.read_record()["diverged"] for entry in entries])
             for member in np.flatnonzero(~speak).tolist():
                 print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
-            networks_asked = [entry.network for entry, one in zip(entries, speak, strict=True) if one]
-            predictors = load_predictors(networks_asked, training, subset.keypoints, chosen)
-            said_by_these = predict(predictors, frames, distractor_radius=distractor_radius)
-            write_predictions(said_by_these.among(speak), labels.keypoints, *files)
-        pictures = [f"{Path(path).parent.name}/{Path(path).name}" for path in labels.paths]
-        said = read_predictions(*files)
-        write_deeplabcut_table(
-            said.consensus_pose[list(CONSENSUS_FORMS).index(consensus)],
-            said.consensus_confidence,
+            speaking = [entries[member].network for member in np.flatnonzero(speak)]
+            predictors = load_predictors(speaking, training, subset.keypoints, torch_device)
+            predictions = predict(predictors, frames, distractor_radius=distractor_radius)
+            write_predictions(predictions.among(speak), labels.keypoints, *files)
+        written = read_predictions(*files)
+        videos, images = zip(*(Path(path).parts[-2:] for path in labels.paths), strict=True)
+        write_predicted_table(
+            written.consensus_pose[list(CONSENSUS_FORMS).index(consensus)],
+            written.consensus_confidence,
             labels.keypoints,
-            labelled_images_index(pictures),
+            labelled_images_index(videos, images),
             f"frameworth_{name}",
-            own / "consensus_dlc",
+            out / "consensus_dlc",
         )
         if keep_snapshots:
-            for member, entry in enumerate(entries if plan is None else ()):
-                entry.hand_out(own / f"member-{member}.pt")
+            for member, entry in enumerate(entries if variants is None else ()):
+                entry.hand_out(out / f"member-{member}.pt")
         elif entries:
             kept.keep(files)
-            for file in [*own.glob("member-*.pt"), *(entry.network for entry in entries)]:
+            for file in [*out.glob("member-*.pt"), *(entry.network for entry in entries)]:
                 remove_file(file)
         records = [entry.read_record() | {"hash": entry.folder.name} for entry in entries]
-        write_json(own / "training.json", {"subset": name, "members": records})
+        write_json(out / "training.json", {"subset": name, "members": records})
 
 
 def from_weights_file(training: dict[str, Any], imagenet: Path | None) -> dict[str, Any]:
@@ -158,9 +149,9 @@ def train_missing(
                 print(f"{label}: {line}", file=sys.stderr, flush=True)
 
             kept = window_start(window, total_steps(training, len(images))) if window and not member else None
-            job = NetworkJob(subset.keypoints, images, xy, training, seed, entry, device, say, variant, kept)
+            job = NetworkJob(subset.keypoints, images, xy, training, seed, device, variant, kept)
             try:
-                train_network(job)
+                train_network(job, entry, say)
             except Preempted as preempted:
                 raise Preempted(f"{label}: {preempted}") from None
             record = entry.read_record()

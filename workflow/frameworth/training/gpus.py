@@ -13,9 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from frameworth.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 NETWORKS_PER_GPU = "FRAMEWORTH_NETWORKS_PER_GPU"
 
@@ -25,18 +28,29 @@ _BYTES_PER_NETWORK = 8 * 2**30
 _MOST_NETWORKS = 4
 _PAUSE = 1.0
 
-_held: list[TextIO] = []
+_locks: list[TextIO] = []  # of this process
 
 
-def take_gpu() -> None:
-    """Take a place on one of the visible GPUs for the rest of this process, and make that GPU PyTorch's current one.
+def take_device(wanted: str) -> torch.device:
+    """The device for the rest of this process, for `auto`, `cpu` or `cuda`, and made to compute the same twice.
 
-    Waits until there is a place. Nothing happens where there is no GPU, or where CUDA_VISIBLE_DEVICES names one alone:
-    somebody, such as SLURM, has chosen.
+    Where it is a GPU, a place on one of the visible ones is taken, and waited for. Where CUDA_VISIBLE_DEVICES names one
+    alone, somebody, such as SLURM, has chosen. Raises UserError if a GPU was asked for but is unusable.
     """
+    from frameworth.engine.devices import choose_device, make_deterministic  # slow: it imports PyTorch
+
+    if wanted != "cpu":
+        _take_gpu()
+    device = choose_device(wanted)
+    make_deterministic(device)
+    return device
+
+
+def _take_gpu() -> None:
+    """Make a GPU with a free place PyTorch's current one."""
     import torch
 
-    if _held or is_chosen(os.environ.get("CUDA_VISIBLE_DEVICES", "")) or not torch.cuda.is_available():
+    if _locks or is_chosen(os.environ.get("CUDA_VISIBLE_DEVICES", "")) or not torch.cuda.is_available():
         return
     gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     places = [networks_per_gpu(gpu.total_memory, os.environ.get(NETWORKS_PER_GPU)) for gpu in gpus]
@@ -104,7 +118,7 @@ def _lock(path: Path) -> bool:
     except BlockingIOError:
         handle.close()
         return False
-    _held.append(handle)
+    _locks.append(handle)
     return True
 
 

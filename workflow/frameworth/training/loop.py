@@ -38,19 +38,15 @@ def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> flo
 
 @dataclass(frozen=True)
 class NetworkJob:
-    """One network to train: on what, how, and where it is kept.
+    """One network to train: on what, how, and where.
 
     Attributes:
-        keypoints: their names.
+        keypoints: K names.
         images: [M] uint8 [h, w, 3], at the training's scale.
         xy: labels in px of these images, [M, K, 2].
         training: what determines weights, of the config's `training`.
-        seed: the network's seed.
-        entry: its place in the store.
-        device: where it is trained.
-        say: called with a line at the start and at each checkpoint.
         variant: how an arm's network differs.
-        kept_step: the state before this step is kept in `entry`, too.
+        kept_step: the state before this step is kept in the store, too.
     """
 
     keypoints: Sequence[str]
@@ -58,9 +54,7 @@ class NetworkJob:
     xy: np.ndarray
     training: dict[str, Any]
     seed: int
-    entry: Entry
     device: torch.device
-    say: Callable[[str], None]
     variant: Variant = BASELINE
     kept_step: int | None = None
 
@@ -79,38 +73,47 @@ class NetworkJob:
         """The weights that it starts from: a word of the config, or a file."""
         return str(self.variant.start or self.training["weights"])
 
+    def initial_network(self) -> torch.nn.Module:
+        """The network before its first step, on the CPU."""
+        return self.engine.build(self.weights, self.seed)
 
-def train_network(job: NetworkJob) -> None:
-    """Train until the budget is spent and keep the network in the job's entry; continues from its checkpoint.
+
+def train_network(job: NetworkJob, entry: Entry, say: Callable[[str], object] = lambda line: None) -> None:
+    """Train until the budget is spent and keep the network in `entry`, from whose checkpoint training continues.
 
     SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted.
+
+    Args:
+        say: called with a line at the start and at each checkpoint.
     """
     make_deterministic(job.device)
-    network = job.engine.build(job.weights, job.seed)
     if own_loop := job.engine.own_loop():
         # It has no checkpoints: SIGTERM stops it where it is.
-        started = time.monotonic()
+        network, started = job.initial_network(), time.monotonic()
         losses = own_loop(network, job.images, job.xy, job.steps, job.seed, job.device)
-        _keep(job, network, {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0})
+        _keep(job, entry, say, network, {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0})
     else:
         with sigterm_waits() as stopping:
-            _keep(job, network, _descend(job, network, stopping))
+            descent = Descent(job)
+            _keep(job, entry, say, descent.network, _descend(descent, entry, say, stopping))
 
 
-def _keep(job: NetworkJob, network: torch.nn.Module, state: dict[str, Any]) -> None:
+def _keep(
+    job: NetworkJob, entry: Entry, say: Callable[[str], object], network: torch.nn.Module, state: dict[str, Any]
+) -> None:
     finite = all(bool(value.isfinite().all()) for value in network.state_dict().values())
     variant = job.variant
     diverged = why_diverged(state["losses"], finite, job.engine.heads_start_random(job.weights))
     if variant.start is not None and Entry(variant.start.parent).read_record()["diverged"]:
         diverged = diverged or "the network that it continues had diverged"
     if diverged:
-        job.say(f"diverged: {diverged}; it is kept, and left out of consensus and scores")
+        say(f"diverged: {diverged}; it is kept, and left out of consensus and scores")
     record = _record(job, state, diverged)
     if variant.identity(job.seed):
         record["variant"] = variant.identity(job.seed)
         record["patches_per_image"] = state.get("patches", 0) / (job.steps * job.training["batch_size"])
     cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-    job.entry.finish({"model": cpu_state, "metadata": {"epoch": job.steps}}, record)
+    entry.finish({"model": cpu_state, "metadata": {"epoch": job.steps}}, record)
 
 
 def train_step(
@@ -140,47 +143,31 @@ class Descent:
 
     The state is the network's weights and the optimizer's; whoever puts an earlier one back gets the same steps again.
 
-    Args:
-        images, xy: as for `NetworkJob`.
-        steps: of the whole training.
-
     Attributes:
+        job: what is trained.
         network, optimizer: on the device, changed in place.
         augment: makes the batches.
-        steps, device: as given.
+        chosen: the function from a step to the frames of its batch.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        network: torch.nn.Module,
-        images: list[np.ndarray],
-        xy: np.ndarray,
-        training: dict[str, Any],
-        steps: int,
-        seed: int,
-        device: torch.device,
-        variant: Variant = BASELINE,
-    ) -> None:
+    def __init__(self, job: NetworkJob) -> None:
+        self.job, training, variant = job, job.training, job.variant
+        self.network = job.initial_network().train()
         # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack it
-        self.network = network.train()
-        self.optimizer = engine.optimizer(network, training.get("learning_rate"))
-        self.steps, self.device = steps, device
+        self.network.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack it
+        self.optimizer = job.engine.optimizer(self.network, training.get("learning_rate"))
         self._initial_rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.augment = engine.augmentation(images, xy, device, variant.cutout)
-        order_seed, self._draw_seed = variant.seeds(seed)
-        self.chosen = ordered_batches(variant.ranks, len(images), training["batch_size"], steps, order_seed)
-        self._engine = engine
-        self._drops, self._precision = training["drops"], training["precision"]
+        self.augment = job.engine.augmentation(job.images, job.xy, job.device, variant.cutout)
+        order_seed, self._draw_seed = variant.seeds(job.seed)
+        self.chosen = ordered_batches(variant.ranks, len(job.images), training["batch_size"], job.steps, order_seed)
 
     def prepare(self, step: int) -> tuple[torch.Tensor, np.ndarray]:
         """Seed what the network draws in this step, set the step's learning rate, and make its batch.
 
         Returns images [B, 3, h, w] and labels [B, K, 3] of the frames `chosen(step)`, as the augmentation gives them.
         """
-        seed_network(self.device, self._draw_seed, 4, step)
-        factor = learning_rate_factor(self._drops, step, self.steps)
+        seed_network(self.job.device, self._draw_seed, 4, step)
+        factor = learning_rate_factor(self.job.training["drops"], step, self.job.steps)
         for group, rate in zip(self.optimizer.param_groups, self._initial_rates, strict=True):
             group["lr"] = rate * factor
         return self.augment(self.chosen(step), self.draw(step))
@@ -201,29 +188,31 @@ class Descent:
     def advance(self, step: int) -> torch.Tensor:
         """Take the step; the loss before it, still on the device."""
         batch, keypoints = self.prepare(step)
-        return train_step(self._engine, self.network, self.optimizer, batch, keypoints, self._precision)
+        precision = self.job.training["precision"]
+        return train_step(self.job.engine, self.network, self.optimizer, batch, keypoints, precision)
 
 
-def _descend(job: NetworkJob, network: torch.nn.Module, stopping: Callable[[], str]) -> dict[str, Any]:
-    """The fast loop: trains `network` in place, from the entry's checkpoint if there is one; its final state.
+def _descend(
+    descent: Descent, entry: Entry, say: Callable[[str], object], stopping: Callable[[], str]
+) -> dict[str, Any]:
+    """The fast loop: takes all steps, from the entry's checkpoint if there is one; the final state.
 
     Args:
         stopping: the name of the signal that asks to stop; empty before.
     """
-    steps, entry, batch_size = job.steps, job.entry, job.training["batch_size"]
-    descent = Descent(job.engine, network, job.images, job.xy, job.training, steps, job.seed, job.device, job.variant)
+    steps, batch_size = descent.job.steps, descent.job.training["batch_size"]
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
         descent.put_back(checkpoint)
         state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
     wall_before = state["wall_seconds"]
-    job.say(f"trains from step {first} to {steps}")
+    say(f"trains from step {first} to {steps}")
     entry.write_progress(first, steps, 0.0)
     losses = []  # on the device: reading each would make a GPU wait
     patches_before = state.get("patches", 0)
     for step in range(first, steps):
-        if step == job.kept_step:
+        if step == descent.job.kept_step:
             entry.write_state(step, descent.state())
         losses.append(descent.advance(step))
         now, stop = time.monotonic(), stopping()
@@ -236,7 +225,7 @@ def _descend(job: NetworkJob, network: torch.nn.Module, stopping: Callable[[], s
             saved = time.monotonic()
             rate = (step + 1 - first) * batch_size / (now - started)
             entry.write_progress(step + 1, steps, rate)
-            job.say(
+            say(
                 f"step {step + 1} of {steps}, loss {float(np.mean(state['losses'][-50:])):.5f}, {rate:.0f} samples/s, "
                 f"{(steps - step - 1) * batch_size / rate:.0f} s left for this network"
             )

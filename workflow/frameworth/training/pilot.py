@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels
@@ -19,7 +18,7 @@ from frameworth.plan.names import subset_name
 from frameworth.plan.pilot import NAME, Try, longest, search, what_is_asked
 from frameworth.storage.files import link_or_copy, remove_file, write_json
 from frameworth.training.ensemble import from_weights_file, train_missing
-from frameworth.training.gpus import take_gpu
+from frameworth.training.gpus import take_device
 from frameworth.training.predict import load_predictors, predict
 from frameworth.training.scaling import ScaledFrames
 from frameworth.training.store import Entry
@@ -66,19 +65,17 @@ def run_pilot(
             f"pilot: no frame of the pool outside {subset_json} has a label to judge networks by; ask for subsets of "
             "half of the pool, or leave out `pilot`"
         )
-    if device != "cpu":
-        take_gpu()
-    chosen = choose_device(device)
-    make_deterministic(chosen)
+    torch_device = take_device(device)
     seed = network_seed(study_seed, subset.percent, subset.seed, 0)
 
     def attempt(choice: int, steps: int) -> Try:
         options = {"steps": steps} | pilot["choices"][choice - 1]
-        own = training | options
-        entry = Entry(store / network_hash(subset, own, seed))
+        tried_training = training | options
+        entry = Entry(store / network_hash(subset, tried_training, seed))
         print(f"pilot: choice {choice}, {steps} steps ({entry.folder.name})", file=sys.stderr)
-        frames = ScaledFrames(labels, own["scale"])
-        train_missing(subset, frames, from_weights_file(own, imagenet), [(seed, BASELINE)], [entry], chosen)
+        frames = ScaledFrames(labels, tried_training["scale"])
+        starting = from_weights_file(tried_training, imagenet)
+        train_missing(subset, frames, starting, [(seed, BASELINE)], [entry], torch_device)
         record = entry.read_record()
         width, height = (int(side) for side in frames.sizes[0])
         tried = Try(
@@ -86,7 +83,7 @@ def run_pilot(
             **options,
             width=width,
             height=height,
-            px_per_step=own["batch_size"] * (own["crop"] ** 2 if own["crop"] else width * height),
+            px_per_step=training["batch_size"] * (options["crop"] ** 2 if options["crop"] else width * height),
             error_px=None,
             trained_on_px=None,
             seconds=record["wall_seconds"],
@@ -94,7 +91,7 @@ def run_pilot(
         )
         if record["diverged"]:
             return tried
-        predictors = load_predictors([entry.network], own, subset.keypoints, chosen)
+        predictors = load_predictors([entry.network], tried_training, subset.keypoints, torch_device)
         # What counts as a distractor is of no account here.
         error = distance(predict(predictors, frames, distractor_radius=1).pose[0], labels.xy)
         medians = [float(np.nanmedian(error[which])) for which in (others, subset.frames)]
@@ -109,13 +106,13 @@ def run_pilot(
         "chosen": options,
         "taken": tries.index(taken),
         "subset": subset_name(subset.percent, subset.seed),
-        "seconds": sum(one.seconds for one in tries),
-        "tries": [asdict(one) for one in tries],
+        "seconds": sum(attempted.seconds for attempted in tries),
+        "tries": [asdict(attempted) for attempted in tries],
     }
     write_json(kept, content)
     link_or_copy(kept, pilot_json)
     if not keep_snapshots:
         of_grid = network_hash(subset, training | options, seed)
-        for one in tries:
-            if one.hash != of_grid:
-                remove_file(Entry(store / one.hash).network)
+        for attempted in tries:
+            if attempted.hash != of_grid:
+                remove_file(Entry(store / attempted.hash).network)

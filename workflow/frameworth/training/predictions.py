@@ -7,11 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from frameworth.storage.files import atomic_path
-from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
-from frameworth.storage.pytables import write_pytables
+from frameworth.storage.hdf5 import Array, pose_scales, read_hdf5, write_hdf5
 from frameworth.training.scoremaps import CONSENSUS_FORMS
 
 
@@ -55,9 +52,9 @@ class Predictions:
         """The same with a row of NaN for each network that was not asked; `speak` bool, True for the R that were."""
         rows = {}
         for name in _PER_MEMBER:
-            own = getattr(self, name)
-            rows[name] = np.full((len(speak), *own.shape[1:]), np.nan, own.dtype)
-            rows[name][speak] = own
+            values = getattr(self, name)
+            rows[name] = np.full((len(speak), *values.shape[1:]), np.nan, values.dtype)
+            rows[name][speak] = values
         return replace(self, **rows)
 
 
@@ -69,15 +66,14 @@ def write_predictions(
 ) -> None:
     """Write both files of one subset."""
     members, frames = predictions.confidence.shape[:2]
-    scales = {"frame": np.arange(frames), "keypoint": np.array(keypoints), "xy": np.array(["x", "y"])}
-    per_member = ("member", "frame", "keypoint")
-    units = {"pose": "px", "distractor_pose": "px"}
+    scales = pose_scales(frames, keypoints)
+    dims = ("member", "frame", "keypoint", "xy")
+    per_member = {name: getattr(predictions, name) for name in _PER_MEMBER}
     write_hdf5(
         predictions_h5,
         {
-            name: Array(values, per_member + (("xy",) if values.ndim == 4 else ()), units.get(name, ""))
-            for name in _PER_MEMBER
-            for values in [getattr(predictions, name)]
+            name: Array(values, dims[: values.ndim], "px" if name.endswith("pose") else "")
+            for name, values in per_member.items()
         },
         {"member": np.arange(members), **scales},
     )
@@ -94,43 +90,16 @@ def write_predictions(
 
 def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
     """Read what `write_predictions` wrote."""
-    own, consensus = read_hdf5(predictions_h5), read_hdf5(consensus_h5)
+    members, consensus = read_hdf5(predictions_h5), read_hdf5(consensus_h5)
     return Predictions(
-        **{name: own[name] for name in _PER_MEMBER},
+        **{name: members[name] for name in _PER_MEMBER},
         consensus_pose=consensus["pose"],
         consensus_confidence=consensus["confidence"],
         spread=consensus["spread"],
     )
 
 
-def labelled_images_index(names: Sequence[str]) -> pd.MultiIndex:
-    """The index of DeepLabCut's tables of labelled images, of names `video/image`."""
-    return pd.MultiIndex.from_tuples([("labeled-data", *name.split("/", 1)) for name in names])
-
-
 def read_distractors(predictions_h5: Path) -> tuple[np.ndarray, np.ndarray]:
     """Of what `write_predictions` wrote: `distractor_pose` [R, N, K, 2] px and `distractor_confidence` [R, N, K]."""
-    own = read_hdf5(predictions_h5, ["distractor_pose", "distractor_confidence"])
-    return own["distractor_pose"], own["distractor_confidence"]
-
-
-def write_deeplabcut_table(
-    pose: np.ndarray, confidence: np.ndarray, keypoints: Sequence[str], index: pd.Index, scorer: str, stem: Path
-) -> None:
-    """Write positions as DeepLabCut writes predictions: scorer / bodyparts / x, y, likelihood.
-
-    Args:
-        pose: [N, K, 2] px. confidence: [N, K].
-        index: [N], that of labelled images, or the frames' numbers in a video.
-        stem: the two files' path without `.h5` and `.csv`.
-    """
-    columns = pd.MultiIndex.from_product(
-        [[scorer], list(keypoints), ["x", "y", "likelihood"]], names=["scorer", "bodyparts", "coords"]
-    )
-    values = np.dstack([pose, confidence])
-    table = pd.DataFrame(values.reshape(len(index), -1).astype(float), index=index, columns=columns)
-    with atomic_path(stem.with_suffix(".csv")) as temporary:
-        table.to_csv(temporary)
-    # As DeepLabCut: videos as a PyTables table, which an index of several levels does not allow.
-    layout = "fixed" if index.nlevels > 1 else "table"
-    write_pytables(stem.with_suffix(".h5"), table, layout)
+    arrays = read_hdf5(predictions_h5, ["distractor_pose", "distractor_confidence"])
+    return arrays["distractor_pose"], arrays["distractor_confidence"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from frameworth.labels.images import DECODED_BYTES_KEPT, read_image
 from frameworth.labels.labels import Labels
-from frameworth.storage.files import digest_of_file
+from frameworth.storage.digests import digest_of_file
 
 
 def scaled_sizes(sizes: np.ndarray, scale: float) -> np.ndarray:

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from frameworth.engine.base import Predictor
-from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.labels.subsets import read_subset
 from frameworth.training.divergence import without_diverged
-from frameworth.training.gpus import take_gpu
+from frameworth.training.gpus import take_device
 from frameworth.training.predict import JointMaps, frames_at_once, load_predictors, spread_of
 from frameworth.training.scaling import scaled_image, scaled_sizes
 from frameworth.videos.video_consensus import VideoConsensus, write_video_consensus
@@ -46,14 +45,11 @@ def analyse_video(
     Networks that diverged are left out. Raises UserError if the video cannot be read, or no network is left.
     """
     info = video_info(video)  # before the networks: a bad video is told at once
-    if device != "cpu":
-        take_gpu()
-    chosen = choose_device(device)
-    make_deterministic(chosen)
+    torch_device = take_device(device)
     subset = read_subset(subset_json)
     asked, networks = len(networks), without_diverged(networks)
     sizes = [len(list(members)) for _, members in itertools.groupby(networks, key=lambda network: network.parent)]
-    predictors = load_predictors(networks, training, subset.keypoints, chosen)
+    predictors = load_predictors(networks, training, subset.keypoints, torch_device)
 
     def say(line: str) -> None:
         print(f"{video}: {line}", file=sys.stderr, flush=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frameworth.storage.hdf5 import Array, read_attributes, read_hdf5, write_hdf5
-from frameworth.training.predictions import write_deeplabcut_table
+from frameworth.labels.deeplabcut_tables import write_predicted_table
+from frameworth.storage.hdf5 import Array, pose_scales, read_attributes, read_hdf5, write_hdf5
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class VideoConsensus:
 
 def write_video_consensus(folder: Path, consensus: VideoConsensus, scorer: str, attributes: dict[str, str]) -> None:
     """Write a video's files into its folder; `consensus.h5`, which later stages read, comes last."""
-    frames = np.arange(len(consensus.seconds))
-    write_deeplabcut_table(
-        consensus.pose, consensus.confidence, consensus.keypoints, pd.Index(frames), scorer, folder / "consensus_dlc"
+    frames = pd.Index(np.arange(len(consensus.seconds)))
+    write_predicted_table(
+        consensus.pose, consensus.confidence, consensus.keypoints, frames, scorer, folder / "consensus_dlc"
     )
     write_hdf5(
         folder / "consensus.h5",
@@ -58,7 +58,7 @@ def write_video_consensus(folder: Path, consensus: VideoConsensus, scorer: str, 
             "seconds": Array(consensus.seconds, ("frame",), "s"),
             "size": Array(consensus.size, ("width_height",), "px"),
         },
-        {"frame": frames, "keypoint": np.array(consensus.keypoints), "xy": np.array(["x", "y"])},
+        pose_scales(len(consensus.seconds), consensus.keypoints),
         {"video": consensus.video, "scorer": scorer, **attributes},
     )
 

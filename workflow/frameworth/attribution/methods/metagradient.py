@@ -49,14 +49,14 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
 
     from frameworth.attribution.adjoint import check_differentiable, differentiate
     from frameworth.training.ensemble import training_data
-    from frameworth.training.loop import Descent
+    from frameworth.training.loop import Descent, NetworkJob
 
     subset, frames, device = trained.subset, trained.frames, trained.device
-    network = trained.engine.build(str(trained.training["weights"]), trained.network_seed)
     images, xy = training_data(subset, frames)
-    steps = total_steps(trained.training, len(images))
-    first = window_start(options.window, steps)
-    descent = Descent(trained.engine, network, images, xy, trained.training, steps, trained.network_seed, device)
+    job = NetworkJob(subset.keypoints, images, xy, trained.training, trained.network_seed, device)
+    first = window_start(options.window, job.steps)
+    descent = Descent(job)
+    network = descent.network
     check_differentiable(descent)
     if kept := trained.entry.read_state(first):
         descent.put_back(kept)
@@ -79,7 +79,7 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
     change[places] = found.weight[used]
     position[places] = found.position[used] * frames.factors[places][:, None]
     trained.entry.drop_state(first)
-    work = first + (steps - first) * (1 + _BACKWARD)
+    work = first + (job.steps - first) * (1 + _BACKWARD)
     return Answer({"change": change, "position": position}, work * trained.training["batch_size"])
 
 

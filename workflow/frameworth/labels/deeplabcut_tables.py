@@ -1,0 +1,87 @@
+"""Tables as DeepLabCut writes them, each as CSV and HDF5: hand labels, machine labels to refine, and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frameworth.storage.files import atomic_path
+from frameworth.storage.pytables import write_pytables
+
+
+def write_collected_data(
+    project: Path,
+    scorer: str,
+    keypoints: Sequence[str],
+    videos: Sequence[str],
+    images: Sequence[str],
+    xy: np.ndarray,
+    decimals: int | None = 3,
+) -> None:
+    """Write the labels of each video below `project/labeled-data`; `xy` [N, K, 2] px, NaN where missing.
+
+    Args:
+        decimals: to round to; None keeps every bit, so that networks trained on the same labels are known again.
+    """
+    values = xy if decimals is None else xy.round(decimals)
+    for folder, rows, index in _by_video(project, videos, images):
+        name = f"CollectedData_{scorer}"
+        _write(values[rows], scorer, keypoints, index, folder / f"{name}.csv", folder / f"{name}.h5")
+
+
+def write_machine_labels(
+    project: Path,
+    scorer: str,
+    keypoints: Sequence[str],
+    videos: Sequence[str],
+    images: Sequence[str],
+    xy: np.ndarray,
+    likelihood: np.ndarray,
+) -> None:
+    """Write what networks say, as DeepLabCut writes it beside frames to refine; `likelihood` [N, K]."""
+    values = np.dstack([xy, likelihood])
+    for folder, rows, index in _by_video(project, videos, images):
+        _write(values[rows], scorer, keypoints, index, folder / "machinelabels.csv", folder / "machinelabels-iter0.h5")
+
+
+def write_predicted_table(
+    pose: np.ndarray, confidence: np.ndarray, keypoints: Sequence[str], index: pd.Index, scorer: str, stem: Path
+) -> None:
+    """Write positions as DeepLabCut writes predictions: scorer / bodyparts / x, y, likelihood.
+
+    Args:
+        pose: [N, K, 2] px. confidence: [N, K].
+        index: [N], that of labelled images, or the frames' numbers in a video.
+        stem: the two files' path without `.h5` and `.csv`.
+    """
+    values = np.dstack([pose, confidence]).astype(float)
+    _write(values, scorer, keypoints, index, stem.with_suffix(".csv"), stem.with_suffix(".h5"))
+
+
+def labelled_images_index(videos: Sequence[str], images: Sequence[str]) -> pd.MultiIndex:
+    """The index of DeepLabCut's tables of labelled images."""
+    return pd.MultiIndex.from_tuples([("labeled-data", *names) for names in zip(videos, images, strict=True)])
+
+
+def _by_video(
+    project: Path, videos: Sequence[str], images: Sequence[str]
+) -> Iterator[tuple[Path, list[int], pd.MultiIndex]]:
+    """Of each video the folder, the rows, and their index."""
+    for video in dict.fromkeys(videos):
+        rows = [row for row, name in enumerate(videos) if name == video]
+        index = labelled_images_index([video] * len(rows), [images[row] for row in rows])
+        yield project / "labeled-data" / video, rows, index
+
+
+def _write(values: np.ndarray, scorer: str, keypoints: Sequence[str], index: pd.Index, csv: Path, h5: Path) -> None:
+    """Write values [N, K, 2 or 3]: x, y and, where there is a third, the likelihood."""
+    coords = ["x", "y", "likelihood"][: values.shape[2]]
+    columns = pd.MultiIndex.from_product([[scorer], list(keypoints), coords], names=["scorer", "bodyparts", "coords"])
+    table = pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+    with atomic_path(csv) as temporary:
+        table.to_csv(temporary, lineterminator="\n")
+    # As DeepLabCut: videos as a PyTables table, which an index of several levels does not allow.
+    write_pytables(h5, table, "fixed" if index.nlevels > 1 else "table")
