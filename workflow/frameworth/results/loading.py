@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,14 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from frameworth.errors import UserError
 from frameworth.attribution.influence_file import UNITS
-from frameworth.storage.files import read_json, read_table
-from frameworth.storage.hdf5 import open_hdf5, read_arrays, read_attributes
+from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
-from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 from frameworth.labels.subsets import read_subsets
+from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
+from frameworth.storage.files import read_json, read_table
+from frameworth.storage.hdf5 import open_hdf5, read_arrays, read_attributes
 
 VALUE_UNITS = {"out_of_bag_error": "px", "memorization": "px", "value_px": "px"}
 IN_THE_STUDYS_SCORE = (

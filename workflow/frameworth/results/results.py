@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +15,13 @@ from frameworth.attribution.label_checks import read_label_checks
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
 from frameworth.config.registries import asked_methods
+from frameworth.labels.frames import read_frames
+from frameworth.labels.labels import read_labels
+from frameworth.labels.subsets import read_subsets
+from frameworth.plan.names import subset_path
 from frameworth.scores.learning import Learning, learning
 from frameworth.storage.files import read_json, read_table
 from frameworth.storage.hdf5 import read_attributes, read_hdf5
-from frameworth.labels.frames import read_frames
-from frameworth.labels.labels import Labels, read_labels
-from frameworth.plan.names import subset_path
-from frameworth.labels.subsets import read_subsets
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
 
 T = TypeVar("T")
@@ -69,17 +68,11 @@ class Results:
     frame_values = _of("frame_values.csv", read_table)  # a row per pool frame, by `check_priority`
     label_checks = _of("labels_to_check.csv", read_label_checks)  # a row per labelled frame, the most suspicious first
     validation = _of("validation.csv", read_table)  # a row per quantity, method and score
-    distractors = _of(
-        "distractors.csv", read_table
-    )  # rows about groups of training frames, single ones, evaluated frames
-    outliers = _of(
-        "outliers.csv", read_table
-    )  # rows about frames, by score, and about what the score and its parts find
+    distractors = _of("distractors.csv", read_table)  # of groups of training frames, single ones, and evaluated frames
+    outliers = _of("outliers.csv", read_table)  # of frames, by score, and of what the score and its parts find
     plan = _of("plan.csv", read_table)  # what a larger study would take
     add = _of("add.csv", read_table)  # the learning curve beyond the pool, and which poses the pool hardly holds
-    frames_to_label = _of(
-        "frames_to_label.csv", read_table
-    )  # a row per frame of a video that is proposed for labelling
+    frames_to_label = _of("frames_to_label.csv", read_table)  # a row per proposed frame of a video
     pilot = _of("pilot.json", read_json)  # the pilot's networks, and what was chosen by them
     summary = _of("summary.json", read_json)  # the study's answer in numbers
 

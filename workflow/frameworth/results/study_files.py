@@ -28,7 +28,7 @@ RUN_FIRST = "run `frameworth run` with the study's config first"
 
 @contextmanager
 def being_read(folder: Path) -> Iterator[None]:
-    """Raise UserError, in place of what Python raises, for a file that goes away while it is read: a run makes it anew."""
+    """Raise UserError for a file that goes away while it is read, because a run makes it anew."""
     try:
         yield
     except FileNotFoundError as gone:
