@@ -19,13 +19,22 @@ from typing import Any
 import numpy as np
 import yaml
 
-from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, summed, warning
+from frameworth.errors import (
+    Problem,
+    RefusedError,
+    commands_a_terminal,
+    error,
+    one_line,
+    refuse_errors,
+    summed,
+    warning,
+)
 from frameworth.labels.images import inspect_header
 from frameworth.labels.label_files import images_of, label_files
 from frameworth.labels.names import natural_key, plain_name
 from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.deeplabcut_h5 import read_h5
-from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, multi_animal, one_line
+from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, multi_animal
 
 MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
 PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
@@ -96,10 +105,10 @@ def read_project(folder: Path) -> LabelledProject:
 
     Raises RefusedError, naming the files, frames and keypoints, for whatever cannot be used as it is.
     """
-    found = inspect_project(folder)
-    refuse_errors(found.problems)
-    assert found.project is not None
-    return found.project
+    inspection = inspect_project(folder)
+    refuse_errors(inspection.problems)
+    assert inspection.project is not None
+    return inspection.project
 
 
 def project_keypoints(folder: Path) -> tuple[str, ...]:
@@ -142,6 +151,7 @@ def drop_invisible(
     Args:
         where: the label file. sizes: [N, 2] width and height in px, 0 where unknown.
     """
+    xy = _whole(xy)
     corner = (xy == 0).all(axis=2)
     labelled = ~np.isnan(xy).any(axis=2) & ~corner
     outside = labelled & ((xy <= 0) | (xy >= sizes[:, None])).any(axis=2) & (sizes > 0).all(axis=1, keepdims=True)
@@ -428,7 +438,7 @@ def _visible(
         todo = "label them again, or leave both empty"
         problems.append(warning(table, what, todo, kind="half labels", count=len(half)))
     sizes = np.array([inspect_header(table.parent / image)[0] or (0, 0) for image in images], int).reshape(-1, 2)
-    xy, invisible = drop_invisible(table, _whole(given), sizes, keypoints, images)
+    xy, invisible = drop_invisible(table, given, sizes, keypoints, images)
     return xy, problems + invisible
 
 
@@ -444,7 +454,7 @@ def _differing_csv(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> Iterat
         return
     todo = "save the labels again in DeepLabCut, or move the file that is out of date out of the project"
     try:
-        ours, theirs = (_by_image(one, keypoints) for one in (table, read_csv(path, [])))
+        ours, theirs = (_by_image(each, keypoints) for each in (table, read_csv(path, [])))
     except RefusedError:
         yield warning(path, f"is no label table; {table.path.name} is used", todo)
         return

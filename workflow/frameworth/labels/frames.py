@@ -79,16 +79,16 @@ def leaks(thumbnails: np.ndarray, held_out: np.ndarray, names: Sequence[str]) ->
         thumbnails: [N, px] grey levels; names: [N] `video/image`.
     """
     pool = np.flatnonzero(~held_out)
-    found = []
+    pairs = []
     for index in np.flatnonzero(held_out).tolist():
         distance = np.sqrt(((thumbnails[pool] - thumbnails[index]) ** 2).mean(axis=1))
         nearest = int(distance.argmin())
         if distance[nearest] < NEAR_IDENTICAL:
-            found.append(f"{names[index]} (held out) and {names[int(pool[nearest])]} (pool)")
-    if not found:
+            pairs.append(f"{names[index]} (held out) and {names[int(pool[nearest])]} (pool)")
+    if not pairs:
         return []
-    shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-    what = f"{len(found)} are nearly identical to pool frames, which flatters the held-out errors: {shown}"
+    shown = "; ".join(pairs[:3]) + (f"; and {len(pairs) - 3} more" if len(pairs) > 3 else "")
+    what = f"{len(pairs)} are nearly identical to pool frames, which flatters the held-out errors: {shown}"
     return [warning("held-out frames", what, "consider held_out: {by: video}, or remove one of each")]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from frameworth.errors import Problem, RefusedError, error, warning
+from frameworth.errors import Problem, RefusedError, error, one_line, warning
 
 DECODED_BYTES_KEPT = 1_000_000_000  # of a job's images; the others are decoded again when asked for
 # What DeepLabCut's reader (OpenCV) and Pillow both decode; Pillow knows others that start programs (EPS).
@@ -112,7 +112,7 @@ def _opened(path: Path | str) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:
         raise RefusedError([_too_large(path)]) from None
     except Exception as problem:  # a broken file may raise anything
-        what = f"not a readable image ({' '.join(str(problem).split()) or type(problem).__name__})"
+        what = f"not a readable image ({one_line(problem)})"
         todo = "put a good copy in its place, or remove the image and its labels"
         raise RefusedError([error(path, what, todo, kind="unreadable")]) from problem
 

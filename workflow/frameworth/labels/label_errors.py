@@ -51,12 +51,12 @@ def exchange_neighbours(xy: np.ndarray, rng: np.random.Generator) -> tuple[np.nd
     known = np.flatnonzero(np.isfinite(xy).all(axis=1))
     if len(known) < 2:
         raise ValueError("one labelled keypoint has no neighbour to be exchanged with")
-    one = int(rng.choice(known))
-    others = known[known != one]
-    other = int(others[np.linalg.norm(xy[others] - xy[one], axis=1).argmin()])
+    chosen = int(rng.choice(known))
+    others = known[known != chosen]
+    other = int(others[np.linalg.norm(xy[others] - xy[chosen], axis=1).argmin()])
     out = xy.copy()
-    out[[one, other]] = xy[[other, one]]
-    return out, (one, other)
+    out[[chosen, other]] = xy[[other, chosen]]
+    return out, (chosen, other)
 
 
 def animal_length(xy: np.ndarray, size: np.ndarray) -> float:

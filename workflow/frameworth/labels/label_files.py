@@ -13,7 +13,7 @@ IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels an
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _FILE = re.compile(r"CollectedData_(.*)\.(h5|csv)", re.DOTALL)
 
-_Found = Mapping[Path, Mapping[str, Path]]  # of each folder, the label file of each scorer
+_Folders = Mapping[Path, Mapping[str, Path]]  # of each folder, the label file of each scorer
 
 
 def label_files(root: Path, scorer: str, listed: Collection[str], problems: list[Problem]) -> list[Path]:
@@ -26,13 +26,13 @@ def label_files(root: Path, scorer: str, listed: Collection[str], problems: list
         listed: names of the folders that `video_sets` lists. problems: gets what is wrong, or left out.
     """
     looked = {folder: _by_scorer(folder, problems) for folder in _folders(root)}
-    found = {folder: files for folder, files in looked.items() if files is not None}
-    inside = {folder: files for folder, files in found.items() if plain_name(folder.name) in listed}
-    places = (inside, _without_copies(found))
+    folders = {folder: files for folder, files in looked.items() if files is not None}
+    inside = {folder: files for folder, files in folders.items() if plain_name(folder.name) in listed}
+    places = (inside, _without_copies(folders))
     named = next((place for place in places if any(scorer in files for files in place.values())), None)
     used = named or next((place for place in places if any(place.values())), places[1])
     paths = [_chosen(folder, files, scorer, named is not None, problems) for folder, files in used.items()]
-    problems += _left_out(root / "labeled-data", found, used, used is inside, scorer if named is not None else None)
+    problems += _left_out(root / "labeled-data", folders, used, used is inside, scorer if named is not None else None)
     return [path for path in paths if path is not None]
 
 
@@ -56,24 +56,24 @@ def _folders(root: Path) -> list[Path]:
 
 def _by_scorer(folder: Path, problems: list[Problem]) -> dict[str, Path] | None:
     """The label file of each scorer; None, and a problem, if the folder cannot be read."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     try:
         for path in sorted(folder.iterdir()):  # csv before h5
             if (match := _FILE.fullmatch(path.name)) and path.is_file():
-                found[plain_name(match[1])] = path
+                files[plain_name(match[1])] = path
     except OSError as problem:
         problems.append(_unreadable(folder, problem))
         return None
-    return found
+    return files
 
 
-def _without_copies(found: _Found) -> _Found:
+def _without_copies(folders: _Folders) -> _Folders:
     """All folders but DeepLabCut's pictures of labels, and cropped copies of folders that are labelled themselves."""
-    labelled = {folder.name for folder, files in found.items() if files}
-    originals = {folder: re.sub(f"({'|'.join(IGNORED_FOLDERS)})$", "", folder.name) for folder in found}
+    labelled = {folder.name for folder, files in folders.items() if files}
+    originals = {folder: re.sub(f"({'|'.join(IGNORED_FOLDERS)})$", "", folder.name) for folder in folders}
     return {
         folder: files
-        for folder, files in found.items()
+        for folder, files in folders.items()
         if originals[folder] == folder.name or (files and originals[folder] not in labelled)
     }
 
@@ -95,14 +95,14 @@ def _chosen(
     return path
 
 
-def _left_out(data: Path, found: _Found, used: _Found, are_listed: bool, scorer: str | None) -> list[Problem]:
+def _left_out(data: Path, folders: _Folders, used: _Folders, are_listed: bool, scorer: str | None) -> list[Problem]:
     """What is said of the folders that are not read, in a line for each cause.
 
     Args:
         are_listed: whether `used` are those that `video_sets` lists. scorer: whose files are read; None for anybody's.
     """
     said = []
-    others = [folder.name for folder, files in found.items() if files and folder not in used]
+    others = [folder.name for folder, files in folders.items() if files and folder not in used]
     if others and are_listed:
         what = f"{len(others)} labelled folders are not listed under video_sets of config.yaml ({others[0]}): left out"
         said.append(warning(data, what, "add their videos there, or leave them: DeepLabCut does not train on them"))

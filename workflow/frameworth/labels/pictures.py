@@ -48,13 +48,13 @@ def inspect_pictures(
         thumbnails: whether to make thumbnails of what is decoded.
     """
     looked = _look(project.paths, films or {}, decode, thumbnails)
-    sizes = np.array([one.size or (0, 0) for one in looked], int).reshape(-1, 2)
-    problems = [problem for one in looked for problem in one.problems]
+    sizes = np.array([look.size or (0, 0) for look in looked], int).reshape(-1, 2)
+    problems = [problem for look in looked for problem in look.problems]
     if not decode:
         return Pictures(sizes, None, None), summed(problems)
-    digests = tuple(one.digest or str(index) for index, one in enumerate(looked))  # unreadable: the twin of nothing
+    digests = tuple(look.digest or str(index) for index, look in enumerate(looked))  # unreadable: the twin of nothing
     nothing = np.zeros(THUMBNAIL**2, np.float32)
-    small = [nothing if one.thumbnail is None else one.thumbnail for one in looked] if thumbnails else None
+    small = [nothing if look.thumbnail is None else look.thumbnail for look in looked] if thumbnails else None
     pictures = Pictures(sizes, digests, None if small is None else np.stack(small))
     return pictures, summed([*problems, *_twins(project, digests)])
 
@@ -77,7 +77,7 @@ def _look(
         return [_Looked(None, []) if frame in films else _Looked(*inspect_header(paths[frame])) for frame in frames]
     looked = _decode(frames, paths, films, whole=thumbnails)
     if not thumbnails:  # what has the same middle rows is compared in full
-        seen = Counter(one.digest for one in looked.values() if one.digest)
+        seen = Counter(look.digest for look in looked.values() if look.digest)
         alike = [frame for frame in frames if seen[looked[frame].digest] > 1]
         looked |= _decode(alike, paths, films, whole=True)
     return [looked[frame] for frame in frames]
@@ -88,8 +88,8 @@ def _decode(
 ) -> dict[int, _Looked]:
     files = [frame for frame in frames if frame not in films]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # decoders work while others run Python
-        found = pool.map(lambda frame: _decoded(paths[frame], whole), files)
-        looked = dict(zip(files, found, strict=True))
+        decoded = pool.map(lambda frame: _decoded(paths[frame], whole), files)
+        looked = dict(zip(files, decoded, strict=True))
     # One after the other: these read from open videos.
     return looked | {frame: _film(films[frame], whole) for frame in frames if frame in films}
 

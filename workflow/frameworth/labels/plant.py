@@ -13,7 +13,7 @@ from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_errors import SHIFT, SMALL, animal_length, exchange_neighbours, move_one, shift_inside
 from frameworth.labels.pictures import inspect_pictures
-from frameworth.labels.plant_groups import plant_bias, plant_runs
+from frameworth.labels.plant_groups import Planting, plant_bias, plant_runs
 from frameworth.plan.split import hold_out
 from frameworth.storage.files import copy_file, write_csv
 
@@ -63,11 +63,12 @@ def plant_errors(
             kind = "moved"
         xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
         planted[row] = kind
+    planting = Planting(xy, pictures.sizes, np.asarray(project.videos), moved_by, rng)
     for kind, wanted in over_frames.items():
         free = ~split & np.array([not spoilt for spoilt in planted])
         if not wanted:
             continue
-        rows = GROUPS[kind](xy, pictures.sizes, project.videos, free, wanted, moved_by, rng)
+        rows = GROUPS[kind](planting, free, wanted)
         if not len(rows):
             raise UserError(f"plant.kinds: no frames are left for {kind}; ask for a larger share, or for other kinds")
         for row in rows:

@@ -18,9 +18,9 @@ def inspect_labels(labels: Path) -> Inspection:
     """
     try:
         if not is_import(labels):
-            if labels.is_dir() and not (labels / "config.yaml").exists() and (found := _label_files(labels)):
-                what = f"is no DeepLabCut project (it has no config.yaml), but holds {', '.join(found)}"
-                return Inspection(None, (), (error(labels, what, f"give {labels / found[0]}"),))
+            if labels.is_dir() and not (labels / "config.yaml").exists() and (others := _label_files(labels)):
+                what = f"is no DeepLabCut project (it has no config.yaml), but holds {', '.join(others)}"
+                return Inspection(None, (), (error(labels, what, f"give {labels / others[0]}"),))
             return inspect_project(labels)
     except (OSError, ValueError):  # a name that no file can have
         return inspect_project(labels)
@@ -62,6 +62,6 @@ def study_sources(config: dict[str, Any]) -> list[Path]:
     """Label files and images or videos; none for the demo. Raises RefusedError for what is missing or unreadable."""
     if config["labels"] == "demo":
         return []
-    found = inspect_labels(Path(config["labels"]))
-    refuse_errors(found.problems)
-    return list(found.sources)
+    inspection = inspect_labels(Path(config["labels"]))
+    refuse_errors(inspection.problems)
+    return list(inspection.sources)

@@ -19,6 +19,8 @@ from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.files import read_json, read_table, write_csv, write_json
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
 
+_OF_SUBSET = ("percent", "seed", "design", "cluster")  # in its file, and in the table of all
+
 
 @dataclass(frozen=True)
 class Subset:
@@ -74,11 +76,8 @@ def write_chosen(
     """Write the subset of the frames `chosen` (numbers), with all that training depends on, to `path`."""
     write_json(
         path,
-        {
-            "percent": percent,
-            "seed": seed,
-            "design": design,
-            "cluster": cluster,
+        dict(zip(_OF_SUBSET, (percent, seed, design, cluster), strict=True))
+        | {
             "keypoints": list(labels.keypoints),
             "frames": [
                 {
@@ -102,10 +101,7 @@ def read_subset(path: Path | str) -> Subset:
         rows = content["frames"]
         missing = [float("nan"), float("nan")]
         return Subset(
-            percent=content["percent"],
-            seed=content["seed"],
-            design=content["design"],
-            cluster=content["cluster"],
+            **{name: content[name] for name in _OF_SUBSET},
             keypoints=tuple(content["keypoints"]),
             frames=np.array([row["frame"] for row in rows], dtype=int),
             names=tuple(row["name"] for row in rows),
@@ -123,16 +119,8 @@ def collect_subsets(paths: Sequence[Path], frames_csv: Path, subsets_csv: Path, 
     for index, path in enumerate(paths):
         subset = read_subset(path)
         inclusion[index, subset.frames] = True
-        rows.append(
-            {
-                "subset": subset_name(subset.percent, subset.seed),
-                "percent": subset.percent,
-                "seed": subset.seed,
-                "design": subset.design,
-                "cluster": subset.cluster,
-                "frames": len(subset.frames),
-            }
-        )
+        shared = {name: getattr(subset, name) for name in _OF_SUBSET}
+        rows.append({"subset": subset_name(subset.percent, subset.seed)} | shared | {"frames": len(subset.frames)})
     table = pd.DataFrame(rows)
     write_csv(subsets_csv, table)
     write_hdf5(

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from frameworth.errors import UserError
+from frameworth.errors import UserError, one_line
 from frameworth.storage.digests import damaged, whole
 from frameworth.storage.files import atomic_path
 from frameworth.storage.full_disk import written_to_its_end
@@ -102,7 +102,7 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     except _BROKEN as error:
         if isinstance(error, MemoryError) or "memory allocation failed" in str(error):
             raise MemoryError from None
-        raise damaged(path, " ".join(str(error).split())) from None
+        raise damaged(path, one_line(error)) from None
 
 
 def read_attributes(path: Path | str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from frameworth.errors import UserError
+from frameworth.errors import UserError, one_line
 from frameworth.storage.digests import damaged, is_recorded, whole
 from frameworth.storage.files import digest_of_json, link_or_copy, read_json, remove_file, write_bytes, write_json
 from frameworth.storage.hdf5 import read_attributes
@@ -169,4 +169,4 @@ def read_archive(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever unpickling makes of other bytes
-        raise damaged(path, " ".join(str(error).split())[:200]) from None
+        raise damaged(path, one_line(error)) from None

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from frameworth.engine.deeplabcut.bare_packages import bare_packages
-from frameworth.errors import UserError
+from frameworth.errors import UserError, one_line
 
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
     from deeplabcut.pose_estimation_pytorch.models.backbones import BACKBONES, BaseBackbone
@@ -57,7 +57,7 @@ def feature_level(name: str) -> tuple[int, int, int]:
             network = _features_of(name)
             network(torch.zeros(2, 3, 97, 65))  # images may have any size
     except Exception as error:  # whatever timm makes of a network that has no features of several strides
-        raise UserError(f"training.backbone: timm gives no features of {name!r} ({_one_line(error)})") from None
+        raise UserError(f"training.backbone: timm gives no features of {name!r} ({one_line(error)})") from None
     if any(type(module).__name__.endswith("Same") for module in network.modules()):
         raise UserError(
             f"training.backbone: {name!r} pads by the size of the image, which shifts its maps; take another"
@@ -227,7 +227,3 @@ def _depth(model: Any) -> int:
     """How many of a network's `blocks` the features are computed by; `model` was made for one level of features."""
     (index,) = model.feature_info.out_indices
     return int(model.feature_info.info[index]["module"].split(".")[1]) + 1
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, need_image, points_of
+from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, Picture, named_bones, need_image, points_of
 
 
 def is_coco(content: Any) -> bool:
@@ -26,8 +26,8 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
     """
     names = {image["id"]: str(image["file_name"]) for image in content["images"]}
     used = {annotation["category_id"] for annotation in content["annotations"] if annotation.get("keypoints")}
-    categories = {one["id"]: one for one in content["categories"] if one["id"] in used and one.get("keypoints")}
-    parts = {key: tuple(map(str, one["keypoints"])) for key, one in categories.items()}
+    categories = {each["id"]: each for each in content["categories"] if each["id"] in used and each.get("keypoints")}
+    parts = {key: tuple(map(str, category["keypoints"])) for key, category in categories.items()}
     single = len(parts) > 1 and all(len(keypoints) == 1 for keypoints in parts.values())
     if len(set(parts.values())) > 1 and not single:
         kinds = " and ".join(", ".join(keypoints) for keypoints in dict.fromkeys(parts.values()))
@@ -35,12 +35,12 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
     if single:
         keypoints = tuple(keypoint for (keypoint,) in parts.values())
         if len(set(keypoints)) < len(keypoints):  # each is named by its category
-            keypoints = tuple(str(one["name"]) for one in categories.values())
+            keypoints = tuple(str(category["name"]) for category in categories.values())
     else:
         keypoints = next(iter(parts.values()), ())
     place = {key: index for index, key in enumerate(parts)}
-    rows: list[tuple[Path, np.ndarray]] = []
-    together: dict[Path, np.ndarray] = {}
+    rows: list[tuple[Picture, np.ndarray]] = []
+    together: dict[Picture, np.ndarray] = {}
     bases = _bases(path)
     for annotation in content["annotations"]:
         flat, key = annotation.get("keypoints"), annotation["category_id"]
@@ -57,17 +57,18 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
         xy = points_of(flat, 3)
         if not np.isfinite(xy).any():
             continue
-        image = need_image(names[annotation["image_id"]], bases, path)
+        picture = Picture(need_image(names[annotation["image_id"]], bases, path))
         if not single:
-            rows.append((image, xy))
+            rows.append((picture, xy))
             continue
-        whole = together.setdefault(image, np.full((len(keypoints), 2), np.nan))
+        whole = together.setdefault(picture, np.full((len(keypoints), 2), np.nan))
         if np.isfinite(whole[place[key]]).any():
-            raise UserError(f"{where} labels '{keypoints[place[key]]}' in {image.name} once more; keep one of them")
+            name = keypoints[place[key]]
+            raise UserError(f"{where} labels '{name}' in {picture.path.name} once more; keep one of them")
         whole[place[key]] = xy[0]
-    bones = () if single else next((one.get("skeleton") or () for one in categories.values()), ())
-    edges = tuple((int(bone[0]) - 1, int(bone[1]) - 1) for bone in bones if len(bone) == 2)
-    return LabelTable(keypoints, edges, (*rows, *together.items()))
+    bones = () if single else next((category.get("skeleton") or () for category in categories.values()), ())
+    bones = [(int(bone[0]) - 1, int(bone[1]) - 1) for bone in bones if len(bone) == 2]
+    return LabelTable(keypoints, named_bones(keypoints, bones), (*rows, *together.items()))
 
 
 def _bases(path: Path) -> list[Path]:

@@ -9,15 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
+from frameworth.errors import Problem, RefusedError, error, one_line, refuse_errors, warning
 from frameworth.labels.names import plain_name
-from frameworth.labels.readers.deeplabcut_table import (
-    DeepLabCutTable,
-    decoded,
-    one_line,
-    path_parts,
-    refuse_several_animals,
-)
+from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, path_parts, refuse_several_animals
 
 
 def csv_rows_images(path: Path) -> list[str]:

@@ -14,10 +14,10 @@ from typing import Any, cast
 import h5py
 import numpy as np
 
-from frameworth.errors import RefusedError, error
+from frameworth.errors import RefusedError, error, one_line
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.names import plain_name
-from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, one_line, path_parts, refuse_several_animals
+from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, path_parts, refuse_several_animals
 
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
 MAX_NAMES = 1_000_000  # frames of a video; each is made a string
@@ -57,8 +57,8 @@ def read_h5(path: Path) -> DeepLabCutTable:
     twin = path.with_suffix(".csv").name
     try:
         with h5py.File(path, "r") as file:
-            if found := reaching_out(file):
-                raise _UnreadableError(found)
+            if way := reaching_out(file):
+                raise _UnreadableError(way)
             group = _pandas_group(file)
             kind = _text(group.attrs.get("pandas_type", b""))
             if kind not in ("frame_table", "frame"):

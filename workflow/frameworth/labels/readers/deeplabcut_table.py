@@ -51,7 +51,3 @@ def decoded(path: Path) -> tuple[str, bool]:
         return data.decode("utf-8-sig"), True
     except UnicodeDecodeError:
         return data.decode("cp1252"), False
-
-
-def one_line(problem: BaseException) -> str:
-    return " ".join(str(problem).split()) or type(problem).__name__

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, need_image
+from frameworth.labels.names import natural_key
+from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, Picture, need_image
 
 
 def is_label_studio(content: Any) -> bool:
@@ -27,33 +28,33 @@ def is_label_studio(content: Any) -> bool:
 
 def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
     """The keypoints of tasks that somebody annotated; raises UserError, naming the task, for what cannot be read."""
-    labelled: dict[Path, dict[str, tuple[float, float]]] = {}
+    labelled: dict[Picture, dict[str, tuple[float, float]]] = {}
     bases = [root / folder for root in (path.parent, path.parent.parent) for folder in IMAGE_FOLDERS]
     for task in content:
         where = f"{path}: task {task.get('id')}"
-        done = [one for one in task["annotations"] if not one.get("was_cancelled") and one.get("result")]
+        done = [each["result"] for each in task["annotations"] if not each.get("was_cancelled") and each.get("result")]
         if len(done) > 1:
             raise UserError(f"{where} has {len(done)} annotations; keep one of them")
-        points = [result for one in done for result in one["result"] if result.get("type") == "keypointlabels"]
+        points = [result for results in done for result in results if result.get("type") == "keypointlabels"]
         if not points:
             continue
         field = (task.get("data") or {}).get("image") or (task.get("data") or {}).get("img")
         if not isinstance(field, str):
             raise UserError(f"{where} names no image (data.image); export the labels of images, or give COCO")
-        image = need_image(_file_name(field), bases, path)
-        xy = labelled.setdefault(image, {})
+        picture = Picture(need_image(_file_name(field), bases, path))
+        xy = labelled.setdefault(picture, {})
         for result in points:
             value = result["value"]
             for name in value["keypointlabels"]:
                 if name in xy:
-                    raise UserError(f"{where} labels '{name}' in {image.name} more than once; keep one of them")
+                    raise UserError(f"{where} labels '{name}' in {picture.path.name} more than once; keep one of them")
                 xy[name] = (
                     value["x"] / 100 * result["original_width"],
                     value["y"] / 100 * result["original_height"],
                 )
-    keypoints = tuple(sorted({name for points in labelled.values() for name in points}))
+    keypoints = tuple(sorted({name for points in labelled.values() for name in points}, key=natural_key))
     missing = (np.nan, np.nan)
-    rows = ((image, np.array([xy.get(name, missing) for name in keypoints])) for image, xy in labelled.items())
+    rows = ((picture, np.array([xy.get(name, missing) for name in keypoints])) for picture, xy in labelled.items())
     return LabelTable(keypoints, (), tuple(rows))
 
 

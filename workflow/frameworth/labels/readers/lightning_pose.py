@@ -8,7 +8,7 @@ import numpy as np
 
 from frameworth.errors import Problem, UserError
 from frameworth.labels.readers.deeplabcut_csv import csv_rows
-from frameworth.labels.readers.tables import LabelTable, find_image
+from frameworth.labels.readers.tables import LabelTable, Picture, find_image
 
 HEADER = ["scorer", "bodyparts", "coords"]
 
@@ -48,7 +48,7 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
             raise UserError(
                 f"{path}: labels {name}, but there is no such image beside the file; put it back, or remove its row"
             )
-        rows.append((image, xy))
+        rows.append((Picture(image), xy))
     return LabelTable(keypoints, (), tuple(rows), tuple(problems))
 
 

@@ -1,32 +1,84 @@
-"""Labels on image files, as the readers of other tools' files give them, and where these images are."""
+"""Labels as the readers of other tools' files give them, and where their images are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from frameworth.errors import Problem, UserError
+from frameworth.errors import Problem, UserError, one_line
+from frameworth.labels.images import image_size
 
+if TYPE_CHECKING:
+    import sleap_io
+
+ADVICE = "give a label file that sleap-io reads, such as .slp, COCO or Label Studio .json, .nwb, Lightning Pose .csv"
 IMAGE_FOLDERS = ("", "images", "imgs", "data/images")  # below a label file's folder
 
 
 @dataclass(frozen=True)
-class LabelTable:
-    """Labelled animals on image files: R rows, K keypoints.
+class Picture:
+    """Where the image of a labelled frame is: a file of its own, or frame `index` of `video`.
 
     Attributes:
-        edges: pairs of keypoints, by number.
-        rows: [R] image and labels [K, 2] in px, NaN where not labelled; an image has a row per animal.
+        path: of the image, of the video, or of the file that the video is embedded in as its `dataset`.
+    """
+
+    path: Path
+    index: int = 0
+    video: sleap_io.Video | None = None
+    dataset: str = ""
+
+    def __str__(self) -> str:
+        return str(self.path) if self.video is None else f"frame {self.index} of {self.path}"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What the frames of one folder, or of one video, have in common."""
+        return (str(self.path.parent), "") if self.video is None else (str(self.path), self.dataset)
+
+    def pixels(self) -> np.ndarray:
+        """The frame of a video, uint8 [height, width, 1 or 3]; raises UserError if it cannot be decoded."""
+        assert self.video is not None
+        try:
+            return np.asarray(self.video[self.index])
+        except Exception as error:  # whatever a decoder raises
+            raise UserError(
+                f"{self.path}: frame {self.index} cannot be read ({one_line(error)}); put a whole video there, or "
+                "remove its labels"
+            ) from None
+
+    def size(self) -> tuple[int, int]:
+        """Width and height in px."""
+        if self.video is None:
+            return image_size(self.path)
+        height, width = self.pixels().shape[:2]
+        return width, height
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Labelled animals: R rows, K keypoints.
+
+    Attributes:
+        skeleton: pairs of keypoints.
+        rows: [R] picture and labels [K, 2] in px, NaN where not labelled; a picture has a row per animal.
         problems: warnings of what was left out or guessed.
     """
 
     keypoints: tuple[str, ...]
-    edges: tuple[tuple[int, int], ...]
-    rows: tuple[tuple[Path, np.ndarray], ...]
+    skeleton: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Picture, np.ndarray], ...]
     problems: tuple[Problem, ...] = ()
+
+
+def named_bones(keypoints: Sequence[str], bones: Iterable[Sequence[int]]) -> tuple[tuple[str, str], ...]:
+    """Pairs of keypoints by name, of those `bones` that join two by their numbers."""
+    known = range(len(keypoints))
+    return tuple((keypoints[bone[0]], keypoints[bone[1]]) for bone in bones if bone[0] in known and bone[1] in known)
 
 
 def points_of(numbers: Sequence[float], per_keypoint: int) -> np.ndarray:
@@ -56,10 +108,9 @@ def find_image(name: str, bases: Iterable[Path]) -> Path | None:
 
 def need_image(name: str, bases: Iterable[Path], labels: Path) -> Path:
     """As `find_image`; raises UserError if it is not there."""
-    found = find_image(name, bases)
-    if found is None:
-        raise UserError(
-            f"{labels}: names {name}, but there is no such image, seen from the file's folder; put it there, or remove "
-            "it from the file"
-        )
-    return found
+    if image := find_image(name, bases):
+        return image
+    raise UserError(
+        f"{labels}: names {name}, but there is no such image, seen from the file's folder; put it there, or remove it "
+        "from the file"
+    )

@@ -11,7 +11,7 @@ import yaml
 from frameworth.errors import Problem, UserError, warning
 from frameworth.labels.images import image_size
 from frameworth.labels.label_files import images_of
-from frameworth.labels.readers.tables import LabelTable, points_of
+from frameworth.labels.readers.tables import LabelTable, Picture, named_bones, points_of
 
 SPLITS = ("train", "val", "valid", "test")
 
@@ -31,7 +31,7 @@ def read_ultralytics(folder: Path) -> LabelTable:
         for image in map(images.joinpath, images_of(images)):
             labels = _labels_folder(images) / f"{image.stem}.txt"
             if labels.is_file():
-                rows += [(image, xy) for xy in _animals(labels, image, count, per_keypoint)]
+                rows += [(Picture(image), xy) for xy in _animals(labels, image, count, per_keypoint)]
             else:
                 bare.append(image.name)
         if bare:
@@ -41,24 +41,24 @@ def read_ultralytics(folder: Path) -> LabelTable:
     keypoints = tuple(map(str, names))
     if len(keypoints) != count:
         raise UserError(f"{path}: names {len(keypoints)} keypoints, but kpt_shape has {count}; correct it")
-    bones = settings.get("skeleton") or ()
-    edges = tuple((int(first), int(second)) for first, second in bones)
-    return LabelTable(keypoints, edges, tuple(rows), tuple(problems))
+    bones = [(int(first), int(second)) for first, second in settings.get("skeleton") or ()]
+    return LabelTable(keypoints, named_bones(keypoints, bones), tuple(rows), tuple(problems))
 
 
 def _image_folders(folder: Path, settings: dict[str, Any], problems: list[Problem]) -> list[Path]:
     """The image folders of all splits, each once; Roboflow's `../train/images` lies beside data.yaml."""
-    found: dict[Path, None] = {}
+    folders: dict[Path, None] = {}
     for split in SPLITS:
         given = settings.get(split)
         for name in given if isinstance(given, list) else [given] if given else []:
             below = str(name).replace("\\", "/")
             candidates = [folder / str(settings.get("path") or "") / below, folder / below]
             candidates.append(folder / below.removeprefix("../"))
-            images = next((one for one in candidates if one.is_dir() and _labels_folder(one).is_dir()), None)
+            there = [images for images in candidates if images.is_dir()]
+            images = next((images for images in there if _labels_folder(images).is_dir()), None)
             if images is not None:
-                found[images.resolve()] = None
-            elif split == "test" and not any(one.is_dir() for one in candidates):  # Roboflow names it all the same
+                folders[images.resolve()] = None
+            elif split == "test" and not there:  # Roboflow names it all the same
                 what = f"of the split {split} there is no folder {name}: left out"
                 problems.append(warning(folder / "data.yaml", what, "put it there, or leave it as it is"))
             else:
@@ -66,9 +66,9 @@ def _image_folders(folder: Path, settings: dict[str, Any], problems: list[Proble
                     f"{folder / 'data.yaml'}: of the split {split} there is no folder {name} with its labels; put it "
                     "there, or remove the split"
                 )
-    if not found:
+    if not folders:
         raise UserError(f"{folder / 'data.yaml'}: names no folder of images (train, val, test); correct it")
-    return list(found)
+    return list(folders)
 
 
 def _labels_folder(images: Path) -> Path:
