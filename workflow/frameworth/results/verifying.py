@@ -55,10 +55,10 @@ def verify_study(study: Path, advance: Callable[[int], object] = lambda size: No
     """
     if not (study / FOLDER).is_dir() and not (study / "frames.csv").is_file():
         raise UserError(f"{study}: is no study; give the folder results/{{study}}")
-    found = Verified()
+    verified = Verified()
     for path in files_of(study):
         if is_leftover(path):
-            found.damages.append(Damage(path, "left behind by a run that was killed"))
+            verified.damages.append(Damage(path, "left behind by a run that was killed"))
             continue
         try:
             right, what = is_recorded(path), "is not as it was written"
@@ -68,12 +68,12 @@ def verify_study(study: Path, advance: Callable[[int], object] = lambda size: No
                 continue
             right, what = False, f"cannot be read ({error.strerror})"
         if right is None:
-            found.unrecorded.append(path)
+            verified.unrecorded.append(path)
         elif right:
-            found.agreed += 1
+            verified.agreed += 1
         else:
-            found.damages.append(Damage(path, what))
-    return found
+            verified.damages.append(Damage(path, what))
+    return verified
 
 
 def files_of(study: Path) -> list[Path]:

@@ -99,9 +99,9 @@ def constant_guess_error(label: np.ndarray, pool: np.ndarray) -> np.ndarray:
         label: [N, K, 2] px, NaN where not labelled. pool: bool [N].
     """
     in_pool = np.isfinite(label).all(axis=2) & pool[:, None]
-    own = np.where(in_pool[:, :, None], label, 0)
+    positions = np.where(in_pool[:, :, None], label, 0)
     count = (in_pool.sum(axis=0) - in_pool)[:, :, None]
-    guess = (own.sum(axis=0) - own) / np.where(count > 0, count, np.nan)
+    guess = (positions.sum(axis=0) - positions) / np.where(count > 0, count, np.nan)
     return np.sqrt(((label - guess) ** 2).sum(axis=2))
 
 
@@ -126,7 +126,7 @@ def learning(
     guess = np.broadcast_to(constant_guess_error(label, pool), error.shape)
     known = np.isfinite(error)
     out_of_bag = known & ~seen & np.isfinite(guess)
-    found = Learning(
+    measured = Learning(
         percent=percent,
         frames=int(out_of_bag.any(axis=(0, 2)).sum()),
         trained_px=_median(error[known & seen]),
@@ -135,15 +135,15 @@ def learning(
         subsets=len(error),
         diverged=int((~known.any(axis=(1, 2))).sum()),
     )
-    return replace(found, why_not=_why_not(found))
+    return replace(measured, why_not=_why_not(measured))
 
 
-def _why_not(found: Learning) -> WhyNot | None:
-    trained, other, guess = found.trained_px, found.other_px, found.guess_px
+def _why_not(measured: Learning) -> WhyNot | None:
+    trained, other, guess = measured.trained_px, measured.other_px, measured.guess_px
     close = trained > UNDERFITTED * other
     if other <= LEARNED * guess and not (close and other > WELL * guess):
         return None
-    if 2 * found.diverged > found.subsets:
+    if 2 * measured.diverged > measured.subsets:
         return "diverged"
     if not np.isfinite([trained, other, guess]).all():
         return "unmeasured"
@@ -154,33 +154,33 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
-def learning_sentences(found: Learning) -> list[str]:
+def learning_sentences(measured: Learning) -> list[str]:
     """Whether the networks have learned, in words and numbers."""
-    start = "The networks have learned" if found.learned else "The networks have not learned, so no frame is judged"
-    if found.why_not == "diverged":
-        return [f"{start}: of {found.diverged} of {found.subsets} subsets all networks diverged."]
-    if found.why_not == "unmeasured":
+    start = "The networks have learned" if measured.learned else "The networks have not learned, so no frame is judged"
+    if measured.why_not == "diverged":
+        return [f"{start}: of {measured.diverged} of {measured.subsets} subsets all networks diverged."]
+    if measured.why_not == "unmeasured":
         return [f"{start}: there are too few labels in the pool to train on and to measure by."]
-    few = [f"This rests on {found.frames} frames only."] if found.frames < FEW_FRAMES else []
+    few = [f"This rests on {measured.frames} frames only."] if measured.frames < FEW_FRAMES else []
     return [
         f"{start}.",
-        f"They miss labels they were not trained on by {found.other_px:.1f} px (median), those they were trained on by "
-        f"{found.trained_px:.1f} px; guessing the mean position misses by {found.guess_px:.1f} px.",
+        f"They miss labels they were not trained on by {measured.other_px:.1f} px (median), those they were trained on "
+        f"by {measured.trained_px:.1f} px; guessing the mean position misses by {measured.guess_px:.1f} px.",
         *few,
     ]
 
 
-def what_to_change(found: Learning, training: dict[str, Any], size: tuple[int, int], frames: int) -> list[str]:
+def what_to_change(measured: Learning, training: dict[str, Any], size: tuple[int, int], frames: int) -> list[str]:
     """The likely reason why networks have not learned, and what to change, in sentences.
 
     Args:
         training: the config's. size: width and height of the typical image, px. frames: in the typical subset.
     """
-    if found.why_not == "diverged":
+    if measured.why_not == "diverged":
         return [f"Lower training.learning_rate (now {training['learning_rate']:g})."]
-    if found.why_not == "unmeasured":
+    if measured.why_not == "unmeasured":
         return ["Label more frames."]
-    if found.why_not == "not transferred":
+    if measured.why_not == "not transferred":
         return [
             f"Either the labels do not fit the images, or {frames} frames in a subset are far too few.",
             "Look at the report's pictures: labels may be mixed up between frames.",

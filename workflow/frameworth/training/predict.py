@@ -41,9 +41,9 @@ class JointMaps:
         """The maps of images of one size, uint8 [F] [h, w, 3]."""
         maps = [predictor(pictures) for predictor in predictors]
         return cls(
-            confidence=np.stack([one.confidence for one in maps]),
-            offset=np.stack([one.offset for one in maps]),
-            poses=np.stack([np.dstack([one.pose, one.pose_confidence]) for one in maps]),
+            confidence=np.stack([said.confidence for said in maps]),
+            offset=np.stack([said.offset for said in maps]),
+            poses=np.stack([np.dstack([said.pose, said.pose_confidence]) for said in maps]),
             stride=maps[0].stride,
         )
 

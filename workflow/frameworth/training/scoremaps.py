@@ -65,9 +65,9 @@ def distractors(
     flat = candidates.reshape(*maps.shape[:-2], height * width)
     best = flat.argmax(axis=-1)
     value = np.take_along_axis(flat, best[..., None], axis=-1)[..., 0]
-    found = value > 0
+    is_peak = value > 0
     position = np.stack([columns[best % width], rows[best // width]], axis=-1)
-    return np.where(found[..., None], position, np.nan), np.where(found, value, np.nan)
+    return np.where(is_peak[..., None], position, np.nan), np.where(is_peak, value, np.nan)
 
 
 def consensus_softmax(maps: np.ndarray, poses: np.ndarray, offsets: np.ndarray, stride: float) -> np.ndarray:

@@ -79,16 +79,16 @@ def shortlist(
                 _close(free[number], video.seconds, frame, seconds_apart)
     starts = np.cumsum([0] + [len(video.seconds) for video in videos])
     scores = np.concatenate([video.frame_disagreement for video in videos])
-    found: list[tuple[int, int]] = []
+    chosen: list[tuple[int, int]] = []
     for place in np.argsort(-scores, kind="stable"):
         number = int(np.searchsorted(starts, place, side="right")) - 1
         frame = int(place - starts[number])
-        if len(found) == count:
+        if len(chosen) == count:
             break
         if free[number][frame]:
-            found.append((number, frame))
+            chosen.append((number, frame))
             _close(free[number], videos[number].seconds, frame, seconds_apart)
-    return found
+    return chosen
 
 
 def unlike(features: np.ndarray, count: int) -> list[int]:

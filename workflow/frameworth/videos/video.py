@@ -57,12 +57,12 @@ def analyse_video(
     if len(networks) < asked:
         say(f"{asked - len(networks)} networks diverged and are left out")
     say(f"{len(networks)} networks of {len(sizes)} ensembles, {info.frames or 'an unknown number of'} frames")
-    found = consensus_of_video(
+    agreed = consensus_of_video(
         video, info, predictors, sizes, subset.keypoints, scale=training["scale"], form=consensus, say=say
     )
     write_video_consensus(
         folder,
-        found,
+        agreed,
         f"frameworth_percent-{subset.percent:03d}",
         {
             "form": consensus,

@@ -32,9 +32,9 @@ def labelled_frames(path: str, videos: Iterable[str], images: Iterable[str]) -> 
     Args:
         path: the video's. videos, images: folder and file name of each labelled frame.
     """
-    found = []
+    numbers = []
     for video, image in zip(videos, images, strict=True):
         number = re.fullmatch(r"img(\d+)\.\w+", image)
         if video == Path(path).stem and number:
-            found.append(int(number[1]))
-    return sorted(found)
+            numbers.append(int(number[1]))
+    return sorted(numbers)
