@@ -10,6 +10,7 @@ from deeplabcut.pose_estimation_pytorch.runners.train import build_training_runn
 from deeplabcut.pose_estimation_pytorch.task import Task
 
 from frameworth.engine import engine_of
+from frameworth.engine.deeplabcut import framework
 from frameworth.engine.deeplabcut import networks as engine
 from frameworth.training.loop import train_step
 from small_ensemble import OPTIONS, ensemble
@@ -45,7 +46,7 @@ def both_ways(steps, dtype, tmp_path, monkeypatch):
         # Both loops make single-precision targets, which PyTorch's losses do not mix with double-precision maps.
         theirs, batched = stock_network.get_target, engine.targets_of
         stock_network.get_target = lambda *args: in_double(theirs(*args))
-        monkeypatch.setattr(engine, "targets_of", lambda *args: in_double(batched(*args)))
+        monkeypatch.setattr(framework, "targets_of", lambda *args: in_double(batched(*args)))
     runner_config = copy.deepcopy(config["runner"]) | {"scheduler": None}
     runner = build_training_runner(runner_config, tmp_path, Task.BOTTOM_UP, stock_network, "cpu")
     runner.model.train()
