@@ -3,20 +3,17 @@
 import numpy as np
 import pytest
 
-from frameworth.attribution.estimators import difference_of_means, estimator, estimator_names, regression, size_centred
+from benchmarks import simulation
+from frameworth.attribution.estimators import difference_of_means, regression, size_centred
 from frameworth.attribution.estimators._estimate import Sample, precisions
-from frameworth.errors import UserError
-from frameworth.plan.designs import cluster_of, draw_subset
 
 LADDER = (10, 30, 70, 90)
 
 
 def grid(blocks, pool, study_seed=1):
     """inclusion, percents, clusters of blocks (design, percents, seeds)."""
-    planned = [(d, p, s) for d, percents, seeds in blocks for s in range(1, seeds + 1) for p in percents]
-    inclusion = np.array([draw_subset(d, pool, p, s, study_seed) for d, p, s in planned])
-    percents = np.array([p for _, p, _ in planned])
-    return inclusion, percents, np.array([cluster_of(d, p, s) for d, p, s in planned])
+    study = simulation.grid(blocks, pool, study_seed)
+    return study.inclusion, study.percents, study.clusters
 
 
 def run(module, inclusion, scores, percents, clusters, self_frame=-1):
@@ -133,17 +130,6 @@ def test_size_confounds_the_difference_of_means_but_not_the_size_centred():
     assert np.abs(centred).max() < 1e-9
 
 
-def test_additive_effects_are_found_with_the_stated_scale():
-    """E[value] = n/(n−1)·(b − mean b) at every mix of sizes; with 8 frames the factor is 1.14, not 1."""
-    rng = np.random.default_rng(2)
-    effects = rng.normal(size=8)
-    inclusion, percents, clusters = grid([("nested", LADDER, 4000)], 8)
-    estimate = run(size_centred, inclusion, (inclusion @ effects)[:, None], percents, clusters)
-    truth = 8 / 7 * (effects - effects.mean())
-    assert np.polyfit(truth, estimate.value[:, 0], 1)[0] == pytest.approx(1, abs=0.03)
-    assert np.abs(estimate.value[:, 0] - truth).max() < 4.5 * estimate.standard_error.max()
-
-
 def test_on_the_diagonal_is_memorization_and_beside_it_the_own_effect_is_gone():
     """A target whose score depends on nothing but its own inclusion: no other frame has influence on it."""
     inclusion, percents, clusters = grid([("balanced", (50,), 40)], 20)
@@ -153,48 +139,3 @@ def test_on_the_diagonal_is_memorization_and_beside_it_the_own_effect_is_gone():
     assert adjusted[4] == pytest.approx(-7)
     assert np.abs(np.delete(adjusted, 4)).max() < 1e-9
     assert np.abs(np.delete(plain, 4)).max() > 0.1
-
-
-def test_intervals_of_the_size_centred_difference_cover_the_truth():
-    """300 simulated studies of 16 nested seeds, additive effects and noise shared within a seed."""
-    from frameworth.attribution.inference.values import confidence_interval
-
-    rng = np.random.default_rng(3)
-    covered, strongest = [], []
-    for study in range(300):
-        inclusion, percents, clusters = grid([("nested", LADDER, 16)], 24, study)
-        effects = rng.normal(size=24) * 0.5
-        shared = rng.normal(size=16).repeat(len(LADDER))
-        scores = inclusion @ effects + shared + rng.normal(size=len(inclusion))
-        estimate = run(size_centred, inclusion, scores[:, None], percents, clusters)
-        truth = 24 / 23 * (effects - effects.mean())
-        low, high = confidence_interval(estimate.value, estimate.standard_error, estimate.clusters, 0.95)
-        inside = (low[:, 0] <= truth) & (truth <= high[:, 0])
-        covered += inside.tolist()
-        strongest += inside[np.argsort(-np.abs(truth))[:2]].tolist()
-    assert 0.93 <= np.mean(covered) <= 0.97
-    assert 0.92 <= np.mean(strongest) <= 0.98
-
-
-def test_with_few_clusters_there_is_a_value_but_no_standard_error():
-    inclusion, percents, clusters = grid([("nested", LADDER, 7)], 20)
-    scores = np.random.default_rng(0).normal(size=(len(inclusion), 1))
-    estimate = run(size_centred, inclusion, scores, percents, clusters)
-    assert np.isfinite(estimate.value).all()
-    assert np.isnan(estimate.standard_error).all()
-
-
-@pytest.mark.parametrize("module", [difference_of_means, size_centred])
-@pytest.mark.parametrize("always", [True, False])
-def test_frames_in_every_or_no_subset_are_nan(module, always):
-    inclusion, percents, clusters = grid([("balanced", (50,), 16)], 12)
-    inclusion[:, 5] = always
-    estimate = run(module, inclusion, np.random.default_rng(0).normal(size=(16, 2)), percents, clusters, [-1, 5])
-    assert np.isnan(estimate.value[5]).all()
-    assert np.isfinite(np.delete(estimate.value, 5, axis=0)).all()
-
-
-def test_an_unknown_estimator_is_refused_by_name():
-    assert "size-centred" in estimator_names()
-    with pytest.raises(UserError, match="median"):
-        estimator("median")
