@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from test_report_in_browser import browser, opened, pytestmark  # noqa: F401
+from playwright.sync_api import Browser, expect
+from test_report_in_browser import browser, large_study, milliseconds, opened, pytestmark  # noqa: F401
 
 from frameworth.answers.corrections import apply_corrections
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.labels.deeplabcut import read_project
 from frameworth.results.results import Results
+from mending_page import begin, download
 from project_of_study import project_of
 from report_study import page_of, write_reported_study
 
@@ -26,21 +26,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
     page_of(study)
     project_of(study, folder.parent / "project")
     return study
-
-
-def begin(page: Page) -> None:
-    """Open what mends by keys alone."""
-    page.focus("#mend > summary")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#mend[data-ready=true]")
-    page.keyboard.press("Tab")
-
-
-def downloaded(page: Page, folder: Path) -> pd.DataFrame:
-    with page.expect_download() as found:
-        page.keyboard.press("d")
-    found.value.save_as(folder / "corrections.csv")
-    return pd.read_csv(folder / "corrections.csv", keep_default_na=False, na_values=[""])
 
 
 def order(study: Results) -> list[int]:
@@ -62,7 +47,8 @@ def test_labels_are_mended_by_keys_alone_kept_over_a_reload_and_applied(browser:
         begin(again)
         expect(again.locator("#mend-count")).to_have_text("2 frames changed, 1 marked as right.")
         expect(again.locator("#mend-about")).to_contain_text("4 of ")  # it goes on where nothing was done yet
-        table = downloaded(again, tmp_path)
+        download(again, tmp_path / "corrections.csv")
+    table = pd.read_csv(tmp_path / "corrections.csv", keep_default_na=False, na_values=[""])
     assert sorted(table["mark"]) == ["placed", "placed", "right"]
     said = apply_corrections(
         tmp_path / "corrections.csv",
@@ -103,3 +89,30 @@ def test_a_label_is_dragged_by_the_mouse_and_one_undo_takes_the_whole_way_back(b
         expect(page.locator("#mend-count")).to_have_text("0 frames changed, 0 marked as right.")
         page.click("#mend-undo")
         expect(page.locator("#mend-said")).to_have_text("There is nothing to undo.")
+
+
+# From the key that opens the part to the first picture that can be worked on.
+OPENED = """async () => {
+    const part = document.getElementById("mend"), start = performance.now();
+    part.querySelector("summary").click();
+    while (part.dataset.ready !== "true") await new Promise((done) => setTimeout(done));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    return performance.now() - start;
+}"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("large_study", [17], indirect=True)
+def test_a_thousand_frames_of_seventeen_keypoints_are_mended_without_waiting(browser: Browser, large_study: Results):  # noqa: F811
+    page_of(large_study)
+    with opened(browser, large_study, unfolded=False, viewport={"width": 1280, "height": 900}) as page:
+        took = {"open": [page.evaluate(OPENED)]}
+        for name, button in {"next": "mend-next", "keypoint": "mend-keypoint", "take": "mend-take"}.items():
+            took[name] = [milliseconds(page, "#mend-view", (button, None)) for _ in range(15)]
+        box = page.locator("#mend-view svg").bounding_box()
+        sides = [float(side) for side in page.locator("#mend-view svg").get_attribute("viewBox").split()[2:]]
+    print({name: [round(each) for each in times] for name, times in took.items()})
+    assert took.pop("open")[0] < 1000
+    medians = {name: float(np.median(times)) for name, times in took.items()}
+    assert max(medians.values()) < 200, medians
+    assert box["width"] / box["height"] == pytest.approx(sides[0] / sides[1], rel=0.01)  # no bars beside the picture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +21,9 @@ from frameworth.colours import keypoint_colours
 from frameworth.labels.labels import distance, write_labels
 from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
+from mending_page import CHROMIUM
 from report_study import BREAKOUT, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Debian's package chromium is not installed"),
     pytest.mark.slow,
@@ -409,10 +408,12 @@ def milliseconds(page: Page, watched: str, *act: tuple[str, str | None]) -> floa
 
 
 @pytest.fixture
-def large_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
-    """A thousand frames of eight keypoints, with pictures that no JPEG makes small."""
-    monkeypatch.setattr(synthetic_study, "KEYPOINTS", tuple(f"keypoint {k}" for k in range(8)))
-    monkeypatch.setattr(synthetic_study, "BODY", np.vstack([synthetic_study.BODY, 0.6 * synthetic_study.BODY]))
+def large_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Results:
+    """A thousand frames of so many keypoints, with pictures that no JPEG makes small."""
+    keypoints = request.param
+    body = np.vstack([size * synthetic_study.BODY for size in (1, 0.8, 0.6, 0.4, 0.2)])[:keypoints]
+    monkeypatch.setattr(synthetic_study, "KEYPOINTS", tuple(f"keypoint {k}" for k in range(keypoints)))
+    monkeypatch.setattr(synthetic_study, "BODY", body)
     study = write_reported_study(tmp_path / "large", frames=1000, halves=48, ladder_seeds=4, members=1)
     draw_grey_figures(study, width=600)
     rng, paths = np.random.default_rng(0), []
@@ -425,6 +426,7 @@ def large_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("large_study", [8], indirect=True)
 def test_a_thousand_frames_of_eight_keypoints_stay_small_and_quick(browser: Browser, large_study: Results):
     path = page_of(large_study)
     assert path.stat().st_size < 40_000_000

@@ -17,6 +17,7 @@ from frameworth.attribution.suspicion.body_axes import direction, mean_shape
 from frameworth.attribution.suspicion.deviations import (
     FREEDOM,
     LEAST_FRAMES,
+    agreed_size,
     at_each_place,
     best_exchange,
     column,
@@ -115,7 +116,7 @@ def suspect_labels(
     unlikely = at_each_place(at + off * scale, at, scale)
     exchanged, partner = _exchanged(off * scale, at, scale, exchange_gain(unlikely))
     p = {
-        "alone": tail_probability(_alone(off, label)),
+        "alone": tail_probability(_alone(off, label, scale)),
         "together": together,
         "exchanged": exchanged,
         "overlooked": _overlooked(np.isfinite(label), spread, networks),
@@ -185,17 +186,23 @@ def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarra
     return difference / scale, scale
 
 
-def _alone(off: np.ndarray, label: np.ndarray) -> np.ndarray:
+def _alone(off: np.ndarray, label: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Robust z [N, K] of what a frame's other keypoints do not foretell of a label.
 
-    Where enough are labelled, of the mean of two: of the label's difference from its place, and of how it fits its own
-    animal (`geometry`). Their errors have little in common, as the one comes from networks and the other from poses.
+    Where enough are labelled, of the mean of two. The first is the mean of how far the label is from its place, and of
+    how badly it fits its own animal (`geometry`). The second is how far both agree on where it should be. Their errors
+    have little in common, as the one comes from networks and the other from poses.
     """
-    deviation = size_deviation(np.abs(given_others(off)))
+    rest = given_others(off)
+    deviation = size_deviation(np.abs(rest))
     label = np.where(np.isfinite(off), label, np.nan)
     told = enough_labels(label)
     if told.any():
-        deviation[told] = (deviation[told] + fit_to_animal(label[told]).deviation) / 2
+        fit, usual = fit_to_animal(label[told]), typical_size(np.abs(rest))
+        usual = np.where(usual > 0, usual, 1) * scale[told]
+        agreed = agreed_size((rest * scale)[told], usual, fit.away, fit.usual)
+        apart = robust_z((deviation[told] + fit.deviation) / 2)
+        deviation[told] = (apart + robust_z(agreed)) / 2
     return robust_z(deviation)
 
 
