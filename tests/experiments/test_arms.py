@@ -222,7 +222,7 @@ def test_a_warm_start_begins_with_the_other_networks_weights(baseline, monkeypat
     descend = training._descend
     monkeypatch.setattr(
         training, "_descend", lambda *given: begun.append(
-            {name: value.clone() for name, value in given[1].state_dict().items()}) or descend(*given),
+            {name: value.clone() for name, value in given[0].network.state_dict().items()}) or descend(*given),
     )  # fmt: skip
     (record,) = arm_of(baseline, {"start_from": {"percent": 30}}, "warm")
     start = torch.load(baseline / "ensembles/percent-030/seed-1/member-0.pt", weights_only=True)["model"]
