@@ -78,7 +78,7 @@ def test_labels_of_bias_are_found_and_without_bias_hardly_any_is_called():
     rng = np.random.default_rng(4)
     offsets = ensembles(rng, 24, 2, 400, 0.0, 1.0, 0.3)
     offsets[:, :, :40] += [3.0, 0.0]
-    found = as_parts(offsets).bias_q[:, 0] < 0.05
+    found = as_parts(offsets).bias_share_q[:, 0] < 0.05
     assert found[:40].mean() > 0.95
     assert found[40:].sum() <= 6
 
@@ -101,7 +101,7 @@ def test_without_two_networks_of_a_subset_nothing_is_called_bias():
     """The subsets' part of the variance is what the correction rests on."""
     found = as_parts(ensembles(np.random.default_rng(9), 24, 1, 50, 9.0, 1.0, 0.5), fraction=0.5)
     assert (found.shared_share > 0.9).all()
-    assert np.isnan(found.bias_share).all() and not (found.bias_q < 1).any()
+    assert np.isnan(found.bias_share).all() and not (found.bias_share_q < 1).any()
 
 
 def ridge_studies(inputs, percent, frames=80, studies=10, noise=1.0):

@@ -12,11 +12,11 @@ from frameworth.answers.coverage import appearance_distances, mean_nearest, near
 from frameworth.answers.seeds import (
     LEAST_SHOWN,
     VALUES,
-    _summed_values,
     out_of_fold,
     r_squared,
     r_squared_interval,
     seed_table,
+    summed_values,
 )
 from frameworth.attribution.inference.components import components
 from frameworth.figures import seeds as figure
@@ -94,7 +94,7 @@ def test_values_explain_the_share_that_effects_make_and_nothing_where_there_are_
             study = grid([("balanced", (50,), 60)], 20, number)
             score, _ = simulate(study, "additive", strength, np.random.default_rng(number))
             percents, clusters = study.percents, study.clusters
-            summed = _summed_values(study.inclusion, score, percents, clusters)
+            summed = summed_values(study.inclusion, score, percents, clusters)
             found[strength].append(r_squared(score, *out_of_fold(summed, False, score, percents, clusters)))
     # Effects of variance 4 beside noise of variance 1: at most .8, less what estimating 20 values from 54 rows costs.
     assert 0.5 < np.mean(found[2.0]) < 0.8
@@ -160,10 +160,10 @@ def test_the_ceiling_is_the_share_of_a_networks_spread_that_its_subset_makes_in_
     table = pd.DataFrame(rows).assign(mean_error=rng.normal(size=24), mean_log_error=rng.normal(size=24))
     table[f"mean_{score}"] = np.repeat(np.arange(12.0), 2) + np.tile([0, 1e-3], 12)
     results = SimpleNamespace(
-        options={"influence": {"score": score}}, rmse=table,
+        score=score, level=0.95, networks=table,
         subsets=pd.DataFrame({"subset": list("abcdefghijkl"), "cluster": list("abcdefghijkl")}),
     )  # fmt: skip
-    (row,) = seeds._ceiling(results, 50, 0.95)
+    (row,) = seeds._ceiling(results, 50)
     assert row["r_squared"] == pytest.approx(1, abs=1e-3)
 
 

@@ -1,6 +1,6 @@
 """Prediction of held-out subsets and detection of planted errors, on studies of known truth."""
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -135,9 +135,9 @@ def test_warm_values_are_tested_where_enough_networks_were_no_base_of_theirs(tmp
     results = write_study(tmp_path, frames=32, halves=36, ladder_seeds=0, members=1)
     noise = np.random.default_rng(0).normal(size=32)
     few_others = with_warm(results, noise, bases=30)
-    assert _method_rows(few_others, *few_others.methods, 0.95) == []
+    assert _method_rows(few_others, *few_others.methods) == []
     many_others = with_warm(results, noise, bases=6)
-    methods = {row[1] for row in _method_rows(many_others, *many_others.methods, 0.95)}
+    methods = {row[1] for row in _method_rows(many_others, *many_others.methods)}
     assert methods >= {"warm value", "regression, no base network"}
 
 
@@ -149,8 +149,9 @@ def test_the_figure_shows_values_by_the_score_that_is_tested_and_others_by_their
     ]  # fmt: skip
     table = pd.DataFrame([(*row, *[np.nan] * 5) for row in rows], columns=columns)
     options = {"influence": {"score": "log_probability", "level": 0.95}}
-    (axes,) = lds.draw(table, SimpleNamespace(options=options)).axes
-    shown = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.lines[0].get_xdata(), strict=True))
+    (axes,) = lds.draw(table, Results(Path(), options)).axes
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    shown = dict(zip(names, axes.collections[-1].get_offsets()[:, 0], strict=True))
     assert shown == {"value (regression)": 0.8, "label suspicion": 0.9, "out-of-bag error": 0.7}
 
 

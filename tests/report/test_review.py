@@ -255,7 +255,7 @@ def test_labels_as_they_were_outdate_no_network_though_two_frames_share_a_pictur
         row[pool[draw_subset("balanced", len(pool), 50, seed, 1)]] = True
     results = SimpleNamespace(
         frames=frames, labels=SimpleNamespace(xy=project.xy), inclusion=inclusion,
-        rmse=pd.DataFrame({"kind": "network", "subset": names}),
+        networks=pd.DataFrame({"subset": names}),
         subsets=pd.DataFrame({"subset": names, "design": "balanced", "percent": 50, "seed": range(1, SEEDS + 1)}),
     )  # fmt: skip
     assert "outdates none of the 8 networks" in review._outdated(results, tmp_path / "project", HELD_OUT, 1, True)

@@ -80,8 +80,8 @@ def sentences(answer: dict[str, Any], alpha: float, group: Toggled | None = None
     harm = _group(answer, alpha, group)
     more = _more_frames(answer)
     one_by_one = _one_by_one(answer)
-    told = [_learned(answer), _labels(answer), harm, more, one_by_one, _undecided(answer, not harm, not more)]
-    return [sentence for sentence in told if sentence]
+    parts = [_learned(answer), _labels(answer), harm, more, one_by_one, _undecided(answer, not harm, not more)]
+    return [sentence for sentence in parts if sentence]
 
 
 def _learned(answer: dict[str, Any]) -> str:
@@ -127,19 +127,21 @@ def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
 
 def _more_frames(answer: dict[str, Any]) -> str:
     """Whether further labels help; empty where nothing is decided."""
-    found = answer["further_frames"]
-    verdict = found["verdict"] if found else ""
+    further = answer["further_frames"]
+    verdict = further["verdict"] if further else ""
     if verdict in ("would gain", "would lose"):
         down = verdict == "would gain"
-        ends = sorted(abs(100 * found[key] / found["error_px"]) for key in ("low_px", "high_px"))
-        share = f"{abs(100 * found['change_px'] / found['error_px']):.0f} %, between {ends[0]:.0f} and {ends[1]:.0f} %"
+        ends = sorted(abs(100 * further[key] / further["error_px"]) for key in ("low_px", "high_px"))
+        share = (
+            f"{abs(100 * further['change_px'] / further['error_px']):.0f} %, between {ends[0]:.0f} and {ends[1]:.0f} %"
+        )
         return (
-            f"{found['frames']} more frames like these would {'lower' if down else 'raise'} the error by "
-            f"{_px(abs(found['change_px']))} ({share})."
+            f"{further['frames']} more frames like these would {'lower' if down else 'raise'} the error by "
+            f"{_px(abs(further['change_px']))} ({share})."
         )
     if verdict == "would hardly change":
-        most = max(abs(found["low_px"]), abs(found["high_px"]))
-        return f"{found['frames']} more frames like these would change the error hardly, by at most {_px(most)}."
+        most = max(abs(further["low_px"]), abs(further["high_px"]))
+        return f"{further['frames']} more frames like these would change the error hardly, by at most {_px(most)}."
     step, outcome = answer.get("last_step"), answer.get("more_frames")
     if not step or outcome not in ("help", "harm"):
         return ""

@@ -16,7 +16,6 @@ from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
 from frameworth.attribution.inference import values
 
 MOSTLY_BIAS = 0.5  # the share of the mean squared error from which a label's error is called bias
-_SHARED, _BIAS = 0, 1
 
 
 @dataclass(frozen=True)
@@ -34,24 +33,24 @@ class Parts:
             is in it. It is NaN where `subset_variance` is.
         shared_share, bias_share: of the mean squared error; `…_low`, `…_high` the intervals, from the jackknife over
             clusters with t(G − 1); NaN below 8 clusters.
-        bias_q: false discovery rate over all labels of the share of bias being `MOSTLY_BIAS` or less.
+        bias_share_q: false discovery rate over all labels of the share of bias being `MOSTLY_BIAS` or less.
         subsets: int [N, K], that did not see the frame.
     """
 
+    subsets: np.ndarray
     mean_squared_error: np.ndarray
     shared_squared: np.ndarray
     subset_variance: np.ndarray
     member_variance: np.ndarray
     network_variance: np.ndarray
-    bias_squared: np.ndarray
     shared_share: np.ndarray
     shared_share_low: np.ndarray
     shared_share_high: np.ndarray
+    bias_squared: np.ndarray
     bias_share: np.ndarray
     bias_share_low: np.ndarray
     bias_share_high: np.ndarray
-    bias_q: np.ndarray
-    subsets: np.ndarray
+    bias_share_q: np.ndarray
 
 
 def parts(
@@ -78,28 +77,18 @@ def parts(
     total = np.stack([rows.sum(axis=0) for rows in summed], axis=1)
     jackknifed = [_jackknife(rows, which, fraction) for rows in summed]
     error, groups = (np.stack(arrays, axis=-1) for arrays in zip(*jackknifed, strict=True))
-    share = np.stack([_shares(rows.sum(axis=0), fraction) for rows in summed], axis=-1)
+    share = np.stack([_shares(rows.sum(axis=0), fraction) for rows in summed], axis=-1)  # shared and bias, [2, N, K]
     freedom = np.maximum(groups - 1, 1)
     half = stats.t.ppf((1 + level) / 2, freedom) * error
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = stats.t.sf((share[_BIAS] - MOSTLY_BIAS) / error[_BIAS], freedom[_BIAS])
+        p = stats.t.sf((share[1] - MOSTLY_BIAS) / error[1], freedom[1])
     squared_error, shared, subset, member = _split(total)
+    shared_share, bias_share = zip(share, share - half, share + half, strict=True)
+    bias = shared - _accident(fraction[:, None], subset)
     return Parts(
-        mean_squared_error=squared_error,
-        shared_squared=shared,
-        subset_variance=subset,
-        member_variance=member,
-        network_variance=squared_error - shared,
-        bias_squared=shared - _accident(fraction[:, None], subset),
-        shared_share=share[_SHARED],
-        shared_share_low=(share - half)[_SHARED],
-        shared_share_high=(share + half)[_SHARED],
-        bias_share=share[_BIAS],
-        bias_share_low=(share - half)[_BIAS],
-        bias_share_high=(share + half)[_BIAS],
-        bias_q=values.false_discovery(p),
-        subsets=total[..., 0].astype(int),
-    )
+        total[..., 0].astype(int), squared_error, shared, subset, member, squared_error - shared, *shared_share,
+        bias, *bias_share, values.false_discovery(p),
+    )  # fmt: skip
 
 
 def _sums(offset: np.ndarray, within: np.ndarray, members: np.ndarray, unseen: np.ndarray) -> np.ndarray:
@@ -162,18 +151,16 @@ def _shares(sums: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         return np.stack([shared, shared - _accident(fraction, subset)]) / squared_error
 
 
-def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: int, asked: int | None) -> np.ndarray:
+def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: int, asked: float) -> np.ndarray:
     """Expected squared error of the mean pose of `asked` networks, from an ensemble of `members`; px².
 
     Over all choices of r among R members the mean is B + V (R − r) / (r (R − 1)) exactly, with B the squared error of
-    the mean of all and V the members' mean squared distance from it. With `asked` None it is that of infinitely many:
-    B − V/(R − 1), which is unbiased and may be negative for single labels.
+    the mean of all and V the members' mean squared distance from it. With `asked` infinite it is B − V/(R − 1), which
+    is unbiased and may be negative for single labels.
     """
     if members == 1:
         return bias_squared
-    if asked is None:
-        return bias_squared - variance / (members - 1)
-    return bias_squared + variance * (members - asked) / (asked * (members - 1))
+    return bias_squared + variance * (members / asked - 1) / (members - 1)
 
 
 @dataclass(frozen=True)
@@ -202,8 +189,7 @@ def curve_of_members(bias_squared: np.ndarray, variance: np.ndarray, members: in
         bias_squared, variance: [S] px², of subsets of R = `members` members, mean over labels. clusters: [S].
     """
     asked = (*map(float, range(1, members + 1)), np.inf)
-    whole = [None if np.isinf(r) else int(r) for r in asked]
-    of_subsets = np.stack([error_of_mean_pose(bias_squared, variance, members, r) for r in whole], axis=1)
+    of_subsets = np.stack([error_of_mean_pose(bias_squared, variance, members, r) for r in asked], axis=1)
     names = np.unique(clusters)
     kept = np.stack([of_subsets[clusters != name].mean(axis=0) for name in names]) if len(names) > 1 else None
     return _curve(asked, of_subsets.mean(axis=0), kept)
@@ -240,5 +226,6 @@ def _curve(asked: tuple[float, ...], whole: np.ndarray, kept: np.ndarray | None)
     if kept is None or groups < LEAST_CLUSTERS:
         return Curve(asked, whole, nothing, gain, nothing, groups)
     factor = (groups - 1) / groups
-    errors = [np.sqrt(factor * ((one - one.mean(axis=0)) ** 2).sum(axis=0)) for one in (kept, 1 - kept / kept[:, :1])]
-    return Curve(asked, whole, errors[0], gain, errors[1], groups)
+    error, gain_error = (np.sqrt(factor * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+                         for left_out in (kept, 1 - kept / kept[:, :1]))  # fmt: skip
+    return Curve(asked, whole, error, gain, gain_error, groups)

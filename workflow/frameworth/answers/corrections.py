@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from frameworth.answers.review import UNCHANGED, Name, what_follows, write_corrected
+from frameworth.answers.review import Name, same_labels, what_follows, write_corrected
 from frameworth.attribution.marked_right import digest_of_labels, marked_right, write_marked_right
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import LabelledProject, read_project
@@ -75,12 +74,12 @@ def _changes(table: pd.DataFrame, source: LabelledProject, path: Path) -> dict[N
         keypoint = source.keypoints.index(row.keypoint)
         now = _point(row.x, row.y, path, number) if row.mark == "placed" else np.full(2, np.nan)
         before = source.xy[names[name], keypoint]
-        if not _same(before, _point(row.was_x, row.was_y, path, number)) and not _same(before, now):
+        if not same_labels(before, _point(row.was_x, row.was_y, path, number)) and not same_labels(before, now):
             raise UserError(
                 f"{path}: line {number}: {row.keypoint} in {'/'.join(name)} was changed since the report was made; "
                 "run the study again and mend the label on its new report"
             )
-        if not _same(before, now):
+        if not same_labels(before, now):
             changes.setdefault(name, source.xy[names[name]].copy())[keypoint] = now
     return {name: None if np.isnan(xy).all() else xy for name, xy in changes.items()}
 
@@ -106,7 +105,3 @@ def _point(x: str, y: str, path: Path, line: int) -> np.ndarray:
     if not np.isfinite(point).all():
         raise UserError(f"{path}: line {line}: ({x}, {y}) is no place in px; download the file again")
     return point
-
-
-def _same(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> bool:
-    return np.allclose(one, other, rtol=0, atol=UNCHANGED, equal_nan=True)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.labels.images import read_image
 
 THUMBNAIL = 16  # px
@@ -82,8 +83,4 @@ def nearest(distance: np.ndarray, of: np.ndarray, among: np.ndarray) -> np.ndarr
 
 def mean_nearest(distance: np.ndarray, held_out: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """Mean distance of held-out frames to the nearest frame of each subset, [S]: the larger, the less it covers."""
-    found = [nearest(distance, held_out, subset) for subset in inclusion]
-    known = np.array([np.isfinite(one).any() for one in found])
-    return np.where(
-        known, [np.nanmean(one) if some else np.nan for one, some in zip(found, known, strict=True)], np.nan
-    )
+    return mean_of_known(np.array([nearest(distance, held_out, subset) for subset in inclusion]), 1)

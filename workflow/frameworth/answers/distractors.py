@@ -16,14 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from frameworth.attribution.estimate import FewClustersWarning, UndecidableFrameWarning, estimate_influence
+from frameworth.answers.held_out import RESAMPLES, influence_on
 from frameworth.attribution.estimators import size_centred
 from frameworth.attribution.estimators._estimate import Sample, centred
 from frameworth.attribution.inference import values
 from frameworth.results.results import Results
 
 CELLS = 200  # rows of single evaluated frames that the table keeps, the strongest
-RESAMPLES = 999
 PARTS = ("log_probability", "log_confidence", "log_mass", "distractor_confidence")
 _PLACES_TRIED = 200
 
@@ -56,16 +55,17 @@ class Place:
 
 
 def place_of_change(
-    pose: np.ndarray, height: np.ndarray, held: np.ndarray, percents: np.ndarray, sign: float, radius: float
+    pose: np.ndarray, height: np.ndarray, included: np.ndarray, percents: np.ndarray, sign: float, radius: float
 ) -> Place:
     """The place at which the size-centred difference of the distractors' confidence is largest in the way of `sign`.
 
     At a place a subset's confidence is `height` if its distractor lies within `radius` of it, else 0.
 
     Args:
-        pose: [S, 2] px, NaN where there is no distractor. height: [S]. held: bool [S], subset holds the training frame.
+        pose: [S, 2] px, NaN where there is no distractor. height: [S].
+        included: bool [S], the subset holds the training frame.
     """
-    z = centred(held[:, None], percents)[:, 0]
+    z = centred(included[:, None], percents)[:, 0]
     weight = z / (z @ z) * np.nan_to_num(height)
     seen = np.flatnonzero(np.isfinite(pose).all(axis=1) & (weight != 0))
     # The candidates that speak most for the change: one of them lies in the middle of where they crowd.
@@ -93,40 +93,21 @@ def _frame_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row per frame of the pool: changes of the means over held-out labels, errors, family-wise p."""
     means = held_out_means(parts)
     scores = np.stack([means[name] for name in PARTS], axis=1)
-    subsets = results.subsets
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndecidableFrameWarning)
-        warnings.simplefilter("ignore", FewClustersWarning)
-        # One redraw decides no frame: value and error are of the plain difference, of which the parts add up to the
-        # whole to the last digit. p is beside the frames that are decided.
-        plain, found = (
-            estimate_influence(
-                results.inclusion,
-                scores,
-                percents=subsets["percent"].to_numpy(),
-                clusters=subsets["cluster"].to_numpy(),
-                design=subsets["design"].to_numpy(),
-                estimator="size-centred",
-                level=results.options["influence"]["level"],
-                resamples=resamples,
-                random_state=0,
-            )
-            for resamples in (1, RESAMPLES)
-        )
+    # One redraw decides no frame: value and error are of the plain difference, of which the parts add up to the whole
+    # to the last digit. p is beside the frames that are decided.
+    plain, tested = (influence_on(results, scores, "size-centred", resamples) for resamples in (1, RESAMPLES))
     pool = np.flatnonzero(results.pool)
     columns = {"about": "frame", "training_frame": pool}
     for index, name in enumerate(PARTS):
         columns[name] = plain.value[pool, index]
         columns[f"{name}_error"] = plain.standard_error[pool, index]
-        columns[f"{name}_p"] = found.p_adjusted[pool, index]
-    return pd.DataFrame(columns).assign(n_with=found.n_with[pool], n_without=found.n_without[pool])
+        columns[f"{name}_p"] = tested.p_adjusted[pool, index]
+    return pd.DataFrame(columns).assign(n_with=tested.n_with[pool], n_without=tested.n_without[pool])
 
 
 def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
     """Are the planted or the flagged frames different from the rest? Two-sided, by relabelling frames."""
-    groups = {}
-    flags = results.frame_values.set_index("frame")["verdict"].eq("check label")
-    groups["flagged"] = flags.reindex(by_frame["training_frame"]).to_numpy()
+    groups = {"flagged": by_frame["training_frame"].isin(results.flagged).to_numpy()}
     if results.planted is not None:
         groups["planted"] = results.planted[by_frame["training_frame"]]
     rows = []
@@ -146,24 +127,23 @@ def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
 
 def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     """The strongest changes of the distractors' confidence in single held-out frames, with their place."""
-    subsets, members = results.subsets, results.members
-    percents, clusters = (subsets[name].to_numpy() for name in ("percent", "cluster"))
+    percents, members = results.percents, results.members
     pool, held_out = np.flatnonzero(results.pool), np.flatnonzero(~results.pool)
     inclusion = results.inclusion[:, pool]
     shape = parts["distractor_confidence"].shape[1:]
 
     def difference(name: str, labels: np.ndarray, with_errors: bool) -> size_centred.Estimate:
-        score = parts[name].reshape(len(subsets), -1)[:, labels]
-        return size_centred.estimate(Sample(inclusion, score, percents, clusters), with_errors=with_errors)
+        score = parts[name].reshape(len(percents), -1)[:, labels]
+        return size_centred.estimate(Sample(inclusion, score, percents, results.clusters), with_errors=with_errors)
 
-    found = difference("distractor_confidence", np.arange(np.prod(shape)), True)
-    p = values.p_values(found.value, found.standard_error, found.clusters)
+    change = difference("distractor_confidence", np.arange(np.prod(shape)), True)
+    p = values.p_values(change.value, change.standard_error, change.clusters)
     q = values.false_discovery(p)
     # Where there are no standard errors the largest changes are shown, and none is said to be beyond chance.
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.abs(found.value / found.standard_error)
-    strength = np.where(np.isfinite(t), t, np.nan) if np.isfinite(t).any() else np.abs(found.value)
-    strength = np.where(found.value == 0, np.nan, strength)
+        t = np.abs(change.value / change.standard_error)
+    strength = np.where(np.isfinite(t), t, np.nan) if np.isfinite(t).any() else np.abs(change.value)
+    strength = np.where(change.value == 0, np.nan, strength)
     order = np.argsort(-np.nan_to_num(strength, nan=-1.0), axis=None, kind="stable")[:CELLS]
     order = order[np.isfinite(strength.ravel()[order])]
     frames, labels = np.unravel_index(order, strength.shape)
@@ -178,12 +158,12 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
             members["distractor_confidence"][:, held_out[j], k].astype(float),
             inclusion[:, i],
             percents,
-            float(np.sign(found.value[i, label])),
+            float(np.sign(change.value[i, label])),
             results.distractor_radius,
         )
         for i, label, j, k in zip(frames, labels, evaluated, keypoints, strict=True)
     ]
-    held = inclusion.sum(axis=0)
+    n_with = inclusion.sum(axis=0)
     return pd.DataFrame(
         {
             "about": "cell",
@@ -196,11 +176,11 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
             "log_probability": confidence - mass,
             "log_confidence": confidence,
             "log_mass": mass,
-            "distractor_confidence": found.value[frames, labels],
-            "distractor_confidence_error": found.standard_error[frames, labels],
+            "distractor_confidence": change.value[frames, labels],
+            "distractor_confidence_error": change.standard_error[frames, labels],
             "distractor_confidence_p": p[frames, labels],
             "distractor_confidence_q": q[frames, labels],
-            "n_with": held[frames],
-            "n_without": len(inclusion) - held[frames],
+            "n_with": n_with[frames],
+            "n_without": len(inclusion) - n_with[frames],
         }
     )

@@ -24,14 +24,19 @@ _COLUMNS = ["kind", "video", "first_image", "last_image", "frames", "keypoint", 
 def errors_over_frames(results: Results) -> pd.DataFrame:
     """The table, whose columns the file formats explain. If the networks have not learned, nothing is called."""
     poses, labels = results.scores["consensus_pose"], results.labels
-    percents = results.subsets["percent"].to_numpy()
+    percents = results.percents
     numbers, names = pd.factorize(results.frames["video"])
     images = results.frames["image"].tolist()
     rows: list[dict[str, Any]] = []
     for bias in biased_groups(poses, labels.xy, results.inclusion, numbers, percents):
-        own = np.flatnonzero(numbers == bias.group)
+        of_video = np.flatnonzero(numbers == bias.group)
         rows.append(
-            {"kind": "biased", "video": names[bias.group], "first_image": images[own[0]], "last_image": images[own[-1]]}
+            {
+                "kind": "biased",
+                "video": names[bias.group],
+                "first_image": images[of_video[0]],
+                "last_image": images[of_video[-1]],
+            }
             | {"frames": bias.frames, "keypoint": labels.keypoints[bias.keypoint]}
             | {"distance_px": float(np.hypot(*bias.offset)), "along_px": bias.offset[0], "across_px": bias.offset[1]}
             | {"p": bias.p, "p_adjusted": bias.p_adjusted, "unseen": bias.unseen}

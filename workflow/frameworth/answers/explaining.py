@@ -13,7 +13,6 @@ from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
-from frameworth.scores.registry import unit_of
 from frameworth.text import readable, told
 
 _STRONGEST = 3
@@ -32,11 +31,11 @@ def frame_number(results: Results, frame: str) -> int:
         raise UserError(f"frame {frame}: there is no such frame; frames are 0 to {len(table) - 1}")
     same = unicodedata.normalize("NFC", frame)  # a Mac hands out names decomposed
     composed, images = names.str.normalize("NFC"), table["image"].str.normalize("NFC")
-    found = np.flatnonzero((composed == same) | (images == same))
-    if len(found) == 1:
-        return int(found[0])
-    if len(found):
-        raise UserError(f"frame {frame}: several have this name: {', '.join(names[found[:5]])}")
+    numbers = np.flatnonzero((composed == same) | (images == same))
+    if len(numbers) == 1:
+        return int(numbers[0])
+    if len(numbers):
+        raise UserError(f"frame {frame}: several have this name: {', '.join(names[numbers[:5]])}")
     raise UserError(
         f"frame {frame}: there is no such frame; give a number or video/image as in {results.folder}/frames.csv"
     )
@@ -67,43 +66,43 @@ def explain(results: Results, frame: int) -> list[str]:
 def _suspicion(results: Results, frame: int) -> list[str]:
     """How far its labels stand out, of all frames' in pool and held-out ones."""
     table = results.label_checks.set_index("frame")
-    own, median = table.loc[frame], table["out_of_bag_error"].median()
-    if not np.isfinite(own["suspicion"]):
+    row, median = table.loc[frame], table["out_of_bag_error"].median()
+    if not np.isfinite(row["suspicion"]):
         return ["Suspicion and out-of-bag error unknown: every subset holds it, or nothing is labelled."]
-    error = own["out_of_bag_error"]
+    error = row["out_of_bag_error"]
     return [
-        f"Rank {own['rank']} of {len(table)} labels to check, {'flagged' if own['flagged'] else 'not flagged'}: "
-        f"suspicion {own['suspicion']:.1f}, most by {where_off(own.to_dict(), digits=1)}. The networks see it at "
-        f"{_place(own[['place_x', 'place_y']].to_numpy())}. Of so many right frames "
-        f"{readable(own['expected_false'])} would rank as high.",
+        f"Rank {row['rank']} of {len(table)} labels to check, {'flagged' if row['flagged'] else 'not flagged'}: "
+        f"suspicion {row['suspicion']:.1f}, most by {where_off(row.to_dict(), digits=1)}. The networks see it at "
+        f"{_place(row[['place_x', 'place_y']].to_numpy())}. Of so many right frames "
+        f"{readable(row['expected_false'])} would rank as high.",
         f"Out-of-bag error {error:.1f} px, {error / median:.1f} times the median.",
     ]
 
 
 def _worth(results: Results, frame: int) -> list[str]:
     table = results.frame_values.set_index("frame")
-    own = table.loc[frame]
-    unit = unit_of(results.options["influence"]["score"])
-    lines = [f"Verdict: {own['verdict']}."]
-    if np.isfinite(own["value"]):
-        text = f"Value {told(own['value'], own['value_px'], unit)} against an average frame (negative is better)"
-        if np.isfinite(own["ci_low"]):
-            low, high = readable(own["ci_low"], "+"), readable(own["ci_high"], "+")
+    row = table.loc[frame]
+    unit = results.unit
+    lines = [f"Verdict: {row['verdict']}."]
+    if np.isfinite(row["value"]):
+        text = f"Value {told(row['value'], row['value_px'], unit)} against an average frame (negative is better)"
+        if np.isfinite(row["ci_low"]):
+            low, high = readable(row["ci_low"], "+"), readable(row["ci_high"], "+")
             text += f"; before shrinking the interval is {low} to {high} {unit}"
-        if np.isfinite(own["p_adjusted"]):
-            text += f", p = {own['p_adjusted']:.2g} among all frames"
+        if np.isfinite(row["p_adjusted"]):
+            text += f", p = {row['p_adjusted']:.2g} among all frames"
         lines.append(text + ".")
     for asked_by in map(method, method_names()):
         column = asked_by.value_column
-        if column in own and np.isfinite(own[column]):
-            rank = int((table[column] > own[column]).sum()) + 1
-            single = ", singled out: most frames harm less" if own[asked_by.p_column] < LEVEL else ""
+        if column in row and np.isfinite(row[column]):
+            rank = int((table[column] > row[column]).sum()) + 1
+            single = ", singled out: most frames harm less" if row[asked_by.p_column] < LEVEL else ""
             if asked_by.calls_harm:
-                single += f"; {own[asked_by.verdict_column]}"
-            lines.append(f"{asked_by.sentence} {readable(asked_by.sign * own[column], '+')} "
+                single += f"; {row[asked_by.verdict_column]}"
+            lines.append(f"{asked_by.sentence} {readable(asked_by.sign * row[column], '+')} "
                          f"(rank {rank} of {len(table)}, 1 harms most{single}).")  # fmt: skip
-    if np.isfinite(own["memorization"]):
-        lines.append(f"Trained on, its own error changes by {own['memorization']:+.1f} px.")
+    if np.isfinite(row["memorization"]):
+        lines.append(f"Trained on, its own error changes by {row['memorization']:+.1f} px.")
     return lines
 
 
@@ -125,20 +124,20 @@ def _keypoints(results: Results, frame: int) -> list[str]:
 def _by_metagradients(results: Results, frame: int) -> list[str]:
     """What more weight on each label does to held-out labels, and where it would have to move; empty if not asked."""
     table = results.metagradient_labels
-    if table is None or not (own := table[table["frame"] == frame]).size:
+    if table is None or not (rows := table[table["frame"] == frame]).size:
         return []
     return [
         "",
         "What more weight on each label does to held-out labels, beside the average label (above 0 harms, 1 is as much "
         "as usual), and where the label would have to move for them (as far as the networks that did not see it say):",
-        *(f"  {row['keypoint']}: {label_words(row)}" for _, row in own.iterrows()),
+        *(f"  {row['keypoint']}: {label_words(row)}" for _, row in rows.iterrows()),
     ]
 
 
 def _moves(results: Results, frame: int) -> list[str]:
     """The held-out frames whose error it changes most for its error of estimation."""
-    found = results.influence("error", "size-centred")
-    value, error = (found[name][frame].astype(float) for name in ("value", "standard_error"))
+    influence = results.influence("error", "size-centred")
+    value, error = (influence[name][frame].astype(float) for name in ("value", "standard_error"))
     with np.errstate(invalid="ignore", divide="ignore"):
         strength = np.where(~results.pool[:, None] & (error > 0), value / error, np.nan)
     if not np.isfinite(strength).any():

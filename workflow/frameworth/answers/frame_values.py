@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from frameworth.answers.answer import further_frames, sentences
 from frameworth.answers.coverage import animal_length
-from frameworth.answers.held_out import RESAMPLES, held_out_influence
+from frameworth.answers.held_out import RESAMPLES, held_out_influence, memorization
 from frameworth.attribution.inference import values
 from frameworth.attribution.label_checks import check_name, first_to_check
 from frameworth.attribution.method_values import method_values
@@ -25,8 +25,7 @@ from frameworth.scores.learning import (
     steps,
     what_to_change,
 )
-from frameworth.scores.registry import unit_of
-from frameworth.storage.files import write_csv, write_json
+from frameworth.storage.files import json_plain, write_csv, write_json
 
 CHECK_FIRST = 8  # labels that the answer, the terminal and the report begin with
 _HIGHEST = 5  # frames of the highest values, for which networks are counted that would decide them
@@ -39,33 +38,25 @@ def write_frame_values(results: Results, frame_values_csv: Path) -> None:
 
 def frame_values(results: Results) -> pd.DataFrame:
     """The worth of each pool frame: see the file formats in the documentation for the columns."""
-    options = results.options["influence"]
     pool = np.flatnonzero(results.pool)
-    found = held_out_influence(results, options["score"], options["estimator"])
-    in_px = held_out_influence(results, "error", options["estimator"], resamples=0)
-    shrunken = held_out_influence(results, options["score"], "regression", resamples=0)
+    influence = held_out_influence(results, results.score, results.estimator)
+    in_px = held_out_influence(results, "error", results.estimator, resamples=0)
+    shrunken = held_out_influence(results, results.score, "regression", resamples=0)
     out_of_bag = values.out_of_bag_error(results.scores["error"], results.inclusion)[pool]
-    columns = {
-        "value": found.value,
-        "tested_value": found.tested_value,
-        "standard_error": found.standard_error,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "called_ci_low": found.called_ci_low,
-        "called_ci_high": found.called_ci_high,
-        "p_adjusted": found.p_adjusted,
-        "absolute_value": found.absolute,
-        "tested_absolute_value": found.tested_absolute,
-        "networks_factor": networks_factor(shrunken.value, found.standard_error, found.critical),
+    tested = ("value", "tested_value", "standard_error", "ci_low", "ci_high", "called_ci_low", "called_ci_high")
+    columns = {name: getattr(influence, name) for name in (*tested, "p_adjusted")} | {
+        "absolute_value": influence.absolute,
+        "tested_absolute_value": influence.tested_absolute,
+        "networks_factor": networks_factor(shrunken.value, influence.standard_error, influence.critical),
     }
+    flagged = results.label_checks.set_index("frame")["flagged"].reindex(pool).to_numpy(bool)
+    verdict = np.where(flagged, "check label", influence.verdict[pool, 0])
     table = results.frames.loc[pool, ["frame", "video", "image"]].assign(
         check_priority=pd.Series(out_of_bag).rank(ascending=False, method="first", na_option="bottom").to_numpy(int),
         out_of_bag_error=out_of_bag,
         **{name: column[pool, 0] for name, column in columns.items()},
-        memorization=_memorization(results)[pool],
-        verdict=np.where(_flags(results)[pool], "check label", found.verdict[pool, 0])
-        if results.learning.learned
-        else "undecided",
+        memorization=memorization(results)[pool],
+        verdict=verdict if results.learning.learned else "undecided",
         value_px=in_px.value[pool, 0],
     )
     for answers in results.methods:
@@ -81,27 +72,27 @@ def frame_values(results: Results) -> pd.DataFrame:
 
 def write_summary(results: Results, summary_json: Path) -> None:
     """Write the study's answer as numbers and sentences."""
-    write_json(summary_json, _plain(summary(results)))
+    write_json(summary_json, json_plain(summary(results)))
 
 
 def summary(results: Results) -> dict[str, Any]:
     """Counts, errors, the labels to check first, how well planted errors are found, and the answer in sentences."""
-    table, options = results.frame_values, results.options["influence"]
-    learned, checks = results.learning.learned, results.label_checks
+    table, learned, checks = results.frame_values, results.learning.learned, results.label_checks
     first = first_to_check(checks, CHECK_FIRST if learned else 0)
-    rmse = results.rmse
-    consensus = rmse[(rmse["kind"] == "consensus") & (rmse["form"] == results.options["consensus"])]
-    flags = (table["verdict"] == "check label").to_numpy()
+    rmse_px = {
+        name: rows.groupby("percent")["rmse_px"].mean().round(3).to_dict()
+        for name, rows in (("network", results.networks), ("consensus", results.consensus_rmse))
+    }
     answer: dict[str, Any] = {
-        "networks": int((rmse["kind"] == "network").sum()),
+        "networks": len(results.networks),
         "diverged": results.diverged,
         "subsets": len(results.subsets),
         "frames": len(results.frames),
         "pool": int(results.pool.sum()),
         "held_out": int((~results.pool).sum()),
-        "score": options["score"],
-        "score_unit": unit_of(options["score"]),
-        "estimator": options["estimator"],
+        "score": results.score,
+        "score_unit": results.unit,
+        "estimator": results.estimator,
         "consensus": results.options["consensus"],
         "check_first": first["frame"].tolist(),
         "check_first_names": [check_name(row) for row in first.to_dict("records")],
@@ -109,19 +100,17 @@ def summary(results: Results) -> dict[str, Any]:
         "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
         "labels_flagged_expected_false": float(checks.loc[checks["flagged"], "expected_false"].max()),
         "verdicts": table["verdict"].value_counts().to_dict(),
-        "held_out_rmse_px": consensus.groupby("percent")["rmse_px"].mean().round(3).to_dict(),
-        "network_rmse_px": rmse[rmse["kind"] == "network"].groupby("percent")["rmse_px"].mean().round(3).to_dict(),
+        "held_out_rmse_px": rmse_px["consensus"],
+        "network_rmse_px": rmse_px["network"],
     }
-    answer |= _learning(results, answer["network_rmse_px"])
-    score = values.subset_score(results.scores[options["score"]], ~results.pool)
-    subsets = results.subsets
-    sizes, percents, clusters = (subsets[name].to_numpy() for name in ("frames", "percent", "cluster"))
-    slope = values.slope_at_main_size(score, sizes, percents, clusters)
+    answer |= _learning(results, rmse_px["network"])
+    sizes = results.subsets["frames"].to_numpy()
+    slope = values.slope_at_main_size(results.held_out_score(results.score), sizes, results.percents, results.clusters)
     if slope is not None:
         answer["absolute_value_percent"] = slope.percent
         answer["slope_per_frame"] = slope.per_frame
         answer["slope_standard_error"] = slope.standard_error
-    group, name = flags, "flagged"
+    group, name = (table["verdict"] == "check label").to_numpy(), "flagged"
     if results.planted is not None and results.planted[table["frame"]].any():
         group, name = results.planted[table["frame"]], "planted"
         suspicion = checks.set_index("frame")["suspicion"].reindex(table["frame"])
@@ -136,7 +125,7 @@ def summary(results: Results) -> dict[str, Any]:
     tested = table["tested_value"].to_numpy(float)
     rng = np.random.default_rng(0)
     difference, p = values.group_is_worse(tested, group, 10 * RESAMPLES, rng)  # relabelling is quick
-    in_px = held_out_influence(results, "error", options["estimator"], resamples=0).tested_value[table["frame"], 0]
+    in_px = held_out_influence(results, "error", results.estimator, resamples=0).tested_value[table["frame"], 0]
     difference_px, _ = values.group_is_worse(in_px, group, 0, rng)
     answer |= {
         "group_name": name,
@@ -150,7 +139,7 @@ def summary(results: Results) -> dict[str, Any]:
         answer["statement"] = _not_learned(results)
         return answer
     answer["networks_to_decide_top"] = networks_to_decide(table, answer["networks"])
-    answer["statement"] = sentences(answer, 1 - options["level"])
+    answer["statement"] = sentences(answer, 1 - results.level)
     return answer
 
 
@@ -174,29 +163,13 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
         "animal_length_px": animal_length(results.labels.xy),
         "further_frames": further_frames(results.add, int(results.pool.sum())),
     }
-    networks = results.rmse[results.rmse["kind"] == "network"]
-    of_subsets = networks.groupby("subset")["rmse_px"].mean().reindex(results.subsets["subset"]).to_numpy()
-    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
-    found = steps(of_subsets, percents, clusters, results.options["influence"]["level"])
-    if found:
-        answer["last_step"] = asdict(found[-1])
-        outcome = more_frames_would(found[-1], known[found[-1].high])
+    of_subsets = results.networks.groupby("subset")["rmse_px"].mean().reindex(results.subsets["subset"]).to_numpy()
+    by_size = steps(of_subsets, results.percents, results.clusters, results.level)
+    if by_size:
+        answer["last_step"] = asdict(by_size[-1])
+        outcome = more_frames_would(by_size[-1], known[by_size[-1].high])
         answer["more_frames"] = outcome if learned.learned else "unknown"
     return answer
-
-
-def _memorization(results: Results) -> np.ndarray:
-    """Influence of each frame on its own error, size-centred, mean over its keypoints, px [N]."""
-    matrix = results.influence("error", "size-centred")["value"]
-    diagonal = matrix[np.arange(len(matrix)), np.arange(len(matrix))]
-    known = np.isfinite(diagonal)
-    count = known.sum(axis=1)
-    return np.where(known, diagonal, 0).sum(axis=1) / np.where(count > 0, count, np.nan)
-
-
-def _flags(results: Results) -> np.ndarray:
-    """Bool [N]: the frame is flagged in `labels_to_check.csv`."""
-    return results.label_checks.set_index("frame")["flagged"].reindex(results.frames["frame"]).to_numpy(bool)
 
 
 def networks_factor(shrunken: np.ndarray, standard_error: np.ndarray, critical: np.ndarray) -> np.ndarray:
@@ -230,14 +203,3 @@ def _not_learned(results: Results) -> list[str]:
         *learning_sentences(results.learning),
         *what_to_change(results.learning, results.options["training"], (width, height), frames),
     ]
-
-
-def _plain(value: Any) -> Any:
-    """`value` with what JSON knows only: NaN becomes null, keys become strings."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

@@ -59,7 +59,7 @@ def pilot_of(results: Results) -> Pilot:
     table, pool = results.frame_values, int(results.pool.sum())
     flagged = int((table["verdict"] == "check label").sum())
     known = np.isfinite(noise.member) and noise.member > 0
-    score = values.subset_score(results.scores["log_error"], ~results.pool)
+    score = results.held_out_score("log_error")
     slope = values.slope_at_main_size(score, *(subsets[name].to_numpy() for name in ("frames", "percent", "cluster")))
     return Pilot(
         pool=pool,
@@ -85,7 +85,7 @@ def plan_table(
     Raises UserError as `pilot_of` does.
     """
     pilot = pilot_of(results)
-    level = results.options["influence"]["level"]
+    level = results.level
     hours = _hours(results, training, pilot)
     low, high = noise_limits(pilot, level)
     rows = [{"about": "pilot", "quantity": name, "value": value} for name, value in _facts(results, pilot, hours)]

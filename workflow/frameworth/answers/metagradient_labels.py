@@ -33,21 +33,21 @@ def metagradient_labels(results: Results) -> pd.DataFrame:
     parts = read_hdf5(results.folder / method("metagradient").artefact, ["change", "position"])
     xy = results.labels.xy
     labelled = np.isfinite(xy).all(axis=2)
-    found = label_metagradients(**parts, labelled=labelled, resamples=_RESAMPLES, rng=np.random.default_rng(0))
-    way = ((study_suspects(results).place - xy) * found.direction).sum(axis=2)
-    move = np.where(way > 0, way, np.nan)[..., None] * found.direction
-    frame, keypoint = np.nonzero(found.networks)
+    metagradients = label_metagradients(**parts, labelled=labelled, resamples=_RESAMPLES, rng=np.random.default_rng(0))
+    way = ((study_suspects(results).place - xy) * metagradients.direction).sum(axis=2)
+    move = np.where(way > 0, way, np.nan)[..., None] * metagradients.direction
+    frame, keypoint = np.nonzero(metagradients.networks)
     of_label = {
-        "value": found.value,
-        "standard_error": found.standard_error,
-        "p_adjusted": found.p_adjusted,
-        "verdict": np.where(found.harmful & results.learning.learned, HARMFUL, "undecided"),
-        "direction_x": found.direction[..., 0],
-        "direction_y": found.direction[..., 1],
-        "agreement": found.agreement,
+        "value": metagradients.value,
+        "standard_error": metagradients.standard_error,
+        "p_adjusted": metagradients.p_adjusted,
+        "verdict": np.where(metagradients.harmful & results.learning.learned, HARMFUL, "undecided"),
+        "direction_x": metagradients.direction[..., 0],
+        "direction_y": metagradients.direction[..., 1],
+        "agreement": metagradients.agreement,
         "move_x": move[..., 0],
         "move_y": move[..., 1],
-        "networks": found.networks,
+        "networks": metagradients.networks,
     }
     names = results.frames.loc[frame, ["frame", "video", "image"]].reset_index(drop=True)
     return names.assign(

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.answers.validation import interval, interval_of_auroc
+from frameworth.answers.validation import auroc, interval, interval_of_auroc, within_kinds
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
 
@@ -47,10 +48,7 @@ def outlier_score(parts: dict[str, np.ndarray]) -> np.ndarray:
     Args:
         parts: [n] each, higher is more of an outlier.
     """
-    normal = np.stack([rank_normal(values) for values in parts.values()])
-    known = np.isfinite(normal)
-    count = known.sum(axis=0)
-    return np.where(known, normal, 0).sum(axis=0) / np.where(count > 0, count, np.nan)
+    return mean_of_known(np.stack([rank_normal(values) for values in parts.values()]), 0)
 
 
 def outlier_table(results: Results) -> pd.DataFrame:
@@ -77,11 +75,10 @@ def outlier_table(results: Results) -> pd.DataFrame:
 
 def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarray) -> pd.DataFrame:
     """AUROC of each method for planted errors and that of the score less each; else how far parts agree."""
-    level = results.options["influence"]["level"]
     if results.planted is not None and 0 < results.planted[frames].sum() < len(frames):
-        rows = auroc_rows(methods, results.planted[frames], level)
+        rows = auroc_rows(methods, results.planted[frames], results.level)
     else:
-        rows = agreement_rows({name: values for name, values in methods.items() if name != COMBINED}, level)
+        rows = agreement_rows({name: values for name, values in methods.items() if name != COMBINED}, results.level)
     return pd.DataFrame(rows, columns=["about", "method", "result", "ci_low", "ci_high"])
 
 
@@ -91,11 +88,6 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
     Args:
         methods: [n] each, higher is more suspicious; unknown counts as least. truth: bool [n].
     """
-    kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
-
-    def draw(rng: np.random.Generator) -> np.ndarray:
-        return np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
-
     filled = {name: _filled(values) for name, values in methods.items() if np.isfinite(values).any()}
     rows: list[tuple[object, ...]] = []
     for name, values in filled.items():
@@ -104,10 +96,10 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
         if name == COMBINED:
             continue
 
-        def difference(some: np.ndarray, values: np.ndarray = values) -> float:
-            return auroc(truth[some], filled[COMBINED][some]) - auroc(truth[some], values[some])
+        def difference(rows: np.ndarray, values: np.ndarray = values) -> float:
+            return auroc(truth[rows], filled[COMBINED][rows]) - auroc(truth[rows], values[rows])
 
-        ends = interval(difference, draw, level)
+        ends = interval(difference, within_kinds(truth), level)
         rows.append(("auroc difference", name, difference(np.arange(len(truth))), *ends))
     return rows
 
@@ -116,30 +108,24 @@ def agreement_rows(methods: dict[str, np.ndarray], level: float) -> list[tuple[o
     """(`agreement`, method, Spearman correlation with the mean of the other parts, low, high)."""
     rows: list[tuple[object, ...]] = []
     for name, values in methods.items():
-        others = {one: other for one, other in methods.items() if one != name}
+        others = {other: parts for other, parts in methods.items() if other != name}
         rest = outlier_score(others) if others else np.full(len(values), np.nan)
         known = np.isfinite(values) & np.isfinite(rest)
         if known.sum() < 4 or np.ptp(values[known]) == 0:
             continue
         pair = np.stack([values[known], rest[known]])
+        frames = pair.shape[1]
 
-        def correlation(some: np.ndarray, pair: np.ndarray = pair) -> float:
-            ranks = stats.rankdata(pair[:, some], axis=1)
+        def correlation(rows: np.ndarray, pair: np.ndarray = pair) -> float:
+            ranks = stats.rankdata(pair[:, rows], axis=1)
             return float(np.corrcoef(ranks)[0, 1]) if (np.ptp(ranks, axis=1) > 0).all() else np.nan
 
-        def draw(rng: np.random.Generator, count: int = pair.shape[1]) -> np.ndarray:
-            return rng.integers(0, count, count)
+        def draw(rng: np.random.Generator, frames: int = frames) -> np.ndarray:
+            return rng.integers(0, frames, frames)
 
         ends = interval(correlation, draw, level)
-        rows.append(("agreement", name, correlation(np.arange(pair.shape[1])), *ends))
+        rows.append(("agreement", name, correlation(np.arange(frames)), *ends))
     return rows
-
-
-def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The chance that a true one ranks above another (Mann and Whitney's U). scikit-learn takes 30 times as long."""
-    positives = int(truth.sum())
-    ranks = stats.rankdata(suspicion)[truth].sum()
-    return float((ranks - positives * (positives + 1) / 2) / (positives * (len(truth) - positives)))
 
 
 def _filled(values: np.ndarray) -> np.ndarray:

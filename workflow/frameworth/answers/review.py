@@ -49,7 +49,7 @@ class Review:
     @property
     def changes(self) -> dict[Name, np.ndarray | None]:
         """The frames whose labels were changed, with their labels now."""
-        return {name: now for name, now in self.current.items() if not _same(now, self.written[name])}
+        return {name: now for name, now in self.current.items() if not same_labels(now, self.written[name])}
 
 
 def write_review(study: Path, project: Path) -> list[str]:
@@ -171,8 +171,8 @@ def read_review(folder: Path) -> Review:
         raise UserError(f"{record}: missing or damaged ({error}); move {folder} away and run review again") from None
     current: dict[Name, np.ndarray | None] = {}
     for video in dict.fromkeys(video for video, _ in written):
-        own = {image: xy for (name, image), xy in written.items() if name == video}
-        of_video = _current(folder / "labeled-data" / video, scorer, keypoints, folder / "config.yaml", own)
+        of_images = {image: xy for (name, image), xy in written.items() if name == video}
+        of_video = _current(folder / "labeled-data" / video, scorer, keypoints, folder / "config.yaml", of_images)
         current |= {(video, image): xy for image, xy in of_video.items()}
     return Review(keypoints, written, current)
 
@@ -182,20 +182,20 @@ def _current(
 ) -> dict[str, np.ndarray | None]:
     """Labels now [K, 2] px by image, None where there are none."""
     stem = f"CollectedData_{scorer}"
-    found = sorted(path for path in folder.glob("CollectedData_*") if path.suffix in (".h5", ".csv"))
-    others = [path for path in found if path.stem != stem]
+    files = sorted(path for path in folder.glob("CollectedData_*") if path.suffix in (".h5", ".csv"))
+    others = [path for path in files if path.stem != stem]
     if others:
         raise UserError(f"{others[0]}: is not by the review's scorer '{scorer}'; rename it to {stem}, or remove it")
-    if not found:
+    if not files:
         raise UserError(f"{folder}: holds no {stem}.h5 or .csv; delete the review folder and run review again")
-    tables = [read_label_file(path, keypoints, config) for path in found]
-    for path, table in zip(found, tables, strict=True):
+    tables = [read_label_file(path, keypoints, config) for path in files]
+    for path, table in zip(files, tables, strict=True):
         for image in table.keys() - written.keys():
             raise UserError(f"{path}: labels {image}, which is not in the review; remove its row")
     current: dict[str, np.ndarray | None] = {}
     for image, before in written.items():
-        changed = [now for now in (_now(table, image, before) for table in tables) if not _same(now, before)]
-        if len(changed) == 2 and not _same(*changed):
+        changed = [now for now in (_now(table, image, before) for table in tables) if not same_labels(now, before)]
+        if len(changed) == 2 and not same_labels(*changed):
             raise UserError(
                 f"{folder / image}: is labelled in {stem}.h5 and {stem}.csv in two new ways; remove the wrong file"
             )
@@ -214,10 +214,10 @@ def _now(table: dict[str, np.ndarray], image: str, before: np.ndarray) -> np.nda
     return np.where(same, before, now)
 
 
-def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return np.allclose(one, other, rtol=0, atol=UNCHANGED, equal_nan=True)
+def same_labels(first: np.ndarray | None, second: np.ndarray | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.allclose(first, second, rtol=0, atol=UNCHANGED, equal_nan=True)
 
 
 def _keep_corrections(folder: Path, results: Results) -> None:
@@ -227,7 +227,7 @@ def _keep_corrections(folder: Path, results: Results) -> None:
     frames, labels = results.frames, results.labels
     known = dict(zip(zip(frames["video"], frames["image"], strict=True), labels.xy, strict=True))
     review = read_review(folder)
-    unsaved = [name for name, now in review.changes.items() if not _same(now, known.get(name))]
+    unsaved = [name for name, now in review.changes.items() if not same_labels(now, known.get(name))]
     if unsaved:
         raise UserError(
             f"{folder}: the labels of {len(unsaved)} frames were changed ({'/'.join(unsaved[0])} …) and are not in the "
@@ -271,12 +271,11 @@ def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed:
     pool = np.flatnonzero(~hold_out(project.videos, project.images, seed=seed, pictures=pictures, **held_out))
     before = _contents(results.frames["video"], results.frames["image"], results.labels.xy)
     after = _contents(project.videos, project.images, project.xy)
-    rmse = results.rmse
-    networks = Counter(rmse.loc[rmse["kind"] == "network", "subset"])
+    networks = Counter(results.networks["subset"])
     outdated = []
-    for subset, held in zip(results.subsets.itertuples(), results.inclusion, strict=True):
+    for subset, included in zip(results.subsets.itertuples(), results.inclusion, strict=True):
         drawn = pool[draw_subset(subset.design, len(pool), subset.percent, subset.seed, seed)]
-        if not keep_snapshots or {after[i] for i in drawn} != {before[i] for i in np.flatnonzero(held)}:
+        if not keep_snapshots or {after[i] for i in drawn} != {before[i] for i in np.flatnonzero(included)}:
             outdated.append(subset.subset)
     total = sum(networks.values())
     if not outdated:

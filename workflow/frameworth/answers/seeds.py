@@ -11,7 +11,6 @@ from sklearn.model_selection import GroupKFold
 
 from frameworth.answers.coverage import appearance_distances, mean_nearest, pose_distances
 from frameworth.answers.validation import interval, resampled_clusters, values_from
-from frameworth.attribution.inference import values
 from frameworth.attribution.inference.components import components
 from frameworth.results.results import Results
 
@@ -91,44 +90,38 @@ def seed_table(results: Results) -> pd.DataFrame:
 
 
 def _subsets(results: Results) -> pd.DataFrame:
-    pool, inclusion, score_name = results.pool, results.inclusion, results.options["influence"]["score"]
-    score = values.subset_score(results.scores[score_name], ~pool)
-    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
+    inclusion, percents, clusters = results.inclusion, results.percents, results.clusters
+    score = results.held_out_score(results.score)
     sizes = inclusion.sum(axis=1)
-    rmse = results.rmse[results.rmse["kind"] == "network"].groupby("subset")["rmse_px"].mean()
+    rmse = results.networks.groupby("subset")["rmse_px"].mean()
     table = results.subsets.assign(about="subset", score=score)
     table["rmse_px"] = rmse.reindex(table["subset"]).to_numpy()
-    flags = results.frame_values.loc[results.frame_values["verdict"] == "check label", "frame"]
-    table["flagged_share"] = inclusion[:, flags].sum(axis=1) / sizes
+    table["flagged_share"] = inclusion[:, results.flagged].sum(axis=1) / sizes
     if results.planted is not None:
         table["planted_share"] = inclusion[:, results.planted].sum(axis=1) / sizes
-    table["pose_distance"] = mean_nearest(pose_distances(results.labels.xy), ~pool, inclusion)
-    table["appearance_distance"] = mean_nearest(appearance_distances(results.labels.paths), ~pool, inclusion)
+    table["pose_distance"] = mean_nearest(pose_distances(results.labels.xy), ~results.pool, inclusion)
+    table["appearance_distance"] = mean_nearest(appearance_distances(results.labels.paths), ~results.pool, inclusion)
     if len(np.unique(clusters)) > 1:
-        summed = _summed_values(inclusion, score, percents, clusters)
+        summed = summed_values(inclusion, score, percents, clusters)
         table["predicted_score"], table["percent_score"] = out_of_fold(summed, False, score, percents, clusters)
         # What the frames make of it, per frame, estimated without the subset's own cluster.
         table["mean_value"] = (table["predicted_score"] - table["percent_score"]) / sizes
     return table
 
 
-def _summed_values(
+def summed_values(
     inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Σ_{i∈S} value_i of all subsets, with values by regression on the given rows; shrunk, so their slope is 1."""
-
-    def summed(rows: np.ndarray) -> np.ndarray:
-        return inclusion @ np.nan_to_num(values_from("regression", rows, inclusion, score, percents, clusters))
-
-    return summed
+    """Of rows, Σ_{i∈S} value_i of all subsets, with values by regression on these rows; shrunk, so their slope is 1."""
+    return lambda rows: inclusion @ np.nan_to_num(values_from("regression", rows, inclusion, score, percents, clusters))
 
 
 def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.DataFrame:
     here = (subsets["percent"] == percent).to_numpy()
     rows = subsets[here].reset_index(drop=True)
     score, clusters = rows["score"].to_numpy(), rows["cluster"].to_numpy()
-    percents = np.full(len(rows), percent)
-    found = {VALUES: (rows["predicted_score"].to_numpy(), rows["percent_score"].to_numpy())}
+    predictions = {VALUES: (rows["predicted_score"].to_numpy(), rows["percent_score"].to_numpy())}
+    columns = {name: column for column, name in ALONE.items()}
     for column, name in ALONE.items():
         x = rows[column].to_numpy() if column in rows else np.zeros(len(rows))
         if np.isfinite(x).all() and np.ptp(x) > 0:
@@ -136,25 +129,23 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
             def itself(_: np.ndarray, x: np.ndarray = x) -> np.ndarray:
                 return x
 
-            found[name] = out_of_fold(itself, True, score, percents, clusters)
-    level, columns = results.options["influence"]["level"], {name: column for column, name in ALONE.items()}
+            predictions[name] = out_of_fold(itself, True, score, rows["percent"].to_numpy(), clusters)
     made = []
-    for name, (predicted, baseline) in found.items():
+    for name, (predicted, baseline) in predictions.items():
         known = np.isfinite(predicted) & np.isfinite(score)
-        arrays = score[known], predicted[known], baseline[known]
         if not known.any():
             continue
         ends = (np.nan, np.nan)  # of values: whether they predict is tested in `validation.csv`
         if name != VALUES:
             x = rows[columns[name]].to_numpy()[known]
-            ends = r_squared_interval(score[known], x, level, len(np.unique(clusters[known])))
-        explained = r_squared(*arrays)
+            ends = r_squared_interval(score[known], x, results.level, len(np.unique(clusters[known])))
+        explained = r_squared(score[known], predicted[known], baseline[known])
         row = {"about": "explained", "percent": percent, "predictor": name, "r_squared": explained}
         made.append(row | {"ci_low": ends[0], "ci_high": ends[1]})
-    return pd.DataFrame([*made, *_ceiling(results, percent, level)])
+    return pd.DataFrame([*made, *_ceiling(results, percent)])
 
 
-def _ceiling(results: Results, percent: int, level: float) -> list[dict[str, object]]:
+def _ceiling(results: Results, percent: int) -> list[dict[str, object]]:
     """The share of one network's spread that its subset makes, from subsets trained twice; none without such."""
     column = f"mean_{results.options['influence']['score']}"
     networks = results.rmse[(results.rmse["kind"] == "network") & (results.rmse["percent"] == percent)]
@@ -164,12 +155,12 @@ def _ceiling(results: Results, percent: int, level: float) -> list[dict[str, obj
         return []
     cluster = networks["subset"].map(results.subsets.set_index("subset")["cluster"]).to_numpy()
 
-    def share(some: np.ndarray) -> float:
+    def share(rows: np.ndarray) -> float:
         # A cluster drawn twice is two clusters, so its subsets are two as well.
-        names = np.char.add(subset[some].astype(str), np.repeat("/", len(some)))
-        turn = pd.Series(some).groupby(some).cumcount().astype(str).to_numpy(str)
-        return components(score[some], np.char.add(names, turn)).share_of_subset
+        turns = pd.Series(rows).groupby(rows).cumcount()
+        names = [f"{name}/{turn}" for name, turn in zip(subset[rows], turns, strict=True)]
+        return components(score[rows], np.array(names)).share_of_subset
 
-    ends = interval(share, lambda rng: resampled_clusters(cluster, rng), level)
+    ends = interval(share, lambda rng: resampled_clusters(cluster, rng), results.level)
     row = {"about": "ceiling", "percent": percent, "predictor": "the subset, trained twice"}
     return [row | {"r_squared": whole.share_of_subset, "ci_low": ends[0], "ci_high": ends[1]}]

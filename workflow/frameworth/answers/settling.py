@@ -64,8 +64,7 @@ def agreement(
             halves = [np.flatnonzero(np.isin(clusters, part)) for part in (chosen[:half], chosen[half:])]
             size = float(np.mean([networks[part].sum() for part in halves]))
             for ranking, rank in rankings.items():
-                found = _correlation(*(rank(part) for part in halves))
-                rows.append({"ranking": ranking, "share": share, "draw": draw, "networks": size, "agreement": found})
+                rows.append((ranking, share, draw, size, _correlation(*(rank(part) for part in halves))))
     return pd.DataFrame(rows, columns=["ranking", "share", "draw", "networks", "agreement"])
 
 
@@ -80,13 +79,13 @@ def of_whole_study(table: pd.DataFrame, ranking: str) -> float:
 
 def settled_sentence(table: pd.DataFrame) -> str:
     """Whether the rankings have settled, in a sentence."""
-    found = {ranking: of_whole_study(table, ranking) for ranking in ("check", "value")}
-    if not np.isfinite(found["check"]):
-        return "Whether the rankings have settled cannot be told from so few subsets."
     words = {"check": "the order of labels to check", "value": "the order of values"}
+    agreements = {ranking: of_whole_study(table, ranking) for ranking in words}
+    if not np.isfinite(agreements["check"]):
+        return "Whether the rankings have settled cannot be told from so few subsets."
     parts = [
         f"{words[ranking]} by {value:z.2f} ({'settled' if value >= SETTLED else 'not settled'})".replace("-", "−")
-        for ranking, value in found.items()
+        for ranking, value in agreements.items()
         if np.isfinite(value)
     ]
     return (
@@ -98,7 +97,7 @@ def settled_sentence(table: pd.DataFrame) -> str:
 def _value(score: np.ndarray, inclusion: np.ndarray, subsets: pd.DataFrame, estimator: str) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of frames that a half cannot tell: they are left out
-        found = estimate_influence(
+        influence = estimate_influence(
             inclusion,
             score[:, None],
             percents=subsets["percent"].to_numpy(),
@@ -107,7 +106,7 @@ def _value(score: np.ndarray, inclusion: np.ndarray, subsets: pd.DataFrame, esti
             estimator=estimator,
             resamples=0,
         )
-    return found.value[:, 0]
+    return influence.value[:, 0]
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

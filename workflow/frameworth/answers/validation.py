@@ -14,12 +14,13 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.model_selection import GroupKFold
 
+from frameworth.answers.held_out import memorization
 from frameworth.attribution.estimators import estimator
 from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.redraw import redrawn
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.influence_file import ALWAYS
-from frameworth.attribution.method_values import mean_over_networks
 from frameworth.results.results import MethodAnswers, Results
 
 FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
@@ -103,8 +104,8 @@ def scores_if_nothing_mattered(methods: dict[str, Values], subsets: Subsets) -> 
     rng, pool, splits = np.random.default_rng(0), np.flatnonzero(subsets.inclusion.any(axis=0)), subsets.splits()
     design = subsets.percents, subsets.clusters, subsets.designs
     draws = (redrawn(subsets.inclusion, *design, pool, rng) for _ in range(REDRAWS))
-    found = np.array([_scores(methods, subsets, drawn, splits) for drawn in draws])
-    return dict(zip(methods, found.T, strict=True))
+    scores = np.array([_scores(methods, subsets, drawn, splits) for drawn in draws])
+    return dict(zip(methods, scores.T, strict=True))
 
 
 def _scores(
@@ -113,7 +114,7 @@ def _scores(
     inclusion: np.ndarray,
     splits: list[list[tuple[np.ndarray, np.ndarray]]],
 ) -> list[float]:
-    found = np.zeros((len(methods), len(splits)))
+    scores = np.zeros((len(methods), len(splits)))
     for column, split in enumerate(splits):
         fold = np.zeros(len(inclusion), int)
         for number, (_, test) in enumerate(split):
@@ -123,8 +124,8 @@ def _scores(
             for train, test in split:
                 predicted[test] = inclusion[test] @ np.nan_to_num(values_of(inclusion, train))
             groups = subsets.percents * len(split) + fold
-            found[row, column] = linear_datamodeling_score(predicted, subsets.score, groups)
-    return found.mean(axis=1).tolist()
+            scores[row, column] = linear_datamodeling_score(predicted, subsets.score, groups)
+    return scores.mean(axis=1).tolist()
 
 
 def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
@@ -143,8 +144,14 @@ def average_precision(truth: np.ndarray, suspicion: np.ndarray) -> float:
     """
     order = np.argsort(-suspicion, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(suspicion[order]) != 0, True))
-    found = np.cumsum(truth[order])[ends]
-    return float((np.diff(found, prepend=0) * found / (ends + 1)).sum() / found[-1])
+    true = np.cumsum(truth[order])[ends]
+    return float((np.diff(true, prepend=0) * true / (ends + 1)).sum() / true[-1])
+
+
+def within_kinds(truth: np.ndarray) -> Callable[[np.random.Generator], np.ndarray]:
+    """Draws frames with replacement, as many of each kind as there are: those of `truth`, bool [N], and the others."""
+    kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
+    return lambda rng: np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
 
 
 def resampled_clusters(clusters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -159,8 +166,8 @@ def interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap of `statistic` over rows that `draw` gives."""
     rng = np.random.default_rng(0)
-    found = np.array([statistic(draw(rng)) for _ in range(RESAMPLES)])
-    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
+    drawn = np.array([statistic(draw(rng)) for _ in range(RESAMPLES)])
+    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -170,14 +177,10 @@ def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) ->
     Where the kinds do not overlap, every draw gives 1. Then the m frames of the rarer kind make m pairs of different
     frames, and all pairs are in order. This happens with chance AUROC^m, so the low end is ((1 − level)/2)^(1/m).
     """
-    kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
     if _told_apart(truth, suspicion):
-        return float(((1 - level) / 2) ** (1 / min(len(rows) for rows in kinds))), 1.0
-
-    def draw(rng: np.random.Generator) -> np.ndarray:
-        return np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
-
-    return interval(lambda some: auroc(truth[some], suspicion[some]), draw, level)
+        rarer = min(np.count_nonzero(truth), np.count_nonzero(~truth))
+        return float(((1 - level) / 2) ** (1 / rarer)), 1.0
+    return interval(lambda rows: auroc(truth[rows], suspicion[rows]), within_kinds(truth), level)
 
 
 def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:
@@ -186,7 +189,7 @@ def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:
 
 def _tested_scores(results: Results) -> list[str]:
     """The scores that values are tested on: the study's own, and px."""
-    return list(dict.fromkeys((results.options["influence"]["score"], "error")))
+    return list(dict.fromkeys((results.score, "error")))
 
 
 def reliability(results: Results) -> tuple[float, float, float]:
@@ -194,20 +197,18 @@ def reliability(results: Results) -> tuple[float, float, float]:
 
     The interval is over subsets. NaN with too few.
     """
-    networks, score = results.rmse[results.rmse["kind"] == "network"], f"mean_{results.options['influence']['score']}"
+    networks, score = results.networks, f"mean_{results.options['influence']['score']}"
     table = networks.pivot_table(index=["percent", "subset"], columns="member", values=score)
     pairs = table.iloc[:, :2].dropna()
     if table.shape[1] < 2 or len(pairs) < LEAST_SUBSETS:
         return float("nan"), float("nan"), float("nan")
     percents, (first, second) = pairs.index.get_level_values("percent").to_numpy(), pairs.to_numpy().T
 
-    def statistic(some: np.ndarray) -> float:
-        return linear_datamodeling_score(first[some], second[some], percents[some])
+    def statistic(rows: np.ndarray) -> float:
+        return linear_datamodeling_score(first[rows], second[rows], percents[rows])
 
-    def draw(rng: np.random.Generator) -> np.ndarray:
-        return rng.integers(0, len(pairs), len(pairs))
-
-    return statistic(np.arange(len(pairs))), *interval(statistic, draw, results.options["influence"]["level"])
+    ends = interval(statistic, lambda rng: rng.integers(0, len(pairs), len(pairs)), results.level)
+    return statistic(np.arange(len(pairs))), *ends
 
 
 def validation(results: Results) -> pd.DataFrame:
@@ -228,40 +229,33 @@ def validation(results: Results) -> pd.DataFrame:
 
 def compared_estimators(results: Results) -> list[str]:
     """The estimators of `influence.h5`, and what the config asks for besides."""
-    return sorted({*ALWAYS, results.options["influence"]["estimator"], *results.options["validation"]["estimators"]})
+    return sorted({*ALWAYS, results.estimator, *results.options["validation"]["estimators"]})
 
 
 def _prediction_rows(results: Results) -> list[tuple[object, ...]]:
-    options = results.options["influence"]
     rows: list[tuple[object, ...]] = []
     if len(results.subsets) < LEAST_SUBSETS:
         return rows
     for score in _tested_scores(results):
         subsets = _subsets(results, score)
         methods = {name: subsets.by_estimator(name) for name in compared_estimators(results)}
-        tested = [options["estimator"]] if score == options["score"] else []
-        rows += _lds_rows(methods, tested, subsets, score, options["level"])
+        tested = [results.estimator] if score == results.score else []
+        rows += _lds_rows(methods, tested, subsets, score, results.level)
     for answers in results.methods:
-        rows += _method_rows(results, answers, options["level"])
+        rows += _method_rows(results, answers)
     ceiling = np.sqrt(np.maximum(reliability(results), 0))
     if np.isfinite(ceiling[0]):
-        rows.append(("lds ceiling", "same subset twice", options["score"], *ceiling))
+        rows.append(("lds ceiling", "same subset twice", results.score, *ceiling))
     return rows
 
 
 def _subsets(results: Results, score: str) -> Subsets:
-    measured = values.subset_score(results.scores[score], ~results.pool)
-    return Subsets(
-        results.inclusion, measured, *(results.subsets[name].to_numpy() for name in ("percent", "cluster", "design"))
-    )
+    measured, designs = results.held_out_score(score), results.subsets["design"].to_numpy()
+    return Subsets(results.inclusion, measured, results.percents, results.clusters, designs)
 
 
 def _lds_rows(
-    methods: dict[str, Values],
-    tested: list[str],
-    subsets: Subsets,
-    score: str,
-    level: float,
+    methods: dict[str, Values], tested: list[str], subsets: Subsets, score: str, level: float
 ) -> list[tuple[object, ...]]:
     """Rows `lds`; the design is redrawn for the methods `tested`, and p compares with the largest of them all."""
     chance: dict[str, np.ndarray] = {}
@@ -278,10 +272,10 @@ def _lds_rows(
     return rows
 
 
-def _method_rows(results: Results, answers: MethodAnswers, level: float) -> list[tuple[object, ...]]:
+def _method_rows(results: Results, answers: MethodAnswers) -> list[tuple[object, ...]]:
     """How a method's values predict the networks that were no base of theirs; spoilt and other frames also apart."""
     score, title = answers.method.score, answers.method.title
-    value, subsets = mean_over_networks(answers.harm), _subsets(results, score)
+    value, subsets = mean_of_known(answers.harm, 0), _subsets(results, score)
     others = _no_base(answers.inclusion, results.inclusion) & np.isfinite(subsets.score)
     if np.count_nonzero(others) < LEAST_SUBSETS // 2:
         return []
@@ -296,7 +290,7 @@ def _method_rows(results: Results, answers: MethodAnswers, level: float) -> list
     methods = {name: within(part) for name, part in parts.items()}
     methods["regression, no base network"] = subsets.by_estimator("regression")
 
-    return _lds_rows(methods, list(methods), subsets, score, level)
+    return _lds_rows(methods, list(methods), subsets, score, results.level)
 
 
 def _no_base(of_bases: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
@@ -306,52 +300,37 @@ def _no_base(of_bases: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 
 
 def _detection_rows(results: Results) -> list[tuple[object, ...]]:
-    planted = results.planted
-    if planted is None or not planted[results.pool].any():
+    if results.planted is None or not results.planted[results.pool].any():
         return []
-    level = results.options["influence"]["level"]
-    truth = planted[results.pool]
+    truth, level = results.planted[results.pool], results.level
     rows: list[tuple[object, ...]] = []
     for method, score, suspicion in _suspicions(results):
         suspicion = np.nan_to_num(suspicion[results.pool], nan=np.nanmin(suspicion[results.pool]))
 
-        def draw(rng: np.random.Generator) -> np.ndarray:
-            return np.concatenate([rng.choice(np.flatnonzero(truth == kind), (truth == kind).sum()) for kind in (0, 1)])
+        def precision(rows: np.ndarray, suspicion: np.ndarray = suspicion) -> float:
+            return average_precision(truth[rows], suspicion[rows])
 
-        def precision(some: np.ndarray, suspicion: np.ndarray = suspicion) -> float:
-            return average_precision(truth[some], suspicion[some])
-
-        found = auroc(truth, suspicion)
-        rows.append(("auroc", method, score, found, *interval_of_auroc(truth, suspicion, level)))
+        rows.append(("auroc", method, score, auroc(truth, suspicion), *interval_of_auroc(truth, suspicion, level)))
         # Resampled frames that are told apart without fail stay so: of that no interval can be had.
-        ends = (np.nan, np.nan)
-        if not _told_apart(truth, suspicion):
-            ends = interval(precision, draw, level)
+        apart = _told_apart(truth, suspicion)
+        ends = (np.nan, np.nan) if apart else interval(precision, within_kinds(truth), level)
         rows.append(("average precision", method, score, average_precision(truth, suspicion), *ends))
     return rows
 
 
 def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
     """(method, score, number per frame [N]) of all that could tell a wrong label; higher is more suspicious."""
-    percents, clusters = (results.subsets[name].to_numpy() for name in ("percent", "cluster"))
-    found = [
+    suspicions = [
         ("label suspicion", "pose", results.label_checks.set_index("frame").sort_index()["suspicion"].to_numpy()),
         ("out-of-bag error", "error", values.out_of_bag_error(results.scores["error"], results.inclusion)),
+        # A wrong label is learned by heart: its error falls most where it is trained on.
+        ("memorization", "error", -memorization(results)),
     ]
-    own = results.influence("error", "size-centred")["value"]
-    # A wrong label is learned by heart: its error falls most where it is trained on.
-    diagonal = own[np.arange(len(own)), np.arange(len(own))]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        found.append(("memorization", "error", -np.nanmean(diagonal, axis=1)))
     for answers in results.methods:
-        found.append((answers.method.title, answers.method.score, mean_over_networks(answers.harm)))
+        suspicions.append((answers.method.title, answers.method.score, mean_of_known(answers.harm, 0)))
+    every = np.arange(len(results.subsets))
     for score in _tested_scores(results):
-        measured = values.subset_score(results.scores[score], ~results.pool)
+        subsets = _subsets(results, score)
         for name in compared_estimators(results):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
-                sample = Sample(results.inclusion, measured[:, None], percents, clusters)
-                estimate = estimator(name)(sample, with_errors=False)
-            found.append((f"value ({name})", score, estimate.value[:, 0]))
-    return found
+            suspicions.append((f"value ({name})", score, subsets.by_estimator(name)(results.inclusion, every)))
+    return suspicions

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.attribution.method_values import mean_over_networks, method_values
+from frameworth.attribution.inference.values import mean_of_known
+from frameworth.attribution.method_values import method_values
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def label_metagradients(
         relative = np.where(spread > 0, told / spread, np.nan)
         towards = np.where(known[..., None], -position / np.linalg.norm(position, axis=-1, keepdims=True), np.nan)
     tested = method_values(relative.reshape(len(relative), -1), resamples, rng)
-    mean = np.stack([mean_over_networks(towards[..., axis]) for axis in (0, 1)], axis=-1)
+    mean = np.stack([mean_of_known(towards[..., axis], 0) for axis in (0, 1)], axis=-1)
     agreement = np.linalg.norm(mean, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         direction = mean / agreement[..., None]

@@ -9,6 +9,8 @@ from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
+from frameworth.attribution.inference.values import mean_of_known
+
 LEVEL = 0.05  # family-wise
 # The median absolute deviation of normal values knows their spread as well as a standard deviation of so many does.
 _EFFICIENCY = 0.37
@@ -36,13 +38,6 @@ class MethodValues:
     networks: np.ndarray
 
 
-def mean_over_networks(per_network: np.ndarray) -> np.ndarray:
-    """The mean over the networks that tell of a frame, of [B, N]; NaN where none does."""
-    known = np.isfinite(per_network)
-    count = known.sum(axis=0)
-    return np.where(known, per_network, 0).sum(axis=0) / np.where(count > 0, count, np.nan)
-
-
 def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Generator) -> MethodValues:
     """Values of what each network tells of each frame, and whether single frames are worse than the others.
 
@@ -56,7 +51,7 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
         per_network: [B, N], above 0 harms; NaN where a network tells nothing. `Method.harm` gives it.
     """
     networks = np.isfinite(per_network).sum(axis=0)
-    value = mean_over_networks(per_network)
+    value = mean_of_known(per_network, 0)
     error, adjusted = (np.full(len(value), np.nan) for _ in range(2))
     left = networks > 0
     error[left] = np.where(networks[left] > 1, _moderated_error(per_network[:, left]), np.nan)
@@ -107,7 +102,7 @@ def _relabelled(per_network: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 def _moderated(per_network: np.ndarray) -> np.ndarray:
     """Mean over networks / its moderated error, [n]."""
-    return mean_over_networks(per_network) / _moderated_error(per_network)
+    return mean_of_known(per_network, 0) / _moderated_error(per_network)
 
 
 def _moderated_error(per_network: np.ndarray) -> np.ndarray:

@@ -26,28 +26,16 @@ PILOT = "pilot"
 
 # Where figures stand in Snakemake's report; those that are not named here stand under "Figures".
 CATEGORIES = {
-    "labels_to_check": "Labels to check",
-    "memorization": "Labels to check",
-    "settling": "How far to trust it",
-    "lds": "How far to trust it",
-    "influence_standard_error": "How far to trust it",
-    "learning_curve": "Frames and networks",
-    "error_pca": "Frames and networks",
-    "inclusion_matrix": "Frames and networks",
-    "frame_values": "Worth of frames",
-    "outliers": "Labels to check",
-    "distractors": "Influence",
-    "bias_variance": "Frames and networks",
-    "seeds": "Frames and networks",
-    "add": "Frames and networks",
-    "plan": "How far to trust it",
-    "video_disagreement": "Videos",
-    "pilot": "Frames and networks",
-    "arms": "Experiments",
-    "history": "Experiments",
-    "variance_components": "Experiments",
-    "prune": "Experiments",
-}
+    "Labels to check": ("labels_to_check", "memorization", "outliers"),
+    "How far to trust it": ("settling", "lds", "influence_standard_error", "plan"),
+    "Frames and networks": (
+        "learning_curve", "error_pca", "inclusion_matrix", "bias_variance", "seeds", "add", "pilot",
+    ),
+    "Worth of frames": ("frame_values",),
+    "Influence": ("distractors",),
+    "Videos": ("video_disagreement",),
+    "Experiments": ("arms", "history", "variance_components", "prune"),
+}  # fmt: skip
 
 
 def figure_names(pairs: int, pair_list: list[list[int]], videos: bool = False, pilot: bool = False) -> list[str]:
@@ -73,7 +61,8 @@ def figure_module(name: str) -> str:
 
 def figure_category(module: str) -> str:
     """Where the figures of a module stand in Snakemake's report."""
-    return CATEGORIES.get(module, "Influence" if module.startswith("influence_") else "Figures")
+    named = (category for category, modules in CATEGORIES.items() if module in modules)
+    return next(named, "Influence" if module.startswith("influence_") else "Figures")
 
 
 def figure_reads(module: str) -> tuple[str, ...]:

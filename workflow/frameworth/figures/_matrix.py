@@ -13,12 +13,14 @@ from matplotlib.colors import AsinhNorm, Colormap, Normalize
 from matplotlib.figure import Figure
 from scipy import stats
 
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.influence_file import group_name
 from frameworth.errors import UserError
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
 MEAN = "(mean of keypoints)"
+ESTIMATOR = "size-centred"  # the one with standard errors that cover
 HARMS_RED = "RdBu_r"
 HELPS_BLUE = "RdBu"
 _NAMES = {
@@ -29,21 +31,61 @@ _NAMES = {
 }
 
 
-def matrix_table(results: Results, score: str, estimator: str, part: str = "value") -> pd.DataFrame:
+def signed_figure(
+    score: str, *, colours: str, unit: str, digits: int, label: str, squash: bool = False
+) -> tuple[Callable[[Results], pd.DataFrame], Callable[[pd.DataFrame, Results], Figure]]:
+    """`table` and `draw` of the figure of a score's influences, blue for what helps and red for what harms.
+
+    Args:
+        unit, digits: of the change that the title tells. label: of the colour bar.
+        squash: compress large values (inverse hyperbolic sine), for scores whose sizes differ by orders of magnitude.
+
+    The colours end at the 98th percentile of the sizes of the influences on other frames (with `squash` at the 99.9th),
+    so that neither a frame's influence on itself nor single outliers bleach the rest.
+    """
+
+    def table(results: Results) -> pd.DataFrame:
+        return matrix_table(results, score)
+
+    def draw(table: pd.DataFrame, results: Results) -> Figure:
+        others = table.loc[table["training_frame"] != table["evaluated_frame"], "value"].to_numpy()
+        limit = _style.symmetric_limit(others, 0.999 if squash else 0.98)
+        norm = Normalize(-limit, limit)
+        if squash:
+            norm = AsinhNorm(_style.symmetric_limit(others, 0.5), -limit, limit)
+        figure = draw_matrices(table, results, "value", colours, norm, label)
+        note = (
+            "Influence (size centred): score with the training frame in the subset minus without it. Columns right of "
+            "the black line are held out. Grey: no label, or not estimable. Colours "
+            + ("are compressed towards their ends. " if squash else "end at the 98th percentile. ")
+            + "Panels of some sizes only rest on fewer subsets and are noisier." * bool(_groups(results))
+        )
+        _style.headline(figure, _in_words(results, score, unit, digits), note)
+        return figure
+
+    return table, draw
+
+
+def _groups(results: Results) -> list[list[int]]:
+    """The groups of percents that the config names."""
+    return results.options["influence"]["groups"]
+
+
+def matrix_table(results: Results, score: str, part: str = "value") -> pd.DataFrame:
     """A row per panel, training frame of the pool, and evaluated frame, with the estimate in column `part`.
 
     There is a panel per keypoint and for their mean, and for the mean within each percent group of the config
     that the study's percents cover.
     """
-    whole = results.influence(score, estimator)[part]
+    whole = results.influence(score, ESTIMATOR)[part]
     panels = [("all", name, whole[:, :, index]) for index, name in enumerate(results.labels.keypoints)]
-    panels.append(("all", MEAN, mean_of_keypoints(whole)))
-    for group in map(group_name, results.options["influence"]["groups"]):
+    panels.append(("all", MEAN, mean_of_known(whole, -1)))
+    for group in map(group_name, _groups(results)):
         try:
-            values = results.influence(score, estimator, group)[part]
+            values = results.influence(score, ESTIMATOR, group)[part]
         except UserError:  # the study's percents do not cover the group
             continue
-        panels.append((group, MEAN, mean_of_keypoints(values)))
+        panels.append((group, MEAN, mean_of_known(values, -1)))
     pool, total = np.flatnonzero(results.pool), len(results.pool)
     cells = len(pool) * total
     return pd.DataFrame(
@@ -55,43 +97,6 @@ def matrix_table(results: Results, score: str, estimator: str, part: str = "valu
             part: np.concatenate([values[pool].ravel() for _, _, values in panels]),
         }
     )
-
-
-def draw_signed(
-    table: pd.DataFrame,
-    results: Results,
-    *,
-    score: str,
-    estimator: str,
-    colours: str,
-    unit: str,
-    digits: int,
-    label: str,
-    squash: bool = False,
-) -> Figure:
-    """Influences in colours that diverge from 0, blue for what helps and red for what harms.
-
-    The limits are the 98th percentile of the sizes of the influences on other frames, so that neither a
-    frame's influence on itself nor single outliers bleach the rest. `squash` compresses large values instead
-    (inverse hyperbolic sine), for scores whose sizes differ by orders of magnitude; limits: the 99.9th.
-    """
-    others = table.loc[table["training_frame"] != table["evaluated_frame"], "value"].to_numpy()
-    limit = _style.symmetric_limit(others, 0.999 if squash else 0.98)
-    linear = _style.symmetric_limit(others, 0.5) if squash else limit
-    norm = AsinhNorm(linear, -limit, limit) if squash else Normalize(-limit, limit)
-    figure = draw_matrices(table, results, "value", colours, norm, label)
-    note = (
-        f"Influence ({estimator.replace('-', ' ')}): score with the training frame in the subset minus "
-        "without it. Columns right of the black line are held out. Grey: no label, or not estimable. "
-        + ("Colours are compressed towards their ends. " if squash else "Colours end at the 98th percentile. ")
-        + (
-            "Panels of some sizes only rest on fewer subsets and are noisier."
-            if results.options["influence"]["groups"]
-            else ""
-        )
-    )
-    _style.headline(figure, _in_words(results, score, estimator, unit, digits), note)
-    return figure
 
 
 def draw_matrices(
@@ -128,14 +133,6 @@ def off_diagonal(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-def mean_of_keypoints(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is finite; NaN where nothing is."""
-    known = np.isfinite(values)
-    count = known.sum(axis=-1)
-    total = np.where(known, values, 0).sum(axis=-1, dtype=float)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def share_beyond_chance(values: np.ndarray, errors: np.ndarray, clusters: int, level: float) -> float | None:
     """Share of the cells farther from 0 than the t quantile of `level` allows; None without standard errors.
 
@@ -149,27 +146,25 @@ def share_beyond_chance(values: np.ndarray, errors: np.ndarray, clusters: int, l
     return float((size > stats.t.ppf((1 + level) / 2, clusters - 1)).mean())
 
 
-def influence_on_others(results: Results, score: str, estimator: str) -> tuple[float | None, float]:
+def influence_on_others(results: Results, score: str) -> tuple[float | None, float]:
     """`share_beyond_chance` of a score's influences on other frames, and what chance alone would give."""
-    estimate = results.influence(score, estimator)
-    level = results.options["influence"]["level"]
+    estimate, clusters = results.influence(score, ESTIMATOR), len(np.unique(results.clusters))
     others = off_diagonal(estimate["value"])
-    clusters = results.subsets["cluster"].nunique()
-    return share_beyond_chance(others, estimate["standard_error"], clusters, level), 1 - level
+    return share_beyond_chance(others, estimate["standard_error"], clusters, results.level), 1 - results.level
 
 
-def _in_words(results: Results, score: str, estimator: str, unit: str, digits: int) -> str:
-    own = np.diagonal(results.influence(score, estimator)["value"])
-    own = own[np.isfinite(own)]
-    change = _style.signed(own.mean(), digits) + unit if own.size else "an unknown amount"
+def _in_words(results: Results, score: str, unit: str, digits: int) -> str:
+    diagonal = np.diagonal(results.influence(score, ESTIMATOR)["value"])
+    diagonal = diagonal[np.isfinite(diagonal)]
+    change = _style.signed(diagonal.mean(), digits) + unit if diagonal.size else "an unknown amount"
     text = f"Training on a frame changes the {_NAMES[score]} by {change} (the diagonal)"
-    share, chance = influence_on_others(results, score, estimator)
+    share, chance = influence_on_others(results, score)
     if share is None:
         return text
-    found, expected = _style.percentage(share), _style.percentage(chance)
+    seen, expected = _style.percentage(share), _style.percentage(chance)
     if share < 1.2 * chance:
-        return f"{text}; other influences stand out no more often than by chance ({found}; {expected} expected)"
-    return f"{text}; of the other influences {found} stand out, where chance gives {expected}"
+        return f"{text}; other influences stand out no more often than by chance ({seen}; {expected} expected)"
+    return f"{text}; of the other influences {seen} stand out, where chance gives {expected}"
 
 
 def _panel(

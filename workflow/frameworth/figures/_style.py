@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.transforms import Bbox
 
 from frameworth.storage.files import atomic_path, write_csv
@@ -24,19 +26,17 @@ BLUE, RED, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F0
 GREY, DARK = "#8c8c8c", "#333333"
 MISSING = "#d9d9d9"
 DPI = 150
+_MARGIN = 0.2  # of what a box must hold, on each side
 NBSP = "\u00a0"  # keeps a number and its unit on one line
 _TITLE_SIZE, _NOTE_SIZE = 11, 8
-_TITLE_LETTER, _NOTE_LETTER = (
-    0.61,
-    0.53,
-)  # typical width of a letter of DejaVu Sans, bold and not, per its size
+_TITLE_LETTER, _NOTE_LETTER = 0.61, 0.53  # typical width of a letter of DejaVu Sans, bold and not, per its size
 
 
 @contextmanager
 def theme() -> Iterator[None]:
     """The look of all figures; SVG with text as text, and the same bytes every time."""
     look = sns.axes_style("ticks") | sns.plotting_context("paper")
-    own = {
+    changes = {
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
         "axes.spines.top": False,
@@ -47,7 +47,7 @@ def theme() -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "frameworth",
     }
-    with mpl.rc_context(look | own):
+    with mpl.rc_context(look | changes):
         yield
 
 
@@ -59,26 +59,28 @@ def new_figure(width: float, height: float) -> Figure:
 def headline(figure: Figure, title: str, note: str) -> None:
     """Set what a reader should see above the figure, and how it was drawn below it."""
     note = _wrapped(note, figure.get_figwidth(), _NOTE_SIZE * _NOTE_LETTER)
-    left = 0.08 / figure.get_figwidth()
     _set_title(figure, _wrapped(title, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER))
-    figure.supxlabel(note, x=left, ha="left", fontsize=_NOTE_SIZE, color=DARK)
+    figure.supxlabel(note, x=_left(figure), ha="left", fontsize=_NOTE_SIZE, color=DARK)
 
 
 def say_above(figure: Figure, text: str) -> None:
     """Put a sentence above what the figure's headline says."""
-    said = _wrapped(text, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER)
-    _set_title(figure, f"{said}\n{figure.get_suptitle()}")
+    sentence = _wrapped(text, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER)
+    _set_title(figure, f"{sentence}\n{figure.get_suptitle()}")
 
 
 def _set_title(figure: Figure, title: str) -> None:
-    left = 0.08 / figure.get_figwidth()
-    figure.suptitle(title, x=left, ha="left", fontsize=_TITLE_SIZE, fontweight="bold")
+    figure.suptitle(title, x=_left(figure), ha="left", fontsize=_TITLE_SIZE, fontweight="bold")
+
+
+def _left(figure: Figure) -> float:
+    """Where text begins, of the figure's width."""
+    return 0.08 / figure.get_figwidth()
 
 
 def _wrapped(text: str, inches: float, letter: float) -> str:
     """`text` broken into lines of `inches`, for letters `letter` points wide."""
-    lines = textwrap.wrap(plain(text), width=max(20, int((inches - 0.2) * 72 / letter)))
-    return "\n".join(lines)
+    return textwrap.fill(plain(text), width=max(20, int((inches - 0.2) * 72 / letter)))
 
 
 def plain(text: str) -> str:
@@ -93,11 +95,49 @@ def message(text: str, note: str) -> Figure:
     return figure
 
 
+def outline(width: float, colour: str = "black") -> list[AbstractPathEffect]:
+    """What lets a line or mark stand out on any image: a rim, together with it `width` points wide."""
+    return [withStroke(linewidth=width, foreground=colour)]
+
+
+def intervals(
+    axes: Axes,
+    rows: pd.DataFrame,
+    value: str,
+    names: Sequence[str],
+    colours: str | Sequence[Any] = BLUE,
+    ends: tuple[str, str] = ("ci_low", "ci_high"),
+    nothing: float = 0.0,
+) -> None:
+    """A line per row of a table, the first on top, with a dot at its `value` on its interval.
+
+    Args:
+        names: of the rows. ends: columns of the interval. nothing: the value that would say nothing, dotted.
+    """
+    place = np.arange(len(rows))[::-1]
+    axes.axvline(nothing, color=GREY, ls=":", lw=1)
+    axes.hlines(place, rows[ends[0]], rows[ends[1]], color=colours, lw=1.5, alpha=0.6)
+    axes.scatter(rows[value], place, color=colours, s=26, zorder=3)
+    axes.set_yticks(place, [plain(name) for name in names])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+
+
+def kinds_of_frames(
+    axes: Axes, x: pd.Series, y: pd.Series, kinds: Sequence[tuple[pd.Series | np.ndarray, str, str, str]]
+) -> None:
+    """A mark per frame, those of each kind (which rows, marker, colour, name) alike, with how many there are."""
+    for rows, marker, colour, name in kinds:
+        if rows.any():
+            size = 10 if marker == "*" else 5
+            axes.plot(x[rows], y[rows], marker, color=colour, ms=size, mec="white", mew=0.4, alpha=0.85,
+                      label=f"{name} ({rows.sum()})")  # fmt: skip
+
+
 def symmetric_limit(values: np.ndarray, quantile: float) -> float:
     """The colour limit v of [-v, v]: a high quantile of the sizes, so that no outlier bleaches the rest."""
     sizes = np.abs(values[np.isfinite(values)])
     limit = float(np.quantile(sizes, quantile)) if sizes.size else 0.0
-    return limit or (float(sizes.max()) if sizes.size else 0.0) or 1.0
+    return limit or float(sizes.max(initial=0.0)) or 1.0
 
 
 def percent_colours(percents: Sequence[int]) -> dict[int, tuple[float, float, float, float]]:
@@ -132,26 +172,26 @@ def as_image(axes: Axes, picture: np.ndarray, box: tuple[float, float, float, fl
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     for side in ("top", "right"):
         axes.spines[side].set_visible(True)
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
-    axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
 
 
-def box_around(points: np.ndarray, size: tuple[int, int], least: float, margin: float = 0.2) -> tuple:
-    """A square (left, top, right, bottom) in px around `points` [n, 2], at least `least` wide.
+def box_around(points: np.ndarray, size: np.ndarray, least: float) -> tuple[float, float, float, float]:
+    """A square (left, top, right, bottom) in px around `points` [n, 2] and a margin, at least `least` wide.
 
-    It is moved, and if need be cut, to lie within an image of `size` (width, height), unless a point lies
-    outside of it.
+    It is moved, and if need be cut, to lie within an image of `size` (width, height), unless a point lies outside.
     """
     points = points[np.isfinite(points).all(axis=1)]
     low, high = points.min(axis=0), points.max(axis=0)
-    side = max(float((high - low).max()) * (1 + 2 * margin), least)
+    side = max(float((high - low).max()) * (1 + 2 * _MARGIN), least)
     start = (low + high) / 2 - side / 2
-    edge = np.asarray(size, float)
+    edge = size.astype(float)
     outside = (low < 0) | (high > edge)
     inside = np.clip(start, 0, np.maximum(edge - side, 0))
     start = np.where(outside, start, inside)
     end = np.where(outside, start + side, np.minimum(start + side, edge))
-    return float(start[0]), float(start[1]), float(end[0]), float(end[1])
+    left, top, right, bottom = map(float, (*start, *end))
+    return left, top, right, bottom
 
 
 def save(figure: Figure, table: pd.DataFrame, stem: Path) -> None:

@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     gains = table[table["about"] == "gain"].groupby("keypoint", sort=False).last().reset_index()
     _gains(middle, gains)
     _plane(right, table[table["about"] == "frame"], figure)
-    note = _NOTE.format(level=results.options["influence"]["level"], times=TIMES[-1], least=WORTHWHILE)
+    note = _NOTE.format(level=results.level, times=TIMES[-1], least=WORTHWHILE)
     _style.headline(figure, _title(table, gains, results), note)
     return figure
 
@@ -52,10 +52,8 @@ def _curve(axes: Axes, rows: pd.DataFrame, pool: int) -> None:
     measured, curve = rows[rows["about"] == "measured"], rows[rows["about"] == "curve"]
     if len(curve):
         axes.fill_between(curve["frames"], curve["ci_low"], curve["ci_high"], color=_style.BLUE, alpha=0.15, lw=0)
-        inside = curve["frames"] <= pool
-        axes.plot(curve["frames"][inside], curve["value"][inside], color=_style.BLUE, lw=1.6)
-        axes.plot(curve["frames"][curve["frames"] >= pool * 0.999], curve["value"][curve["frames"] >= pool * 0.999],
-                  "--", color=_style.BLUE, lw=1.6)  # fmt: skip
+        for part, line in ((curve[curve["frames"] <= pool], "-"), (curve[curve["frames"] >= pool * 0.999], "--")):
+            axes.plot(part["frames"], part["value"], line, color=_style.BLUE, lw=1.6)
     axes.plot(measured["frames"], measured["value"], "o", color=_style.DARK, ms=5)
     axes.axvline(pool, color=_style.DARK, ls=":", lw=1)
     axes.set_xlabel("frames trained on")
@@ -63,16 +61,10 @@ def _curve(axes: Axes, rows: pd.DataFrame, pool: int) -> None:
 
 
 def _gains(axes: Axes, gains: pd.DataFrame) -> None:
-    shown = gains.iloc[::-1]
-    place = np.arange(len(shown))
-    colours = [_style.RED if name == ALL else _style.BLUE for name in shown["keypoint"]]
-    axes.axvline(0, color=_style.GREY, ls=":", lw=1)
-    axes.hlines(place, shown["ci_low"], shown["ci_high"], color=colours, lw=1.5, alpha=0.6)
-    axes.scatter(shown["value"], place, color=colours, s=24, zorder=3)
-    axes.set_yticks(place, [_style.plain(str(name)[:20]) for name in shown["keypoint"]])
-    axes.set_ylim(-0.6, len(shown) - 0.4)
+    colours = [_style.RED if name == ALL else _style.BLUE for name in gains["keypoint"]]
+    _style.intervals(axes, gains, "value", [str(name)[:20] for name in gains["keypoint"]], colours)
     axes.set_xlabel(f"change with {TIMES[-1]:g} times the frames\n(log(1 + px), negative: better)")
-    if not np.isfinite(shown["value"]).any():
+    if not np.isfinite(gains["value"]).any():
         axes.text(0.5, 0.5, "cannot be told", transform=axes.transAxes, ha="center", color=_style.DARK)
 
 
@@ -89,12 +81,11 @@ def _plane(axes: Axes, frames: pd.DataFrame, figure: Figure) -> None:
 
 def _title(table: pd.DataFrame, gains: pd.DataFrame, results: Results) -> str:
     whole = gains[gains["keypoint"] == ALL].iloc[0]
-    pool = int(results.pool.sum())
     verdict = str(whole["verdict"])
     if np.isfinite(whole["value"]):
-        ends = f"[{_style.signed(whole['ci_low'], 3)}, {_style.signed(whole['ci_high'], 3)}]"
-        text = f"With {whole['frames']:.0f} frames in place of {pool} the error would change by "
-        text += f"{_style.signed(whole['value'], 3)} {ends} log(1 + px): {_IN_WORDS.get(verdict, verdict)}"
+        value, low, high = (_style.signed(whole[name], 3) for name in ("value", "ci_low", "ci_high"))
+        text = f"With {whole['frames']:.0f} frames in place of {results.pool.sum()} the error would change by "
+        text += f"{value} [{low}, {high}] log(1 + px): {_IN_WORDS.get(verdict, verdict)}"
         each = gains[(gains["keypoint"] != ALL) & (gains["verdict"] == "would gain")]["keypoint"]
         text += f"; beyond chance for {', '.join(each)} alone" if len(each) else ""
     else:
@@ -102,14 +93,11 @@ def _title(table: pd.DataFrame, gains: pd.DataFrame, results: Results) -> str:
     frames = table[(table["about"] == "frame") & table["thin"].eq(True)].sort_values("log_error", ascending=False)
     if len(frames):
         first = ", ".join(str(int(frame)) for frame in frames["frame"].head(_LISTED))
-        text += (
-            f"; thin poses: {_style.counted(len(frames), 'held-out frame')} ({first}{'…' * (len(frames) > _LISTED)})"
-        )
+        more = "…" * (len(frames) > _LISTED)
+        text += f"; thin poses: {_style.counted(len(frames), 'held-out frame')} ({first}{more})"
     far = table[table["about"] == "far frames"]
     if len(far):
-        row = far.iloc[0]
-        seen = row["ci_low"] > 0
-        text += f"; far from the pool {'errors are higher' if seen else 'errors are not shown to be higher'} "
-        text += f"(rank correlation {_style.signed(row['value'])} [{_style.signed(row['ci_low'])}, "
-        text += f"{_style.signed(row['ci_high'])}])"
+        value, low, high = (_style.signed(far.iloc[0][name]) for name in ("value", "ci_low", "ci_high"))
+        higher = "errors are higher" if far["ci_low"].iloc[0] > 0 else "errors are not shown to be higher"
+        text += f"; far from the pool {higher} (rank correlation {value} [{low}, {high}])"
     return text

@@ -33,18 +33,16 @@ _NOTE = (
 def table(results: Results) -> pd.DataFrame:
     """A row per percent, frame and keypoint (`about` = `label`), then a row per percent and number of networks."""
     _check_sums(results)
-    percents = np.unique(results.subsets["percent"])
-    made = [_label_rows(results, int(percent)) for percent in percents]
-    made += [_curve_rows(results, int(percent)) for percent in percents]
-    return pd.concat(made, ignore_index=True)
+    percents = [int(percent) for percent in np.unique(results.percents)]
+    return pd.concat([part(results, p) for part in (_label_rows, _curve_rows) for p in percents], ignore_index=True)
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """What is shared against variance, for every label at the percent of most subsets; the gain by more networks."""
-    percent = _main_percent(results)
+    percent = results.main_percent
     labels = table[(table["about"] == "label") & (table["percent"] == percent)].dropna(subset="network_variance")
     curves = table[table["about"].isin([_OF_SUBSET, _ACROSS_SUBSETS])]
-    alpha = 1 - results.options["influence"]["level"]
+    alpha = 1 - results.level
     note = _NOTE.format(percent=percent, alpha=alpha)
     if labels.empty and curves.empty:
         return _style.message("What networks share cannot be told: no percent has two networks", note)
@@ -58,18 +56,15 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 
 def _check_sums(results: Results) -> None:
     """Squared bias and variance of members must add up to the mean squared error that `rmse.csv` has of them."""
-    held_out = ~results.pool
-    scores = results.scores
-    summed = (scores["member_bias_squared"] + scores["member_variance"])[:, held_out].astype(float)
-    networks = results.rmse[results.rmse["kind"] == "network"]
-    squared = (networks["rmse_px"] ** 2).groupby(networks["subset"]).mean()
-    found = values.subset_score(summed, np.ones(summed.shape[1], bool))
+    bias, variance = (results.scores[name].astype(float) for name in ("member_bias_squared", "member_variance"))
+    summed = values.subset_score(bias + variance, ~results.pool)
+    squared = (results.networks["rmse_px"] ** 2).groupby(results.networks["subset"]).mean()
     known = squared.reindex(results.subsets["subset"]).to_numpy()
-    wrong = np.flatnonzero(~np.isclose(found, known, rtol=1e-3, equal_nan=True))
+    wrong = np.flatnonzero(~np.isclose(summed, known, rtol=1e-3, equal_nan=True))
     if len(wrong):
         raise UserError(
             f"{results.folder}/scores.h5: squared bias and variance of {results.subsets['subset'][wrong[0]]} add up to "
-            f"{found[wrong[0]]:.3f} px^2, but rmse.csv says {known[wrong[0]]:.3f}; delete both files and run again"
+            f"{summed[wrong[0]]:.3f} px^2, but rmse.csv says {known[wrong[0]]:.3f}; delete both files and run again"
         )
 
 
@@ -80,50 +75,32 @@ def _rows_of(results: Results, percent: int) -> np.ndarray:
 
 def _label_rows(results: Results, percent: int) -> pd.DataFrame:
     rows = _rows_of(results, percent)
-    level = results.options["influence"]["level"]
-    unseen, clusters = ~results.inclusion[rows], results.subsets["cluster"].to_numpy()[rows]
     members = results.members["members"][rows]
     # A frame of the pool is out of bag for subsets that were in effect drawn from the others.
     fraction = results.inclusion[rows[0]].sum() / (results.pool.sum() - results.pool)
 
     def split(pose: np.ndarray, within: np.ndarray, sizes: np.ndarray) -> Parts:
-        return parts(pose[rows] - results.labels.xy, within, sizes, unseen, fraction, clusters, level)
+        offset, unseen = pose[rows] - results.labels.xy, ~results.inclusion[rows]
+        return parts(offset, within, sizes, unseen, fraction, results.clusters[rows], results.level)
 
     variance = results.scores["member_variance"][rows].astype(float)
-    own = split(results.members["mean_pose"], variance, members)
+    single = split(results.members["mean_pose"], variance, members)
     joint = split(results.scores["consensus_pose"], np.zeros_like(variance), np.ones_like(members))
-    frames, keypoints = np.nonzero(own.subsets > 1)
-    at = frames, keypoints
-    return pd.DataFrame(
-        {
-            "about": "label",
-            "percent": percent,
-            "frame": frames,
-            "split": results.frames["split"].to_numpy()[frames],
-            "keypoint": np.array(results.labels.keypoints)[keypoints],
-            "subsets": own.subsets[at],
-            "mean_squared_error": own.mean_squared_error[at],
-            "shared_squared": own.shared_squared[at],
-            "subset_variance": own.subset_variance[at],
-            "member_variance": own.member_variance[at],
-            "network_variance": own.network_variance[at],
-            "shared_share": own.shared_share[at],
-            "shared_share_low": own.shared_share_low[at],
-            "shared_share_high": own.shared_share_high[at],
-            "bias_squared": own.bias_squared[at],
-            "bias_share": own.bias_share[at],
-            "bias_share_low": own.bias_share_low[at],
-            "bias_share_high": own.bias_share_high[at],
-            "bias_share_q": own.bias_q[at],
-            "consensus_shared_squared": joint.shared_squared[at],
-            "consensus_variance": joint.network_variance[at],
-        }
-    )
+    at = frames, keypoints = np.nonzero(single.subsets > 1)
+    place = {
+        "about": "label",
+        "percent": percent,
+        "frame": frames,
+        "split": results.frames["split"].to_numpy()[frames],
+        "keypoint": np.array(results.labels.keypoints)[keypoints],
+    }
+    consensus = {"consensus_shared_squared": joint.shared_squared[at], "consensus_variance": joint.network_variance[at]}
+    return pd.DataFrame(place | {name: part[at] for name, part in vars(single).items()} | consensus)
 
 
 def _curve_rows(results: Results, percent: int) -> pd.DataFrame:
     rows, held_out = _rows_of(results, percent), ~results.pool
-    clusters, members = results.subsets["cluster"].to_numpy()[rows], results.members["members"][rows]
+    clusters, members = results.clusters[rows], results.members["members"][rows]
     bias, variance = (
         results.scores[name][rows][:, held_out].reshape(len(rows), -1).astype(float)
         for name in ("member_bias_squared", "member_variance")
@@ -145,7 +122,7 @@ def _curve_rows(results: Results, percent: int) -> pd.DataFrame:
 
 
 def _of_curve(about: str, percent: int, curve: Curve, results: Results) -> pd.DataFrame:
-    half = stats.t.ppf((1 + results.options["influence"]["level"]) / 2, max(curve.clusters - 1, 1))
+    half = stats.t.ppf((1 + results.level) / 2, max(curve.clusters - 1, 1))
     low, high = (curve.squared_error + sign * half * curve.standard_error for sign in (-1, 1))
     return pd.DataFrame(
         {
@@ -161,10 +138,6 @@ def _of_curve(about: str, percent: int, curve: Curve, results: Results) -> pd.Da
             "gain_high": curve.gain + half * curve.gain_error,
         }
     )
-
-
-def _main_percent(results: Results) -> int:
-    return int(results.subsets["percent"].mode().iloc[0])
 
 
 def _labels(axes: Axes, labels: pd.DataFrame, alpha: float) -> None:

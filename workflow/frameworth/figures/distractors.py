@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.typing import HashableList
 
 from frameworth.figures import _style
@@ -37,7 +36,7 @@ def table(results: Results) -> pd.DataFrame:
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """The split of each frame's change, and maps of the strongest single changes."""
     frames, cells = table[table["about"] == "frame"], table[table["about"] == "cell"]
-    note = _NOTE.format(alpha=1 - results.options["influence"]["level"])
+    note = _NOTE.format(alpha=1 - results.level)
     if not frames["log_probability"].notna().any():
         return _style.message("What distractors do cannot be told: no frame is in some subsets only", note)
     shown = _shown(cells)
@@ -66,20 +65,15 @@ def _split(axes: Axes, frames: pd.DataFrame, results: Results) -> None:
     axes.axhline(0, color=_style.DARK, lw=0.8)
     axes.axvline(0, color=_style.DARK, lw=0.8)
     axes.plot([-reach, reach], [reach, -reach], "--", color=_style.GREY, lw=1, label="probability unchanged")
-    flags = results.frame_values.set_index("frame")["verdict"].eq("check label")
-    flagged = flags.reindex(frames["training_frame"]).to_numpy(bool)
-    planted = np.zeros(len(frames), bool)
+    flagged, planted = frames["training_frame"].isin(results.flagged), pd.Series(False, index=frames.index)
     if results.planted is not None:
-        planted = results.planted[frames["training_frame"].to_numpy(int)]
-    for rows, marker, colour, name in (
+        planted = frames["training_frame"].isin(np.flatnonzero(results.planted))
+    kinds = (
         (~flagged & ~planted, "o", _style.BLUE, "pool frame"),
         (flagged & ~planted, "D", _style.ORANGE, "label to check"),
         (planted, "*", _style.RED, "label error planted"),
-    ):
-        if rows.any():
-            size = 10 if marker == "*" else 5
-            axes.plot(x[rows], y[rows], marker, color=colour, ms=size, mec="white", mew=0.4, alpha=0.85,
-                      label=f"{name} ({rows.sum()})")  # fmt: skip
+    )
+    _style.kinds_of_frames(axes, x, y, kinds)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     axes.set_xlabel("change of log confidence at held-out labels\n← the label goes down")
     axes.set_ylabel("− change of log sum of the map\n← all the map holds goes up")
@@ -91,17 +85,16 @@ def _map(axes: Axes, cell: Any, results: Results) -> None:
     _style.as_image(axes, read_image(results.labels.paths[frame]))
     pose = results.members["distractor_pose"][:, frame, keypoint]
     height = np.nan_to_num(results.members["distractor_confidence"][:, frame, keypoint])
-    held = results.inclusion[:, int(cell.training_frame)]
+    included = results.inclusion[:, int(cell.training_frame)]
     most = height.max() or 1.0
-    for rows, colour in ((~held, _style.SKY), (held, _style.RED)):
+    for rows, colour in ((~included, _style.SKY), (included, _style.RED)):
         x, y = pose[rows].T
         axes.scatter(x, y, s=60 * height[rows] / most, color=colour, alpha=0.75, lw=0.3, ec="black")
-    outline = [withStroke(linewidth=2.6, foreground="black")]
+    outline = _style.outline(2.6)
     axes.plot(*results.labels.xy[frame, keypoint], "x", color=_style.ORANGE, ms=7, mew=1.6, path_effects=outline)
-    width = float(results.labels.sizes[frame, 0])
     axes.plot(cell.x, cell.y, "o", mfc="none", mec="white", ms=13, mew=1.4, path_effects=outline)
-    axes.set_xlim(0, width)
-    beyond = cell.distractor_confidence_q < 1 - results.options["influence"]["level"]
+    axes.set_xlim(0, float(results.labels.sizes[frame, 0]))
+    beyond = cell.distractor_confidence_q < 1 - results.level
     change = f"{_style.signed(cell.distractor_confidence, 3)} ± {cell.distractor_confidence_error:.3f}"
     where = _style.plain(f"frame {int(cell.training_frame)} on {cell.keypoint} of frame {frame}"[:44])
     axes.set_title(f"{where}\n{change}, {'beyond chance' if beyond else 'may be chance'}", fontsize=7.5)
@@ -109,10 +102,10 @@ def _map(axes: Axes, cell: Any, results: Results) -> None:
 
 
 def _title(table: pd.DataFrame, results: Results) -> str:
-    alpha = 1 - results.options["influence"]["level"]
+    alpha = 1 - results.level
     frames, cells = table[table["about"] == "frame"], table[table["about"] == "cell"]
     groups = table[table["about"].isin(["planted frames", "flagged frames"])]
-    text = ""
+    text = "Decided"
     if len(groups):
         # What was planted is known to be wrong; what is flagged only looks so.
         group = groups.iloc[-1]
@@ -124,16 +117,12 @@ def _title(table: pd.DataFrame, results: Results) -> str:
             )
             if group[f"{part}_p"] < alpha
         ]
-        text = f"The {group['about']} " + (
-            " and ".join(moves) if moves else "cannot be told from the rest by the confidence at labels or elsewhere"
-        )
-        text += "; "
-    part = "distractor_confidence_p"
-    decided = int((frames[part] < alpha).sum())
-    single = int((cells["distractor_confidence_q"] < alpha).sum()) if len(cells) else 0
-    moved = f"{_style.counted(decided, 'single frame')} on average over held-out labels"
-    text += "decided" if text else "Decided"
-    return text + f": {moved}; beyond chance: {_style.counted(single, 'change')} at single held-out labels"
+        nothing = "cannot be told from the rest by the confidence at labels or elsewhere"
+        text = f"The {group['about']} {' and '.join(moves) or nothing}; decided"
+    decided = _style.counted(int((frames["distractor_confidence_p"] < alpha).sum()), "single frame")
+    single = _style.counted(int((cells["distractor_confidence_q"] < alpha).sum()) if len(cells) else 0, "change")
+    moved = f"{decided} on average over held-out labels"
+    return f"{text}: {moved}; beyond chance: {single} at single held-out labels"
 
 
 def _way(change: float) -> str:

@@ -84,17 +84,17 @@ def table(results: Results) -> pd.DataFrame:
     known = np.isfinite(displacement).all(axis=0)
     if len(pose) < 3 or not known.any():
         return pd.DataFrame(columns=_COLUMNS)
-    found = principal_components(displacement[:, known])
-    rows = [("variance", c + 1, "", share, "of 1") for c, share in enumerate(found.share)]
-    for c in range(min(2, len(found.share))):
+    components = principal_components(displacement[:, known])
+    rows = [("variance", c + 1, "", share, "of 1") for c, share in enumerate(components.share)]
+    for c in range(min(2, len(components.share))):
         names = results.subsets.loc[speak, "subset"]
-        rows += [("subset", c + 1, n, v, "px") for n, v in zip(names, found.scores[:, c], strict=True)]
-        rows.append(("ground truth", c + 1, "", found.truth[c], "px"))
-    for c in range(min(_LOADED, len(found.share))):
-        squares = found.loadings[c] ** 2
+        rows += [("subset", c + 1, n, v, "px") for n, v in zip(names, components.scores[:, c], strict=True)]
+        rows.append(("ground truth", c + 1, "", components.truth[c], "px"))
+    for c in range(min(_LOADED, len(components.share))):
+        squares = components.loadings[c] ** 2
         for name in results.labels.keypoints:
             rows.append(("loading", c + 1, name, squares[keypoints[known] == name].sum(), "of 1"))
-    rows.append(("common", 0, "", found.common, "of 1"))
+    rows.append(("common", 0, "", components.common, "of 1"))
     # Rounded: the last digits of a decomposition change from run to run with threads and memory alignment.
     return pd.DataFrame(rows, columns=_COLUMNS).round({"value": _DECIMALS})
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from frameworth.figures import _style
 from frameworth.results.results import Results
-from frameworth.scores.registry import unit_of
 
 _LOOK = {  # colour and marker: never told apart by colour alone
     "check label": (_style.ORANGE, "s"),
@@ -21,19 +20,8 @@ _LOOK = {  # colour and marker: never told apart by colour alone
     "helpful": (_style.BLUE, "v"),
 }
 _DECIDED = ("harmful", "worse than average", "better than average", "helpful")
-_COLUMNS = [
-    "frame",
-    "video",
-    "image",
-    "value",
-    "tested_value",
-    "ci_low",
-    "ci_high",
-    "p_adjusted",
-    "verdict",
-    "check_priority",
-    "value_px",
-]
+_COLUMNS = ["frame", "video", "image", "value", "tested_value", "ci_low", "ci_high", "p_adjusted", "verdict",
+            "check_priority", "value_px"]  # fmt: skip
 _MOST_NUMBERS = 70
 
 
@@ -70,15 +58,10 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.set_xlim(0, len(table) + 1)
     axes.margins(y=0.12)
     axes.set_xlabel("rank (number of frames)" if crowded else "pool frame (number), from best to worst relative value")
-    axes.set_ylabel(f"relative value ({unit(results)})\nbetter than average  ←   0   →  worse")
+    axes.set_ylabel(f"relative value ({results.unit})\nbetter than average  ←   0   →  worse")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _style.headline(figure, _title(table), _note(table, results))
     return figure
-
-
-def unit(results: Results) -> str:
-    """The unit of the study's score."""
-    return unit_of(results.options["influence"]["score"])
 
 
 def _title(table: pd.DataFrame) -> str:
@@ -87,10 +70,10 @@ def _title(table: pd.DataFrame) -> str:
         return "No frame is decided: there are too few independent subsets for intervals"
     if decided.empty:
         crossing = int(((table["ci_low"] <= 0) & (table["ci_high"] >= 0)).sum())
+        if crossing == len(table):
+            return f"No frame's value is decided: all {len(table)} intervals include 0"
         return (
-            f"No frame's value is decided: all {len(table)} intervals include 0"
-            if crossing == len(table)
-            else f"No frame's value is decided: of {len(table)} intervals {crossing} include 0, and none of "
+            f"No frame's value is decided: of {len(table)} intervals {crossing} include 0, and none of "
             "the rest holds once it is counted how many frames were looked at"
         )
     counts = [f"{count} {verdict}" for verdict in _DECIDED if (count := int((decided["verdict"] == verdict).sum()))]
@@ -99,12 +82,11 @@ def _title(table: pd.DataFrame) -> str:
 
 
 def _note(table: pd.DataFrame, results: Results) -> str:
-    level = results.options["influence"]["level"]
     text = (
-        f"Relative value: change in {unit(results)} over held-out frames when the frame takes the place of an "
-        f"average one; below 0 is better. {_in_px(table, results)}Intervals hold {_style.percentage(level)} for one "
-        "frame each, about the size-centred difference (ticks), which estimators that shrink (dots) pull towards 0; "
-        "verdicts also count how many frames were looked at."
+        f"Relative value: change in {results.unit} over held-out frames when the frame takes the place of an "
+        f"average one; below 0 is better. {_in_px(table, results)}Intervals hold {_style.percentage(results.level)} "
+        "for one frame each, about the size-centred difference (ticks), which estimators that shrink (dots) pull "
+        "towards 0; verdicts also count how many frames were looked at."
     )
     flagged = int((table["verdict"] == "check label").sum())
     if flagged:
@@ -113,5 +95,5 @@ def _note(table: pd.DataFrame, results: Results) -> str:
 
 
 def _in_px(table: pd.DataFrame, results: Results) -> str:
-    low, high = (_style.signed(end, 2) for end in (table["value_px"].min(), table["value_px"].max()))
-    return "" if unit(results) == "px" else f"In px the values lie between {low} and {high}. "
+    low, high = map(_style.signed, (table["value_px"].min(), table["value_px"].max()))
+    return "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -17,9 +16,9 @@ _COLOURS = {"nested": _style.BLUE, "independent": _style.ORANGE, "continued": _s
 
 def table(results: Results) -> pd.DataFrame:
     """A row per step, history and score, and per difference between histories."""
-    rmse = results.rmse[results.rmse["kind"] == "network"].rename(columns={"mean_log_error": "log_error"})
-    networks = rmse.merge(results.subsets[["subset", "design"]], on="subset")
-    return steps_by_history(networks, results.experiment("arm_scores"), results.options["influence"]["level"])
+    networks = results.networks.rename(columns={"mean_log_error": "log_error"})
+    networks = networks.merge(results.subsets[["subset", "design"]], on="subset")
+    return steps_by_history(networks, results.experiment("arm_scores"), results.level)
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
@@ -31,19 +30,15 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     rows = list(dict.fromkeys(zip(steps["low"], steps["high"], steps["history"], strict=True)))
     figure = _style.new_figure(9, 1.9 + 0.34 * len(rows))
     labels = {"log_error": "change of log(1 + px)", "rmse_px": "change of RMSE (px)"}
+    names, shades = [f"{low} → {high} %, {name}" for low, high, name in rows], [_COLOURS[name] for *_, name in rows]
     for axes, (score, label) in zip(figure.subplots(1, 2, sharey=True), labels.items(), strict=True):
-        own = steps[steps["score"] == score].set_index(["low", "high", "history"]).reindex(rows)
-        place, shades = np.arange(len(rows))[::-1], [_COLOURS[history] for *_, history in rows]
-        axes.hlines(place, own["ci_low"], own["ci_high"], color=shades, lw=2)
-        axes.scatter(own["change"], place, color=shades, s=28, zorder=3)
-        axes.axvline(0, color=_style.GREY, ls=":", lw=1)
-        axes.set_yticks(place, [f"{low} → {high} %, {history}" for low, high, history in rows])
+        of_score = steps[steps["score"] == score].set_index(["low", "high", "history"]).reindex(rows)
+        _style.intervals(axes, of_score, "change", names, shades)
         axes.set_xlabel(label)
-    level = results.options["influence"]["level"]
     contrasts = table[table["against"].notna() & (table["score"] == "log_error")]
-    told = contrasts[(contrasts["ci_low"] > 0) | (contrasts["ci_high"] < 0)]
+    decided = contrasts[(contrasts["ci_low"] > 0) | (contrasts["ci_high"] < 0)]
     parts = [f"{r.low} → {r.high} %: {r.history} ends {'above' if r.change > 0 else 'below'} {r.against}"
-             for r in told.itertuples()]  # fmt: skip
+             for r in decided.itertuples()]  # fmt: skip
     title = "; ".join(parts) or "No step to a larger subset depends on history as far as can be told"
-    _style.headline(figure, title, f"{note} Mean over seeds with {100 * level:g} % t intervals.")
+    _style.headline(figure, title, f"{note} Mean over seeds with {100 * results.level:g} % t intervals.")
     return figure

@@ -1,30 +1,11 @@
-"""How the presence of each training frame changes the confidence at the label of every frame."""
-
-from __future__ import annotations
-
-import pandas as pd
-from matplotlib.figure import Figure
+"""How the presence of each training frame changes the confidence (of 1) at the label of every frame."""
 
 from frameworth.figures import _matrix
-from frameworth.results.results import Results
 
-_ESTIMATOR = "size-centred"
-
-
-def table(results: Results) -> pd.DataFrame:
-    """A row per panel, training frame and evaluated frame; `value`: change of the confidence, of 1."""
-    return _matrix.matrix_table(results, "confidence", _ESTIMATOR)
-
-
-def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Matrices of confidence influence: positive (blue) helps."""
-    return _matrix.draw_signed(
-        table,
-        results,
-        score="confidence",
-        estimator=_ESTIMATOR,
-        colours=_matrix.HELPS_BLUE,
-        unit="",
-        digits=3,
-        label="change in confidence, with − without (of 1)\nharms  ←   0   →  helps",
-    )
+table, draw = _matrix.signed_figure(
+    "confidence",
+    colours=_matrix.HELPS_BLUE,
+    unit="",
+    digits=3,
+    label="change in confidence, with − without (of 1)\nharms  ←   0   →  helps",
+)

@@ -17,7 +17,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 
 from frameworth.errors import UserError
 from frameworth.figures import _style
@@ -91,16 +90,16 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     box = _crop(table, results)
     _style.as_image(middle, picture)
     middle.add_patch(Rectangle((box[0], box[1]), box[2] - box[0], box[3] - box[1], fill=False, ec="white",
-                               path_effects=[withStroke(linewidth=2.5, foreground="black")]))  # fmt: skip
+                               path_effects=_style.outline(2.5)))  # fmt: skip
     _detections(middle, table, 3)
-    middle.set_title(f"evaluated frame {evaluated}{_kind(results, evaluated)}\n{_name(results, evaluated)}")
+    held_out = "" if results.pool[evaluated] else " (held out)"
+    middle.set_title(f"evaluated frame {evaluated}{held_out}\n{_name(results, evaluated)}")
     _style.as_image(right, picture, box)
     _detections(right, table, 6)
     right.set_title("the box enlarged\n")
     for axes in (left, middle, right):
         axes.set(xlabel="x (px)", ylabel="y (px)" if axes is left else "")
-    handles, names = right.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside right center")
     _style.headline(figure, _title(first), _note(table, results, box))
     return figure
 
@@ -137,7 +136,7 @@ def _contrasted(results: Results) -> np.ndarray:
     Σ over percents of n_with · n_without / n is what a contrast within sizes rests on; it has to reach that
     of `_LEAST_SUBSETS` with and as many without.
     """
-    sizes = pd.DataFrame(results.inclusion.astype(float)).groupby(results.subsets["percent"].to_numpy())
+    sizes = pd.DataFrame(results.inclusion.astype(float)).groupby(results.percents)
     within = (sizes.sum() * (1 - sizes.mean())).sum().to_numpy()
     return within >= _LEAST_SUBSETS / 2 - 1e-9
 
@@ -180,7 +179,7 @@ def _training(axes: Axes, results: Results, frame: int, keypoint: str) -> None:
     """The training frame with its labels, the pair's keypoint ringed."""
     _style.as_image(axes, read_image(results.labels.paths[frame]))
     xy = results.labels.xy[frame]
-    outline = [withStroke(linewidth=2.6, foreground="black")]
+    outline = _style.outline(2.6)
     for bone in results.labels.skeleton:
         axes.plot(xy[bone, 0], xy[bone, 1], "-", color="white", lw=0.8, path_effects=outline)
     axes.plot(xy[:, 0], xy[:, 1], "x", color=_style.ORANGE, ms=6, mew=1.5, path_effects=outline)
@@ -193,7 +192,7 @@ def _training(axes: Axes, results: Results, frame: int, keypoint: str) -> None:
 
 def _detections(axes: Axes, table: pd.DataFrame, size: float) -> None:
     """One mark per subset, with and without the training frame, and the label."""
-    outline = [withStroke(linewidth=size / 2 + 1, foreground="white")]
+    outline = _style.outline(size / 2 + 1, "white")
     small = size * float(np.clip(np.sqrt(60 / len(table)), 0.4, 1))  # hundreds would hide each other
     looks = {True: ("o", _style.BLUE, "with"), False: ("X", _style.RED, "without")}
     for included, (marker, colour, word) in looks.items():
@@ -205,10 +204,10 @@ def _detections(axes: Axes, table: pd.DataFrame, size: float) -> None:
 
 
 def _crop(table: pd.DataFrame, results: Results) -> tuple[float, float, float, float]:
-    width, height = results.labels.sizes[int(table["evaluated_frame"].iloc[0])]
+    size = results.labels.sizes[int(table["evaluated_frame"].iloc[0])]
     detections = table[["x", "y"]].quantile(_SHOWN).to_numpy()
     label = table[["label_x", "label_y"]].to_numpy()[:1]
-    return _style.box_around(np.vstack([detections, label]), (int(width), int(height)), _LEAST_CROP)
+    return _style.box_around(np.vstack([detections, label]), size, _LEAST_CROP)
 
 
 def _title(first: pd.Series) -> str:
@@ -234,10 +233,6 @@ def _note(table: pd.DataFrame, results: Results, box: tuple[float, float, float,
     if results.pool[int(table["evaluated_frame"].iloc[0])]:
         text += "The evaluated frame is itself trained on in some of the subsets. "
     return text + "Pairs picked as the strongest of many look stronger than they are."
-
-
-def _kind(results: Results, frame: int) -> str:
-    return "" if results.pool[frame] else " (held out)"
 
 
 def _name(results: Results, frame: int) -> str:

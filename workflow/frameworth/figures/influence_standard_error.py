@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from frameworth.figures import _matrix, _style
 from frameworth.results.results import Results
 
-_ESTIMATOR = "size-centred"
 _NOTE = (
     "Standard error of the influence on the error, from the spread between independent subsets (clusters). "
     "The mean of keypoints is the mean of their standard errors. Columns right of the black line are held "
@@ -20,13 +19,12 @@ _NOTE = (
 
 def table(results: Results) -> pd.DataFrame:
     """A row per panel, training frame and evaluated frame; `standard_error` in px."""
-    return _matrix.matrix_table(results, "error", _ESTIMATOR, "standard_error")
+    return _matrix.matrix_table(results, "error", "standard_error")
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """Matrices of standard errors, from 0 up."""
-    values = table["standard_error"].to_numpy()
-    limit = _style.symmetric_limit(values, 0.98)
+    limit = _style.symmetric_limit(table["standard_error"].to_numpy(), 0.98)
     label = "standard error of the change in error (px)"
     figure = _matrix.draw_matrices(table, results, "standard_error", "viridis", Normalize(0, limit), label)
     _style.headline(figure, _title(table, results), _NOTE)
@@ -37,12 +35,12 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     single = table.loc[(table["group"] == "all") & (table["keypoint"] != _matrix.MEAN), "standard_error"]
     if single.isna().all():
         return "No influence has a standard error: there are too few independent subsets"
-    others = _matrix.off_diagonal(results.influence("error", _ESTIMATOR)["value"])
+    others = _matrix.off_diagonal(results.influence("error", _matrix.ESTIMATOR)["value"])
     text = (
         f"An influence is known to ± {single.median():.2f} px (median standard error); the influences "
         f"themselves are typically {np.nanmedian(np.abs(others)):.2f} px"
     )
-    share, chance = _matrix.influence_on_others(results, "error", _ESTIMATOR)
+    share, chance = _matrix.influence_on_others(results, "error")
     if share is None:
         return text
     return f"{text}, and {_style.percentage(share)} stand out ({_style.percentage(chance)} would by chance)"

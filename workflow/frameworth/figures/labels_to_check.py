@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.colours import keypoint_colours
@@ -85,12 +84,8 @@ def _keypoints(known: dict, places: np.ndarray, results: Results) -> list[dict]:
 
 def _crop(axes: Axes, rows: pd.DataFrame, results: Results) -> None:
     frame = int(rows["frame"].iloc[0])
-    label, consensus = (
-        rows[["label_x", "label_y"]].to_numpy(),
-        rows[["consensus_x", "consensus_y"]].to_numpy(),
-    )
-    size = results.labels.sizes[frame]
-    box = _style.box_around(np.vstack([label, consensus]), (int(size[0]), int(size[1])), _LEAST_CROP)
+    label, consensus = (rows[[f"{name}_x", f"{name}_y"]].to_numpy() for name in ("label", "consensus"))
+    box = _style.box_around(np.vstack([label, consensus]), results.labels.sizes[frame], _LEAST_CROP)
     _style.as_image(axes, read_image(results.labels.paths[frame]), box)
     names = results.labels.keypoints
     colours = dict(zip(names, keypoint_colours(len(names)), strict=True))
@@ -121,7 +116,7 @@ def _legend(figure: Figure, keypoints: tuple[str, ...]) -> None:
 
 def _outlined(axes: Axes, x: np.ndarray | list, y: np.ndarray | list, mark: str, colour: str, width: float) -> None:
     """Draw with a dark outline, so that it stands out on any image."""
-    outline = [withStroke(linewidth=width + 1.2, foreground="black")]
+    outline = _style.outline(width + 1.2)
     axes.plot(x, y, mark, color=colour, ms=6, mfc="none", mew=width, lw=width, path_effects=outline)
 
 
@@ -137,7 +132,5 @@ def _title(table: pd.DataFrame, frames: list[int], results: Results) -> str:
     if worst.notna().any() and rest.notna().any():
         text += f", against {rest.median():.1f} px in the typical other frame"
     if results.planted is not None:
-        text += (
-            f"; {int(results.planted[frames].sum())} of the {int(results.planted.sum())} planted errors are among them"
-        )
+        text += f"; {results.planted[frames].sum()} of the {results.planted.sum()} planted errors are among them"
     return text

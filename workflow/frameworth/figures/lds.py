@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frameworth.figures import _style
@@ -33,7 +30,7 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A row per estimator, beside chance or with intervals; a panel per quantity that the study has."""
-    score = results.options["influence"]["score"]
+    score = results.score
     drawn = [name for name in _QUANTITIES if (table["quantity"] == name).any()]
     figure = _style.new_figure(9, 4.2)
     if not drawn:
@@ -44,34 +41,27 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         # Values by the score that is tested; what else tells of frames has one score of its own.
         rows = rows[(rows["score"] == score) | ~rows["method"].isin(rows.loc[rows["score"] == score, "method"])]
         ends = ("chance_low", "chance_high") if quantity == "lds" else ("ci_low", "ci_high")
-        _draw_rows(axes, rows.sort_values("value"), ends, *_QUANTITIES[quantity])
+        label, chance = _QUANTITIES[quantity]
+        rows = rows.sort_values("value", ascending=False)
+        _style.intervals(axes, rows, "value", rows["method"].tolist(), ends=ends, nothing=chance)
+        axes.set_xlabel(label)
         if quantity == "lds":
             for ceiling in table[table["quantity"] == "lds ceiling"].itertuples():
                 axes.axvline(ceiling.value, color=_style.DARK, ls="--", lw=1)
                 axes.axvspan(ceiling.ci_low, ceiling.ci_high, color=_style.GREY, alpha=0.15, lw=0)
-    _style.headline(figure, _title(table, results.options["influence"]), _NOTE)
+    _style.headline(figure, _title(table, results), _NOTE)
     return figure
 
 
-def _draw_rows(axes: Axes, rows: pd.DataFrame, ends: tuple[str, str], label: str, chance: float) -> None:
-    place = np.arange(len(rows))
-    axes.hlines(place, rows[ends[0]], rows[ends[1]], color=_style.BLUE, lw=1.5, alpha=0.6)
-    axes.plot(rows["value"], place, "o", color=_style.BLUE, ms=5)
-    axes.axvline(chance, color=_style.GREY, ls=":", lw=1)
-    axes.set_yticks(place, rows["method"])
-    axes.set_xlabel(label)
-    axes.margins(y=0.08)
-
-
-def _title(table: pd.DataFrame, options: dict[str, Any]) -> str:
-    rows = table[(table["quantity"] == "lds") & (table["score"] == options["score"])].set_index("method")
+def _title(table: pd.DataFrame, results: Results) -> str:
+    rows = table[(table["quantity"] == "lds") & (table["score"] == results.score)].set_index("method")
     if rows.empty:
         return "Too few subsets to test the values on others"
-    tested = rows[rows.index == options["estimator"]].dropna(subset="p")
+    tested = rows[rows.index == results.estimator].dropna(subset="p")
     if tested.empty:
         return "Whether the values predict held-out subsets was not tested"
     row = tested.iloc[0]
-    said = f"{row.name}, rank correlation {_style.signed(row['value'])}, p{_style.NBSP}={_style.NBSP}{row['p']:.2g}"
-    if row["p"] < 1 - options["level"]:
-        return f"The values predict held-out subsets ({said})"
-    return f"That the values predict held-out subsets cannot be told from chance ({said})"
+    numbers = f"{row.name}, rank correlation {_style.signed(row['value'])}, p{_style.NBSP}={_style.NBSP}{row['p']:.2g}"
+    if row["p"] < 1 - results.level:
+        return f"The values predict held-out subsets ({numbers})"
+    return f"That the values predict held-out subsets cannot be told from chance ({numbers})"

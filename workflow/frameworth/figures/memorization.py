@@ -18,11 +18,11 @@ def table(results: Results) -> pd.DataFrame:
     """
     estimate = results.influence("error", "size-centred")
     index = np.arange(len(results.pool))
-    own, error = estimate["value"][index, index], estimate["standard_error"][index, index]
+    value, error = (estimate[name][index, index] for name in ("value", "standard_error"))
     known = results.frame_values[["frame", "video", "image", "out_of_bag_error"]].sort_values("frame")
     made = known.merge(pd.DataFrame({"keypoint": list(results.labels.keypoints)}), how="cross")
     where = made["frame"], made.groupby("frame").cumcount()
-    made["memorization_px"], made["standard_error_px"] = own[where], error[where]
+    made["memorization_px"], made["standard_error_px"] = value[where], error[where]
     if results.planted is not None:
         made["planted"] = results.frames["planted"].to_numpy()[made["frame"]]
     return made
@@ -30,21 +30,19 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """Mean memorization over keypoints against the out-of-bag error of each frame."""
-    frames = table.groupby("frame").agg({name: "first" if name == "planted" else "mean" for name in _measured(table)})
+    how = {"out_of_bag_error": "mean", "memorization_px": "mean", "planted": "first"}
+    frames = table.groupby("frame").agg({name: how[name] for name in how if name in table})
     figure = _style.new_figure(7.4, 4.8)
     axes = figure.subplots()
     reach = float(np.nanmax(frames["out_of_bag_error"], initial=1.0)) * 1.05
     axes.axhline(0, color=_style.DARK, lw=0.8)
     axes.plot([0, reach], [0, -reach], "--", color=_style.GREY, lw=1, label="all of its error disappears")
     spoilt = frames["planted"].notna() if "planted" in frames else pd.Series(False, index=frames.index)
-    for rows, marker, colour, name in (
-        (frames[~spoilt], "o", _style.BLUE, "pool frame"),
-        (frames[spoilt], "*", _style.RED, "pool frame, label error planted"),
-    ):
-        if len(rows):
-            size = 11 if marker == "*" else 5
-            axes.plot(rows["out_of_bag_error"], rows["memorization_px"], marker, color=colour, ms=size,
-                      mec="white", mew=0.4, alpha=0.85, label=f"{name} ({len(rows)})")  # fmt: skip
+    kinds = (
+        (~spoilt, "o", _style.BLUE, "pool frame"),
+        (spoilt, "*", _style.RED, "pool frame, label error planted"),
+    )
+    _style.kinds_of_frames(axes, frames["out_of_bag_error"], frames["memorization_px"], kinds)
     axes.set_xlim(0, reach)
     axes.set_xlabel("out-of-bag error: mean over networks not trained on the frame (px)")
     axes.set_ylabel("memorization: change in its own error\nwhen it is trained on (px)")
@@ -58,19 +56,14 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     return figure
 
 
-def _measured(table: pd.DataFrame) -> list[str]:
-    return [name for name in ("out_of_bag_error", "memorization_px", "planted") if name in table]
-
-
 def _title(frames: pd.DataFrame, spoilt: pd.Series) -> str:
-    own = frames["memorization_px"]
-    if own.isna().all():
+    change = frames["memorization_px"]
+    if change.isna().all():
         return "Memorization cannot be told: no frame is both in some subsets and absent from others"
-    text = f"Training on a frame changes its own error by {_style.signed(own[~spoilt].mean(), 1)} px"
+    text = f"Training on a frame changes its own error by {_style.signed(change[~spoilt].mean(), 1)} px"
     if spoilt.any():
-        planted = _style.signed(own[spoilt].mean(), 1)
-        text += f", and by {planted} px where a label error was planted"
-        by_heart = own[spoilt].mean() < 1.5 * own[~spoilt].mean() < 0
+        text += f", and by {_style.signed(change[spoilt].mean(), 1)} px where a label error was planted"
+        by_heart = change[spoilt].mean() < 1.5 * change[~spoilt].mean() < 0
         return f"{text}: wrong labels are learnt by heart" if by_heart else text
-    share = (-own / frames["out_of_bag_error"]).median()
+    share = (-change / frames["out_of_bag_error"]).median()
     return f"{text} on average: the typical frame loses {_style.percentage(share)} of its out-of-bag error"

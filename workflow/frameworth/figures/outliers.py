@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     figure.set_layout_engine("constrained", rect=(0.03, 0, 0.97, 1))
     left, other = figure.subplots(1, 2, width_ratios=[1.25, 1])
     _heat(left, frames, figure)
-    _methods(other, compared.sort_values("result"), by_truth)
+    _methods(other, compared, by_truth)
     _style.headline(figure, _title(table, compared, results), note)
     return figure
 
@@ -70,23 +70,19 @@ def _heat(axes: Axes, frames: pd.DataFrame, figure: Figure) -> None:
 
 
 def _methods(axes: Axes, rows: pd.DataFrame, by_truth: bool) -> None:
-    place = np.arange(len(rows))
+    rows = rows.sort_values("result", ascending=False)
     colours = [_style.RED if name == COMBINED else _style.BLUE for name in rows["method"]]
-    axes.hlines(place, rows["ci_low"], rows["ci_high"], color=colours, lw=1.5, alpha=0.6)
-    axes.scatter(rows["result"], place, color=colours, s=26, zorder=3)
-    axes.axvline(0.5 if by_truth else 0.0, color=_style.GREY, ls=":", lw=1)
-    axes.set_yticks(place, rows["method"])
+    _style.intervals(axes, rows, "result", rows["method"].tolist(), colours, nothing=0.5 if by_truth else 0.0)
     axes.set_xlabel("finding planted errors (AUROC)" if by_truth else "rank correlation with the other parts")
     axes.set_xlim((min(0.0, float(rows["ci_low"].min())), 1.02) if by_truth else (-1.02, 1.02))
-    axes.margins(y=0.1)
 
 
 def _title(table: pd.DataFrame, compared: pd.DataFrame, results: Results) -> str:
-    found = compared[compared["about"] == "auroc"].set_index("method")
-    if COMBINED not in found.index:
+    by_method = compared[compared["about"] == "auroc"].set_index("method")
+    if COMBINED not in by_method.index:
         first = table.loc[table["about"] == "frame", "frame"].head(3).astype(int)
         return f"The frames that stand out most: {', '.join(map(str, first))}; their parts say why"
-    row = found.loc[COMBINED]
+    row = by_method.loc[COMBINED]
     ends = f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
     text = f"The outlier score finds planted errors with AUROC {row['result']:.2f} {ends}"
     differences = table[table["about"] == "auroc difference"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,9 +18,8 @@ READS = ("pilot.json",)
 
 def table(results: Results) -> pd.DataFrame:
     """A row per pilot network, in the order of training; `taken` is true for the one whose options were taken."""
-    found = results.pilot
-    rows = pd.DataFrame(found["tries"])
-    rows["taken"] = rows.index == found["taken"]
+    rows = pd.DataFrame(results.pilot["tries"])
+    rows["taken"] = rows.index == results.pilot["taken"]
     return rows.astype({"error_px": float, "trained_on_px": float})
 
 
@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     figure = _style.new_figure(9, 4.2)
     left, right = figure.subplots(1, 2, sharey=True)
     places = [float(place) for place in range(len(short))]
-    _curves(left, places, short)
+    _networks(left, places, short, short["choice"] == taken["choice"])
     left.set_xticks(places, [_size(row) for row in short.itertuples()])
     left.set_xlim(-0.5, len(short) - 0.5)
     left.set(
@@ -39,15 +39,13 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         ylabel="median error on labels of the pool (px)",
         title=f"{short['steps'].iloc[0]} steps",
     )
-    _mark(left, places, short, short["choice"] == taken["choice"])
-    _curves(right, longer["steps"].tolist(), longer)
+    _networks(right, longer["steps"].tolist(), longer, longer["taken"])
     right.set_xscale("log", base=2)
     right.xaxis.set_major_locator(FixedLocator(longer["steps"].tolist()))
     right.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     right.xaxis.set_minor_locator(NullLocator())
     right.set(xlabel="gradient steps", title=_size(taken).replace("\n", " "))
     right.set_xlim(longer["steps"].min() / 2**0.5, longer["steps"].max() * 2**0.5)
-    _mark(right, longer["steps"].tolist(), longer, longer["taken"])
     left.set_ylim(bottom=0)
     right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     size_gain, steps_gain = _style.percentage(SIZE_GAIN), _style.percentage(STEPS_GAIN)
@@ -62,14 +60,12 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     return figure
 
 
-def _curves(axes: Axes, places: list[float], rows: pd.DataFrame) -> None:
+def _networks(axes: Axes, places: list[float], rows: pd.DataFrame, taken: pd.Series) -> None:
     axes.plot(places, rows["trained_on_px"], "s-", color=_style.GREY, lw=0.8, ms=3, label="trained on")
     axes.plot(places, rows["error_px"], "o-", color=_style.BLUE, lw=1.8, ms=5, label="others")
 
-
-def _mark(axes: Axes, places: list[float], rows: pd.DataFrame, which: pd.Series) -> None:
-    at = [place for place, one in zip(places, which, strict=True) if one]
-    axes.plot(at, rows.loc[which, "error_px"], "o", mfc="none", color=_style.RED, ms=12, mew=1.6, label="taken")
+    at = np.array(places)[taken]
+    axes.plot(at, rows.loc[taken, "error_px"], "o", mfc="none", color=_style.RED, ms=12, mew=1.6, label="taken")
 
 
 def _size(row: object) -> str:

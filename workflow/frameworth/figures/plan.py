@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     curves, needed = table[table["about"] == "power"], table[table["about"] == "needed"]
     effects = sorted(curves["effect"].unique())
     figure = _style.new_figure(10.5, 4.0)
-    here = int((results.rmse["kind"] == "network").sum())
+    here = len(results.networks)
     panels = np.atleast_1d(figure.subplots(1, len(effects), sharey=True))
     for axes, effect in zip(panels, effects, strict=True):
         _panel(axes, curves[curves["effect"] == effect], needed[needed["effect"] == effect], here)
@@ -72,7 +72,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, needed: pd.DataFrame, here: int) ->
 
 def _title(needed: pd.DataFrame, facts: pd.Series) -> str:
     effects = sorted(needed["effect"].unique())
-    effect = min(effects, key=lambda one: abs(one - 0.05))
+    effect = min(effects, key=lambda effect: abs(effect - 0.05))
     rows = needed[needed["effect"] == effect].set_index("method")
     parts = []
     words = {SINGLE: "for a single frame", GROUP: "for the group by random subsets", TOGGLE: "for the group toggled"}

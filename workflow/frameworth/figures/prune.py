@@ -18,8 +18,8 @@ _COLUMNS = ["score", "count", "removed", "against", "mean", "mean_none", "differ
 
 def table(results: Results) -> pd.DataFrame:
     """The rows of `prune.csv`; none where nothing was left out."""
-    found = results.experiment("prune")
-    return pd.DataFrame(columns=_COLUMNS) if found is None else found
+    pruned = results.experiment("prune")
+    return pd.DataFrame(columns=_COLUMNS) if pruned is None else pruned
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
@@ -32,21 +32,20 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     counts = sorted(table["count"].unique())
     width = 0.04 * counts[-1]
     for axes, (score, label) in zip(figure.subplots(1, 2), _LABELS.items(), strict=True):
-        own = table[(table["score"] == score) & (table["against"] == "none")]
-        axes.axhline(own["mean_none"].iloc[0], color=_style.DARK, ls=":", lw=1, label="none left out")
+        of_score = table[(table["score"] == score) & (table["against"] == "none")]
+        axes.axhline(of_score["mean_none"].iloc[0], color=_style.DARK, ls=":", lw=1, label="none left out")
         for shift, (kind, (colour, marker)) in zip((-width, 0, width), _KINDS.items(), strict=True):
-            rows = own[own["removed"] == kind]
+            rows = of_score[of_score["removed"] == kind]
             place = rows["count"] + shift
             axes.vlines(place, rows["mean_none"] + rows["ci_low"], rows["mean_none"] + rows["ci_high"], color=colour)
             axes.plot(place, rows["mean_none"] + rows["difference"], marker=marker, color=colour, label=kind)
         axes.set_xticks(counts)
         axes.set(xlabel="frames left out", ylabel=label)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    level = results.options["influence"]["level"]
     note = (
-        f"Networks on the whole pool without these frames, {table['pairs'].max()} for each; bars: {100 * level:g} % "
-        "t interval of the difference to leaving none out, paired by initial weights. The figure's table also has the "
-        "differences to random frames, which the title speaks of."
+        f"Networks on the whole pool without these frames, {table['pairs'].max()} for each; bars: "
+        f"{100 * results.level:g} % t interval of the difference to leaving none out, paired by initial weights. The "
+        "figure's table also has the differences to random frames, which the title speaks of."
     )
-    _style.headline(figure, statement(table, 1 - level), note)
+    _style.headline(figure, statement(table, 1 - results.level), note)
     return figure

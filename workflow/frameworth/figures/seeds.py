@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from frameworth.answers.seeds import LEAST_SHOWN, VALUES, seed_table
 from frameworth.figures import _style
 from frameworth.results.results import Results
-from frameworth.scores.registry import unit_of
 
 _NOTE = (
     "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
@@ -36,7 +35,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
             "Why some seeds do better cannot be told: no percent has enough subsets",
             "It takes 12 subsets of one percent, of several clusters.",
         )
-    percent = int(table.loc[table["about"] == "subset", "percent"].mode().iloc[0])
+    percent = results.main_percent
     here = table["percent"] == percent
     ceiling = table[here & (table["about"] == "ceiling")]
     figure = _style.new_figure(10, 4.4)
@@ -46,7 +45,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _bars(right, explained[explained["percent"] == percent], ceiling)
     note = _NOTE.format(
         percent=percent,
-        level=_style.percentage(results.options["influence"]["level"]),
+        level=_style.percentage(results.level),
         in_px=f"; their RMSE lies between {scored['rmse_px'].min():.3g} and {scored['rmse_px'].max():.3g} px",
         ceiling="" if len(ceiling) else ", of which this percent has too few (`repeat` trains some)",
     )
@@ -62,9 +61,8 @@ def _scatter(axes: Axes, rows: pd.DataFrame, results: Results, figure: Figure) -
     axes.plot(reach, reach, "--", color=_style.GREY, lw=1)
     axes.axhline(0, color=_style.DARK, lw=0.6)
     axes.axvline(0, color=_style.DARK, lw=0.6)
-    unit = unit_of(results.options["influence"]["score"])
-    axes.set_xlabel(f"predicted from its frames' values ({unit})")
-    axes.set_ylabel(f"measured ({unit})")
+    axes.set_xlabel(f"predicted from its frames' values ({results.unit})")
+    axes.set_ylabel(f"measured ({results.unit})")
     # Predictions that are shrunk to nothing look like it.
     span = max(float(np.ptp(x)), 0.3 * float(np.ptp(y))) or 1.0
     axes.set_xlim(x.min() - 0.1 * span, x.max() + 0.1 * span)
@@ -75,17 +73,12 @@ def _scatter(axes: Axes, rows: pd.DataFrame, results: Results, figure: Figure) -
 
 
 def _bars(axes: Axes, rows: pd.DataFrame, ceiling: pd.DataFrame) -> None:
-    place = np.arange(len(rows))[::-1]
-    axes.hlines(place, rows["ci_low"], rows["ci_high"], color=_style.BLUE, lw=1.5, alpha=0.6)
-    axes.plot(rows["r_squared"], place, "o", color=_style.BLUE, ms=5)
-    axes.axvline(0, color=_style.GREY, ls=":", lw=1)
+    _style.intervals(axes, rows, "r_squared", rows["predictor"].tolist())
     if len(ceiling):
         low, high = ceiling[["ci_low", "ci_high"]].iloc[0]
         axes.axvspan(low, high, color=_style.GREY, alpha=0.12, lw=0)
         axes.axvline(ceiling["r_squared"].iloc[0], color=_style.DARK, ls="--", lw=1)
-    axes.set_yticks(place, rows["predictor"])
     axes.set_xlabel("share of the spread between subsets, out of fold")
-    axes.margins(y=0.12)
     # An interval far below 0 says no more than one that ends at −0.6.
     axes.set_xlim(max(-0.6, min(-0.1, float(rows["r_squared"].min()) - 0.05)), 1.02)
 

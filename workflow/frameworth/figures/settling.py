@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from frameworth.answers import settling
-from frameworth.attribution.inference import values
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.figures import _style
 from frameworth.results.results import Results
@@ -23,17 +22,15 @@ _NOTE = (
 
 def table(results: Results) -> pd.DataFrame:
     """A row per ranking, share of the clusters and random halving; `networks` is of one half."""
-    pool = results.pool
-    rmse = results.rmse
-    count = rmse[rmse["kind"] == "network"].groupby("subset").size()
+    count = results.networks.groupby("subset").size()
     return settling.agreement(
         lambda rows: study_suspects(results, rows).suspicion,
-        values.subset_score(results.scores[results.options["influence"]["score"]], ~pool),
+        results.held_out_score(results.score),
         results.inclusion,
-        pool,
+        results.pool,
         results.subsets,
         count.reindex(results.subsets["subset"]).to_numpy(),
-        estimator=results.options["influence"]["estimator"],
+        estimator=results.estimator,
         draws=_DRAWS,
         rng=np.random.default_rng(0),
     )
@@ -52,11 +49,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.axhline(0, color=_style.DARK, lw=0.8)
     for ranking, (name, colour, marker) in _RANKINGS.items():
         rows = table[table["ranking"] == ranking].fillna({"agreement": 0})
-        by_share = rows.groupby("share").agg({"networks": "mean", "agreement": ["mean", "min", "max"]})
-        size, (mean, low, high) = (
-            by_share["networks"]["mean"],
-            (by_share["agreement"][k] for k in ("mean", "min", "max")),
-        )
+        by_share = rows.groupby("share")
+        size, mean = by_share["networks"].mean(), by_share["agreement"].mean()
+        low, high = by_share["agreement"].min(), by_share["agreement"].max()
         axes.fill_between(size, low, high, color=colour, alpha=0.15, lw=0)
         axes.plot(size, mean, marker + "-", color=colour, ms=6, label=name)
         whole = settling.of_whole_study(table, ranking)

@@ -16,8 +16,8 @@ _COLUMNS = ["arm", "percent", "component", "variance", "share", "share_ci_low", 
 
 def table(results: Results) -> pd.DataFrame:
     """The rows of `variance_components.csv`; none where no arm replicates."""
-    found = results.experiment("variance_components")
-    return pd.DataFrame(columns=_COLUMNS) if found is None else found
+    components = results.experiment("variance_components")
+    return pd.DataFrame(columns=_COLUMNS) if components is None else components
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
@@ -28,23 +28,20 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         )
     groups = list(table.groupby(["arm", "percent"], sort=False))
     figure = _style.new_figure(max(5.5, 4.2 * len(groups)), 3.6)
-    for axes, ((arm, percent), own) in zip(
-        np.atleast_1d(figure.subplots(1, len(groups), sharey=True)), groups, strict=True
-    ):
-        place = np.arange(len(own))[::-1]
-        axes.barh(place, 100 * own["share"], color=_style.SKY, height=0.6)
-        axes.hlines(place, 100 * own["share_ci_low"], 100 * own["share_ci_high"], color=_style.DARK, lw=1.5)
-        axes.set_yticks(place, own["component"])
+    panels = np.atleast_1d(figure.subplots(1, len(groups), sharey=True))
+    for axes, ((arm, percent), rows) in zip(panels, groups, strict=True):
+        place = np.arange(len(rows))[::-1]
+        axes.barh(place, 100 * rows["share"], color=_style.SKY, height=0.6)
+        axes.hlines(place, 100 * rows["share_ci_low"], 100 * rows["share_ci_high"], color=_style.DARK, lw=1.5)
+        axes.set_yticks(place, rows["component"])
         axes.set(xlim=(0, 100), xlabel="share of the variance (%)")
-        first = own.iloc[0]
+        first = rows.iloc[0]
         axes.set_title(f"{_style.plain(arm)}, {percent} %: {first['subsets']} subsets, {first['networks']} networks")
-    level = results.options["influence"]["level"]
-    own = groups[0][1]
-    most = own.loc[own["share"].idxmax()]
+    most = groups[0][1].nlargest(1, "share").iloc[0]
     title = f"Most of the variance: {most['component']} ({_style.percentage(most['share'])})"
     note = (
-        f"Variance of the held-out log error between networks of one size; bars: estimates, lines: {100 * level:g} % "
-        "intervals. Rest: what the combination of weights, order and augmentation adds."
+        "Variance of the held-out log error between networks of one size; bars: estimates, lines: "
+        f"{100 * results.level:g} % intervals. Rest: what the combination of weights, order and augmentation adds."
     )
     _style.headline(figure, title, note)
     return figure

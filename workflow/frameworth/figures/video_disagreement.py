@@ -31,8 +31,8 @@ def table(results: Results) -> pd.DataFrame:
         score, frames = video.frame_disagreement, len(video.seconds)
         stretch = np.minimum(np.arange(frames) * min(_BINS, frames) // frames, _BINS - 1)
         part = pd.DataFrame({"stretch": stretch, "time_s": video.seconds, "disagreement_px": score, "median_px": score})
-        own = chosen[chosen["video"] == video.video]
-        part["rank"] = own.set_index("frame")["rank"].reindex(np.arange(frames)).to_numpy()
+        ranks = chosen[chosen["video"] == video.video].set_index("frame")["rank"]
+        part["rank"] = ranks.reindex(np.arange(frames)).to_numpy()
         how = {"time_s": "first", "disagreement_px": "max", "median_px": "median", "rank": "min"}
         part = part.groupby("stretch", as_index=False).agg(how).drop(columns="stretch")
         part.insert(0, "video", video.video)
@@ -51,9 +51,11 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
             rows["time_s"], 0, rows["disagreement_px"], color=_style.SKY, alpha=0.5, lw=0, label="highest"
         )
         axes.plot(rows["time_s"], rows["median_px"], color=_style.BLUE, lw=0.8, label="median")
-        own = chosen[chosen["video"] == video]
-        axes.plot(own["time_s"], own["disagreement_px"], "o", color=_style.RED, mfc="none", ms=6, label="to label")
-        for frame in own.itertuples():
+        to_label = chosen[chosen["video"] == video]
+        axes.plot(
+            to_label["time_s"], to_label["disagreement_px"], "o", color=_style.RED, mfc="none", ms=6, label="to label"
+        )
+        for frame in to_label.itertuples():
             axes.annotate(
                 str(frame.rank), (frame.time_s, frame.disagreement_px), xytext=(0, 5), textcoords="offset points",
                 ha="center", fontsize=7, color=_style.RED,

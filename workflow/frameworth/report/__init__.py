@@ -33,7 +33,6 @@ from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
 from frameworth.results.results import Results
-from frameworth.scores.registry import unit_of
 from frameworth.storage.digests import whole
 from frameworth.storage.files import digest_of_json, write_text
 from frameworth.storage.hdf5 import read_attributes
@@ -87,7 +86,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         "labels_digest": digest_of_json([results.folder.name, *results.frames["image"].astype(str), labels.text]),
         "ranked": ranked,
         "methods": {method(name).value_column: method(name).title for name in method_names()},
-        "unit": unit_of(results.options["influence"]["score"]),
+        "unit": results.unit,
         "arrays": {array.name: array.about for array in arrays},
         "matrix": {
             "rows": influences.rows,

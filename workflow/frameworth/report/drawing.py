@@ -50,7 +50,7 @@ def drawing(
     width, height = (float(side) for side in size)
     left, top, side_x, side_y = _box(np.vstack([label, consensus]), width, height)
     mark = _MARK * max(side_x, side_y)
-    labelled, found = np.isfinite(label).all(axis=1), np.isfinite(consensus).all(axis=1)
+    labelled, placed = np.isfinite(label).all(axis=1), np.isfinite(consensus).all(axis=1)
     m, d = f"{mark:.2f}", f"{2 * mark:.2f}"
     circle = f"a{m} {m} 0 1 0 {d} 0a{m} {m} 0 1 0 -{d} 0"
 
@@ -67,10 +67,10 @@ def drawing(
                 keypoint=keypoints[k],
                 colour=colours[k],
                 label=cross_at(*label[k]) if labelled[k] else "",
-                consensus=f"M{consensus[k][0] - mark:.2f} {consensus[k][1]:.2f}{circle}" if found[k] else "",
-                link=_line(label[k], consensus[k]) if labelled[k] and found[k] else "",
+                consensus=f"M{consensus[k][0] - mark:.2f} {consensus[k][1]:.2f}{circle}" if placed[k] else "",
+                link=_line(label[k], consensus[k]) if labelled[k] and placed[k] else "",
             )
-            for k in np.flatnonzero(labelled | found).tolist()
+            for k in np.flatnonzero(labelled | placed).tolist()
         ),
     )
 

@@ -12,7 +12,6 @@ from frameworth.attribution.label_checks import where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.labels.labels import distance
 from frameworth.results.results import Results
-from frameworth.scores.registry import unit_of
 from frameworth.text import readable, told
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
@@ -30,7 +29,7 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     values = {row["frame"]: row for row in results.frame_values.to_dict("records")}
     away = distance(consensus, results.labels.xy)
     median = float(results.label_checks["out_of_bag_error"].median())
-    unit = unit_of(results.options["influence"]["score"])
+    unit = results.unit
     learned = results.learning.learned
     harm = _harm_of_labels(results) if learned else {}
     numbers = [*_NUMBERS, *(method(name).value_column for name in method_names())]

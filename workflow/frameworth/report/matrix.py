@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.influence_file import UNITS
-from frameworth.figures._matrix import mean_of_keypoints, off_diagonal
+from frameworth.figures._matrix import ESTIMATOR, off_diagonal
 from frameworth.figures._style import symmetric_limit
 from frameworth.report.packing import Packed, packed_signed, relative_precision
 from frameworth.results.results import Results
 
-ESTIMATOR = "size-centred"  # the one with standard errors that cover
 _COLOUR_QUANTILE = 0.98
 
 
@@ -78,14 +78,14 @@ def matrix(results: Results, first: Sequence[int], budget: int) -> Matrix:
 def _score(results: Results, name: str, rows: list[int], keypoints: bool, bits: int) -> Score:
     whole = results.influence(name, ESTIMATOR)
     others = off_diagonal(whole["value"])[rows]
-    mean = mean_of_keypoints(others)
+    mean = mean_of_known(others, -1)
     panels = [others[:, :, index] for index in range(others.shape[2])] if keypoints else []
     limits = tuple(symmetric_limit(panel, _COLOUR_QUANTILE) for panel in [*panels, mean])
 
     def coded(part: str) -> Packed:
         values = whole[part][rows]
         # The standard error of a mean over keypoints is at most the mean of theirs.
-        values = values if keypoints else mean_of_keypoints(values)[:, :, None]
+        values = values if keypoints else mean_of_known(values, -1)[:, :, None]
         return packed_signed(f"{name}_{part}", np.moveaxis(values, 2, 0), bits)
 
     return Score(name, UNITS[name], coded("value"), coded("standard_error"), limits)

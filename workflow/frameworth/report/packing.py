@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from frameworth.storage.files import json_plain
+
+_DIGITS = 6  # significant ones of the numbers in the page
 _MISSING = {8: -128, 16: -32768}
 
 
@@ -47,7 +50,7 @@ def packed_signed(name: str, values: np.ndarray, bits: int) -> Packed:
 
     So small numbers and large ones keep about the same relative precision: see `relative_precision`.
     """
-    steps, sizes = _levels(bits), np.abs(values[np.isfinite(values)])
+    steps, sizes = 2 ** (bits - 1) - 1, np.abs(values[np.isfinite(values)])
     largest = float(sizes.max(initial=0.0)) or 1.0
     small = (float(np.median(sizes)) if sizes.size else 0.0) / 4 or largest / 100
     with np.errstate(invalid="ignore"):
@@ -75,25 +78,8 @@ def packed_positions(name: str, xy: np.ndarray, sizes: np.ndarray) -> Packed:
     return packed(name, codes.astype(np.uint16), {"low": low, "step": step, "missing": 65535})
 
 
-def _levels(bits: int) -> int:
-    return 2 ** (bits - 1) - 1
-
-
 def json_in_page(value: Any) -> Markup:
     """`value` as JSON that is safe inside a script element, whatever text it holds."""
-    text = json.dumps(_plain(value), allow_nan=False, separators=(",", ":"))
+    text = json.dumps(json_plain(value, _DIGITS), allow_nan=False, separators=(",", ":"))
     # json.dumps leaves only these to be mistaken for markup; all beyond ASCII, as U+2028, is already escaped.
     return Markup(text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}))
-
-
-def _plain(value: Any) -> Any:
-    """With null for what is not a number, and six significant digits."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if np.isfinite(value) else None
-    return value

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from frameworth.attribution.inference.values import subset_score
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
@@ -20,6 +21,7 @@ from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.names import subset_path
 from frameworth.scores.learning import Learning, learning
+from frameworth.scores.registry import unit_of
 from frameworth.storage.files import read_json, read_table
 from frameworth.storage.hdf5 import read_attributes, read_hdf5
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
@@ -76,6 +78,31 @@ class Results:
     pilot = _of("pilot.json", read_json)  # the pilot's networks, and what was chosen by them
     summary = _of("summary.json", read_json)  # the study's answer in numbers
 
+    @property
+    def level(self) -> float:
+        """The level of the study's intervals, such as 0.95."""
+        return float(self.options["influence"]["level"])
+
+    @property
+    def score(self) -> str:
+        """The score by which frames are judged."""
+        return str(self.options["influence"]["score"])
+
+    @property
+    def unit(self) -> str:
+        """The unit of that score."""
+        return unit_of(self.score)
+
+    @property
+    def estimator(self) -> str:
+        """The estimator of the frames' values."""
+        return str(self.options["influence"]["estimator"])
+
+    @property
+    def flagged(self) -> np.ndarray:
+        """Numbers of the pool's frames whose labels are flagged, by `check_priority`."""
+        return self.frame_values.loc[self.frame_values["verdict"] == "check label", "frame"].to_numpy()
+
     @cached_property
     def pool(self) -> np.ndarray:
         """Bool [N]: may be trained on."""
@@ -93,16 +120,34 @@ class Results:
         """`subsets.csv`, a row per subset."""
         return read_subsets(self.folder)[0]
 
+    @property
+    def main_percent(self) -> int:
+        """The percent that most subsets have."""
+        return int(self.subsets["percent"].mode().iloc[0])
+
+    @cached_property
+    def percents(self) -> np.ndarray:
+        """Int [S]: the percent of each subset."""
+        return self.subsets["percent"].to_numpy()
+
+    @cached_property
+    def clusters(self) -> np.ndarray:
+        """Names [S]: the cluster of each subset."""
+        return self.subsets["cluster"].to_numpy()
+
     @cached_property
     def inclusion(self) -> np.ndarray:
         """Bool [S, N]: subset holds frame."""
         return read_subsets(self.folder)[1]
 
+    def held_out_score(self, score: str) -> np.ndarray:
+        """Mean of a score over the held-out labels, [S]; NaN for a subset all of whose networks diverged."""
+        return subset_score(self.scores[score], ~self.pool)
+
     @cached_property
     def learning(self) -> Learning:
         """Whether the networks have learned: where they have not, no frame is flagged, called or judged."""
-        percents = self.subsets["percent"].to_numpy()
-        return learning(self.scores["error"], self.labels.xy, self.inclusion, self.pool, percents)
+        return learning(self.scores["error"], self.labels.xy, self.inclusion, self.pool, self.percents)
 
     @cached_property
     def distractor_radius(self) -> float:
@@ -110,9 +155,19 @@ class Results:
         return float(read_attributes(self.folder / "members.h5")["distractor_radius_px"])
 
     @cached_property
+    def networks(self) -> pd.DataFrame:
+        """The rows of `rmse.csv` about single networks."""
+        return self.rmse[self.rmse["kind"] == "network"]
+
+    @cached_property
+    def consensus_rmse(self) -> pd.DataFrame:
+        """The rows of `rmse.csv` about the form of consensus that the config names."""
+        return self.rmse[self.rmse["form"] == self.options["consensus"]]
+
+    @cached_property
     def diverged(self) -> list[str]:
         """The networks that diverged, whose scores are NaN, such as `percent-050/seed-3 member 1`."""
-        lost = self.rmse[(self.rmse["kind"] == "network") & self.rmse["mean_log_error"].isna()]
+        lost = self.networks[self.networks["mean_log_error"].isna()]
         names = zip(lost["percent"], lost["seed"], lost["member"], strict=True)
         return [f"{subset_path(percent, seed)} member {int(member)}" for percent, seed, member in names]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -66,6 +67,22 @@ def write_bytes(path: Path | str, data: bytes) -> None:
 def write_text(path: Path | str, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically."""
     write_bytes(path, text.encode())
+
+
+def json_plain(value: Any, digits: int | None = None) -> Any:
+    """`value` with what JSON knows only: arrays become lists, keys text, and null stands for what is not a number.
+
+    With `digits`, numbers with decimals are rounded to so many significant ones.
+    """
+    if isinstance(value, dict):
+        return {str(key): json_plain(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_plain(item, digits) for item in value]
+    if hasattr(value, "tolist"):
+        return json_plain(value.tolist(), digits)
+    if isinstance(value, float):
+        return (float(f"{value:.{digits}g}") if digits else value) if math.isfinite(value) else None
+    return value
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -15,12 +15,16 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 
+def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """The mean along `axis` of what is finite; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=axis)
+    return np.where(known, values, 0).sum(axis=axis, dtype=float) / np.where(count > 0, count, np.nan)
+
+
 def subset_score(score: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """Mean of a score [S, N, K] over held-out frames and their labelled keypoints, [S]; NaN-aware."""
-    of_held_out = score[:, held_out].reshape(len(score), -1)
-    known = np.isfinite(of_held_out)
-    total = np.where(known, of_held_out, 0).sum(axis=1, dtype=float)
-    return total / np.where(known.any(axis=1), known.sum(axis=1), np.nan)
+    return mean_of_known(score[:, held_out], (1, 2))
 
 
 def subset_level(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
