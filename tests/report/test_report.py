@@ -263,15 +263,15 @@ def test_the_matrix_gives_up_precision_then_scores_then_keypoints_then_frames(st
     cells = len(pool) * len(study.pool) * 2 * 4 // 3
     keypoints = len(study.labels.keypoints)
     whole = matrix(study, pool, 2 * 5 * keypoints * cells)
-    assert (len(whole.scores), whole.scores[0].value.kind, whole.left_out) == (5, "int16", ())
+    assert (len(whole.data["scores"]), whole.arrays[0].kind, whole.left_out) == (5, "int16", [])
     value = study.influence("error", "size-centred")["value"]
-    np.testing.assert_allclose(decoded(whole.scores[0].value), np.moveaxis(value[pool], 2, 0), rtol=2e-4, atol=3e-5)
+    np.testing.assert_allclose(decoded(whole.arrays[0]), np.moveaxis(value[pool], 2, 0), rtol=2e-4, atol=3e-5)
     coarser = matrix(study, pool, 5 * keypoints * cells)
-    assert (len(coarser.scores), coarser.scores[0].value.kind) == (5, "int8")
-    assert len(matrix(study, pool, keypoints * cells).scores) == 1
-    assert not matrix(study, pool, cells).keypoints
+    assert (len(coarser.data["scores"]), coarser.arrays[0].kind) == (5, "int8")
+    assert len(matrix(study, pool, keypoints * cells).data["scores"]) == 1
+    assert not matrix(study, pool, cells).data["keypoints"]
     half = matrix(study, pool, cells // 2)
-    assert half.rows == tuple(pool[: len(pool) // 2])
+    assert half.data["rows"] == pool[: len(pool) // 2]
     assert f"the first {len(pool) // 2} of {len(pool)} training frames" in half.left_out[-1]
 
 

@@ -197,8 +197,8 @@ def reliability(results: Results) -> tuple[float, float, float]:
 
     The interval is over subsets. NaN with too few.
     """
-    networks, score = results.networks, f"mean_{results.options['influence']['score']}"
-    table = networks.pivot_table(index=["percent", "subset"], columns="member", values=score)
+    by_subset, score = ["percent", "subset"], f"mean_{results.score}"
+    table = results.networks.pivot_table(index=by_subset, columns="member", values=score)
     pairs = table.iloc[:, :2].dropna()
     if table.shape[1] < 2 or len(pairs) < LEAST_SUBSETS:
         return float("nan"), float("nan"), float("nan")

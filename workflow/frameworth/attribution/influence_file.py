@@ -13,11 +13,13 @@ from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
 from frameworth.labels.frames import read_frames
 from frameworth.labels.subsets import read_subsets
+from frameworth.scores.registry import unit_of
 from frameworth.storage.hdf5 import Array, made_from, read_hdf5, write_hdf5
 
 ALWAYS = ("difference-of-means", "size-centred")
 DIMENSIONS = ("training_frame", "evaluated_frame", "keypoint")
-UNITS = {"error": "px", "log_error": "log(1 + px)", "variance": "px^2", "confidence": "", "probability": ""}
+VARIANCE = "variance"  # of the error between subsets of one size, which has an influence but is no score of a network
+SCORES = ("error", "log_error", VARIANCE, "confidence", "probability")
 
 
 def squared_deviation(scores: np.ndarray, percents: np.ndarray) -> np.ndarray:
@@ -38,9 +40,14 @@ def squared_deviation(scores: np.ndarray, percents: np.ndarray) -> np.ndarray:
 
 
 def score_arrays(scores: dict[str, np.ndarray], percents: np.ndarray) -> dict[str, np.ndarray]:
-    """The scores [S, N, K] whose influence is estimated, by the names of `UNITS`."""
+    """The scores [S, N, K] whose influence is estimated, by the names of `SCORES`."""
     variance = squared_deviation(scores["error"].astype(float), percents)
-    return {name: variance if name == "variance" else scores[name] for name in UNITS}
+    return {name: variance if name == VARIANCE else scores[name] for name in SCORES}
+
+
+def influence_unit(score: str) -> str:
+    """The unit of the influence on one of `SCORES`."""
+    return f"{unit_of('error')}^2" if score == VARIANCE else unit_of(score)
 
 
 def write_influence(
@@ -94,8 +101,8 @@ def _estimates(
             for score, value, error in of_scores:
                 prefix = f"{score}/{name}/{group}"
                 value, error = (part.reshape(shape).astype(np.float32) for part in (value, error))
-                yield f"{prefix}/value", Array(value, DIMENSIONS, UNITS[score])
-                yield f"{prefix}/standard_error", Array(error, DIMENSIONS, UNITS[score])
+                yield f"{prefix}/value", Array(value, DIMENSIONS, influence_unit(score))
+                yield f"{prefix}/standard_error", Array(error, DIMENSIONS, influence_unit(score))
                 if name == "size-centred":
                     q = false_discovery(p_values(value, error, estimate.clusters)).astype(np.float32)
                     yield f"{prefix}/q_value", Array(q, DIMENSIONS)

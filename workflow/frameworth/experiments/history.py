@@ -12,6 +12,7 @@ from scipy import stats
 from frameworth.attribution.inference.paired import paired_difference
 
 SCORES = ("log_error", "rmse_px")
+_FRESH = ("nested", "independent")
 _COLUMNS = ["low", "high", "history", "against", "score", "change", "standard_error", "ci_low", "ci_high", "seeds"]
 
 
@@ -34,24 +35,21 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
             step = {"low": low, "high": high, "score": score}
             nested = (values["nested", high] - values["nested", low]).dropna()
             if len(nested) > 1:
-                found = paired_difference(nested.to_numpy(), nested.index.to_numpy(), level)
-                rows.append(step | _row("nested", found.difference, found.standard_error, found.clusters - 1, level))
-            one, other = values["independent", low].dropna(), values["independent", high].dropna()
-            if len(one) > 1 and len(other) > 1:
-                change, error, freedom = _welch(one.to_numpy(), other.to_numpy())
+                paired = paired_difference(nested.to_numpy(), nested.index.to_numpy(), level)
+                rows.append(step | _row("nested", paired.difference, paired.standard_error, paired.clusters - 1, level))
+            smaller, larger = values["independent", low].dropna(), values["independent", high].dropna()
+            if len(smaller) > 1 and len(larger) > 1:
+                change, error, freedom = _welch(smaller.to_numpy(), larger.to_numpy())
                 rows.append(step | _row("independent", change, error, freedom, level))
                 if len(nested) > 1:
-                    own = nested.std(ddof=1) / np.sqrt(len(nested))
-                    both = np.hypot(error, own)
-                    freedom = both**4 / (error**4 / freedom + own**4 / (len(nested) - 1))
+                    nested_error = nested.std(ddof=1) / np.sqrt(len(nested))
+                    both = np.hypot(error, nested_error)
+                    freedom = both**4 / (error**4 / freedom + nested_error**4 / (len(nested) - 1))
                     gap = change - nested.mean()
                     rows.append(step | _row("independent", gap, both, freedom, level, against="nested"))
             rows += [step | row for row in _continued(values["nested", low], values["nested", high],
                                                       arm_scores, low, high, score, level)]  # fmt: skip
     return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-_FRESH = ("nested", "independent")
 
 
 def _of(values: pd.Series, design: str, percent: int) -> pd.Series:
@@ -61,36 +59,31 @@ def _of(values: pd.Series, design: str, percent: int) -> pd.Series:
 
 
 def _continued(
-    low_values: pd.Series,
-    high_values: pd.Series,
-    arm_scores: pd.DataFrame | None,
-    low: int,
-    high: int,
-    score: str,
+    low_values: pd.Series, high_values: pd.Series, arm_scores: pd.DataFrame | None, low: int, high: int, score: str,
     level: float,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]]:  # fmt: skip
     """The step of networks that went on from `low`, and how they end against fresh ones."""
     if arm_scores is None:
         return []
-    own = arm_scores[
-        (arm_scores["start"] == low) & (arm_scores["percent"] == high) & (arm_scores["design"] == "nested")
-    ]
-    ends = own.groupby("seed")[score].mean()
+    is_continued = arm_scores[["start", "percent", "design"]].eq([low, high, "nested"]).all(axis=1)
+    ends = arm_scores[is_continued].groupby("seed")[score].mean()
     rows = []
     for start, against in ((low_values, None), (high_values, "nested")):
         gap = (ends - start).dropna()
         if len(gap) > 1:
-            found = paired_difference(gap.to_numpy(), gap.index.to_numpy(), level)
-            rows.append(_row("continued", found.difference, found.standard_error, found.clusters - 1, level, against))
+            paired = paired_difference(gap.to_numpy(), gap.index.to_numpy(), level)
+            rows.append(
+                _row("continued", paired.difference, paired.standard_error, paired.clusters - 1, level, against)
+            )
     return rows
 
 
-def _welch(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
-    """Difference of means (other minus one), its standard error, and Welch's degrees of freedom."""
-    parts = [values.var(ddof=1) / len(values) for values in (one, other)]
+def _welch(smaller: np.ndarray, larger: np.ndarray) -> tuple[float, float, float]:
+    """Difference of means (larger minus smaller), its standard error, and Welch's degrees of freedom."""
+    parts = [values.var(ddof=1) / len(values) for values in (smaller, larger)]
     error = float(np.sqrt(sum(parts)))
-    freedom = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (one, other), strict=True))
-    return float(other.mean() - one.mean()), error, float(freedom)
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (smaller, larger), strict=True))
+    return float(larger.mean() - smaller.mean()), error, float(freedom)
 
 
 def _row(

@@ -41,12 +41,12 @@ def collect_out_of_bag(study: Path, labels_h5: Path, out: Path) -> None:
     labels = read_labels(labels_h5)
     shape = labels.xy.shape[:2]
     pose, height = np.zeros((0, *shape, 2), np.float32), np.zeros((0, *shape), np.float32)
-    for held, subset in zip(inclusion, subsets.itertuples(), strict=True):
+    for included, subset in zip(inclusion, subsets.itertuples(), strict=True):
         file = study / "ensembles" / subset_path(subset.percent, subset.seed) / "predictions.h5"
-        found = read_hdf5(file, ["distractor_pose", "distractor_confidence"])
-        own_height = np.where(held[:, None], 0, np.nan_to_num(found["distractor_confidence"]))
+        distractors = read_hdf5(file, ["distractor_pose", "distractor_confidence"])
+        unseen_height = np.where(included[:, None], 0, np.nan_to_num(distractors["distractor_confidence"]))
         pose, height = strongest_places(
-            np.concatenate([pose, found["distractor_pose"]]), np.concatenate([height, own_height])
+            np.concatenate([pose, distractors["distractor_pose"]]), np.concatenate([height, unseen_height])
         )
     error = read_hdf5(study / "scores.h5", ["error"])["error"]
     frame = ("frame", "keypoint", "place")
@@ -63,10 +63,10 @@ def collect_out_of_bag(study: Path, labels_h5: Path, out: Path) -> None:
 
 def ranks_of(error: np.ndarray, frames: Sequence[int] | np.ndarray, hard_first: bool) -> np.ndarray:
     """The rank of each of a subset's frames in a curriculum, 0 first; a frame of unknown error is an average one."""
-    own = error[np.asarray(frames)]
-    known = own[np.isfinite(own)]
-    own = np.where(np.isfinite(own), own, np.median(known) if len(known) else 0.0)
-    order = np.argsort(-own if hard_first else own, kind="stable")
-    ranks = np.empty(len(own), int)
-    ranks[order] = np.arange(len(own))
+    errors = error[np.asarray(frames)]
+    known = errors[np.isfinite(errors)]
+    errors = np.where(np.isfinite(errors), errors, np.median(known) if len(known) else 0.0)
+    order = np.argsort(-errors if hard_first else errors, kind="stable")
+    ranks = np.empty(len(errors), int)
+    ranks[order] = np.arange(len(errors))
     return ranks

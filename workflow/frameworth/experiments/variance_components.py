@@ -53,15 +53,15 @@ def variance_components(y: np.ndarray, level: float, rng: np.random.Generator) -
     """
     sums, freedom = mean_squares(y)
     counts = y.shape[1:]
-    found = components_of(sums / freedom, counts)
+    estimated = components_of(sums / freedom, counts)
     drawn = components_of(sums[:, None] / rng.chisquare(freedom[:, None], (len(sums), _DRAWS)), counts)
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(drawn, tails, axis=1)
     share_low, share_high = np.quantile(drawn / drawn.sum(axis=0), tails, axis=1)
     return pd.DataFrame(
         {
-            "component": COMPONENTS, "variance": found, "ci_low": low, "ci_high": high,
-            "share": found / found.sum(), "share_ci_low": share_low, "share_ci_high": share_high,
+            "component": COMPONENTS, "variance": estimated, "ci_low": low, "ci_high": high,
+            "share": estimated / estimated.sum(), "share_ci_low": share_low, "share_ci_high": share_high,
         }
     )  # fmt: skip
 
@@ -82,8 +82,8 @@ def components_table(scores: pd.DataFrame, level: float) -> pd.DataFrame:
         y = part["log_error"].to_numpy().reshape(-1, *counts)
         y = y[np.isfinite(y).all(axis=(1, 2, 3))]
         if len(y) > 1:
-            table = variance_components(y, level, np.random.default_rng(0))
-            rows.append(table.assign(arm=arm, percent=percent, subsets=len(y), networks=y.size))
+            shares = variance_components(y, level, np.random.default_rng(0))
+            rows.append(shares.assign(arm=arm, percent=percent, subsets=len(y), networks=y.size))
     columns = ["arm", "percent", "component", "variance", "ci_low", "ci_high", "share", "share_ci_low", "share_ci_high",
                "subsets", "networks"]  # fmt: skip
     return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)

@@ -190,6 +190,4 @@ def _panel_title(group: str, keypoint: str) -> str:
 
 
 def _repeated(names: list[str], times: int) -> pd.Categorical:
-    categories = list(dict.fromkeys(names))
-    codes = [categories.index(name) for name in names]
-    return pd.Categorical.from_codes(np.repeat(codes, times), categories=categories)
+    return pd.Categorical(names, categories=list(dict.fromkeys(names))).repeat(times)

@@ -13,7 +13,7 @@ from frameworth.results.results import Results
 
 def table(results: Results) -> pd.DataFrame:
     """A row per subset, by its consensus's RMSE (px); `frame_{i}`, per pool frame, is 1 if included."""
-    rmse = results.rmse[results.rmse["form"] == results.options["consensus"]].set_index("subset")["rmse_px"]
+    rmse = results.consensus_rmse.set_index("subset")["rmse_px"]
     made = results.subsets[["subset", "percent", "seed", "design"]].copy()
     made["rmse_px"] = rmse.reindex(made["subset"]).to_numpy()
     pool = np.flatnonzero(results.pool)

@@ -74,9 +74,8 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         labels,
         packed("out_of_bag_consensus", consensus.astype(np.float32)),
         packed("inclusion", results.inclusion.astype(np.uint8)),
-        detected.consensus,
-        *(part for part in (detected.distractors, detected.distractor_confidence) if part is not None),
-        *(part for score in influences.scores for part in (score.value, score.standard_error)),
+        *detected.arrays,
+        *influences.arrays,
     ]
     data = {
         "keypoints": results.labels.keypoints,
@@ -88,19 +87,15 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
         "methods": {method(name).value_column: method(name).title for name in method_names()},
         "unit": results.unit,
         "arrays": {array.name: array.about for array in arrays},
-        "matrix": {
-            "rows": influences.rows,
-            "keypoints": influences.keypoints,
-            "scores": [{"name": score.name, "unit": score.unit, "limits": score.limits} for score in influences.scores],
-        },
-        "subsets": detected.subsets,
-        "distractor_subsets": detected.distractor_subsets,
+        "matrix": influences.data,
+        **detected.data,
         "learning": _learning(results),
     }
     plotly, script_data = get_plotlyjs(), json_in_page(data)
     rest = [plotly, script_data, *images.jpegs, *(array.text for array in arrays)]
     figures, unfit = _figures(results, BUDGETS["page"] - sum(map(len, rest)))
-    left_out = [*_without_picture(images), *influences.left_out, *detected.left_out]
+    left_out = [f"{images.left_out:,} of {len(images.jpegs):,} frames have no picture"] if images.left_out else []
+    left_out += [*influences.left_out, *detected.left_out]
     left_out += [f"the figure {name} is in the figures folder only" for name in unfit]
     page = (
         _environment()
@@ -131,7 +126,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             validation=results.validation.map(_cell).to_dict("records"),
             options=results.options,
             unit=data["unit"],
-            level=f"{100 * results.options['influence']['level']:g}",
+            level=f"{100 * results.level:g}",
             provenance=_provenance(results, config),
             config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
         )
@@ -194,12 +189,6 @@ def _caption(name: str) -> str:
     return path.read_text().strip() if path.exists() else ""
 
 
-def _without_picture(images: Pictures) -> list[str]:
-    if not images.left_out:
-        return []
-    return [f"{images.left_out:,} of {len(images.jpegs):,} frames have no picture"]
-
-
 def _about_frames(results: Results) -> dict[str, Any]:
     """Columns of `frames.csv` that the page needs, each video's name once."""
     table = results.frames
@@ -237,19 +226,15 @@ def _drawing(results: Results, frame: int, consensus: np.ndarray, colours: Seque
 
 def _learning(results: Results) -> dict[str, Any]:
     """RMSE of networks and of each subset's consensus, for the learning curve."""
-    rmse = results.rmse
     design = results.subsets.set_index("subset")
-    kept = rmse[(rmse["kind"] == "network") | (rmse["form"] == results.options["consensus"])]
     parts = {}
-    for kind, rows in kept.groupby("kind"):
+    for kind, rows in (("consensus", results.consensus_rmse), ("network", results.networks)):
         of_subset = design.loc[rows["subset"]]
-        parts[str(kind)] = {
+        parts[kind] = {
             "percent": rows["percent"].tolist(),
             "seed": rows["seed"].tolist(),
             "rmse": rows["rmse_px"].tolist(),
-            "line": [
-                str(c) if d == "nested" else "" for c, d in zip(of_subset["cluster"], of_subset["design"], strict=True)
-            ],
+            "line": of_subset["cluster"].astype(str).where(of_subset["design"] == "nested", "").tolist(),
         }
     frames = {int(percent): int(count) for percent, count in design.groupby("percent")["frames"].first().items()}
     return parts | {"frames": frames}
@@ -257,12 +242,11 @@ def _learning(results: Results) -> dict[str, Any]:
 
 def _sizes(results: Results) -> list[dict[str, str]]:
     """A row per percent: subsets, seeds, networks, and their RMSE on the held-out frames."""
-    rmse = results.rmse
     rows = []
     for percent, subsets in results.subsets.groupby("percent"):
-        here = rmse[rmse["percent"] == percent]
-        networks = here.loc[here["kind"] == "network", "rmse_px"]
-        joint = here.loc[(here["kind"] == "consensus") & (here["form"] == results.options["consensus"]), "rmse_px"]
+        networks, joint = (
+            rmse.loc[rmse["percent"] == percent, "rmse_px"] for rmse in (results.networks, results.consensus_rmse)
+        )
         rows.append(
             {
                 "percent": f"{percent} %",
@@ -292,7 +276,7 @@ def _provenance(results: Results, config: dict[str, Any]) -> dict[str, Any]:
     versions = {
         key: text for key, text in attributes["influence.h5"].items() if key not in ("digest", "sign", "consensus_form")
     }
-    hashes = {f"digest of {name}": own.get("digest", "") for name, own in attributes.items()}
+    hashes = {f"digest of {name}": of_file.get("digest", "") for name, of_file in attributes.items()}
     return {
         "versions": versions | {"plotly (this page)": metadata.version("plotly")},
         "hashes": {"SHA-256 of the config": digest_of_json(config)} | hashes,
@@ -326,9 +310,8 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     }
     facts = [(words, _cell(summary[key])) for key, words in names.items() if summary.get(key) is not None]
     if step := summary.get("last_step"):
-        interval = (
-            f"{_cell(step['ci_low'])} to {_cell(step['ci_high'])}" if step["ci_low"] is not None else "no interval"
-        )
+        known = step["ci_low"] is not None
+        interval = f"{_cell(step['ci_low'])} to {_cell(step['ci_high'])}" if known else "no interval"
         sizes = f"from {step['low']} to {step['high']} % of the pool"
         facts.append((f"change of the networks' held-out RMSE {sizes}", f"{_cell(step['change'])} px ({interval})"))
     for percent, rmse in (summary.get("network_rmse_px") or {}).items():

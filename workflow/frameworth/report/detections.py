@@ -2,61 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from frameworth.plan.names import subset_path
-from frameworth.report.packing import Packed, packed, packed_positions
+from frameworth.report.packing import Part, packed, packed_positions
 from frameworth.results.results import Results
 from frameworth.training.predictions import read_distractors
 
 
-@dataclass(frozen=True)
-class Detections:
-    """Attributes:
-    consensus: [D, N, K, 2] px, the consensus of the subsets `subsets`.
-    distractors: [E, N, K, 2] px, of networks of the subsets `distractor_subsets`; None where there is no room.
-    left_out: what the study has more, a clause each.
-    """
-
-    subsets: tuple[int, ...]
-    consensus: Packed
-    distractor_subsets: tuple[int, ...]
-    distractors: Packed | None
-    distractor_confidence: Packed | None
-    left_out: tuple[str, ...]
-
-
-def detections(results: Results, budget: int) -> Detections:
+def detections(results: Results, budget: int) -> Part:
     """Within `budget` bytes of base64: half for the consensus of each subset, half for distractors.
 
     Where that does not suffice, of evenly spaced subsets only; of distractors, first of one network per subset.
+
+    The arrays are `consensus` [D, N, K, 2] px of the subsets that the script is told as `subsets`, and where there is
+    room `distractors` [E, N, K, 2] px and `distractor_confidence` of networks of the `distractor_subsets`.
     """
-    poses, left_out = results.scores["consensus_pose"], []
+    poses, sizes, left_out = results.scores["consensus_pose"], results.labels.sizes, []
     total, frames, keypoints = poses.shape[:3]
     room = max(0, budget // 2 * 3 // 4 // (frames * keypoints * 4))
     subsets = _spread(total, max(1, room))
     if len(subsets) < total:
         left_out.append(f"pairs show the detections of {len(subsets)} of the {total} subsets")
-    consensus = packed_positions("consensus", poses[subsets], results.labels.sizes)
+    arrays = [packed_positions("consensus", poses[subsets], sizes)]
+    of_subset: list[int] = []
     # Five bytes: two positions and a confidence.
     places = _distractors(results, budget // 2 * 3 // 4 // (frames * keypoints * 5))
     if places is None:
         left_out.append("there is no distractor map")
-        return Detections(tuple(subsets), consensus, (), None, None, tuple(left_out))
-    of_subset, pose, confidence = places
-    if len(np.unique(of_subset)) < total:
-        left_out.append(f"distractor maps show {len(np.unique(of_subset))} of the {total} subsets")
-    shade = np.rint(255 * np.clip(np.nan_to_num(confidence), 0, 1)).astype(np.uint8)
-    return Detections(
-        tuple(subsets),
-        consensus,
-        tuple(int(subset) for subset in of_subset),
-        packed_positions("distractors", pose, results.labels.sizes),
-        packed("distractor_confidence", shade),
-        tuple(left_out),
-    )
+    else:
+        of_subset, pose, confidence = places
+        shade = np.rint(255 * np.clip(np.nan_to_num(confidence), 0, 1)).astype(np.uint8)
+        arrays += [packed_positions("distractors", pose, sizes), packed("distractor_confidence", shade)]
+        if len(set(of_subset)) < total:
+            left_out.append(f"distractor maps show {len(set(of_subset))} of the {total} subsets")
+    return Part(arrays, {"subsets": subsets, "distractor_subsets": of_subset}, left_out)
 
 
 def _spread(total: int, room: int) -> list[int]:
@@ -64,13 +44,14 @@ def _spread(total: int, room: int) -> list[int]:
     return np.unique(np.linspace(0, total - 1, min(room, total)).round().astype(int)).tolist()
 
 
-def _distractors(results: Results, room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+def _distractors(results: Results, room: int) -> tuple[list[int], np.ndarray, np.ndarray] | None:
     """For at most `room` networks: the subset of each [E], its distractors [E, N, K, 2] px and their confidence."""
     if room < 2:
         return None
     chosen = _spread(len(results.subsets), room)
-    networks = int((results.rmse["kind"] == "network").sum())
-    of_subset, poses, confidences = [], [], []
+    networks = len(results.networks)
+    of_subset: list[int] = []
+    poses, confidences = [], []
     for row in chosen:
         subset = results.subsets.iloc[row]
         folder = results.folder / "ensembles" / subset_path(subset["percent"], subset["seed"])
@@ -79,4 +60,4 @@ def _distractors(results: Results, room: int) -> tuple[np.ndarray, np.ndarray, n
         of_subset += [row] * members
         poses.append(pose[:members])
         confidences.append(confidence[:members])
-    return np.array(of_subset), np.concatenate(poses), np.concatenate(confidences)
+    return of_subset, np.concatenate(poses), np.concatenate(confidences)

@@ -9,8 +9,9 @@ const mending = { at: 0, keypoint: 0, crop: true, box: null, labels: null, place
 
 const stateOf = (frame) => mended.get(frame) ?? { right: false, points: {} };
 const frameNow = () => order[mending.at];
-const original = (frame, k) => { const point = points(mending.labels, frame)[k]; return finite(point) ? point : null; };
-const place = (frame, k) => { const point = points(mending.places, frame)[k]; return finite(point) ? point : null; };
+const pointOf = (source, frame, k) => { const point = points(source, frame)[k]; return finite(point) ? point : null; };
+const original = (frame, k) => pointOf(mending.labels, frame, k);
+const place = (frame, k) => pointOf(mending.places, frame, k);
 const current = (frame, k) => { const own = stateOf(frame).points; return k in own ? own[k] : original(frame, k); };
 const poseNow = (frame) => keypoints.map((_, k) => current(frame, k) ?? [NaN, NaN]);
 const isChanged = (frame) => Object.keys(stateOf(frame).points).length > 0;
@@ -77,16 +78,9 @@ function go(step) {
 function showMending(said = "") {
   const frame = frameNow(), row = byFrame.get(frame), now = stateOf(frame), pose = poseNow(frame), seen = points(mending.places, frame);
   mending.box ??= mending.crop ? boxAround([...pose, ...seen], frame) : whole(frame);
-  const r = 1.5 * markOf(mending.box);
-  const marks = keypoints.map((name, k) => {
-    const chosen = k === mending.keypoint ? " chosen" : "", at = finite(pose[k]) ? cross(...pose[k], chosen ? 1.4 * r : r) : "";
-    const there = finite(seen[k]) ? ring(...seen[k], r) : "", link = at && there ? `M${pose[k]}L${seen[k]}` : "";
-    return svg("g", { class: `mark${chosen}`, stroke: colours[k] }, svg("title", {}, name), svg("path", { class: "halo", d: link + at + there }),
-      svg("path", { class: "links", d: link }), svg("path", { class: "labels", d: at }), svg("path", { class: "consensus", d: there }));
-  });
   $("mend-view").style.setProperty("--wide", mending.box[2] / mending.box[3]);  // as wide as the picture: no bars beside it
   $("mend-view").replaceChildren(drawn(frame, mending.box, `Frame ${frame} with its labels and the networks’ places`,
-    svg("path", { class: "bones", d: bonesOf(pose) }), ...marks));
+    ...labelled(pose, seen, 1.5 * markOf(mending.box), mending.keypoint)));
   $("mend-about").textContent = `${mending.at + 1} of ${order.length}: ${frameName(frame)}. ${row.check}`
     + `${now.right ? " Marked as right." : ""}${isChanged(frame) ? " Changed." : ""}`;
   $("mend-keypoints").replaceChildren(...keypoints.map((name, k) => html("button", { type: "button", "aria-pressed": String(k === mending.keypoint),

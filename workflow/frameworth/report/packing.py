@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -36,6 +36,14 @@ class Packed:
     def about(self) -> dict[str, Any]:
         """What the page's script is told."""
         return {"kind": self.kind, "shape": list(self.shape), **self.codes}
+
+
+class Part(NamedTuple):
+    """A part of the page: its arrays, what the page's script is told of it, what the study has more, a clause each."""
+
+    arrays: list[Packed]
+    data: dict[str, Any]
+    left_out: list[str]
 
 
 def packed(name: str, values: np.ndarray, codes: dict[str, float] | None = None) -> Packed:

@@ -107,19 +107,22 @@ function drawn(frame, box, label, ...marks) {
       height: frames.size[frame][1], preserveAspectRatio: "none" }) : null, ...marks);
 }
 
-function withLabels(frame, labels, consensus, crop) {
-  const label = points(labels, frame), found = points(consensus, frame);
-  const box = crop ? boxAround([...label, ...found], frame) : whole(frame), r = markOf(box);
+// The skeleton of the labels, and of each keypoint a cross for the label, a circle for the consensus, and what joins them.
+function labelled(label, consensus, r, chosen = null) {
   const marks = keypoints.map((name, k) => {
-    const [labelled, seen] = [finite(label[k]), finite(found[k])];
-    if (!labelled && !seen) return null;
-    const link = labelled && seen ? `M${label[k]}L${found[k]}` : "";
-    const at = labelled ? cross(...label[k], r) : "", there = seen ? ring(...found[k], r) : "";
-    return svg("g", { class: "mark", stroke: colours[k] }, svg("title", {}, name), svg("path", { class: "halo", d: link + at + there }),
-      svg("path", { class: "links", d: link }), svg("path", { class: "labels", d: at }), svg("path", { class: "consensus", d: there }));
+    const at = finite(label[k]) ? cross(...label[k], k === chosen ? 1.4 * r : r) : "";
+    const there = finite(consensus[k]) ? ring(...consensus[k], r) : "", link = at && there ? `M${label[k]}L${consensus[k]}` : "";
+    return svg("g", { class: k === chosen ? "mark chosen" : "mark", stroke: colours[k] }, svg("title", {}, name),
+      svg("path", { class: "halo", d: link + at + there }), svg("path", { class: "links", d: link }),
+      svg("path", { class: "labels", d: at }), svg("path", { class: "consensus", d: there }));
   });
-  return drawn(frame, box, `Frame ${frame} with its labels and the consensus`,
-    svg("path", { class: "bones", d: bonesOf(label) }), ...marks.filter((mark) => mark !== null));
+  return [svg("path", { class: "bones", d: bonesOf(label) }), ...marks];
+}
+
+function withLabels(frame, labels, consensus, crop) {
+  const label = points(labels, frame), there = points(consensus, frame);
+  const box = crop ? boxAround([...label, ...there], frame) : whole(frame);
+  return drawn(frame, box, `Frame ${frame} with its labels and the consensus`, ...labelled(label, there, markOf(box)));
 }
 
 // ---- the gallery ---------------------------------------------------------------------------------------------

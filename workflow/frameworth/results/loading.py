@@ -13,7 +13,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from frameworth.attribution.influence_file import UNITS
+from frameworth.attribution.influence_file import influence_unit
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
@@ -122,7 +122,7 @@ def _influence(path: Path, frames: int, keypoints: int) -> tuple[dict[str, Any],
         )
         for kind in ("value", "standard_error", "q_value")
     }
-    units = ("score", [UNITS.get(score, "") for score in scores])
+    units = ("score", [influence_unit(score) for score in scores])
     return variables, {"score": scores, "score_unit": units, "estimator": estimators, "group": groups}
 
 

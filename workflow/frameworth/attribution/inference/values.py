@@ -15,7 +15,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 
-def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
     """The mean along `axis` of what is finite; NaN where nothing is."""
     known = np.isfinite(values)
     count = known.sum(axis=axis)
@@ -24,7 +24,7 @@ def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray
 
 def subset_score(score: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """Mean of a score [S, N, K] over held-out frames and their labelled keypoints, [S]; NaN-aware."""
-    return mean_of_known(score[:, held_out], (1, 2))
+    return mean_of_known(score[:, held_out].reshape(len(score), -1), 1)
 
 
 def subset_level(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
