@@ -5,7 +5,8 @@ the poses that finished studies stored.
     make benchmark-labels PROJECT="results/openfield results/reaching"
 
 Labels are spoilt after training, several times each kind; networks that did not see a frame know nothing of its label.
-Where a study planted errors itself, those are judged, too: its networks were trained on them. Writes
+Where a study planted errors itself, or `--spoilt` names frames whose labels were spoilt before it (the file of
+`benchmarks.spoil`), those are judged, too, and left out elsewhere: its networks were trained on them. Writes
 `results/benchmarks/labels.json` and prints a table of each study in Markdown. `make peers` and `make sleap-environment`
 install the other projects' checkers.
 """
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -64,7 +66,7 @@ class Stored:
     Attributes:
         poses: [S, N, K, 2] px, what each subset's networks say. inclusion: bool [S, N]. percents: [S].
         labels: what they are compared with; videos: the name of each frame's video [N], those of one side by side.
-        planted: bool [N], the study spoilt the frame's labels itself, before training.
+        planted: bool [N], the frame's labels were spoilt before training.
     """
 
     poses: np.ndarray
@@ -91,18 +93,26 @@ class Stored:
         return where_seen(self.poses, self.labels.xy, self.inclusion, self.percents)[0]
 
 
-def read_stored(study: Path) -> Stored:
-    """Read a finished study's folder. Raises UserError if it is none."""
+def read_stored(study: Path, spoilt: Path | None = None) -> Stored:
+    """Read a finished study's folder. Raises UserError if it is none.
+
+    Args:
+        spoilt: a CSV with `video` and `image` of the frames that were spoilt before the study, besides its own.
+    """
     if not (study / "scores.h5").exists():
         raise UserError(f"{study}: has no scores.h5; name the folder of a finished study, such as results/demo")
     results = Results(study, {})
+    planted = np.zeros(len(results.frames), bool) if results.planted is None else results.planted
+    if spoilt is not None:
+        names = pd.MultiIndex.from_frame(pd.read_csv(spoilt, dtype=str)[["video", "image"]])
+        planted = planted | pd.MultiIndex.from_frame(results.frames[["video", "image"]].astype(str)).isin(names)
     return Stored(
         poses=results.scores["consensus_pose"].astype(float),
         labels=results.labels,
         inclusion=results.inclusion,
         percents=results.subsets["percent"].to_numpy(),
         videos=results.frames["video"].tolist(),
-        planted=np.zeros(len(results.frames), bool) if results.planted is None else results.planted,
+        planted=planted,
     )
 
 
@@ -288,8 +298,8 @@ def measure(stored: Stored, rank: Mapping[str, Ranking], plantings: int) -> list
     """A row per kind of error: `kind`, `plantings`, `spoilt` frames in the first, and `rankings` by name.
 
     Each has the mean `auroc` and `precision` over plantings with their `auroc_interval` and `precision_interval` (of
-    the mean, by Student's t; the networks are the same throughout), and `auroc_each`. Errors that the study planted
-    itself are one planting, whose interval of the AUROC is over frames, and has no interval of the precision. Kinds
+    the mean, by Student's t; the networks are the same throughout), and `auroc_each`. Errors that were there before
+    training are one planting, whose interval of the AUROC is over frames, and has no interval of the precision. Kinds
     without room in any frame have no row. In-sample error is judged among the frames of the pool.
     """
     pool = stored.inclusion.any(axis=0)
@@ -322,7 +332,7 @@ def measure(stored: Stored, rank: Mapping[str, Ranking], plantings: int) -> list
             auroc, precision = judge(truth, suspicion)
             interval = list(interval_of_auroc(truth, _filled(suspicion), LEVEL))
             found[name] = {"auroc": auroc, "auroc_interval": interval, "precision": precision}
-        kind = "planted by the study, and trained on"
+        kind = "spoilt before training"
         rows.append({"kind": kind, "plantings": 1, "spoilt": int(planted.sum()), "rankings": found})
     return rows
 
@@ -372,6 +382,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", type=Path, nargs="+", help="folders of finished studies, such as results/demo")
     parser.add_argument("--plantings", type=int, default=20)
+    parser.add_argument("--spoilt", type=Path, help="CSV of the frames (video, image) spoilt before a single study")
+    parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
     missing = left_out()
     for line in missing:
@@ -379,7 +391,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = {}
     try:
         for study in options.studies:
-            stored = read_stored(study)
+            stored = read_stored(study, options.spoilt)
             rows = measure(stored, rankings(stored), options.plantings)
             found[study.name] = {
                 "frames": int(stored.judged.sum()),
@@ -393,8 +405,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"\n{table(rows)}", flush=True)
     except UserError as refused:
         raise SystemExit(str(refused)) from None
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    write_json(OUT, {"left_out": missing, "versions": versions(), "studies": found})
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(options.out, {"left_out": missing, "versions": versions(), "studies": found})
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from benchmarks.labels import (
     measure,
     plant,
     rankings,
+    read_stored,
     spoils,
     trekr,
     versions,
@@ -34,7 +35,7 @@ from synthetic_study import write_study
 
 WIDTH = 640
 PLANTED = [0, 9, 22, 41, 66]  # frames of the pool, spoilt by the study itself
-TRAINED_ON = "planted by the study, and trained on"
+TRAINED_ON = "spoilt before training"
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,13 @@ def test_a_finished_study_gives_a_file_and_a_table_and_what_is_not_installed_is_
     assert len(table) == 2 + len(kinds)
     for package, name in (("trekr", "TREKR"), ("cleanlab", "cleanlab, regression"), ("cleanlab", "ObjectLab")):
         assert (name in table[0]) == is_installed(package)
+
+
+def test_frames_that_were_spoilt_before_the_study_are_judged_apart_as_those_that_it_planted(tmp_path):
+    study = write_study(tmp_path / "walk", frames=32, halves=8, ladder_seeds=0)
+    (tmp_path / "spoilt.csv").write_text("video,image,kind\nwalk,img003.png,moved\nother,img004.png,moved\n")
+    planted, also = (read_stored(study.folder, spoilt).planted for spoilt in (None, tmp_path / "spoilt.csv"))
+    assert np.flatnonzero(planted != also).tolist() == [3]
 
 
 def test_a_folder_that_is_no_study_is_refused(tmp_path):
