@@ -118,6 +118,17 @@ def test_of_one_labelled_keypoint_the_unit_is_the_width_and_it_is_moved_where_it
     assert ((moved[moved > 0] >= 0.1 * 64) & (moved[moved > 0] <= 0.25 * 64)).all()
 
 
+def test_an_animal_without_room_to_be_shifted_has_one_keypoint_moved(tmp_path):
+    corners = np.array([[1.0, 1.0], [63.0, 47.0], [1.0, 47.0], [30.0, 20.0]])
+    folder = draw(tmp_path / "source", frames=40)
+    source = with_labels(folder, np.tile(corners, (40, 1, 1)))
+    plant_errors(folder, tmp_path / "copy", held_out=HELD_OUT, seed=1, share=0.3, kinds=["shifted"])
+    changed = (read_project(tmp_path / "copy").xy != source.xy).any(axis=2).sum(axis=1)
+    kinds = pd.read_csv(tmp_path / "copy" / "planted.csv")["planted"]
+    assert set(kinds) == {"moved"}
+    assert sorted(changed[changed > 0]) == [1] * len(kinds)
+
+
 def test_a_moved_keypoint_is_drawn_uniformly_from_the_range_in_all_directions():
     rng = np.random.default_rng(0)
     xy = np.array([[50.0, 50], [20, 20], [np.nan, np.nan], [60, 90]])

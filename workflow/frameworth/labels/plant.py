@@ -35,7 +35,8 @@ def plant_errors(
     The kinds are taken in turn: `shifted` (all keypoints by 15-30 % of the width), `swapped` (left for right by
     name, else the two keypoints that lie farthest apart), `elsewhere` (the whole animal at the opposite place of
     the image, as if another object had been labelled), `missing` (half of the keypoints without a label), `moved`
-    (one keypoint, by a distance drawn from `moved_by` times the largest distance between two labels of its frame),
+    (one keypoint, by a distance drawn from `moved_by` times the largest distance between two labels of its frame;
+    also in place of `shifted` and `elsewhere` where the animal is as large as its image, and recorded so),
     `exchanged` (one keypoint and its nearest labelled neighbour; in a frame with one label it is moved instead, and
     recorded so), `biased` (one keypoint of frames of one video, by one vector in the animal's own axes), `run` (one
     keypoint of three neighbouring frames, by the same px). `planted.csv` says which. Held-out frames and all other
@@ -61,7 +62,11 @@ def plant_errors(
             continue
         if kind == "exchanged" and np.isfinite(xy[row]).all(axis=1).sum() < 2:
             kind = "moved"
-        xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
+        try:
+            xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
+        except ValueError:  # an animal as large as its image has no room to be shifted
+            kind = "moved"
+            xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
         planted[row] = kind
     planting = Planting(xy, pictures.sizes, np.asarray(project.videos), moved_by, rng)
     for kind, wanted in over_frames.items():
