@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -86,10 +85,7 @@ def test_what_is_wrong_is_told_and_nothing_is_run_or_written(study: Study, case:
     [
         "a misspelt key",
         "template code",
-        "toggled frames that are held out",
-        "a percent that rounds to no frame",
         "HDF5 whose column names are a program",
-        "most labels outside the image",
         "turned by EXIF",
         "cuda without a GPU",
     ],
@@ -121,18 +117,6 @@ def test_an_image_that_cannot_be_decoded_stops_the_workflow_in_its_first_job(stu
     assert len(log.splitlines()) == 1
     assert not list(study.folder.glob("results/mine/*.csv"))
     assert not (study.folder / "results/mine/ensembles").exists()
-
-
-def test_names_that_a_shell_would_run_are_read_by_the_workflow(study: Study) -> None:
-    for name in ("a name with spaces, quotes, line ends, `;` and `$()`", "a video `'a b\\'c\"\\n;$(touch it-ran)é'`"):
-        by_name(name).make(study)
-        study.project = study.folder / study.config["labels"]
-    study.write()
-    target = "results/mine/subsets/percent-050/seed-1.json"
-    run_snakemake(study.folder, "--configfile", "study.yaml", "--", target)
-    listed = json.loads((study.folder / target).read_text())["frames"]
-    assert any(frame["name"].startswith("a b'c\"\n;$(touch it-ran)é/") for frame in listed)
-    assert not list(study.folder.rglob("it-ran"))
 
 
 @pytest.mark.parametrize(

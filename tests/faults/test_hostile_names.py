@@ -52,7 +52,7 @@ def test_no_shell_sees_a_name_unquoted_of_the_repository_the_study_the_project_o
     study = Study.__new__(Study)
     study.__dict__ |= good.__dict__ | {"folder": folder, "project": folder / "project"}
     study.rename_keypoint("$(touch canary) '`")
-    study.rename_image("-i `touch canary`;.png")
+    study.rename_image("-i `touch canary`;\n.png")
     study.rename_video("-v '$(touch canary)'")
     project = "-p '$(touch canary)'; touch canary"
     study.project.rename(folder / project)
@@ -64,7 +64,7 @@ def test_no_shell_sees_a_name_unquoted_of_the_repository_the_study_the_project_o
     )  # fmt: skip
     table = pd.read_csv(folder / targets[0])
     assert "-v '$(touch canary)'" in set(table["video"])
-    assert "-i `touch canary`;.png" in set(table["image"])
+    assert "-i `touch canary`;\n.png" in set(table["image"])
     assert canaries(tmp_path) == []
 
 

@@ -200,15 +200,11 @@ def test_snakemakes_own_report_has_the_figures_and_tables_with_captions_by_categ
     assert caption in page
 
 
-def test_the_catalogues_snakefile_makes_the_same(finished):
+def test_afterwards_there_is_nothing_to_do_for_the_catalogues_snakefile_either(finished):
     command = [str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(REPOSITORY / "workflow/Snakefile")]
     command += ["--directory", str(finished.folder), "--configfile", "study.yaml", "--dry-run"]
     done = subprocess.run(command, cwd=finished.folder, capture_output=True, text=True, check=True)
     assert "Nothing to be done" in done.stdout + done.stderr
-
-
-def test_afterwards_there_is_nothing_to_do(study):
-    assert "Nothing to be done" in study.run("-n").stdout
 
 
 def test_one_seed_more_trains_only_its_own_networks(study):
@@ -223,28 +219,14 @@ def test_one_seed_more_trains_only_its_own_networks(study):
     assert before.items() <= after.items()
 
 
-def test_a_changed_figure_setting_redraws_figures_only(study):
-    study.config["figures"] = {"pairs": 2}
-    jobs = study.jobs(study.run("-n"))
-    assert any(name.startswith("draw_") for name in jobs)
-    assert all(name.startswith("draw_") or name == "report_page" for name in jobs)
-
-
-def test_a_corrected_held_out_label_trains_no_network(study):
-    frames = pd.read_csv(study.results / "frames.csv")
-    before = study.trained()
-    study.correct_label(frames.index[frames["split"] == "held-out"][0])
-    study.run(str(Path("results/tiny/frame_values.csv")))
-    assert study.trained() == before
-
-
 def still_to_train(study):
     """How many networks are told to be still to be trained, and how many of these to be outdated."""
     left = StudyNetworks(check_config(study.config)).left()
     return left.networks, left.outdated
 
 
-def test_a_corrected_pool_label_trains_only_the_networks_that_saw_it_and_these_are_foretold(study, monkeypatch):
+def test_corrected_labels_train_only_the_networks_that_saw_them_and_these_are_foretold(study, monkeypatch):
+    """A frame that is held out was seen by none."""
     frames = pd.read_csv(study.results / "frames.csv")
     table = pd.read_csv(study.results / "subsets.csv")
     inclusion = read_hdf5(study.results / "subsets.h5")["inclusion"]
@@ -252,6 +234,7 @@ def test_a_corrected_pool_label_trains_only_the_networks_that_saw_it_and_these_a
     members = np.where(table["design"] == "nested", 2, 1)
     before = study.trained()
     monkeypatch.chdir(study.folder)
+    study.correct_label(frames.index[frames["split"] == "held-out"][0])
     assert still_to_train(study) == (0, 0)
     study.correct_label(frame)
     saw_it = members[inclusion[:, frame]].sum()
@@ -265,12 +248,6 @@ def test_a_corrected_pool_label_trains_only_the_networks_that_saw_it_and_these_a
         frameworth.load(study.results)
 
 
-def test_more_training_trains_all_networks_anew(study):
-    study.config["training"]["steps"] += 1
-    jobs = study.jobs(study.run("-n"))
-    assert (jobs["ensemble_of_1"], jobs["ensemble_of_2"]) == (8, 2)
-
-
 def test_networks_survive_the_loss_of_all_declared_files(study):
     before = study.trained()
     networks = {path: digest_of_file(path) for path in study.results.glob("ensembles/**/*.pt")}
@@ -281,8 +258,12 @@ def test_networks_survive_the_loss_of_all_declared_files(study):
     assert {path: digest_of_file(path) for path in study.results.glob("ensembles/**/*.pt")} == networks
 
 
-def test_without_snapshots_no_network_stays_and_neither_switching_nor_a_figure_trains_any(study):
+def test_without_snapshots_no_network_stays_and_none_is_trained_for_it_while_more_steps_train_all(study):
     before = study.trained()
+    study.config["training"]["steps"] += 1
+    jobs = study.jobs(study.run("-n"))
+    assert (jobs["ensemble_of_1"], jobs["ensemble_of_2"]) == (8, 2)
+    study.config["training"]["steps"] -= 1
     study.config["keep_snapshots"] = False
     study.run()
     assert study.trained() == before
@@ -291,27 +272,6 @@ def test_without_snapshots_no_network_stays_and_neither_switching_nor_a_figure_t
     jobs = study.jobs(study.run("-n"))
     assert jobs
     assert all(name.startswith("draw_") or name == "report_page" for name in jobs)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"trainig": {}}, "did you mean training"),
-        ({"subsets": [{"design": "nested", "percents": [0], "seeds": 1}]}, "percents"),
-        ({"subsets": [{"design": "nested", "percents": [140], "seeds": 1}]}, "140"),
-        ({"labels": "nowhere"}, "nowhere"),
-        ({"labels": "empty"}, "empty"),
-    ],
-    ids=["unknown-key", "percent-0", "percent-140", "no-project", "no-labels"],
-)
-def test_a_mistaken_config_fails_before_any_job_in_one_line(tmp_path, changes, words):
-    (tmp_path / "empty").mkdir()
-    path = write_config(tmp_path / "study.yaml", config("project", **changes))
-    done = run_snakemake(tmp_path, "--configfile", str(path), check=False)
-    assert done.returncode != 0
-    assert len([line for line in done.stderr.splitlines() if words in line]) == 1
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "results").exists()
 
 
 def test_jobs_of_several_subsets_give_the_same_networks_and_a_new_seed_trains_only_its_own(finished, tmp_path):
