@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from warm_python import warm_python
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -33,15 +34,9 @@ def engine() -> None:
 def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the workflow in the working directory `folder`, as `snakemake` on a shell."""
     command = [
-        str(Path(sys.executable).parent / "snakemake"),
-        "--snakefile",
-        str(REPOSITORY / "Snakefile"),
-        "--directory",
-        str(folder),
-        "--cores",
-        "2",
-        *arguments,
-    ]
+        warm_python(), "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder),
+        "--cores", "2", *arguments,
+    ]  # fmt: skip
     environment = os.environ | {"COLUMNS": "200"}
     done = subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True

@@ -14,7 +14,7 @@ from frameworth.storage.digests import FOLDER, digest_of_file, is_recorded, keep
 from frameworth.storage.files import write_text
 from frameworth.storage.full_disk import full_disk_line
 from frameworth.storage.pytables import write_pytables
-from stages_in_forks import Stages, commands_of
+from stages_in_forks import commands_of, run_stage
 from tiny import config, draw, write_config
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system, which takes root")
@@ -58,14 +58,14 @@ def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: argument
     study = config("project", subsets=[{"design": "balanced", "percents": [50], "seeds": 2, "members": 2}], **changes)
     path = write_config(tmp_path / "study.yaml", study)
     counts = {"stages": 0, "faults": 0, "networks": 0, "trainings": 0, "lost": 0, "longest": 0.0}
-    with small_disk(tmp_path / "results", 64) as disk, Stages(tmp_path, tmp_path / "words") as stages:
+    with small_disk(tmp_path / "results", 64) as disk:
         keep_digests(disk / study["study"])
         for arguments in filter(None, map(take, commands_of(tmp_path, path))):
             counts["stages"] += 1
             for room in rooms:
                 before, kept = files(disk), store_of(disk)
                 fill(disk, room)
-                ended = stages.run(arguments)
+                ended = run_stage(tmp_path, arguments)
                 (disk / "fill").unlink()
                 counts["trainings"] += ended.said.count("trained 6 steps")
                 if ended.code == 0:
@@ -83,7 +83,7 @@ def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: argument
                 assert kept.items() <= store_of(disk).items()
             began = time.monotonic()
             kept = store_of(disk)
-            ended = stages.run(arguments)
+            ended = run_stage(tmp_path, arguments)
             counts["longest"] = max(counts["longest"], time.monotonic() - began)
             assert ended.code == 0, (arguments[:2], ended.said)
             counts["trainings"] += ended.said.count("trained 6 steps")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from frameworth.training.out_of_memory import is_out_of_memory
-from stages_in_forks import Stages
+from stages_in_forks import run_stage
 from tiny import TRAINING, prepare
 
 OPTIONS = ["--study-seed", "1", "--members", "2", "--device", "cpu", "--consensus", "argmax"]
@@ -29,21 +29,20 @@ def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it
 
     With nothing to spare at all, the HDF5 library itself crashes.
     """
-    with Stages(tmp_path, tmp_path / "words") as stages:
-        lost = 0
-        for spare_mib in (1, 4, 16):
-            ended = stages.run(arguments(tmp_path), spare_mib)
-            if ended.code == 0:
-                break
-            lost += 1
-            assert ended.code == 2, ended.said
-            assert "Traceback" not in ended.said
-            assert last(ended).startswith("frameworth: memory ran out: this job held "), ended.said
-            assert "training.batch_size (4), training.crop (null), training.scale (1)" in last(ended)
-            assert not list(tmp_path.rglob("ensembles/**/*.h5"))
-        assert lost == 3
-        ended = stages.run(arguments(tmp_path))
-        assert ended.code == 0, ended.said
+    lost = 0
+    for spare_mib in (1, 4, 16):
+        ended = run_stage(tmp_path, arguments(tmp_path), spare_mib)
+        if ended.code == 0:
+            break
+        lost += 1
+        assert ended.code == 2, ended.said
+        assert "Traceback" not in ended.said
+        assert last(ended).startswith("frameworth: memory ran out: this job held "), ended.said
+        assert "training.batch_size (4), training.crop (null), training.scale (1)" in last(ended)
+        assert not list(tmp_path.rglob("ensembles/**/*.h5"))
+    assert lost == 3
+    ended = run_stage(tmp_path, arguments(tmp_path))
+    assert ended.code == 0, ended.said
     tally.update({"jobs without enough memory": lost, "told in one line": lost})
 
 
@@ -57,8 +56,7 @@ def test_a_gpu_that_is_full_is_told_with_the_sizes_to_lower_and_no_batch_is_made
         "t.train_step = full"
     )
     training = TRAINING | {"crop": 32}
-    with Stages(tmp_path, tmp_path / "words") as stages:
-        ended = stages.run(arguments(tmp_path, training), first=raised)
+    ended = run_stage(tmp_path, arguments(tmp_path, training), first=raised)
     assert ended.code == 2
     assert last(ended) == (
         "frameworth: the GPU's memory ran out (Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB of "
