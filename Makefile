@@ -179,13 +179,13 @@ bad-inputs-page: .venv/ready
 
 # What the last tests counted, of `make test`, `make test-long` and `make fuzz`.
 reliability-page: .venv/ready
-	cd tests && ../$(BIN)/python -m reliability.page ../results/reliability.json > ../docs/reliability.md
+	$(BIN)/python -m tools.reliability_page results/reliability.json > docs/reliability.md
 
 # The rule graph in docs/developing.md and the demo's pictures, after `make`; needs Debian's chromium.
 docs: .venv/ready config-page bad-inputs-page
 	$(BIN)/python -m tools.rule_graph
 	cp results/demo/figures/labels_to_check.png docs/images/
-	$(BIN)/python tests/support/picture_of_report.py results/demo/report.html docs/images/report.png
+	$(BIN)/python -m tools.picture_of_report results/demo/report.html docs/images/report.png
 
 # Needs uv (pip install uv).
 lock:

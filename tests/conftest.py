@@ -64,17 +64,20 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Iterator[Tall
     record_property("tally", [request.node.name, dict(found), round(time.monotonic() - began)])
 
 
+SLOW_ROOMS = ("workflow", "faults", "benchmarks")
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest comes first, so that at the end no core waits; whole rooms are slow."""
-    items.sort(key=lambda item: item.path.name != "test_tutorial.py")
+    """The file that takes longest comes first and then the slow rooms, so that at the end no core waits."""
     for item in items:
-        if item.path.parent.name in ("benchmarks", "faults", "workflow"):
+        if item.path.parent.name in SLOW_ROOMS:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: (item.path.name != "test_tutorial.py", item.path.parent.name not in SLOW_ROOMS))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--tally FILE` adds what tests count to a JSON file, which `reliability.page` makes a page of."""
+    """`--tally FILE` adds what tests count to a JSON file, which `tools.reliability_page` makes a page of."""
     parser.addoption("--tally", type=Path, help="JSON file to which what tests counted is added")
 
 

@@ -1,6 +1,6 @@
 """The page of what tests counted."""
 
-from reliability.page import page
+from tools.reliability_page import page
 
 
 def test_the_page_has_a_line_per_test_with_its_counts_under_what_its_file_is_about():

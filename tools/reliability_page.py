@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-HEAD = Path(__file__).with_name("page_head.md")
-REPOSITORY = Path(__file__).parents[2]
+HEAD = Path(__file__).with_name("reliability_head.md")
+REPOSITORY = Path(__file__).parents[1]
 
 
 def page(counted: dict[str, dict[str, Any]]) -> str:
