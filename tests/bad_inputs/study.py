@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -133,6 +135,13 @@ class Study:
         write_json(results / "config.json", config)
         for seed in range(1, 5):
             write_json(results / f"ensembles/percent-050/seed-{seed}/training.json", {"members": []})
+
+    def copied_to(self, folder: Path) -> Study:
+        """The same study in another working directory, to be changed there."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        study = copy.deepcopy(self)
+        study.folder, study.project = folder, folder / "project"
+        return study
 
     def write(self) -> Path:
         """Write the config, and return its path."""

@@ -145,6 +145,7 @@ def test_what_a_resnet_cannot_do_is_refused(change):
         engine.pose_config(TRAINING | change, ["a"])
 
 
+@pytest.mark.long
 def test_a_killed_pretrained_network_ends_with_the_same_bytes(tmp_path):
     training = PRETRAINED | {"steps": 60}
     whole = ensemble(tmp_path, "whole", training=training, store="whole-store")

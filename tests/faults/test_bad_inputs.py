@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,12 +29,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture
 def study(good: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A copy of the good study, in the working directory."""
-    shutil.copytree(good.folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    copy = Study.__new__(Study)
-    copy.__dict__ |= good.__dict__ | {"folder": tmp_path, "project": tmp_path / "project"}
-    copy.config = good.config | {"training": dict(good.config["training"])}
-    return copy
+    return good.copied_to(tmp_path)
 
 
 def state(folder: Path) -> dict[str, tuple[int, str]]:

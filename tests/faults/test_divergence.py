@@ -69,7 +69,7 @@ def test_what_counts_as_diverged_is_a_loss_or_weight_that_is_not_finite_or_a_hun
     assert (why in found) if why else not found
 
 
-@pytest.mark.parametrize("rate", [100.0, 1e6, 1e30])
+@pytest.mark.parametrize("rate", [100.0, 1e30])
 def test_a_network_that_diverges_is_kept_and_said_and_the_consensus_is_that_of_the_others(tmp_path, capfd, rate):
     subset, labels = prepare(tmp_path)
     let_diverge(subset, labels, tmp_path / ".store", TRAINING, 1, rate)

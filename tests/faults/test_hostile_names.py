@@ -48,9 +48,7 @@ def test_no_shell_sees_a_name_unquoted_of_the_repository_the_study_the_project_o
             repository.mkdir()
             shutil.copy(source, repository)
     folder = tmp_path / 'it\'s "$(touch canary)" `touch canary`; touch canary'
-    shutil.copytree(good.folder, folder)
-    study = Study.__new__(Study)
-    study.__dict__ |= good.__dict__ | {"folder": folder, "project": folder / "project"}
+    study = good.copied_to(folder)
     study.rename_keypoint("$(touch canary) '`")
     study.rename_image("-i `touch canary`;\n.png")
     study.rename_video("-v '$(touch canary)'")

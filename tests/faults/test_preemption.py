@@ -16,7 +16,7 @@ from conftest import REPOSITORY, run_snakemake
 from frameworth.storage.digests import digest_of_file
 from frameworth.training.ensemble import run_ensembles
 from frameworth.training.preemption import EXIT_CODE, Preempted, sigterm_stops, sigterm_waits
-from tiny import TRAINING, config, draw, prepare, write_config
+from tiny import TRAINING, config, draw, prepare, wait_until, write_config
 
 STEPS = 300
 PATIENCE = 240  # seconds
@@ -45,16 +45,16 @@ def networks(root, folder):
     return {path.name: digest_of_file(path) for path in (root / folder).rglob("member-*.pt")}
 
 
-def wait_until(happened, process):
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert process.poll() is None, "the process ended too early"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The digests of both networks, trained without a signal."""
+    return networks(tmp_path_factory.mktemp("undisturbed"), "undisturbed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_in_training_writes_a_checkpoint_and_the_next_attempt_continues_there(tmp_path, capfd, number):
+def test_a_signal_in_training_writes_a_checkpoint_and_the_next_attempt_continues_there(
+    tmp_path, capfd, undisturbed, number
+):
     """The second of two networks is hit; the first is in the store and stays."""
     log = tmp_path / "log"
     process = start(tmp_path, log)
@@ -73,7 +73,7 @@ def test_a_signal_in_training_writes_a_checkpoint_and_the_next_attempt_continues
     assert "member 0: taken from the store" in said
     assert f"member 1: trains from step {step} to {STEPS}" in said
     assert len(continued) == 2
-    assert continued == networks(tmp_path, "undisturbed")
+    assert continued == undisturbed
 
 
 def test_sigterm_to_the_shell_that_snakemake_starts_comes_to_the_training(tmp_path):

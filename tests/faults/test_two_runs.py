@@ -15,7 +15,7 @@ from conftest import REPOSITORY, run_snakemake
 from frameworth.cli.progress import Meter, study_progress
 from frameworth.plan.config import read_config
 from frameworth.training.store import Entry
-from tiny import config, draw, prepare, write_config
+from tiny import config, draw, prepare, wait_until, write_config
 
 PATIENCE = 180  # seconds
 FRAMEWORTH = str(Path(sys.executable).parent / "frameworth")
@@ -33,14 +33,6 @@ def study(folder, steps=6, seeds=1):
 def run(folder, *arguments):
     command = [FRAMEWORTH, "run", "--configfile", "study.yaml", "--cores", "1", "--", *arguments]
     return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-
-
-def wait_until(happened, process):
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert process.poll() is None, "the process ended too early"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.long

@@ -236,10 +236,7 @@ def test_a_network_that_is_found_damaged_on_the_way_is_trained_again_and_the_log
     assert digest_of_file(member) == digest
 
 
-@pytest.mark.parametrize("damage", [flip, truncate])
-def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_the_same_weights(
-    tmp_path, capfd, damage
-):
+def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_the_same_weights(tmp_path, capfd):
     keep_digests(tmp_path)
     subset, labels = prepare(tmp_path)
     training = TRAINING | {"steps": 60}
@@ -252,8 +249,7 @@ def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_t
         if folder == "hit":
             kill_while_training(code, tmp_path, ".store-hit")
             (checkpoint,) = tmp_path.glob(".store-hit/*/checkpoint.pt")
-            rng = np.random.default_rng(6)
-            damage(checkpoint, rng)
+            truncate(checkpoint, np.random.default_rng(6))
         capfd.readouterr()
         run_ensembles(
             [subset], labels, tmp_path / folder, tmp_path / f".store-{folder}", **ENSEMBLE | {"training": training}

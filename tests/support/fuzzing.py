@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -121,11 +120,5 @@ def inside(folder: Path) -> Iterator[None]:
 @contextmanager
 def copied(good: Study) -> Iterator[Study]:
     """A copy of a study, gone afterwards."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        shutil.copytree(good.folder, folder, dirs_exist_ok=True)
-        study = Study.__new__(Study)
-        study.__dict__ |= good.__dict__ | {"folder": folder, "project": folder / "project"}
-        yield study
-    finally:
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        yield good.copied_to(Path(folder))

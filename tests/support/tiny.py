@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,15 @@ def write_config(path: Path, content: dict[str, Any]) -> Path:
     return path
 
 
+def wait_until(happened: Callable[[], object], process: subprocess.Popen[Any], patience: float = 240) -> None:
+    """Wait, so many seconds at most, until something has happened while a process runs."""
+    deadline = time.monotonic() + patience
+    while not happened():
+        assert process.poll() is None, "the process ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def kill_while_training(code: str, folder: Path, store: str) -> None:
     """Run `code` (which finds `folder` in `folder`) in a process that is killed once a checkpoint lies in `store`.
 
@@ -149,11 +159,7 @@ def kill_while_training(code: str, folder: Path, store: str) -> None:
     here = Path(__file__).parent
     arguments = [sys.executable, "-c", script, str(folder), str(here), str(here.parents[1] / "workflow")]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 180
-    while not list((folder / store).glob("*/checkpoint.pt")):
-        assert process.poll() is None, "finished before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: list((folder / store).glob("*/checkpoint.pt")), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list((folder / store).glob("*/network.pt"))
