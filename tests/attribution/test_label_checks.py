@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from frameworth.__main__ import main
 from frameworth.answers.closing import closing_lines
 from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary, write_summary
@@ -142,25 +140,6 @@ def test_the_report_shows_a_wrong_held_out_label_first_with_its_keypoint_and_col
     assert data["ranked"][0]["flagged"] is True
     assert [row["rank"] for row in data["ranked"]] == list(range(1, 33))
     assert data["colours"] == keypoint_colours(4)
-
-
-@pytest.mark.parametrize("command", ["explain", "review", "report-page"])
-def test_a_study_of_an_older_version_says_in_one_line_to_run_again(tmp_path: Path, monkeypatch, command: str):
-    monkeypatch.chdir(tmp_path)
-    old = write_study(tmp_path / "results" / "tiny", frames=12, halves=4, ladder_seeds=0)
-    (old.folder / "labels_to_check.csv").unlink()
-    (tmp_path / "study.yaml").write_text(
-        "study: tiny\nlabels: demo\nsubsets: [{design: balanced, percents: [50], seeds: 4}]\n"
-    )
-    arguments = {
-        "explain": ["explain", "3", "--configfile", "study.yaml"],
-        "review": ["review", "results/tiny", "--project", "project"],
-        "report-page": ["report-page", "results/tiny", "--options", json.dumps(old.options), "--config", "{}"],
-    }[command]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 2
-    assert done.output.count("\n") == 1
-    assert "results/tiny/labels_to_check.csv: there is no such file; run the study again" in done.output
 
 
 def test_planted_errors_stand_in_the_table_and_near_its_top(tmp_path: Path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import gzip
 import json
 import re
@@ -146,14 +145,6 @@ def test_the_config_in_the_page_is_the_config_and_its_hash_and_digests_are_those
 
 
 @pytest.mark.slow
-def test_networks_that_learned_nothing_alarm(study: Results):
-    assert 'class="answer alarm"' not in written(study)
-    study = Results(study.folder, study.options)
-    object.__setattr__(study, "learning", dataclasses.replace(study.learning, why_not="underfitted"))
-    assert 'class="answer alarm" role=alert' in written(study)
-
-
-@pytest.mark.slow
 def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results):
     first = study.label_checks["rank"] == 1
     for flags, heading in ((first, "Check these labels first"), (False, "No label is flagged; these are the most")):
@@ -162,19 +153,18 @@ def test_labels_are_headlined_as_to_check_only_if_one_stands_out(study: Results)
 
 
 def test_a_missing_figure_image_or_prediction_is_named(study: Results):
+    figure = study.folder / "figures" / "memorization.png"
+    content = figure.read_bytes()
+    figure.unlink()
+    with pytest.raises(UserError, match=r"memorization\.png"):
+        page_of(study)
+    figure.write_bytes(content)
     missing = study.folder / "ensembles" / "percent-050" / "seed-3" / "predictions.h5"
     missing.unlink()
     with pytest.raises(UserError, match=r"seed-3/predictions\.h5: there is no such file"):
         page_of(study)
     Path(study.labels.paths[5]).unlink()
     with pytest.raises(UserError, match=r"img005\.png: there is no such image"):
-        page_of(study)
-
-
-@pytest.mark.slow
-def test_a_missing_figure_is_named(study: Results):
-    (study.folder / "figures" / "memorization.png").unlink()
-    with pytest.raises(UserError, match=r"memorization\.png"):
         page_of(study)
 
 

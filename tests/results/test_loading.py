@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 import frameworth
-from frameworth.attribution.inference.values import subset_level
 from frameworth.errors import UserError
 from frameworth.storage.hdf5 import read_hdf5
 from synthetic_study import write_study
@@ -46,19 +45,6 @@ def test_percents_seeds_and_inclusion_belong_to_their_subsets(folder, study):
     table = pd.read_csv(folder / "subsets.csv").set_index("subset")
     counts = study.inclusion.sum("frame").to_series()
     assert counts.to_dict() == table["frames"].to_dict()
-
-
-@pytest.mark.slow
-def test_an_out_of_bag_error_computed_with_names_is_the_tables(study):
-    level = subset_level(np.log1p(study.error.values), study.inclusion.values)
-    times_average = study.error[:, 0, 0].copy(data=np.exp(level) / np.exp(level).mean())
-    without = (study.error / times_average).where(~study.inclusion).mean(["subset", "keypoint"])
-    pool = study.split == "pool"
-    assert (study.verdict.where(pool, "") == study.verdict).all()
-    assert np.isnan(study.out_of_bag_error.where(~pool, drop=True)).all()
-    known = np.isfinite(study.out_of_bag_error)
-    # The table averages over keypoints first; all keypoints of a frame are labelled in the same subsets.
-    assert np.allclose(without.where(known, drop=True), study.out_of_bag_error.where(known, drop=True), rtol=1e-5)
 
 
 def test_influence_by_name_is_the_files_cell_for_cell(folder, study):

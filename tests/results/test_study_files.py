@@ -112,11 +112,7 @@ def test_scores_of_the_labels_before_a_correction_are_not_mixed_with_the_new_one
         "explain"
     )
     assert "was made from other labels" in line_of("plan")
-
-
-def test_a_label_taken_away_is_noticed_too(study):
-    xy = read_labels(study / "labels.h5").xy
-    xy[4, 0] = np.nan
+    xy[4, 0] = np.nan  # a label that was taken away
     corrected(study, xy=xy)
     assert "scores.h5: was made from other labels" in refused_by_load(study)
 
