@@ -2,7 +2,7 @@
 
     pip install --no-deps --target peers pydvl==0.10.0 opendataval==1.3.0 dattri==0.3.0 pydeprecate more_itertools \\
         cvxpy qdldl
-    PYTHONPATH=peers python tests/support/record_peers.py
+    PYTHONPATH=peers python -m tools.record_peers
 
 Their pins clash with this project's, so they are not in its environment; `test_peers.py` compares with the record.
 """
@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -56,7 +58,7 @@ def main() -> None:
         "measured": measured.tolist(),
         "dattri_lds": _dattri(predicted, measured),
     }
-    path = Path(__file__).parents[1] / "data" / "peers.json"
+    path = Path(__file__).parents[1] / "tests" / "data" / "peers.json"
     path.write_text(json.dumps(content) + "\n")
 
 
@@ -69,11 +71,11 @@ def _pydvl(inclusion: np.ndarray, scores: np.ndarray) -> list[float]:
     known = {frozenset(np.flatnonzero(row).tolist()): float(u) for row, u in zip(inclusion, scores, strict=True)}
 
     class Given(UtilityBase):
-        def __call__(self, sample: Sample | None) -> float:
+        def __call__(self, sample: Any) -> float:
             return known[frozenset(int(i) for i in sample.subset)]
 
     class GivenSubsets(MSRSampler):
-        def generate(self, indices):
+        def generate(self, indices: Any) -> Iterator[Any]:
             for row in inclusion:
                 yield Sample(None, np.flatnonzero(row))
 
