@@ -10,8 +10,7 @@ holds exactly, for any estimate that is linear in the scores. The first part is 
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from frameworth.answers.held_out import RESAMPLES, influence_on
 from frameworth.attribution.estimators import size_centred
 from frameworth.attribution.estimators._estimate import Sample, centred
 from frameworth.attribution.inference import values
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.results.results import Results
 
 CELLS = 200  # rows of single evaluated frames that the table keeps, the strongest
@@ -37,16 +37,10 @@ def held_out_means(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     be told) does not shift their means. `log_probability` is added, the difference of the first two.
     """
     parts = parts | {"log_probability": parts["log_confidence"] - parts["log_mass"]}
-    out = {}
-    for name, score in parts.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a label that is missing everywhere
-            out[name] = np.nanmean(score - np.nanmean(score, axis=0), axis=1)
-    return out
+    return {name: mean_of_known(score - mean_of_known(score, 0), 1) for name, score in parts.items()}
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where in an evaluated frame a distractor's confidence changes most: x, y px, and by how much there."""
 
     x: float
@@ -81,9 +75,7 @@ def place_of_change(
 
 def distractor_table(results: Results) -> pd.DataFrame:
     """The rows of `distractors.csv`; see the file formats in the documentation for the columns."""
-    members = results.members
-    held_out = ~results.pool
-    parts = {name: members[name][:, held_out].astype(float) for name in PARTS[1:]}
+    parts = {name: results.members[name][:, ~results.pool].astype(float) for name in PARTS[1:]}
     by_frame = _frame_rows(results, {name: part.reshape(len(part), -1) for name, part in parts.items()})
     tables = [_group_rows(results, by_frame), by_frame, _cell_rows(results, parts)]
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
@@ -127,7 +119,7 @@ def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
 
 def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     """The strongest changes of the distractors' confidence in single held-out frames, with their place."""
-    percents, members = results.percents, results.members
+    percents, distractors = results.percents, results.members
     pool, held_out = np.flatnonzero(results.pool), np.flatnonzero(~results.pool)
     inclusion = results.inclusion[:, pool]
     shape = parts["distractor_confidence"].shape[1:]
@@ -154,8 +146,8 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     evaluated, keypoints = np.unravel_index(labels, shape)
     places = [
         place_of_change(
-            members["distractor_pose"][:, held_out[j], k].astype(float),
-            members["distractor_confidence"][:, held_out[j], k].astype(float),
+            distractors["distractor_pose"][:, held_out[j], k].astype(float),
+            distractors["distractor_confidence"][:, held_out[j], k].astype(float),
             inclusion[:, i],
             percents,
             float(np.sign(change.value[i, label])),
@@ -170,9 +162,7 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
             "training_frame": pool[frames],
             "evaluated_frame": held_out[evaluated],
             "keypoint": np.array(results.labels.keypoints)[keypoints],
-            "x": [place.x for place in places],
-            "y": [place.y for place in places],
-            "change_at_place": [place.change for place in places],
+            **dict(zip(("x", "y", "change_at_place"), map(list, zip(*places, strict=True)), strict=True)),
             "log_probability": confidence - mass,
             "log_confidence": confidence,
             "log_mass": mass,

@@ -29,34 +29,21 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     values = {row["frame"]: row for row in results.frame_values.to_dict("records")}
     away = distance(consensus, results.labels.xy)
     median = float(results.label_checks["out_of_bag_error"].median())
-    unit = results.unit
-    learned = results.learning.learned
+    learned, keypoints = results.learning.learned, results.labels.keypoints
     harm = _harm_of_labels(results) if learned else {}
-    numbers = [*_NUMBERS, *(method(name).value_column for name in method_names())]
+    shown = ("frame", "verdict", *_CHECKS, *_NUMBERS, *(method(name).value_column for name in method_names()))
     records = []
     for checked in results.label_checks.to_dict("records"):
         row = {"verdict": HELD_OUT} | checked | values.get(checked["frame"], {})
         frame = row["frame"]
         worst = None if np.isnan(away[frame]).all() else int(np.nanargmax(away[frame]))
-        far = None if worst is None else (results.labels.keypoints[worst], float(away[frame, worst]))
-        planted = results.frames["planted"][frame] if results.planted is not None else None
+        far = None if worst is None else (keypoints[worst], float(away[frame, worst]))
+        kind = results.frames["planted"][frame] if results.planted is not None else None
+        why = reason(row, median, far, results.unit, kind if pd.notna(kind) else None, learned)
         records.append(
-            {
-                "frame": frame,
-                "verdict": row["verdict"],
-                "keypoint": _index(results, checked["keypoint"]),
-            }
-            | {name: checked[name] for name in _CHECKS}
-            | {name: row[name] for name in numbers if name in row}
-            | {"check": check_words(checked)}
-            | {
-                "reason": " ".join(
-                    [
-                        reason(row, median, far, unit, planted if pd.notna(planted) else None, learned),
-                        *harm.get(frame, []),
-                    ]
-                )
-            }
+            {name: row[name] for name in shown if name in row}
+            | {"keypoint": keypoints.index(row["keypoint"]) if isinstance(row["keypoint"], str) else None}
+            | {"check": check_words(checked), "reason": " ".join([why, *harm.get(frame, [])])}
         )
     return records
 
@@ -69,10 +56,6 @@ def _harm_of_labels(results: Results) -> dict[int, list[str]]:
         sentence = f"More weight on {row['keypoint']} harms held-out labels: {label_words(row)}."
         sentences.setdefault(row["frame"], []).append(sentence)
     return sentences
-
-
-def _index(results: Results, keypoint: Any) -> int | None:
-    return results.labels.keypoints.index(keypoint) if isinstance(keypoint, str) else None
 
 
 def check_words(row: dict[str, Any]) -> str:
@@ -116,7 +99,6 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
     verdict = row["verdict"]
     if verdict == HELD_OUT:
         return "No network is trained on it, so it has no value."
-    low, high = row["ci_low"], row["ci_high"]
     if verdict == "check label":
         return "Look whether the label is right; the value of a wrong label says little."
     if verdict in ("harmful", "helpful"):
@@ -131,6 +113,7 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
             f"In place of an average frame it changes the held-out error by "
             f"{told(row['value'], row['value_px'], unit)}, shrunken; given that it was called, {low} to {high} {unit}."
         )
+    low, high = row["ci_low"], row["ci_high"]
     if not np.isfinite([low, high]).all():
         return "Its value has no interval: there are too few independent subsets."
     if low <= 0 <= high:
