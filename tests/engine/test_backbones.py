@@ -139,6 +139,14 @@ def test_a_backbone_that_cannot_be_used_is_refused_before_training(name, words):
         engine.pose_config(TRAINING | {"backbone": name}, ["a"])
 
 
+def test_weights_whose_layers_have_other_names_are_refused_instead_of_left_random(tmp_path):
+    training = TRAINING | {"backbone": "test_efficientnet", "weights": "imagenet"}
+    torch.save({"model": engine_of(training, ["a"]).build("random", 1).state_dict()}, tmp_path / "weights.pt")
+    engine_of(training, ["a"]).build(str(tmp_path / "weights.pt"), 2)
+    with pytest.raises(UserError, match=r"weights\.pt lacks \d+ of the \d+ backbone weights.* batch_norm"):
+        engine_of(training | {"batch_norm": "trained"}, ["a"]).build(str(tmp_path / "weights.pt"), 2)
+
+
 @pytest.mark.parametrize("change", [{"freeze": 8}, {"batch_norm": "frozen"}], ids=str)
 def test_what_a_resnet_cannot_do_is_refused(change):
     with pytest.raises(UserError, match=rf"training\.{next(iter(change))}"):

@@ -16,6 +16,9 @@ rule fetch_weights:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        network=as_json({key: CONFIG["training"].get(key) for key in ("engine", "net_type", "backbone")}),
+        network=as_json(
+            {key: CONFIG["training"].get(key) for key in ("engine", "net_type", "backbone")}
+            | {key: value for key, value in CONFIG["training"].items() if key == "batch_norm"}  # it names the layers
+        ),
     shell:
         "python -m frameworth fetch-weights {output:q} --network {params.network:q} 2> {log:q}"

@@ -112,7 +112,7 @@ def subsets(study: Path, *, frames: Path, grid: Annotated[list[Section], "The co
 
 @stage(stages)
 def fetch_weights(
-    out: Path, *, network: Annotated[Section, "engine, net_type and backbone of the config's `training`."]
+    out: Path, *, network: Annotated[Section, "engine, net_type, backbone and batch_norm of the config's `training`."]
 ) -> None:
     """Fetch the backbone's ImageNet weights to the file OUT."""
     from frameworth.engine import engine_of

@@ -102,8 +102,9 @@ def _replace_backbone(model: dict[str, Any], training: dict[str, Any]) -> None:
 def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
     """A network with initial weights: `random`, `imagenet` (the backbone's), or a snapshot file's.
 
-    Random weights, the heads' included, are drawn from `seed`. A snapshot gives all weights whose shapes agree.
-    Raises UserError if ImageNet weights cannot be had, or a file is damaged or holds no weights for this network.
+    Random weights, the heads' included, are drawn from `seed`. A snapshot gives the backbone's, and the heads' whose
+    shapes agree. Raises UserError if ImageNet weights cannot be had, or a file is damaged or lacks weights of the
+    backbone.
     """
     seed_everything(seed, 0)
     model_config = copy.deepcopy(config["model"])
@@ -131,8 +132,12 @@ def _load_snapshot(network: PoseModel, path: Path) -> None:
         raise UserError(f"training.weights: {path} is not a readable DeepLabCut snapshot ({error})") from None
     wanted = network.state_dict()
     fitting = {name: value for name, value in state.items() if name in wanted and wanted[name].shape == value.shape}
-    if not any(name.startswith("backbone.") for name in fitting):
-        raise UserError(f"training.weights: {path} holds no backbone weights that fit this network")
+    backbone = [name for name in wanted if name.startswith("backbone.") and not name.endswith("num_batches_tracked")]
+    if missing := [name for name in backbone if name not in fitting]:  # else what is missing would stay random
+        raise UserError(
+            f"training.weights: {path} lacks {len(missing)} of the {len(backbone)} backbone weights of this network "
+            f"({missing[0]}); give weights of the same net_type, backbone and batch_norm"
+        )
     network.load_state_dict(fitting, strict=False)
 
 
