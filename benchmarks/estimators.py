@@ -54,14 +54,14 @@ def coverage(design: str, kind: str, strength: float, clusters: int, studies: in
         subsets = _grid(design, clusters, study)
         scores, truth = simulate(subsets, kind, strength, rng, fall=3.0)
         # One redraw decides no frame, so that these are the intervals without stepping down.
-        found = _influence(subsets, scores, "size-centred", 1, rng)
-        holds = ((found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0])).tolist()
+        influence = _influence(subsets, scores, "size-centred", 1, rng)
+        holds = ((influence.ci_low[:, 0] <= truth) & (truth <= influence.ci_high[:, 0])).tolist()
         inside["size_centred"] += holds
         inside["size_centred_strongest"] += [holds[i] for i in np.argsort(-np.abs(truth))[: FRAMES // 10]]
         pooled = _run(difference_of_means.estimate, subsets, scores)
         low, high = values.confidence_interval(pooled.value, pooled.standard_error, pooled.clusters, 0.95)
         inside["pooled"] += ((low[:, 0] <= truth) & (truth <= high[:, 0])).tolist()
-    return {name: float(np.mean(found)) for name, found in inside.items()}
+    return {name: float(np.mean(shares)) for name, shares in inside.items()}
 
 
 def false_positives(design: str, situation: str, clusters: int, studies: int, resamples: int) -> dict[str, float]:
@@ -80,9 +80,9 @@ def false_positives(design: str, situation: str, clusters: int, studies: int, re
         if situation == "a strong frame":
             scores = scores + 5.0 * subsets.inclusion[:, 0]
             counted = counted[1:]
-        found = _influence(subsets, scores, "size-centred", resamples, rng)
-        single += (found.p_value[counted, 0] < 0.05).tolist()
-        family.append((found.p_adjusted[counted, 0] < 0.05).any())
+        influence = _influence(subsets, scores, "size-centred", resamples, rng)
+        single += (influence.p_value[counted, 0] < 0.05).tolist()
+        family.append((influence.p_adjusted[counted, 0] < 0.05).any())
     return {"single": float(np.mean(single)), "family_wise": float(np.mean(family))}
 
 
@@ -96,15 +96,15 @@ def correlations(
     interaction: float = 1.0,
 ) -> dict[str, float]:
     """Mean correlation over studies of each estimator's values with the truth."""
-    found: dict[str, list[float]] = {name: [] for name in names}
+    correlations: dict[str, list[float]] = {name: [] for name in names}
     for study in range(studies):
         rng = np.random.default_rng([study, frames])
         subsets = grid(blocks, frames, study)
         scores, truth = simulate(subsets, kind, strength, rng, fall=3.0, interaction=interaction)
         for name in names:
             value = _run(estimator(name), subsets, scores, with_errors=False).value[:, 0]
-            found[name].append(_correlation(value, truth))
-    return {name: float(np.mean(each)) for name, each in found.items()}
+            correlations[name].append(_correlation(value, truth))
+    return {name: float(np.mean(each)) for name, each in correlations.items()}
 
 
 def designs_at_equal_cost(networks: int, frames: int, strength: float, studies: int) -> dict[str, float]:
@@ -120,7 +120,7 @@ def designs_at_equal_cost(networks: int, frames: int, strength: float, studies: 
         "nested": ([("nested", LADDER, networks // 4)], [1, 1, 1, 1]),
         "paper": ([("nested", LADDER, networks // 12)], [4, 4, 2, 2]),
     }
-    found: dict[str, float] = {}
+    correlations: dict[str, float] = {}
     for name, (blocks, members) in plans.items():
         each = []
         for study in range(studies):
@@ -131,8 +131,8 @@ def designs_at_equal_cost(networks: int, frames: int, strength: float, studies: 
             scores = scores + rng.normal(size=len(scores)) / np.sqrt(count)
             value = _run(estimator("regression"), subsets, scores, with_errors=False).value[:, 0]
             each.append(_correlation(value, truth))
-        found[name] = float(np.mean(each))
-    return found
+        correlations[name] = float(np.mean(each))
+    return correlations
 
 
 def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
@@ -143,8 +143,8 @@ def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     inclusion = np.array([draw_subset("independent", frames, 50, s, 1) for s in range(1, subsets + 1)])
     scores = inclusion @ rng.normal(size=(frames, targets)) + rng.normal(size=(subsets, targets))
-    own = np.arange(targets) * frames // targets
-    sample = Sample(inclusion, scores, np.full(subsets, 50), np.arange(subsets), own)
+    own_frame = np.arange(targets) * frames // targets
+    sample = Sample(inclusion, scores, np.full(subsets, 50), np.arange(subsets), own_frame)
     seconds = {}
     for name, label, with_errors in (
         ("difference-of-means", "difference_of_means", False),

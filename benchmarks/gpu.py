@@ -92,14 +92,14 @@ def _variant(name: str, training: dict[str, Any], at_once: int, steps: int, devi
         process.start()
     barrier.wait(_PATIENCE)  # a process that failed breaks it
     with _busy_share(device) as busy:
-        found = [answers.get(timeout=_PATIENCE) for _ in processes]
+        rows = [answers.get(timeout=_PATIENCE) for _ in processes]
     for process in processes:
         process.join()
     return {
         "variant": name,
-        "images_per_second": sum(row["images_per_second"] for row in found),
+        "images_per_second": sum(row["images_per_second"] for row in rows),
         "busy_share": float(np.mean(busy)) if busy else None,
-        "peak_gib": sum(row["peak_gib"] for row in found),
+        "peak_gib": sum(row["peak_gib"] for row in rows),
     }
 
 

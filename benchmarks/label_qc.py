@@ -59,9 +59,9 @@ def suspicions(labels: Labels, videos: list[str], environment: Path) -> tuple[np
             "`make --always-make sleap-environment`, or remove that folder to go without it"
         )
     answer = json.loads(done.stdout)
-    found = np.full(len(labels.xy), np.nan)
-    found[known] = answer["suspicion"]
-    return found, answer["versions"]
+    suspicion = np.full(len(labels.xy), np.nan)
+    suspicion[known] = answer["suspicion"]
+    return suspicion, answer["versions"]
 
 
 def measure(study: Path, environment: Path = ENVIRONMENT) -> dict[str, float]:
@@ -75,8 +75,8 @@ def measure(study: Path, environment: Path = ENVIRONMENT) -> dict[str, float]:
     if results.planted is None or not results.planted[results.pool].any():
         raise UserError(f"{study}: no error was planted in this study; give one whose config has `plant`")
     truth = results.planted[results.pool]
-    found, _ = suspicions(results.labels, results.frames["video"].tolist(), environment)
-    suspicion = found[results.pool]
+    everywhere, _ = suspicions(results.labels, results.frames["video"].tolist(), environment)
+    suspicion = everywhere[results.pool]
     suspicion = np.nan_to_num(suspicion, nan=np.nanmin(suspicion))
     low, high = interval_of_auroc(truth, suspicion, LEVEL)
     return {

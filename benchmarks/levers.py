@@ -56,10 +56,10 @@ def main() -> None:
         print(f"{part:28}{way:44}{milliseconds:8.2f}")
     costs = _costs()
     print(f"\n{'cost of':28}{'at sizes':24}{'seconds':>24}")
-    for what, found in costs.items():
-        print(f"{what:28}{' '.join(map(str, found)):24}" + " ".join(f"{value:.3f}" for value in found.values()))
+    for what, seconds in costs.items():
+        print(f"{what:28}{' '.join(map(str, seconds)):24}" + " ".join(f"{value:.3f}" for value in seconds.values()))
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    write_json(OUT, {"parts": rows, "costs": {what: list(found.items()) for what, found in costs.items()}})
+    write_json(OUT, {"parts": rows, "costs": {what: list(seconds.items()) for what, seconds in costs.items()}})
 
 
 def _milliseconds(work: Callable[[int], Any], repeats: int = 60) -> float:
@@ -125,7 +125,7 @@ def _members(config: dict[str, Any], batch: torch.Tensor) -> list[tuple[str, str
     def loss(parameters: dict, buffers: dict) -> torch.Tensor:
         return functional_call(base, (parameters, buffers), (batch,))["bodypart"]["heatmap"].square().mean()
 
-    states = [(dict(one.named_parameters()), dict(one.named_buffers())) for one in networks]
+    states = [(dict(network.named_parameters()), dict(network.named_buffers())) for network in networks]
     single = grad(loss)
     stacked = vmap(single)
     together = stack_module_state(networks)
@@ -161,12 +161,12 @@ def _in_process(extra: dict[str, str]) -> float:
 
 def _costs() -> dict[str, dict[int, float]]:
     """Seconds of a training step by keypoints, and of predictions by networks, frames and keypoints."""
-    found: dict[str, dict[int, float]] = {}
-    found["100 steps, keypoints"] = {count: _steps(count) for count in (4, 8, 16)}
-    found["prediction, networks"] = {count: _prediction(count, 64, 4) for count in (2, 4, 8)}
-    found["prediction, frames"] = {count: _prediction(2, count, 4) for count in (64, 128, 256)}
-    found["prediction, keypoints"] = {count: _prediction(2, 64, count) for count in (4, 8, 16)}
-    return found
+    costs: dict[str, dict[int, float]] = {}
+    costs["100 steps, keypoints"] = {count: _steps(count) for count in (4, 8, 16)}
+    costs["prediction, networks"] = {count: _prediction(count, 64, 4) for count in (2, 4, 8)}
+    costs["prediction, frames"] = {count: _prediction(2, count, 4) for count in (64, 128, 256)}
+    costs["prediction, keypoints"] = {count: _prediction(2, 64, count) for count in (4, 8, 16)}
+    return costs
 
 
 def _steps(keypoints: int) -> float:

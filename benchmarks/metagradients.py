@@ -73,8 +73,8 @@ def measure(config: dict[str, Any], number: int, count: int) -> dict[str, Any]:
     subset: Subset = read_subset(folder / "subsets" / f"{subset_path(planned.percent, planned.seed)}.json")
     frames = ScaledFrames(read_labels(folder / "labels.h5"), training["scale"])
     held_out = np.flatnonzero((read_frames(folder / "frames.csv")["split"] != "pool").to_numpy())
-    own = folder / "metagradient" / f"{subset_path(planned.percent, planned.seed)}.h5"
-    foretold = -read_hdf5(own, ["change"])["change"].sum(axis=1)[subset.frames]
+    file = folder / "metagradient" / f"{subset_path(planned.percent, planned.seed)}.h5"
+    foretold = -read_hdf5(file, ["change"])["change"].sum(axis=1)[subset.frames]
     asked = config["influence"]["metagradient"]
     device = choose_device(config["training"]["device"])
     make_deterministic(device)
@@ -89,13 +89,13 @@ def measure(config: dict[str, Any], number: int, count: int) -> dict[str, Any]:
         return held_out_score(descent.network, frames, held_out, asked["score"], device)
 
     chosen = np.random.default_rng(number).permutation(np.flatnonzero(np.isfinite(foretold)))[:count]
-    found = changes(train, chosen)
+    measured = changes(train, chosen)
     return {
         "network": subset_path(planned.percent, planned.seed),
         "foretold": foretold[chosen].tolist(),
-        "change": found.tolist(),
-        "correlation": float(np.corrcoef(foretold[chosen], found)[0, 1]),
-        "slope": float(np.polyfit(foretold[chosen], found, 1)[0]),
+        "change": measured.tolist(),
+        "correlation": float(np.corrcoef(foretold[chosen], measured)[0, 1]),
+        "slope": float(np.polyfit(foretold[chosen], measured, 1)[0]),
     }
 
 

@@ -29,9 +29,9 @@ def pydvl_table(folder: Path = FOLDER) -> dict[str, float] | None:
     if not (folder / "ready").exists():
         print("pyDVL is not installed; `make peers` installs it")
         return None
-    found = banzhaf_speed(SUBSETS, FRAMES, folder)
-    print("  ".join(f"{name} {value:.3g}" for name, value in found.items()), flush=True)
-    return {"subsets": SUBSETS, "frames": FRAMES} | found
+    speeds = banzhaf_speed(SUBSETS, FRAMES, folder)
+    print("  ".join(f"{name} {value:.3g}" for name, value in speeds.items()), flush=True)
+    return {"subsets": SUBSETS, "frames": FRAMES} | speeds
 
 
 def banzhaf_speed(subsets: int, frames: int, folder: Path = FOLDER) -> dict[str, float]:

@@ -71,9 +71,9 @@ def measure(seed: int, name: str) -> dict[str, Any]:
     planted = frames["planted"].notna().to_numpy()
     asked = read_hdf5(folder / method(name).artefact, ["change", "inclusion", "steps_taken"])
     harm = method(name).harm(asked["change"], asked["inclusion"])
-    found = method_values(harm, RESAMPLES, np.random.default_rng(0))
-    seen = pool & np.isfinite(found.value)
-    singled_out = seen & (found.p_adjusted < LEVEL)
+    values = method_values(harm, RESAMPLES, np.random.default_rng(0))
+    seen = pool & np.isfinite(values.value)
+    singled_out = seen & (values.p_adjusted < LEVEL)
     checks = read_label_checks(folder / "labels_to_check.csv").set_index("frame").sort_index()
     suspicion, out_of_bag = checks["suspicion"].to_numpy(), checks["out_of_bag_error"].to_numpy()
     flagged = pool & checks["flagged"].to_numpy(bool)
@@ -86,8 +86,8 @@ def measure(seed: int, name: str) -> dict[str, Any]:
         "seed": seed,
         "pool": int(pool.sum()),
         "planted": int(planted.sum()),
-        "auroc": float(roc_auc_score(planted[seen], found.value[seen])),
-        "average_precision": float(average_precision_score(planted[seen], found.value[seen])),
+        "auroc": float(roc_auc_score(planted[seen], values.value[seen])),
+        "average_precision": float(average_precision_score(planted[seen], values.value[seen])),
         "auroc_per_network": per_network,
         "singled_out": int(singled_out.sum()),
         "singled_out_planted": int((singled_out & planted).sum()),

@@ -137,9 +137,9 @@ def _write_study(study: Path, subsets: int, frames: int, keypoints: int) -> None
         write_subsets(*files, design=design, percent=percent, seeds=seeds, study_seed=1)
     for planned in planned_subsets(config):
         path = subset_path(planned.percent, planned.seed)
-        held = np.zeros(frames, bool)
-        held[read_subset(study / "subsets" / f"{path}.json").frames] = True
-        spread = np.exp(worth @ held + 1) * np.where(held, 0.6, 1)[:, None, None]
+        included = np.zeros(frames, bool)
+        included[read_subset(study / "subsets" / f"{path}.json").frames] = True
+        spread = np.exp(worth @ included + 1) * np.where(included, 0.6, 1)[:, None, None]
         pose = (xy + rng.normal(0, 1, xy.shape) * spread).astype(np.float32)[None]
         confidence = rng.random((1, frames, keypoints)).astype(np.float32)
         predictions = Predictions(

@@ -45,12 +45,12 @@ def displaced(px: float) -> Spoil:
     return lambda xy, rng: xy + _direction(px, rng)
 
 
-def exchanged(one: int, other: int) -> Spoil:
+def exchanged(first: int, second: int) -> Spoil:
     """The labels of two keypoints exchanged."""
 
     def spoil(xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         out = xy.copy()
-        out[[one, other]] = xy[[other, one]]
+        out[[first, second]] = xy[[second, first]]
         return out
 
     return spoil
@@ -58,8 +58,8 @@ def exchanged(one: int, other: int) -> Spoil:
 
 def exchanged_at_random(xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The labels of two labelled keypoints exchanged."""
-    one, other = rng.choice(np.flatnonzero(np.isfinite(xy).all(axis=1)), 2, replace=False)
-    return exchanged(one, other)(xy, rng)
+    first, second = rng.choice(np.flatnonzero(np.isfinite(xy).all(axis=1)), 2, replace=False)
+    return exchanged(first, second)(xy, rng)
 
 
 def _direction(px: float, rng: np.random.Generator) -> np.ndarray:
@@ -77,7 +77,7 @@ def measure(
         rank: by name, what gives labels their suspicion [N].
     """
     rows = np.flatnonzero(right)
-    found: dict[str, list[float]] = {}
+    shares: dict[str, list[float]] = {}
     for draw in range(draws):
         rng = np.random.default_rng([draw, 21])
         labels, wrong = xy.copy(), rng.choice(rows, max(3, round(SHARE * len(rows))), replace=False)
@@ -87,9 +87,9 @@ def measure(
         for name, ranking in rank.items():
             suspicion = np.nan_to_num(ranking(labels)[rows], nan=-1)
             first = np.argsort(-suspicion, kind="stable")[: len(wrong)]
-            found.setdefault(name, []).append(roc_auc_score(is_wrong, suspicion))
-            found.setdefault(f"{name}, first n", []).append(is_wrong[first].mean())
-    return {name: float(np.mean(values)) for name, values in found.items()}
+            shares.setdefault(name, []).append(roc_auc_score(is_wrong, suspicion))
+            shares.setdefault(f"{name}, first n", []).append(is_wrong[first].mean())
+    return {name: float(np.mean(values)) for name, values in shares.items()}
 
 
 def of_study(folder: Path, sizes: list[float], pair: tuple[int, int], draws: int, subsets: slice) -> pd.DataFrame:

@@ -109,12 +109,12 @@ def main() -> None:
     parser.add_argument("spoilt_csv", type=Path, nargs="?", help="left out, only what the networks learned is told")
     arguments = parser.parse_args()
     try:
-        found = what_was_learned(arguments.study)
+        numbers = what_was_learned(arguments.study)
         if arguments.spoilt_csv:
-            found |= measure(arguments.study, arguments.spoilt_csv)
+            numbers |= measure(arguments.study, arguments.spoilt_csv)
     except UserError as refused:
         raise SystemExit(str(refused)) from None
-    for name, value in found.items():
+    for name, value in numbers.items():
         print(f"{name}: {json.dumps(value)}")
 
 

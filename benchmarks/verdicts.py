@@ -61,17 +61,17 @@ def effects() -> np.ndarray:
     return EFFECT * np.r_[1, -1, np.zeros(FRAMES - 2)]
 
 
-def called_wrongly(found: Influence, target: int, situation: str) -> bool:
+def called_wrongly(influence: Influence, target: int, situation: str) -> bool:
     """Whether a study calls a frame that it should not, or by the other sign.
 
     Where the error falls with each frame that is added, `helpful` is true of all.
     """
     signs = {"harmful": 1, "worse than average": 1, "undecided": 0, "better than average": -1, "helpful": -1}
-    told = np.vectorize(signs.get)(found.verdict[:, target])
+    called = np.vectorize(signs.get)(influence.verdict[:, target])
     if situation.endswith("falling"):
-        return bool((found.p_adjusted[:, target] < 0.05).any() or (found.verdict[:, target] == "harmful").any())
+        return bool((influence.p_adjusted[:, target] < 0.05).any() or (influence.verdict[:, target] == "harmful").any())
     truth = np.sign(effects()) if situation == "two frames" else 0
-    return bool(((told != 0) & (told != truth)).any())
+    return bool(((called != 0) & (called != truth)).any())
 
 
 def measure(
@@ -82,7 +82,7 @@ def measure(
     With one size situations are targets of one call, which gives each what it would get alone.
     """
     wrong: dict[str, int] = {}
-    called, held, plain = 0, 0, 0
+    called, right, plain = 0, 0, 0
     truth = FRAMES / (FRAMES - 1) * effects()
     for number in range(studies):
         subsets = grid(DESIGNS[design], FRAMES, number)
@@ -91,23 +91,28 @@ def measure(
         if len(np.unique(subsets.percents)) == 1:
             calls = [list(chain.from_iterable(calls))]
         for together in calls:
-            found = estimate_influence(
+            answer = estimate_influence(
                 subsets.inclusion, np.column_stack([scores[name] for name in together]), percents=subsets.percents,
                 clusters=subsets.clusters, design=subsets.designs, resamples=resamples, random_state=number,
             )  # fmt: skip
             for target, name in enumerate(together):
-                wrong[name] = wrong.get(name, 0) + called_wrongly(found, target, name)
+                wrong[name] = wrong.get(name, 0) + called_wrongly(answer, target, name)
                 if name == "two frames":
-                    decided = found.p_adjusted[:, target] < 0.05
+                    decided = answer.p_adjusted[:, target] < 0.05
                     called += int(decided.sum())
-                    held += int((_inside(truth, found.called_ci_low, found.called_ci_high, target) & decided).sum())
-                    plain += int((_inside(truth, found.ci_low, found.ci_high, target) & decided).sum())
+                    right += int((_inside(truth, answer.called_ci_low, answer.called_ci_high, target) & decided).sum())
+                    plain += int((_inside(truth, answer.ci_low, answer.ci_high, target) & decided).sum())
     rows: list[dict[str, Any]] = [
         {"design": design, "situation": name, "studies": studies, "wrong": count, "interval": _interval(count, studies)}
         for name, count in wrong.items()
     ]
     if called:
-        rows[-1] |= {"called": called, "held": held, "held_interval": _interval(held, called), "held_plain": plain}
+        rows[-1] |= {
+            "called": called,
+            "held": right,
+            "held_interval": _interval(right, called),
+            "held_plain": plain,
+        }
     return rows
 
 
@@ -117,8 +122,8 @@ def _inside(truth: np.ndarray, low: np.ndarray, high: np.ndarray, target: int) -
 
 def _interval(count: int, of: int) -> list[float]:
     """95 %, Clopper and Pearson 1934."""
-    found = binomtest(count, of).proportion_ci()
-    return [found.low, found.high]
+    interval = binomtest(count, of).proportion_ci()
+    return [interval.low, interval.high]
 
 
 def line(row: dict[str, Any]) -> str:

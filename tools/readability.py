@@ -27,8 +27,8 @@ def prose(page: str) -> str:
 def sentences(text: str) -> list[str]:
     """The sentences of a text; a paragraph or an item of a list ends one, too."""
     paragraphs = re.split(r"\n\s*\n|\n\s*(?:-|\d+\.) ", text)
-    found = [part for one in paragraphs for part in re.split(r"(?<=[.!?])\s+(?=\S)", " ".join(one.split()))]
-    return [sentence for sentence in found if re.search(r"[A-Za-z]", sentence)]
+    parts = [part for text in paragraphs for part in re.split(r"(?<=[.!?])\s+(?=\S)", " ".join(text.split()))]
+    return [sentence for sentence in parts if re.search(r"[A-Za-z]", sentence)]
 
 
 def syllables(word: str) -> int:

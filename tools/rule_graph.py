@@ -59,7 +59,7 @@ def rule_graph() -> str:
 
 def write_rule_graph() -> None:
     """Put the graph in its place on the page."""
-    PAGE.write_text(_BLOCK.sub(lambda found: found[1] + rule_graph() + found[2], PAGE.read_text()))
+    PAGE.write_text(_BLOCK.sub(lambda match: match[1] + rule_graph() + match[2], PAGE.read_text()))
 
 
 def _shown(rule: str) -> str:

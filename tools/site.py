@@ -53,9 +53,9 @@ def figures_page(pictures: Path) -> str:
     for caption in sorted((REPOSITORY / "workflow" / "report").glob("*.rst")):
         name = caption.stem
         parts.append(f"## {name.replace('_', ' ').capitalize()}")
-        found = sorted(pictures.glob(f"{name}*.png"))
-        if found:
-            parts.append(f"![{name}](images/figures/{found[0].name})")
+        images = sorted(pictures.glob(f"{name}*.png"))
+        if images:
+            parts.append(f"![{name}](images/figures/{images[0].name})")
         parts.append(caption.read_text().strip())
     return "\n\n".join(parts) + "\n"
 
