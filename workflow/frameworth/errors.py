@@ -109,6 +109,11 @@ class RefusedError(UserError):
         return [str(problem) for problem in self.problems]
 
 
+def refusal(where: object, what: str, todo: str, *, kind: str = "") -> RefusedError:
+    """The error that refuses a file for one problem."""
+    return RefusedError([error(where, what, todo, kind=kind)])
+
+
 def refuse_errors(problems: Sequence[Problem]) -> None:
     """Raise RefusedError with all errors among `problems`, if there are any."""
     errors = [problem for problem in problems if problem.severity == "error"]

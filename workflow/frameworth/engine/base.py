@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -52,28 +52,11 @@ class Augment(Protocol):
         ...
 
 
-class Predictor(Protocol):
-    """A trained network that is asked."""
+# A trained network that is asked: what it says of images of one size, uint8 [h, w, 3].
+Predictor = Callable[[Sequence[np.ndarray]], Maps]
 
-    def __call__(self, images: Sequence[np.ndarray]) -> Maps:
-        """What the network says of images of one size, uint8 [h, w, 3]."""
-        ...
-
-
-class OwnLoop(Protocol):
-    """A framework's whole training, for an engine that does not let its steps be taken one by one."""
-
-    def __call__(
-        self,
-        network: torch.nn.Module,
-        images: Sequence[np.ndarray],
-        xy: np.ndarray,
-        steps: int,
-        seed: int,
-        device: torch.device,
-    ) -> list[float]:
-        """Train `network` in place; losses that lie evenly over the steps."""
-        ...
+# A framework's whole training: of a network in place, with images, xy, steps, seed and device.
+OwnLoop = Callable[[torch.nn.Module, Sequence[np.ndarray], np.ndarray, int, int, torch.device], list[float]]
 
 
 class Engine(Protocol):
@@ -125,7 +108,10 @@ class Engine(Protocol):
         return weights in ("imagenet", "random")
 
     def own_loop(self) -> OwnLoop | None:
-        """The framework's own training loop, if the options ask for it in place of single steps."""
+        """The framework's own training loop, if the options ask for it in place of single steps.
+
+        It gives losses that lie evenly over the steps.
+        """
         return None
 
     def weights_are_installed(self) -> bool:

@@ -25,6 +25,7 @@ from frameworth.errors import (
     commands_a_terminal,
     error,
     one_line,
+    refusal,
     refuse_errors,
     summed,
     warning,
@@ -194,12 +195,12 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
     bodyparts: Any = values.get("bodyparts")
     if _is_true(values.get("multianimalproject")) or bodyparts == "MULTI!":
         if len(_strings(values.get("individuals"))) != 1:
-            raise RefusedError([multi_animal(path)])
+            raise multi_animal(path)
         parts = values.get("multianimalbodyparts"), values.get("uniquebodyparts")
         bodyparts = [name for names in parts if isinstance(names, list) for name in names]
     keypoints = _strings(bodyparts)
     if not keypoints:
-        raise RefusedError([error(path, "names no bodyparts", "list the labelled keypoints under `bodyparts:`")])
+        raise refusal(path, "names no bodyparts", "list the labelled keypoints under `bodyparts:`")
     if len(keypoints) != len(bodyparts):
         problems.append(error(path, "lists bodyparts that are no names", "give each bodypart as one word or phrase"))
     for name, count in Counter(keypoints).items():
@@ -232,11 +233,11 @@ def _check_folder(folder: Path) -> None:
         str(folder.resolve()).encode()
         is_file, is_folder = folder.is_file(), folder.is_dir()
     except (OSError, ValueError, RuntimeError) as problem:  # too long, a NUL, no UTF-8, links in a circle
-        raise RefusedError([error(folder, f"cannot be a folder ({one_line(problem)})", give)]) from problem
+        raise refusal(folder, f"cannot be a folder ({one_line(problem)})", give) from problem
     if is_file:
-        raise RefusedError([error(folder, "is a file", "give the project folder, the one that holds config.yaml")])
+        raise refusal(folder, "is a file", "give the project folder, the one that holds config.yaml")
     if not is_folder:
-        raise RefusedError([error(folder, "there is no such folder", give)])
+        raise refusal(folder, "there is no such folder", give)
 
 
 def _load_yaml(path: Path) -> dict[str, Any]:
@@ -249,15 +250,13 @@ def _load_yaml(path: Path) -> dict[str, Any]:
             raise OSError(f"more than {MAX_CONFIG >> 20} MiB")
         values = yaml.load(decoded(path)[0], Loader=yaml.BaseLoader)
     except FileNotFoundError:
-        raise RefusedError([error(path, "is missing", "give the folder of a DeepLabCut project")]) from None
+        raise refusal(path, "is missing", "give the folder of a DeepLabCut project") from None
     except (OSError, UnicodeDecodeError) as problem:
-        what = f"cannot be read ({one_line(problem)})"
-        raise RefusedError([error(path, what, "mend it, or its permissions")]) from problem
+        raise refusal(path, f"cannot be read ({one_line(problem)})", "mend it, or its permissions") from problem
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
-        raise RefusedError([error(path, f"is not valid YAML ({one_line(problem)})", "mend it")]) from problem
+        raise refusal(path, f"is not valid YAML ({one_line(problem)})", "mend it") from problem
     if not isinstance(values, dict):
-        what = "is not a DeepLabCut configuration"
-        raise RefusedError([error(path, what, "give the folder of a DeepLabCut project")])
+        raise refusal(path, "is not a DeepLabCut configuration", "give the folder of a DeepLabCut project")
     return values
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ NEAR_IDENTICAL = 1.0  # RMS difference of two grey thumbnails, in grey levels of
 
 
 def collect_frames(
-    folder: Path, held_out: dict[str, object], seed: int, frames_csv: Path, labels_h5: Path
+    folder: Path, held_out: dict[str, Any], seed: int, frames_csv: Path, labels_h5: Path
 ) -> list[Problem]:
     """Read the project in `folder`, decode its images, write `frames.csv` and `labels.h5`; returns warnings.
 
@@ -40,8 +41,7 @@ def collect_frames(
         digests=tuple(digest_of_file(path) for path in project.paths),
         sizes=pictures.sizes,
     )
-    options = held_out | {"pictures": pictures.digests}
-    split = hold_out(project.videos, project.images, seed=seed, **options)  # type: ignore[arg-type]
+    split = hold_out(project.videos, project.images, seed=seed, pictures=pictures.digests, **held_out)
     table = pd.DataFrame(
         {
             "frame": np.arange(len(split)),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from frameworth.errors import Problem, RefusedError, error, one_line, warning
+from frameworth.errors import Problem, RefusedError, one_line, refusal, warning
 
 DECODED_BYTES_KEPT = 1_000_000_000  # of a job's images; the others are decoded again when asked for
 # What DeepLabCut's reader (OpenCV) and Pillow both decode; Pillow knows others that start programs (EPS).
@@ -108,21 +108,21 @@ def _opened(path: Path | str) -> Iterator[Image.Image]:
     except RefusedError:
         raise
     except FileNotFoundError:
-        raise RefusedError([error(path, "there is no such image", "put it back, or remove its labels")]) from None
+        raise refusal(path, "there is no such image", "put it back, or remove its labels") from None
     except Image.DecompressionBombError:
-        raise RefusedError([_too_large(path)]) from None
+        raise _too_large(path) from None
     except Exception as problem:  # a broken file may raise anything
         what = f"not a readable image ({one_line(problem)})"
         todo = "put a good copy in its place, or remove the image and its labels"
-        raise RefusedError([error(path, what, todo, kind="unreadable")]) from problem
+        raise refusal(path, what, todo, kind="unreadable") from problem
 
 
 def _refuse(path: Path | str, image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise RefusedError([_too_large(path)])
+        raise _too_large(path)
     if image.mode not in MODES:
         what = f"stores pixels as {image.mode}, which would lose its greys"
-        raise RefusedError([error(path, what, "save it with 8 bits per channel, as DeepLabCut would read it")])
+        raise refusal(path, what, "save it with 8 bits per channel, as DeepLabCut would read it")
     if exif := image.info.get("exif"):
         header = Image.Exif()
         header.load(exif)
@@ -134,7 +134,7 @@ def _refuse_turned(path: Path | str, exif: Image.Exif) -> None:
     turn = exif.get(ORIENTATION, 1)
     if turn != 1:
         what = f"is to be turned when shown (EXIF orientation {turn}), which programs do or do not"
-        raise RefusedError([error(path, what, "save it upright without that mark, and see that its labels fit")])
+        raise refusal(path, what, "save it upright without that mark, and see that its labels fit")
 
 
 def _warnings(path: Path | str, image: Image.Image) -> Iterator[Problem]:
@@ -142,5 +142,5 @@ def _warnings(path: Path | str, image: Image.Image) -> Iterator[Problem]:
         yield warning(path, "is stored for printing (CMYK), so that its colours are approximate", "save it as RGB")
 
 
-def _too_large(path: Path | str) -> Problem:
-    return error(path, f"has more than {MAX_PIXELS // 10**6} million px", "scale it down, and its labels with it")
+def _too_large(path: Path | str) -> RefusedError:
+    return refusal(path, f"has more than {MAX_PIXELS // 10**6} million px", "scale it down, and its labels with it")

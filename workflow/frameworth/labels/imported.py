@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from frameworth.errors import Problem, RefusedError, UserError, one_line, refuse_errors
-from frameworth.labels.deeplabcut import drop_invisible
+from frameworth.labels.deeplabcut import LabelledProject, drop_invisible
 from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_files import IGNORED_FOLDERS
 from frameworth.labels.project_config import project_config
@@ -33,15 +33,10 @@ SUFFIXES = (".slp", ".nwb", ".json", ".csv")
 
 
 @dataclass(frozen=True)
-class ImportedLabels:
-    """The hand-labelled frames of a label file: N frames, K keypoints."""
+class ImportedLabels(LabelledProject):
+    """The hand-labelled frames of a label file, as a project of N frames whose images lie where they are."""
 
-    keypoints: tuple[str, ...]  # [K]
-    skeleton: tuple[tuple[str, str], ...]
-    videos: tuple[str, ...]  # [N] folder below labeled-data
-    images: tuple[str, ...]  # [N] file name
     pictures: tuple[Picture, ...]  # [N]
-    xy: np.ndarray  # float64 [N, K, 2], px, NaN where missing
     sources: tuple[Path, ...]  # the files that all this is read from
     problems: tuple[Problem, ...]  # warnings
 
@@ -111,12 +106,15 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
         if count > 1:
             raise UserError(f"{path}: labels {video}/{image} {count} times; keep one of them")
     return ImportedLabels(
+        root=path.resolve(),
+        scorer=SCORER,
         keypoints=tuple(keypoints),
         skeleton=tuple((first.strip(), second.strip()) for first, second in table.skeleton),
         videos=videos,
         images=images,
-        pictures=tuple(pictures),
+        paths=tuple(picture.path for picture in pictures),
         xy=xy[kept],
+        pictures=tuple(pictures),
         sources=tuple(dict.fromkeys([*_own_files(path), *(picture.path for picture in pictures)])),
         problems=(*table.problems, *problems),
     )

@@ -59,6 +59,13 @@ def exchange_neighbours(xy: np.ndarray, rng: np.random.Generator) -> tuple[np.nd
     return out, (chosen, other)
 
 
+def farthest_keypoints(xy: np.ndarray) -> tuple[int, int]:
+    """The two keypoints that lie farthest apart, by the median over frames of labels [N, K, 2]."""
+    apart = np.nanmedian(np.linalg.norm(xy[:, :, None] - xy[:, None], axis=-1), axis=0)
+    first, second = np.unravel_index(np.nanargmax(apart), apart.shape)
+    return int(first), int(second)
+
+
 def animal_length(xy: np.ndarray, size: np.ndarray) -> float:
     """The largest distance between two labels of the frame in px; the image's width where it has but one."""
     known = xy[np.isfinite(xy).all(axis=1)]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from frameworth.errors import Problem, RefusedError, error, warning
+from frameworth.errors import Problem, RefusedError, error, refusal, warning
 from frameworth.labels.names import natural_key, plain_name
 
 IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels and cropped copies, unless listed
@@ -48,7 +48,7 @@ def _folders(root: Path) -> list[Path]:
         folders = [path for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")]
     except (FileNotFoundError, NotADirectoryError):
         todo = "give a DeepLabCut project with labelled frames"
-        raise RefusedError([error(data, "there is no such folder", todo)]) from None
+        raise refusal(data, "there is no such folder", todo) from None
     except OSError as problem:
         raise RefusedError([_unreadable(data, problem)]) from None
     return sorted(folders, key=lambda path: natural_key(path.name))

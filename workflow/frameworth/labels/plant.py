@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,15 @@ import pandas as pd
 from frameworth.errors import UserError, refuse_errors
 from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.deeplabcut_tables import write_collected_data
-from frameworth.labels.label_errors import SHIFT, SMALL, animal_length, exchange_neighbours, move_one, shift_inside
+from frameworth.labels.label_errors import (
+    SHIFT,
+    SMALL,
+    animal_length,
+    exchange_neighbours,
+    farthest_keypoints,
+    move_one,
+    shift_inside,
+)
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.plant_groups import Planting, plant_bias, plant_runs
 from frameworth.plan.split import hold_out
@@ -24,7 +33,7 @@ def plant_errors(
     source: Path,
     folder: Path,
     *,
-    held_out: dict[str, object],
+    held_out: dict[str, Any],
     seed: int,
     share: float,
     kinds: Sequence[str],
@@ -45,8 +54,7 @@ def plant_errors(
     project = read_project(source)
     pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together
     refuse_errors(problems)
-    options = held_out | {"pictures": pictures.digests}
-    split = hold_out(project.videos, project.images, seed=seed, **options)  # type: ignore[arg-type]
+    split = hold_out(project.videos, project.images, seed=seed, pictures=pictures.digests, **held_out)
     pool = np.flatnonzero(~split)
     count = round(share * len(pool))
     if count == 0:
@@ -131,8 +139,6 @@ def _partners(project: LabelledProject) -> np.ndarray:
         if other != name and other in names:
             order[index] = names.index(other)
     if (order == np.arange(len(names))).all() and len(names) > 1:
-        between = np.linalg.norm(project.xy[:, :, None] - project.xy[:, None], axis=-1)
-        apart = np.nanmedian(between, axis=0)
-        first, second = np.unravel_index(np.nanargmax(apart), apart.shape)
+        first, second = farthest_keypoints(project.xy)
         order[[first, second]] = order[[second, first]]
     return order

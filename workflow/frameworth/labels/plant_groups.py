@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.labels.label_errors import animal_length
+from frameworth.labels.label_errors import animal_length, farthest_keypoints
 
 RUN = 3  # neighbouring frames that share an error
 _MARGIN = 1  # px from the image's edge
@@ -99,8 +99,7 @@ def plant_runs(planting: Planting, free: np.ndarray, count: int) -> np.ndarray:
 def _axis(xy: np.ndarray) -> np.ndarray:
     """Which way the animal lies, complex [N] of length 1: from one to the other of the keypoints farthest apart."""
     points = xy[..., 0] + 1j * xy[..., 1]
-    apart = np.nanmedian(np.abs(points[:, :, None] - points[:, None]), axis=0)
-    first, last = np.unravel_index(np.nanargmax(apart), apart.shape)
+    first, last = farthest_keypoints(xy)
     line = points[:, last] - points[:, first]
     length = np.abs(line)
     return np.where(length > 0, line / np.where(length > 0, length, 1), np.nan)

@@ -7,7 +7,7 @@ from typing import Any
 
 from frameworth.errors import Problem, RefusedError, UserError, error, problem_of, refuse_errors
 from frameworth.labels.deeplabcut import Inspection, LabelledProject, inspect_project, keypoint_problems
-from frameworth.labels.imported import SCORER, SUFFIXES, is_import, read_imported
+from frameworth.labels.imported import SUFFIXES, is_import, read_imported
 from frameworth.labels.pictures import Pictures, inspect_pictures
 
 
@@ -30,17 +30,7 @@ def inspect_labels(labels: Path) -> Inspection:
         return Inspection(None, (), refused.problems)
     except UserError as refused:
         return Inspection(None, (), (problem_of(refused),))
-    project = LabelledProject(
-        root=labels.resolve(),
-        scorer=SCORER,
-        keypoints=imported.keypoints,
-        skeleton=imported.skeleton,
-        videos=imported.videos,
-        images=imported.images,
-        paths=tuple(picture.path for picture in imported.pictures),
-        xy=imported.xy,
-    )
-    return Inspection(project, imported.sources, (*imported.problems, *keypoint_problems(project, labels)))
+    return Inspection(imported, imported.sources, (*imported.problems, *keypoint_problems(imported, labels)))
 
 
 def _label_files(folder: Path) -> list[str]:

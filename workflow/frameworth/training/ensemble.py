@@ -18,7 +18,7 @@ from frameworth.labels.subsets import Subset, read_subset
 from frameworth.plan.grid import total_steps, window_start
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name, subset_path
-from frameworth.storage.files import remove_file, write_bytes, write_json
+from frameworth.storage.files import link_or_copy, remove_file, write_bytes, write_json
 from frameworth.training.gpus import take_device
 from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.predict import load_predictors, predict
@@ -107,7 +107,7 @@ def run_ensembles(
         )
         if keep_snapshots:
             for member, entry in enumerate(entries if variants is None else ()):
-                entry.hand_out(out / f"member-{member}.pt")
+                link_or_copy(entry.network, out / f"member-{member}.pt")
         elif entries:
             kept.keep(files)
             for file in [*out.glob("member-*.pt"), *(entry.network for entry in entries)]:

@@ -107,10 +107,6 @@ class Entry:
         """The training record of a finished network; raises UserError if it is damaged."""
         return read_json(self.record)
 
-    def hand_out(self, path: Path) -> None:
-        """Put the network at `path`."""
-        link_or_copy(self.network, path)
-
 
 @dataclass(frozen=True)
 class PredictionsEntry:

@@ -9,14 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import Problem, RefusedError, error, one_line, refuse_errors, warning
+from frameworth.errors import Problem, error, one_line, refusal, refuse_errors, warning
 from frameworth.labels.names import plain_name
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, path_parts, refuse_several_animals
-
-
-def csv_rows_images(path: Path) -> list[str]:
-    """The image that each row of a label CSV names, in any layout that `read_project` reads."""
-    return ["/".join(parts) for parts in read_csv(path, []).frames]
 
 
 def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
@@ -24,8 +19,7 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     names = [row[0].strip() for row in rows[:4]]
     individuals = rows.pop(1) if names[1:2] == ["individuals"] else []
     if [row[0].strip() for row in rows[:3]] != ["scorer", "bodyparts", "coords"]:
-        what = "does not open with the rows scorer, bodyparts, coords"
-        raise RefusedError([error(path, what, "save it again from DeepLabCut")])
+        raise refusal(path, "does not open with the rows scorer, bodyparts, coords", "save it again from DeepLabCut")
     # A three-level index leaves the header cells above its second and third level empty.
     width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
     wrong = [
@@ -68,8 +62,7 @@ def csv_rows(path: Path, problems: list[Problem]) -> tuple[list[list[str]], str]
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=match[1] if match else ",")
         return [row for row in reader if any(cell.strip() for cell in row)], "," if match else "."
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        what = f"cannot be read ({one_line(problem)})"
-        raise RefusedError([error(path, what, "save it again from DeepLabCut")]) from problem
+        raise refusal(path, f"cannot be read ({one_line(problem)})", "save it again from DeepLabCut") from problem
 
 
 def _number(cell: str) -> float:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import h5py
 import numpy as np
 
-from frameworth.errors import RefusedError, error, one_line
+from frameworth.errors import one_line, refusal
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.names import plain_name
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, path_parts, refuse_several_animals
@@ -66,11 +66,10 @@ def read_h5(path: Path) -> DeepLabCutTable:
             frames, columns, values = _read_table(group) if kind == "frame_table" else _read_fixed(group)
     except (_UnreadableError, *_H5_ERRORS) as problem:
         todo = f"move it out of the project, so that {twin} is read instead, or save the labels again in DeepLabCut"
-        raise RefusedError([error(path, f"cannot be read safely ({one_line(problem)})", todo)]) from problem
+        raise refusal(path, f"cannot be read safely ({one_line(problem)})", todo) from problem
     levels = {len(column) for column in columns}
     if levels not in ({3}, {4}):
-        what = "its columns are not scorer, bodyparts, coords"
-        raise RefusedError([error(path, what, "save the labels again in DeepLabCut")])
+        raise refusal(path, "its columns are not scorer, bodyparts, coords", "save the labels again in DeepLabCut")
     pairs = [(plain_name(column[-2]), column[-1]) for column in columns]
     refuse_several_animals(path, [column[1] for column in columns] if levels == {4} else [], pairs)
     keep = [i for i, (_, coordinate) in enumerate(pairs) if coordinate != "likelihood"]

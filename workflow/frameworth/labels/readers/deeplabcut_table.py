@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import Problem, RefusedError, error
+from frameworth.errors import RefusedError, refusal
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ def refuse_several_animals(path: Path, individuals: Sequence[str], columns: Sequ
     for individual, column in zip(individuals, columns, strict=bool(individuals)):
         owners.setdefault(column, set()).add(individual)
     if any(len(names) > 1 for names in owners.values()):
-        raise RefusedError([multi_animal(path)])
+        raise multi_animal(path)
 
 
-def multi_animal(path: Path) -> Problem:
-    return error(
+def multi_animal(path: Path) -> RefusedError:
+    return refusal(
         path,
         "belongs to a multi-animal project, which frameworth cannot weigh yet",
         "give a project of one animal (`multianimalproject: false`, or one name under `individuals:`)",

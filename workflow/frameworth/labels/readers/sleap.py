@@ -18,7 +18,7 @@ import numpy as np
 from frameworth.errors import UserError, one_line
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.names import natural_key
-from frameworth.labels.readers.deeplabcut_csv import csv_rows_images
+from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.tables import ADVICE, LabelTable, Picture, find_image
 from frameworth.labels.video_content import refuse_no_film
 
@@ -100,7 +100,7 @@ def _is_deeplabcut_csv(path: Path) -> bool:
 
 def _check_images(csv: Path) -> None:
     """Raise UserError if an image of a DeepLabCut-like table is missing: sleap-io would mistake the next for it."""
-    for row in csv_rows_images(csv):
+    for row in ("/".join(parts) for parts in read_csv(csv, []).frames):
         if not any(path.is_file() for path in (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)):
             raise UserError(
                 f"{csv}: labels {row}, but there is no such image beside the file; put it back, or remove its row"
