@@ -10,11 +10,4 @@ PACKAGES = ("deeplabcut", "torch", "timm", "albumentations", "numpy", "scipy", "
 
 def provenance() -> dict[str, str]:
     """The versions of Python and of the packages that determine results, by name."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES}
