@@ -610,10 +610,6 @@ def test_the_answer_follows_a_run_of_the_whole_study_only(arguments, whole):
     assert runs_whole_study(arguments) is whole
 
 
-def test_a_run_that_was_interrupted_goes_on_with_the_same_command():
-    assert Failures().advice() == "Finished networks are kept: run the same command again to go on"
-
-
 def test_a_locked_folder_is_told_in_one_line_with_what_to_do():
     failures = Failures()
     failures.happened(error("LockException", "LockException:\nError: Directory cannot be locked.\n/somewhere"))

@@ -137,19 +137,6 @@ def test_the_stock_configuration_is_deeplabcuts_own():
     assert config["model"]["heads"]["bodypart"]["target_generator"]["pos_dist_thresh"] == 17
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"net_type": "resnet_5"}, "training.net_type"),
-        ({"net_type": "dlcrnet_stride16_ms5"}, "training.net_type"),
-        ({"backbone": "mobilenet_of_nobody"}, "training.backbone"),
-    ],
-)
-def test_a_network_that_cannot_be_built_is_refused_by_its_key(changes, words):
-    with pytest.raises(UserError, match=words):
-        engine.pose_config(TRAINING | changes, KEYPOINTS)
-
-
 def test_weights_from_a_snapshot_are_loaded_and_a_wrong_file_is_refused(tmp_path, config, model):
     torch.save({"model": model.state_dict()}, tmp_path / "good.pt")
     (tmp_path / "bad.pt").write_text("not weights")

@@ -102,18 +102,6 @@ def test_the_workflow_refuses_the_same_before_any_job(study: Study, name: str) -
     assert not list(study.folder.rglob("it-ran"))
 
 
-def test_an_image_that_cannot_be_decoded_stops_the_workflow_in_its_first_job(study: Study) -> None:
-    case = by_name("a truncated PNG")
-    make(case, study)
-    done = run_snakemake(study.folder, "--configfile", "study.yaml", check=False)
-    log = (study.folder / "logs/mine/frames.log").read_text()
-    assert done.returncode != 0
-    assert all(word in log for word in case.words)
-    assert len(log.splitlines()) == 1
-    assert not list(study.folder.glob("results/mine/*.csv"))
-    assert not (study.folder / "results/mine/ensembles").exists()
-
-
 @pytest.mark.parametrize(
     "locked", [".", "config.yaml", "labeled-data", "labeled-data/day1", "labeled-data/day1/img00.png"]
 )

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from frameworth import figures
 from frameworth.attribution.label_checks import label_checks
 from frameworth.errors import UserError
 from frameworth.figures import (
@@ -110,18 +109,6 @@ def test_a_figure_drawn_twice_is_the_same_byte_for_byte(study: Results, drawn: P
         draw_figure(name, study, tmp_path)
         for kind in ("svg", "csv", "png"):
             assert (tmp_path / f"{name}.{kind}").read_bytes() == (drawn / f"{name}.{kind}").read_bytes()
-
-
-def test_a_module_added_to_the_folder_is_a_figure(study: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "subset_sizes.py").write_text(
-        "from frameworth.figures import _style\n"
-        "def table(results):\n    return results.subsets[['subset', 'frames']]\n"
-        "def draw(table, results):\n    return _style.message('Sizes', 'A note.')\n"
-    )
-    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
-    assert "subset_sizes" in figure_names(0, [])
-    draw_figure("subset_sizes", study, tmp_path / "out")
-    assert len(pd.read_csv(tmp_path / "out" / "subset_sizes.csv")) == len(study.subsets)
 
 
 @pytest.mark.parametrize(

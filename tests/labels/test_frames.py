@@ -4,13 +4,11 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from frameworth.cli.costs import StudySize
-from frameworth.errors import UserError
 from frameworth.labels.frames import collect_frames, read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.plan.split import hold_out
@@ -53,18 +51,6 @@ def test_by_video_no_video_is_on_both_sides():
         for video in "abc":
             rows = np.array(videos) == video
             assert held_out[rows].all() or not held_out[rows].any()
-
-
-@pytest.mark.parametrize(
-    ("videos", "options", "words"),
-    [
-        (["v"] * 3, {"fraction": 0.1, "by": "frame"}, "held_out.fraction"),
-        (["v"] * 10, {"fraction": 0.5, "by": "video"}, "held_out.by"),
-    ],
-)
-def test_a_split_that_leaves_a_side_empty_is_refused(videos, options, words):
-    with pytest.raises(UserError, match=words):
-        hold_out(videos, [f"{i}.png" for i in range(len(videos))], seed=1, pictures=None, **options)
 
 
 def test_frames_csv_and_labels_h5_say_what_the_project_holds(tmp_path):
@@ -117,11 +103,6 @@ def test_without_twins_the_split_is_what_it_was_and_with_them_no_picture_is_on_b
             assert sides.setdefault(picture, side) == side
         if by == "video":
             assert all(len(set(held_out[np.array(videos) == video])) == 1 for video in set(videos))
-
-
-def test_videos_that_all_share_pictures_cannot_be_split():
-    with pytest.raises(UserError, match=r"held_out\.by.*all share pictures"):
-        hold_out(["a", "b", "c"] * 2, list("123456"), fraction=0.3, by="video", seed=1, pictures=list("xxyzyw"))
 
 
 def test_the_split_of_a_seed_stays_what_it_is():

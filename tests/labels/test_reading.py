@@ -87,13 +87,6 @@ def same(project: LabelledProject, expected: np.ndarray) -> None:
     np.testing.assert_allclose(project.xy, expected, rtol=0, atol=1e-9)
 
 
-def test_frames_without_labels(project: Project) -> None:
-    table = project.table()
-    table.iloc[[2, 7]] = np.nan
-    project.save(table)
-    same(project.read("2 frames of day1 have no label"), np.delete(both(), [2, 7], axis=0))
-
-
 def test_folders_that_are_not_listed_and_copies_that_are(project: Project) -> None:
     project.add("day3_cropped")
     project.listed("day1", "day3_cropped")
@@ -157,12 +150,6 @@ def test_names_of_macos(project: Project) -> None:
     same(project.read("(day2)"), both())
 
 
-def test_a_configuration_of_windows(project: Project) -> None:
-    project.config["project_path"] = "C:\\\u00dcbungen"
-    project.write("cp1252")
-    same(project.read(), both())
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -174,15 +161,6 @@ def test_a_configuration_of_windows(project: Project) -> None:
 def test_a_csv_of_a_spreadsheet(project: Project, change: Callable[[str], str]) -> None:
     project.csv(change)
     same(project.read(), both())
-
-
-def test_a_csv_that_is_not_utf8_is_said(project: Project) -> None:
-    project.add("M\u00e4use")
-    project.listed("day1", "M\u00e4use")
-    path = project.folder("M\u00e4use") / "CollectedData_Ann.csv"
-    path.with_suffix(".h5").unlink()
-    path.write_bytes(path.read_text(encoding="utf-8").encode("cp1252"))
-    same(project.read("(day2)", "is not UTF-8, and is read as Windows' Western code page"), both())
 
 
 def test_labels_by_others_than_the_scorer_are_left_out_if_there_are_hers(project: Project) -> None:
