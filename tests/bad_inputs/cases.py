@@ -245,13 +245,8 @@ def _(study: Study) -> None:
     study.labels("day2").unlink()
 
 
-@case(
-    "labels",
-    "a video without a label file",
-    "warning",
-    "1 folders have images but no label file (day2)",
-    "it is left out",
-)
+@case("labels", "a video without a label file", "warning", "1 folders have images but no label file (day2)",
+      "it is left out")  # fmt: skip
 def _(study: Study) -> None:
     study.labels("day2").unlink()
 
@@ -289,13 +284,8 @@ def _(study: Study) -> None:
         file["df_with_missing"]["table"].attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(Bomb(), 0))
 
 
-@case(
-    "labels",
-    "HDF5 of pickled objects",
-    "error",
-    "cannot be read safely | pickled objects | .csv",
-    "pandas would run them",
-)
+@case("labels", "HDF5 of pickled objects", "error", "cannot be read safely | pickled objects | .csv",
+      "pandas would run them")  # fmt: skip
 def _(study: Study) -> None:
     with h5py.File(study.labels("day2"), "r+") as file:
         del file["df_with_missing"]["block0_values"]
@@ -310,26 +300,16 @@ def _stored_elsewhere(study: Study, create: Callable[[h5py.Group, tuple[int, int
         create(group, shape)
 
 
-@case(
-    "labels",
-    "HDF5 that links to another file",
-    "error",
-    "cannot be read safely | a link to another file",
-    "it could be any file of yours",
-)
+@case("labels", "HDF5 that links to another file", "error", "cannot be read safely | a link to another file",
+      "it could be any file of yours")  # fmt: skip
 def _(study: Study) -> None:
     study.labels("day2").rename(study.folder / "other.h5")
     with h5py.File(study.labels("day2"), "w") as file:
         file["df_with_missing"] = h5py.ExternalLink(study.folder / "other.h5", "df_with_missing")
 
 
-@case(
-    "labels",
-    "HDF5 that links to another file by way of itself",
-    "error",
-    "cannot be read safely | a link to another file",
-    "the link that is read leads to one that is not",
-)
+@case("labels", "HDF5 that links to another file by way of itself", "error",
+      "cannot be read safely | a link to another file", "the link that is read leads to one that is not")  # fmt: skip
 def _(study: Study) -> None:
     copy = study.folder / "other.h5"
     copy.write_bytes(study.labels("day2").read_bytes())
@@ -340,13 +320,8 @@ def _(study: Study) -> None:
         group["block0_values"] = h5py.SoftLink("/df_with_missing/aside/block0_values")
 
 
-@case(
-    "labels",
-    "HDF5 whose values are put together from another file",
-    "error",
-    "cannot be read safely | values in another file",
-    "it could be any file of yours",
-)
+@case("labels", "HDF5 whose values are put together from another file", "error",
+      "cannot be read safely | values in another file", "it could be any file of yours")  # fmt: skip
 def _(study: Study) -> None:
     copy = study.folder / "other.h5"
     copy.write_bytes(study.labels("day2").read_bytes())
@@ -379,25 +354,15 @@ def _(study: Study) -> None:
     _column_names(study, pickle.dumps([np.float64(1)]))
 
 
-@case(
-    "labels",
-    "HDF5 whose values lie in another file",
-    "error",
-    "cannot be read safely | values in another file",
-    "it could be any file of yours",
-)
+@case("labels", "HDF5 whose values lie in another file", "error", "cannot be read safely | values in another file",
+      "it could be any file of yours")  # fmt: skip
 def _(study: Study) -> None:
     raw = [(str(study.dlc_config), 0, h5py.h5f.UNLIMITED)]
     _stored_elsewhere(study, lambda group, shape: group.create_dataset("block0_values", shape, "f8", external=raw))
 
 
-@case(
-    "labels",
-    "HDF5 of 8 TB that compress to nothing",
-    "error",
-    "cannot be read safely | more than 256 MiB",
-    "fills the memory",
-)
+@case("labels", "HDF5 of 8 TB that compress to nothing", "error", "cannot be read safely | more than 256 MiB",
+      "fills the memory")  # fmt: skip
 def _(study: Study) -> None:
     _stored_elsewhere(
         study, lambda group, shape: group.create_dataset("block0_values", (10**6, 10**6), "f8", chunks=True)
@@ -411,13 +376,8 @@ def _(study: Study) -> None:
     table.to_hdf(study.labels("day2"), key="two", mode="a")
 
 
-@case(
-    "labels",
-    "labels of two other scorers in all folders",
-    "error",
-    "day1 | labels by Bob, Cai | 'Ann'",
-    "which of them?",
-)
+@case("labels", "labels of two other scorers in all folders", "error", "day1 | labels by Bob, Cai | 'Ann'",
+      "which of them?")  # fmt: skip
 def _(study: Study) -> None:
     for path in (study.labels(), study.labels("day2")):
         for scorer in ("Bob", "Cai"):
@@ -425,13 +385,9 @@ def _(study: Study) -> None:
         path.unlink()
 
 
-@case(
-    "labels",
-    "labels of another scorer in one folder",
-    "warning",
-    "1 folders have labels by others than the scorer 'Ann' of config.yaml (day1: Bob)",
-    "DeepLabCut leaves it out",
-)
+@case("labels", "labels of another scorer in one folder", "warning",
+      "1 folders have labels by others than the scorer 'Ann' of config.yaml (day1: Bob)",
+      "DeepLabCut leaves it out")  # fmt: skip
 def _(study: Study) -> None:
     study.labels().rename(study.labels().with_name("CollectedData_Bob.csv"))
 
@@ -506,22 +462,12 @@ labels("columns by another scorer", "warning", "columns are by the scorer 'Bob'"
        lambda table: table.rename(columns={"Ann": "Bob"}, level=0))  # fmt: skip
 labels("rows of another video", "error", "belongs to the video 'day9'", "a copied file, or a renamed folder",
        lambda table: table.rename(index={"day1": "day9"}, level=1))  # fmt: skip
-labels(
-    "a word for a number",
-    "error",
-    "x of 'snout' in img00.png is 'left'",
-    "nothing to learn",
-    lambda table: _word(table),
-)
+labels("a word for a number", "error", "x of 'snout' in img00.png is 'left'", "nothing to learn",
+       lambda table: _word(table))  # fmt: skip
 labels("a frame without a label", "warning", "1 frames of day1 have no label (img00.png)", "DeepLabCut leaves it out",
        _set(np.nan, slice(None)))  # fmt: skip
-labels(
-    "half a position",
-    "warning",
-    "1 labels have only one of x and y ('snout' in img00.png)",
-    "it counts as not labelled",
-    _set(np.nan),
-)
+labels("half a position", "warning", "1 labels have only one of x and y ('snout' in img00.png)",
+       "it counts as not labelled", _set(np.nan))  # fmt: skip
 labels("an infinite coordinate", "warning", "1 of 24 labels lie outside | 'snout' in img00.png", "there is nothing to see",
        _set(np.inf))  # fmt: skip
 labels("labels at (0, 0)", "warning", "3 labels lie at (0, 0) | not labelled", "DeepLabCut's mark for not visible",
@@ -530,13 +476,8 @@ labels("most labels outside the image", "error", "24 of 24 labels lie outside | 
        _set(500.0, slice(None), slice(None)))  # fmt: skip
 labels("no bodypart of config.yaml", "error", "has no x and y of any bodypart", "nothing to learn",
        lambda table: table.rename(columns={"snout": "nose", "tail": "tip"}, level=1))  # fmt: skip
-labels(
-    "a negative coordinate",
-    "warning",
-    "'snout' in img00.png | outside the image | (-3",
-    "there is nothing to see",
-    _set(-3.0),
-)
+labels("a negative coordinate", "warning", "'snout' in img00.png | outside the image | (-3",
+       "there is nothing to see", _set(-3.0))  # fmt: skip
 labels("a coordinate beyond the image", "warning", "img00.png | outside the image | (64.5, ", "there is nothing to see",
        _set(64.5))  # fmt: skip
 labels("a coordinate of 1e300", "warning", "img00.png | outside the image", "there is nothing to see", _set(1e300))
@@ -552,13 +493,8 @@ def _(study: Study) -> None:
         study.relabel(_set(np.nan, slice(2, 4), slice(None)), video)
 
 
-@case(
-    "labels",
-    "a bodypart with few labels",
-    "warning",
-    "'tail' is labelled in 5 of 24 frames",
-    "its errors are uncertain",
-)
+@case("labels", "a bodypart with few labels", "warning", "'tail' is labelled in 5 of 24 frames",
+      "its errors are uncertain")  # fmt: skip
 def _(study: Study) -> None:
     study.relabel(_set(np.nan, slice(2, 4), slice(None)), "day2")
     study.relabel(_set(np.nan, slice(2, 4), slice(0, 7)))
@@ -655,13 +591,8 @@ picture("text named .png", "error", "img00.png | not a readable image", "no imag
         lambda study: study.image().write_text("no image"))  # fmt: skip
 picture("PostScript named .png", "error", "img00.png | not a readable image", "reading it would start a program",
         lambda study: study.picture().save(study.image(), "EPS"))  # fmt: skip
-picture(
-    "a JPEG named .png",
-    "good",
-    "",
-    "readers go by the content",
-    lambda study: study.picture().save(study.image(), "JPEG"),
-)
+picture("a JPEG named .png", "good", "", "readers go by the content",
+        lambda study: study.picture().save(study.image(), "JPEG"))  # fmt: skip
 picture("CMYK", "warning", "img00.png | CMYK", "decoded within one grey level of DeepLabCut's reader",
         lambda study: study.picture().convert("CMYK").save(study.image(), "JPEG"))  # fmt: skip
 picture("16 bits of grey", "error", "img00.png | I;16 | 8 bits", "all above 255 would be white",
@@ -671,13 +602,8 @@ picture("grey, or with alpha", "good", "", "both readers make the same RGB of it
 picture("turned by EXIF", "error", "img00.png | EXIF orientation 6 | upright",
         "DeepLabCut trains on the turned picture, but takes its size from the other", lambda study: _orientation(study, 6))  # fmt: skip
 picture("upright by EXIF", "good", "", "nothing is turned", lambda study: _orientation(study, 1))
-picture(
-    "1×1 px",
-    "warning",
-    "img00.png | outside the image",
-    "no label fits",
-    lambda study: Image.new("L", (1, 1)).save(study.image()),
-)
+picture("1×1 px", "warning", "img00.png | outside the image", "no label fits",
+        lambda study: Image.new("L", (1, 1)).save(study.image()))  # fmt: skip
 picture("too small for a network", "error", "img00.png | has 64×8 px", "nothing is left of it after pooling",
         lambda study: (Image.new("L", (64, 8)).save(study.image()), study.relabel(_set(3.0, slice(None)))))  # fmt: skip
 picture("20,000×20,000 px", "error", "img00.png | more than 100 million px", "fills the memory", _huge)
