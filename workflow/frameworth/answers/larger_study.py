@@ -92,9 +92,9 @@ def plan_table(
     for method, reached in METHODS.items():
         for effect in effects:
             here = {"method": method, "effect": effect}
-            found = [networks_needed(one, method, effect, power, 1 - level) for one in (pilot, low, high)]
-            needed = dict(zip(("networks", "networks_low", "networks_high"), found, strict=True))
-            cost = found[0] * hours if found[0] else np.nan
+            counts = [networks_needed(noise, method, effect, power, 1 - level) for noise in (pilot, low, high)]
+            needed = dict(zip(("networks", "networks_low", "networks_high"), counts, strict=True))
+            cost = counts[0] * hours if counts[0] else np.nan
             rows.append({"about": "needed", **here, "power": power, **needed, "hours": cost})
             for networks in NETWORKS:
                 chance = reached(pilot, effect, networks, 1 - level)
@@ -146,10 +146,10 @@ def _hours(results: Results, training: dict[str, Any], pilot: Pilot) -> float:
 
 def _value_variance(results: Results) -> float:
     """Variance of the true values of frames that are not flagged: of the unshrunken estimates less their errors'."""
-    found = held_out_influence(results, "log_error", "size-centred", resamples=1)  # one redraw decides no frame
+    influence = held_out_influence(results, "log_error", "size-centred", resamples=1)  # one redraw decides no frame
     table = results.frame_values
     frames = table.loc[table["verdict"] != "check label", "frame"]
-    value, error = found.tested_value[frames, 0], found.standard_error[frames, 0]
+    value, error = influence.tested_value[frames, 0], influence.standard_error[frames, 0]
     known = np.isfinite(error)
     if known.sum() < 3:
         return 0.0

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.inference.paired import holm, paired_difference
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.experiments.variance_components import components_table
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels
@@ -29,12 +30,8 @@ def network_scores(pose: np.ndarray, label: np.ndarray) -> pd.DataFrame:
     NaN where a network says nothing, as one that diverged.
     """
     error = distance(pose.astype(float), label)
-    known = np.isfinite(error)
-    count = known.sum(axis=(1, 2))
-    total = np.where(known, np.log1p(error), 0).sum(axis=(1, 2))
-    with np.errstate(invalid="ignore"):
-        log_error = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return pd.DataFrame({"log_error": log_error, "rmse_px": [rmse(one) for one in error]})
+    log_error = mean_of_known(np.log1p(error), (1, 2))
+    return pd.DataFrame({"log_error": log_error, "rmse_px": [rmse(of_network) for of_network in error]})
 
 
 def collect_arm_scores(study: Path, config: dict[str, Any], frames_csv: Path, labels_h5: Path) -> pd.DataFrame:
@@ -77,10 +74,10 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
     keys = ["percent", "seed", "member"]
     baseline = scores[scores["arm"] == BASELINE]
     rows: list[dict[str, Any]] = []
-    for arm, own in scores[scores["arm"] != BASELINE].groupby("arm", sort=False):
-        if (own["order"] != own["member"]).any():
+    for arm, of_arm in scores[scores["arm"] != BASELINE].groupby("arm", sort=False):
+        if (of_arm["order"] != of_arm["member"]).any():
             continue
-        both = own.merge(baseline[[*keys, *SCORES]], on=keys, suffixes=("", "_baseline"))
+        both = of_arm.merge(baseline[[*keys, *SCORES]], on=keys, suffixes=("", "_baseline"))
         percents = sorted(both["percent"].unique())
         parts = [(str(percent), both[both["percent"] == percent]) for percent in percents]
         if len(percents) > 1:
@@ -91,9 +88,9 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
                 by_subset = part.groupby(["percent", "seed"]).agg(
                     difference=("difference", "mean"), cluster=("cluster", "first")
                 )
-                found = paired_difference(by_subset["difference"].to_numpy(), by_subset["cluster"].to_numpy(), level)
+                paired = paired_difference(by_subset["difference"].to_numpy(), by_subset["cluster"].to_numpy(), level)
                 level_of = float(part[f"{score}_baseline"].mean())
-                rows.append({"arm": arm, "score": score, "percent": name, "baseline": level_of, **found._asdict()})
+                rows.append({"arm": arm, "score": score, "percent": name, "baseline": level_of, **paired._asdict()})
     columns = ["arm", "score", "percent", "baseline", "difference", "standard_error", "t", "p", "ci_low", "ci_high",
                "pairs", "clusters"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns)
@@ -113,12 +110,12 @@ def write_arms(study: Path, config: dict[str, Any], frames_csv: Path, labels_h5:
 
 def statement(table: pd.DataFrame, alpha: float) -> str:
     """What `arms.csv` says of each arm that can be told from the baseline."""
-    own = table[table["score"] == "log_error"]
-    told = own[own["p_adjusted"] < alpha]
-    if told.empty:
+    rows = table[table["score"] == "log_error"]
+    decided = rows[rows["p_adjusted"] < alpha]
+    if decided.empty:
         return "No arm can be told from the baseline"
     parts = []
-    for row in told.itertuples():
+    for row in decided.itertuples():
         where = "over all percents" if row.percent == ALL_PERCENTS else f"at {row.percent} %"
         parts.append(f"{row.arm} {'lowers' if row.difference < 0 else 'raises'} the error {where}")
     return "; ".join(parts)

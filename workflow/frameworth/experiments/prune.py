@@ -117,11 +117,11 @@ def write_prune(
 def statement(table: pd.DataFrame, alpha: float) -> str:
     """What `prune.csv` says of leaving out the worst frames in place of random ones."""
     rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
-    told = rows[rows["p_adjusted"] < alpha]
+    decided = rows[rows["p_adjusted"] < alpha]
     # Values are made of the error on the held-out frames, as this is; out-of-bag error is not.
     same = "" if (rows["by"] == "check_priority").all() else "; they were judged on the frames that measure this"
-    if told.empty:
+    if decided.empty:
         return "Leaving out the frames judged worst cannot be told from leaving out random ones"
-    parts = [f"{count} ({change:+.3f})" for count, change in zip(told["count"], told["difference"], strict=True)]
+    parts = [f"{count} ({change:+.3f})" for count, change in zip(decided["count"], decided["difference"], strict=True)]
     changes = f"{', '.join(parts)} log(1 + px){same}"
     return f"Leaving out the worst frames in place of random ones changes the error: {changes}"

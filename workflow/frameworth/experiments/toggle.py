@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.attribution.inference.paired import two_way_error
+from frameworth.attribution.inference.paired import paired_difference, two_way_error
+from frameworth.attribution.inference.values import mean_of_known
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
@@ -100,26 +101,11 @@ def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
         labels = score - scores["without"]
         labels = labels.reshape(len(labels), -1, labels.shape[-1] if labels.ndim == 3 else 1)
         labels = labels[np.isfinite(labels).any(axis=(1, 2))]
-        difference = np.nanmean(labels, axis=(1, 2))
-        pairs = len(difference)
-        mean, error = (difference.mean(), stats.sem(difference)) if pairs else (np.nan, np.nan)
-        half = stats.t.ppf((1 + level) / 2, pairs - 1) * error
-        least = min(pairs, np.isfinite(labels).any(axis=(0, 2)).sum())
+        paired = paired_difference(mean_of_known(labels, (1, 2)), np.arange(len(labels)), level)
+        least = min(paired.pairs, np.isfinite(labels).any(axis=(0, 2)).sum())
         wide = stats.t.ppf((1 + level) / 2, least - 1) * two_way_error(labels)
-        rows.append(
-            {
-                "arm": arm,
-                "pairs": pairs,
-                "difference": mean,
-                "standard_error": error,
-                "t": mean / error,
-                "p": 2 * stats.t.sf(abs(mean / error), pairs - 1),
-                "ci_low": mean - half,
-                "ci_high": mean + half,
-                "two_way_low": mean - wide,
-                "two_way_high": mean + wide,
-            }
-        )
+        ends = {"two_way_low": paired.difference - wide, "two_way_high": paired.difference + wide}
+        rows.append({"arm": arm, **paired._asdict(), **ends})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -158,9 +144,9 @@ def _label_scores(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> np
     return error if not_diverged(pose).any() else np.full_like(error, np.nan)
 
 
-def _elsewhere(low: float, high: float, told: bool) -> str:
+def _elsewhere(low: float, high: float, decided: bool) -> str:
     """Whether what these held-out frames say holds for others of their kind; empty where it need not be said."""
-    if not told or not np.isfinite(low) or not low < 0 < high:
+    if not decided or not np.isfinite(low) or not low < 0 < high:
         return ""
     return " On other held-out frames it may be nothing: these are few."
 

@@ -15,7 +15,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 
-def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
+def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     """The mean along `axis` of what is finite; NaN where nothing is."""
     known = np.isfinite(values)
     count = known.sum(axis=axis)
