@@ -52,8 +52,8 @@ def answer(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> lis
     if config.get("toggle") and path.exists():
         group = toggled(read_table(path), alpha)
     checks = read_label_checks(folder / "labels_to_check.csv")
-    told = sentences(summary, alpha, group) if group else summary["statement"]
-    return [*told, next_step(folder, summary, checks, config, "").sentence]
+    lines = sentences(summary, alpha, group) if group else summary["statement"]
+    return [*lines, next_step(folder, summary, checks, config, "").sentence]
 
 
 def notes(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> list[str]:

@@ -137,11 +137,11 @@ def _facts(results: Results, pilot: Pilot, hours: float) -> list[tuple[str, floa
 
 def _hours(results: Results, training: dict[str, Any], pilot: Pilot) -> float:
     """Hours of one network, from the speed of those that are finished; NaN where none tells."""
-    found = measured_networks(results.folder, training)
-    if found is None:
+    measured = measured_networks(results.folder, training)
+    if measured is None:
         return float("nan")
     trained_on = subset_size(pilot.percent, pilot.pool)
-    return network_seconds(training, trained_on, len(results.frames), found.step) / 3600
+    return network_seconds(training, trained_on, len(results.frames), measured.step) / 3600
 
 
 def _value_variance(results: Results) -> float:

@@ -61,8 +61,8 @@ def next_step(
 def _seconds_each(folder: Path, config: dict[str, Any], trained_on: int, predicted: int) -> float | None:
     """Seconds of one network, by those that are finished; None where none tells."""
     training = chosen_training(config)
-    found = measured_networks(folder, training) if training else None
-    return network_seconds(training, trained_on, predicted, found.step) if training and found else None
+    measured = measured_networks(folder, training) if training else None
+    return network_seconds(training, trained_on, predicted, measured.step) if training and measured else None
 
 
 def _about(networks: int, each: float | None) -> str:

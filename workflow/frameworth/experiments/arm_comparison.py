@@ -54,7 +54,7 @@ def collect_arm_scores(study: Path, config: dict[str, Any], frames_csv: Path, la
             place = {"arm": arm, "percent": subset.percent, "seed": subset.seed, "design": subset.design}
             place["start"] = config["arms"][arm].get("start_from", {}).get("percent") if arm != BASELINE else None
             place["cluster"] = cluster_of(subset.design, subset.percent, subset.seed)
-            tables.append(pd.concat([pd.DataFrame([place | {"member": m} | vars(own) for m, own in enumerate(seeds)]),
+            tables.append(pd.concat([pd.DataFrame([place | {"member": m} | vars(seed) for m, seed in enumerate(seeds)]),
                                      table], axis=1))  # fmt: skip
     return pd.concat(tables, ignore_index=True)
 

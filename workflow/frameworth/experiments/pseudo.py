@@ -31,10 +31,10 @@ def write_pseudo_subset(
         pseudo: the arm's `pseudo`. form: of consensus.
     """
     subset, labels, frames = read_subset(subset_json), read_labels(labels_h5), read_frames(frames_csv)
-    found = read_hdf5(consensus_h5, ["pose", "confidence"])
+    consensus = read_hdf5(consensus_h5, ["pose", "confidence"])
     added = pseudo_labels(
-        found["pose"][list(CONSENSUS_FORMS).index(form)],
-        found["confidence"],
+        consensus["pose"][list(CONSENSUS_FORMS).index(form)],
+        consensus["confidence"],
         (frames["split"] == "pool").to_numpy() & ~np.isin(np.arange(len(frames)), subset.frames),
         pseudo["confidence"],
         labels.xy if pseudo["labels"] is True else None,
