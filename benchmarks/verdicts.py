@@ -29,7 +29,7 @@ DESIGNS: dict[str, list[Block]] = {
     "40 balanced halves": [("balanced", (50,), 40)],
     "40 independent halves": [("independent", (50,), 40)],
     "20 complementary pairs": [("paired", (50,), 40)],
-    "24 balanced halves, 3 ladders": [("balanced", (50,), 24), ("nested", LADDER, 3)],  # what `init` writes
+    "24 balanced halves, 3 ladders": [("balanced", (50,), 24), ("nested", LADDER, 3)],
     "12 ladders": [("nested", LADDER, 12)],
 }
 SITUATIONS = ("no effects", "no effects, falling", "skewed", "skewed, falling", "two frames")

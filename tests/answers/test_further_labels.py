@@ -1,102 +1,25 @@
-"""The learning curve beyond the pool and thin poses, on studies of known truth."""
-
-from dataclasses import replace
+"""What more labels would do, and thin poses, on studies of known truth."""
 
 import numpy as np
 import pytest
 
-from frameworth.answers.extrapolation import extrapolate, fitted, size_means
-from frameworth.answers.further_labels import ALL, WORTHWHILE, further_labels, pose_plane, verdict
+from frameworth.answers.further_labels import ALL, HARDLY, WORTHWHILE, further_labels, pose_plane, verdicts
+from frameworth.answers.learning_curve import LearningCurve
 from synthetic_study import write_study
 
-POOL = 60
+
+def changes(low: float, high: float) -> LearningCurve:
+    """A curve whose change to one number of frames has this interval."""
+    ends = (np.array([low]), np.array([(low + high) / 2]), np.array([high]))
+    return LearningCurve(np.array([80.0]), *ends, *ends[1:2], ends[0], ends[2])
 
 
-def ladder(number: int, *, falls: tuple[float, float, float], deviation: float = 0.1):
-    """Scores, sizes and clusters of 40 halves and a nested ladder of three seeds, noise larger in small subsets.
-
-    Args:
-        falls: a, b, c of the true a + b·n^−c.
-    """
-    rng = np.random.default_rng(number)
-    sizes = np.array([30] * 40 + [6, 18, 42, 54] * 3)
-    clusters = np.concatenate([np.arange(40), 40 + np.repeat(np.arange(3), 4)])
-    a, b, c = falls
-    shared, own = rng.normal(size=43)[clusters], rng.normal(size=len(sizes))
-    noise = deviation * (sizes / 54) ** -0.3 * (shared + own) / np.sqrt(2)
-    return a + b * sizes**-c + noise, sizes, clusters
-
-
-def test_a_curve_without_noise_is_found_and_extrapolated():
-    sizes = np.array([6.0, 18, 42, 54])
-    asked = np.array([60.0, 120])
-    means = np.stack([0.5 + 3 * sizes**-0.5, 1.2 - 0.4 * sizes**-1.0])
-    found = fitted(sizes, means, np.ones(4), asked)
-    np.testing.assert_allclose(found, np.stack([0.5 + 3 * asked**-0.5, 1.2 - 0.4 * asked**-1.0]), atol=3e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("falls", [(0.5, 3.0, 0.5), (0.5, 8.0, 1.0), (0.0, 4.0, 0.3)])
-def test_intervals_of_the_extrapolated_error_cover_the_truth(falls: tuple[float, float, float]):
-    a, b, c = falls
-    studies, value, change = 80, 0, 0
-    truth, at_pool = a + b * (2.0 * POOL) ** -c, a + b * float(POOL) ** -c
-    for number in range(studies):
-        found = extrapolate(*ladder(number, falls=falls), POOL, [2 * POOL], 0.95, np.random.default_rng(0))
-        value += found.low[0] <= truth <= found.high[0]
-        change += found.change_low[0] <= truth - at_pool <= found.change_high[0]
-    least = 0.95 - 3 * np.sqrt(0.05 * 0.95 / studies)
-    assert min(value, change) / studies > least
-
-
-@pytest.mark.slow
-def test_an_error_that_does_not_change_with_size_is_hardly_ever_said_to():
-    called = [
-        verdict(extrapolate(*ladder(n, falls=(1.2, 0.0, 1.0)), POOL, [2 * POOL], 0.95, np.random.default_rng(0)))
-        for n in range(80)
-    ]
-    wrong = sum(one in ("would gain", "would lose") for one in called) / 80
-    assert wrong < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 80)
-    assert sum(one.startswith("cannot be told") for one in called) > 60
-
-
-def test_a_curve_that_clearly_falls_is_said_to_and_one_that_is_flat_at_its_end_is_not():
-    arguments = (POOL, [120], 0.95, np.random.default_rng(0))
-    falling = extrapolate(*ladder(0, falls=(0.0, 4.0, 0.3), deviation=0.02), *arguments)
-    assert verdict(falling) == "would gain"
-    flat = extrapolate(*ladder(0, falls=(1.0, 80.0, 2.0), deviation=0.005), *arguments)
-    assert flat.changes
-    assert verdict(flat) == "would hardly change"
-    unsure = replace(falling, change_low=np.array([-0.3]), change_high=np.array([-WORTHWHILE / 2]))
-    assert verdict(unsure).startswith("cannot be told")
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        (slice(0, 40), "1 size of subsets, where a curve needs 3"),
-        (slice(40, 45), "5 subsets of 4 sizes, where the noise needs 8"),
-    ],
-)
-def test_too_few_sizes_or_subsets_are_said_to_be_too_few(rows: slice, words: str):
-    score, sizes, clusters = (array[rows] for array in ladder(0, falls=(0.5, 3.0, 0.5)))
-    found = extrapolate(score, sizes, clusters, POOL, [120], 0.95, np.random.default_rng(0))
-    assert verdict(found) == f"cannot be told: {words}"
-    assert np.isnan(found.change_high).all()
-
-
-@pytest.mark.slow
-def test_the_covariance_of_the_sizes_means_is_that_of_many_studies():
-    falls = (0.5, 3.0, 0.5)
-    truth = np.cov(np.stack([size_means(*ladder(n, falls=falls)).mean for n in range(3000)]).T)
-    estimated = np.mean([size_means(*ladder(n, falls=falls)).covariance for n in range(600)], axis=0)
-    # Three seeds on a size say little of its variance: what is taken errs on the wide side.
-    ratio = np.diag(estimated) / np.diag(truth)
-    assert ((ratio > 0.95) & (ratio < 1.5)).all(), ratio
-    # Sizes of the same nested seeds vary together, the halves of their own clusters do not.
-    correlation = estimated / np.sqrt(np.outer(np.diag(estimated), np.diag(estimated)))
-    assert 0.3 < correlation[0, 3] < 0.6  # the truth is one half; three seeds say little
-    assert abs(correlation[0, 2]) < 0.02
+def test_a_change_is_called_only_where_the_whole_interval_is_on_one_side_or_small():
+    assert verdicts(changes(-0.2, -1.5 * WORTHWHILE)) == ["would gain"]
+    assert verdicts(changes(1.5 * WORTHWHILE, 0.2)) == ["would lose"]
+    assert verdicts(changes(-0.9 * HARDLY, WORTHWHILE / 2)) == ["would hardly change"]
+    assert verdicts(changes(-0.2, -WORTHWHILE / 2))[0].startswith("cannot be told")
+    assert verdicts(changes(-HARDLY, 0.2))[0].startswith("cannot be told")
 
 
 def test_frames_of_one_pose_lie_together_wherever_the_animal_is_and_a_gap_does_not_move_them_far():

@@ -145,7 +145,6 @@ def test_the_answer_begins_with_it_says_why_and_names_no_frame(unlearned: Result
     assert ("labels do not fit" if knew else "training.steps (now 160)") in " ".join(why)
     assert (answer["check_first"], answer["check_first_names"], answer["labels_flagged"]) == ([], [], 0)
     assert (answer["group_size"], answer["group_test_p"], answer["networks_to_decide_top"]) == (0, None, None)
-    assert answer["more_frames"] == "unknown"
     images = unlearned.frames["image"]
     assert not any(image in sentence for sentence in answer["statement"] for image in images)
     assert not any(word in " ".join(why) for word in ("more frames", "More frames", "suspicion", "harm"))

@@ -15,10 +15,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import synthetic_study
+from frameworth import report
 from frameworth.answers.further_labels import further_labels
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.colours import keypoint_colours
 from frameworth.labels.labels import distance, write_labels
+from frameworth.report.pictures import Pictures
 from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
 from mending_page import CHROMIUM
@@ -96,6 +98,7 @@ def test_the_first_screen_has_the_answer_the_curve_and_the_first_labels_and_all_
         assert page.locator("details.question").count() == 9
         assert page.locator("details.question[open]").count() == 0
         assert not page.locator("#matrix").is_visible()
+        assert page.evaluate("typeof window.Plotly") == "undefined"  # a third of a second, for plots nobody asked for
         page.click("#influence > summary")
         expect(page.locator("#matrix .xtitle")).to_be_visible()
         page.click("#frames > summary")
@@ -103,6 +106,39 @@ def test_the_first_screen_has_the_answer_the_curve_and_the_first_labels_and_all_
         expect(page.locator("#pair h3")).to_be_visible()
     with opened(browser, study, unfolded=False, viewport={"width": 390, "height": 800}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.long
+def test_a_thousand_frames_keep_the_page_busy_for_less_than_a_second(browser: Browser, tmp_path: Path):
+    study = write_reported_study(tmp_path / "walk", frames=1000, halves=16, ladder_seeds=0)
+    page_of(study)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # of a processor: other work does not count
+    page.goto((study.folder / "report.html").as_uri())
+    page.wait_for_selector("html[data-ready=true]", timeout=60_000)
+    took = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    context.close()
+    assert took["ProcessTime"] < 1
+
+
+def test_a_first_frame_without_a_picture_leaves_the_others_their_own(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    study = write_reported_study(tmp_path / "walk", frames=16, halves=8, ladder_seeds=0)
+    all_pictures = report.pictures
+
+    def without_the_first(*arguments: Any) -> Pictures:
+        made = all_pictures(*arguments)
+        return dataclasses.replace(made, jpegs=("", *made.jpegs[1:]))
+
+    monkeypatch.setattr(report, "pictures", without_the_first)
+    page_of(study)
+    with opened(browser, study) as page:
+        shown = page.locator("#gallery > li[data-frame='2'] image").get_attribute("href")
+        assert shown == "data:image/jpeg;base64," + all_pictures(study.labels.paths, [], 10**9).jpegs[2]
+        assert page.locator("#gallery > li[data-frame='0'] image").count() == 0
 
 
 def frames_shown(page: Page) -> list[int]:

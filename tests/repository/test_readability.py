@@ -25,6 +25,11 @@ def test_code_tables_headings_and_addresses_are_no_prose():
     assert sentences(prose(page)) == ["One word code here.", "- Two.", "Three."]
 
 
+@pytest.mark.parametrize("page", sorted(path.name for path in (REPOSITORY / "docs").glob("*.md")))
+def test_no_page_is_hard(page):
+    assert grade(prose((REPOSITORY / "docs" / page).read_text())) <= HARDEST
+
+
 @pytest.mark.parametrize("page", FIRST)
 def test_a_first_page_reads_easily(page):
     text = prose((REPOSITORY / page).read_text())

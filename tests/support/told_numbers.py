@@ -8,7 +8,7 @@ import numpy as np
 
 HELPED = {"frames": 60, "error_px": 4.0, "change_px": -0.8, "low_px": -1.2, "high_px": -0.4, "verdict": "would gain"}
 HARDLY = HELPED | {"change_px": 0.01, "low_px": -0.03, "high_px": 0.05, "verdict": "would hardly change"}
-OPEN = HELPED | {"low_px": -1.2, "high_px": 0.3, "verdict": "cannot be told: the curve may go on falling or be flat"}
+OPEN = HELPED | {"low_px": -1.2, "high_px": 0.3, "verdict": "cannot be told: it may be much or nothing"}
 NUMBERS: dict[str, Any] = {
     "networks": 36,
     "not_trained_on_median_px": 3.14159,
@@ -23,8 +23,6 @@ NUMBERS: dict[str, Any] = {
     "group_difference_px": 0.052,
     "group_test_p": 0.001,
     "further_frames": HELPED,
-    "last_step": {"low": 70, "high": 90, "change": -0.31},
-    "more_frames": "unknown",
     "verdicts": {"check label": 7, "undecided": 53},
     "networks_to_decide_top": 5234,
 }
@@ -35,7 +33,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     "one flagged": {"labels_flagged": 1, "labels_flagged_held_out": 0, "group_size": 1},
     "chance": {"group_test_p": 0.4, "further_frames": OPEN},
     "nothing decided": {"group_test_p": 0.4, "further_frames": None, "networks_to_decide_top": None},
-    "the last step helped": {"group_test_p": 0.4, "further_frames": OPEN, "more_frames": "help"},
     "hardly": {"further_frames": HARDLY},
     "single frames": {"verdicts": {"harmful": 2, "helpful": 1, "worse than average": 3, "undecided": 50}},
     "single frames and no more": {

@@ -106,6 +106,7 @@ rule add:
     input:
         f"{RESULTS}/frames.csv",
         f"{RESULTS}/labels.h5",
+        f"{RESULTS}/rmse.csv",
         f"{RESULTS}/scores.h5",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:

@@ -48,26 +48,29 @@ def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
 
 
 def further_frames(table: pd.DataFrame, pool: int) -> dict[str, Any] | None:
-    """What twice as many frames would come to, of `add.csv`, in px of the typical error.
+    """What half and twice the frames would come to, of `add.csv`, in px of the typical error.
 
     Args:
         pool: frames in the pool now.
 
-    Returns None where no curve was fitted; else `frames` (to add), `error_px` (geometric mean at the pool's size),
-    `change_px`, `low_px`, `high_px`, and `verdict` in the table's words.
+    Returns None where no curve was fitted; else `frames` (to add for twice as many), `error_px` (geometric mean at the
+    pool's size), `change_px`, `low_px`, `high_px`, and `verdict` in the table's words. With `half_` before them, these
+    are what half of the frames would have come to (`half_frames` of them).
     """
     rows = table[table["keypoint"] == ALL]
-    curve, gain = rows[rows["about"] == "curve"], rows[rows["about"] == "gain"]
+    curve, gain = rows[rows["about"] == "curve"], rows[rows["about"] == "gain"].sort_values("frames")
     now = curve.loc[curve["frames"] == pool, "value"]
     if gain.empty or now.empty:
         return None
-    last = gain.loc[gain["frames"].idxmax()]
-    changed = np.exp(now.iloc[0]) * np.expm1(last[["value", "ci_low", "ci_high"]].to_numpy(float))
+    changed = np.exp(now.iloc[0]) * np.expm1(gain[["value", "ci_low", "ci_high"]].to_numpy(float))
+    names = ("change_px", "low_px", "high_px")
     return {
-        "frames": round(last["frames"]) - pool,
+        "frames": round(gain["frames"].iloc[-1]) - pool,
         "error_px": float(np.expm1(now.iloc[0])),
-        **dict(zip(("change_px", "low_px", "high_px"), map(float, changed), strict=True)),
-        "verdict": str(last["verdict"]),
+        **dict(zip(names, map(float, changed[-1]), strict=True)),
+        "verdict": str(gain["verdict"].iloc[-1]),
+        "half_frames": round(gain["frames"].iloc[0]),
+        **dict(zip((f"half_{name}" for name in names), map(float, changed[0]), strict=True)),
     }
 
 
@@ -126,30 +129,25 @@ def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
 
 
 def _more_frames(answer: dict[str, Any]) -> str:
-    """Whether further labels help; empty where nothing is decided."""
+    """What further labels would do, as far as is known; empty where no curve was fitted."""
     further = answer["further_frames"]
-    verdict = further["verdict"] if further else ""
-    if verdict in ("would gain", "would lose"):
-        down = verdict == "would gain"
-        ends = sorted(abs(100 * further[key] / further["error_px"]) for key in ("low_px", "high_px"))
-        share = (
-            f"{abs(100 * further['change_px'] / further['error_px']):.0f} %, between {ends[0]:.0f} and {ends[1]:.0f} %"
-        )
-        return (
-            f"{further['frames']} more frames like these would {'lower' if down else 'raise'} the error by "
-            f"{_px(abs(further['change_px']))} ({share})."
-        )
-    if verdict == "would hardly change":
-        most = max(abs(further["low_px"]), abs(further["high_px"]))
-        return f"{further['frames']} more frames like these would change the error hardly, by at most {_px(most)}."
-    step, outcome = answer.get("last_step"), answer.get("more_frames")
-    if not step or outcome not in ("help", "harm"):
+    if not further:
         return ""
-    went = "fell" if outcome == "help" else "rose"
-    return (
-        f"From {step['low']} to {step['high']} % of the frames the error still {went}, "
-        f"by {_px(abs(step['change']))}; what more frames would do is not decided."
+    frames = f"{further['frames']} more frames like these would"
+    low, high = further["low_px"], further["high_px"]
+    if further["verdict"] in ("would gain", "would lose"):
+        shares = (100 * abs(px) / further["error_px"] for px in (further["change_px"], *sorted((low, high), key=abs)))
+        share = "{:.0f} %, between {:.0f} and {:.0f} %".format(*shares)
+        verb = "lower" if further["verdict"] == "would gain" else "raise"
+        return f"{frames} {verb} the error by {_px(abs(further['change_px']))} ({share})."
+    if further["verdict"] == "would hardly change":
+        most = max(abs(low), abs(high))
+        return f"{frames} hardly change the error, by at most {_px(most)} ({100 * most / further['error_px']:.0f} %)."
+    px, share = (
+        f"{_signed(low / part)} and {_signed(high / part)} {unit}"
+        for part, unit in ((1, "px"), (further["error_px"] / 100, "%"))
     )
+    return f"What {further['frames']} more frames like these would do is not decided: between {px} ({share})."
 
 
 _CALLED = {
@@ -198,6 +196,19 @@ def _these(size: int, name: str) -> str:
 def _px(value: float) -> str:
     """A length of at least 0 as people read one off a screen."""
     return f"{readable(round(rounded(value), 2))} px" if value >= _LEAST_PX else f"less than {_LEAST_PX} px"
+
+
+def _signed(value: float) -> str:
+    return readable(round(rounded(value), 2), "+")
+
+
+def half_and_twice(further: dict[str, Any]) -> list[tuple[str, str]]:
+    """Beside the learning curve: what half and twice the frames make of the error, of `further_frames`."""
+    told = []
+    for times, name in ((f"half the frames ({further['half_frames']})", "half_"), ("twice the frames", "")):
+        change, low, high = (_signed(further[f"{name}{key}_px"]) for key in ("change", "low", "high"))
+        told.append((times, f"{change} px ({low} to {high})"))
+    return told
 
 
 def _share(value: float, length: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,7 @@ from frameworth.attribution.inference import values
 from frameworth.attribution.label_checks import check_name, first_to_check
 from frameworth.attribution.method_values import method_values
 from frameworth.results.results import Results
-from frameworth.scores.learning import (
-    constant_guess_rmse,
-    learning_sentences,
-    more_frames_would,
-    steps,
-    what_to_change,
-)
+from frameworth.scores.learning import constant_guess_rmse, learning_sentences, what_to_change
 from frameworth.storage.files import json_plain, write_csv, write_json
 
 CHECK_FIRST = 8  # labels that the answer, the terminal and the report begin with
@@ -144,7 +137,7 @@ def summary(results: Results) -> dict[str, Any]:
 
 
 def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
-    """Whether the networks have learned, the errors of single ones, and whether more frames would help them.
+    """Whether the networks have learned, the errors of single ones, and what more frames would do for them.
 
     Of single networks, as a consensus is better the more members it has, and sizes may differ in that.
     """
@@ -163,12 +156,6 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
         "animal_length_px": animal_length(results.labels.xy),
         "further_frames": further_frames(results.add, int(results.pool.sum())),
     }
-    of_subsets = results.networks.groupby("subset")["rmse_px"].mean().reindex(results.subsets["subset"]).to_numpy()
-    by_size = steps(of_subsets, results.percents, results.clusters, results.level)
-    if by_size:
-        answer["last_step"] = asdict(by_size[-1])
-        outcome = more_frames_would(by_size[-1], known[by_size[-1].high])
-        answer["more_frames"] = outcome if learned.learned else "unknown"
     return answer
 
 

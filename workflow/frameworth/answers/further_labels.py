@@ -8,16 +8,17 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 from frameworth.answers.coverage import nearest, pose_distances
-from frameworth.answers.extrapolation import Extrapolated, extrapolate
+from frameworth.answers.learning_curve import LearningCurve, learning_curve
 from frameworth.answers.validation import interval
 from frameworth.attribution.inference import values
 from frameworth.results.results import Results
 
 ALL = "(all keypoints)"
-TIMES = (1.25, 1.5, 2.0)  # frames of the pool
+TIMES = (0.5, 1.5, 2.0)  # frames of the pool
 THIN_QUANTILE = 0.95  # of the pool's own distances to the nearest other frame
-# A curve that falls goes on falling in its formula: a change of the error by less than about 2 % is called none.
+# A curve that falls goes on falling in most shapes: a change that may be less than about 2 % is not called one.
 WORTHWHILE = 0.02  # log(1 + px)
+HARDLY = 0.05  # log(1 + px), both ways: an interval within it is called hardly any change
 _SCORE = "log_error"  # px errors of a few lost keypoints would rule the curve
 
 
@@ -38,41 +39,48 @@ def further_labels(results: Results) -> pd.DataFrame:
     return table
 
 
-def verdict(found: Extrapolated) -> str:
-    """What the extrapolated change to the last number of frames asked for amounts to, in words."""
-    if found.reason:
-        return f"cannot be told: {found.reason}"
-    if not found.changes:
-        return "cannot be told: the error does not change beyond chance over the sizes measured"
-    low, high = found.change_low[-1], found.change_high[-1]
+def verdicts(curve: LearningCurve) -> list[str]:
+    """What the change to each number of frames asked for amounts to, in words."""
+    if curve.reason:
+        return [f"cannot be told: {curve.reason}"] * len(curve.frames)
+    return [_verdict(low, high) for low, high in zip(curve.change_low, curve.change_high, strict=True)]
+
+
+def _verdict(low: float, high: float) -> str:
     if high < -WORTHWHILE:
         return "would gain"
     if low > WORTHWHILE:
         return "would lose"
-    if low > -WORTHWHILE and high < WORTHWHILE:
+    if low > -HARDLY and high < HARDLY:
         return "would hardly change"
-    return "cannot be told: the curve may go on falling or be flat"
+    return "cannot be told: it may be much or nothing"
 
 
 def _curve_rows(results: Results, name: str, keypoints: np.ndarray, level: float) -> pd.DataFrame:
-    subsets, pool = results.subsets, int(results.pool.sum())
+    pool, frames = int(results.pool.sum()), results.subsets["frames"].to_numpy()
     score = values.subset_score(results.scores[_SCORE][:, :, keypoints], ~results.pool)
-    frames, clusters = subsets["frames"].to_numpy(), subsets["cluster"].to_numpy()
-    asked = np.concatenate([np.geomspace(frames.min(), pool, 12), pool * np.array(TIMES)])
-    found = extrapolate(score, frames, clusters, pool, asked, level, np.random.default_rng(0))
+    inside = np.geomspace(frames.min(), pool, 12)
+    asked = np.concatenate([inside, np.geomspace(pool, max(TIMES) * pool, 6)[1:], pool * np.array(TIMES)])
+    curve = learning_curve(score, frames, results.clusters, _networks(results), pool, asked, level)
     known = np.isfinite(score)
     by_size = pd.Series(score[known]).groupby(frames[known])
     measured = pd.DataFrame({"about": "measured", "value": by_size.mean(), "subsets": by_size.size()})
-    measured = measured.rename_axis("frames").reset_index()
-    rows = [measured]
-    if not found.reason:
-        curve = {"about": "curve", "frames": asked, "value": found.value, "ci_low": found.low, "ci_high": found.high}
-        rows.append(pd.DataFrame(curve))
-    last = slice(-len(TIMES), None)
-    gain: dict[str, object] = {"frames": asked[last], "value": found.change[last], "ci_low": found.change_low[last]}
-    gain |= {"ci_high": found.change_high[last], "verdict": verdict(found)}
+    rows = [measured.rename_axis("frames").reset_index()]
+    along, last = slice(None, -len(TIMES)), slice(-len(TIMES), None)
+    if not curve.reason:
+        drawn = {"frames": asked[along], "value": curve.value[along]}
+        drawn |= {"ci_low": curve.low[along], "ci_high": curve.high[along]}
+        rows.append(pd.DataFrame({"about": "curve", **drawn}))
+    gain: dict[str, object] = {"frames": asked[last], "value": curve.change[last], "ci_low": curve.change_low[last]}
+    gain |= {"ci_high": curve.change_high[last], "verdict": verdicts(curve)[last]}
     rows.append(pd.DataFrame({"about": "gain", **gain}))
     return pd.concat(rows).assign(keypoint=name)
+
+
+def _networks(results: Results) -> np.ndarray:
+    """How many networks each subset's score is the mean of, int [S]."""
+    spoke = results.networks[results.networks["mean_log_error"].notna()]
+    return spoke.groupby("subset").size().reindex(results.subsets["subset"], fill_value=0).to_numpy()
 
 
 def _frame_rows(results: Results) -> pd.DataFrame:

@@ -198,11 +198,11 @@ held_out: {{fraction: 0.25, by: {by}}}   # never trained on; {why}
 subsets:
   # Random halves with one network each say most about single frames. More seeds later train only what is new.
   - {{design: balanced, percents: [50], seeds: {32 if gpu else 24}, members: 1}}
-  # A ladder of sizes: the learning curve, and whether more frames would help.
-  - {{design: nested, percents: [10, 30, 70, 90], seeds: 3, members: {2 if gpu else 1}}}
-{_gpu_training() if gpu else _cpu_training(look)}influence: {{groups: [[10, 30], [70, 90]]}}
-# Next steps, to be added once the first report is read:
-# influence: {{groups: [[10, 30], [70, 90]], warm: {{networks: 8}}}}   # a cheap second look at single labels
+  # Few frames, and nearly all: the learning curve, and whether more frames would help.
+  - {{design: independent, percents: [20], seeds: {8 if gpu else 4}, members: 1}}
+  - {{design: independent, percents: [90], seeds: {16 if gpu else 8}, members: 1}}
+{_gpu_training() if gpu else _cpu_training(look)}# Next steps, to be added once the first report is read:
+# influence: {{warm: {{networks: 8}}}}   # a cheap second look at single labels
 # toggle: {{pairs: 16}}   # trains networks with and without the flagged frames: do they harm as a group?
 """
 

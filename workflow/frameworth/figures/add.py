@@ -20,10 +20,10 @@ _IN_WORDS = {
     "would hardly change": "more frames hardly help",
 }
 _NOTE = (
-    "Left: mean of log(1 + px) over held-out labels against the frames trained on (dots), and a + b·n^−c fitted to "
-    "it with {level:.0%} intervals; right of the dotted line it is extrapolated, true only if the curve goes on as "
-    "it did; a change below {least:g} is called none. Middle: its change with {times:g} times the frames, for "
-    "single keypoints with intervals that hold for all together. Right: poses about their centroid in the plane of "
+    "Left: mean of log(1 + px) over held-out labels against the frames trained on (dots), and the likely curve with "
+    "{level:.0%} intervals, averaged over shapes; right of the dotted line it is a forecast. Middle: its change with "
+    "{times:g} times the frames, for single keypoints with intervals that hold for all together; one below {least:g} "
+    "is called none. Right: poses about their centroid in the plane of "
     "their first two principal components (px); grey the pool, coloured the held-out frames by error; ringed: "
     "farther from all of the pool than 95 % of its own frames are from each other, with more than the typical "
     "error."

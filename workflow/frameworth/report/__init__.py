@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from frameworth.answers.answer import half_and_twice
 from frameworth.answers.closing import answer, in_numbers, notes
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.attribution.label_checks import study_suspects
@@ -116,6 +117,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             any_flagged=bool(results.label_checks["flagged"].any()),
             check_first=_check_first(results, ranked, images, consensus, colours),
             keypoints=list(zip(results.labels.keypoints, colours, strict=True)),
+            changes=half_and_twice(results.summary["further_frames"]) if results.summary["further_frames"] else [],
             curve=learning_picture(results.add, int(results.pool.sum())) if results.learning.learned else None,
             left_out=left_out,
             figures=figures,
@@ -309,11 +311,6 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         "estimator": "estimator",
     }
     facts = [(words, _cell(summary[key])) for key, words in names.items() if summary.get(key) is not None]
-    if step := summary.get("last_step"):
-        known = step["ci_low"] is not None
-        interval = f"{_cell(step['ci_low'])} to {_cell(step['ci_high'])}" if known else "no interval"
-        sizes = f"from {step['low']} to {step['high']} % of the pool"
-        facts.append((f"change of the networks' held-out RMSE {sizes}", f"{_cell(step['change'])} px ({interval})"))
     for percent, rmse in (summary.get("network_rmse_px") or {}).items():
         facts.append((f"mean RMSE of single networks on held-out frames at {percent} %", f"{_cell(rmse)} px"))
     for percent, rmse in (summary.get("held_out_rmse_px") or {}).items():

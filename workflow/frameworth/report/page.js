@@ -3,7 +3,6 @@
 (() => {
 const data = JSON.parse(document.getElementById("data").textContent);
 const { keypoints, colours, skeleton, frames, ranked, matrix } = data;
-const pictures = document.getElementById("pictures").textContent.trim().split("\n");
 const byFrame = new Map(ranked.map((row) => [row.frame, row]));
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const $ = (id) => document.getElementById(id);
@@ -46,6 +45,16 @@ function valueWords(row) {
   return data.unit === "px" ? tested : `${signed(row.value_px)} px (${tested})`;
 }
 const withUnit = (text, unit) => unit ? `${text} ${unit}` : text;
+let jpegs = null;
+// Base64 of the frame's picture, empty where it has none; told apart when the first is asked for.
+function picture(frame) {
+  jpegs ??= $("pictures").textContent.split("\n");
+  return jpegs[frame];
+}
+// The library of plots is large, so it is run when the first plot is asked for.
+function runPlotly() {
+  if (!window.Plotly) document.head.append(html("script", {}, $("plotly").textContent));
+}
 const frameName = (frame) => `${frames.videos[frames.video[frame]]}/${frames.image[frame]}`;
 
 async function bytesOf(id) {
@@ -101,9 +110,9 @@ const whole = (frame) => [0, 0, ...frames.size[frame]];
 const markOf = (box) => 0.014 * Math.max(box[2], box[3]);
 
 function drawn(frame, box, label, ...marks) {
-  if (!pictures[frame]) marks.unshift(svg("rect", { width: frames.size[frame][0], height: frames.size[frame][1], fill: "#555" }));
+  if (!picture(frame)) marks.unshift(svg("rect", { width: frames.size[frame][0], height: frames.size[frame][1], fill: "#555" }));
   return svg("svg", { class: "frame", viewBox: box.join(" "), role: "img", "aria-label": label },
-    pictures[frame] ? svg("image", { href: `data:image/jpeg;base64,${pictures[frame]}`, width: frames.size[frame][0],
+    picture(frame) ? svg("image", { href: `data:image/jpeg;base64,${picture(frame)}`, width: frames.size[frame][0],
       height: frames.size[frame][1], preserveAspectRatio: "none" }) : null, ...marks);
 }
 
@@ -166,7 +175,7 @@ function intervalBar(row) {
 
 function card(row, labels, consensus) {
   return html("li", { class: "card", "data-frame": row.frame },
-    pictures[row.frame] ? withLabels(row.frame, labels, consensus, $("crop").checked) : html("div", { class: "nothing" }, "no picture"),
+    picture(row.frame) ? withLabels(row.frame, labels, consensus, $("crop").checked) : html("div", { class: "nothing" }, "no picture"),
     html("h3", {}, `frame ${row.frame}`, html("span", {}, row.flagged ? html("span", { class: "verdict bad" }, "flagged") : null,
       row.flagged && row.verdict === "check label" ? null
         : html("span", { class: `verdict ${KIND[row.verdict] ?? "open"}` }, row.verdict))),
@@ -549,8 +558,12 @@ function showCurve() {
 const PARTS = {
   mend: startMending,
   frames: startGallery,
-  learning: async () => showCurve(),
+  learning: async () => {
+    runPlotly();
+    await showCurve();
+  },
   influence: async () => {
+    runPlotly();
     await startMatrix();
     (window.requestIdleCallback ?? setTimeout)(partsOfPairs);  // unpacked before the first click asks for them
   },

@@ -1,19 +1,11 @@
-"""Whether the networks have learned, without which nothing is said of frames, and whether more frames would help.
-
-Numpy in, numpy out.
-"""
+"""Whether the networks have learned, without which nothing is said of frames. Numpy in, numpy out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
-
-# An interval that stays within this share of the error on both sides of 0 is called hardly any change.
-HARDLY = 0.05
 
 # Shares of medians, set by the cases in docs/validation.md.
 LEARNED = 0.5  # of the guess's error: the error at labels not trained on must not be above it
@@ -21,7 +13,6 @@ WELL = 0.2  # of the guess's error: so small an error is learned, however well l
 UNDERFITTED = 0.9  # of the error at other labels: labels trained on are known hardly better
 FEW_FRAMES = 20  # with fewer a median error may be off by a third (1.25 / √20 deviations of log error, about 1)
 
-Outcome = Literal["help", "hardly", "harm", "unknown"]
 WhyNot = Literal["diverged", "unmeasured", "underfitted", "not transferred"]
 
 
@@ -51,25 +42,6 @@ class Learning:
     def learned(self) -> bool:
         """Whether anything may be said of frames."""
         return self.why_not is None
-
-
-@dataclass(frozen=True)
-class Step:
-    """The change of an error (px) from subsets of one percent to those of the next, with its interval.
-
-    Attributes:
-        low, high: the percents.
-        change, ci_low, ci_high: px; the interval is NaN where nothing says how sure the change is.
-        clusters: how many clusters (seeds) were compared with themselves; 0 where the subsets of the two percents
-            belong to different clusters.
-    """
-
-    low: int
-    high: int
-    change: float
-    ci_low: float
-    ci_high: float
-    clusters: int
 
 
 def constant_guess_rmse(label: np.ndarray, pool: np.ndarray) -> float:
@@ -199,65 +171,3 @@ def what_to_change(measured: Learning, training: dict[str, Any], size: tuple[int
         f"Try each: {'; '.join(change)}.",
         "If that changes nothing, look whether the labels fit the images.",
     ]
-
-
-def steps(error: np.ndarray, percents: np.ndarray, clusters: np.ndarray, level: float) -> list[Step]:
-    """The changes of the mean error between adjacent percents, ascending.
-
-    Where two or more clusters have subsets of both percents (seeds of a nested design), the change is the mean
-    over these clusters of their own change, with a t interval on clusters − 1; else the difference of the means
-    over clusters, with Welch's interval.
-
-    Args:
-        error: [S] px; subsets with NaN (a network diverged) are left out.
-    """
-    known = np.isfinite(error)
-    means = {
-        int(percent): _by_cluster(error, clusters, known & (percents == percent)) for percent in np.unique(percents)
-    }
-    percents_known = [percent for percent, of_clusters in means.items() if of_clusters]
-    return [_step(low, high, means[low], means[high], level) for low, high in pairwise(percents_known)]
-
-
-def _by_cluster(error: np.ndarray, clusters: np.ndarray, rows: np.ndarray) -> dict[object, float]:
-    return {cluster: float(error[rows & (clusters == cluster)].mean()) for cluster in np.unique(clusters[rows])}
-
-
-def _step(low: int, high: int, first: dict[object, float], last: dict[object, float], level: float) -> Step:
-    common = sorted(first.keys() & last.keys(), key=str)
-    if len(common) > 1:
-        change = np.array([last[cluster] - first[cluster] for cluster in common])
-        error, freedom = change.std(ddof=1) / np.sqrt(len(change)), len(change) - 1.0
-        middle = float(change.mean())
-    else:
-        a, b = np.array(list(first.values())), np.array(list(last.values()))
-        middle = float(b.mean() - a.mean())
-        error, freedom = _welch(a, b)
-    half = stats.t.ppf((1 + level) / 2, freedom) * error
-    return Step(low, high, middle, middle - half, middle + half, len(common) if len(common) > 1 else 0)
-
-
-def _welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Standard error and degrees of freedom of the difference of two means; NaN where one has no spread to go by."""
-    if min(len(a), len(b)) < 2:
-        return float("nan"), 1.0
-    of_a, of_b = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    if of_a + of_b == 0:
-        return 0.0, 1.0
-    freedom = (of_a + of_b) ** 2 / (of_a**2 / (len(a) - 1) + of_b**2 / (len(b) - 1))
-    return float(np.sqrt(of_a + of_b)), float(freedom)
-
-
-def more_frames_would(step: Step, error: float) -> Outcome:
-    """What a further step like the last one would do; `error` (px) is what the step is measured against.
-
-    `hardly` only if the whole interval lies within `HARDLY` of the error: an interval that is merely wide is
-    `unknown`.
-    """
-    if not np.isfinite([step.ci_low, step.ci_high]).all():
-        return "unknown"
-    if max(abs(step.ci_low), abs(step.ci_high)) <= HARDLY * error:
-        return "hardly"
-    if step.ci_high < 0:
-        return "help"
-    return "harm" if step.ci_low > 0 else "unknown"
