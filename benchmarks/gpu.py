@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.storage.files import write_json
 from frameworth.training.loop import NetworkJob, train_network
@@ -58,7 +59,7 @@ def main() -> None:
     for row in rows:
         limit = limits["bfloat16" if "bfloat16" in row["variant"] else "float32"]
         row["share_of_arithmetic_limit"] = row["images_per_second"] * work / limit
-        row["networks_per_hour"] = 3600 * row["images_per_second"] / (STEPS_OF_A_NETWORK * training["batch_size"])
+        row["networks_per_hour"] = 3600 * row["images_per_second"] / (STEPS_OF_A_NETWORK * training.batch_size)
         row["ratio_to_stock"] = row["images_per_second"] / rows[0]["images_per_second"]
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     OUT.parent.mkdir(parents=True, exist_ok=True)
@@ -72,15 +73,15 @@ def main() -> None:
         )
 
 
-def _training(tiny: bool) -> dict[str, Any]:
+def _training(tiny: bool) -> Training:
     training = {
         "net_type": "resnet_50", "weights": "random", "batch_size": 8, "drops": [], "scale": 1, "crop": 448,
         "target_radius": 17, "augmentation": {}, "engine": "fast", "precision": "float32",
     }  # fmt: skip
-    return training | ({"backbone": "test_resnet", "crop": 64} if tiny else {})
+    return Training.model_validate(training | ({"backbone": "test_resnet", "crop": 64} if tiny else {}))
 
 
-def _variant(name: str, training: dict[str, Any], at_once: int, steps: int, device: torch.device) -> dict[str, Any]:
+def _variant(name: str, training: Training, at_once: int, steps: int, device: torch.device) -> dict[str, Any]:
     """Images per second of `at_once` processes that train at the same time, from a common start."""
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(at_once + 1), context.Queue()
@@ -103,9 +104,9 @@ def _variant(name: str, training: dict[str, Any], at_once: int, steps: int, devi
     }
 
 
-def _train(training: dict[str, Any], steps: int, device_name: str, barrier: Any, answers: Any) -> None:
+def _train(training: Training, steps: int, device_name: str, barrier: Any, answers: Any) -> None:
     device, rng = torch.device(device_name), np.random.default_rng(0)
-    side = 64 if training["crop"] < 100 else 480
+    side = 64 if training.crop == 64 else 480
     images = [rng.integers(0, 255, (side, side * 4 // 3, 3), dtype=np.uint8) for _ in range(32)]
     xy = rng.uniform(0, side, (len(images), len(KEYPOINTS), 2))
     with tempfile.TemporaryDirectory() as folder:
@@ -155,12 +156,12 @@ def _arithmetic_limit(device: torch.device, precision: str) -> float:
     return float(np.median(rates))
 
 
-def _operations_per_image(training: dict[str, Any]) -> float:
+def _operations_per_image(training: Training) -> float:
     engine = engine_of(training, KEYPOINTS)
-    network = engine.build("random", 0).train()
+    network, side = engine.build("random", 0).train(), training.crop or 0
     labels = np.full((1, len(KEYPOINTS), 3), 20, np.float32)
     with FlopCounterMode(display=False) as counter:
-        engine.loss(network, torch.zeros(1, 3, training["crop"], training["crop"]), labels).backward()
+        engine.loss(network, torch.zeros(1, 3, side, side), labels).backward()
     return float(counter.get_total_flops())
 
 

@@ -22,6 +22,7 @@ import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from benchmarks.speed import MEMORY, ONE_THREAD, REPOSITORY
+from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.engine.deeplabcut.augmentation import Augmentation
 from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config, targets_of
@@ -37,7 +38,7 @@ from frameworth.training.variants import batch_indices
 OUT = Path("results/benchmarks/levers.json")
 CPU = torch.device("cpu")
 SIZE, FRAMES, BATCH = (96, 80), 32, 8
-TRAINING = {"engine": "fast", "net_type": "resnet_50", "backbone": "test_resnet", "crop": None, "target_radius": 8}
+TRAINING = Training(backbone="test_resnet", crop=None, target_radius=8)
 
 
 def main() -> None:

@@ -19,16 +19,18 @@ import torch
 
 from frameworth.attribution.methods.metagradient import held_out_score
 from frameworth.cli.checking import read_config_file
+from frameworth.config.model import StudyConfig
+from frameworth.config.registries import asked_methods
 from frameworth.engine.deeplabcut.label_losses import label_losses
 from frameworth.engine.devices import choose_device, make_deterministic
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import Subset, read_subset
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import base_subsets, study_folder, weight_options, window_start
+from frameworth.plan.grid import base_subsets, window_start
 from frameworth.plan.identity import network_seed
 from frameworth.plan.names import subset_path
-from frameworth.plan.pilot import chosen_training
+from frameworth.plan.pilot import possible_trainings
 from frameworth.storage.files import write_json
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.ensemble import from_weights_file, training_data
@@ -65,28 +67,27 @@ def changes(train: Callable[[int], float], frames: np.ndarray) -> np.ndarray:
     return np.array([train(int(frame)) - whole for frame in frames])
 
 
-def measure(config: dict[str, Any], number: int, count: int) -> dict[str, Any]:
+def measure(config: StudyConfig, number: int, count: int) -> dict[str, Any]:
     """One network of the study: foretold and measured changes of `count` of its frames, correlation and slope."""
-    folder, planned = study_folder(config), base_subsets(config, "metagradient")[number]
-    training = weight_options(chosen_training(config) or config["training"])
-    training = from_weights_file(training, folder / "imagenet.pt")
+    folder, planned = config.folder, base_subsets(config, "metagradient")[number]
+    training = from_weights_file(possible_trainings(config)[0], folder / "imagenet.pt")
     subset: Subset = read_subset(folder / "subsets" / f"{subset_path(planned.percent, planned.seed)}.json")
-    frames = ScaledFrames(read_labels(folder / "labels.h5"), training["scale"])
+    frames = ScaledFrames(read_labels(folder / "labels.h5"), training.scale)
     held_out = np.flatnonzero((read_frames(folder / "frames.csv")["split"] != "pool").to_numpy())
     file = folder / "metagradient" / f"{subset_path(planned.percent, planned.seed)}.h5"
     foretold = -read_hdf5(file, ["change"])["change"].sum(axis=1)[subset.frames]
-    asked = config["influence"]["metagradient"]
-    device = choose_device(config["training"]["device"])
+    asked = asked_methods(config.influence)["metagradient"]
+    device = choose_device(training.device)
     make_deterministic(device)
-    seed = network_seed(config["seed"], planned.percent, planned.seed, 0)
+    seed = network_seed(config.seed, planned.percent, planned.seed, 0)
     job = NetworkJob(subset.keypoints, *training_data(subset, frames), training, seed, device)
 
     def train(left_out: int) -> float:
         descent = WithoutOne(job)
-        descent.first, descent.left_out = window_start(asked["window"], job.steps), left_out
+        descent.first, descent.left_out = window_start(asked.window, job.steps), left_out
         for step in range(job.steps):
             descent.advance(step)
-        return held_out_score(descent.network, frames, held_out, asked["score"], device)
+        return held_out_score(descent.network, frames, held_out, asked.score, device)
 
     chosen = np.random.default_rng(number).permutation(np.flatnonzero(np.isfinite(foretold)))[:count]
     measured = changes(train, chosen)

@@ -23,6 +23,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.attribution.method_values import method_values
 from frameworth.attribution.methods import method, method_names
+from frameworth.config.registries import asked_methods
 from frameworth.labels.frames import read_frames
 from frameworth.plan.config import check_config
 from frameworth.storage.files import write_json
@@ -38,7 +39,7 @@ def planting_config(seed: int, name: str) -> dict[str, Any]:
     """The study of one planting: as many balanced halves as the method has base networks, and no toggle."""
     content = yaml.safe_load(CONFIG.read_text())
     content["influence"] = {name: content["influence"].get(name, {})}
-    networks = check_config(dict(content))["influence"][name]["networks"]
+    networks = asked_methods(check_config(dict(content)).influence)[name].networks
     content |= {"study": f"planting-{seed}", "seed": seed}
     content["subsets"] = [{"design": "balanced", "percents": [50], "seeds": networks, "members": 1}]
     content["training"]["subsets_per_job"] = -(-networks // 2)

@@ -21,6 +21,7 @@ import torch
 from scipy import stats
 
 from demo.drawing import draw_project
+from frameworth.config.training import Training
 from frameworth.engine.deeplabcut import backbones
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.labels import distance, read_labels
@@ -36,7 +37,7 @@ from frameworth.training.store import Entry
 OUT = Path("results/benchmarks/pretrained.json")
 HELD_OUT: dict[str, Any] = {"fraction": 0.5, "by": "frame"}
 FRAMES, SIDE = 128, 192  # half of the pool is 32 frames: whole epochs of four batches
-TRAINING: dict[str, Any] = {
+TRAINING = Training.model_validate({
     "net_type": "resnet_50",
     "backbone": "tf_efficientnet_lite0",
     "weights": "imagenet",
@@ -48,7 +49,7 @@ TRAINING: dict[str, Any] = {
     "target_radius": 10,
     "augmentation": {},
     "precision": "float32",
-}
+})  # fmt: skip
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def main() -> None:
     )
     ours, theirs, times = (float(np.median(values)) for values in (step["fast"], step["stock"], ratios))
     print(
-        f"{TRAINING['backbone']}, 8 images of {SIDE} px, one thread: {ours:.3f} s per step, DeepLabCut's runner "
+        f"{TRAINING.backbone}, 8 images of {SIDE} px, one thread: {ours:.3f} s per step, DeepLabCut's runner "
         f"{theirs:.3f} s: {times:.2f} times (median of {len(ratios)} pairs); difference of log error "
         f"{difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
     )
@@ -107,7 +108,7 @@ def measure_pair(folder: Path, seed: int, steps: int) -> dict[str, dict[str, flo
 def _train(folder: Path, subset: Subset, seed: int, changes: dict[str, Any]) -> dict[str, float]:
     training = TRAINING | changes
     labels = read_labels(folder / "labels.h5")
-    frames = ScaledFrames(labels, training["scale"])
+    frames = ScaledFrames(labels, training.scale)
     images, xy = training_data(subset, frames)
     entry = Entry(folder / f"{changes['engine']}-{seed}")
     entry.folder.mkdir()

@@ -17,17 +17,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from frameworth.config.model import StudyConfig
 from frameworth.figures import figure_names
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import planned_subsets, weight_options
+from frameworth.plan.grid import planned_subsets, result_options
 from frameworth.plan.names import subset_path
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.files import write_csv, write_json
@@ -63,37 +63,44 @@ def main() -> None:
     write_json(OUT, result | {"stages": stages})
 
 
-def _commands(study: Path, config: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def _commands(study: Path, config: StudyConfig) -> list[tuple[str, list[str]]]:
     names = {name: str(study / f"{name}.{kind}") for name, kind in (("frames", "csv"), ("labels", "h5"))}
     files = ["--frames", names["frames"], "--labels", names["labels"]]
-    consensus = {"consensus": config["prediction"]["consensus"]}
-    options = ["--options", json.dumps({part: config[part] for part in ("influence", "figures")} | consensus)]
-    scores = ["--form", consensus["consensus"], "--scores", str(study / "scores.h5"), "--rmse", str(study / "rmse.csv")]
-    groups = ["--groups", json.dumps(config["influence"]["groups"])]
+    content, training = config.model_dump(), ["--training", json.dumps(config.training.for_weights)]
+    options = ["--options", json.dumps(result_options(config))]
+    scores = [
+        "--form",
+        config.prediction.consensus,
+        "--scores",
+        str(study / "scores.h5"),
+        "--rmse",
+        str(study / "rmse.csv"),
+    ]
+    groups = ["--groups", json.dumps(config.influence.groups)]
     commands = [
-        ("subsets", ["subsets", str(study), "--frames", names["frames"], "--grid", json.dumps(config["subsets"])]),
+        ("subsets", ["subsets", str(study), "--frames", names["frames"], "--grid", json.dumps(content["subsets"])]),
         ("scores", ["scores", str(study), *files, *scores]),
         (
             "influence",
             ["influence", str(study), "--frames", names["frames"], "--scores", str(study / "scores.h5"), *groups,
-             "--estimator", config["influence"]["estimator"], "--influence", str(study / "influence.h5")],
+             "--estimator", config.influence.estimator, "--influence", str(study / "influence.h5")],
         ),
         ("frame values", ["frame-values", str(study), *options]),
-        ("summary", ["summary", str(study), *options]),
+        ("summary", ["summary", str(study), *options, *training]),
         ("validation", ["validation", str(study), *options]),
         (
             "members",
             ["members", str(study), "--labels", names["labels"], "--members", str(study / "members.h5"),
-             "--distractor-radius", str(config["prediction"]["distractor_radius"])],
+             "--distractor-radius", str(config.distractor_radius)],
         ),
         ("distractors", ["distractors", str(study), *options]),
         ("outliers", ["outliers", str(study), *options]),
-        ("plan", ["plan-table", str(study), *options, "--training", json.dumps(weight_options(config["training"]))]),
+        ("plan", ["plan-table", str(study), *options, *training]),
         ("add", ["add", str(study), *options]),
     ]  # fmt: skip
-    figures = figure_names(config["figures"]["pairs"], config["figures"]["pair_list"])
+    figures = figure_names(config.figures.pairs, config.figures.pair_list)
     commands.append(("figures", ["figure", *figures, "--study", str(study), *options]))
-    return [*commands, ("report", ["report-page", str(study), *options, "--config", json.dumps(config)])]
+    return [*commands, ("report", ["report-page", str(study), *options, "--config", json.dumps(content)])]
 
 
 def _timed(command: list[str], folder: Path) -> dict[str, float]:
@@ -106,7 +113,7 @@ def _timed(command: list[str], folder: Path) -> dict[str, float]:
     return {"seconds": time.monotonic() - started, "peak_rss_mib": usage.ru_maxrss / 1024}
 
 
-def _config(subsets: int) -> dict[str, Any]:
+def _config(subsets: int) -> StudyConfig:
     ladder = max(2, subsets // 20)
     return check_config(
         {
@@ -149,7 +156,7 @@ def _write_study(study: Path, subsets: int, frames: int, keypoints: int) -> None
         names = [f"keypoint {index}" for index in range(keypoints)]
         folder = study / "ensembles" / path
         folder.mkdir(parents=True)
-        member = {"steps": config["training"]["steps"], "batch_size": 8, "wall_seconds": 100.0, "device_type": "cpu"}
+        member = {"steps": config.training.steps, "batch_size": 8, "wall_seconds": 100.0, "device_type": "cpu"}
         write_json(folder / "training.json", {"subset": planned.name, "members": [member]})
         write_predictions(predictions, names, folder / "predictions.h5", folder / "consensus.h5")
 

@@ -27,12 +27,13 @@ import torch
 import yaml
 from scipy import stats
 
+from frameworth.config.model import StudyConfig
+from frameworth.config.training import Training
 from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import weight_options
 from frameworth.storage.files import write_json
 from frameworth.training.predict import predict
 from frameworth.training.scaling import ScaledFrames
@@ -102,10 +103,10 @@ def main() -> None:
 class _Bench:
     """The project, weights and settings that all ways share."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], cores: int) -> None:
+    def __init__(self, folder: Path, config: StudyConfig, cores: int) -> None:
         self._folder, self._cores = folder, cores
-        self._training = weight_options(config["training"])
-        self._held_out, self._demo = config["held_out"], config["demo"]
+        self._training = config.training.for_weights
+        self._held_out, self._demo = config.held_out.model_dump(), config.demo.model_dump()
         # The project, its split and its subsets are the workflow's own; drawn here once, before any clock starts.
         self._study = self._run_study("draw", [1], ["results/draw/frames.csv"])
         pool = int((read_frames(self._study / "frames.csv")["split"] == "pool").sum())
@@ -114,7 +115,7 @@ class _Bench:
         self._training |= {"steps": self._epochs * -(-per_network // self._training["batch_size"])}
         self.samples = self._epochs * per_network
         self._labels = read_labels(self._study / "labels.h5")
-        self._config = pose_config(self._training, self._labels.keypoints)
+        self._config = pose_config(Training.model_validate(self._training), self._labels.keypoints)
         network = build_network(self._config, "random", 1)
         self._weights = folder / "initial.pt"
         torch.save({"model": network.state_dict(), "metadata": {"epoch": 0}}, self._weights)

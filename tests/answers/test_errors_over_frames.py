@@ -18,6 +18,7 @@ from frameworth.attribution.suspicion.biases import biased_groups
 from frameworth.attribution.suspicion.body_axes import direction, mean_shape
 from frameworth.attribution.suspicion.runs import repeated_errors, runs
 from frameworth.results.results import Results
+from report_study import CONFIG
 from simulated_poses import Simulated, simulated_poses
 from synthetic_study import write_study
 
@@ -149,7 +150,7 @@ def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_pat
     assert set(table.loc[table["called"], "kind"]) == {"biased"}
     write_errors_over_frames(study, study.folder / FILE)
     summary = study.summary | {"learned": True, "diverged": [], "networks": 16}
-    lines = notes(study.folder, {"influence": {"level": 0.95}}, summary)
+    lines = notes(study.folder, CONFIG, summary)
     (said,) = [line for line in lines if "one direction" in line]
     assert "two" in said
     assert "tail base" in said

@@ -96,8 +96,8 @@ def test_the_scores_of_a_subset_are_means_of_its_networks_logs(tmp_path: Path):
 
 @pytest.mark.parametrize("score", ["log_confidence", "log_probability"])
 def test_the_config_takes_it_and_log_probability_is_what_is_meant_without_one(score: str):
-    assert check_config(config("project", influence={"score": score}))["influence"]["score"] == score
-    assert check_config(config("project"))["influence"]["score"] == "log_probability"
+    assert check_config(config("project", influence={"score": score})).influence.score == score
+    assert check_config(config("project")).influence.score == "log_probability"
 
 
 def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(tmp_path: Path):

@@ -176,7 +176,7 @@ def asked(data, store, **options):
     subset, frames = data
     make_deterministic(CPU)
     descent = Descent(NetworkJob(subset.keypoints, *training_data(subset, frames), TRAINING, SEED, CPU))
-    for step in range(TRAINING["steps"]):
+    for step in range(TRAINING.steps):
         descent.advance(step)
     pool = np.zeros(len(frames.labels.xy), bool)
     pool[subset.frames] = True
@@ -198,7 +198,7 @@ def test_only_frames_that_the_network_was_trained_on_are_told_of(data, tmp_path)
     change = asked(data, tmp_path, window=1)["change"]
     assert set(np.flatnonzero(np.isfinite(change).all(axis=1))) == set(subset.frames)
     last = asked(data, tmp_path, window=0.01)["change"]  # one step
-    assert np.isfinite(last).all(axis=1).sum() == TRAINING["batch_size"]
+    assert np.isfinite(last).all(axis=1).sum() == TRAINING.batch_size
 
 
 def test_what_all_frames_of_a_network_share_is_taken_off():
@@ -232,7 +232,7 @@ def test_the_training_keeps_the_state_that_the_pass_begins_with_and_the_answer_i
     ensemble(tmp_path, "ensembles", windows={str(own): 0.5})
     steps.clear()
     from_state = answer(tmp_path, "first.h5")
-    assert min(steps) == TRAINING["steps"] // 2
+    assert min(steps) == TRAINING.steps // 2
     assert not list(tmp_path.glob(".store/*/before-step-*"))
     assert answer(tmp_path, "again.h5") == from_state
     assert min(steps) == 0
@@ -265,4 +265,4 @@ def test_a_pass_killed_half_way_goes_on_from_the_windows_start_and_ends_with_the
     assert not (tmp_path / "killed.h5").exists()
     steps.clear()
     assert answer(tmp_path, "killed.h5") == undisturbed
-    assert min(steps) == TRAINING["steps"] // 2
+    assert min(steps) == TRAINING.steps // 2

@@ -47,7 +47,7 @@ class Study:
             "study": "mine",
             "labels": "project",
             "subsets": [{"design": "balanced", "percents": [50], "seeds": 8}],
-            "training": {key: value for key, value in TRAINING.items() if key != "net_type"} | {"device": "cpu"},
+            "training": TRAINING.for_weights | {"device": "cpu"},
         }
     )
     text: str | bytes | None = None  # of the config file, in place of `config`

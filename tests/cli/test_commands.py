@@ -166,7 +166,7 @@ def test_any_project_gets_a_config_that_is_valid_and_whose_whole_frames_can_be_p
 def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole():
     seen = look(frames=500, videos=9)
     written = check_config(yaml.safe_load(first_config.first_config("demo", "x", seen, gpu=True)))
-    assert (written["training"]["net_type"], written["training"]["weights"]) == ("resnet_50", "imagenet")
+    assert (written.training.net_type, written.training.weights) == ("resnet_50", "imagenet")
     assert "pilot" not in written
     assert written["held_out"]["by"] == "video"
 

@@ -12,9 +12,8 @@ from PIL import Image
 
 from conftest import REPOSITORY
 from frameworth.cli.costs import (
+    Costs,
     StudySize,
-    job_memory,
-    job_minutes,
     measured,
     prediction_bytes,
     study_memory,
@@ -65,7 +64,8 @@ def test_minutes_grow_with_what_a_job_trains_and_leave_a_reserve(tmp_path, monke
     blocks = [{"design": "nested", "percents": [30, 70], "seeds": 1, "members": [1, 4]}]
     study = check_config(config("project", subsets=blocks))
     one, four = ([subset] for subset in planned_subsets(study))
-    minutes = [job_minutes(study, SIZE, subsets, measured(study)) for subsets in (one, four, one + four)]
+    costs = Costs(study, SIZE, measured(study))
+    minutes = [costs.minutes(costs.job_seconds(subsets)) for subsets in (one, four, one + four)]
     # 60 s of training and a prediction of 100 frames, 25 batches at a third of 10 s; three times that and 10 minutes.
     assert minutes[0] == 10 + np.ceil(3 * (60 + 25 * 10 / 3) / 60)
     assert minutes[1] - 10 == pytest.approx(4 * (minutes[0] - 10), abs=4)
@@ -76,7 +76,8 @@ def test_before_anything_is_measured_longer_training_asks_for_more_time():
     asked = []
     for steps in (1000, 20000):
         study = check_config({"study": "x", "labels": "demo", "training": {"steps": steps}})
-        asked.append(job_minutes(study, SIZE, planned_subsets(study)[:1], None))
+        costs = Costs(study, SIZE, None)
+        asked.append(costs.minutes(costs.job_seconds(planned_subsets(study)[:1])))
     assert 10 < asked[0] < asked[1]
 
 
@@ -84,7 +85,7 @@ def test_before_anything_is_measured_longer_training_asks_for_more_time():
 def test_memory_grows_with_frames_and_on_a_cpu_with_batches():
     def asked(frames, **training):
         study = check_config({"study": "x", "labels": "demo", "training": training})
-        return job_memory(study, StudySize(frames, 1280, 1024, 4))
+        return Costs(study, StudySize(frames, 1280, 1024, 4), None).job_memory()
 
     assert asked(200) > asked(10)
     assert asked(100_000) == asked(1_000)  # decoded images beyond a GB are not kept

@@ -37,7 +37,11 @@ class Study:
     """A study whose networks are pretended: their places are there, under the hashes that training gives them."""
 
     def __init__(self, **changes):
-        self.config = check_config(config("project", held_out=HELD_OUT, **changes))
+        self.given = config("project", held_out=HELD_OUT, **changes)
+
+    @property
+    def config(self):
+        return check_config(self.given)
 
     def train(self, seeds=(1, 2, 3), members=1):
         """As the workflow's jobs would, with hashes of the subsets' own files."""
@@ -108,7 +112,7 @@ def test_a_corrected_held_out_label_trains_nothing_as_long_as_networks_are_kept(
 
 
 def test_another_budget_outdates_every_network(study):
-    study.config["training"]["steps"] += 1
+    study.given["training"]["steps"] += 1
     assert (study.left().networks, study.left().outdated) == (3, 3)
 
 
@@ -141,7 +145,7 @@ def test_a_removed_frame_draws_the_subsets_anew(study):
 
 
 def test_a_member_more_counts_alone(study):
-    study.config["subsets"][0]["members"] = 3
+    study.given["subsets"][0]["members"] = 3
     assert [subset.members for subset in study.left().subsets["ensembles"]] == [2, 2, 2]
     assert study.left().outdated == 0
 
@@ -170,12 +174,12 @@ def test_without_a_store_a_lost_file_of_predictions_needs_its_network_again(stud
 
 
 def test_networks_that_are_not_kept_count_by_their_predictions(study):
-    study.config["keep_snapshots"] = False
+    study.given["keep_snapshots"] = False
     for seed in (1, 2, 3):
         record = json.loads((FOLDER / "ensembles" / subset_path(50, seed) / "training.json").read_text())
         entries = [Entry(FOLDER / ".store" / member["hash"]) for member in record["members"]]
         place = PredictionsEntry.of(FOLDER / ".store", entries, FOLDER / "labels.h5",
-                                    study.config["prediction"]["distractor_radius"])  # fmt: skip
+                                    study.config.distractor_radius)  # fmt: skip
         place.folder.mkdir()
         for name in ("predictions.h5", "consensus.h5"):
             (place.folder / name).touch()
@@ -189,20 +193,20 @@ def test_networks_that_are_not_kept_count_by_their_predictions(study):
 
 def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
     named = study.pool()["frame"].tolist()[:2]
-    study.config["toggle"] = {"pairs": 2, "parts": 1, "frames": named}
+    study.given["toggle"] = {"pairs": 2, "parts": 1, "frames": named}
     assert len(study.left().subsets["toggle"]) == 4
     study.pool().to_csv("values.csv")
     for arm in ("with", "without"):
         for pair in (1, 2):
             path = FOLDER / f"toggle/{arm}/subsets/{subset_path(50, pair)}.json"
             write_arm(path, FOLDER / "frames.csv", FOLDER / "labels.h5", Path("values.csv"),
-                      toggle=study.config["toggle"], arm=arm, pair=pair, study_seed=1)  # fmt: skip
+                      toggle=study.config.toggle, arm=arm, pair=pair, study_seed=1)  # fmt: skip
             pretend_trained(study.config, path, FOLDER / "toggle" / arm / subset_path(50, pair))
     assert study.left().subsets["toggle"] == []
     correct(study.pool().loc[0])  # toggled in
     left = study.left()
     assert [subset.seed for subset in left.subsets["toggle"]] == [1, 2]
-    study.config["toggle"]["frames"] = []  # those that will be flagged, of values that are not there yet
+    del study.given["toggle"]["frames"]  # those that will be flagged, of values that are not there yet
     left = study.left()
     assert len(left.subsets["toggle"]) == 4
     assert left.guessed == {"toggle"}
@@ -210,10 +214,10 @@ def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
 
 
 def test_an_arm_that_continues_some_of_the_networks_of_a_subset_is_counted(study):
-    study.config["subsets"] = [
+    study.given["subsets"] = [
         {"design": "nested", "percents": [10, 50], "seeds": 1, "members": [2, 1], "repeat": 0},
     ]
-    study.config["arms"] = {"longer": {"start_from": {"percent": 10}}}
+    study.given["arms"] = {"longer": {"start_from": {"percent": 10}}}
     for percent, members in ((10, 2), (50, 1)):
         pretend_networks(study.config, percent, 1, members, "nested")
     left = study.left()
@@ -222,8 +226,10 @@ def test_an_arm_that_continues_some_of_the_networks_of_a_subset_is_counted(study
 
 
 def test_of_a_planted_project_that_is_to_be_made_anew_nothing_is_claimed(study):
-    study.config |= {"plant": {"share": 0.2, "kinds": ["shifted"]}}
-    plant_errors(Path("project"), FOLDER / "planted_project", held_out=HELD_OUT, seed=1, **study.config["plant"])
+    study.given["plant"] = {"share": 0.2, "kinds": ["shifted"]}
+    plant_errors(
+        Path("project"), FOLDER / "planted_project", held_out=HELD_OUT, seed=1, **study.config.plant.model_dump()
+    )
     collect_frames(FOLDER / "planted_project", HELD_OUT, 1, FOLDER / "frames.csv", FOLDER / "labels.h5")
     write_record(study.config)
     study.train()
@@ -244,7 +250,7 @@ def test_nothing_is_read_of_images_that_labels_h5_knows(study, monkeypatch):
 
 
 def test_counting_again_sees_what_was_trained_in_between(study):
-    study.config["subsets"][0]["seeds"] = 5
+    study.given["subsets"][0]["seeds"] = 5
     networks = StudyNetworks(study.config)
     assert networks.left().networks == 2
     study.train(seeds=(4, 5))

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from frameworth.cli._stage import ChosenTraining, stage
+from frameworth.config.training import Training
 
 
 def run(*arguments: str) -> tuple[dict[str, Any], str]:
@@ -46,7 +47,7 @@ def test_what_is_given_arrives_with_the_types_of_the_signature():
     called, _ = run(*NEEDED, "--keep-snapshots", "False")
     assert {key: called[key] for key in ("paths", "training", "groups", "device", "keep_snapshots", "arm")} == {
         "paths": (Path("a b"), Path("c")),
-        "training": {"steps": 5},
+        "training": Training(steps=5),
         "groups": [[10, 30]],
         "device": "cpu",
         "keep_snapshots": False,
@@ -73,7 +74,7 @@ def test_a_pilots_choice_is_taken_together_with_the_training_that_lacks_it(tmp_p
     chosen = {"scale": 0.5, "crop": None, "target_radius": 9}
     (tmp_path / "pilot.json").write_text(json.dumps({"chosen": chosen}))
     called, _ = run(*NEEDED, "--pilot", str(tmp_path / "pilot.json"))
-    assert called["training"] == {"steps": 5} | chosen
+    assert called["training"] == Training(steps=5, **chosen)
 
 
 def test_help_has_the_words_of_the_signature():

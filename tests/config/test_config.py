@@ -29,9 +29,9 @@ def refusal(changes):
 
 def test_two_keys_are_enough_and_the_defaults_are_filled_in():
     config = check_config(GOOD)
-    assert config["training"]["steps"] == 20000
-    assert config["held_out"] == {"fraction": 0.25, "by": "frame"}
-    assert config["prediction"]["distractor_radius"] == 34
+    assert config.training.steps == 20000
+    assert (config.held_out.fraction, config.held_out.by) == (0.25, "frame")
+    assert config.distractor_radius == 34
     assert sum(subset.members for subset in planned_subsets(config)) == 32 + 4 * 3 * 2
 
 
@@ -75,22 +75,22 @@ def test_whole_numbers_exponents_and_days_are_taken_as_they_are_meant():
         "training": {"learning_rate": "1e-3", "steps": "2e4", "freeze": 8.0, "crop": 64.0},
         "influence": {"groups": [[50.0, 70.0]]}, "toggle": {"frames": 4.0},
     })  # fmt: skip
-    assert config["study"] == "2024-05-01"
-    assert [type(number) for number in config["subsets"][0]["percents"]] == [int, int]
+    assert config.study == "2024-05-01"
+    assert [type(number) for number in config.subsets[0].percents] == [int, int]
     assert [(s.percent, s.seed, s.members) for s in planned_subsets(config)] == [
         (50, 1, 2), (50, 2, 2), (70, 1, 2), (70, 2, 2)
     ]  # fmt: skip
-    training = config["training"]
-    assert (training["learning_rate"], training["steps"], training["freeze"], training["crop"]) == (0.001, 20000, 8, 64)
-    assert not any(isinstance(training[key], float) for key in ("steps", "freeze", "crop"))
-    assert config["toggle"]["frames"] == [4]
-    assert isinstance(config["seed"], int)
+    training = config.training
+    assert (training.learning_rate, training.steps, training.freeze, training.crop) == (0.001, 20000, 8, 64)
+    assert not any(isinstance(getattr(training, key), float) for key in ("steps", "freeze", "crop"))
+    assert config.toggle.frames == [4]
+    assert isinstance(config.seed, int)
 
 
 def test_an_empty_section_is_one_that_was_left_out():
     empty = dict.fromkeys(("training", "held_out", "subsets", "videos", "influence", "seed"))
     assert check_config(GOOD | empty) == check_config(GOOD)
-    assert check_config(GOOD | {"training": {"crop": None}})["training"]["crop"] is None
+    assert check_config(GOOD | {"training": {"crop": None}}).training.crop is None
 
 
 @pytest.mark.parametrize("given", ["~/mice", "$HOME/mice", "${HOME}/mice"])
@@ -101,10 +101,10 @@ def test_a_path_is_read_as_a_shell_reads_it(tmp_path, monkeypatch, given):
     (tmp_path / "home/mice").write_text("weights")
     config = check_config({"study": "x", "labels": given, "videos": given, "training": {"weights": given}})
     whole = str(tmp_path / "home/mice")
-    assert (config["labels"], config["videos"], config["training"]["weights"]) == (whole, [whole], whole)
+    assert (config.labels, config.videos, config.training.weights) == (whole, [whole], whole)
     (tmp_path / given).parent.mkdir()
     (tmp_path / given).mkdir()
-    assert check_config(GOOD | {"labels": given})["labels"] == given
+    assert check_config(GOOD | {"labels": given}).labels == given
 
 
 def test_all_mistakes_are_told_at_once():
@@ -123,7 +123,7 @@ def test_a_missing_key_is_named_with_what_it_is_for():
 
 @pytest.mark.parametrize("name", ["demo", "openfield", "openfield-arms", "openfield-planted", "paper"])
 def test_the_configs_that_come_along_are_right(repository, name):
-    assert shipped(repository, name)["study"] == name
+    assert shipped(repository, name).study == name
 
 
 def test_the_papers_grid_is_ten_seeds_and_120_networks(repository):

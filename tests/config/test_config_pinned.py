@@ -42,7 +42,7 @@ VARIANTS = {
 
 def digest(given):
     config, _ = inspect_config(given)
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(config.model_dump(), sort_keys=True).encode()).hexdigest()[:12]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

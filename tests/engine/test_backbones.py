@@ -96,7 +96,7 @@ def test_where_a_map_lies_does_not_depend_on_the_size_of_the_image(name, more):
 def trained(training, steps=3):
     """A network before and after some gradient steps: its weights by name."""
     framework = engine_of(training, ["a", "b"])
-    network = framework.build(training["weights"], 1)
+    network = framework.build(training.weights, 1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train()
     optimizer = framework.optimizer(network, 1e-2)

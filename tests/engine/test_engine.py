@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+from frameworth.config.training import Training
 from frameworth.engine.deeplabcut import networks as engine
 from frameworth.engine.deeplabcut.augmentation import Augmentation
 from frameworth.engine.devices import choose_device
 from frameworth.errors import UserError
 from frameworth.labels.labels import Labels
-from frameworth.plan.grid import total_steps
 from frameworth.plan.identity import network_seed
 from frameworth.training.loop import learning_rate_factor
 from frameworth.training.predict import predict
@@ -129,7 +129,7 @@ def test_a_missing_label_gives_an_empty_target_and_stays_missing(config, model):
 
 
 def test_the_stock_configuration_is_deeplabcuts_own():
-    stock = {key: value for key, value in TRAINING.items() if key != "backbone"} | {"crop": 448, "target_radius": 17}
+    stock = Training(weights="random")
     config = engine.pose_config(stock, KEYPOINTS)
     assert config["model"]["backbone"]["model_name"] == "resnet50_gn"
     assert config["data"]["train"]["affine"] == {"p": 0.5, "rotation": 30, "scaling": [0.5, 1.25], "translation": 0}
@@ -176,8 +176,8 @@ def test_rates_drop_at_their_fraction_of_the_budget():
 
 
 def test_epochs_are_passes_over_the_subset_and_steps_are_the_same_for_all():
-    assert total_steps({"epochs": 10, "batch_size": 8}, 6) == 8
-    assert total_steps({"steps": 100, "batch_size": 8}, 6) == 100
+    assert Training(epochs=10).total_steps(6) == 8
+    assert Training(steps=100).total_steps(6) == 100
 
 
 def test_network_seeds_differ_over_the_whole_grid():

@@ -9,6 +9,7 @@ import torch
 from deeplabcut.pose_estimation_pytorch.runners.train import build_training_runner
 from deeplabcut.pose_estimation_pytorch.task import Task
 
+from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.engine.deeplabcut import framework
 from frameworth.engine.deeplabcut import networks as engine
@@ -84,7 +85,8 @@ def test_the_first_loss_in_single_precision_is_deeplabcuts(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("net_type", ["resnet_50", "hrnet_w18"])
 def test_batched_targets_are_deeplabcuts_own(net_type):
-    training = {key: value for key, value in TRAINING.items() if key != "backbone"} | {"net_type": net_type}
+    given = {key: value for key, value in TRAINING.for_weights.items() if key != "backbone"}
+    training = Training.model_validate(given | {"net_type": net_type})
     network = engine.build_network(engine.pose_config(training, KEYPOINTS), "random", 1)
     images, labels = next(batches(1, torch.float32, height=64))
     labels[0, 0] = (12.0, 20.0, 2.0)  # exactly on the radius of some cells

@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from conftest import REPOSITORY, run_snakemake
 from frameworth.engine.deeplabcut.weights_download import check_download
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import weight_options
 from frameworth.storage.digests import digest_of_file
 from tiny import config, draw, write_config
 
@@ -75,7 +74,7 @@ def test_a_network_from_fetched_weights_is_the_one_that_fetches_them_itself(tmp_
     command = [
         sys.executable, "-m", "frameworth", "ensemble", "results/tiny/subsets/percent-050/seed-1.json",
         "--labels", "results/tiny/labels.h5", "--folder", "alone", "--store", ".store",
-        "--training", json.dumps(weight_options(checked["training"])), "--study-seed", "1", "--members", "1",
+        "--training", json.dumps(checked.training.for_weights), "--study-seed", "1", "--members", "1",
         "--device", "cpu", "--consensus", "argmax", "--distractor-radius", "16",
     ]  # fmt: skip
     subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}, check=True)

@@ -13,6 +13,7 @@ import torch
 
 from conftest import run_snakemake
 from frameworth.cli.planning import planned_networks
+from frameworth.config.experiments import Arm, StartFrom
 from frameworth.engine.cutout import Cutout
 from frameworth.engine.deeplabcut.augmentation import Augmentation
 from frameworth.engine.deeplabcut.networks import build_network, pose_config
@@ -23,6 +24,7 @@ from frameworth.experiments.pseudo import pseudo_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.arms import arm_subsets
 from frameworth.plan.config import check_config
+from frameworth.plan.grid import planned_subsets
 from frameworth.plan.identity import network_hash
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5
@@ -335,7 +337,9 @@ def test_a_warm_start_goes_from_smaller_to_larger_subsets_of_one_seed_and_design
         {"design": "nested", "percents": [10, 30], "seeds": 2, "members": [1, 2]},
         {"design": "independent", "percents": [30], "seeds": [7], "members": 2},
     ]
-    found = arm_subsets(check_config(config("p", subsets=blocks, arms={"w": {"start_from": {"percent": 10}}})), "w")
+    found = arm_subsets(
+        Arm(start_from=StartFrom(percent=10)), planned_subsets(check_config(config("p", subsets=blocks)))
+    )
     assert [(s.percent, s.seed, s.members) for s in found] == [(30, 1, 1), (30, 2, 1)]
 
 

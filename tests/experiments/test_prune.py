@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from frameworth.config.experiments import Prune
 from frameworth.errors import UserError
 from frameworth.experiments.prune import compare_pruned, removed_frames, statement
 from frameworth.plan.names import prune_sets
@@ -36,7 +37,7 @@ def scores(effect, rng, networks=8):
 
 
 def worst_against_random(found):
-    table = compare_pruned(found, {"by": "check_priority", "counts": [4, 8], "draws": 2}, 0.95)
+    table = compare_pruned(found, Prune(counts=[4, 8]), 0.95)
     return table.query("score == 'log_error' and removed == 'worst' and against == 'random'")
 
 
@@ -61,6 +62,6 @@ def test_it_is_said_where_frames_were_judged_by_the_frames_that_measure_it():
     found = scores(-1.0, np.random.default_rng(2))
     said = {}
     for by in ("check_priority", "value"):
-        said[by] = statement(compare_pruned(found, {"by": by, "counts": [4, 8], "draws": 2}, 0.95), 0.05)
+        said[by] = statement(compare_pruned(found, Prune(by=by, counts=[4, 8]), 0.95), 0.05)
     assert "judged" in said["value"]
     assert "judged on" not in said["check_priority"]

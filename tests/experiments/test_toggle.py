@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from conftest import run_snakemake
+from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
 from frameworth.experiments.toggle import compare_arms, group_of, parts_of, statement, write_arm, write_toggle
 from frameworth.training.ensemble import run_ensembles
@@ -90,7 +91,7 @@ def test_the_workflow_toggles_frames_of_a_study_with_common_bases_and_seeds(tmp_
 @pytest.mark.parametrize("flagged", [0, 1])
 def test_what_is_not_there_is_not_trained_on_and_is_no_failure(tmp_path, flagged):
     """Nothing flagged: no network and a table without rows. One frame in two parts: no network of the second part."""
-    toggle = {"pairs": 2, "parts": 2}
+    toggle = Toggle(pairs=2, parts=2)
     _, labels = prepare(tmp_path)
     frames = pd.read_csv(tmp_path / "frames.csv")
     pool = frames.loc[frames["split"] == "pool", "frame"]

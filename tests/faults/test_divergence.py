@@ -17,7 +17,6 @@ from frameworth.labels.images import read_image
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import collect_subsets, read_subset
 from frameworth.plan.config import read_config
-from frameworth.plan.grid import weight_options
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.scores.members import of_networks
 from frameworth.scores.scores import collect_scores
@@ -192,7 +191,7 @@ def test_a_whole_study_copes_with_networks_that_diverged_and_says_so_in_summary_
     wanted = [f"results/tiny/subsets/{place}.json" for place in places]
     run_snakemake(tmp_path, "--configfile", str(path), "--", *wanted)
     with path.open() as file:
-        training = weight_options(read_config(file)["training"])
+        training = read_config(file).training
     lost = [("percent-050/seed-3", 0), ("percent-030/seed-1", 1), ("percent-070/seed-2", 0), ("percent-070/seed-2", 1)]
     for place, member in lost:
         subset = results / "subsets" / f"{place}.json"

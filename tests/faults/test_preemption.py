@@ -29,7 +29,7 @@ def start(root, log):
     command = [
         sys.executable, "-m", "frameworth", "ensemble", str(subset), "--labels", str(labels),
         "--folder", str(root / "hit"), "--store", str(root / ".store-hit"),
-        "--training", json.dumps(TRAINING | {"steps": STEPS}),
+        "--training", json.dumps((TRAINING | {"steps": STEPS}).for_weights),
     ]  # fmt: skip
     command += [part for name, value in OPTIONS.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}

@@ -143,7 +143,7 @@ def test_verify_finds_every_flipped_bit_and_every_truncation_of_every_file(study
 def readers(study: Path):
     """What reads each artefact of `make_study`: its path, and a function that returns plain values."""
     ensemble, subset = study / "ensembles/percent-050/seed-1", study / "subset-50-1.json"
-    entry = Entry(study / ".store" / network_hash(read_subset(subset), TRAINING, network_seed(1, 50, 1, 0)))
+    entry = Entry(study / ".store" / network_hash(read_subset(subset), TRAINING.for_weights, network_seed(1, 50, 1, 0)))
 
     def network(file):
         (predictor,) = load_predictors([file], TRAINING, read_subset(subset).keypoints, torch.device("cpu"))

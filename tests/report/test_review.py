@@ -264,10 +264,9 @@ def test_labels_as_they_were_outdate_no_network_though_two_frames_share_a_pictur
 def training(study):
     """The training config as the study's rules hand it to the command; checked against the store."""
     from frameworth.plan.config import check_config
-    from frameworth.plan.grid import weight_options
 
-    options = weight_options(check_config(config("project", subsets=SUBSETS))["training"])
-    assert options["steps"] == TRAINING["steps"]
+    options = check_config(config("project", subsets=SUBSETS)).training.for_weights
+    assert options["steps"] == TRAINING.steps
     known = network_hash(read_subset(study / "subsets/percent-050/seed-1.json"), options, network_seed(1, 50, 1, 0))
     assert (study / ".store" / known).exists()
     return options

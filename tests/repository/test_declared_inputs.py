@@ -22,15 +22,15 @@ from click.testing import CliRunner
 from conftest import run_snakemake
 from frameworth.answers.metagradient_labels import write_metagradient_labels
 from frameworth.cli.stages import stages
+from frameworth.config.experiments import Prune
 from frameworth.experiments.arm_comparison import compare_arms
 from frameworth.experiments.prune import compare_pruned
 from frameworth.experiments.toggle import compare_arms as compare_toggled
 from frameworth.experiments.variance_components import components_table
 from frameworth.figures import PAIR, PILOT, VIDEOS, _style, figure_module, figure_names, figure_reads, settling
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import weight_options
 from frameworth.plan.names import prune_sets
-from frameworth.plan.pilot import Try
+from frameworth.plan.pilot import Try, possible_trainings
 from frameworth.results.results import Results
 from frameworth.storage.files import write_csv, write_json
 from frameworth.storage.hdf5 import Array, write_hdf5
@@ -163,7 +163,7 @@ def study(place: Path, declared: dict[str, set[str]]) -> Path:
     pruned = {
         name: pd.DataFrame(rng.normal(size=(3, 2)), columns=["log_error", "rmse_px"]) for name in prune_sets([1], 1)
     }
-    write_csv(folder / "prune.csv", compare_pruned(pruned, ASKED["prune"], 0.95))
+    write_csv(folder / "prune.csv", compare_pruned(pruned, Prune(**ASKED["prune"]), 0.95))
     tried = vars(Try(1, 1.0, None, 8.0, 2, 64, 48, 4.0, 3.0, 2.0, 30.0, "x"))
     write_json(folder / "pilot.json", {"asked": {}, "chosen": {"steps": 2}, "taken": 0, "seconds": 1, "tries": [tried]})
     video = VideoConsensus(VIDEO, np.array([64, 48]), ("nose",), np.arange(9.0), np.zeros((9, 1, 2)),
@@ -182,10 +182,9 @@ def options(asked: dict[str, Any], study: Path) -> dict[str, Any]:
     """What the rules hand to the stages, in one."""
     with chdir(study.parents[1]):
         checked = check_config(asked)
-    parts = {part: checked[part] for part in ("influence", "validation", "figures")}
+    parts = {part: getattr(checked, part).model_dump() for part in ("influence", "validation", "figures")}
     (video,) = {path.name for path in (study / "videos").iterdir()}
-    more = {"consensus": "argmax", "training": weight_options(checked["training"]) | {"steps": 2}}
-    return parts | more | {"videos": [video], "pilot": True}
+    return parts | {"consensus": "argmax", "videos": [video], "pilot": True}
 
 
 def run_stage(*arguments: str) -> None:
@@ -236,7 +235,9 @@ def test_a_stage_opens_nothing_that_its_rule_does_not_declare(
     given = ["--expected-false", "1"] if stage == "labels-to-check" else ["--options", json.dumps(options)]
     if stage == "report-page":
         write_csv(study / "figures" / "settling.csv", settling.table(Results(study, options)))
-        given += ["--config", json.dumps(check_config(asked))]
+        given += ["--config", json.dumps(check_config(asked).model_dump())]
+    if stage == "summary":
+        given += ["--training", json.dumps(possible_trainings(check_config(asked))[0].for_weights)]
     with opened(monkeypatch) as files:
         run_stage(stage, str(study), *given)
     assert of_study(files, study) <= declared[STAGES[stage]]

@@ -24,7 +24,7 @@ from tools.config_page import config_page
 pytestmark = pytest.mark.slow
 
 OPTIONS = {"study_seed": 1, "device": "cpu"}
-SMALL = TRAINING | {"engine": "small", "steps": 200, "learning_rate": 0.002}
+SMALL = {"engine": "small", "steps": 200, "learning_rate": 0.002}
 SEEDS = (1, 2)
 
 
@@ -62,14 +62,13 @@ def run(*arguments):
 
 def train(folder, subsets, store, out):
     run_ensembles(
-        subsets, folder / "labels.h5", out, store, training=SMALL, members=1, consensus="argmax", distractor_radius=16,
-        **OPTIONS,
+        subsets, folder / "labels.h5", out, store, training=TRAINING | SMALL, members=1, consensus="argmax",
+        distractor_radius=16, **OPTIONS,
     )  # fmt: skip
 
 
 def test_the_engine_of_the_page_trains_predicts_and_gives_the_same_bytes_twice(study):
-    asked = {key: value for key, value in SMALL.items() if key != "net_type"}
-    assert check_config(config("demo", training=asked))["training"]["engine"] == "small"
+    assert check_config(config("demo", training=SMALL)).training.engine == "small"
     assert "`small`" in config_page()
     own = study / "ensembles" / "percent-050" / "seed-1"
     labels, subset = read_labels(study / "labels.h5"), read_subset(study / "subset-50-1.json")
@@ -106,19 +105,19 @@ def test_the_score_of_the_page_is_in_the_scores_of_a_study_and_frames_may_be_jud
 
 def test_the_method_of_the_page_asks_networks_and_values_frames(study, patch):
     add(study, methods, patch, "method", "alignment.py")
-    asked = check_config(config("demo", influence={"alignment": {"networks": 2}}))["influence"]
-    assert asked["alignment"] == {"networks": 2, "learning_rate": 0.001}
+    asked = check_config(config("demo", influence={"alignment": {"networks": 2}})).influence
+    assert asked.alignment.model_dump() == {"networks": 2, "learning_rate": 0.001}
     answers = []
     for seed in SEEDS:
         answers.append(study / "alignment" / f"seed-{seed}.h5")
         network = study / "ensembles" / "percent-050" / f"seed-{seed}" / "member-0.pt"
         run(
             "method-network", "alignment", study / f"subset-50-{seed}.json", "--labels", study / "labels.h5",
-            "--frames", study / "frames.csv", "--network", network, "--training", SMALL,
+            "--frames", study / "frames.csv", "--network", network, "--training", (TRAINING | SMALL).for_weights,
             "--options", {"learning_rate": 0.001}, "--study-seed", 1, "--device", "cpu", "--out", answers[-1],
         )  # fmt: skip
     run("method-influence", "alignment", *answers, "--out", study / "alignment.h5")
-    (said,) = Results(study, {"influence": asked}).methods
+    (said,) = Results(study, {"influence": asked.model_dump()}).methods
     assert said.method.name == "alignment"
     assert np.isnan(said.harm[said.inclusion]).all()
     assert np.isfinite(said.harm).sum() >= 8

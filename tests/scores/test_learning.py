@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from frameworth.config.training import Training
 from frameworth.scores.learning import (
     Learning,
     constant_guess_error,
@@ -110,11 +111,11 @@ def test_the_first_sentence_has_the_numbers_and_says_where_they_rest_on_few_fram
 
 
 def test_the_reason_names_the_keys_to_change_and_what_they_are_now():
-    training = {"steps": 480, "scale": 0.1, "weights": "random", "learning_rate": 0.5}
+    training = Training(steps=480, scale=0.1, weights="random", learning_rate=0.5)
     told = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), training, (406, 396), 45))
     for words in ("training.steps (now 480)", "training.scale, now 0.1", "41 × 40 px", "training.weights"):
         assert words in told
-    epochs = {"epochs": 9, "scale": 1, "weights": "imagenet"}
+    epochs = Training(epochs=9)
     told = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), epochs, (406, 396), 45))
     assert "training.epochs (now 9)" in told
     assert "training.weights" not in told

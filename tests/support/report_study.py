@@ -14,6 +14,7 @@ from PIL import Image
 from frameworth.attribution.label_checks import write_label_checks
 from frameworth.figures import figure_names
 from frameworth.labels.labels import write_labels
+from frameworth.plan.config import checked_config
 from frameworth.plan.names import subset_path
 from frameworth.report import write_report
 from frameworth.results.results import Results
@@ -22,13 +23,7 @@ from frameworth.training.predictions import Predictions, write_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
 from synthetic_study import write_study
 
-CONFIG = {
-    "study": "walk",
-    "seed": 1,
-    "labels": "a/project",
-    "training": {"steps": 160, "batch_size": 8},
-    "influence": {"score": "log_probability", "level": 0.95},
-}
+CONFIG = checked_config({"study": "walk", "labels": "a/project", "training": {"steps": 160}})
 BREAKOUT = "</script><script>window.broken = 1</script>"
 MARKUP = "<img src=x onerror=\"window.broken = 2\"> & 'one' \u2028 $x$ {{ 7 * 7 }}"
 

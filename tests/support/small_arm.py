@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from frameworth.config.experiments import Arm
 from frameworth.experiments.arm_training import run_arm
 from small_ensemble import OPTIONS
 
@@ -18,8 +19,9 @@ def arm_of(
     """Train an arm on the subset of `root`; the records of its networks, each with its file in the store."""
     subset = root / "subset-50-1.json"
     run_arm(
-        [subset], root / "labels.h5", root / folder, root / store, arm=arm, baseline=root / "ensembles",
-        out_of_bag=root / "out_of_bag.h5", members=members, **(OPTIONS | changes),
+        [subset], root / "labels.h5", root / folder, root / store,
+        arm=Arm.model_validate(arm), baseline=root / "ensembles", out_of_bag=root / "out_of_bag.h5", members=members,
+        **(OPTIONS | changes),
     )  # fmt: skip
     records = json.loads((root / folder / "percent-050/seed-1/training.json").read_text())["members"]
     return [record | {"file": root / store / record["hash"] / "network.pt"} for record in records]

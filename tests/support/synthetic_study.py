@@ -24,6 +24,7 @@ from frameworth.answers.outliers import outlier_table
 from frameworth.attribution.inference.values import out_of_bag_error, subset_score
 from frameworth.attribution.influence_file import group_name, score_arrays
 from frameworth.attribution.label_checks import check_name, write_label_checks
+from frameworth.config.training import Training
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.subsets import subset_name
 from frameworth.plan.designs import cluster_of, draw_subset
@@ -122,7 +123,7 @@ def write_study(
         "influence": {"estimator": "size-centred", "score": "log_probability", "groups": groups, "level": 0.95},
         "validation": {"estimators": []},
         "consensus": "argmax",
-        "training": {"steps": 160, "scale": 0.5, "weights": "random", "learning_rate": 0.0015},
+        "training": Training(steps=160, scale=0.5, weights="random", learning_rate=0.0015),
         "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
     }
     if questions:

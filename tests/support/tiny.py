@@ -17,9 +17,10 @@ import yaml
 
 from demo.drawing import draw_project
 from frameworth.cli.study_record import write_record
+from frameworth.config.model import StudyConfig
+from frameworth.config.training import Training
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.subsets import read_subset, write_subsets
-from frameworth.plan.grid import weight_options
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_path
 from frameworth.plan.split import hold_out
@@ -27,7 +28,7 @@ from frameworth.storage.files import write_json
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}
 
-TRAINING: dict[str, Any] = {
+TRAINING = Training.model_validate({
     "net_type": "resnet_50",
     "backbone": "test_resnet",
     "weights": "random",
@@ -41,7 +42,7 @@ TRAINING: dict[str, Any] = {
     "augmentation": {},
     "engine": "fast",
     "precision": "float32",
-}
+})  # fmt: skip
 
 
 def draw(folder: Path, frames: int = 16, seed: int = 1) -> Path:
@@ -84,42 +85,39 @@ def config(project: str, **changes: Any) -> dict[str, Any]:
         "study": "tiny",
         "labels": project,
         "subsets": [{"design": "balanced", "percents": [50], "seeds": 3, "members": 1}],
-        "training": {key: value for key, value in TRAINING.items() if key != "net_type"} | {"device": "cpu"},
+        "training": TRAINING.for_weights | {"device": "cpu"},
         "figures": {"pairs": 1},
     } | changes
 
 
-def read_frames_of(study: dict[str, Any]) -> Path:
+def read_frames_of(study: StudyConfig) -> Path:
     """The results of a checked config, with what the stage `frames` writes there, in the working directory."""
-    folder = Path("results") / study["study"]
-    options = Path(study["labels"]), study["held_out"], study["seed"]
+    folder = study.folder
+    options = Path(study.labels), study.held_out.model_dump(), study.seed
     collect_frames(*options, folder / "frames.csv", folder / "labels.h5")
     write_record(study)
     return folder
 
 
-def pretend_networks(
-    study: dict[str, Any], percent: int, seed: int, members: int = 1, design: str = "balanced"
-) -> Path:
+def pretend_networks(study: StudyConfig, percent: int, seed: int, members: int = 1, design: str = "balanced") -> Path:
     """Draw a subset, put its networks, empty, where training would; returns the subset's file."""
-    folder = Path("results") / study["study"]
+    folder = study.folder
     path = folder / f"subsets/{subset_path(percent, seed)}.json"
-    options = {"design": design, "percent": percent, "seed": seed, "study_seed": study["seed"]}
+    options = {"design": design, "percent": percent, "seed": seed, "study_seed": study.seed}
     write_subset(path, folder / "frames.csv", folder / "labels.h5", **options)
     pretend_trained(study, path, folder / "ensembles" / subset_path(percent, seed), members)
     return path
 
 
-def pretend_trained(study: dict[str, Any], subset_json: Path, place: Path, members: int = 1, **told: Any) -> None:
+def pretend_trained(study: StudyConfig, subset_json: Path, place: Path, members: int = 1, **told: Any) -> None:
     """Put the networks of a subset, empty, into the store, and what its job leaves at `place`.
 
     Args:
         told: what each network's record says besides its hash.
     """
-    store, subset = Path("results") / study["study"] / ".store", read_subset(subset_json)
-    training = weight_options(study["training"])
-    seeds = [network_seed(study["seed"], subset.percent, subset.seed, member) for member in range(members)]
-    names = [network_hash(subset, training, seed) for seed in seeds]
+    store, subset = study.folder / ".store", read_subset(subset_json)
+    seeds = [network_seed(study.seed, subset.percent, subset.seed, member) for member in range(members)]
+    names = [network_hash(subset, study.training.for_weights, seed) for seed in seeds]
     for name in names:
         (store / name).mkdir(parents=True, exist_ok=True)
         (store / name / "training.json").write_text("{}")

@@ -13,12 +13,12 @@ from frameworth.cli.checking import check_study
 from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import describe, planned_networks
 from frameworth.cli.progress import study_progress
+from frameworth.config.training import Pilot, Training, UnsizedTraining
 from frameworth.errors import UserError
 from frameworth.figures import draw_figure, figure_names
 from frameworth.labels.labels import Labels, read_labels, write_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.config import check_config, inspect_config
-from frameworth.plan.grid import weight_options
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.pilot import Try, chosen_training, resolved_training, search
 from frameworth.results.results import Results
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 PILOT = {"choices": [{"scale": 1}, {"scale": 0.5, "target_radius": 4}], "steps": 3, "most_steps": 8}
 SIZE = ("scale", "crop", "target_radius")
 # Of `training`, what is not to be chosen.
-REST = {key: value for key, value in TRAINING.items() if key not in ("steps", *SIZE)}
+REST = {key: value for key, value in TRAINING.for_weights.items() if key not in ("steps", *SIZE)}
 
 
 def searched(errors, px, steps=100, most_steps=100):
@@ -106,17 +106,18 @@ def problems(given):
 
 
 def test_what_the_config_gives_is_not_chosen():
-    choices = check_config(piloted(crop=None))["pilot"]["choices"]
-    assert choices == [
+    def choices(**training):
+        return [choice.model_dump() for choice in check_config(piloted(**training)).pilot.choices]
+
+    assert choices(crop=None) == [
         {"scale": 1, "crop": None, "target_radius": 17},
         {"scale": 0.5, "crop": None, "target_radius": 4},
     ]
-    choices = check_config(piloted(target_radius=6))["pilot"]["choices"]
-    assert [one["target_radius"] for one in choices] == [6, 6]
-    assert check_config(piloted(scale=0.7))["pilot"]["choices"] == [{"scale": 0.7, "crop": 448, "target_radius": 17}]
-    assert "steps" not in check_config(piloted())["training"]
-    assert check_config(piloted(steps=9))["training"]["steps"] == 9
-    assert check_config(piloted())["prediction"]["distractor_radius"] == 2 * 4 / 0.5
+    assert [choice["target_radius"] for choice in choices(target_radius=6)] == [6, 6]
+    assert choices(scale=0.7) == [{"scale": 0.7, "crop": 448, "target_radius": 17}]
+    assert check_config(piloted()).training.steps is None
+    assert check_config(piloted(steps=9)).training.steps == 9
+    assert check_config(piloted()).distractor_radius == 2 * 4 / 0.5
 
 
 def test_a_pilot_with_nothing_left_to_choose_does_nothing_and_says_so():
@@ -160,7 +161,8 @@ def pilot(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pilot")
     prepare(folder)
     choices = [{"scale": 1, "crop": None, "target_radius": 8}, {"scale": 0.5, "crop": 32, "target_radius": 4}]
-    options = {"pilot": PILOT | {"choices": choices}, "training": REST, "study_seed": 1, "device": "cpu"}
+    asked = Pilot.model_validate(PILOT | {"choices": choices})
+    options = {"pilot": asked, "training": UnsizedTraining(**REST), "study_seed": 1, "device": "cpu"}
     ask(folder, options)
     return folder, options
 
@@ -181,11 +183,11 @@ def test_errors_are_of_the_pools_other_labels_in_px_of_the_original(pilot):
     others = [f for f in frames.index[frames["split"] == "pool"] if f not in inside]
     assert len(found["tries"]) >= 3
     for one in found["tries"]:
-        own = options["training"] | options["pilot"]["choices"][one["choice"] - 1] | {"steps": one["steps"]}
-        assert one["hash"] == network_hash(subset, own, network_seed(1, 50, 1, 0))
+        own = options["training"].sized(options["pilot"].choices[one["choice"] - 1], one["steps"])
+        assert one["hash"] == network_hash(subset, own.for_weights, network_seed(1, 50, 1, 0))
         network = folder / ".store" / one["hash"] / "network.pt"
         predictors = load_predictors([network], own, subset.keypoints, "cpu")
-        pose = predict(predictors, ScaledFrames(labels, own["scale"]), distractor_radius=9).pose[0]
+        pose = predict(predictors, ScaledFrames(labels, own.scale), distractor_radius=9).pose[0]
         px = np.hypot(*(pose - labels.xy).transpose(2, 0, 1))
         assert one["error_px"] == pytest.approx(np.nanmedian(px[others]))
         assert one["trained_on_px"] == pytest.approx(np.nanmedian(px[sorted(inside)]))
@@ -197,9 +199,9 @@ def test_the_networks_of_the_grid_are_those_that_the_numbers_would_give(pilot):
     found = json.loads((folder / "pilot.json").read_text())
     taken = found["tries"][found["taken"]]
     resolved = resolved_training(REST, folder / "pilot.json")
-    assert resolved == REST | {key: taken[key] for key in (*SIZE, "steps")}
+    assert resolved == Training(**REST, **{key: taken[key] for key in (*SIZE, "steps")})
     assert resolved_training(REST | {"steps": 99}, folder / "pilot.json") == resolved | {"steps": 99}
-    assert resolved_training(TRAINING, None) == TRAINING
+    assert resolved_training(TRAINING.for_weights, None) == TRAINING
     (folder / "damaged.json").write_text("{")
     with pytest.raises(UserError, match=r"damaged\.json"):
         resolved_training(REST, folder / "damaged.json")
@@ -246,7 +248,7 @@ def test_without_snapshots_only_the_network_of_the_grid_stays(pilot):
 
 def test_a_given_number_of_steps_leaves_only_the_size_to_choose(pilot):
     folder, options = pilot
-    found = ask(folder, options | {"training": REST | {"steps": 50}}, out="fixed.json")
+    found = ask(folder, options | {"training": UnsizedTraining(**REST, steps=50)}, out="fixed.json")
     assert [one["steps"] for one in found["tries"]] == [3, 3]
     assert found["chosen"]["steps"] == 50
 
@@ -337,7 +339,7 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
     del plain["pilot"]
     assert StudyNetworks(check_config(plain)).left().networks == 0
     assert not [line for line in check_study(plain, "tables").lines() if "trained again" in line]
-    assert weight_options(chosen_training(study.checked)) == weight_options(check_config(plain)["training"])
+    assert chosen_training(study.checked).for_weights == check_config(plain).training.for_weights
 
     # A label that was corrected trains what saw the frame, with the old choice.
     before = study.trained()

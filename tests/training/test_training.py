@@ -91,21 +91,21 @@ def test_the_consensus_table_is_one_that_deeplabcut_reads(tmp_path):
 )
 def test_whatever_changes_training_changes_the_networks_hash(tmp_path, change):
     subset = read_subset(prepare(tmp_path)[0])
-    assert network_hash(subset, TRAINING | change, 1) != network_hash(subset, TRAINING, 1)
-    assert network_hash(subset, TRAINING, 2) != network_hash(subset, TRAINING, 1)
+    assert network_hash(subset, (TRAINING | change).for_weights, 1) != network_hash(subset, TRAINING.for_weights, 1)
+    assert network_hash(subset, TRAINING.for_weights, 2) != network_hash(subset, TRAINING.for_weights, 1)
 
 
 def test_the_hash_knows_labels_and_images_but_not_where_a_frame_stands_in_the_table(tmp_path):
     from dataclasses import replace
 
     subset = read_subset(prepare(tmp_path)[0])
-    whole = network_hash(subset, TRAINING, 1)
+    whole = network_hash(subset, TRAINING.for_weights, 1)
     moved = subset.xy.copy()
     moved[0, 0, 0] += 0.5
-    assert network_hash(replace(subset, xy=moved), TRAINING, 1) != whole
+    assert network_hash(replace(subset, xy=moved), TRAINING.for_weights, 1) != whole
     other = ("0" * 64, *subset.digests[1:])
-    assert network_hash(replace(subset, digests=other), TRAINING, 1) != whole
-    assert network_hash(replace(subset, frames=subset.frames + 5), TRAINING, 1) == whole
+    assert network_hash(replace(subset, digests=other), TRAINING.for_weights, 1) != whole
+    assert network_hash(replace(subset, frames=subset.frames + 5), TRAINING.for_weights, 1) == whole
 
 
 def test_a_torn_network_in_the_store_is_trained_again_to_the_same_bytes(tmp_path):

@@ -44,8 +44,8 @@ rule arm_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        pseudo=lambda wildcards: as_json(CONFIG["arms"][wildcards.arm]["pseudo"]),
-        form=CONFIG["prediction"]["consensus"],
+        pseudo=lambda wildcards: as_json(CONFIG.arms[wildcards.arm].pseudo),
+        form=CONFIG.prediction.consensus,
     shell:
         "python -m frameworth arm-subset {output:q} --subset {input.subset:q} --frames {input.frames:q} "
         "--labels {input.labels:q} --consensus {input.consensus:q} --pseudo {params.pseudo:q} "
@@ -68,8 +68,8 @@ rule arms:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output.arms, parent=True),
-        plan=as_json({"arms": CONFIG.get("arms", {}), "subsets": CONFIG["subsets"]}),
-        level=CONFIG["influence"]["level"],
+        plan=as_json({"arms": CONFIG.arms or {}, "subsets": CONFIG.subsets}),
+        level=CONFIG.influence.level,
     shell:
         "python -m frameworth arms {params.study:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--plan {params.plan:q} --level {params.level} 2> {log:q}"

@@ -9,25 +9,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from frameworth.attribution.methods import method
-from frameworth.plan.arms import arm_names
 from frameworth.cli.announcing import start_announcing
 from frameworth.cli.artefacts import Artefacts
 from frameworth.cli.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
-from frameworth.plan.grid import method_options, weight_options
-from frameworth.cli.costs import (
-    dearest,
-    job_memory,
-    job_minutes,
-    measured,
-    method_memory,
-    method_minutes,
-    pilot_minutes,
-    study_memory,
-    study_size,
-    video_memory,
-    video_minutes,
-)
+from frameworth.plan.arms import trained_arms
+from frameworth.plan.grid import method_options
+from frameworth.cli.costs import Costs, measured, study_memory, study_size
+from frameworth.config.section import Section
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module
 from frameworth.cli.running import refuse_places
@@ -52,13 +41,10 @@ if workflow.is_main_process:
 
 CONFIG = CHECKED.config
 PROJECT_FILES = list(CHECKED.sources)
-SIZE = study_size(CONFIG, PROJECT_FILES)
 FILES = Artefacts(CONFIG, PROJECT_FILES)
-# For what to ask of a scheduler.
-MEASURED = measured(CONFIG)
-COSTED = dearest(CONFIG, SIZE)
-STUDY = CONFIG["study"]
-RESULTS = f"results/{STUDY}"
+COSTS = Costs(CONFIG, study_size(CONFIG, PROJECT_FILES), measured(CONFIG))  # what to ask of a scheduler
+STUDY = CONFIG.study
+RESULTS = str(CONFIG.folder)
 LOGS = f"logs/{STUDY}"
 
 
@@ -74,10 +60,10 @@ if workflow.is_main_process and not workflow.dryrun:
     refused(lambda: refuse_places([Path(folder) for folder in (RESULTS, LOGS)]))
 
 # For the commands that train or load networks: where what the pilot chose is added to the config's `training`.
-PILOT_OPTION = f"--pilot {RESULTS}/pilot.json" if "pilot" in CONFIG else ""
-IMAGENET_OPTION = f"--imagenet {RESULTS}/imagenet.pt" if CONFIG["training"]["weights"] == "imagenet" else ""
+PILOT_OPTION = f"--pilot {RESULTS}/pilot.json" if CONFIG.pilot else ""
+IMAGENET_OPTION = f"--imagenet {RESULTS}/imagenet.pt" if CONFIG.training.weights == "imagenet" else ""
 
-ARM_PATTERN = "|".join(map(re.escape, arm_names(CONFIG))) or "none"
+ARM_PATTERN = "|".join(map(re.escape, trained_arms(CONFIG.arms))) or "none"
 REMOVED_PATTERN = r"none|(?:worst|best)-\d+|random-\d+-\d+"
 
 # How many networks train at once on one GPU: the profile's choice, see profiles/local-gpu.
@@ -126,24 +112,29 @@ wildcard_constraints:
 
 
 def as_json(value):
-    """A value for a command's option: keys sorted, so that equal values are equal texts."""
-    return json.dumps(value, sort_keys=True)
+    """A value or a part of the config for a command's option: keys sorted, so that equal values are equal texts."""
+    return json.dumps(value, sort_keys=True, default=Section.model_dump)
+
+
+# For the commands that train or load networks, and what they ask of a scheduler.
+TRAINING = as_json(CONFIG.training.for_weights)
+GPUS = 0 if CONFIG.training.device == "cpu" else 1
 
 
 def training_minutes(job, wildcards, attempt):
     """Minutes of a job that trains, more at each attempt."""
     asked = [request.costed for request in job.requests(wildcards.get("subset"))]
-    return attempt * job_minutes(COSTED, SIZE, asked, MEASURED)
+    return attempt * COSTS.minutes(COSTS.job_seconds(asked))
 
 
 def training_memory(wildcards, attempt):
     """MiB of a job that trains, more at each attempt."""
-    return attempt * job_memory(COSTED, SIZE)
+    return attempt * COSTS.job_memory()
 
 
 def collecting_memory(wildcards, attempt):
     """MiB of a job that holds the scores of all networks or matrices of all frames, more at each attempt."""
-    return attempt * study_memory(SIZE, len(FILES.subsets()))
+    return attempt * study_memory(COSTS.size, len(FILES.subsets()))
 
 
 def minutes_of_video(wildcards, attempt):
@@ -151,22 +142,22 @@ def minutes_of_video(wildcards, attempt):
     from frameworth.videos.video_files import video_info
 
     frames = video_info(FILES.videos[wildcards.video]).frames
-    return attempt * video_minutes(COSTED, SIZE, MEASURED, frames, len(FILES.video_networks()))
+    return attempt * COSTS.minutes(COSTS.video_seconds(frames, len(FILES.video_networks())))
 
 
 def imagenet_weights(wildcards=None):
     """The file of ImageNet weights, if training starts from these; fetching them again outdates no network."""
-    return [ancient(f"{RESULTS}/imagenet.pt")] if CONFIG["training"]["weights"] == "imagenet" else []
+    return [ancient(f"{RESULTS}/imagenet.pt")] if CONFIG.training.weights == "imagenet" else []
 
 
 def options(*parts):
     """The parts of the config that a stage after the scores depends on, with the form of consensus."""
-    return {part: CONFIG[part] for part in parts} | {"consensus": CONFIG["prediction"]["consensus"]}
+    return {part: getattr(CONFIG, part) for part in parts} | {"consensus": CONFIG.prediction.consensus}
 
 
 def options_for_report(*parts):
     """The same, with the names of the videos' folders if there are any, and whether there is a pilot if there is."""
-    further = ({"videos": list(FILES.videos)} if FILES.videos else {}) | ({"pilot": True} if "pilot" in CONFIG else {})
+    further = ({"videos": list(FILES.videos)} if FILES.videos else {}) | ({"pilot": True} if CONFIG.pilot else {})
     return options(*parts) | further
 
 

@@ -7,7 +7,7 @@
 # networks stay in the store.
 # `exec` hands the shell's place to the command, so that SIGTERM, which says that time is up, comes to it.
 
-for JOB in training_jobs(requests(CONFIG), CONFIG["training"]["subsets_per_job"]):
+for JOB in training_jobs(requests(CONFIG), CONFIG.training.subsets_per_job):
 
     rule:
         name:
@@ -22,7 +22,7 @@ for JOB in training_jobs(requests(CONFIG), CONFIG["training"]["subsets_per_job"]
             networks=[
                 f"{RESULTS}/{JOB.folder}/{path}/member-{member}.pt"
                 for path in JOB.paths
-                for member in range(JOB.members if CONFIG["keep_snapshots"] and JOB.keeps_networks else 0)
+                for member in range(JOB.members if CONFIG.keep_snapshots and JOB.keeps_networks else 0)
             ],
             training=[f"{RESULTS}/{JOB.folder}/{path}/training.json" for path in JOB.paths],
             predictions=[f"{RESULTS}/{JOB.folder}/{path}/predictions.h5" for path in JOB.paths],
@@ -36,21 +36,21 @@ for JOB in training_jobs(requests(CONFIG), CONFIG["training"]["subsets_per_job"]
             "../../envs/frameworth.yaml"
         threads: 1
         resources:
-            gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
+            gpu=GPUS,
             mem_mb=training_memory,
             runtime=lambda wildcards, attempt, job=JOB: training_minutes(job, wildcards, attempt),
         params:
             folder=lambda wildcards, output: Path(output.training[0]).parents[2],
             store=f"{RESULTS}/.store",
-            training=as_json(weight_options(CONFIG["training"])),
+            training=TRAINING,
             pilot=PILOT_OPTION,
-            study_seed=CONFIG["seed"],
+            study_seed=CONFIG.seed,
             members=JOB.members,
-            consensus=CONFIG["prediction"]["consensus"],
-            distractor_radius=CONFIG["prediction"]["distractor_radius"],
-            device=CONFIG["training"]["device"],
+            consensus=CONFIG.prediction.consensus,
+            distractor_radius=CONFIG.distractor_radius,
+            device=CONFIG.training.device,
             imagenet=IMAGENET_OPTION,
-            keep_snapshots=CONFIG["keep_snapshots"],
+            keep_snapshots=CONFIG.keep_snapshots,
             arm=FILES.arm_options(JOB),
         shell:
             "exec python -m frameworth ensemble {input.subsets:q} --labels {input.labels:q} "

@@ -19,9 +19,9 @@ rule draw_demo:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        demo=as_json(CONFIG["demo"]),
-        held_out=as_json(CONFIG["held_out"]),
-        seed=CONFIG["seed"],
+        demo=as_json(CONFIG.demo),
+        held_out=as_json(CONFIG.held_out),
+        seed=CONFIG.seed,
     shell:
         'python "$DEMO" {output:q} --demo {params.demo:q} --held-out {params.held_out:q} '
         "--seed {params.seed} 2> {log:q}"
@@ -38,7 +38,7 @@ rule import_labels:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        labels=lambda wildcards: CONFIG["labels"],
+        labels=lambda wildcards: CONFIG.labels,
     shell:
         "python -m frameworth import-labels -- {params.labels:q} {output:q} 2> {log:q}"
 
@@ -55,9 +55,9 @@ rule plant:
         "../../envs/frameworth.yaml"
     params:
         project=lambda wildcards: FILES.labelled_project,
-        plant=as_json(CONFIG.get("plant")),
-        held_out=as_json(CONFIG["held_out"]),
-        seed=CONFIG["seed"],
+        plant=as_json(CONFIG.plant),
+        held_out=as_json(CONFIG.held_out),
+        seed=CONFIG.seed,
     shell:
         "python -m frameworth plant --plant {params.plant:q} --held-out {params.held_out:q} --seed {params.seed} "
         "-- {params.project:q} {output:q} 2> {log:q}"
@@ -76,8 +76,8 @@ rule frames:
         "../../envs/frameworth.yaml"
     params:
         project=lambda wildcards: FILES.project,
-        held_out=as_json(CONFIG["held_out"]),
-        seed=CONFIG["seed"],
+        held_out=as_json(CONFIG.held_out),
+        seed=CONFIG.seed,
     shell:
         "python -m frameworth frames --held-out {params.held_out:q} --seed {params.seed} "
         "--frames {output.frames:q} --labels {output.labels:q} -- {params.project:q} 2> {log:q}"

@@ -27,8 +27,8 @@ rule influence:
         mem_mb=collecting_memory,
     params:
         study=subpath(output[0], parent=True),
-        groups=as_json(CONFIG["influence"]["groups"]),
-        estimator=CONFIG["influence"]["estimator"],
+        groups=as_json(CONFIG.influence.groups),
+        estimator=CONFIG.influence.estimator,
     shell:
         "python -m frameworth influence {params.study:q} --frames {input.frames:q} --scores {input.scores:q} "
         "--groups {params.groups:q} --estimator {params.estimator} --influence {output:q} 2> {log:q}"
@@ -86,7 +86,7 @@ rule labels_to_check:
         mem_mb=collecting_memory,
     params:
         study=subpath(output[0], parent=True),
-        expected_false=CONFIG["flags"]["expected_false"],
+        expected_false=CONFIG.flags.expected_false,
     shell:
         "python -m frameworth labels-to-check {params.study:q} --expected-false {params.expected_false} 2> {log:q}"
 
@@ -102,6 +102,7 @@ rule summary:
         f"{RESULTS}/labels_to_check.csv",
         f"{RESULTS}/add.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        pilot=FILES.pilot(),
     output:
         f"{RESULTS}/summary.json",
     log:
@@ -110,9 +111,12 @@ rule summary:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output[0], parent=True),
-        options=as_json(options("influence") | {"training": weight_options(CONFIG["training"])}),
+        options=as_json(options("influence")),
+        training=TRAINING,
+        pilot=PILOT_OPTION,
     shell:
-        "python -m frameworth summary {params.study:q} --options {params.options:q} 2> {log:q}"
+        "python -m frameworth summary {params.study:q} --options {params.options:q} "
+        "--training {params.training:q} {params.pilot} 2> {log:q}"
 
 
 rule validation:

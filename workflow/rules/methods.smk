@@ -25,17 +25,17 @@ for METHOD in FILES.methods:
             "../../envs/frameworth.yaml"
         threads: 1
         resources:
-            gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-            mem_mb=lambda wildcards, attempt, name=METHOD: attempt * method_memory(COSTED, SIZE, name),
-            runtime=lambda wildcards, attempt, name=METHOD: attempt * method_minutes(COSTED, SIZE, MEASURED, name),
+            gpu=GPUS,
+            mem_mb=lambda wildcards, attempt, name=METHOD: attempt * COSTS.method_memory(name),
+            runtime=lambda wildcards, attempt, name=METHOD: attempt * COSTS.minutes(COSTS.method_seconds(name)),
         params:
             method=METHOD,
             store=f"{RESULTS}/.store",
-            training=as_json(weight_options(CONFIG["training"])),
+            training=TRAINING,
             pilot=PILOT_OPTION,
             options=as_json(method_options(CONFIG, METHOD)),
-            study_seed=CONFIG["seed"],
-            device=CONFIG["training"]["device"],
+            study_seed=CONFIG.seed,
+            device=CONFIG.training.device,
             imagenet=IMAGENET_OPTION,
         shell:
             "exec python -m frameworth method-network {params.method:q} {input.subset:q} --labels {input.labels:q} "

@@ -23,17 +23,17 @@ rule pilot:
         "../../envs/frameworth.yaml"
     threads: 1
     resources:
-        gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
+        gpu=GPUS,
         mem_mb=training_memory,
-        runtime=lambda wildcards, attempt: attempt * pilot_minutes(CONFIG, SIZE, MEASURED),
+        runtime=lambda wildcards, attempt: attempt * COSTS.minutes(COSTS.pilot_seconds()),
     params:
         store=f"{RESULTS}/.store",
-        pilot=as_json(CONFIG.get("pilot")),
-        training=as_json(weight_options(CONFIG["training"])),
-        study_seed=CONFIG["seed"],
-        device=CONFIG["training"]["device"],
+        pilot=as_json(CONFIG.pilot),
+        training=TRAINING,
+        study_seed=CONFIG.seed,
+        device=CONFIG.training.device,
         imagenet=IMAGENET_OPTION,
-        keep_snapshots=CONFIG["keep_snapshots"],
+        keep_snapshots=CONFIG.keep_snapshots,
     shell:
         "exec python -m frameworth pilot {input.subset:q} {output:q} --labels {input.labels:q} --frames {input.frames:q} "
         "--store {params.store:q} --pilot {params.pilot:q} --training {params.training:q} "

@@ -25,8 +25,8 @@ rule prune_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        by=CONFIG.get("prune", {}).get("by"),
-        study_seed=CONFIG["seed"],
+        by=CONFIG.prune and CONFIG.prune.by,
+        study_seed=CONFIG.seed,
     shell:
         "python -m frameworth prune-subset {output:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--values {input.values:q} --by {params.by} --removed {wildcards.removed} --network {wildcards.network} "
@@ -47,8 +47,8 @@ rule prune:
         "../../envs/frameworth.yaml"
     params:
         folder=lambda wildcards, output: Path(output[0]).parent / "prune",
-        prune=as_json(CONFIG.get("prune")),
-        level=CONFIG["influence"]["level"],
+        prune=as_json(CONFIG.prune),
+        level=CONFIG.influence.level,
     shell:
         "python -m frameworth prune {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--prune {params.prune:q} --level {params.level} --out {output:q} 2> {log:q}"

@@ -27,7 +27,7 @@ rule members:
         mem_mb=collecting_memory,
     params:
         study=subpath(output[0], parent=True),
-        radius=CONFIG["prediction"]["distractor_radius"],
+        radius=CONFIG.distractor_radius,
     shell:
         "python -m frameworth members {params.study:q} --labels {input.labels:q} "
         "--distractor-radius {params.radius} --members {output:q} 2> {log:q}"
@@ -94,7 +94,7 @@ rule plan:
     params:
         study=subpath(output[0], parent=True),
         options=as_json(options("influence")),
-        training=as_json(weight_options(CONFIG["training"])),
+        training=TRAINING,
         pilot=PILOT_OPTION,
     shell:
         "python -m frameworth plan-table {params.study:q} --options {params.options:q} "

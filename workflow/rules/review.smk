@@ -39,9 +39,9 @@ rule apply_review:
     params:
         study=subpath(input.labels, parent=True),
         project=lambda wildcards: FILES.project,
-        held_out=as_json(CONFIG["held_out"]),
-        seed=CONFIG["seed"],
-        keep_snapshots=CONFIG["keep_snapshots"],
+        held_out=as_json(CONFIG.held_out),
+        seed=CONFIG.seed,
+        keep_snapshots=CONFIG.keep_snapshots,
     shell:
         "python -m frameworth apply-review {params.study:q} --project {params.project:q} "
         "--held-out {params.held_out:q} --seed {params.seed} --keep-snapshots {params.keep_snapshots} 2> {log:q}"

@@ -24,7 +24,7 @@ rule scores:
         mem_mb=collecting_memory,
     params:
         study=subpath(output.scores, parent=True),
-        form=CONFIG["prediction"]["consensus"],
+        form=CONFIG.prediction.consensus,
     shell:
         "python -m frameworth scores {params.study:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--form {params.form} --scores {output.scores:q} --rmse {output.rmse:q} 2> {log:q}"

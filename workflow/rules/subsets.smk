@@ -22,7 +22,7 @@ for JOB in subset_jobs(requests(CONFIG), lambda file: Path(RESULTS, file).exists
             percent=JOB.percent,
             # Of the output, so that more of them outdate nothing.
             seeds=lambda wildcards, output: runs_of(int(Path(file).stem.removeprefix("seed-")) for file in output),
-            study_seed=CONFIG["seed"],
+            study_seed=CONFIG.seed,
         shell:
             "python -m frameworth draw-subsets {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
             "--design {params.design} --percent {params.percent} --seeds {params.seeds:q} "
@@ -47,6 +47,6 @@ rule subsets:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output.csv, parent=True),
-        grid=as_json(CONFIG["subsets"]),
+        grid=as_json(CONFIG.subsets),
     shell:
         "python -m frameworth subsets {params.study:q} --frames {input.frames:q} --grid {params.grid:q} 2> {log:q}"

@@ -21,8 +21,8 @@ rule toggle_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        toggle=as_json(CONFIG.get("toggle")),
-        study_seed=CONFIG["seed"],
+        toggle=as_json(CONFIG.toggle),
+        study_seed=CONFIG.seed,
     shell:
         "python -m frameworth toggle-subset {output:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--values {input.values:q} --toggle {params.toggle:q} --arm {wildcards.arm} --pair {wildcards.pair} "
@@ -44,8 +44,8 @@ rule toggle:
         "../../envs/frameworth.yaml"
     params:
         folder=lambda wildcards, output: Path(output[0]).parent / "toggle",
-        toggle=as_json(CONFIG.get("toggle")),
-        level=CONFIG["influence"]["level"],
+        toggle=as_json(CONFIG.toggle),
+        level=CONFIG.influence.level,
     shell:
         "python -m frameworth toggle {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
         "--values {input.values:q} --toggle {params.toggle:q} --level {params.level} --out {output:q} 2> {log:q}"

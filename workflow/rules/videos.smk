@@ -29,16 +29,16 @@ rule video:
         "../../envs/frameworth.yaml"
     threads: 1
     resources:
-        gpu=0 if CONFIG["training"]["device"] == "cpu" else 1,
-        mem_mb=lambda wildcards, attempt: attempt * video_memory(CONFIG, len(FILES.video_networks())),
+        gpu=GPUS,
+        mem_mb=lambda wildcards, attempt: attempt * COSTS.video_memory(len(FILES.video_networks())),
         runtime=minutes_of_video,
     params:
         folder=subpath(output[0], parent=True),
         members=len(FILES.video_networks()),
-        training=as_json(weight_options(CONFIG["training"])),
+        training=TRAINING,
         pilot=PILOT_OPTION,
-        device=CONFIG["training"]["device"],
-        consensus=CONFIG["prediction"]["consensus"],
+        device=CONFIG.training.device,
+        consensus=CONFIG.prediction.consensus,
     message:
         "Looks at {input.video} with {params.members} networks; how far it is: tail -f {log}"
     shell:
@@ -59,8 +59,8 @@ rule frames_to_label:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        wanted=CONFIG["video"]["frames_to_label"],
-        seconds_apart=CONFIG["video"]["seconds_apart"],
+        wanted=CONFIG.video.frames_to_label,
+        seconds_apart=CONFIG.video.seconds_apart,
     shell:
         "python -m frameworth frames-to-label {input.videos:q} --frames {input.frames:q} --count {params.wanted} "
         "--seconds-apart {params.seconds_apart} --out {output:q} 2> {log:q}"

@@ -17,8 +17,8 @@ rule fetch_weights:
         "../../envs/frameworth.yaml"
     params:
         network=as_json(
-            {key: CONFIG["training"].get(key) for key in ("engine", "net_type", "backbone")}
-            | {key: value for key, value in CONFIG["training"].items() if key == "batch_norm"}  # it names the layers
+            {key: getattr(CONFIG.training, key) for key in ("engine", "net_type", "backbone")}
+            | ({"batch_norm": CONFIG.training.batch_norm} if CONFIG.training.batch_norm else {})  # it names the layers
         ),
     shell:
         "python -m frameworth fetch-weights {output:q} --network {params.network:q} 2> {log:q}"

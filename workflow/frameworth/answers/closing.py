@@ -12,6 +12,7 @@ from frameworth.answers.errors_over_frames import sentences_over_frames
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.answers.next_step import next_step
 from frameworth.attribution.label_checks import first_to_check, read_label_checks
+from frameworth.config.model import StudyConfig
 from frameworth.errors import printable
 from frameworth.storage.files import read_json, read_table
 from frameworth.training.divergence import diverged_sentence
@@ -19,7 +20,7 @@ from frameworth.training.divergence import diverged_sentence
 _FILES = {"Report": "report.html", "Labels": "labels_to_check.csv", "Videos": "frames_to_label.csv"}
 
 
-def closing_lines(folder: Path, config: dict[str, Any], configfile: str) -> list[str]:
+def closing_lines(folder: Path, config: StudyConfig, configfile: str) -> list[str]:
     """The lines for the study in `folder`; no lines if it has no summary yet.
 
     Args:
@@ -40,30 +41,30 @@ def closing_lines(folder: Path, config: dict[str, Any], configfile: str) -> list
     return [printable(line) for line in lines]
 
 
-def answer(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+def answer(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[str]:
     """The answer in at most six sentences, the next step last.
 
     A `toggle.csv` that the config no longer asks for may lie in the folder; it is of other labels or settings.
     """
     if not summary["learned"]:
         return list(summary["statement"])
-    alpha = 1 - config["influence"]["level"]
+    alpha = 1 - config.influence.level
     group, path = None, folder / "toggle.csv"
-    if config.get("toggle") and path.exists():
+    if config.toggle and path.exists():
         group = toggled(read_table(path), alpha)
     checks = read_label_checks(folder / "labels_to_check.csv")
     lines = sentences(summary, alpha, group) if group else summary["statement"]
     return [*lines, next_step(folder, summary, checks, config, "").sentence]
 
 
-def notes(folder: Path, config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+def notes(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[str]:
     """What else is to be known: networks that diverged, errors over many frames, experiments."""
     diverged = diverged_sentence(summary["diverged"], summary["networks"])
     over_frames = sentences_over_frames(folder) if summary["learned"] else []
     return [*([diverged] if diverged else []), *over_frames, *_experiments(folder, config, summary["learned"])]
 
 
-def in_numbers(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
+def in_numbers(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
     """What belongs to the study in numbers: what the pilot chose, whether rankings have settled, what was toggled.
 
     Where the networks have not learned, nothing is said of frames.
@@ -75,18 +76,18 @@ def in_numbers(folder: Path, config: dict[str, Any], learned: bool) -> list[str]
         from frameworth.answers.settling import settled_sentence
 
         lines.append(settled_sentence(read_table(path)))
-    if config.get("toggle") and (path := folder / "toggle.csv").exists():
+    if config.toggle and (path := folder / "toggle.csv").exists():
         from frameworth.experiments import toggle
 
-        lines += toggle.statement(read_table(path), 1 - config["influence"]["level"])
+        lines += toggle.statement(read_table(path), 1 - config.influence.level)
     return lines
 
 
-def pilot_sentences(config: dict[str, Any]) -> list[str]:
+def pilot_sentences(config: StudyConfig) -> list[str]:
     """What the study's pilot chose; nothing if there is no pilot, or before it has chosen."""
     from frameworth.plan.pilot import pilot_sentence, recorded_pilot
 
-    found = recorded_pilot(config) if config.get("pilot") else None
+    found = recorded_pilot(config)
     return [f"{pilot_sentence(found)}."] if found else []
 
 
@@ -106,18 +107,18 @@ def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:
     return [heading, *(f"  {line}".rstrip() for line in lines), ""]
 
 
-def _experiments(folder: Path, config: dict[str, Any], learned: bool) -> list[str]:
+def _experiments(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
     """What arms and pruning came to; arms are of networks, and may show what helps those that have not learned.
 
     Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
     """
-    alpha = 1 - config["influence"]["level"]
+    alpha = 1 - config.influence.level
     lines: list[str] = []
-    if config.get("arms") and (path := folder / "arms.csv").exists():
+    if config.arms and (path := folder / "arms.csv").exists():
         from frameworth.experiments import arm_comparison
 
         lines.append(f"{arm_comparison.statement(read_table(path), alpha)}.")
-    if learned and config.get("prune") and (path := folder / "prune.csv").exists():
+    if learned and config.prune and (path := folder / "prune.csv").exists():
         from frameworth.experiments import prune
 
         lines.append(f"{prune.statement(read_table(path), alpha)}.")

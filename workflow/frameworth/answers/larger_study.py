@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from frameworth.answers.held_out import held_out_influence
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.components import components
 from frameworth.attribution.inference.power import METHODS, Pilot, chance_of_any, networks_needed, noise_limits
+from frameworth.config.training import Training
 from frameworth.errors import UserError
 from frameworth.plan.designs import subset_size
 from frameworth.results.results import Results
@@ -75,7 +75,7 @@ def pilot_of(results: Results) -> Pilot:
 
 
 def plan_table(
-    results: Results, training: dict[str, Any], effects: Sequence[float] = EFFECTS, power: float = POWER
+    results: Results, training: Training, effects: Sequence[float] = EFFECTS, power: float = POWER
 ) -> pd.DataFrame:
     """Rows `pilot` (what it rests on), `needed` (networks for `power`) and `power` (against networks).
 
@@ -104,7 +104,7 @@ def plan_table(
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def write_plan(results: Results, training: dict[str, Any], plan_csv: Path) -> str:
+def write_plan(results: Results, training: Training, plan_csv: Path) -> str:
     """Write `plan.csv`. If the study is too small for a pilot, it has a row that says so, which is also returned."""
     try:
         table, reason = plan_table(results, training), ""
@@ -135,7 +135,7 @@ def _facts(results: Results, pilot: Pilot, hours: float) -> list[tuple[str, floa
     return facts
 
 
-def _hours(results: Results, training: dict[str, Any], pilot: Pilot) -> float:
+def _hours(results: Results, training: Training, pilot: Pilot) -> float:
     """Hours of one network, from the speed of those that are finished; NaN where none tells."""
     measured = measured_networks(results.folder, training)
     if measured is None:

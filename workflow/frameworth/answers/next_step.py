@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from frameworth.config.model import StudyConfig
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.pilot import chosen_training
 from frameworth.text import duration
@@ -24,7 +25,7 @@ class NextStep:
 
 
 def next_step(
-    folder: Path, summary: dict[str, Any], checks: pd.DataFrame, config: dict[str, Any], configfile: str
+    folder: Path, summary: dict[str, Any], checks: pd.DataFrame, config: StudyConfig, configfile: str
 ) -> NextStep:
     """The next step of the study in `folder`.
 
@@ -58,7 +59,7 @@ def next_step(
     )
 
 
-def _seconds_each(folder: Path, config: dict[str, Any], trained_on: int, predicted: int) -> float | None:
+def _seconds_each(folder: Path, config: StudyConfig, trained_on: int, predicted: int) -> float | None:
     """Seconds of one network, by those that are finished; None where none tells."""
     training = chosen_training(config)
     measured = measured_networks(folder, training) if training else None

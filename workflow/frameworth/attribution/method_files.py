@@ -12,6 +12,7 @@ import numpy as np
 
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Answer, Axes, Method, TrainedNetwork
+from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
@@ -37,7 +38,7 @@ def write_network_answer(
     store: Path,
     out: Path,
     *,
-    training: dict[str, Any],
+    training: Training,
     options: dict[str, Any],
     study_seed: int,
     device: str,
@@ -69,13 +70,13 @@ def write_network_answer(
             engine=engine,
             network=load_network(engine, network_file),
             subset=subset,
-            frames=ScaledFrames(labels, training["scale"]),
+            frames=ScaledFrames(labels, training.scale),
             pool=pool,
             training=from_weights_file(training, imagenet),
             network_seed=of_network,
             seed=seed,
             device=torch_device,
-            entry=Entry(store / network_hash(subset, training, of_network)),
+            entry=Entry(store / network_hash(subset, training.for_weights, of_network)),
         )
         answer = asked_by.ask(trained, asked_by.options(**options))
         print(f"{base}: asked in {time.monotonic() - started:.0f} s", file=sys.stderr)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import TypeAdapter
 
 from frameworth.errors import UserError
 from frameworth.storage.full_disk import full_disk_line, is_full
@@ -22,16 +23,19 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Json(click.ParamType):
-    """An option's value given as JSON."""
+    """An option's value given as JSON, such as a section of a config."""
 
     name = "json"
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = TypeAdapter(kind)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse `value`, failing as click does."""
         try:
-            return json.loads(value)
-        except json.JSONDecodeError as error:
-            self.fail(f"not JSON: {error}", param, ctx)
+            return self._kind.validate_python(json.loads(value))
+        except ValueError as error:
+            self.fail(f"not as it should be: {error}", param, ctx)
 
 
 class Cores(click.ParamType):

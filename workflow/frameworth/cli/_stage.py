@@ -12,10 +12,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import click
 
 from frameworth.cli._common import FILE, Json, friendly
+from frameworth.config.training import Training
 
 # What determines weights, with what the pilot chose in place of what the config's `training` lacks: the command has
 # both options, and the function is called with the two taken together.
-ChosenTraining = Annotated[dict[str, Any], "What determines weights, of the config's `training`."]
+ChosenTraining = Annotated[Training, "What determines weights, of the config's `training`."]
+_GIVEN_TRAINING = Annotated[dict[str, Any], get_args(ChosenTraining)[1]]
 _PILOT = click.Option(["--pilot"], type=FILE, help="The study's pilot.json, which has what `training` lacks.")
 
 
@@ -29,11 +31,13 @@ def stage(group: click.Group) -> Callable[[Callable[..., None]], Callable[..., N
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)
-        parameters = [_parameter(one, hints[one.name]) for one in inspect.signature(function).parameters.values()]
         callback = friendly(function)
-        if hints.get("training") == ChosenTraining:
-            parameters.append(_PILOT)
+        may_have_pilot = hints.get("training") == ChosenTraining
+        if may_have_pilot:
+            hints["training"] = _GIVEN_TRAINING
             callback = friendly(_with_choice_of_pilot(callback))  # for a pilot.json that is damaged
+        parameters = [_parameter(one, hints[one.name]) for one in inspect.signature(function).parameters.values()]
+        parameters += [_PILOT] * may_have_pilot
         name = function.__name__.replace("_", "-")
         group.add_command(click.Command(name, callback=callback, params=parameters, help=function.__doc__))
         return function
@@ -62,7 +66,7 @@ def _type(kind: Any) -> click.ParamType | type:
         return click.Choice(get_args(kind))
     if kind is Path:
         return FILE
-    return kind if kind in (int, float, str, bool) else Json()
+    return kind if kind in (int, float, str, bool) else Json(kind)
 
 
 def _with_choice_of_pilot(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from frameworth.config.model import StudyConfig
 
 
-def start_announcing(config: dict[str, Any], *, cores: int, measure: bool) -> None:
+def start_announcing(config: StudyConfig, *, cores: int, measure: bool) -> None:
     """Start the command `announce`; it writes to this process's standard error, and ends with this process.
 
     Args:
@@ -25,5 +26,5 @@ def start_announcing(config: dict[str, Any], *, cores: int, measure: bool) -> No
         stdout=sys.stderr,
     )
     assert process.stdin is not None
-    process.stdin.write(json.dumps(config, sort_keys=True))
+    process.stdin.write(json.dumps(config.model_dump(), sort_keys=True))
     process.stdin.close()

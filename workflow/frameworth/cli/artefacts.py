@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from frameworth.attribution.methods import method
+from frameworth.config.experiments import Arm
+from frameworth.config.model import StudyConfig
 from frameworth.config.registries import asked_methods
 from frameworth.figures import figure_module, figure_names, figure_reads
 from frameworth.labels.imported import is_import
-from frameworth.plan.arms import arm_names
-from frameworth.plan.grid import base_subsets, study_folder, video_networks
+from frameworth.plan.arms import trained_arms
+from frameworth.plan.grid import base_subsets, video_networks
 from frameworth.plan.jobs import TrainingJob
 from frameworth.plan.names import subset_path
 from frameworth.plan.pilot import pilot_subset
@@ -43,11 +45,11 @@ class Artefacts:
         methods: names of the methods that ask networks what frames do.
     """
 
-    def __init__(self, config: dict[str, Any], sources: Sequence[Path]) -> None:
-        self._config, self._sources, self._folder = config, list(sources), study_folder(config)
-        self._requests = requests(config)
-        self.videos: dict[str, str] = {video_folder(path): path for path in config["videos"]}
-        self.methods: list[str] = list(asked_methods(config["influence"]))
+    def __init__(self, config: StudyConfig, sources: Sequence[Path]) -> None:
+        self._config, self._sources, self._folder = config, list(sources), config.folder
+        self._requests, self._arms = requests(config), trained_arms(config.arms)
+        self.videos: dict[str, str] = {video_folder(path): path for path in config.videos}
+        self.methods: list[str] = list(asked_methods(config.influence))
 
     def __call__(self, *names: str) -> list[str]:
         """The paths of files of the study's folder."""
@@ -58,7 +60,7 @@ class Artefacts:
     @property
     def labelled_project(self) -> str:
         """The project with the labels as they were given: the user's own, the demo's, or that of imported labels."""
-        labels: str = self._config["labels"]
+        labels = self._config.labels
         if labels == "demo":
             return str(self._folder / "project")
         return str(self._folder / "imported_project") if is_import(Path(labels)) else labels
@@ -66,12 +68,12 @@ class Artefacts:
     @property
     def project(self) -> str:
         """The project that the study reads: as it was given, or the copy with planted errors."""
-        planted = self._config.get("plant") and self._config["labels"] != "demo"
+        planted = self._config.plant and self._config.labels != "demo"
         return str(self._folder / "planted_project") if planted else self.labelled_project
 
     def project_files(self, project: str) -> list[Any]:
         """The user's files, if they make up `project`; where a rule makes that, its folder."""
-        return list(self._sources) if project == self._config["labels"] else [project]
+        return list(self._sources) if project == self._config.labels else [project]
 
     # -- networks ------------------------------------------------------------------------------------------------
 
@@ -92,7 +94,7 @@ class Artefacts:
 
     def pilot(self) -> list[str]:
         """The file of what the pilot chose, if the config has one; networks of another choice are outdated."""
-        return self("pilot.json") if "pilot" in self._config else []
+        return self("pilot.json") if self._config.pilot else []
 
     def pilot_subset(self) -> str:
         """The file of the subset that the pilot's networks are trained on."""
@@ -107,9 +109,9 @@ class Artefacts:
     def windows(self) -> dict[str, float]:
         """By the folder of an ensemble, the last part of its first network's steps that a method takes again."""
         return {
-            self(f"{GRID}/{subset_path(base.percent, base.seed)}")[0]: self._config["influence"][name]["window"]
-            for name in self.methods
-            if "window" in self._config["influence"][name]
+            self(f"{GRID}/{subset_path(base.percent, base.seed)}")[0]: options.window
+            for name, options in asked_methods(self._config.influence).items()
+            if hasattr(options, "window")
             for base in base_subsets(self._config, name)
         }
 
@@ -123,24 +125,23 @@ class Artefacts:
 
     def _of_ensemble(self, request: Request) -> list[str]:
         """All files of one ensemble, and that of its subset."""
-        members = request.subset.members if self._config["keep_snapshots"] and request.keeps_networks else 0
+        members = request.subset.members if self._config.keep_snapshots and request.keeps_networks else 0
         names = [*_OF_ENSEMBLE, *(f"member-{member}.pt" for member in range(members))]
         return self(request.subset_file, *(f"{request.ensemble}/{name}" for name in names))
 
     def arm_inputs(self, job: TrainingJob, path: str | None) -> list[str]:
         """What a job of an arm needs besides its subsets: the grid's networks to continue, or what they told."""
-        options = self._config["arms"][job.arm] if job.arm else {}
-        if "start_from" in options:
-            percent = options["start_from"]["percent"]
-            starts = (subset_path(percent, request.subset.seed) for request in job.requests(path))
+        arm = self._arms.get(job.arm, Arm())
+        if arm.start_from:
+            starts = (subset_path(arm.start_from.percent, request.subset.seed) for request in job.requests(path))
             return self(*(f"{GRID}/{start}/training.json" for start in starts))
-        return self("out_of_bag.h5") if "curriculum" in options or "augment" in options else []
+        return self("out_of_bag.h5") if arm.curriculum or arm.augment else []
 
     def arm_options(self, job: TrainingJob) -> str:
         """The options of the command for a job of an arm; none for others."""
         if not job.arm:
             return ""
-        arm = json.dumps(self._config["arms"][job.arm], sort_keys=True)
+        arm = json.dumps(self._arms[job.arm].model_dump(), sort_keys=True)
         baseline, out_of_bag = self(GRID, "out_of_bag.h5")
         return shlex.join(["--arm", arm, "--baseline", baseline, "--out-of-bag", out_of_bag])
 
@@ -163,17 +164,17 @@ class Artefacts:
 
     def experiments(self) -> list[str]:
         """The tables that say what the experiments of the config came to."""
-        asked = [name for name in ("toggle", "prune") if self._config.get(name)]
-        return self(*(f"{name}.csv" for name in asked + ["arms"] * bool(arm_names(self._config))))
+        asked = {"toggle": self._config.toggle, "prune": self._config.prune, "arms": self._arms}
+        return self(*(f"{name}.csv" for name, part in asked.items() if part))
 
     def figures(self) -> list[str]:
         """All figures of the study."""
-        names = figure_names(*self._pairs, videos=bool(self.videos), pilot="pilot" in self._config)
+        names = figure_names(*self._pairs, videos=bool(self.videos), pilot=bool(self._config.pilot))
         return self(*(f"figures/{name}.png" for name in names))
 
     @property
     def _pairs(self) -> tuple[int, list[list[int]]]:
-        return self._config["figures"]["pairs"], self._config["figures"]["pair_list"]
+        return self._config.figures.pairs, self._config.figures.pair_list
 
     def figure_inputs(self, module: str) -> list[str]:
         """What a figure reads beside what all figures do, as far as the study makes it."""
@@ -197,15 +198,14 @@ class Artefacts:
 
         Except the ImageNet weights, which only training needs.
         """
-        config = self._config
         names = [f"{table}.csv" for table in (*_TABLES, *_FURTHER_TABLES)] + [f"{array}.h5" for array in _ARRAYS]
-        names += ["arm_scores.csv", "variance_components.csv"] if arm_names(config) else []
-        steered = any({"curriculum", "augment"} & arm.keys() for arm in config.get("arms", {}).values())
+        names += ["arm_scores.csv", "variance_components.csv"] if self._arms else []
+        steered = any(arm.curriculum or arm.augment for arm in self._arms.values())
         names += ["out_of_bag.h5"] if steered else []
         names += ["frames_to_label.csv"] if self.videos else []
         names += [f"videos/{video}/consensus{end}" for video in self.videos for end in (".h5", "_dlc.h5", "_dlc.csv")]
         return [
-            *sorted({self.labelled_project, self.project} - {config["labels"]}),
+            *sorted({self.labelled_project, self.project} - {self._config.labels}),
             *dict.fromkeys(file for request in self._requests for file in self._of_ensemble(request)),
             *self.pilot(),
             *(file for name in self.methods for file in self.method_files(name)),

@@ -17,6 +17,7 @@ from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
 from frameworth.cli.network_check import NO_GPU, aside, network_problems
 from frameworth.cli.study_record import record_problems, recorded_split
 from frameworth.config.kinds import expanded
+from frameworth.config.model import StudyConfig
 from frameworth.config.reading import encoding_problem, parse_config
 from frameworth.errors import Problem, UserError, error, problem_of, summed, warning
 from frameworth.labels.deeplabcut import Inspection, LabelledProject
@@ -26,7 +27,7 @@ from frameworth.labels.video_content import refuse_no_film
 from frameworth.library_path import libraries_here
 from frameworth.plan.config import inspect_config
 from frameworth.plan.designs import cluster_of, subset_size
-from frameworth.plan.grid import needs_one_size, planned_subsets
+from frameworth.plan.grid import planned_subsets
 from frameworth.plan.pilot import possible_trainings
 from frameworth.plan.split import held_out_count, hold_out
 from frameworth.training.gpus import machine_has_gpu
@@ -48,7 +49,7 @@ class CheckedStudy:
             the project is an error.
     """
 
-    config: dict[str, Any] | None
+    config: StudyConfig | None
     sources: tuple[Path, ...]
     problems: tuple[Problem, ...]
     first_look: tuple[str, ...] = ()
@@ -94,16 +95,16 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
     """
     config, problems = inspect_config(given)
     problems += libraries_here()
-    labels = given.get("labels") if config is None else config["labels"]
+    labels = given.get("labels") if config is None else config.labels
     if isinstance(labels, str):
         labels = expanded(labels)
     found = Inspection(None, (), ())
     pictures = None
-    needs_gpu = config is not None and config["training"]["device"] == "cuda" and runs_here is not False
+    needs_gpu = config is not None and config.training.device == "cuda" and runs_here is not False
     with aside() as worker:
         network = None
         if config is not None and depth == "images":
-            network = worker.submit(network_problems, config, needs_gpu)
+            network = worker.submit(network_problems, possible_trainings(config)[0], needs_gpu)
         if isinstance(labels, str) and labels and labels != "demo":
             found = inspect_labels(Path(labels))
             problems += found.problems
@@ -133,7 +134,7 @@ def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: problem.severity))
 
 
-def _together(config: dict[str, Any], project: LabelledProject | None, pictures: Pictures | None) -> Iterator[Problem]:
+def _together(config: StudyConfig, project: LabelledProject | None, pictures: Pictures | None) -> Iterator[Problem]:
     """How the config goes with the frames there are."""
     held_out: np.ndarray | None = None
     if project is not None:
@@ -147,31 +148,34 @@ def _together(config: dict[str, Any], project: LabelledProject | None, pictures:
         yield from _unseen_keypoints(project, held_out)
         if pictures is not None:
             yield from _size_problems(config, project, pictures)
-        if config.get("plant") and round(config["plant"]["share"] * pool) == 0:
-            what = f"{config['plant']['share']} of a pool of {pool} frames is no frame"
+        if config.plant and round(config.plant.share * pool) == 0:
+            what = f"{config.plant.share} of a pool of {pool} frames is no frame"
             yield error("config: plant.share", what, "ask for more")
-    elif config["labels"] == "demo":
-        total = config["demo"]["frames"]
-        pool = total - held_out_count(config["held_out"]["fraction"], total)
+    elif config.labels == "demo":
+        total = config.demo.frames
+        pool = total - held_out_count(config.held_out.fraction, total)
     else:
         return
     yield from _subset_problems(config, pool)
     yield from _frame_number_problems(config, total, held_out)
 
 
-def _split(config: dict[str, Any], project: LabelledProject, pictures: Pictures | None) -> np.ndarray:
+def _split(config: StudyConfig, project: LabelledProject, pictures: Pictures | None) -> np.ndarray:
     """Which frames are held out, bool [N].
 
     Frames of the same picture are split together. That takes decoding, which is done here where nobody did it and it
     matters: where the config names frames by their numbers, before there is a frames.csv to look them up in.
     """
     digests = pictures.digests if pictures is not None else None
-    if digests is None and (config.get("toggle", {}).get("frames") or config["figures"]["pair_list"]):
+    if digests is None and ((config.toggle and config.toggle.frames) or config.figures.pair_list):
         recorded = recorded_split(config, project)
         if recorded is not None:
             return recorded
-        digests = inspect_label_pictures(Path(config["labels"]), project, decode=True)[0].digests
-    return hold_out(project.videos, project.images, seed=config["seed"], pictures=digests, **config["held_out"])
+        digests = inspect_label_pictures(Path(config.labels), project, decode=True)[0].digests
+    share = config.held_out
+    return hold_out(
+        project.videos, project.images, fraction=share.fraction, by=share.by, seed=config.seed, pictures=digests
+    )
 
 
 def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterator[Problem]:
@@ -185,9 +189,9 @@ def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterato
             yield warning(project.root / "config.yaml", what, "label it in more frames, or take another `seed`")
 
 
-def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: Pictures) -> Iterator[Problem]:
+def _size_problems(config: StudyConfig, project: LabelledProject, pictures: Pictures) -> Iterator[Problem]:
     trainings = possible_trainings(config)
-    scale = min(training["scale"] for training in trainings)
+    scale = min(training.scale for training in trainings)
     known = (pictures.sizes > 0).all(axis=1)
     small = []
     for index in np.flatnonzero(known & (np.round(pictures.sizes.min(axis=1) * scale) < LEAST_SIDE)):
@@ -196,11 +200,11 @@ def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: P
         small.append(error(project.paths[index], what, "remove it and its labels, or raise the scale", kind="small"))
     yield from summed(small)
     sizes = np.unique(pictures.sizes[known], axis=0)
-    whole = [training for training in trainings if training["crop"] is None]
+    whole = [training for training in trainings if training.crop is None]
     if whole and len(sizes) > 1:
         shown = ", ".join(f"{width}×{height}" for width, height in sizes[:3])
         todo = "give the side in px of the square to train on"
-        if any(map(needs_one_size, whole)):
+        if any(training.needs_one_size for training in whole):
             what = f"null with DeepLabCut's own transforms needs frames of one size, but there are {shown} px"
             yield error("config: training.crop", what, todo)
         else:
@@ -208,10 +212,10 @@ def _size_problems(config: dict[str, Any], project: LabelledProject, pictures: P
             yield warning("config: training.crop", what, todo)
 
 
-def _subset_problems(config: dict[str, Any], pool: int) -> Iterator[Problem]:
+def _subset_problems(config: StudyConfig, pool: int) -> Iterator[Problem]:
     whole = set()
-    for number, block in enumerate(config["subsets"]):
-        for percent in block["percents"]:
+    for number, block in enumerate(config.subsets):
+        for percent in block.percents:
             where = f"config: subsets[{number}].percents"
             if 2 * percent * pool < 100:  # rounded half up
                 what = f"{percent} % of a pool of {pool} frames is no frame"
@@ -232,10 +236,11 @@ def _subset_problems(config: dict[str, Any], pool: int) -> Iterator[Problem]:
         yield warning("config: subsets", what, f"ask for at least {LEAST_CLUSTERS} seeds")
 
 
-def _frame_number_problems(config: dict[str, Any], total: int, held_out: np.ndarray | None) -> Iterator[Problem]:
-    toggle = config.get("toggle") or {}
-    named = [("toggle.frames", frame, True) for frame in toggle.get("frames", [])]
-    for training, evaluated in config["figures"]["pair_list"]:
+def _frame_number_problems(config: StudyConfig, total: int, held_out: np.ndarray | None) -> Iterator[Problem]:
+    toggle = config.toggle
+    toggled = (toggle.frames if toggle else None) or []
+    named = [("toggle.frames", frame, True) for frame in toggled]
+    for training, evaluated in config.figures.pair_list:
         named += [("figures.pair_list", training, True), ("figures.pair_list", evaluated, False)]
     for key, frame, of_the_pool in named:
         if frame >= total:
@@ -244,15 +249,15 @@ def _frame_number_problems(config: dict[str, Any], total: int, held_out: np.ndar
             )
         elif of_the_pool and held_out is not None and held_out[frame]:
             yield error(f"config: {key}", f"frame {frame} is held out, no subset holds it", "name frames of the pool")
-    if toggle.get("frames") and toggle["parts"] > len(toggle["frames"]):
-        what = f"{toggle['parts']} parts of {len(toggle['frames'])} frames leave some empty"
+    if toggle and toggled and toggle.parts > len(toggled):
+        what = f"{toggle.parts} parts of {len(toggled)} frames leave some empty"
         yield error("config: toggle.parts", what, "ask for fewer")
 
 
-def _film_problems(config: dict[str, Any]) -> Iterator[Problem]:
+def _film_problems(config: StudyConfig) -> Iterator[Problem]:
     """Videos that are none by their first bytes; what is not there or empty was told before."""
     found = []
-    for video in config["videos"]:
+    for video in config.videos:
         if Path(video).is_file() and Path(video).stat().st_size:
             try:
                 refuse_no_film(video)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from frameworth.attribution.methods import method
+from frameworth.config.model import StudyConfig
+from frameworth.config.training import Training
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import project_keypoints
 from frameworth.labels.images import DECODED_BYTES_KEPT, image_size
 from frameworth.labels.imported import is_import, read_imported
 from frameworth.plan.designs import subset_size
-from frameworth.plan.grid import PlannedSubset, method_options, study_folder
+from frameworth.plan.grid import PlannedSubset, method_options
 from frameworth.plan.pilot import chosen_training, pilot_budget, possible_trainings, recorded_pilot
 from frameworth.plan.split import held_out_count
 from frameworth.storage.files import read_json
@@ -53,147 +55,127 @@ class StudySize:
     height: int
     keypoints: int
 
-    def pool(self, config: dict[str, Any]) -> int:
-        """Frames that may be trained on, as the config's share says."""
-        return self.frames - held_out_count(config["held_out"]["fraction"], self.frames)
 
-
-def study_size(config: dict[str, Any], sources: Sequence[Path]) -> StudySize:
+def study_size(config: StudyConfig, sources: Sequence[Path]) -> StudySize:
     """The size of a study from its config, or from its labels, whose files `project.sources.study_sources` lists.
 
     Raises UserError if the first image cannot be read.
     """
-    if config["labels"] == "demo":
-        demo = config["demo"]
-        return StudySize(demo["frames"], demo["width"], demo["height"], DEMO_KEYPOINTS)
-    if is_import(Path(config["labels"])):
-        imported = read_imported(Path(config["labels"]))
+    demo, labels = config.demo, Path(config.labels)
+    if config.labels == "demo":
+        return StudySize(demo.frames, demo.width, demo.height, DEMO_KEYPOINTS)
+    if is_import(labels):
+        imported = read_imported(labels)
         return StudySize(len(imported.pictures), *imported.pictures[0].size(), len(imported.keypoints))
     images = [path for path in sources if path.suffix.lower() not in _TABLES]
-    return StudySize(len(images), *image_size(images[0]), len(project_keypoints(Path(config["labels"]))))
+    return StudySize(len(images), *image_size(images[0]), len(project_keypoints(labels)))
 
 
-def measured(config: dict[str, Any]) -> Measured | None:
+def measured(config: StudyConfig) -> Measured | None:
     """What the study's finished networks of this many steps and this batch size took; None if there are none.
 
     Before the grid's first network is finished, that network of the pilot whose options were taken tells.
     """
     training = chosen_training(config)
-    if training is None:
-        return None
-    found = measured_networks(study_folder(config), training)
-    return found or (_measured_by_pilot(config) if config.get("pilot") else None)
+    return (measured_networks(config.folder, training) or _measured_by_pilot(config)) if training else None
 
 
-def _measured_by_pilot(config: dict[str, Any]) -> Measured | None:
+def _measured_by_pilot(config: StudyConfig) -> Measured | None:
     told = recorded_pilot(config)
     if told is None:
         return None
-    network = study_folder(config) / ".store" / told["tries"][told["taken"]]["hash"]
+    network = config.folder / ".store" / told["tries"][told["taken"]]["hash"]
     try:
         record = read_json(network / "training.json")
-        file_bytes = (network / "network.pt").stat().st_size if config["keep_snapshots"] else 0
+        file_bytes = (network / "network.pt").stat().st_size if config.keep_snapshots else 0
     except (UserError, OSError, ValueError):
         return None
     return Measured(record["wall_seconds"] / record["steps"], record["device_type"], 1, file_bytes)
 
 
-def dearest(config: dict[str, Any], size: StudySize) -> dict[str, Any]:
-    """The config with what its pilot chose in place of the pilot; before that, with those options that take longest."""
-    plain = {key: part for key, part in config.items() if key != "pilot"}
-    possible = [plain | {"training": training} for training in possible_trainings(config)]
-    return max(possible, key=lambda one: _batch_px(one, size))
+@dataclass(frozen=True)
+class Costs:
+    """What the parts of a study take.
 
+    Minutes and MiB are what to ask of a scheduler, with a reserve; seconds are what is expected.
 
-def pilot_minutes(config: dict[str, Any], size: StudySize, found: Measured | None) -> int:
-    """Minutes to ask of a scheduler for the pilot: all its networks at the largest size."""
-    if found is None and config["training"]["device"] == "cpu":
-        return _ASSUMED_CPU_MINUTES
-    step = _step(dearest(config, size), size, found)
-    return _START_MINUTES + math.ceil(_RESERVE * pilot_seconds(config, size, step) / 60)
-
-
-def pilot_seconds(config: dict[str, Any], size: StudySize, step: float) -> float:
-    """Most seconds of training all networks of a pilot, one after the other, and predicting all frames with each.
-
-    Args:
-        step: as for `job_seconds`, at the largest size.
+    Attributes:
+        size: of the study. found: what was measured; None where nothing was, and times rest on an assumption.
     """
-    networks, steps = pilot_budget(config)
-    return steps * step + networks * size.frames / config["training"]["batch_size"] * step / 3
 
+    config: StudyConfig
+    size: StudySize
+    found: Measured | None
 
-def job_seconds(config: dict[str, Any], size: StudySize, subsets: Sequence[PlannedSubset], step: float) -> float:
-    """Expected seconds of training all members of these subsets and predicting all frames with them.
+    @cached_property
+    def training(self) -> Training:
+        """With what the pilot chose; before that, with those of its options that take longest."""
+        return max(possible_trainings(self.config), key=self._batch_px)
 
-    Args:
-        step: seconds of a gradient step; a prediction of as many frames takes a third.
-    """
-    pool, training = size.pool(config), config["training"]
-    return sum(
-        subset.members * network_seconds(training, subset_size(subset.percent, pool), size.frames, step)
-        for subset in subsets
-    )
+    @property
+    def pool(self) -> int:
+        """Frames that may be trained on, as the config's share says."""
+        return self.size.frames - held_out_count(self.config.held_out.fraction, self.size.frames)
 
+    @property
+    def step(self) -> float:
+        """Seconds of a gradient step; a prediction of as many frames takes a third."""
+        if self.found:
+            return self.found.step
+        return max(0.02, _ASSUMED_STEP * self._batch_px(self.training) / _ASSUMED_PX)
 
-def job_minutes(
-    config: dict[str, Any], size: StudySize, subsets: Sequence[PlannedSubset], found: Measured | None
-) -> int:
-    """Minutes to ask of a scheduler for one job, with a reserve; from `found`, or an assumption where nothing was."""
-    if found is None and config["training"]["device"] == "cpu":
-        return _ASSUMED_CPU_MINUTES
-    seconds = job_seconds(config, size, subsets, _step(config, size, found))
-    return _START_MINUTES + math.ceil(_RESERVE * seconds / 60)
+    def pilot_seconds(self) -> float:
+        """Most seconds of training all networks of the pilot, one after the other, and predicting all frames."""
+        assert self.config.pilot is not None
+        networks, steps = pilot_budget(self.config.pilot, self.config.training)
+        return steps * self.step + networks * self.size.frames / self.training.batch_size * self.step / 3
 
+    def job_seconds(self, subsets: Sequence[PlannedSubset]) -> float:
+        """Seconds of training all members of these subsets and predicting all frames with them."""
+        return sum(
+            subset.members
+            * network_seconds(self.training, subset_size(subset.percent, self.pool), self.size.frames, self.step)
+            for subset in subsets
+        )
 
-def method_minutes(config: dict[str, Any], size: StudySize, found: Measured | None, name: str) -> int:
-    """Minutes to ask of a scheduler for one base network of a method, by the samples that the method trains."""
-    if found is None and config["training"]["device"] == "cpu":
-        return _ASSUMED_CPU_MINUTES
-    seconds = method_seconds(config, size, name, _step(config, size, found))
-    return _START_MINUTES + math.ceil(_RESERVE * seconds / 60)
+    def method_seconds(self, name: str) -> float:
+        """Seconds of asking one base network by a method."""
+        asked_by = method(name)
+        options = asked_by.options(**method_options(self.config, name))
+        samples = asked_by.samples(options, self.training, self.pool, self.size.frames)
+        return samples * self.step / self.training.batch_size
 
+    def video_seconds(self, frames: int, networks: int) -> float:
+        """Seconds of predicting a video of so many frames, as large as the labelled ones, with so many networks."""
+        return networks * frames / self.training.batch_size * self.step / 3
 
-def method_seconds(config: dict[str, Any], size: StudySize, name: str, step: float) -> float:
-    """Expected seconds of asking one base network by a method; `step` as for `job_seconds`."""
-    training, asked_by = config["training"], method(name)
-    options = asked_by.options(**method_options(config, name))
-    samples = asked_by.samples(options, training, size.pool(config), size.frames)
-    return samples * step / training["batch_size"]
+    def minutes(self, seconds: float) -> int:
+        """Minutes to ask for what is expected to take so many seconds."""
+        if self.found is None and self.config.training.device == "cpu":
+            return _ASSUMED_CPU_MINUTES
+        return _START_MINUTES + math.ceil(_RESERVE * seconds / 60)
 
+    def job_memory(self) -> int:
+        """MiB of a job that trains: the process, the decoded frames, on a CPU the gradients too."""
+        size, scale = self.size, self.training.scale
+        frames = min(DECODED_BYTES_KEPT, size.frames * 3 * size.width * size.height * scale**2)
+        if self.training.device != "cpu":
+            return _GPU_BASE_MIB + math.ceil(frames / 2**20)
+        return _BASE_MIB + math.ceil((frames + _BYTES_PER_PX * self._batch_px(self.training)) / 2**20)
 
-def method_memory(config: dict[str, Any], size: StudySize, name: str) -> int:
-    """MiB to ask of a scheduler for one base network of a method."""
-    return job_memory(config, size) + method(name).memory
+    def method_memory(self, name: str) -> int:
+        """MiB of asking one base network by a method."""
+        return self.job_memory() + method(name).memory
 
+    def video_memory(self, networks: int) -> int:
+        """MiB for a video: the process, a batch of images and maps, and the networks that look at it."""
+        base = _BASE_MIB if self.config.training.device == "cpu" else _GPU_BASE_MIB
+        return base + _VIDEO_BATCH_MIB + networks * _NETWORK_MIB
 
-def job_memory(config: dict[str, Any], size: StudySize) -> int:
-    """MiB to ask of a scheduler for a job that trains: the process, the decoded frames, on a CPU the gradients too."""
-    scale = config["training"]["scale"]
-    frames = min(DECODED_BYTES_KEPT, size.frames * 3 * size.width * size.height * scale**2)
-    if config["training"]["device"] != "cpu":
-        return _GPU_BASE_MIB + math.ceil(frames / 2**20)
-    return _BASE_MIB + math.ceil((frames + _BYTES_PER_PX * _batch_px(config, size)) / 2**20)
-
-
-def video_minutes(config: dict[str, Any], size: StudySize, found: Measured | None, frames: int, networks: int) -> int:
-    """Minutes to ask for a video of so many frames, as large as the labelled ones, seen by so many networks."""
-    if found is None and config["training"]["device"] == "cpu":
-        return _ASSUMED_CPU_MINUTES
-    return _START_MINUTES + math.ceil(
-        _RESERVE * video_seconds(config, _step(config, size, found), frames, networks) / 60
-    )
-
-
-def video_seconds(config: dict[str, Any], step: float, frames: int, networks: int) -> float:
-    """Expected seconds of predicting so many frames with so many networks; `step` as for `job_seconds`."""
-    return networks * frames / config["training"]["batch_size"] * step / 3
-
-
-def video_memory(config: dict[str, Any], networks: int) -> int:
-    """MiB for a video: the process, a batch of images and maps, and the networks that look at it."""
-    base = _BASE_MIB if config["training"]["device"] == "cpu" else _GPU_BASE_MIB
-    return base + _VIDEO_BATCH_MIB + networks * _NETWORK_MIB
+    def _batch_px(self, training: Training) -> float:
+        side = training.crop
+        px = side * side if side else self.size.width * self.size.height * training.scale**2
+        return training.batch_size * px
 
 
 def study_memory(size: StudySize, subsets: int) -> int:
@@ -206,14 +188,3 @@ def study_memory(size: StudySize, subsets: int) -> int:
 def prediction_bytes(size: StudySize, members: int) -> int:
     """About what the predictions and consensus of one subset take on disk, with the DeepLabCut tables."""
     return round(size.frames * size.keypoints * (45 * members + 110) + 60_000)
-
-
-def _step(config: dict[str, Any], size: StudySize, found: Measured | None) -> float:
-    return found.step if found else max(0.02, _ASSUMED_STEP * _batch_px(config, size) / _ASSUMED_PX)
-
-
-def _batch_px(config: dict[str, Any], size: StudySize) -> float:
-    training = config["training"]
-    side = training["crop"]
-    px = side * side if side else size.width * size.height * training["scale"] ** 2
-    return training["batch_size"] * px

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
+from frameworth.config.training import Training
 from frameworth.errors import Problem, UserError, error, warning
-from frameworth.plan.pilot import possible_trainings
 from frameworth.training.gpus import machine_has_gpu
 
 NO_GPU = "cuda is asked for, but this machine has no GPU that can be used"
@@ -34,9 +33,9 @@ def has_usable_gpu() -> bool:
         return worker.submit(_torch_sees_gpu).result()
 
 
-def network_problems(config: dict[str, Any], needs_gpu: bool) -> list[Problem]:
+def network_problems(training: Training, needs_gpu: bool) -> list[Problem]:
     """What is wrong with the network and, where it `needs_gpu`, with this machine; takes seconds."""
-    return [*(_gpu_problems() if needs_gpu else ()), *_building_problems(config)]
+    return [*(_gpu_problems() if needs_gpu else ()), *_building_problems(training)]
 
 
 def _torch_sees_gpu() -> bool:
@@ -55,11 +54,10 @@ def _gpu_problems() -> Iterator[Problem]:
         yield warning("config: training.device", NO_GPU, todo)
 
 
-def _building_problems(config: dict[str, Any]) -> Iterator[Problem]:
+def _building_problems(training: Training) -> Iterator[Problem]:
     from frameworth.engine import engine_of
 
-    training = possible_trainings(config)[0]
-    given = training["weights"]
+    given = training.weights
     try:
         engine = engine_of(training, ["any"])
         if given not in ("imagenet", "random") and Path(given).is_file():

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from frameworth.cli.present_frames import PresentFrames, in_order, present_frames
+from frameworth.config.model import StudyConfig
+from frameworth.config.training import Training
 from frameworth.errors import UserError
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.designs import draw_subset
-from frameworth.plan.grid import PlannedSubset, study_folder, weight_options
+from frameworth.plan.grid import PlannedSubset
 from frameworth.plan.identity import HashedFrames, network_seed
 from frameworth.plan.pilot import NAME as PILOT_JSON
 from frameworth.plan.pilot import chosen_training, further_networks, pilot_subset
@@ -56,8 +58,8 @@ class StudyNetworks:
     runs takes no more than looking for files.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self._config, self._folder = config, study_folder(config)
+    def __init__(self, config: StudyConfig) -> None:
+        self._config, self._folder = config, config.folder
         self._requests = requests(config)
         self._hashes: _Hashes | None = None
         self._hashed_with: list[float] = []
@@ -105,11 +107,11 @@ class StudyNetworks:
             return False
         if list(before) == list(hashes) and (record.parent / "predictions.h5").exists():
             return True
-        if self._config["keep_snapshots"] or not recorded.issuperset(hashes):
+        if self._config.keep_snapshots or not recorded.issuperset(hashes):
             return False
         from frameworth.training.store import Entry, PredictionsEntry  # slow to import
 
-        store, radius = self._folder / ".store", self._config["prediction"]["distractor_radius"]
+        store, radius = self._folder / ".store", self._config.distractor_radius
         entries = [Entry(store / name) for name in hashes]
         place = PredictionsEntry.of(store, entries, self._folder / "labels.h5", radius).folder
         return all((place / name).exists() for name in ("predictions.h5", "consensus.h5"))
@@ -125,31 +127,32 @@ class StudyNetworks:
 class _Hashes:
     """What each network is known by, on the frames as they are now."""
 
-    def __init__(self, config: dict[str, Any], frames: PresentFrames) -> None:
+    def __init__(self, config: StudyConfig, frames: PresentFrames) -> None:
         self.frames = frames
-        self._config, self._folder = config, study_folder(config)
+        self._config, self._folder = config, config.folder
         self._training = chosen_training(config)
         self._hashed = HashedFrames(frames.keypoints, frames.digests, frames.xy)
+        self._arms = config.arms or {}
         self._grid = {(r.subset.percent, r.subset.seed): r for r in requests(config) if r.part == GRID}
         self._frames_of = cache(self._draw)
 
     def of(self, request: Request, grid_is_done: bool) -> tuple[str, ...] | None:
         """The hashes of a request's networks; None where what they depend on is still to be made."""
-        subset, arm = request.subset, self._config["arms"][request.variant] if request.part == ARMS else {}
+        subset, arm = request.subset, self._arms[request.variant] if request.part == ARMS else None
         if self._training is None:
             return None
-        if arm and not {"replicate", "start_from"} & arm.keys():
+        if arm and not (arm.replicate or arm.start_from):
             # What the grid's networks say steers this arm: a record that is younger holds what came of it.
             record = self._folder / request.ensemble / "training.json"
-            steered_by = self._folder / (request.subset_file if "pseudo" in arm else "out_of_bag.h5")
+            steered_by = self._folder / (request.subset_file if arm.pseudo else "out_of_bag.h5")
             is_known = grid_is_done and self._is_made_of_the_grid(steered_by) and in_order(steered_by, record)
             return tuple(recorded_hashes(record)) if is_known else None
         starts: list[dict[str, Any]] = []
-        if "start_from" in arm:
-            begun = self.of(self._grid[arm["start_from"]["percent"], subset.seed], grid_is_done) or ()
+        if arm and arm.start_from:
+            begun = self.of(self._grid[arm.start_from.percent, subset.seed], grid_is_done) or ()
             starts = [{"start": Path(), "start_hash": name} for name in begun[: subset.members]]
         if arm:
-            networks = arm_variants(arm, subset.percent, subset.seed, subset.members, self._config["seed"], starts)
+            networks = arm_variants(arm, subset.percent, subset.seed, subset.members, self._config.seed, starts)
         else:
             networks = [(self._seed(subset, member), BASELINE) for member in range(subset.members)]
         frames = self._chosen(request, grid_is_done) if request.part in (TOGGLE, PRUNE) else self._frames_of(subset)
@@ -157,39 +160,37 @@ class _Hashes:
 
     def of_pilot(self) -> list[str]:
         """The hashes of the pilot's first networks, one for each of its choices."""
-        subset, pilot, plain = pilot_subset(self._config), self._config["pilot"], self._config["training"]
-        tried = [plain | choice | {"steps": pilot["steps"]} for choice in pilot["choices"]]
+        subset, pilot, plain = pilot_subset(self._config), self._config.pilot, self._config.training
         network = self._seed(subset, 0), BASELINE
+        tried = [plain.sized(choice, pilot.steps) | {"steps": pilot.steps} for choice in pilot.choices] if pilot else []
         return [self._of_networks(self._frames_of(subset), training, [network])[0] for training in tried]
 
     def _of_networks(
-        self, frames: np.ndarray, training: dict[str, Any], networks: Sequence[tuple[int, Variant]]
+        self, frames: np.ndarray, training: Training, networks: Sequence[tuple[int, Variant]]
     ) -> tuple[str, ...]:
         """Of networks on these frames; none where there is no frame to train on."""
         identities = [(seed, variant.identity(seed)) for seed, variant in networks]
-        return tuple(self._hashed.network_hashes(frames, weight_options(training), identities)) if len(frames) else ()
+        return tuple(self._hashed.network_hashes(frames, training.for_weights, identities)) if len(frames) else ()
 
     def _seed(self, subset: PlannedSubset, member: int) -> int:
-        return network_seed(self._config["seed"], subset.percent, subset.seed, member)
+        return network_seed(self._config.seed, subset.percent, subset.seed, member)
 
     def _chosen(self, request: Request, grid_is_done: bool) -> np.ndarray | None:
         """The frames of one side of a toggle, or of a pruned pool; None where they are not known yet."""
         from frameworth.experiments.prune import removed_frames
         from frameworth.experiments.toggle import arm_frames, group_of
 
-        seed, pool, number = self._config["seed"], self.frames.pool, request.subset.seed
+        seed, pool, number = self._config.seed, self.frames.pool, request.subset.seed
+        toggle, prune = self._config.toggle, self._config.prune
         is_known = grid_is_done and self._is_made_of_the_grid(self._folder / "frame_values.csv")
-        if request.part == TOGGLE:
-            toggle = self._config["toggle"]
-            if not is_known and not toggle.get("frames"):
+        if toggle and request.part == TOGGLE:
+            if not is_known and not toggle.frames:
                 return None
-            group = np.array(toggle["frames"]) if toggle.get("frames") else group_of(self._values, toggle)
-            options = {"parts": toggle["parts"], "arm": request.variant, "pair": number}
-            return arm_frames(pool, group, study_seed=seed, **options)
-        by = self._config["prune"]["by"]
-        if not is_known or by not in self._values:
+            group = np.array(toggle.frames) if toggle.frames else group_of(self._values, toggle)
+            return arm_frames(pool, group, parts=toggle.parts, arm=request.variant, pair=number, study_seed=seed)
+        if not prune or not is_known or prune.by not in self._values:
             return None
-        return np.setdiff1d(pool, removed_frames(self._values, by, request.variant, number, seed))
+        return np.setdiff1d(pool, removed_frames(self._values, prune.by, request.variant, number, seed))
 
     def _is_made_of_the_grid(self, path: Path) -> bool:
         """Whether a file is younger than the labels and the predictions of all networks of the grid."""
@@ -208,7 +209,7 @@ class _Hashes:
         if row is not None:
             return np.flatnonzero(row)
         pool = self.frames.pool
-        return pool[draw_subset(subset.design, len(pool), subset.percent, subset.seed, self._config["seed"])]
+        return pool[draw_subset(subset.design, len(pool), subset.percent, subset.seed, self._config.seed)]
 
     @cached_property
     def _recorded_rows(self) -> dict[tuple[str, str], np.ndarray]:

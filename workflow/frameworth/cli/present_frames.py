@@ -5,18 +5,17 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from frameworth.cli.study_record import recorded_config, recorded_frames
+from frameworth.config.model import StudyConfig
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.imported import is_import
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.labels.sources import study_sources
-from frameworth.plan.grid import study_folder
 from frameworth.plan.split import hold_out
 
 
@@ -39,26 +38,28 @@ class PresentFrames:
     same_labels: bool
 
 
-def present_frames(config: dict[str, Any]) -> PresentFrames | None:
+def present_frames(config: StudyConfig) -> PresentFrames | None:
     """The frames of a checked config; None if a rule has to make their project first, or to make it anew.
 
     Images are read only where frames came or went, an image was touched, or some are the same picture.
     Raises UserError if the labels cannot be read.
     """
-    root, folder = project_folder(config), study_folder(config)
+    root, folder = project_folder(config), config.folder
     if root is None:
         return None
     project, split = read_project(root), recorded_frames(folder)
     names = list(zip(project.videos, project.images, strict=True))
-    options = {"seed": config["seed"], **config["held_out"]}
-    held_out = hold_out(project.videos, project.images, pictures=None, **options)
+    share = config.held_out
+    held_out = hold_out(
+        project.videos, project.images, fraction=share.fraction, by=share.by, seed=config.seed, pictures=None
+    )
     recorded = _recorded_labels(folder / "labels.h5", project)
     same_pool = recorded is not None and list(split) == names
     same_pool &= [split.get(name) == "held-out" for name in names] == held_out.tolist()
     if recorded is None or not same_pool:
         with tempfile.TemporaryDirectory() as name:
             files = Path(name) / "frames.csv", Path(name) / "labels.h5"
-            collect_frames(root, config["held_out"], config["seed"], *files)
+            collect_frames(root, share.model_dump(), config.seed, *files)
             recorded, split = read_labels(files[1]), recorded_frames(files[0].parent)
             held_out = np.array([split[name] == "held-out" for name in names])
     same = same_pool and recorded.keypoints == project.keypoints
@@ -87,17 +88,17 @@ def _recorded_labels(labels_h5: Path, project: LabelledProject) -> Labels | None
     return None if touched or recorded.paths != tuple(map(str, project.paths)) else recorded
 
 
-def project_folder(config: dict[str, Any]) -> Path | None:
+def project_folder(config: StudyConfig) -> Path | None:
     """The folder that stage `frames` reads; None if it is not made yet, or from what is no more."""
-    given, folder = Path(config["labels"]), study_folder(config)
-    if config["labels"] == "demo":
+    given, folder = Path(config.labels), config.folder
+    if config.labels == "demo":
         made, made_from = folder / "project", ["labels", "demo", "seed", "held_out"]
-    elif config.get("plant"):
+    elif config.plant:
         made, made_from = folder / "planted_project", ["labels", "plant", "seed", "held_out"]
     elif is_import(given):
         made, made_from = folder / "imported_project", ["labels", "plant"]
     else:
         return given
-    record, stamp = recorded_config(config) or {}, made / "config.yaml"
-    same = stamp.exists() and all(record.get(key) == config.get(key) for key in made_from)
+    record, stamp = recorded_config(config), made / "config.yaml"
+    same = record and stamp.exists() and all(getattr(record, key) == getattr(config, key) for key in made_from)
     return made if same and all(in_order(source, stamp) for source in study_sources(config)) else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import MAY_BE_THERE, planned_networks
-from frameworth.plan.grid import study_folder
+from frameworth.config.model import StudyConfig
 from frameworth.plan.pilot import chosen_training
 from frameworth.text import duration
 
@@ -39,7 +39,7 @@ class Progress:
     samples_per_second: float
 
 
-def study_progress(config: dict[str, Any], networks: StudyNetworks | None = None) -> Progress:
+def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -> Progress:
     """How far the study of a checked config is; raises UserError if its labels cannot be read.
 
     Args:
@@ -47,7 +47,7 @@ def study_progress(config: dict[str, Any], networks: StudyNetworks | None = None
     """
     planned = planned_networks(config)
     left = (networks or StudyNetworks(config)).left()
-    files = study_folder(config).glob(".store/*/progress.json")
+    files = config.folder.glob(".store/*/progress.json")
     told = [progress for file in files if (progress := _fresh(file)) is not None]
     shares = [progress["step"] / progress["steps"] for progress in told]
     rates = [progress["samples_per_second"] for progress in told]
@@ -68,7 +68,7 @@ def progress_sentence(now: Progress) -> str:
 class Meter:
     """Progress since a run began, as a line with the time that is left."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: StudyConfig) -> None:
         self._config = config
         self._networks = StudyNetworks(config)
         self._began = time.monotonic()
@@ -92,8 +92,8 @@ class Meter:
         return text
 
     def _samples_per_network(self) -> float:
-        training = chosen_training(self._config) or {}
-        return training["steps"] * training["batch_size"] if "steps" in training else 0.0
+        training = chosen_training(self._config)
+        return training.steps * training.batch_size if training and training.steps else 0.0
 
 
 def _fresh(progress_json: Path) -> dict[str, Any] | None:

@@ -17,6 +17,10 @@ import click
 
 from frameworth.cli._common import friendly
 from frameworth.cli._stage import ChosenTraining, stage
+from frameworth.config.experiments import Arm, Prune, Pseudo, Toggle
+from frameworth.config.model import Block
+from frameworth.config.training import Pilot, UnsizedTraining
+from frameworth.plan.arms import ArmsPlan
 from frameworth.training.preemption import sigterm_stops
 
 ANNOUNCE_SECONDS = 15  # between words about how far a study is
@@ -32,7 +36,7 @@ KeepSnapshots = Annotated[bool, "The config's `keep_snapshots`."]
 Px = Annotated[float, "px of the original image."]
 Consensus = Annotated[str, "The form of consensus."]
 FrameValues = Annotated[Path, "frame_values.csv, by which frames are judged."]
-Toggle = Annotated[Section, "The config's `toggle`."]
+AskedToggle = Annotated[Toggle, "The config's `toggle`."]
 Level = Annotated[float, "The config's `influence.level`."]
 Project = Annotated[Path, "The study's labelled project."]
 
@@ -100,13 +104,13 @@ def draw_subsets(
 
 
 @stage(stages)
-def subsets(study: Path, *, frames: Path, grid: Annotated[list[Section], "The config's `subsets`."]) -> None:
+def subsets(study: Path, *, frames: Path, grid: Annotated[list[Block], "The config's `subsets`."]) -> None:
     """Collect the files of the grid's subsets in the folder STUDY into one table and one matrix."""
     from frameworth.labels.subsets import collect_subsets
-    from frameworth.plan.grid import planned_subsets
+    from frameworth.plan.grid import subsets_of
     from frameworth.plan.names import subset_path
 
-    paths = [study / f"subsets/{subset_path(s.percent, s.seed)}.json" for s in planned_subsets({"subsets": grid})]
+    paths = [study / f"subsets/{subset_path(s.percent, s.seed)}.json" for s in subsets_of(grid)]
     collect_subsets(paths, frames, study / "subsets.csv", study / "subsets.h5")
 
 
@@ -115,11 +119,13 @@ def fetch_weights(
     out: Path, *, network: Annotated[Section, "engine, net_type, backbone and batch_norm of the config's `training`."]
 ) -> None:
     """Fetch the backbone's ImageNet weights to the file OUT."""
+    from frameworth.config.training import Training
     from frameworth.engine import engine_of
     from frameworth.storage.files import write_bytes
     from frameworth.training.store import saved_bytes
 
-    engine = engine_of(network | {"weights": "imagenet"}, ["any"])
+    given = {key: value for key, value in network.items() if value is not None}
+    engine = engine_of(Training.model_validate(given), ["any"])
     write_bytes(out, saved_bytes({"model": engine.imagenet_weights()}))
 
 
@@ -138,9 +144,7 @@ def ensemble(
     distractor_radius: Px,
     imagenet: Imagenet = None,
     keep_snapshots: KeepSnapshots = True,
-    arm: Annotated[
-        Section | None, "An arm's options, of the config's `arms`; left out, its networks are plain."
-    ] = None,
+    arm: Annotated[Arm | None, "An arm's options, of the config's `arms`; left out, its networks are plain."] = None,
     baseline: Annotated[Path | None, "The study's ensembles/, for an arm."] = None,
     out_of_bag: Annotated[Path | None, "What out-of-bag wrote, for an arm that is steered by it."] = None,
 ) -> None:
@@ -176,8 +180,8 @@ def pilot(
     labels: Path,
     frames: Path,
     store: Store,
-    pilot: Annotated[Section, "The config's `pilot`."],
-    training: Annotated[Section, "What determines weights, of the config's `training`, without what is to be chosen."],
+    pilot: Annotated[Pilot, "The config's `pilot`."],
+    training: Annotated[UnsizedTraining, "The config's `training`, without what is to be chosen."],
     study_seed: StudySeed,
     device: Device,
     imagenet: Imagenet = None,
@@ -329,12 +333,12 @@ def labels_to_check(
 
 
 @stage(stages)
-def summary(study: Path, *, options: Options) -> None:
+def summary(study: Path, *, options: Options, training: ChosenTraining) -> None:
     """Write summary.json of the folder STUDY."""
     from frameworth.answers.frame_values import write_summary
     from frameworth.results.results import Results
 
-    write_summary(Results(study, options), study / "summary.json")
+    write_summary(Results(study, options | {"training": training}), study / "summary.json")
 
 
 @stage(stages)
@@ -405,7 +409,7 @@ def toggle_subset(
     frames: Path,
     labels: Path,
     values: FrameValues,
-    toggle: Toggle,
+    toggle: AskedToggle,
     arm: str,
     pair: int,
     study_seed: StudySeed,
@@ -423,7 +427,7 @@ def toggle(
     frames: Path,
     labels: Path,
     values: FrameValues,
-    toggle: Toggle,
+    toggle: AskedToggle,
     level: Level,
     out: Annotated[Path, "toggle.csv to write."],
 ) -> None:
@@ -450,7 +454,7 @@ def arm_subset(
     frames: Path,
     labels: Path,
     consensus: Annotated[Path, "consensus.h5 of the baseline on the same subset."],
-    pseudo: Annotated[Section, "The arm's `pseudo`."],
+    pseudo: Annotated[Pseudo, "The arm's `pseudo`."],
     form: Consensus,
 ) -> None:
     """Write a subset with pseudo-labelled frames to OUT."""
@@ -465,7 +469,7 @@ def arms(
     *,
     frames: Path,
     labels: Path,
-    plan: Annotated[Section, "The config's `arms` and `subsets`."],
+    plan: Annotated[ArmsPlan, "The config's `arms` and `subsets`."],
     level: Level,
 ) -> None:
     """Compare the arms in the folder STUDY with the baseline."""
@@ -498,7 +502,7 @@ def prune(
     *,
     frames: Path,
     labels: Path,
-    prune: Annotated[Section, "The config's `prune`."],
+    prune: Annotated[Prune, "The config's `prune`."],
     level: Level,
     out: Annotated[Path, "prune.csv to write."],
 ) -> None:
@@ -524,10 +528,11 @@ def report_page(
     study: Path, *, options: Options, config: Annotated[Section, "The whole config, for the page to show."]
 ) -> None:
     """Write report.html of the folder STUDY."""
+    from frameworth.plan.config import checked_config
     from frameworth.report import write_report
     from frameworth.results.results import Results
 
-    write_report(Results(study, options), study / "report.html", config)
+    write_report(Results(study, options), study / "report.html", checked_config(config))
 
 
 @stages.command()

@@ -95,17 +95,16 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
     from frameworth.answers.closing import closing_lines
     from frameworth.cli.running import refuse_places, run_workflow, runs_whole_study, snakemake_command
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import study_folder
 
     config = read_config(configfile)
-    log = Path("logs") / config["study"] / "run.log"
-    refuse_places([study_folder(config), log.parent, Path(".snakemake")])
+    log = Path("logs") / config.study / "run.log"
+    refuse_places([config.folder, log.parent, Path(".snakemake")])
     command = snakemake_command(Path(configfile.name), cores or (None if profile else "all"), profile, snakemake)
-    print(f"Study {config['study']}; all that Snakemake says goes to {log}", flush=True)
+    print(f"Study {config.study}; all that Snakemake says goes to {log}", flush=True)
     if code := run_workflow(command, log, sys.stderr):
         raise SystemExit(code)
     if runs_whole_study(snakemake):
-        print("\n".join(["", *closing_lines(study_folder(config), config, configfile.name)]))
+        print("\n".join(["", *closing_lines(config.folder, config, configfile.name)]))
 
 
 @study.command()
@@ -118,18 +117,17 @@ def status(configfile: TextIO) -> None:
     from frameworth.cli.progress import progress_sentence, study_progress
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import study_folder
     from frameworth.results.study_files import being_read, require
     from frameworth.training.divergence import diverged_sentence, recorded_diverged
 
     config = read_config(configfile)
-    folder, outdated = study_folder(config), False
+    folder, outdated = config.folder, False
     try:
         now = study_progress(config)
         outdated = now.outdated > 0
-        print(f"Study {config['study']}: {progress_sentence(now)}")
+        print(f"Study {config.study}: {progress_sentence(now)}")
     except UserError as refused:
-        print(f"Study {config['study']}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
+        print(f"Study {config.study}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
     if not (folder / "summary.json").exists():
         if diverged := diverged_sentence(*recorded_diverged(folder)):
             print(f"So far {diverged}")
@@ -187,7 +185,7 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.cli.costs import measured
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import result_options, study_folder
+    from frameworth.plan.grid import result_options
     from frameworth.plan.pilot import possible_trainings
     from frameworth.results.results import Results
     from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
@@ -195,7 +193,7 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     if wrong := [one for one in effect if not one > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
     config = read_config(configfile)
-    folder = study_folder(config)
+    folder = config.folder
     with being_read(folder):
         require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
         require_one_study(folder, _first(configfile))
@@ -218,7 +216,6 @@ def report(configfile: TextIO, show: bool) -> None:
     from frameworth.cli.running import refuse_places, run_workflow, snakemake_command
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import study_folder
 
     config = read_config(configfile)
     now = study_progress(config)
@@ -229,7 +226,7 @@ def report(configfile: TextIO, show: bool) -> None:
             + (f" ({now.outdated} are outdated)" if now.outdated else "")
             + f"; {_first(configfile)}"
         )
-    page, log = study_folder(config) / "report.html", Path("logs") / config["study"] / "run.log"
+    page, log = config.folder / "report.html", Path("logs") / config.study / "run.log"
     refuse_places([page.parent, log.parent, Path(".snakemake")])
     command = snakemake_command(Path(configfile.name), "all", None, ["--", str(page)])
     if code := run_workflow(command, log, sys.stderr):
@@ -254,12 +251,12 @@ def explain(frame: str, configfile: TextIO) -> None:
     """
     from frameworth.answers.explaining import explain, frame_number
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import result_options, study_folder
+    from frameworth.plan.grid import result_options
     from frameworth.results.results import Results
     from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 
     config = read_config(configfile)
-    folder = study_folder(config)
+    folder = config.folder
     with being_read(folder):
         require(folder, ESTIMATED, _first(configfile))
         require_one_study(folder, _first(configfile))
@@ -282,17 +279,18 @@ def apply(corrections: Path, configfile: TextIO) -> None:
     from frameworth.cli.present_frames import project_folder
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import study_folder
     from frameworth.results.study_files import being_read, require
 
     config = read_config(configfile)
-    folder, project = study_folder(config), project_folder(config)
+    folder, project = config.folder, project_folder(config)
     if project is None:
         raise UserError(f"{folder}: the labels that it was made from are not as they were; {_first(configfile)}")
     with being_read(folder):
         require(folder, ("frames.csv", "labels.h5", "subsets.csv", "subsets.h5", "rmse.csv"), _first(configfile))
-        own = {name: config[name] for name in ("held_out", "seed", "keep_snapshots")}
-        lines = apply_corrections(corrections, folder, project, **own)
+        lines = apply_corrections(
+            corrections, folder, project, held_out=config.held_out.model_dump(), seed=config.seed,
+            keep_snapshots=config.keep_snapshots,
+        )  # fmt: skip
     print("\n".join(lines))
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from frameworth.config.model import StudyConfig
 from frameworth.errors import Problem, UserError, error, warning
 from frameworth.labels.deeplabcut import LabelledProject
-from frameworth.plan.grid import study_folder, weight_options
+from frameworth.plan.config import checked_config
 from frameworth.plan.pilot import chosen_training
 from frameworth.storage.digests import keep_digests, whole
 from frameworth.storage.files import read_json, write_json
@@ -19,26 +20,26 @@ from frameworth.storage.files import read_json, write_json
 NAME = "config.json"
 
 
-def write_record(config: dict[str, Any]) -> None:
+def write_record(config: StudyConfig) -> None:
     """Write the checked config, defaults and all, to the study's folder, where it differs from what is there.
 
     From then on, digests are kept of what is written into the folder.
     """
-    keep_digests(study_folder(config))
+    keep_digests(config.folder)
     if recorded_config(config) != config:
-        write_json(study_folder(config) / NAME, config)
+        write_json(config.folder / NAME, config.model_dump())
 
 
-def record_problems(config: dict[str, Any], project: LabelledProject | None) -> Iterator[Problem]:
+def record_problems(config: StudyConfig, project: LabelledProject | None) -> Iterator[Problem]:
     """What speaks against running `config` in the folder of its study, which may hold results.
 
     Args:
         project: the labelled project, if it is the user's own and can be read.
     """
-    folder, record = study_folder(config), recorded_config(config)
+    folder, record = config.folder, recorded_config(config)
     todo = f"give this study another name, or remove {folder}"
-    if record and "demo" in (record["labels"], config["labels"]) and record["labels"] != config["labels"]:
-        what = f"{folder} holds the results of another study of this name, of labels: {record['labels']}"
+    if record and "demo" in (record.labels, config.labels) and record.labels != config.labels:
+        what = f"{folder} holds the results of another study of this name, of labels: {record.labels}"
         yield error("config: study", what, todo)
         return
     frames = recorded_frames(folder)
@@ -50,10 +51,12 @@ def record_problems(config: dict[str, Any], project: LabelledProject | None) -> 
     trained = len(list(folder.glob("ensembles/*/*/training.json")))
     if not record or not trained:
         return
-    before, now = _what_networks_depend_on(record), _what_networks_depend_on(config)
+    before, now = (_what_networks_depend_on(each) for each in (record, config))
     keys = [*dict.fromkeys((*before, *now))]
     if chosen_training(config) is None:  # of size and steps nothing is known yet
-        before, now = before | {"pilot": record.get("pilot")}, now | {"pilot": config["pilot"]}
+        before, now = (
+            parts | {"pilot": of.pilot and of.pilot.model_dump()} for parts, of in ((before, record), (now, config))
+        )
         keys = [*now]
     for key in keys:
         if before.get(key) != now.get(key):
@@ -65,22 +68,21 @@ def record_problems(config: dict[str, Any], project: LabelledProject | None) -> 
             )
 
 
-def recorded_split(config: dict[str, Any], project: LabelledProject) -> np.ndarray | None:
+def recorded_split(config: StudyConfig, project: LabelledProject) -> np.ndarray | None:
     """Which frames the study holds out, bool [N], as its frames.csv says; None if that is not of this config."""
-    record, frames = recorded_config(config), recorded_frames(study_folder(config))
+    record, frames = recorded_config(config), recorded_frames(config.folder)
     names = list(zip(project.videos, project.images, strict=True))
-    if not record or any(record[key] != config[key] for key in ("seed", "held_out")) or frames.keys() != set(names):
+    if not record or (record.seed, record.held_out) != (config.seed, config.held_out) or frames.keys() != set(names):
         return None
     return np.array([frames[name] == "held-out" for name in names])
 
 
-def recorded_config(config: dict[str, Any]) -> dict[str, Any] | None:
+def recorded_config(config: StudyConfig) -> StudyConfig | None:
     """The config that the study was last run with; None if it was not, or the record cannot be read."""
     try:
-        record = read_json(study_folder(config) / NAME)
-    except (OSError, ValueError, UserError):
+        return checked_config(read_json(config.folder / NAME))
+    except (OSError, ValueError, UserError):  # a key that does not fit is a ValueError, too
         return None
-    return record if isinstance(record, dict) and {"labels", "training", "seed", "held_out"} <= record.keys() else None
 
 
 def recorded_frames(folder: Path) -> dict[tuple[str, str], str]:
@@ -95,8 +97,9 @@ def recorded_frames(folder: Path) -> dict[tuple[str, str], str]:
         return {}
 
 
-def _what_networks_depend_on(config: dict[str, Any]) -> dict[str, Any]:
-    parts = {key: config.get(key) for key in ("seed", "plant")}
-    parts |= {f"held_out.{key}": value for key, value in config["held_out"].items()}
-    training = chosen_training(config) or config["training"]
-    return parts | {f"training.{key}": value for key, value in weight_options(training).items()}
+def _what_networks_depend_on(config: StudyConfig) -> dict[str, Any]:
+    content = config.model_dump()
+    parts = {key: content.get(key) for key in ("seed", "plant")}
+    parts |= {f"held_out.{key}": value for key, value in content["held_out"].items()}
+    training = chosen_training(config) or config.training
+    return parts | {f"training.{key}": value for key, value in training.for_weights.items()}

@@ -100,6 +100,12 @@ class Arm(Section):
     start_from: LeftOut[StartFrom] = None
     pseudo: LeftOut[Pseudo] = None
 
+    @property
+    def changes(self) -> list[str]:
+        """The keys of what it changes."""
+        kinds = ("augment", "curriculum", "replicate", "start_from", "pseudo")
+        return [kind for kind in kinds if getattr(self, kind) is not None]
+
 
 class Prune(Section):
     """

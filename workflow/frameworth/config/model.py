@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError, create_model
 
 from frameworth.config.experiments import Arm, Prune, Toggle
 from frameworth.config.kinds import (
@@ -23,9 +25,9 @@ from frameworth.config.kinds import (
     distinct,
 )
 from frameworth.config.problems import problems_of
-from frameworth.config.registries import Estimator, ScoreName, method_sections
+from frameworth.config.registries import Estimator, ScoreName, method_section, methods_there_are
 from frameworth.config.section import Section
-from frameworth.config.training import Pilot, Training
+from frameworth.config.training import Pilot, Training, UnsizedTraining
 from frameworth.errors import Problem, error
 
 _MOST_VALUES = 200_000  # more than the largest grid that a config may list
@@ -103,6 +105,16 @@ class Block(Section):
     repeat: Annotated[Integer, Field(ge=0)] = 0
     """The first so many subsets of each percent get a network more, to tell how far a score is the subset's own."""
 
+    @property
+    def each_seed(self) -> list[int]:
+        """The seeds, one by one."""
+        return list(range(1, self.seeds + 1)) if isinstance(self.seeds, int) else self.seeds
+
+    @property
+    def each_members(self) -> list[int]:
+        """Networks per subset, for each percent."""
+        return [self.members] * len(self.percents) if isinstance(self.members, int) else self.members
+
 
 class Prediction(Section):
     """What is read from the networks' maps."""
@@ -172,7 +184,7 @@ class Figures(Section):
     """More pairs to draw, each [training frame, evaluated frame]."""
 
 
-class Config(Section):
+class StudyConfig(Section):
     """A study."""
 
     study: Annotated[Name, Field(max_length=80)]
@@ -192,7 +204,7 @@ class Config(Section):
         Block(design="nested", percents=[10, 30, 70, 90], seeds=3, members=2),
     ]
     """Blocks of subsets; no two blocks may draw the same percent and seed."""
-    training: Training = Training()
+    training: SerializeAsAny[UnsizedTraining] = Training()  # with a size, unless there is a pilot
     pilot: LeftOut[Pilot] = None
     prediction: Prediction = Prediction()
     keep_snapshots: bool = True
@@ -218,16 +230,32 @@ class Config(Section):
     prune: LeftOut[Prune] = None
     figures: Figures = Figures()
 
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        return Path("results") / self.study
 
-def config_model() -> type[Config]:
-    """The model of a config, with a section below `influence` for each method that asks networks."""
-    sections: dict[str, Any] = {name: (LeftOut[section], None) for name, section in method_sections().items()}  # type: ignore[misc, valid-type]
+    @property
+    def distractor_radius(self) -> float:
+        """That of `prediction`, in px of the original image."""
+        assert self.prediction.distractor_radius is not None  # `frameworth.plan.config` has filled it in
+        return self.prediction.distractor_radius
+
+
+def config_model() -> type[StudyConfig]:
+    """The model of a config as it is given, with a section below `influence` for each method that asks networks."""
+    return _config_model(methods_there_are())
+
+
+@cache
+def _config_model(methods: tuple[str, ...]) -> type[StudyConfig]:
+    sections: dict[str, Any] = {name: (LeftOut[method_section(name)], None) for name in methods}  # type: ignore[misc]
     influence = create_model("Influence", __base__=Influence, __doc__=Influence.__doc__, **sections)
-    fields: dict[str, Any] = {"influence": (influence, influence())}
-    return create_model("Config", __base__=Config, __doc__=Config.__doc__, **fields)
+    fields: dict[str, Any] = {"influence": (influence, influence()), "training": (SerializeAsAny[Training], Training())}
+    return create_model("StudyConfig", __base__=StudyConfig, __doc__=StudyConfig.__doc__, **fields)
 
 
-def parse_keys(given: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
+def parse_keys(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Problem]]:
     """The config as it is meant, with its defaults, and what is wrong with its keys, one by one."""
     if _is_vast(given):
         what = f"holds more than {_MOST_VALUES} values, or one that holds itself"

@@ -16,14 +16,20 @@ from frameworth.engine import engine_names
 from frameworth.scores.registry import loss_names
 
 
-def method_sections() -> dict[str, type[Section]]:
-    """The section below `influence` of each method, by name."""
-    return {name: method(name).section() for name in method_names()}
+def methods_there_are() -> tuple[str, ...]:
+    """The names of all methods that ask networks."""
+    return tuple(method_names())
 
 
-def asked_methods(influence: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The methods that a config's `influence` asks for, by name, and the options of each (with `networks`)."""
-    return {name: influence[name] for name in method_names() if influence.get(name)}
+def method_section(name: str) -> type[Section]:
+    """The section below `influence` of a method."""
+    return method(name).section()
+
+
+def asked_methods(influence: Section) -> dict[str, Any]:
+    """The methods that a config's `influence` asks for, by name, and its section of each (with `networks`)."""
+    asked = {name: getattr(influence, name, None) for name in method_names()}
+    return {name: options for name, options in asked.items() if options is not None}
 
 
 def _rankings() -> list[str]:

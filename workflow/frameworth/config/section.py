@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, get_args, get_origin
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -12,6 +12,10 @@ class Section(BaseModel):
     """A part of a config whose keys are known; the docstring below a key says what it is."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+    def __or__(self, changes: Mapping[str, Any]) -> Self:
+        """A copy with other values of some keys, which are checked."""
+        return self.model_validate(self.model_dump() | dict(changes))
 
     @model_validator(mode="before")
     @classmethod

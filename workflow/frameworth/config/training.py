@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -46,8 +47,8 @@ class Augmentation(Section):
     """Deform half of the images."""
 
 
-class Training(Section):
-    """How each network is trained."""
+class UnsizedTraining(Section):
+    """How each network is trained, but for the size of its images: what is known while a pilot has still to choose."""
 
     net_type: Text = "resnet_50"
     """A DeepLabCut network with a single-animal heatmap head."""
@@ -79,17 +80,6 @@ class Training(Section):
     """Initial learning rate; DeepLabCut's own for the network where left out."""
     drops: list[Pair[Share]] = [[0.45, 0.2], [0.6, 0.02]]
     """Drops of the rate, each [fraction of the budget, factor on the initial rate]."""
-    scale: Scale = 1
-    """Factor on the images' size before anything else; errors are reported in px of the original all the same."""
-    crop: Crop | None = 448
-    """
-    Side in px (after scaling) of the square that is cut out or padded to in training; null trains on whole frames, of
-    which smaller ones are padded to the largest.
-    """
-    target_radius: Radius = 17
-    """
-    DeepLabCut's pos_dist_thresh in px after scaling; the target Gaussian's standard deviation is two thirds of it.
-    """
     augmentation: Augmentation = Augmentation()
     engine: EngineName = "fast"
     """
@@ -104,6 +94,45 @@ class Training(Section):
     """
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto (a GPU where there is one), cpu, or cuda (an error without a usable GPU)."""
+
+    def sized(self, choice: Choice, steps: int) -> Training:
+        """With the size of images that a pilot tries or has chosen; `steps` for those that are not given."""
+        return Training.model_validate({"steps": steps} | choice.model_dump() | self.model_dump())
+
+    @property
+    def for_weights(self) -> dict[str, Any]:
+        """What determines a network's weights, as JSON holds it."""
+        return {key: value for key, value in self.model_dump().items() if key not in ("device", "subsets_per_job")}
+
+
+class Training(UnsizedTraining):
+    """How each network is trained."""
+
+    scale: Scale = 1
+    """Factor on the images' size before anything else; errors are reported in px of the original all the same."""
+    crop: Crop | None = 448
+    """
+    Side in px (after scaling) of the square that is cut out or padded to in training; null trains on whole frames, of
+    which smaller ones are padded to the largest.
+    """
+    target_radius: Radius = 17
+    """
+    DeepLabCut's pos_dist_thresh in px after scaling; the target Gaussian's standard deviation is two thirds of it.
+    """
+
+    def total_steps(self, frames: int) -> int:
+        """Gradient steps of a network that is trained on so many frames: `steps`, or `epochs` over them."""
+        if self.epochs is not None:
+            return max(1, math.ceil(self.epochs * frames / self.batch_size))
+        assert self.steps is not None  # `frameworth.plan.config` gives one of them
+        return self.steps
+
+    @property
+    def needs_one_size(self) -> bool:
+        """Whether a batch takes frames of one size only: without crops, where DeepLabCut's own transforms run."""
+        change = self.augmentation
+        own = any((change.hist_eq, change.covering, change.elastic_transform))
+        return self.crop is None and (own or self.engine == "stock")
 
 
 class Choice(Section):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from frameworth.config.training import Training
     from frameworth.engine.base import Engine
 
 _DEEPLABCUT = ["fast", "stock"]
@@ -24,7 +25,7 @@ def engine_names() -> list[str]:
     return _DEEPLABCUT + [name for name in folders if name != "deeplabcut"]
 
 
-def engine_of(training: dict[str, Any], keypoints: Sequence[str]) -> Engine:
+def engine_of(training: Training, keypoints: Sequence[str]) -> Engine:
     """The engine that the config's `training` names, for its options; raises UserError for options that do not fit."""
-    name = "deeplabcut" if training["engine"] in _DEEPLABCUT else training["engine"]
+    name = "deeplabcut" if training.engine in _DEEPLABCUT else training.engine
     return import_module(f"{__name__}.{name}").engine(training, keypoints)

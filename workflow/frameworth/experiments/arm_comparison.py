@@ -10,11 +10,13 @@ import pandas as pd
 
 from frameworth.attribution.inference.paired import holm, paired_difference
 from frameworth.attribution.inference.values import mean_of_known
+from frameworth.config.experiments import Arm
 from frameworth.experiments.variance_components import components_table
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels
-from frameworth.plan.arms import BASELINE, arm_names, arm_subsets, member_seeds
+from frameworth.plan.arms import BASELINE, ArmsPlan, arm_subsets, member_seeds, trained_arms
 from frameworth.plan.designs import cluster_of
+from frameworth.plan.grid import subsets_of
 from frameworth.plan.names import subset_path
 from frameworth.scores.scores import rmse
 from frameworth.storage.files import write_csv
@@ -34,7 +36,7 @@ def network_scores(pose: np.ndarray, label: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"log_error": log_error, "rmse_px": [rmse(of_network) for of_network in error]})
 
 
-def collect_arm_scores(study: Path, config: dict[str, Any], frames_csv: Path, labels_h5: Path) -> pd.DataFrame:
+def collect_arm_scores(study: Path, plan: ArmsPlan, frames_csv: Path, labels_h5: Path) -> pd.DataFrame:
     """A row per network of each arm and of the baseline on the same subsets.
 
     Columns `arm`, `percent`, `seed`, `design`, `cluster`, `member`, `weights`, `order`, `augmentation` (the member of
@@ -42,17 +44,19 @@ def collect_arm_scores(study: Path, config: dict[str, Any], frames_csv: Path, la
     """
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy[held_out]
-    planned = {arm: arm_subsets(config, arm) for arm in arm_names(config)}
+    arms = trained_arms(plan.arms)
+    planned = {name: arm_subsets(arm, subsets_of(plan.subsets)) for name, arm in arms.items()}
     from_baseline = {(subset.percent, subset.seed): subset for subsets in planned.values() for subset in subsets}
+    arms[BASELINE] = Arm()
     tables = []
-    for arm, subsets in {BASELINE: list(from_baseline.values()), **planned}.items():
+    for name, subsets in {BASELINE: list(from_baseline.values()), **planned}.items():
+        folder, start = study / "ensembles" if name == BASELINE else study / "arms" / name, arms[name].start_from
         for subset in subsets:
-            folder = study / "ensembles" if arm == BASELINE else study / "arms" / arm
             pose = read_hdf5(folder / subset_path(subset.percent, subset.seed) / "predictions.h5", ["pose"])["pose"]
             table = network_scores(pose[:, held_out], label)
-            seeds = member_seeds({} if arm == BASELINE else config["arms"][arm], len(pose))
-            place = {"arm": arm, "percent": subset.percent, "seed": subset.seed, "design": subset.design}
-            place["start"] = config["arms"][arm].get("start_from", {}).get("percent") if arm != BASELINE else None
+            seeds = member_seeds(arms[name], len(pose))
+            place = {"arm": name, "percent": subset.percent, "seed": subset.seed, "design": subset.design}
+            place["start"] = start.percent if start else None
             place["cluster"] = cluster_of(subset.design, subset.percent, subset.seed)
             tables.append(pd.concat([pd.DataFrame([place | {"member": m} | vars(seed) for m, seed in enumerate(seeds)]),
                                      table], axis=1))  # fmt: skip
@@ -100,9 +104,9 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
     return table
 
 
-def write_arms(study: Path, config: dict[str, Any], frames_csv: Path, labels_h5: Path, level: float) -> None:
+def write_arms(study: Path, plan: ArmsPlan, frames_csv: Path, labels_h5: Path, level: float) -> None:
     """Write `arm_scores.csv`, `arms.csv` and `variance_components.csv` below `study`."""
-    scores = collect_arm_scores(study, config, frames_csv, labels_h5)
+    scores = collect_arm_scores(study, plan, frames_csv, labels_h5)
     write_csv(study / "arm_scores.csv", scores)
     write_csv(study / "arms.csv", compare_arms(scores, level))
     write_csv(study / "variance_components.csv", components_table(scores, level))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from frameworth.config.experiments import Arm, DistractorCutout
+from frameworth.config.training import Training
 from frameworth.engine.cutout import Cutout
 from frameworth.errors import UserError
 from frameworth.experiments.out_of_bag import ranks_of
@@ -25,10 +27,10 @@ def run_arm(
     folder: Path,
     store: Path,
     *,
-    arm: dict[str, Any],
+    arm: Arm,
     baseline: Path,
     out_of_bag: Path,
-    training: dict[str, Any],
+    training: Training,
     study_seed: int,
     members: int,
     **options: Any,
@@ -43,14 +45,16 @@ def run_arm(
 
     def variants(subset: Subset) -> list[tuple[int, Variant]]:
         shared: dict[str, Any] = {}
-        if "curriculum" in arm:
+        if arm.curriculum:
             error = read_hdf5(out_of_bag, ["error"])["error"]
-            shared["ranks"] = ranks_of(error, subset.frames, arm["curriculum"] == "hard-first")
-        if "augment" in arm:
+            shared["ranks"] = ranks_of(error, subset.frames, arm.curriculum == "hard-first")
+        if arm.augment:
             labels = read_labels(labels_h5)
-            shared["cutout"] = cutout_of(arm["augment"]["distractor_cutout"], subset, labels, out_of_bag, training)
-        continued = range(members if "start_from" in arm else 0)
-        starts = [started_from(baseline, store, arm, subset, member) for member in continued]
+            shared["cutout"] = cutout_of(arm.augment.distractor_cutout, subset, labels, out_of_bag, training)
+        starts = []
+        if arm.start_from:
+            record = baseline / subset_path(arm.start_from.percent, subset.seed) / "training.json"
+            starts = [started_from(record, store, member) for member in range(members)]
         return arm_variants(arm, subset.percent, subset.seed, members, study_seed, starts, **shared)
 
     run_ensembles(
@@ -60,28 +64,30 @@ def run_arm(
 
 
 def cutout_of(
-    options: dict[str, Any], subset: Subset, labels: Labels, out_of_bag: Path, training: dict[str, Any]
+    patches: DistractorCutout, subset: Subset, labels: Labels, out_of_bag: Path, training: Training
 ) -> Cutout:
     """The patches of an arm on one subset."""
-    factors = ScaledFrames(labels, training["scale"]).factors[subset.frames]
+    factors = ScaledFrames(labels, training.scale).factors[subset.frames]
     places = read_hdf5(out_of_bag, ["distractor_pose", "distractor_confidence"])
     return Cutout(
-        place=options["place"],
-        size=options.get("size", round(training["target_radius"])),
-        probability=options["probability"],
-        fill=options["fill"],
-        clearance=2 * training["target_radius"],
+        place=patches.place,
+        size=patches.size or round(training.target_radius),
+        probability=patches.probability,
+        fill=patches.fill,
+        clearance=2 * training.target_radius,
         xy=places["distractor_pose"][subset.frames] * factors[:, None, None, :],
         weight=places["distractor_confidence"][subset.frames],
     )
 
 
-def started_from(baseline: Path, store: Path, arm: dict[str, Any], subset: Subset, member: int) -> dict[str, Any]:
+def started_from(record: Path, store: Path, member: int) -> dict[str, Any]:
     """The network of the baseline that a member of a warm start continues: `start` and `start_hash`.
+
+    Args:
+        record: `training.json` of the ensemble that it is of.
 
     Raises UserError if it is not in the store.
     """
-    record = baseline / subset_path(arm["start_from"]["percent"], subset.seed) / "training.json"
     name = read_json(record)["members"][member]["hash"]
     file = store / name / "network.pt"
     if not file.exists():

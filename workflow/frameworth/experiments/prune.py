@@ -8,12 +8,12 @@ networks, whose seeds none of these has.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from frameworth.attribution.inference.paired import holm, paired_difference
+from frameworth.config.experiments import Prune
 from frameworth.errors import UserError
 from frameworth.experiments.arm_comparison import SCORES, network_scores
 from frameworth.labels.frames import read_frames
@@ -68,7 +68,7 @@ def write_pruned(
     )
 
 
-def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level: float) -> pd.DataFrame:
+def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) -> pd.DataFrame:
     """Paired differences by count.
 
     Args:
@@ -82,8 +82,8 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level
     rows = []
     for score in SCORES:
         none = scores["none"][score].to_numpy()
-        for count in prune["counts"]:
-            draws = [scores[f"random-{count}-{draw}"][score] for draw in range(1, prune["draws"] + 1)]
+        for count in prune.counts:
+            draws = [scores[f"random-{count}-{draw}"][score] for draw in range(1, prune.draws + 1)]
             means = {kind: scores[f"{kind}-{count}"][score].to_numpy() for kind in ("worst", "best")}
             means["random"] = np.mean(draws, axis=0)
             for removed, own in means.items():
@@ -91,7 +91,7 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level
                 for against, other in others.items():
                     found = paired_difference(own - other, np.arange(len(own)), level)._asdict()
                     del found["clusters"]
-                    keys = {"by": prune["by"], "score": score, "count": count, "removed": removed, "against": against}
+                    keys = {"by": prune.by, "score": score, "count": count, "removed": removed, "against": against}
                     rows.append(keys | {"mean": float(np.nanmean(own)), "mean_none": float(np.nanmean(none))} | found)
     table = pd.DataFrame(rows)
     for _, part in table.groupby(["score", "removed", "against"]):
@@ -100,15 +100,15 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: dict[str, Any], level
 
 
 def write_prune(
-    folder: Path, frames_csv: Path, labels_h5: Path, prune_csv: Path, *, prune: dict[str, Any], level: float
+    folder: Path, frames_csv: Path, labels_h5: Path, prune_csv: Path, *, prune: Prune, level: float
 ) -> None:
     """Score all networks below `folder` on the held-out frames and write `prune.csv`."""
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy[held_out]
     scores = {}
-    for removed in prune_sets(prune["counts"], prune["draws"]):
+    for removed in prune_sets(prune.counts, prune.draws):
         files = [folder / removed / subset_path(PRUNE_PERCENT, network) / "predictions.h5"
-                 for network in range(1, prune["networks"] + 1)]  # fmt: skip
+                 for network in range(1, prune.networks + 1)]  # fmt: skip
         pose = np.concatenate([read_hdf5(file, ["pose"])["pose"][:, held_out] for file in files])
         scores[removed] = network_scores(pose, label)
     write_csv(prune_csv, compare_pruned(scores, prune, level))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from frameworth.config.experiments import Pseudo
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
 from frameworth.labels.subsets import read_subset, write_chosen
@@ -21,7 +21,7 @@ def write_pseudo_subset(
     labels_h5: Path,
     consensus_h5: Path,
     *,
-    pseudo: dict[str, Any],
+    pseudo: Pseudo,
     form: str,
 ) -> None:
     """Write the subset with the frames of the pool outside it that the consensus is sure of.
@@ -36,8 +36,8 @@ def write_pseudo_subset(
         consensus["pose"][list(CONSENSUS_FORMS).index(form)],
         consensus["confidence"],
         (frames["split"] == "pool").to_numpy() & ~np.isin(np.arange(len(frames)), subset.frames),
-        pseudo["confidence"],
-        labels.xy if pseudo["labels"] is True else None,
+        pseudo.confidence,
+        labels.xy if pseudo.labels is True else None,
     )
     xy = added.copy()
     xy[subset.frames] = subset.xy

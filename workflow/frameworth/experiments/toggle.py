@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from scipy import stats
 
 from frameworth.attribution.inference.paired import paired_difference, two_way_error
 from frameworth.attribution.inference.values import mean_of_known
+from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
@@ -32,16 +32,16 @@ from frameworth.training.divergence import not_diverged
 COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high"]
 
 
-def group_of(values: pd.DataFrame, toggle: dict[str, Any]) -> np.ndarray:
+def group_of(values: pd.DataFrame, toggle: Toggle) -> np.ndarray:
     """The frames to toggle: those that the config names, else the flagged ones (if any), most suspicious first.
 
     Raises UserError for a frame that is not in the pool.
     """
-    if toggle.get("frames"):
-        unknown = sorted(set(toggle["frames"]) - set(values["frame"]))
+    if toggle.frames:
+        unknown = sorted(set(toggle.frames) - set(values["frame"]))
         if unknown:
             raise UserError(f"toggle.frames: frame {unknown[0]} is not in the pool; see frame_values.csv")
-        return np.array(toggle["frames"])
+        return np.array(toggle.frames)
     return values.loc[values["verdict"] == "check label", "frame"].to_numpy()
 
 
@@ -72,7 +72,7 @@ def write_arm(
     labels_h5: Path,
     frame_values_csv: Path,
     *,
-    toggle: dict[str, Any],
+    toggle: Toggle,
     arm: str,
     pair: int,
     study_seed: int,
@@ -81,7 +81,7 @@ def write_arm(
     frames = read_frames(frames_csv)
     group = group_of(read_table(frame_values_csv), toggle)
     pool = np.flatnonzero(frames["split"] == "pool")
-    chosen = arm_frames(pool, group, parts=toggle["parts"], arm=arm, pair=pair, study_seed=study_seed)
+    chosen = arm_frames(pool, group, parts=toggle.parts, arm=arm, pair=pair, study_seed=study_seed)
     write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", TOGGLE_PERCENT, pair, f"toggle_pair-{pair}")
 
 
@@ -116,14 +116,14 @@ def write_toggle(
     frame_values_csv: Path,
     toggle_csv: Path,
     *,
-    toggle: dict[str, Any],
+    toggle: Toggle,
     level: float,
 ) -> pd.DataFrame:
     """Score all arms below `folder` on the held-out frames and write `toggle.csv`: no rows if nothing is flagged."""
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy
-    pairs = range(1, toggle["pairs"] + 1)
-    added = parts_of(group_of(read_table(frame_values_csv), toggle), toggle["parts"])
+    pairs = range(1, toggle.pairs + 1)
+    added = parts_of(group_of(read_table(frame_values_csv), toggle), toggle.parts)
     arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
     scores = {
         arm: np.array(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from frameworth.config.model import StudyConfig
 from frameworth.errors import Problem, RefusedError, UserError, error, problem_of, refuse_errors
 from frameworth.labels.deeplabcut import Inspection, LabelledProject, inspect_project, keypoint_problems
 from frameworth.labels.imported import SUFFIXES, is_import, read_imported
@@ -48,10 +48,10 @@ def inspect_label_pictures(labels: Path, project: LabelledProject, decode: bool)
     return inspect_pictures(project, decode, films)
 
 
-def study_sources(config: dict[str, Any]) -> list[Path]:
+def study_sources(config: StudyConfig) -> list[Path]:
     """Label files and images or videos; none for the demo. Raises RefusedError for what is missing or unreadable."""
-    if config["labels"] == "demo":
+    if config.labels == "demo":
         return []
-    inspection = inspect_labels(Path(config["labels"]))
+    inspection = inspect_labels(Path(config.labels))
     refuse_errors(inspection.problems)
     return list(inspection.sources)

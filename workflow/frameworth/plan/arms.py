@@ -5,10 +5,14 @@ An arm is a named variant of training. It shares subsets and seeds with the base
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
+from frameworth.config.experiments import Arm
+from frameworth.config.model import Block, StudyConfig
+from frameworth.config.registries import asked_methods
+from frameworth.config.section import Section
 from frameworth.errors import UserError
 from frameworth.plan.grid import PlannedSubset, planned_subsets
 
@@ -24,62 +28,61 @@ class MemberSeeds:
     augmentation: int
 
 
-def arm_names(config: dict[str, Any]) -> list[str]:
-    """The arms of a checked config besides the baseline, in its order."""
-    return [name for name in config.get("arms", {}) if name != BASELINE]
+class ArmsPlan(Section):
+    """What of a config says which networks its arms have."""
+
+    arms: dict[str, Arm]
+    subsets: list[Block]
 
 
-def arm_subsets(config: dict[str, Any], arm: str) -> list[PlannedSubset]:
-    """The subsets that an arm trains, with as many members as it has on each."""
-    options = config["arms"][arm]
-    by_place = {(subset.percent, subset.seed): subset for subset in planned_subsets(config)}
+def trained_arms(arms: Mapping[str, Arm] | None) -> dict[str, Arm]:
+    """The arms of a config besides the baseline, in its order."""
+    return {name: arm for name, arm in (arms or {}).items() if name != BASELINE}
+
+
+def arm_subsets(arm: Arm, grid: Sequence[PlannedSubset]) -> list[PlannedSubset]:
+    """The subsets of the grid that an arm trains, with as many members as it has on each."""
+    by_place = {(subset.percent, subset.seed): subset for subset in grid}
     chosen = []
     for subset in by_place.values():
-        start = by_place.get((options["start_from"]["percent"], subset.seed)) if "start_from" in options else None
-        if "start_from" in options and (
-            start is None or start.percent >= subset.percent or start.design != subset.design
-        ):
+        if subset.percent not in (arm.percents or [subset.percent]) or subset.seed not in (arm.seeds or [subset.seed]):
             continue
-        if subset.percent not in options.get("percents", [subset.percent]):
-            continue
-        if subset.seed not in options.get("seeds", [subset.seed]):
-            continue
-        members = min(subset.members, options.get("members", subset.members))
-        if start is not None:
+        members = min(subset.members, arm.members or subset.members)
+        if arm.start_from is not None:
+            start = by_place.get((arm.start_from.percent, subset.seed))
+            if start is None or start.percent >= subset.percent or start.design != subset.design:
+                continue
             members = min(members, start.members)
-        if "replicate" in options:
-            members = len(member_seeds(options, members))
-        chosen.append(replace(subset, members=members))
+        chosen.append(replace(subset, members=len(member_seeds(arm, members))))
     return chosen
 
 
-def member_seeds(options: dict[str, Any], members: int) -> list[MemberSeeds]:
+def member_seeds(arm: Arm, members: int) -> list[MemberSeeds]:
     """Where each member of an arm takes its seeds from: all three from the baseline's, or all combinations."""
-    if "replicate" in options:
-        counts = (options["replicate"][name] for name in ("weights", "orders", "augmentations"))
+    if arm.replicate is not None:
+        counts = arm.replicate.weights, arm.replicate.orders, arm.replicate.augmentations
         return [MemberSeeds(*numbers) for numbers in product(*map(range, counts))]
     return [MemberSeeds(member, member, member) for member in range(members)]
 
 
-def check_arms(config: dict[str, Any]) -> None:
+def check_arms(config: StudyConfig) -> None:
     """Raise UserError for arms that cannot be trained as the config has them."""
-    for arm in config.get("arms", {}):
-        where, options = f"config: arms.{arm}", config["arms"][arm]
-        if arm == BASELINE:
-            if options:
+    for name, arm in (config.arms or {}).items():
+        where = f"config: arms.{name}"
+        if name == BASELINE:
+            if arm.model_fields_set:
                 raise UserError(f"{where}: the baseline is the study as it is; give its changes to another arm")
             continue
-        kinds = [kind for kind in ("augment", "curriculum", "replicate", "start_from", "pseudo") if kind in options]
-        if len(kinds) != 1:
-            what = f"changes {' and '.join(kinds)} at once" if kinds else "changes nothing"
+        if len(arm.changes) != 1:
+            what = f"changes {' and '.join(arm.changes)} at once" if arm.changes else "changes nothing"
             raise UserError(f"{where}: {what}; an arm has one of augment, curriculum, replicate, start_from, pseudo")
-        engine = config["training"]["engine"]
+        (change,), engine = arm.changes, config.training.engine
         # DeepLabCut's own loop takes no steps that could differ; patches are drawn by the fast engine alone.
-        if (engine == "stock" and kinds != ["pseudo"]) or (engine != "fast" and kinds == ["augment"]):
-            raise UserError(f"{where}: {kinds[0]} needs training.engine: fast")
-        if "replicate" in options and "members" in options:
+        if (engine == "stock" and change != "pseudo") or (engine != "fast" and change == "augment"):
+            raise UserError(f"{where}: {change} needs training.engine: fast")
+        if arm.replicate and arm.members:
             raise UserError(f"{where}.members: the members of an arm with replicate are its combinations; leave it out")
-        if "start_from" in options and not config["keep_snapshots"]:
+        if arm.start_from and not config.keep_snapshots:
             raise UserError(
                 f"{where}.start_from takes finished networks further, but keep_snapshots: false keeps none; leave out "
                 "one of them"
@@ -87,35 +90,36 @@ def check_arms(config: dict[str, Any]) -> None:
         _check_grid(config, arm, where)
 
 
-def check_prune(config: dict[str, Any]) -> None:
+def check_prune(config: StudyConfig) -> None:
     """Raise UserError if the study's own networks have the seeds that `prune` compares by."""
-    prune = config.get("prune")
-    if not prune:
+    prune = config.prune
+    if prune is None:
         return
-    taken = [s.seed for s in planned_subsets(config) if s.percent == 100 and s.seed <= prune["networks"]]
+    taken = [s.seed for s in planned_subsets(config) if s.percent == 100 and s.seed <= prune.networks]
     if taken:
         raise UserError(
-            f"config: prune: its networks have the seeds 1 to {prune['networks']} at 100 %, and subsets draws seed "
+            f"config: prune: its networks have the seeds 1 to {prune.networks} at 100 %, and subsets draws seed "
             f"{taken[0]} there, which the ranking would then rest on; give that block other seeds"
         )
-    method = prune["by"].removesuffix("_value")
-    if method != prune["by"] and not config["influence"].get(method):
-        raise UserError(f"config: prune.by: {prune['by']} needs influence.{method}; add it or rank by check_priority")
+    method = prune.by.removesuffix("_value")
+    if method != prune.by and method not in asked_methods(config.influence):
+        raise UserError(f"config: prune.by: {prune.by} needs influence.{method}; add it or rank by check_priority")
 
 
-def _check_grid(config: dict[str, Any], arm: str, where: str) -> None:
-    options, planned = config["arms"][arm], planned_subsets(config)
-    for key, known in (("percents", {s.percent for s in planned}), ("seeds", {s.seed for s in planned})):
-        unknown = sorted(set(options.get(key, [])) - known)
+def _check_grid(config: StudyConfig, arm: Arm, where: str) -> None:
+    planned = planned_subsets(config)
+    percents, seeds = {subset.percent for subset in planned}, {subset.seed for subset in planned}
+    for key, asked, known in (("percents", arm.percents, percents), ("seeds", arm.seeds, seeds)):
+        unknown = sorted(set(asked or []) - known)
         if unknown:
             raise UserError(f"{where}.{key}: no block of subsets draws {unknown[0]}; an arm trains the study's subsets")
-    percent = options.get("start_from", {}).get("percent")
-    if percent is not None and percent not in {subset.percent for subset in planned}:
-        raise UserError(f"{where}.start_from.percent: no block of subsets draws {percent} %")
-    chosen = arm_subsets(config, arm)
+    start = arm.start_from
+    if start is not None and start.percent not in percents:
+        raise UserError(f"{where}.start_from.percent: no block of subsets draws {start.percent} %")
+    chosen = arm_subsets(arm, planned)
     if not chosen:
-        needs = f" with a smaller one of {percent} %, the same seed and design" if percent is not None else ""
+        needs = f" with a smaller one of {start.percent} %, the same seed and design" if start is not None else ""
         raise UserError(f"{where}: the study has no subset of these percents and seeds{needs}")
-    empty = sorted(set(options.get("percents", [])) - {subset.percent for subset in chosen})
+    empty = sorted(set(arm.percents or []) - {subset.percent for subset in chosen})
     if empty:
         raise UserError(f"{where}.percents: nothing can be trained at {empty[0]} %; take it out")

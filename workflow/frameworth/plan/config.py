@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from frameworth.config.model import parse_keys
+from frameworth.config.model import Block, StudyConfig, config_model, parse_keys
 from frameworth.config.reading import encoding_problem, parse_config
 from frameworth.config.registries import asked_methods
-from frameworth.config.training import Training
+from frameworth.config.training import Choice, Pilot, UnsizedTraining
 from frameworth.errors import (
     Problem,
     RefusedError,
@@ -21,14 +21,13 @@ from frameworth.errors import (
     warning,
 )
 from frameworth.plan.arms import check_arms, check_prune
-from frameworth.plan.grid import block_members, block_seeds, planned_subsets, video_networks
+from frameworth.plan.grid import subsets_of, video_networks
 
 DEFAULT_STEPS = 20000
 MOST_ROWS = 10000  # of a balanced design, whose rows are drawn one after the other
-_OF_SIZE = ("scale", "crop", "target_radius")  # of `training`, what a choice of a pilot gives
 
 
-def read_config(file: TextIO) -> dict[str, Any]:
+def read_config(file: TextIO) -> StudyConfig:
     """Read and check a study's YAML; raises RefusedError naming the keys or the file, what is wrong and what to do."""
     try:
         text = file.read()
@@ -39,7 +38,7 @@ def read_config(file: TextIO) -> dict[str, Any]:
     return check_config(given)
 
 
-def check_config(given: dict[str, Any]) -> dict[str, Any]:
+def check_config(given: dict[str, Any]) -> StudyConfig:
     """The config with defaults filled in; raises RefusedError with every problem, a line each."""
     config, problems = inspect_config(given)
     refuse_errors(problems)
@@ -47,30 +46,22 @@ def check_config(given: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Problem]]:
+def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Problem]]:
     """The config with defaults filled in, and what is wrong with it; None if its keys alone do not fit."""
     keys, problems = parse_keys(given)
     if keys is None:
         return None, problems
-    config = keys.model_dump()
-    training, given_of_training = config["training"], keys.training.model_fields_set
-    found: list[Problem] = []
-    if "pilot" in config:
-        found += _leave_to_pilot(config, given_of_training)
-    elif "epochs" not in training:
-        training.setdefault("steps", DEFAULT_STEPS)
-    sizes = config["pilot"]["choices"] if "pilot" in config else [training]
-    smallest = min(sizes, key=lambda size: size["scale"])
-    config["prediction"].setdefault("distractor_radius", 2 * smallest["target_radius"] / smallest["scale"])
-    found += [*_training_problems(keys.training), *_block_problems(config), *_group_problems(config)]
-    if "steps" in given_of_training and "epochs" in training:
+    config, found = _completed(keys)
+    found += [*_training_problems(keys.training), *_block_problems(config.subsets), *_group_problems(config)]
+    if "steps" in keys.training.model_fields_set and keys.training.epochs is not None:
         found.append(
             error("config: training.steps", "training.steps and training.epochs exclude each other", "keep one")
         )
-    for method in asked_methods(config["influence"]) if not config["keep_snapshots"] else ():
+    asked = asked_methods(config.influence)
+    for method in asked if not config.keep_snapshots else ():
         what = "asks finished networks, but keep_snapshots: false keeps none"
         found.append(error(f"config: influence.{method}", what, "leave out one of them"))
-    if "metagradient" in config["influence"] and training["engine"] == "stock":
+    if "metagradient" in asked and config.training.engine == "stock":
         what = "differentiates frameworth's own training loop, but training.engine is stock"
         found.append(error("config: influence.metagradient", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in found):
@@ -90,32 +81,56 @@ def inspect_config(given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[P
     return config, found
 
 
-def _leave_to_pilot(config: dict[str, Any], given: set[str]) -> Iterator[Problem]:
-    """Move what the pilot chooses from `training` to its choices, each of which is completed.
+def checked_config(content: dict[str, Any]) -> StudyConfig:
+    """A config that was checked, of its content as JSON."""
+    return _completed(config_model().model_validate(content))[0]
 
-    Without anything left to choose the config is as one without a pilot.
 
-    Args:
-        given: the keys that the config gives below `training`; what it gives is not chosen.
+def _completed(keys: StudyConfig) -> tuple[StudyConfig, list[Problem]]:
+    """The config with what it leaves out, and what is wrong with its pilot.
+
+    With a pilot the size of images moves from `training` to the pilot's choices, each of which is completed; what the
+    config gives below `training` is not chosen. Without anything left to choose the config is as one without a pilot.
     """
-    pilot, training = config["pilot"], config["training"]
-    size = {key: training.pop(key) for key in _OF_SIZE}
-    fixed = {key: value for key, value in size.items() if key in given}
-    choices = [size] if "scale" in given else [size | choice | fixed for choice in pilot["choices"]]
-    pilot["choices"] = [choice for place, choice in enumerate(choices) if choice not in choices[:place]]
-    if "epochs" in training:
+    content, given = keys.model_dump(), keys.training.model_fields_set
+    training: dict[str, Any] = content["training"]
+    problems: list[Problem] = []
+    size = {key: training[key] for key in Choice.model_fields if key in training}
+    sizes = [size]
+    if keys.pilot is not None:
+        fixed = {key: value for key, value in size.items() if key in given}
+        choices = [size | choice.model_dump() | fixed for choice in keys.pilot.choices]
+        sizes = [size] if "scale" in given else [one for place, one in enumerate(choices) if one not in choices[:place]]
+        problems += _pilot_problems(keys.pilot, keys.training)
+    chosen = len(sizes) == 1 and "steps" in training
+    if keys.pilot is not None and chosen:
+        content["training"] = training | sizes[0]
+        del content["pilot"]
+        what = "does nothing, as training gives the steps and only one size is left"
+        todo = "leave it out, or leave out training.steps or training.scale"
+        problems.append(warning("config: pilot", what, todo))
+    elif keys.pilot is not None:
+        content["pilot"]["choices"] = sizes
+    elif "epochs" not in training:
+        training.setdefault("steps", DEFAULT_STEPS)
+    smallest = min(sizes, key=lambda one: one["scale"])
+    content["prediction"].setdefault("distractor_radius", 2 * smallest["target_radius"] / smallest["scale"])
+    config = keys.model_validate(content)
+    if config.pilot is not None:
+        unsized = {key: value for key, value in training.items() if key not in size}
+        config = config.model_copy(update={"training": UnsizedTraining.model_validate(unsized)})
+    return config, problems
+
+
+def _pilot_problems(pilot: Pilot, training: UnsizedTraining) -> Iterator[Problem]:
+    if training.epochs is not None:
         what = "training.epochs and pilot exclude each other, as a pilot counts in steps"
         yield error("config: training.epochs", what, "leave out one of them")
-    if pilot["most_steps"] < pilot["steps"]:
-        what = f"{pilot['most_steps']} is below pilot.steps, {pilot['steps']}"
-        yield error("config: pilot.most_steps", what, "raise it")
-    if "steps" in training and len(pilot["choices"]) == 1:
-        training |= config.pop("pilot")["choices"][0]
-        what = "does nothing, as training gives the steps and only one size is left"
-        yield warning("config: pilot", what, "leave it out, or leave out training.steps or training.scale")
+    if pilot.most_steps < pilot.steps:
+        yield error("config: pilot.most_steps", f"{pilot.most_steps} is below pilot.steps, {pilot.steps}", "raise it")
 
 
-def _training_problems(training: Training) -> Iterator[Problem]:
+def _training_problems(training: UnsizedTraining) -> Iterator[Problem]:
     try:
         no_file = training.weights not in ("imagenet", "random") and not Path(training.weights).is_file()
     except (OSError, ValueError):  # a name too long, or with a NUL
@@ -132,27 +147,27 @@ def _training_problems(training: Training) -> Iterator[Problem]:
         yield error("config: training.augmentation.affine.scaling", what, "exchange them")
 
 
-def _block_problems(config: dict[str, Any]) -> Iterator[Problem]:
-    for number, block in enumerate(config["subsets"]):
-        where = f"config: subsets[{number}]"
-        if len(block_members(block)) != len(block["percents"]):
-            what = f"{len(block_members(block))} numbers for {len(block['percents'])} percents"
+def _block_problems(blocks: Sequence[Block]) -> Iterator[Problem]:
+    for number, block in enumerate(blocks):
+        where, seeds = f"config: subsets[{number}]", block.each_seed
+        if len(block.each_members) != len(block.percents):
+            what = f"{len(block.each_members)} numbers for {len(block.percents)} percents"
             yield error(f"{where}.members", what, "give one number, or one per percent")
-        if block["design"] == "paired":
-            lonely = [percent for percent in block["percents"] if 100 - percent not in block["percents"]]
+        if block.design == "paired":
+            lonely = [percent for percent in block.percents if 100 - percent not in block.percents]
             if lonely:
                 what = f"paired needs {100 - lonely[0]} beside {lonely[0]}"
                 yield error(f"{where}.percents", what, "add it, or take another design")
-            if 50 in block["percents"] and any(_partner(seed) not in block_seeds(block) for seed in block_seeds(block)):
+            if 50 in block.percents and any(_partner(seed) not in seeds for seed in seeds):
                 what = "paired at 50 % needs seeds 2m-1 and 2m together"
                 yield error(f"{where}.seeds", what, "give an even number of seeds")
-        if block["design"] == "balanced" and max(block_seeds(block)) > MOST_ROWS:
-            what = f"a balanced subset of seed {max(block_seeds(block))} needs all those before it drawn"
+        if block.design == "balanced" and max(seeds) > MOST_ROWS:
+            what = f"a balanced subset of seed {max(seeds)} needs all those before it drawn"
             yield error(f"{where}.seeds", what, f"take seeds up to {MOST_ROWS}")
-    if any(len(block_members(block)) != len(block["percents"]) for block in config["subsets"]):
+    if any(len(block.each_members) != len(block.percents) for block in blocks):
         return
     drawn: set[tuple[int, int]] = set()
-    for subset in planned_subsets(config):
+    for subset in subsets_of(blocks):
         if (subset.percent, subset.seed) in drawn:
             what = f"two blocks draw percent {subset.percent} with seed {subset.seed}"
             yield error("config: subsets", what, "give one of them other seeds")
@@ -164,18 +179,18 @@ def _partner(seed: int) -> int:
     return seed + 1 if seed % 2 else seed - 1
 
 
-def _group_problems(config: dict[str, Any]) -> Iterator[Problem]:
-    percents = {percent for block in config["subsets"] for percent in block["percents"]}
-    for group in config["influence"]["groups"]:
+def _group_problems(config: StudyConfig) -> Iterator[Problem]:
+    percents = {percent for block in config.subsets for percent in block.percents}
+    for group in config.influence.groups:
         missing = [percent for percent in group if percent not in percents]
         if missing:
             what = f"{group} names {missing[0]} %, which no block of subsets draws"
             yield error("config: influence.groups", what, "draw it, or leave it out of the group")
 
 
-def _video_problems(config: dict[str, Any]) -> Iterator[Problem]:
+def _video_problems(config: StudyConfig) -> Iterator[Problem]:
     seen: dict[Path, str] = {}
-    for number, video in enumerate(config["videos"]):
+    for number, video in enumerate(config.videos):
         where, path = f"config: videos[{number}]", Path(video)
         if set(video) & set("{}\n"):
             yield error(where, f"{video!r} holds a brace or line break, which Snakemake misreads", "rename the file")
@@ -187,9 +202,9 @@ def _video_problems(config: dict[str, Any]) -> Iterator[Problem]:
             yield error(where, f"{video!r} is empty", "copy it again, or leave it out")
         elif (same := seen.setdefault(path.resolve(), video)) is not video:
             yield error(where, f"{video!r} is the same file as {same!r}", "keep one of them")
-    if not config["videos"]:
+    if not config.videos:
         return
-    if not config["keep_snapshots"]:
+    if not config.keep_snapshots:
         what = "are analysed with the trained networks, but keep_snapshots: false keeps none"
         yield error("config: videos", what, "leave out one of them")
     networks = video_networks(config)

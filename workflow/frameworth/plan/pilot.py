@@ -23,8 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frameworth.config.model import StudyConfig
+from frameworth.config.training import Pilot, Training, UnsizedTraining
 from frameworth.errors import UserError
-from frameworth.plan.grid import PlannedSubset, nearest_to_half, study_folder, weight_options
+from frameworth.plan.grid import PlannedSubset, nearest_to_half
 from frameworth.storage.files import digest_of_json, read_json
 from frameworth.text import duration, readable
 
@@ -103,38 +105,33 @@ def pays(before: Try, longer: Try) -> bool:
 # -- what a config leaves to its pilot ---------------------------------------------------------------------------
 
 
-def pilot_subset(config: dict[str, Any]) -> PlannedSubset:
+def pilot_subset(config: StudyConfig) -> PlannedSubset:
     """The subset that pilot networks are trained on: of those nearest to half of the pool, the first."""
     return nearest_to_half(config)[0]
 
 
-def longest(pilot: dict[str, Any], training: dict[str, Any]) -> int:
-    """The most steps that are tried; `pilot.steps` where `training` gives those of the grid."""
-    steps = pilot["steps"]
-    while "steps" not in training and 2 * steps <= pilot["most_steps"]:
-        steps *= 2
-    return steps
+def steps_tried(pilot: Pilot, training: UnsizedTraining) -> list[int]:
+    """The steps that may be tried of one size, ascending; `pilot.steps` alone where `training` gives the grid's."""
+    tried = [pilot.steps]
+    while training.steps is None and 2 * tried[-1] <= pilot.most_steps:
+        tried.append(2 * tried[-1])
+    return tried
 
 
-def pilot_budget(config: dict[str, Any]) -> tuple[int, int]:
+def pilot_budget(pilot: Pilot, training: UnsizedTraining) -> tuple[int, int]:
     """At most so many pilot networks, and their gradient steps together."""
-    pilot = config["pilot"]
-    networks, steps = len(pilot["choices"]), pilot["steps"]
-    total = networks * steps
-    while steps < longest(pilot, config["training"]):
-        steps *= 2
-        networks, total = networks + 1, total + steps
-    return networks, total
+    first, *longer = steps_tried(pilot, training)
+    return len(pilot.choices) + len(longer), len(pilot.choices) * first + sum(longer)
 
 
-def further_networks(config: dict[str, Any]) -> int:
+def further_networks(config: StudyConfig) -> int:
     """Pilot networks beside those of the grid: those that were trained, or the most that can be."""
-    if not config.get("pilot"):
+    if config.pilot is None:
         return 0
     found = recorded_pilot(config)
-    networks = len(found["tries"]) if found else pilot_budget(config)[0]
+    networks = len(found["tries"]) if found else pilot_budget(config.pilot, config.training)[0]
     # The one that is taken is a network of the grid, unless that is trained with other steps.
-    return networks - (config["training"].get("steps", config["pilot"]["steps"]) == config["pilot"]["steps"])
+    return networks - (config.training.steps in (None, config.pilot.steps))
 
 
 def pilot_sentence(found: dict[str, Any]) -> str:
@@ -151,52 +148,45 @@ def pilot_sentence(found: dict[str, Any]) -> str:
     )
 
 
-def what_is_asked(pilot: dict[str, Any], training: dict[str, Any], study_seed: int) -> str:
-    """A digest of all that a pilot is asked, labels left out: they may be corrected later.
-
-    Args:
-        training: what determines weights, of the config's `training`, without what is to be chosen.
-    """
-    return digest_of_json({"pilot": pilot, "training": training, "study_seed": study_seed})
+def what_is_asked(pilot: Pilot, training: UnsizedTraining, study_seed: int) -> str:
+    """A digest of all that a pilot is asked, labels left out: they may be corrected later."""
+    asked = {"pilot": pilot.model_dump(), "training": training.for_weights, "study_seed": study_seed}
+    return digest_of_json(asked)
 
 
-def recorded_pilot(config: dict[str, Any]) -> dict[str, Any] | None:
-    """The study's `pilot.json`, if it answers what the config asks."""
-    asked = what_is_asked(config["pilot"], weight_options(config["training"]), config["seed"])
+def recorded_pilot(config: StudyConfig) -> dict[str, Any] | None:
+    """The study's `pilot.json`, if it answers what the config asks; None if there is no pilot."""
     try:
-        found = read_json(study_folder(config) / NAME)
+        found = read_json(config.folder / NAME)
     except (OSError, UserError):
         return None
-    return found if found["asked"] == asked else None
+    is_of_this = config.pilot and found["asked"] == what_is_asked(config.pilot, config.training, config.seed)
+    return found if is_of_this else None
 
 
-def chosen_training(config: dict[str, Any]) -> dict[str, Any] | None:
+def chosen_training(config: StudyConfig) -> Training | None:
     """The config's `training` with what its pilot chose; None while that has not chosen."""
-    if not config.get("pilot"):
-        return config["training"]
+    if isinstance(config.training, Training):
+        return config.training
     found = recorded_pilot(config)
-    return _completed(config["training"], found) if found else None
+    return Training.model_validate(found["chosen"] | config.training.model_dump()) if found else None
 
 
-def possible_trainings(config: dict[str, Any]) -> list[dict[str, Any]]:
+def possible_trainings(config: StudyConfig) -> list[Training]:
     """The config's `training` with what its pilot chose, or with each of its choices and the most steps."""
     chosen = chosen_training(config)
-    if chosen is not None:
-        return [chosen]
-    most = {"steps": longest(config["pilot"], config["training"])}
-    return [most | choice | config["training"] for choice in config["pilot"]["choices"]]
+    if chosen is not None or config.pilot is None:
+        return [chosen] if chosen else []
+    most = steps_tried(config.pilot, config.training)[-1]
+    return [config.training.sized(choice, most) for choice in config.pilot.choices]
 
 
-def resolved_training(training: dict[str, Any], pilot_json: Path | None) -> dict[str, Any]:
+def resolved_training(training: dict[str, Any], pilot_json: Path | None) -> Training:
     """The training options of a job, with what the pilot chose where the study has one.
 
     Args:
-        training: what determines weights, of the config's `training`. pilot_json: the study's; None without a pilot.
+        training: of a checked config, as JSON. pilot_json: the study's; None without a pilot.
 
     Raises UserError if the file is damaged.
     """
-    return training if pilot_json is None else _completed(training, read_json(pilot_json))
-
-
-def _completed(training: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-    return found["chosen"] | training
+    return Training.model_validate(training if pilot_json is None else read_json(pilot_json)["chosen"] | training)

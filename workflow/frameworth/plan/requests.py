@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from frameworth.plan.arms import arm_names, arm_subsets
+from frameworth.config.model import StudyConfig
+from frameworth.plan.arms import arm_subsets, trained_arms
 from frameworth.plan.grid import PlannedSubset, planned_subsets
 from frameworth.plan.names import prune_sets, subset_path, toggle_arms
 
@@ -66,32 +66,32 @@ class Request:
         return self.part != ARMS
 
 
-def requests(config: dict[str, Any]) -> list[Request]:
+def requests(config: StudyConfig) -> list[Request]:
     """All ensembles that a checked config asks for: the grid's, the arms', the toggle's, those of `prune`."""
     return [*_grid(config), *_arms(config), *_toggle(config), *_prune(config)]
 
 
-def _grid(config: dict[str, Any]) -> Iterator[Request]:
+def _grid(config: StudyConfig) -> Iterator[Request]:
     for subset in planned_subsets(config):
         yield Request(GRID, "", subset, False, subset.percent)
 
 
-def _arms(config: dict[str, Any]) -> Iterator[Request]:
-    for arm in arm_names(config):
-        for subset in arm_subsets(config, arm):
-            yield Request(ARMS, arm, subset, "pseudo" in config["arms"][arm], subset.percent)
+def _arms(config: StudyConfig) -> Iterator[Request]:
+    for name, arm in trained_arms(config.arms).items():
+        for subset in arm_subsets(arm, planned_subsets(config)):
+            yield Request(ARMS, name, subset, arm.pseudo is not None, subset.percent)
 
 
-def _toggle(config: dict[str, Any]) -> Iterator[Request]:
-    if toggle := config.get("toggle"):
-        for arm in toggle_arms(toggle["parts"]):
-            for pair in range(1, toggle["pairs"] + 1):
+def _toggle(config: StudyConfig) -> Iterator[Request]:
+    if toggle := config.toggle:
+        for arm in toggle_arms(toggle.parts):
+            for pair in range(1, toggle.pairs + 1):
                 # Half of the others and the whole group, which may be most of the pool.
                 yield Request(TOGGLE, arm, PlannedSubset(TOGGLE_PERCENT, pair, "toggle", 1), True, 90)
 
 
-def _prune(config: dict[str, Any]) -> Iterator[Request]:
-    if prune := config.get("prune"):
-        for removed in prune_sets(prune["counts"], prune["draws"]):
-            for network in range(1, prune["networks"] + 1):
+def _prune(config: StudyConfig) -> Iterator[Request]:
+    if prune := config.prune:
+        for removed in prune_sets(prune.counts, prune.draws):
+            for network in range(1, prune.networks + 1):
                 yield Request(PRUNE, removed, PlannedSubset(PRUNE_PERCENT, network, "prune", 1), True, PRUNE_PERCENT)

@@ -24,6 +24,7 @@ from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.methods import method, method_names
 from frameworth.colours import keypoint_colours
+from frameworth.config.model import StudyConfig
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.report.detections import detections
@@ -54,7 +55,7 @@ _UNITS = {
 }
 
 
-def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
+def write_report(results: Results, path: Path, config: StudyConfig) -> None:
     """Write the page to `path`, with the figures of `results.folder/figures` inside.
 
     Args:
@@ -130,7 +131,7 @@ def write_report(results: Results, path: Path, config: dict[str, Any]) -> None:
             unit=data["unit"],
             level=f"{100 * results.level:g}",
             provenance=_provenance(results, config),
-            config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+            config=yaml.safe_dump(config.model_dump(), allow_unicode=True),
         )
     )
     write_text(path, page)
@@ -272,7 +273,7 @@ def _seeds(seeds: np.ndarray) -> str:
     return ", ".join(map(str, known))
 
 
-def _provenance(results: Results, config: dict[str, Any]) -> dict[str, Any]:
+def _provenance(results: Results, config: StudyConfig) -> dict[str, Any]:
     """What made the numbers: versions as written into the files, their digests, and those of this page."""
     attributes = {name: read_attributes(results.folder / name) for name in ("scores.h5", "influence.h5")}
     versions = {
@@ -281,7 +282,7 @@ def _provenance(results: Results, config: dict[str, Any]) -> dict[str, Any]:
     hashes = {f"digest of {name}": of_file.get("digest", "") for name, of_file in attributes.items()}
     return {
         "versions": versions | {"plotly (this page)": metadata.version("plotly")},
-        "hashes": {"SHA-256 of the config": digest_of_json(config)} | hashes,
+        "hashes": {"SHA-256 of the config": digest_of_json(config.model_dump())} | hashes,
     }
 
 

@@ -13,9 +13,8 @@ import pandas as pd
 
 from frameworth.attribution.inference.values import subset_score
 from frameworth.attribution.label_checks import read_label_checks
-from frameworth.attribution.methods import method
+from frameworth.attribution.methods import method, method_names
 from frameworth.attribution.methods.base import Method
-from frameworth.config.registries import asked_methods
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
@@ -174,7 +173,7 @@ class Results:
     @cached_property
     def methods(self) -> list[MethodAnswers]:
         """What the methods that the config asks for were told by their base networks."""
-        return [self._answers(method(name)) for name in asked_methods(self.options["influence"])]
+        return [self._answers(method(name)) for name in method_names() if self.options["influence"].get(name)]
 
     def _answers(self, asked_by: Method[Any]) -> MethodAnswers:
         parts = read_hdf5(self.folder / asked_by.artefact, ["change", "inclusion"])
@@ -183,7 +182,7 @@ class Results:
     @cached_property
     def metagradient_labels(self) -> pd.DataFrame | None:
         """`metagradient_labels.csv`: a row per label that was told of; None where the config asks for none."""
-        if "metagradient" not in asked_methods(self.options["influence"]):
+        if not self.options["influence"].get("metagradient"):
             return None
         return read_table(self.folder / "metagradient_labels.csv", text=("video", "image", "keypoint"))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+
+from frameworth.config.training import Training
 
 # Shares of medians, set by the cases in docs/validation.md.
 LEARNED = 0.5  # of the guess's error: the error at labels not trained on must not be above it
@@ -142,14 +144,15 @@ def learning_sentences(measured: Learning) -> list[str]:
     ]
 
 
-def what_to_change(measured: Learning, training: dict[str, Any], size: tuple[int, int], frames: int) -> list[str]:
+def what_to_change(measured: Learning, training: Training, size: tuple[int, int], frames: int) -> list[str]:
     """The likely reason why networks have not learned, and what to change, in sentences.
 
     Args:
         training: the config's. size: width and height of the typical image, px. frames: in the typical subset.
     """
     if measured.why_not == "diverged":
-        return [f"Lower training.learning_rate (now {training['learning_rate']:g})."]
+        now = "" if training.learning_rate is None else f" (now {training.learning_rate:g})"
+        return [f"Lower training.learning_rate{now}."]
     if measured.why_not == "unmeasured":
         return ["Label more frames."]
     if measured.why_not == "not transferred":
@@ -158,13 +161,13 @@ def what_to_change(measured: Learning, training: dict[str, Any], size: tuple[int
             "Look at the report's pictures: labels may be mixed up between frames.",
             "If they fit, label more.",
         ]
-    budget = "steps" if "steps" in training else "epochs"
-    width, height = (round(side * training["scale"]) for side in size)
+    budget = f"epochs (now {training.epochs})" if training.epochs else f"steps (now {training.steps})"
+    width, height = (round(side * training.scale) for side in size)
     change = [
-        f"raise training.{budget} (now {training[budget]})",
-        f"train on larger images (training.scale, now {training['scale']:g}, makes them {width} × {height} px)",
+        f"raise training.{budget}",
+        f"train on larger images (training.scale, now {training.scale:g}, makes them {width} × {height} px)",
     ]
-    if training["weights"] == "random":
+    if training.weights == "random":
         change.append("begin with trained weights (training.weights: imagenet)")
     return [
         "Most likely the steps are too few, or the images too small.",

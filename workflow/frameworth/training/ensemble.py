@@ -6,16 +6,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import torch
 
+from frameworth.config.training import Training
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut_tables import labelled_images_index, write_predicted_table
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import Subset, read_subset
-from frameworth.plan.grid import total_steps, window_start
+from frameworth.plan.grid import window_start
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.files import link_or_copy, remove_file, write_bytes, write_json
@@ -36,7 +36,7 @@ def run_ensembles(
     folder: Path,
     store: Path,
     *,
-    training: dict[str, Any],
+    training: Training,
     study_seed: int,
     members: int,
     device: str,
@@ -51,7 +51,6 @@ def run_ensembles(
 
     Args:
         folder: `ensembles/`; a subset's own folder below it is `percent-050/seed-2`.
-        training: what determines weights, of the config's `training`.
         consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
         imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
@@ -62,7 +61,7 @@ def run_ensembles(
     """
     labels = read_labels(labels_h5)
     torch_device = take_device(device)
-    frames = ScaledFrames(labels, training["scale"])
+    frames = ScaledFrames(labels, training.scale)
     for subset_json in subset_jsons:
         subset = read_subset(subset_json)
         out = folder / subset_path(subset.percent, subset.seed)
@@ -72,7 +71,8 @@ def run_ensembles(
         else:
             networks = variants(subset)
         entries = [
-            Entry(store / network_hash(subset, training, seed, variant.identity(seed))) for seed, variant in networks
+            Entry(store / network_hash(subset, training.for_weights, seed, variant.identity(seed)))
+            for seed, variant in networks
         ]
         name = subset_name(subset.percent, subset.seed)
         files = out / "predictions.h5", out / "consensus.h5"
@@ -116,15 +116,15 @@ def run_ensembles(
         write_json(out / "training.json", {"subset": name, "members": records})
 
 
-def from_weights_file(training: dict[str, Any], imagenet: Path | None) -> dict[str, Any]:
+def from_weights_file(training: Training, imagenet: Path | None) -> Training:
     """The training options with the file that `weights: imagenet` stands for; hashes go by the config's words."""
-    return training | {"weights": str(imagenet)} if imagenet and training["weights"] == "imagenet" else training
+    return training | {"weights": str(imagenet)} if imagenet and training.weights == "imagenet" else training
 
 
 def train_missing(
     subset: Subset,
     frames: ScaledFrames,
-    training: dict[str, Any],
+    training: Training,
     networks: list[tuple[int, Variant]],
     entries: list[Entry],
     device: torch.device,
@@ -148,7 +148,7 @@ def train_missing(
             def say(line: str, label: str = label) -> None:
                 print(f"{label}: {line}", file=sys.stderr, flush=True)
 
-            kept = window_start(window, total_steps(training, len(images))) if window and not member else None
+            kept = window_start(window, training.total_steps(len(images))) if window and not member else None
             job = NetworkJob(subset.keypoints, images, xy, training, seed, device, variant, kept)
             try:
                 train_network(job, entry, say)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.engine.base import Engine
 from frameworth.engine.devices import make_deterministic, seed_network
-from frameworth.plan.grid import total_steps
 from frameworth.storage.provenance import provenance
 from frameworth.training.divergence import final_loss, why_diverged
 from frameworth.training.preemption import Preempted, sigterm_waits
@@ -52,7 +52,7 @@ class NetworkJob:
     keypoints: Sequence[str]
     images: list[np.ndarray]
     xy: np.ndarray
-    training: dict[str, Any]
+    training: Training
     seed: int
     device: torch.device
     variant: Variant = BASELINE
@@ -66,12 +66,12 @@ class NetworkJob:
     @property
     def steps(self) -> int:
         """Gradient steps."""
-        return total_steps(self.training, len(self.images))
+        return self.training.total_steps(len(self.images))
 
     @property
     def weights(self) -> str:
         """The weights that it starts from: a word of the config, or a file."""
-        return str(self.variant.start or self.training["weights"])
+        return str(self.variant.start or self.training.weights)
 
     def initial_network(self) -> torch.nn.Module:
         """The network before its first step, on the CPU."""
@@ -111,7 +111,7 @@ def _keep(
     record = _record(job, state, diverged)
     if variant.identity(job.seed):
         record["variant"] = variant.identity(job.seed)
-        record["patches_per_image"] = state.get("patches", 0) / (job.steps * job.training["batch_size"])
+        record["patches_per_image"] = state.get("patches", 0) / (job.steps * job.training.batch_size)
     cpu_state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     entry.finish({"model": cpu_state, "metadata": {"epoch": job.steps}}, record)
 
@@ -155,11 +155,11 @@ class Descent:
         self.network = job.initial_network().train()
         # Channels-last convolutions are half again as fast on CPUs, and faster in mixed precision on GPUs.
         self.network.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack it
-        self.optimizer = job.engine.optimizer(self.network, training.get("learning_rate"))
+        self.optimizer = job.engine.optimizer(self.network, training.learning_rate)
         self._initial_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.augment = job.engine.augmentation(job.images, job.xy, job.device, variant.cutout)
         order_seed, self._draw_seed = variant.seeds(job.seed)
-        self.chosen = ordered_batches(variant.ranks, len(job.images), training["batch_size"], job.steps, order_seed)
+        self.chosen = ordered_batches(variant.ranks, len(job.images), training.batch_size, job.steps, order_seed)
 
     def prepare(self, step: int) -> tuple[torch.Tensor, np.ndarray]:
         """Seed what the network draws in this step, set the step's learning rate, and make its batch.
@@ -167,7 +167,7 @@ class Descent:
         Returns images [B, 3, h, w] and labels [B, K, 3] of the frames `chosen(step)`, as the augmentation gives them.
         """
         seed_network(self.job.device, self._draw_seed, 4, step)
-        factor = learning_rate_factor(self.job.training["drops"], step, self.job.steps)
+        factor = learning_rate_factor(self.job.training.drops, step, self.job.steps)
         for group, rate in zip(self.optimizer.param_groups, self._initial_rates, strict=True):
             group["lr"] = rate * factor
         return self.augment(self.chosen(step), self.draw(step))
@@ -188,7 +188,7 @@ class Descent:
     def advance(self, step: int) -> torch.Tensor:
         """Take the step; the loss before it, still on the device."""
         batch, keypoints = self.prepare(step)
-        precision = self.job.training["precision"]
+        precision = self.job.training.precision
         return train_step(self.job.engine, self.network, self.optimizer, batch, keypoints, precision)
 
 
@@ -200,7 +200,7 @@ def _descend(
     Args:
         stopping: the name of the signal that asks to stop; empty before.
     """
-    steps, batch_size = descent.job.steps, descent.job.training["batch_size"]
+    steps, batch_size = descent.job.steps, descent.job.training.batch_size
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
     if checkpoint := entry.read_checkpoint():
         descent.put_back(checkpoint)
@@ -248,14 +248,14 @@ def _record(job: NetworkJob, state: dict[str, Any], diverged: str) -> dict[str, 
     curve, last = _curve(losses, steps), final_loss(losses)
     return {
         "seed": job.seed,
-        "engine": training["engine"],
+        "engine": training.engine,
         "steps": steps,
-        "batch_size": training["batch_size"],
+        "batch_size": training.batch_size,
         "loss_curve": [[step, loss if np.isfinite(loss) else None] for step, loss in curve],
         "final_loss": last if np.isfinite(last) else None,
         "diverged": bool(diverged),
         "wall_seconds": seconds,
-        "samples_per_second": steps * training["batch_size"] / seconds,
+        "samples_per_second": steps * training.batch_size / seconds,
         "resumed": state["resumed"],
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",

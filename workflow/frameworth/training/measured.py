@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frameworth.config.training import Training
 from frameworth.errors import UserError
-from frameworth.plan.grid import total_steps
 from frameworth.storage.files import read_json
 
 _RECORDS = 20  # training records that are looked at for the speed
@@ -29,13 +29,13 @@ class Measured:
     network_bytes: int
 
 
-def measured_networks(folder: Path, training: dict[str, Any]) -> Measured | None:
+def measured_networks(folder: Path, training: Training) -> Measured | None:
     """The same of the study in `folder`, for the config's `training`."""
     steps, devices, sizes = [], [], []
     for path in sorted(folder.glob("ensembles/*/*/training.json"))[:_RECORDS]:
         for member in _members(path):
-            same = member["batch_size"] == training["batch_size"]
-            if same and member["steps"] == training.get("steps", member["steps"]):
+            same = member["batch_size"] == training.batch_size
+            if same and member["steps"] == (training.steps or member["steps"]):
                 steps.append(member["wall_seconds"] / member["steps"])
                 devices.append(member["device_type"])
         sizes += [network.stat().st_size for network in path.parent.glob("member-*.pt")]
@@ -53,6 +53,6 @@ def _members(record: Path) -> list[dict[str, Any]]:
         return []
 
 
-def network_seconds(training: dict[str, Any], trained_on: int, predicted: int, step: float) -> float:
+def network_seconds(training: Training, trained_on: int, predicted: int, step: float) -> float:
     """Expected seconds of training one network on some frames and predicting others with it."""
-    return total_steps(training, trained_on) * step + predicted / training["batch_size"] * step / 3
+    return training.total_steps(trained_on) * step + predicted / training.batch_size * step / 3

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import errno
 import resource
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from frameworth.config.training import Training
 
 # The last is all that oneDNN says of it.
 _OF_THE_CPU = ("DefaultCPUAllocator", "std::bad_alloc", "Cannot allocate memory", "could not create a primitive")
@@ -20,7 +23,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return _of_a_gpu(error) or (isinstance(error, RuntimeError) and any(word in str(error) for word in _OF_THE_CPU))
 
 
-def out_of_memory_line(error: BaseException, training: dict[str, Any] | None) -> str:
+def out_of_memory_line(error: BaseException, training: Training | None) -> str:
     """What to tell.
 
     Args:
@@ -28,7 +31,7 @@ def out_of_memory_line(error: BaseException, training: dict[str, Any] | None) ->
     """
     sizes = ""
     if training:
-        keys = {key: training.get(key) for key in ("batch_size", "crop", "scale")}
+        keys = {"batch_size": training.batch_size, "crop": training.crop, "scale": training.scale}
         sizes = ", ".join(f"training.{key} ({'null' if value is None else value})" for key, value in keys.items())
     if _of_a_gpu(error):
         said = " ".join(str(error).removeprefix("CUDA out of memory.").split()).split(". ")

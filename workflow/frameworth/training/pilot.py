@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from frameworth.config.training import Pilot, UnsizedTraining
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name
-from frameworth.plan.pilot import NAME, Try, longest, search, what_is_asked
+from frameworth.plan.pilot import NAME, Try, search, steps_tried, what_is_asked
 from frameworth.storage.files import link_or_copy, remove_file, write_json
 from frameworth.training.ensemble import from_weights_file, train_missing
 from frameworth.training.gpus import take_device
@@ -32,8 +32,8 @@ def run_pilot(
     store: Path,
     pilot_json: Path,
     *,
-    pilot: dict[str, Any],
-    training: dict[str, Any],
+    pilot: Pilot,
+    training: UnsizedTraining,
     study_seed: int,
     device: str,
     imagenet: Path | None = None,
@@ -46,7 +46,7 @@ def run_pilot(
 
     Args:
         subset_json: the subset to train on; the networks' seed is that of its member 0.
-        pilot, training: of a checked config; `training` what determines weights.
+        pilot, training: of a checked config.
         imagenet, keep_snapshots: as for `run_ensembles`; the network of the grid is kept for its job.
 
     Raises UserError if all sizes diverged, or no label is left to judge by.
@@ -69,21 +69,23 @@ def run_pilot(
     seed = network_seed(study_seed, subset.percent, subset.seed, 0)
 
     def attempt(choice: int, steps: int) -> Try:
-        options = {"steps": steps} | pilot["choices"][choice - 1]
-        tried_training = training | options
-        entry = Entry(store / network_hash(subset, tried_training, seed))
+        tried_training = training.sized(pilot.choices[choice - 1], steps) | {"steps": steps}
+        entry = Entry(store / network_hash(subset, tried_training.for_weights, seed))
         print(f"pilot: choice {choice}, {steps} steps ({entry.folder.name})", file=sys.stderr)
-        frames = ScaledFrames(labels, tried_training["scale"])
+        frames = ScaledFrames(labels, tried_training.scale)
         starting = from_weights_file(tried_training, imagenet)
         train_missing(subset, frames, starting, [(seed, BASELINE)], [entry], torch_device)
         record = entry.read_record()
         width, height = (int(side) for side in frames.sizes[0])
         tried = Try(
             choice=choice,
-            **options,
+            scale=tried_training.scale,
+            crop=tried_training.crop,
+            target_radius=tried_training.target_radius,
+            steps=steps,
             width=width,
             height=height,
-            px_per_step=training["batch_size"] * (options["crop"] ** 2 if options["crop"] else width * height),
+            px_per_step=training.batch_size * (tried_training.crop**2 if tried_training.crop else width * height),
             error_px=None,
             trained_on_px=None,
             seconds=record["wall_seconds"],
@@ -99,11 +101,12 @@ def run_pilot(
         print(f"pilot: {medians[0]:.2f} px from others' labels, {medians[1]:.2f} px from its own", file=sys.stderr)
         return tried
 
-    tries, taken = search(len(pilot["choices"]), pilot["steps"], longest(pilot, training), attempt)
-    options = pilot["choices"][taken.choice - 1] | {"steps": training.get("steps", taken.steps)}
+    tries, taken = search(len(pilot.choices), pilot.steps, steps_tried(pilot, training)[-1], attempt)
+    chosen_size = pilot.choices[taken.choice - 1]
+    of_grid = training.sized(chosen_size, taken.steps)
     content = {
         "asked": asked,
-        "chosen": options,
+        "chosen": chosen_size.model_dump() | {"steps": of_grid.steps},
         "taken": tries.index(taken),
         "subset": subset_name(subset.percent, subset.seed),
         "seconds": sum(attempted.seconds for attempted in tries),
@@ -112,7 +115,7 @@ def run_pilot(
     write_json(kept, content)
     link_or_copy(kept, pilot_json)
     if not keep_snapshots:
-        of_grid = network_hash(subset, training | options, seed)
+        hash_of_grid = network_hash(subset, of_grid.for_weights, seed)
         for attempted in tries:
-            if attempted.hash != of_grid:
+            if attempted.hash != hash_of_grid:
                 remove_file(Entry(store / attempted.hash).network)

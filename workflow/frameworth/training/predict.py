@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.engine.base import Engine, Predictor
 from frameworth.training.predictions import Predictions
@@ -61,7 +61,7 @@ class JointMaps:
 
 
 def load_predictors(
-    networks: Sequence[Path], training: dict[str, Any], keypoints: Sequence[str], device: torch.device
+    networks: Sequence[Path], training: Training, keypoints: Sequence[str], device: torch.device
 ) -> list[Predictor]:
     """Trained networks, ready to predict, from their files; raises UserError naming a file that is damaged."""
     engine = engine_of(training, keypoints)

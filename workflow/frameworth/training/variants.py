@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from frameworth.config.experiments import Arm
 from frameworth.plan.arms import member_seeds
 from frameworth.plan.identity import network_seed
 
@@ -67,7 +68,7 @@ BASELINE = Variant()
 
 
 def arm_variants(
-    arm: dict[str, Any], percent: int, subset_seed: int, members: int, study_seed: int,
+    arm: Arm, percent: int, subset_seed: int, members: int, study_seed: int,
     starts: Sequence[dict[str, Any]] = (), **shared: Any,
 ) -> list[tuple[int, Variant]]:  # fmt: skip
     """The seed and variant of each of an arm's networks on one subset.

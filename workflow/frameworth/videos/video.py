@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from frameworth.config.training import Training
 from frameworth.engine.base import Predictor
 from frameworth.labels.subsets import read_subset
 from frameworth.training.divergence import without_diverged
@@ -30,7 +30,7 @@ def analyse_video(
     subset_json: Path,
     folder: Path,
     *,
-    training: dict[str, Any],
+    training: Training,
     device: str,
     consensus: str,
 ) -> None:
@@ -39,7 +39,6 @@ def analyse_video(
     Args:
         networks: files of networks, those of one subset (one ensemble) in one folder and beside each other here.
         subset_json: the subset of one of them, for the keypoints' names.
-        training: what determines weights, of the config's `training`.
         consensus: the form of consensus.
 
     Networks that diverged are left out. Raises UserError if the video cannot be read, or no network is left.
@@ -58,7 +57,7 @@ def analyse_video(
         say(f"{asked - len(networks)} networks diverged and are left out")
     say(f"{len(networks)} networks of {len(sizes)} ensembles, {info.frames or 'an unknown number of'} frames")
     agreed = consensus_of_video(
-        video, info, predictors, sizes, subset.keypoints, scale=training["scale"], form=consensus, say=say
+        video, info, predictors, sizes, subset.keypoints, scale=training.scale, form=consensus, say=say
     )
     write_video_consensus(
         folder,

@@ -15,6 +15,7 @@ from frameworth.config.section import Section
 if TYPE_CHECKING:  # these import PyTorch
     import torch
 
+    from frameworth.config.training import Training
     from frameworth.engine.base import Engine
     from frameworth.labels.subsets import Subset
     from frameworth.training.scaling import ScaledFrames
@@ -35,7 +36,7 @@ class TrainedNetwork:
         subset: the frames it was trained on, with the keypoints' names.
         frames: all N frames of the study at the networks' size, with their labels.
         pool: bool [N], the frame may be trained on.
-        training: what determines weights, of the config's `training`; `weights` may be a file.
+        training: of a checked config; `weights` may be a file.
         network_seed: the seed of its initial weights and of its data order.
         seed: of what a method draws.
         device: where to compute.
@@ -47,7 +48,7 @@ class TrainedNetwork:
     subset: Subset
     frames: ScaledFrames
     pool: np.ndarray
-    training: dict[str, Any]
+    training: Training
     network_seed: int
     seed: int
     device: torch.device
@@ -117,7 +118,7 @@ class Method(Generic[OptionsT]):
     score: str
     ask: Callable[[TrainedNetwork, OptionsT], Answer]
     per_network: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    samples: Callable[[OptionsT, dict[str, Any], int, int], float]
+    samples: Callable[[OptionsT, Training, int, int], float]
     memory: int = 0
     calls_harm: bool = False
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
 
 from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
-from frameworth.plan.grid import total_steps, window_start
+from frameworth.plan.grid import window_start
 
 if TYPE_CHECKING:
     import torch
 
+    from frameworth.config.training import Training
     from frameworth.training.scaling import ScaledFrames
 
 _SCORED_AT_ONCE = 16
@@ -80,7 +81,7 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
     position[places] = found.position[used] * frames.factors[places][:, None]
     trained.entry.drop_state(first)
     work = first + (job.steps - first) * (1 + _BACKWARD)
-    return Answer({"change": change, "position": position}, work * trained.training["batch_size"])
+    return Answer({"change": change, "position": position}, work * trained.training.batch_size)
 
 
 def held_out_gradient(
@@ -162,10 +163,10 @@ def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     return np.where(known, frame - means[:, None], np.nan)
 
 
-def _samples(options: MetagradientOptions, training: dict[str, Any], pool: int, frames: int) -> float:
+def _samples(options: MetagradientOptions, training: Training, pool: int, frames: int) -> float:
     """A training once more, of half of the pool, and the way back."""
-    steps = total_steps(training, max(1, pool // 2))
-    return steps * training["batch_size"] * (1 + options.window * _BACKWARD)
+    steps = training.total_steps(max(1, pool // 2))
+    return steps * training.batch_size * (1 + options.window * _BACKWARD)
 
 
 METHOD = Method(

@@ -9,7 +9,7 @@ arXiv 2209.05364).
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ from frameworth.attribution.methods.base import Answer, Axes, Method, Options, T
 from frameworth.config.kinds import Integer, Number
 
 if TYPE_CHECKING:
+    from frameworth.config.training import Training
     from frameworth.engine.base import Predictor
     from frameworth.training.scaling import ScaledFrames
 
@@ -63,7 +64,7 @@ def ask(trained: TrainedNetwork, options: WarmOptions) -> Answer:
         for step in range(options.steps):
             seed_network(device, trained.seed, 5, step)
             batch, keypoints = augment([place], (trained.seed, 5, step))
-            train_step(trained.engine, network, optimizer, batch, keypoints, trained.training["precision"])
+            train_step(trained.engine, network, optimizer, batch, keypoints, trained.training.precision)
         change[candidate] = _log_errors(predictor, frames) - before
         network.load_state_dict(start)
     return Answer({"change": change}, len(candidates) * options.steps)
@@ -88,7 +89,7 @@ def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     return per_frame - means[:, None]
 
 
-def _samples(options: WarmOptions, training: dict[str, Any], pool: int, frames: int) -> float:
+def _samples(options: WarmOptions, training: Training, pool: int, frames: int) -> float:
     """Half of the pool, each with its steps and a prediction of all frames."""
     return pool / 2 * (options.steps + frames / 3)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from frameworth.config.training import Training
     from frameworth.engine.base import Engine
 
 
-def engine(training: dict[str, Any], keypoints: Sequence[str]) -> Engine:
+def engine(training: Training, keypoints: Sequence[str]) -> Engine:
     """DeepLabCut as an engine; raises UserError for a network that it cannot build."""
     from frameworth.engine.deeplabcut.framework import DeepLabCut  # slow: it imports PyTorch and DeepLabCut
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 
+from frameworth.config.training import Training
 from frameworth.engine.base import Augment, Engine, OwnLoop
 from frameworth.engine.cutout import Cutout
 from frameworth.engine.deeplabcut.augmentation import Augmentation, is_covered
@@ -24,7 +25,7 @@ class DeepLabCut(Engine):
         config: DeepLabCut's configuration of the network.
     """
 
-    def __init__(self, training: dict[str, Any], keypoints: Sequence[str]) -> None:
+    def __init__(self, training: Training, keypoints: Sequence[str]) -> None:
         self._training = training
         self.config = pose_config(training, keypoints)
 
@@ -69,14 +70,14 @@ class DeepLabCut(Engine):
         return Predictor(self.config, cast(PoseModel, network), device)
 
     def own_loop(self) -> OwnLoop | None:
-        if self._training["engine"] != "stock":
+        if self._training.engine != "stock":
             return None
         from frameworth.engine.deeplabcut.stock import train_stock
 
         return functools.partial(train_stock, self.config, self._training)
 
     def weights_are_installed(self) -> bool:
-        return is_packaged(self._training.get("backbone") or "")
+        return is_packaged(self._training.backbone or "")
 
     def imagenet_weights(self) -> dict[str, torch.Tensor]:
         state = self.build("imagenet", 0).state_dict()

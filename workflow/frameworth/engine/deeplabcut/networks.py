@@ -15,6 +15,7 @@ import numpy as np
 import timm
 import torch
 
+from frameworth.config.training import Training
 from frameworth.engine.base import Maps
 from frameworth.engine.deeplabcut.augmentation import normalised
 from frameworth.engine.deeplabcut.backbones import DEFAULT_FREEZE, feature_level, is_resnet
@@ -33,8 +34,8 @@ HEAD = "bodypart"
 _USE = "use resnet_50, resnet_101, hrnet_w18, hrnet_w32 or hrnet_w48"
 
 
-def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str, Any]:
-    """DeepLabCut's stock configuration of `training["net_type"]`, with the study's choices put in.
+def pose_config(training: Training, keypoints: Sequence[str]) -> dict[str, Any]:
+    """DeepLabCut's stock configuration of `training.net_type`, with the study's choices put in.
 
     Raises UserError for a network that has no single-animal heatmap head.
     """
@@ -47,7 +48,7 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
         "identity": None,
         "project_path": ".",
     }
-    net_type = training["net_type"]
+    net_type = training.net_type
     try:
         config = PoseConfig.build(project, "pose_config.yaml", net_type=net_type, top_down=False).to_dict()
     except (ValueError, KeyError, FileNotFoundError) as error:
@@ -55,27 +56,23 @@ def pose_config(training: dict[str, Any], keypoints: Sequence[str]) -> dict[str,
     head = config["model"]["heads"].get(HEAD)
     if config["method"] != "bu" or head is None or "heatmap_config" not in head:
         raise UserError(f"training.net_type: {net_type!r} is no single-animal network with a heatmap head; {_USE}")
-    if training.get("backbone"):
-        _replace_backbone(config["model"], training)
+    if training.backbone:
+        _replace_backbone(config["model"], training.backbone, training)
     if config["model"]["backbone"]["type"] != "TimmFeatures":
         for key in ("freeze", "batch_norm"):
-            if key in training:
+            if getattr(training, key) is not None:
                 raise UserError(f"training.{key}: is for a `backbone` that is no ResNet; leave it out")
-    if "target_radius" in training:
-        head["target_generator"]["pos_dist_thresh"] = training["target_radius"]
-    if "augmentation" in training:
-        config["data"]["train"].update(training["augmentation"])
-    crop = training.get("crop")
-    if crop is None:
+    head["target_generator"]["pos_dist_thresh"] = training.target_radius
+    config["data"]["train"].update(training.augmentation.model_dump())
+    if training.crop is None:
         config["data"]["train"]["crop_sampling"] = None
     else:
-        config["data"]["train"]["crop_sampling"].update(width=crop, height=crop)
+        config["data"]["train"]["crop_sampling"].update(width=training.crop, height=training.crop)
     return config
 
 
-def _replace_backbone(model: dict[str, Any], training: dict[str, Any]) -> None:
-    """Put the backbone that `training` names into DeepLabCut's configuration of a ResNet."""
-    name = training["backbone"]
+def _replace_backbone(model: dict[str, Any], name: str, training: Training) -> None:
+    """Put the backbone of this name into DeepLabCut's configuration of a ResNet."""
     if is_resnet(name):
         # DeepLabCut's ResNet takes any of timm's.
         if not timm.is_model(name):
@@ -85,13 +82,14 @@ def _replace_backbone(model: dict[str, Any], training: dict[str, Any]) -> None:
         model["backbone"]["model_name"] = name
     else:
         level, width, stride = feature_level(name)
+        starts_random = training.weights == "random"
         model["backbone"] = {
             "type": "TimmFeatures",
             "model_name": name,
             "level": level,
             "stride": stride,
-            "freeze": training.get("freeze", 0 if training["weights"] == "random" else DEFAULT_FREEZE),
-            "freeze_bn_stats": training.get("batch_norm", "frozen") == "frozen" and training["weights"] != "random",
+            "freeze": (0 if starts_random else DEFAULT_FREEZE) if training.freeze is None else training.freeze,
+            "freeze_bn_stats": training.batch_norm != "trained" and not starts_random,
         }
     model["backbone_output_channels"] = width
     head = model["heads"][HEAD]

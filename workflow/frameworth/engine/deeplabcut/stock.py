@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from frameworth.config.training import Training
 from frameworth.engine.deeplabcut.augmentation import with_visibility
 from frameworth.engine.deeplabcut.bare_packages import bare_packages
 from frameworth.engine.devices import seed_everything
@@ -62,7 +63,7 @@ class StockAugmentation:
 
 def train_stock(
     config: dict[str, Any],
-    training: dict[str, Any],
+    training: Training,
     network: torch.nn.Module,
     images: Sequence[np.ndarray],
     xy: np.ndarray,
@@ -75,14 +76,14 @@ def train_stock(
     The runner counts epochs: as many as reach `steps`, with drops of the rate at the epoch's end nearest to theirs.
     """
     seed_everything(seed, 3)
-    batch_size = training["batch_size"]
+    batch_size = training.batch_size
     per_epoch = math.ceil(len(images) / batch_size)
     epochs = max(1, round(steps / per_epoch))
     runner_config = copy.deepcopy(config["runner"])
-    if training.get("learning_rate") is not None:
-        runner_config["optimizer"]["params"]["lr"] = training["learning_rate"]
+    if training.learning_rate is not None:
+        runner_config["optimizer"]["params"]["lr"] = training.learning_rate
     rate = runner_config["optimizer"]["params"]["lr"]
-    drops = training["drops"]
+    drops = training.drops
     runner_config["scheduler"] = {
         "type": "LRListScheduler",
         "params": {
