@@ -199,7 +199,7 @@ def _px(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return readable(round(rounded(value), 2), "+")
+    return readable(round(rounded(value), 2) + 0.0, "+")  # no negative zero
 
 
 def half_and_twice(further: dict[str, Any]) -> list[tuple[str, str]]:
