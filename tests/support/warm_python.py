@@ -29,12 +29,13 @@ from typing import Any
 
 LIBRARY = str(Path(__file__).parents[2] / "workflow")
 
-# What is no command of frameworth or Snakemake, brings another library or changes what is read at import is for Python.
+# What is no command of frameworth or Snakemake, brings another library, changes what is read at import, or is a job of
+# SLURM's is for Python itself.
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
 library = os.environ.get("PYTHONPATH", {library!r}).split(":")[0]
 ours = sys.argv[1:2] == ["-m"] and sys.argv[2] in ("frameworth", "snakemake") and library == {library!r}
-if not ours or any(name.startswith("HF_") for name in os.environ):
+if not ours or any(name.startswith(("HF_", "SLURM_JOB_")) for name in os.environ):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})

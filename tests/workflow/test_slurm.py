@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from conftest import REPOSITORY
 from frameworth.storage.digests import digest_of_file
 from slurm import Slurm, missing
 from tiny import config, draw, write_config
+from warm_python import warm_python
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no SLURM: {missing()}")
 
@@ -45,7 +45,7 @@ class Study:
     def start(self, *arguments: str, profile: str = "slurm", resources: Sequence[str] = ()) -> None:
         """Start Snakemake; the last of `arguments` may be targets."""
         command = [
-            str(Path(sys.executable).parent / "snakemake"),
+            warm_python(), "-m", "snakemake",  # and the jobs that it runs here; those of SLURM start Python itself
             "--snakefile", str(REPOSITORY / "Snakefile"),
             "--directory", str(self.folder),
             "--workflow-profile", str(REPOSITORY / "profiles" / profile),
