@@ -133,7 +133,7 @@ def write_config(path: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def wait_until(happened: Callable[[], object], process: subprocess.Popen[Any], patience: float = 240) -> None:
+def wait_until(happened: Callable[[], object], process: subprocess.Popen[Any], patience: float = 600) -> None:
     """Wait, so many seconds at most, until something has happened while a process runs."""
     deadline = time.monotonic() + patience
     while not happened():
