@@ -14,14 +14,12 @@ from frameworth import Suspects, suspect_labels
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.suspicion.body_axes import direction, mean_shape
 from frameworth.attribution.suspicion.deviations import (
-    agreed_size,
     at_each_place,
     exchange_gain,
     given_others,
     robust_z,
     size_deviation,
 )
-from frameworth.attribution.suspicion.geometry import fit_to_animal
 from frameworth.attribution.suspicion.mean_errors import error_probability
 from frameworth.attribution.suspicion.suspects import KINDS
 from simulated_poses import Simulated, simulated_poses
@@ -117,8 +115,7 @@ def test_one_wrong_label_in_a_frame_does_not_make_its_others_suspicious():
     labels[7, 2] += 60
     was, now = suspects(made), suspects(made, labels)
     assert (now.kind[7], now.keypoint[7]) == ("alone", 2)
-    assert now.flagged[7]
-    assert now.p_alone[7] < 0.02 < was.p_alone[7]
+    assert now.p_alone[7] < 0.01 < was.p_alone[7]
     labels[8] += [-40, 30]
     assert suspects(made, labels).kind[[7, 8]].tolist() == ["alone", "together"]
 
@@ -136,29 +133,6 @@ def test_the_gain_of_an_exchange_by_hand():
     assert exchange_gain(at_each_place(label, place, np.array([[1.0, 2.0]])))[0, 0, 1] == pytest.approx(
         3 * np.log1p(4**2 / 4) + 3 * np.log1p((4 / 2) ** 2 / 4)
     )
-
-
-def test_what_two_sources_agree_on_counts_and_what_one_of_them_says_alone_hardly():
-    ones = np.ones((1, 3))
-    first, second = np.array([[6.0, 6.0, 6j]]), np.array([[6.0, 0.0, -6j]])
-    both, alone, against = agreed_size(first, ones, second, ones)[0]
-    # By hand: 6 and 6 against none, each 3 log(1 + 36 / 4) more likely; nothing is left at their place.
-    assert both == pytest.approx(np.sqrt(2 * 2 * 3 * np.log(10)))
-    assert both > 3
-    assert alone < 1e-6 < against < both / 2
-    assert agreed_size(0.01 * first, ones, 0.01 * second, ones)[0, 0] == pytest.approx(0.06 * np.sqrt(3), rel=1e-3)
-
-
-def test_a_label_is_compared_with_where_the_others_of_its_frame_put_it():
-    """Animals that turn, grow and move but do not bend: of all labels the moved one alone is off."""
-    rng = np.random.default_rng(0)
-    shape = np.array([3 + 0j, 1 + 2j, -1 - 1j, -2 + 1j, 0 - 3j])
-    size = rng.uniform(5, 20, (30, 1)) * np.exp(1j * rng.uniform(0, 6, (30, 1)))
-    points = shape * size + 100 * rng.normal(size=(30, 1)) + rng.normal(0, 0.01, (30, 5))
-    points[4, 2] += 20 - 10j
-    away = fit_to_animal(points).away
-    assert away[4, 2] == pytest.approx(20 - 10j, abs=0.2)
-    assert np.abs(np.delete(away, 4, axis=0)).max() < 0.2
 
 
 def spoilt(made: Simulated, kind: str, rows: np.ndarray) -> np.ndarray:

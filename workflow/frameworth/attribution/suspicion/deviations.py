@@ -125,26 +125,6 @@ def unlikelihood(size: np.ndarray) -> np.ndarray:
     return (FREEDOM / 2 + 1) * np.log1p(size**2 / FREEDOM)
 
 
-def agreed_size(one: np.ndarray, of_one: np.ndarray, other: np.ndarray, of_other: np.ndarray) -> np.ndarray:
-    """How far two sources agree that something is off, as a size in standard deviations, [N, K].
-
-    By the likelihood ratio of the displacement that both together make likeliest, against none: both follow the t
-    distribution, so that a source which is far off alone is not believed.
-
-    Args:
-        one, other: complex [N, K], what each source says that it is off by. of_one, of_other: [N, K], in the same unit,
-            how far they usually are off on each axis.
-    """
-
-    def unlikely(off_by: np.ndarray | float) -> np.ndarray:
-        return unlikelihood(np.abs(one - off_by) / of_one) + unlikelihood(np.abs(other - off_by) / of_other)
-
-    exact = 1 / of_one**2, 1 / of_other**2
-    mean = (exact[0] * one + exact[1] * other) / (exact[0] + exact[1])
-    likeliest = np.minimum(np.minimum(unlikely(one), unlikely(other)), unlikely(mean))
-    return np.sqrt(2 * np.maximum(unlikely(0.0) - likeliest, 0))
-
-
 def at_each_place(label: np.ndarray, place: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """How unlikely each label of a frame is at the place of each of its keypoints, [N, label, place].
 

@@ -24,7 +24,6 @@ LEAST_FRAMES = 8  # fewer animals do not tell how they differ
 _EXCHANGED = 3.0  # log likelihood ratio from which labels are said to be exchanged: 20 to 1
 _REFITS = 4  # of the mean shape, to animals brought to it
 _ROUNDS = 10  # of the fit of an animal to the mean shape, reweighted
-_ROUNDS_WITHOUT = 3  # of the fit of all labels but one
 _LEAST_SPREAD = 1e-3  # of the shape's size: keypoints of a rigid object do not vary
 
 
@@ -100,27 +99,19 @@ class Fit:
     Attributes:
         deviation: [N, K], robust z; NaN where not labelled.
         unlikely: [N, label, place], as `at_each_place` gives it.
-        away: complex [N, K], px, each label less the place that the frame's other labels give it.
-        usual: [N, K], px, the standard deviation of that on each axis.
     """
 
     deviation: np.ndarray
     unlikely: np.ndarray
-    away: np.ndarray
-    usual: np.ndarray
 
 
 def fit_to_animal(points: np.ndarray) -> Fit:
     """Compare complex labels [N, K] of frames with enough of them (`enough_labels`) with those of other frames."""
-    off, shape, spread, size = _in_own_axes(points)
+    off, shape, spread = _in_own_axes(points)
     shapes, spreads = (np.broadcast_to(values, off.shape) for values in (shape, spread))
-    away = _from_others(points, shape, float(np.median(spread)))
-    usual = np.maximum(typical_size(np.abs(away)), _LEAST_SPREAD)
     return Fit(
         deviation=robust_z((_distances(points) + size_deviation(np.abs(given_others(off)))) / 2),
         unlikely=at_each_place(shapes + off * spreads, shapes, spreads),
-        away=away * size[:, None],
-        usual=usual * np.abs(size)[:, None],
     )
 
 
@@ -141,59 +132,33 @@ def _distances(points: np.ndarray) -> np.ndarray:
     return size_deviation(np.where(np.isfinite(points), found, np.nan))
 
 
-def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Differences from the mean shape in standard deviations [N, K], the mean shape [K], these [K], and sizes [N].
+def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Differences from the mean shape in standard deviations [N, K], the mean shape [K], and these [K].
 
-    Animals are moved, turned and scaled to the shape by a fit in which a keypoint that is off hardly counts. A size is
-    complex, px: what a length of the shape is in the animal, and how it is turned.
+    Animals are moved, turned and scaled to the shape by a fit in which a keypoint that is off hardly counts.
     """
     known = np.isfinite(points)
     shape, spread = mean_shape(points), np.ones(points.shape[1])
     for _ in range(_REFITS):
         weight = known.astype(float)
         # One spread for all: each its own would end in two keypoints that every animal fits exactly.
-        common = float(np.median(spread))
+        common = np.median(spread)
         for _ in range(_ROUNDS):
-            brought, size = _brought(points, weight, shape)
-            weight = _reweighted(brought - shape, common)
+            share = weight / weight.sum(axis=1, keepdims=True)
+            middle = np.where(known, share * points, 0).sum(axis=1, keepdims=True)
+            of_shape = share @ shape
+            arm = np.where(known, points - middle, 0)
+            to = shape - of_shape[:, None]
+            extent, size = (np.sqrt((share * np.abs(of) ** 2).sum(axis=1)) for of in (to, arm))
+            scale = np.where((extent > 0) & (size > 0), size, 1) / np.where(extent > 0, extent, 1)
+            fit = (share * arm * to.conj()).sum(axis=1) / np.where(extent > 0, extent, 1) ** 2
+            # Nothing like the shape: brought to its size alone.
+            fit = np.where(np.abs(fit) > _LEAST_SPREAD * scale, fit, scale)
+            brought = np.where(known, arm / fit[:, None] + of_shape[:, None], np.nan)
+            weight = np.where(known, 1 / (1 + np.abs(brought - shape) ** 2 / (2 * common**2)), 0)
         shape = np.array([_middle(own[np.isfinite(own)]) for own in brought.T])
         spread = np.maximum(typical_size(np.abs(brought - shape)), _LEAST_SPREAD)
-    return (brought - shape) / spread, shape, spread, size
-
-
-def _from_others(points: np.ndarray, shape: np.ndarray, common: float) -> np.ndarray:
-    """Each label less the place that the shape has for it, once the animal's other labels are brought to it, [N, K]."""
-    known = np.isfinite(points)
-    away = np.full(points.shape, np.nan, complex)
-    for keypoint in range(points.shape[1]):
-        others = known & (np.arange(points.shape[1]) != keypoint)
-        weight = others.astype(float)
-        for _ in range(_ROUNDS_WITHOUT):
-            brought, _ = _brought(points, weight, shape)
-            weight = np.where(others, _reweighted(brought - shape, common), 0)
-        away[:, keypoint] = (brought - shape)[:, keypoint]
-    return away
-
-
-def _brought(points: np.ndarray, weight: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points [N, K] moved, turned and scaled to the shape by those that have weight [N, K], and their sizes [N]."""
-    known = np.isfinite(points)
-    share = weight / weight.sum(axis=1, keepdims=True)
-    middle = np.where(known, share * points, 0).sum(axis=1, keepdims=True)
-    of_shape = share @ shape
-    arm = np.where(known, points - middle, 0)
-    to = shape - of_shape[:, None]
-    extent, size = (np.sqrt((share * np.abs(of) ** 2).sum(axis=1)) for of in (to, arm))
-    scale = np.where((extent > 0) & (size > 0), size, 1) / np.where(extent > 0, extent, 1)
-    fit = (share * arm * to.conj()).sum(axis=1) / np.where(extent > 0, extent, 1) ** 2
-    # Nothing like the shape: brought to its size alone.
-    fit = np.where(np.abs(fit) > _LEAST_SPREAD * scale, fit, scale)
-    return np.where(known, arm / fit[:, None] + of_shape[:, None], np.nan), fit
-
-
-def _reweighted(away: np.ndarray, spread: float) -> np.ndarray:
-    """Weights [N, K] by which a keypoint that is off hardly counts; 0 where it is not known."""
-    return np.where(np.isfinite(away), 1 / (1 + np.abs(away) ** 2 / (2 * spread**2)), 0)
+    return (brought - shape) / spread, shape, spread
 
 
 def _middle(points: np.ndarray) -> complex:

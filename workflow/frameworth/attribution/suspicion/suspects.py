@@ -17,7 +17,6 @@ from frameworth.attribution.suspicion.body_axes import direction, mean_shape
 from frameworth.attribution.suspicion.deviations import (
     FREEDOM,
     LEAST_FRAMES,
-    agreed_size,
     at_each_place,
     best_exchange,
     column,
@@ -33,7 +32,7 @@ from frameworth.attribution.suspicion.mean_errors import error_probability
 
 KINDS = ("alone", "together", "exchanged", "overlooked")
 _PRIOR = np.array([0.5, 0.3, 0.15, 0.05])  # how an error is shared out among the kinds before anything is seen
-_MEAN_ERROR = 0.3  # the share of the mean error in a frame's suspicion, beside that of the kinds
+_MEAN_ERROR = 0.2  # the share of the mean error in a frame's suspicion, beside that of the kinds
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a difference's variance that goes with the networks' disagreement
 _LEAST_RATIO = 0.1  # networks that agree by chance are not taken to be ten times as exact
 _UNUSUAL = 0.05  # of right frames are as far off in a kind that is named
@@ -84,7 +83,7 @@ def suspect_labels(
     and the networks agree on a place more than they do at other keypoints without one. All is measured in the animal's
     own axes and in the data's own spreads, so moving, scaling or mirroring all coordinates changes nothing. A frame's
     suspicion is that of its least likely kind, where the kinds share the chance of a false flag as .5, .3, .15 and .05.
-    To three tenths it is that of its mean error (`mean_errors`), which suffers little if one of few networks fails.
+    To two tenths it is that of its mean error (`mean_errors`), which suffers little if one of few networks fails.
 
     Args:
         poses: [S, N, K, 2] px, what the networks of each subset say; NaN where nothing is predicted.
@@ -116,7 +115,7 @@ def suspect_labels(
     unlikely = at_each_place(at + off * scale, at, scale)
     exchanged, partner = _exchanged(off * scale, at, scale, exchange_gain(unlikely))
     p = {
-        "alone": tail_probability(_alone(off, label, scale)),
+        "alone": tail_probability(_alone(off, label)),
         "together": together,
         "exchanged": exchanged,
         "overlooked": _overlooked(np.isfinite(label), spread, networks),
@@ -186,23 +185,17 @@ def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarra
     return difference / scale, scale
 
 
-def _alone(off: np.ndarray, label: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _alone(off: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Robust z [N, K] of what a frame's other keypoints do not foretell of a label.
 
-    Where enough are labelled, of the mean of two. The first is the mean of how far the label is from its place, and of
-    how badly it fits its own animal (`geometry`). The second is how far both agree on where it should be. Their errors
-    have little in common, as the one comes from networks and the other from poses.
+    Where enough are labelled, of the mean of two: of the label's difference from its place, and of how it fits its own
+    animal (`geometry`). Their errors have little in common, as the one comes from networks and the other from poses.
     """
-    rest = given_others(off)
-    deviation = size_deviation(np.abs(rest))
+    deviation = size_deviation(np.abs(given_others(off)))
     label = np.where(np.isfinite(off), label, np.nan)
     told = enough_labels(label)
     if told.any():
-        fit, usual = fit_to_animal(label[told]), typical_size(np.abs(rest))
-        usual = np.where(usual > 0, usual, 1) * scale[told]
-        agreed = agreed_size((rest * scale)[told], usual, fit.away, fit.usual)
-        apart = robust_z((deviation[told] + fit.deviation) / 2)
-        deviation[told] = (apart + robust_z(agreed)) / 2
+        deviation[told] = (deviation[told] + fit_to_animal(label[told]).deviation) / 2
     return robust_z(deviation)
 
 
