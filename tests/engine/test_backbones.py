@@ -19,7 +19,8 @@ from tiny import TRAINING, kill_while_training, prepare
 pytestmark = pytest.mark.slow
 
 LITE = "tf_efficientnet_lite0"
-PRETRAINED = TRAINING | {"backbone": LITE, "weights": "imagenet", "target_radius": 10}
+CHANGES = {"backbone": LITE, "weights": "imagenet", "target_radius": 10}
+PRETRAINED = TRAINING | CHANGES
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +160,8 @@ def test_a_killed_pretrained_network_ends_with_the_same_bytes(tmp_path):
     whole = ensemble(tmp_path, "whole", training=training, store="whole-store")
     prepare(tmp_path)
     kill_while_training(
-        f"from small_ensemble import ensemble\nensemble(folder, 'killed', training={training!r}, store='killed-store')",
+        "from small_ensemble import ensemble\nfrom tiny import TRAINING\n"
+        f"ensemble(folder, 'killed', training=TRAINING | {CHANGES | {'steps': 60}}, store='killed-store')",
         tmp_path,
         "killed-store",
     )

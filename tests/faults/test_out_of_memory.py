@@ -16,7 +16,8 @@ def arguments(root, training=TRAINING):
     subset, labels = prepare(root)
     return [
         "ensemble", str(subset), "--labels", str(labels), "--folder", str(root / "ensembles"),
-        "--store", str(root / ".store"), "--training", json.dumps(training), *OPTIONS, "--distractor-radius", "16",
+        "--store", str(root / ".store"), "--training", json.dumps(training.for_weights), *OPTIONS,
+        "--distractor-radius", "16",
     ]  # fmt: skip
 
 

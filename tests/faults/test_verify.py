@@ -37,6 +37,7 @@ from frameworth.training.ensemble import run_ensembles
 from frameworth.training.predict import load_predictors
 from frameworth.training.predictions import read_predictions
 from frameworth.training.store import Entry
+from small_ensemble import ensemble
 from tiny import TRAINING, config, kill_while_training, prepare, write_config
 
 ROUNDS = 12  # in each of which every file of a study gets a flipped bit
@@ -238,12 +239,10 @@ def test_a_network_that_is_found_damaged_on_the_way_is_trained_again_and_the_log
 
 def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_the_same_weights(tmp_path, capfd):
     keep_digests(tmp_path)
-    subset, labels = prepare(tmp_path)
-    training = TRAINING | {"steps": 60}
+    prepare(tmp_path)
     code = (
-        "from frameworth.training.ensemble import run_ensembles\nfrom tiny import prepare\n"
-        f"subset, labels = prepare(folder)\noptions = {ENSEMBLE | {'training': training}!r}\n"
-        "run_ensembles([subset], labels, folder / 'hit', folder / '.store-hit', **options)"
+        "from small_ensemble import ensemble\nfrom tiny import TRAINING\n"
+        "ensemble(folder, 'hit', store='.store-hit', training=TRAINING | {'steps': 60})"
     )
     for folder in ("hit", "calm"):
         if folder == "hit":
@@ -251,9 +250,7 @@ def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_t
             (checkpoint,) = tmp_path.glob(".store-hit/*/checkpoint.pt")
             truncate(checkpoint, np.random.default_rng(6))
         capfd.readouterr()
-        run_ensembles(
-            [subset], labels, tmp_path / folder, tmp_path / f".store-{folder}", **ENSEMBLE | {"training": training}
-        )
+        ensemble(tmp_path, folder, store=f".store-{folder}", training=TRAINING | {"steps": 60})
         said = capfd.readouterr().err
         assert ("warning" in said and "checkpoint.pt: damaged" in said) == (folder == "hit")
         assert "trains from step 0 to 60" in said
