@@ -15,6 +15,7 @@ from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary, write_frame_values, write_summary
 from frameworth.answers.further_labels import further_labels
 from frameworth.attribution.label_checks import label_checks, write_label_checks
+from frameworth.config.experiments import Toggle
 from frameworth.experiments.toggle import group_of
 from frameworth.figures import _style
 from frameworth.labels.labels import distance
@@ -128,7 +129,7 @@ def test_nothing_is_flagged_or_called_and_the_list_keeps_its_order(unlearned: Re
     assert checks["frame"].iloc[0] == np.flatnonzero(unlearned.pool)[ODD]
     assert checks["expected_false"].iloc[0] < 0.3
     assert set(unlearned.frame_values["verdict"]) == {"undecided"}
-    assert len(group_of(unlearned.frame_values, {})) == 0
+    assert len(group_of(unlearned.frame_values, Toggle())) == 0
 
 
 def test_the_answer_begins_with_it_says_why_and_names_no_frame(unlearned: Results):

@@ -113,7 +113,8 @@ def test_the_method_of_the_page_asks_networks_and_values_frames(study, patch):
         network = study / "ensembles" / "percent-050" / f"seed-{seed}" / "member-0.pt"
         run(
             "method-network", "alignment", study / f"subset-50-{seed}.json", "--labels", study / "labels.h5",
-            "--frames", study / "frames.csv", "--network", network, "--training", (TRAINING | SMALL).for_weights,
+            "--frames", study / "frames.csv", "--network", network, "--store", study / ".store",
+            "--training", (TRAINING | SMALL).for_weights,
             "--options", {"learning_rate": 0.001}, "--study-seed", 1, "--device", "cpu", "--out", answers[-1],
         )  # fmt: skip
     run("method-influence", "alignment", *answers, "--out", study / "alignment.h5")
