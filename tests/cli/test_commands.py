@@ -22,6 +22,7 @@ from frameworth.answers.explaining import frame_number
 from frameworth.cli import first_config, progress
 from frameworth.cli.first_config import Look, study_name
 from frameworth.cli.running import Failures, run_workflow, runs_whole_study, snakemake_command
+from frameworth.config.experiments import Prune
 from frameworth.experiments.prune import compare_pruned
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.subsets import read_subset
@@ -60,9 +61,8 @@ def test_init_writes_a_config_that_the_workflow_takes_and_names_what_it_saw(here
     assert done.exit_code == 0, done.output
     assert "16 labelled frames of 3 videos, 4 keypoints, 64×48 px" in done.output
     written = check_config(yaml.safe_load(Path("my_mice.yaml").read_text()))
-    assert written["study"] == "my_mice"
-    assert written["labels"] == "my mice-Ann-2026-01-02"
-    assert {choice["crop"] for choice in written["pilot"]["choices"]} == {None}
+    assert (written.study, written.labels) == ("my_mice", "my mice-Ann-2026-01-02")
+    assert {choice.crop for choice in written.pilot.choices} == {None}
 
 
 def test_init_says_what_check_says_and_has_written_the_config_all_the_same(here):
@@ -157,18 +157,18 @@ def test_sizes_tell_typical_neighbours_apart_and_small_animals_are_cut_out(seen,
 def test_any_project_gets_a_config_that_is_valid_and_whose_whole_frames_can_be_predicted(extent, neighbour, frame):
     seen = look(width=frame[0], height=frame[1], extent=extent, neighbour=neighbour)
     written = check_config(yaml.safe_load(first_config.first_config("demo", "x", seen, gpu=False)))
-    for choice in written["pilot"]["choices"]:
-        crop = choice["crop"]
+    for choice in written.pilot.choices:
+        crop = choice.crop
         assert crop is None or 64 <= crop <= 256
-        assert max(frame) * choice["scale"] <= 1280 or crop == 64
+        assert max(frame) * choice.scale <= 1280 or crop == 64
 
 
 def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole():
     seen = look(frames=500, videos=9)
     written = check_config(yaml.safe_load(first_config.first_config("demo", "x", seen, gpu=True)))
     assert (written.training.net_type, written.training.weights) == ("resnet_50", "imagenet")
-    assert "pilot" not in written
-    assert written["held_out"]["by"] == "video"
+    assert written.pilot is None
+    assert written.held_out.by == "video"
 
 
 def test_neighbours_and_extent_are_those_of_the_labels(here):
@@ -369,7 +369,7 @@ def test_status_tells_what_the_experiments_beside_the_baseline_said(study):
         key: pd.DataFrame({name: 3 + effect + rng.normal(0, 0.02, 6) for name in ("log_error", "rmse_px")})
         for key, effect in effects.items()
     }
-    table = compare_pruned(scores, {"by": "check_priority", "counts": [4], "draws": 1}, 0.95)
+    table = compare_pruned(scores, Prune(counts=[4], draws=1), 0.95)
     table.to_csv("results/tiny/prune.csv", index=False)
     assert "Leaving out" not in called("status", "--configfile", "study.yaml").output
     content = yaml.safe_load(Path("study.yaml").read_text())

@@ -19,11 +19,11 @@ VALUES = pd.DataFrame({"frame": [7, 2, 9, 4], "verdict": ["check label", "check 
 
 
 def test_the_group_is_what_is_flagged_unless_frames_are_named():
-    assert group_of(VALUES, {}).tolist() == [7, 2]
-    assert group_of(VALUES, {"frames": [9]}).tolist() == [9]
+    assert group_of(VALUES, Toggle()).tolist() == [7, 2]
+    assert group_of(VALUES, Toggle(frames=[9])).tolist() == [9]
     with pytest.raises(UserError, match="frame 5 is not in the pool"):
-        group_of(VALUES, {"frames": [5]})
-    assert group_of(VALUES.assign(verdict="undecided"), {}).tolist() == []
+        group_of(VALUES, Toggle(frames=[5]))
+    assert group_of(VALUES.assign(verdict="undecided"), Toggle()).tolist() == []
 
 
 def test_parts_make_up_the_group():

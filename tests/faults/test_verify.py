@@ -163,9 +163,7 @@ def readers(study: Path):
         ensemble / "predictions.h5": lambda: read_hdf5(ensemble / "predictions.h5", ["pose"]),
         ensemble / "consensus.h5": lambda: read_predictions(ensemble / "predictions.h5", ensemble / "consensus.h5"),
         ensemble / "member-0.pt": lambda: network(ensemble / "member-0.pt"),
-        ensemble / "training.json": lambda: started_from(
-            study / "ensembles", study / ".store", {"start_from": {"percent": 50}}, read_subset(subset), 0
-        ),
+        ensemble / "training.json": lambda: started_from(ensemble / "training.json", study / ".store", 0),
         entry.record: entry.read_record,
     }
 
