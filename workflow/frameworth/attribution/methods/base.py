@@ -103,8 +103,8 @@ class Method(Generic[OptionsT]):
         samples: how many samples one network trains in `ask`, from the options, the config's `training`, the frames of
             the pool and all frames; a prediction of a frame counts as a third. Job run times rest on it.
         memory: MiB that `ask` may take beyond what a training takes.
-        calls_harm: whether frames that stand out by it are called harmful, in a column of their own: only where it was
-            measured that good ones hardly are.
+        calls_harm: whether frames that stand out by it are called harmful, in a column of their own. How often good
+            ones are is to be measured, and told.
     """
 
     name: str
