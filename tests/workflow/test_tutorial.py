@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from conftest import REPOSITORY
+from mending_page import CHROMIUM, take_the_networks_places
 
+MENDED = 2  # frames, the first of the list, as the tutorial says
 BIN = Path(sys.executable).parent
 TUTORIAL = (REPOSITORY / "docs" / "tutorial.md").read_text()
 
@@ -37,20 +39,27 @@ def typed(block, folder):
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory):
-    """The whole tutorial: the folder, what each block printed, and after each block the networks that there are."""
+    """The whole tutorial: the folder, what each block printed, after each block the networks that there are, and the
+    labels to check of the first run and before any are mended."""
+    if CHROMIUM is None:
+        pytest.skip("Debian's package chromium is not installed")
     folder = tmp_path_factory.mktemp("tour")
-    said, trained, first = [], [], None
+    said, trained, first, before = [], [], None, None
+    results = folder / "results" / "mice"
     for block in blocks(TUTORIAL)[1:]:  # the first activates the environment
+        if "frameworth apply" in block:
+            before = pd.read_csv(results / "labels_to_check.csv")
+            take_the_networks_places(results / "report.html", MENDED, 4, folder / "corrections.csv")
         said.append(typed(block, folder))
-        trained.append(len(list(folder.glob("results/mice/.store/*/training.json"))))
-        checks = folder / "results/mice/labels_to_check.csv"
+        trained.append(len(list(results.glob(".store/*/training.json"))))
+        checks = results / "labels_to_check.csv"
         if first is None and checks.exists():
             first = pd.read_csv(checks)
-    return folder, said, trained, first
+    return folder, said, trained, first, before
 
 
 def test_the_gross_planted_errors_are_at_the_top_of_a_project_that_the_workflow_has_never_seen(tour):
-    folder, _, _, first = tour
+    folder, _, _, first, _ = tour
     frames = pd.read_csv(folder / "results/mice/frames.csv")
     planted = frames.dropna(subset="planted")
     gross = set(planted.loc[planted["planted"] != "moved", "frame"])  # a single keypoint moved a little may hide
@@ -74,13 +83,23 @@ def test_more_seeds_train_only_what_is_new(tour):
 
 
 def test_a_corrected_label_trains_only_the_networks_that_saw_it(tour):
-    _, said, trained, _ = tour
+    _, said, trained, *_ = tour
     told = next(text for text in said if "outdates" in text)
     outdated, of = map(int, re.search(r"outdates (\d+) of (\d+) networks", told).groups())
     assert of == 20
     assert 0 < outdated < of
     before = trained[-2]  # with those of the pilot
     assert trained[-1] == before + outdated
+
+
+def test_labels_that_were_flagged_and_mended_on_the_page_are_not_flagged_by_the_second_run(tour):
+    folder, *_, before = tour
+    after = pd.read_csv(folder / "results/mice/labels_to_check.csv").set_index(["video", "image"])
+    mended = before.head(MENDED)
+    assert mended["flagged"].any()
+    now = after.loc[list(zip(mended["video"], mended["image"], strict=True))]
+    assert not now["flagged"].any()
+    assert (now["suspicion"].to_numpy() < mended["suspicion"].to_numpy()).all()
 
 
 README = (REPOSITORY / "README.md").read_text()
