@@ -87,8 +87,8 @@ def pilot_sentences(config: StudyConfig) -> list[str]:
     """What the study's pilot chose; nothing if there is no pilot, or before it has chosen."""
     from frameworth.plan.pilot import pilot_sentence, recorded_pilot
 
-    found = recorded_pilot(config)
-    return [f"{pilot_sentence(found)}."] if found else []
+    recorded = recorded_pilot(config)
+    return [f"{pilot_sentence(recorded)}."] if recorded else []
 
 
 def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:

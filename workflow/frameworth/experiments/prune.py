@@ -86,13 +86,15 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) 
             draws = [scores[f"random-{count}-{draw}"][score] for draw in range(1, prune.draws + 1)]
             means = {kind: scores[f"{kind}-{count}"][score].to_numpy() for kind in ("worst", "best")}
             means["random"] = np.mean(draws, axis=0)
-            for removed, own in means.items():
+            for removed, of_set in means.items():
                 others = {"none": none, "random": means["random"]} if removed != "random" else {"none": none}
                 for against, other in others.items():
-                    found = paired_difference(own - other, np.arange(len(own)), level)._asdict()
-                    del found["clusters"]
+                    paired = paired_difference(of_set - other, np.arange(len(of_set)), level)._asdict()
+                    del paired["clusters"]
                     keys = {"by": prune.by, "score": score, "count": count, "removed": removed, "against": against}
-                    rows.append(keys | {"mean": float(np.nanmean(own)), "mean_none": float(np.nanmean(none))} | found)
+                    rows.append(
+                        keys | {"mean": float(np.nanmean(of_set)), "mean_none": float(np.nanmean(none))} | paired
+                    )
     table = pd.DataFrame(rows)
     for _, part in table.groupby(["score", "removed", "against"]):
         table.loc[part.index, "p_adjusted"] = holm(part["p"].to_numpy())
