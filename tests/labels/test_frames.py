@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from frameworth.cli.costs import StudySize
+from frameworth.cli.costs import Costs, StudySize
 from frameworth.labels.frames import collect_frames, read_frames
 from frameworth.labels.labels import read_labels
+from frameworth.plan.config import checked_config
 from frameworth.plan.split import hold_out
 from tiny import HELD_OUT, draw
 
@@ -32,7 +33,8 @@ def test_costs_count_the_pool_that_the_split_makes():
             continue  # none would be held out, which is refused
         names = [str(index) for index in range(frames)]
         pool = np.count_nonzero(~hold_out(["v"] * frames, names, seed=1, pictures=None, **options))
-        assert StudySize(frames, 64, 48, 3).pool({"held_out": options}) == pool, (frames, fraction)
+        config = checked_config({"study": "x", "labels": "demo", "held_out": options})
+        assert Costs(config, StudySize(frames, 64, 48, 3), None).pool == pool, (frames, fraction)
 
 
 def test_adding_a_frame_moves_at_most_one_other_across():

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from conftest import run_snakemake
-from frameworth.cli.costs import StudySize, video_minutes
+from frameworth.cli.costs import Costs, StudySize
 from frameworth.engine.base import Maps
 from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config
 from frameworth.engine.devices import make_deterministic
@@ -436,7 +436,8 @@ def test_networks_are_those_of_the_largest_subsets_a_first_of_each_before_a_seco
 def test_minutes_grow_with_frames_and_networks(tmp_path, monkeypatch):
     made = study_with(tmp_path, monkeypatch)
     size, found = StudySize(100, 640, 480, 4), Measured(0.24, "cuda", 5, 0)
-    few, many = (video_minutes(made, size, found, frames, 16) for frames in (4_000, 40_000))
+    costs = Costs(made, size, found)
+    few, many = (costs.minutes(costs.video_seconds(frames, 16)) for frames in (4_000, 40_000))
     assert few == 10 + 3 * 16 * 4_000 / 4 * 0.24 / 3 / 60
     assert many - 10 == pytest.approx(10 * (few - 10), abs=1)
 
