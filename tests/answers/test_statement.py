@@ -101,6 +101,16 @@ def test_the_group_is_said_to_do_harm_only_where_that_is_decided():
     assert "px each" not in told(group_difference_px=-0.01)  # the score that is tested decides, px may point elsewhere
 
 
+@pytest.mark.parametrize(("flagged", "judged"), [(1, 0), (2, 2)])
+def test_a_single_flagged_frame_is_no_group_that_could_do_harm(study: Results, flagged: int, judged: int):
+    values = study.frame_values.assign(verdict="undecided")
+    values.loc[: flagged - 1, "verdict"] = "check label"
+    unplanted = study.frames.drop(columns="planted", errors="ignore")
+    alone = Results(study.folder, study.options)
+    alone.__dict__.update(frame_values=values, frames=unplanted)
+    assert summary(alone)["group_size"] == judged
+
+
 def test_a_group_that_was_toggled_is_judged_by_that():
     harm = told(Toggled(7, np.log(1.25), True, True), group_test_p=0.4)
     assert "the 7 toggled frames raises the error by 1 px." in harm

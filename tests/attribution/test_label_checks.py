@@ -16,6 +16,7 @@ from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary, write_summary
 from frameworth.answers.review import write_review
 from frameworth.attribution.label_checks import (
+    all_off_alike,
     check_name,
     label_checks,
     write_label_checks,
@@ -211,3 +212,16 @@ def test_the_verdict_check_label_is_that_of_the_list_of_labels_to_check(study: R
     write_csv(study.folder / "labels_to_check.csv", checks.assign(flagged=checks["frame"].isin(in_pool)))
     table = frame_values(Results(study.folder, study.options))
     assert set(table.loc[table["verdict"] == "check label", "frame"]) == set(in_pool)
+
+
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        ([[10, -10], [12, -9], [8, -11]], "about 14 px above and right of where"),
+        ([[0, 20], [2, 22], [np.nan, np.nan]], "about 21 px below where"),
+        ([[10, 0], [-10, 0], [0, 12]], ""),  # turned round
+    ],
+)
+def test_labels_that_are_all_off_alike_are_said_to_lie_that_way(off: list[list[float]], words: str) -> None:
+    assert words in all_off_alike(np.array(off, float))
+    assert bool(words) == bool(all_off_alike(np.array(off, float)))

@@ -104,8 +104,8 @@ def _labels(answer: dict[str, Any]) -> str:
     wrong = answer["labels_flagged_expected_false"]
     measured = f" ({held_out} held out, where errors are measured)" if held_out else ""
     if flags == 1:
-        still = ", but may still be right" if wrong >= _HARDLY_ANY else ""
-        return f"Check the one flagged frame first{measured}: its labels look wrong{still}."
+        still = ", though chance alone flags about one" if wrong >= _HARDLY_ANY else ""
+        return f"Check the flagged frame first{measured}, then go down the list: its labels look wrong{still}."
     fine = f"about {_count(wrong)} may be right" if wrong >= _HARDLY_ANY else "hardly any is likely to be right"
     return f"Check the {flags} flagged frames first{measured}: their labels look wrong, and {fine}."
 

@@ -96,10 +96,10 @@ def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:
     rows = [("", "frame", "keypoint", "off by", "why")]
     for number, row in enumerate(first_to_check(checks, CHECK_FIRST).itertuples(), 1):
         why = row.reason if isinstance(row.reason, str) else ""
-        held_out = "held out; " if row.split == "held-out" else ""
+        about = ["flagged"] * row.flagged + ["held out"] * (row.split == "held-out") + [why] * bool(why)
         off = f"{row.distance_px:.0f} px" if pd.notna(row.distance_px) else ""
         keypoint = row.keypoint if isinstance(row.keypoint, str) else ""
-        rows.append((f"{number}.", f"{row.video}/{row.image}", keypoint, off, held_out + why))
+        rows.append((f"{number}.", f"{row.video}/{row.image}", keypoint, off, "; ".join(about)))
     printed = [tuple(printable(str(cell)) for cell in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in printed]

@@ -21,6 +21,7 @@ from frameworth.scores.learning import constant_guess_rmse, learning_sentences, 
 from frameworth.storage.files import json_plain, write_csv, write_json
 
 CHECK_FIRST = 8  # labels that the answer, the terminal and the report begin with
+LEAST_GROUP = 2  # flagged or planted frames that are judged together; a single frame is judged as one of all
 _HIGHEST = 5  # frames of the highest values, for which networks are counted that would decide them
 
 
@@ -113,7 +114,7 @@ def summary(results: Results) -> dict[str, Any]:
             "auroc_out_of_bag": float(roc_auc_score(group, table["out_of_bag_error"].fillna(0))),
             "auroc_value": float(roc_auc_score(group, table["value"].fillna(0))),
         }
-    if not learned:
+    if not learned or group.sum() < LEAST_GROUP:
         group = np.zeros(len(table), bool)
     tested = table["tested_value"].to_numpy(float)
     rng = np.random.default_rng(0)

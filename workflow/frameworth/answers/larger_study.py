@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from frameworth.answers.frame_values import LEAST_GROUP
 from frameworth.answers.held_out import held_out_influence
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.components import components
@@ -58,12 +59,13 @@ def pilot_of(results: Results) -> Pilot:
         )
     table, pool = results.frame_values, int(results.pool.sum())
     flagged = int((table["verdict"] == "check label").sum())
+    flagged = flagged if flagged >= LEAST_GROUP else 0
     known = np.isfinite(noise.member) and noise.member > 0
     score = results.held_out_score("log_error")
     slope = values.slope_at_main_size(score, *(subsets[name].to_numpy() for name in ("frames", "percent", "cluster")))
     return Pilot(
         pool=pool,
-        group=flagged or max(1, round(_ASSUMED_SHARE * pool)),
+        group=flagged or max(LEAST_GROUP, round(_ASSUMED_SHARE * pool)),
         percent=percent,
         network_variance=noise.network,
         member_variance=noise.member if known else noise.network,

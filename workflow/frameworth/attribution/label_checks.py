@@ -51,7 +51,10 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
         place_y=np.where(which >= 0, found.place[rows, which, 1], np.nan),
         out_of_bag_error=out_of_bag_error(results.scores["error"], results.inclusion),
         flagged=found.flagged & results.learning.learned & ~right,
-        reason=[_reason(found, frame, labels.keypoints) if named[frame] else "" for frame in range(len(rows))],
+        reason=[
+            _reason(found, frame, labels.keypoints, labels.xy[frame]) if named[frame] else ""
+            for frame in range(len(rows))
+        ],
         **{f"p_{kind}": getattr(found, f"p_{kind}") for kind in KINDS},
     )
     table["marked_right"] = right
@@ -110,13 +113,28 @@ def where_off(row: dict[str, Any], digits: int = 0) -> str:
     return f"{row['keypoint']}{away}{reason}"
 
 
-def _reason(found: Suspects, frame: int, keypoints: Sequence[str]) -> str:
-    """What kind of error a frame looks like, in words."""
+def _reason(found: Suspects, frame: int, keypoints: Sequence[str], xy: np.ndarray) -> str:
+    """What kind of error a frame with the labels `xy` [K, 2] px looks like, in words."""
     if found.kind[frame] == "exchanged":
         one, other = sorted([found.keypoint[frame], found.partner[frame]])
         return f"labels look exchanged: {keypoints[one]} with {keypoints[other]}"
     return {
         "alone": "this keypoint alone is off",
-        "together": "all keypoints are off together: labels or networks have the animal turned round or elsewhere",
+        "together": all_off_alike(xy - found.place[frame])
+        or "all keypoints are off together: labels or networks have the animal turned round or elsewhere",
         "overlooked": "it has no label, where the networks agree on a place",
     }[found.kind[frame]]
+
+
+def all_off_alike(off: np.ndarray) -> str:
+    """Labels that are all off alike, in words; empty where they are off each in its own direction.
+
+    Args:
+        off: [K, 2] px, from where the networks see each keypoint to its label.
+    """
+    x, y = np.nanmedian(off, axis=0)
+    length = float(np.hypot(x, y))
+    if not np.nanmedian(np.linalg.norm(off - [x, y], axis=1)) < length / 2:
+        return ""
+    ways = [way for part, way in ((-y, "above"), (y, "below"), (-x, "left of"), (x, "right of")) if part > length / 3]
+    return f"all labels lie about {length:.0f} px {' and '.join(ways)} where the networks see them"

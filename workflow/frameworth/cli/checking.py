@@ -207,7 +207,7 @@ def _size_problems(config: StudyConfig, project: LabelledProject, pictures: Pict
         if any(training.needs_one_size for training in whole):
             what = f"null with DeepLabCut's own transforms needs frames of one size, but there are {shown} px"
             yield error("config: training.crop", what, todo)
-        else:
+        elif (sizes.min(axis=0) < sizes.max(axis=0) / 2).any():
             what = f"null trains on whole frames, and the smaller are padded to the largest, of {shown} px"
             yield warning("config: training.crop", what, todo)
 

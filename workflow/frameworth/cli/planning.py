@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from frameworth.text import duration
 from frameworth.training.measured import Measured
 
 MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
+_BUSY = 1.5  # times as long as alone: from here on other work is told
 _FIGURE_SECONDS = 3  # of a processor, measured on small studies: 2.2 to 3.5
 _START_SECONDS = 8  # of a job: Python and its libraries
 
@@ -155,12 +157,15 @@ def _measure(costs: Costs) -> Measured:
     device = choose_device(training.device)
     with tempfile.TemporaryDirectory() as folder:
         for steps in (2, 4):  # the first run warms up
+            began, worked = time.perf_counter(), time.process_time()
             entry = Entry(Path(folder) / str(steps))
             entry.folder.mkdir()
             options, keypoints = training | {"steps": steps}, ("a", "b", "c", "d")
             train_network(NetworkJob(keypoints, images, xy, options, 0, device), entry)
-        step = entry.read_record()["wall_seconds"] / steps
-        return Measured(step, device.type, 0, entry.network.stat().st_size)
+        # Beside other work on a CPU a step takes as long as it waits; what it takes alone is what to plan with.
+        waited = (time.perf_counter() - began) / (time.process_time() - worked) if device.type == "cpu" else 1.0
+        step = entry.read_record()["wall_seconds"] / steps / max(1.0, waited)
+        return Measured(step, device.type, 0, entry.network.stat().st_size, max(1.0, waited))
 
 
 def _cost(costs: Costs, found: Measured, left: list[PlannedSubset], cores: int) -> list[str]:
@@ -175,10 +180,12 @@ def _cost(costs: Costs, found: Measured, left: list[PlannedSubset], cores: int) 
     device = "GPU" if found.device == "cuda" else "CPU"
     source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
     about = "at most" if first else "about"
+    busy = f"Other work on this machine makes it {found.busy:.0f} times as long while it lasts."
     return [
         f"Training takes {about} {duration(first + total / min(cores, jobs))} with {cores} at a time, "
         f"{(first + total) / 3600:.1f} {device}-hours in all "
         f"({1000 * found.step:.0f} ms per step of {config.training.batch_size} frames on a {device}, {source}).",
+        *([busy] if found.busy > _BUSY else []),
         f"On disk {about} {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what "
         "they predict.",
     ]

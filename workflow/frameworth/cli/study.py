@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from os import cpu_count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -149,7 +150,10 @@ def _first(configfile: TextIO) -> str:
 @study.command()
 @_CONFIGFILE
 @click.option(
-    "--cores", type=click.IntRange(min=1), default=1, show_default=True, help="Networks that train side by side."
+    "--cores",
+    type=click.IntRange(min=1),
+    default=cpu_count,
+    help="Networks that train side by side; all cores if left out.",
 )
 @click.option("--measure/--no-measure", default=True, help="Whether to train a few steps here if none is finished.")
 @friendly

@@ -21,12 +21,14 @@ class Measured:
     Attributes:
         step: median seconds of a gradient step. device: `cuda` or `cpu`. networks: how many were looked at.
         network_bytes: size of a network's file; 0 where none is kept.
+        busy: how many times as long a step took as it would have alone, for other work on the machine.
     """
 
     step: float
     device: str
     networks: int
     network_bytes: int
+    busy: float = 1.0
 
 
 def measured_networks(folder: Path, training: Training) -> Measured | None:
