@@ -115,7 +115,7 @@ def test_of_networks_that_learned_the_same_frames_are_flagged_called_and_named(t
     assert verdict[pool[ODD]] == "check label"
     assert verdict[pool[HARMFUL]] in ("harmful", "worse than average")
     assert answer["check_first"][0] == pool[ODD]
-    assert answer["group_size"] >= 1
+    assert answer["labels_flagged"] >= 1
     assert any(
         "raises the error" in line
         for line in closing_lines(study.folder, CONFIG | {"toggle": {"pairs": 9}}, "mine.yaml")

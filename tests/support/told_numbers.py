@@ -30,7 +30,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "as they are": {},
     "few frames": {"learned_frames": 12},
     "none flagged": {"labels_flagged": 0, "labels_flagged_held_out": 0, "group_size": 0, "group_test_p": np.nan},
-    "one flagged": {"labels_flagged": 1, "labels_flagged_held_out": 0, "group_size": 1},
+    "one flagged": {"labels_flagged": 1, "labels_flagged_held_out": 0, "group_size": 0},
     "chance": {"group_test_p": 0.4, "further_frames": OPEN},
     "nothing decided": {"group_test_p": 0.4, "further_frames": None, "networks_to_decide_top": None},
     "hardly": {"further_frames": HARDLY},
