@@ -7,6 +7,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,7 @@ from frameworth.attribution.method_files import write_network_answer
 from frameworth.attribution.methods import metagradient
 from frameworth.attribution.methods.base import TrainedNetwork
 from frameworth.attribution.methods.metagradient import METHOD, MetagradientOptions
+from frameworth.engine.deeplabcut.augmentation import per_grey_level
 from frameworth.engine.deeplabcut.label_losses import label_losses
 from frameworth.engine.devices import make_deterministic
 from frameworth.labels.labels import read_labels
@@ -43,13 +45,20 @@ class Weighted(Descent):
         super().__init__(NetworkJob(subset.keypoints, *training_data(subset, frames), training, SEED, CPU))
         self.network.double().register_forward_pre_hook(lambda _module, given: (given[0].double(),))
         self.weights, self.moves, self.first = weights, moves, first
+        self.spot = None  # [h, w] grey levels, added to the first frame's pictures in double precision
 
     def prepare(self, step):
         batch, keypoints = super().prepare(step)
         chosen, keypoints = np.asarray(self.chosen(step)), keypoints.astype(float)
-        linear = self.augment.linear_parts(chosen, self.draw(step))
+        linear = self.augment.affine_parts(chosen, self.draw(step))[:, :, :2]
         if step >= self.first:
             keypoints[..., :2] += np.einsum("bij,bkj->bki", linear, self.moves[chosen])
+        if step >= self.first and self.spot is not None:
+            batch = batch.double()
+            for row in np.flatnonzero(chosen == 0):
+                matrix = self.augment.affine_parts(chosen, self.draw(step))[row]
+                moved = cv2.warpAffine(self.spot, matrix, self.spot.shape[::-1], flags=cv2.INTER_LINEAR)
+                batch[row] += per_grey_level(torch.from_numpy(moved).expand(1, 3, -1, -1).double())[0]
         return batch, keypoints
 
     def advance(self, step):
@@ -95,14 +104,22 @@ class Experiment:
     def after(self, weights, moves):
         return self.score(self.train(weights, moves, self.steps).network).item()
 
-    def derivatives(self):
+    def with_spot(self, spot):
+        """The score with the spot on the first frame's pictures."""
+        descent = self.train(self.ones, self.still, 0)
+        descent.spot = spot
+        for step in range(self.steps):
+            descent.advance(step)
+        return self.score(descent.network).item()
+
+    def derivatives(self, **shown):
         descent = self.train(self.ones, self.still, self.first)
 
         def score_gradient():
             values = [value for value in descent.network.parameters() if value.requires_grad]
             return list(torch.autograd.grad(self.score(descent.network), values))
 
-        return differentiate(descent, self.first, *self.ones.shape, score_gradient, 0)
+        return differentiate(descent, self.first, *self.ones.shape, score_gradient, 0, **shown)
 
 
 def test_the_loss_label_by_label_adds_up_to_the_loss_that_is_trained_on(data):
@@ -266,3 +283,19 @@ def test_a_pass_killed_half_way_goes_on_from_the_windows_start_and_ends_with_the
     steps.clear()
     assert answer(tmp_path, "killed.h5") == undisturbed
     assert min(steps) == TRAINING.steps // 2
+
+
+def test_the_derivative_in_pixels_is_that_of_the_whole_training(data):
+    """A pale spot on one frame, added to its batches as the augmentation moves it, against the map that came back."""
+    experiment = Experiment(data, first=3, steps=8)
+    subset, frames = data
+    shape = frames.image(int(subset.frames[0])).shape
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    spot = np.exp(-((columns - 36) ** 2 + (rows - 22) ** 2) / (2 * 5.0**2))
+    derivatives = experiment.derivatives(place=0, pixels=np.zeros(shape))
+    assert derivatives.uses[0]
+    change = 1e-4
+    above, below = (experiment.with_spot(direction * change * spot) for direction in (1, -1))
+    expected = (above - below) / (2 * change)
+    # It is interpolated on both ways.
+    assert (derivatives.pixels * spot[..., None]).sum() == pytest.approx(expected, rel=0.05)

@@ -12,11 +12,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch.func import functional_call
 
-from frameworth.engine.deeplabcut.augmentation import Augmentation
+from frameworth.engine.deeplabcut.augmentation import Augmentation, per_grey_level
 from frameworth.engine.deeplabcut.label_losses import check_loss, label_losses
 from frameworth.engine.grouped_convolutions import FastSecondDerivatives
 from frameworth.errors import UserError
@@ -45,11 +46,14 @@ class LabelDerivatives:
             higher.
         position: [M, K, 2], in the label's position (x, y) in px of the images that are trained on.
         uses: int [M], in how many batches each frame was.
+        pixels: [h, w, 3], in the grey levels of the frame that was asked for. The way back through motion blur is left
+            out, which spreads the derivative over a few px. None where no frame was asked for.
     """
 
     weight: np.ndarray
     position: np.ndarray
     uses: np.ndarray
+    pixels: np.ndarray | None
 
 
 def check_differentiable(descent: Descent) -> None:
@@ -106,10 +110,20 @@ class Backward:
     Args:
         adjoint: the derivative of the score in the trained weights at the end, one tensor for each.
         frames, keypoints: how many M and K there are.
+        pixels: 0 [h, w, 3] for the frame that is asked for by its `place` among M, or None.
     """
 
-    def __init__(self, replay: Replay, adjoint: list[torch.Tensor], frames: int, keypoints: int) -> None:
-        self._replay = replay
+    def __init__(
+        self,
+        replay: Replay,
+        adjoint: list[torch.Tensor],
+        frames: int,
+        keypoints: int,
+        place: int = -1,
+        pixels: np.ndarray | None = None,
+    ) -> None:
+        self._replay, self._place = replay, place
+        self.pixels = pixels
         self._weights = adjoint
         self._first = [torch.zeros_like(value) for value in adjoint]
         self._second = [torch.zeros_like(value) for value in adjoint]
@@ -121,6 +135,9 @@ class Backward:
         """Take the derivatives from behind a step to before it. The step began with `state`."""
         descent = self._replay.descent
         batch, keypoints = descent.prepare(step)
+        chosen = np.asarray(descent.chosen(step))
+        shown = np.flatnonzero(chosen == self._place)
+        batch.requires_grad_(len(shown) > 0)
         weights = [value.to(descent.job.device).requires_grad_() for value in state.weights]
         labels = torch.from_numpy(keypoints).to(descent.job.device).double()
         positions = labels[..., :2].clone().requires_grad_()
@@ -136,17 +153,25 @@ class Backward:
         directions = [self._through_adamw(index, step, state, gradient.detach()) for index, gradient in trained]
         moved = torch.stack([(g * d).sum() for (_, g), d in zip(trained, directions, strict=True)]).sum()
         ends = [weights[index] for index, _ in trained]
-        *more, by_share, by_position = torch.autograd.grad(
-            moved, [*ends, shares, positions], allow_unused=True, materialize_grads=True
-        )
+        inputs = [shares, positions, *([batch] if len(shown) else [])]
+        derivatives = torch.autograd.grad(moved, [*ends, *inputs], allow_unused=True, materialize_grads=True)
+        more, (by_share, by_position, *by_pixel) = derivatives[: len(ends)], derivatives[len(ends) :]
         for (index, _), change in zip(trained, more, strict=True):
             self._weights[index] = self._weights[index] + change
-        chosen = descent.chosen(step)
         assert isinstance(descent.augment, Augmentation)
-        linear = descent.augment.linear_parts(chosen, descent.draw(step))
+        matrices = descent.augment.affine_parts(chosen, descent.draw(step))
         np.add.at(self.weight, chosen, by_share.double().cpu().numpy())
-        np.add.at(self.position, chosen, np.einsum("bij,bki->bkj", linear, by_position.cpu().numpy()))
+        np.add.at(self.position, chosen, np.einsum("bij,bki->bkj", matrices[:, :, :2], by_position.cpu().numpy()))
         np.add.at(self.uses, chosen, 1)
+        for row in shown:
+            self._add_pixels(per_grey_level(by_pixel[0])[row].permute(1, 2, 0).double().cpu().numpy(), matrices[row])
+
+    def _add_pixels(self, derivatives: np.ndarray, matrix: np.ndarray) -> None:
+        """Bring derivatives [h, w, 3] in the px of a batch back to those of the frame."""
+        assert self.pixels is not None
+        size = self.pixels.shape[1::-1]
+        there = cv2.warpAffine(derivatives, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        self.pixels += there * abs(np.linalg.det(matrix[:, :2]))
 
     def _through_adamw(self, index: int, step: int, state: State, gradient: torch.Tensor) -> torch.Tensor:
         """Take the adjoint of one tensor of weights through AdamW's rule; the derivative in its gradient."""
@@ -171,7 +196,7 @@ class Backward:
 
     def found(self) -> LabelDerivatives:
         """The derivatives, of the steps so far."""
-        return LabelDerivatives(self.weight, self.position, self.uses)
+        return LabelDerivatives(self.weight, self.position, self.uses, self.pixels)
 
 
 def differentiate(
@@ -181,6 +206,8 @@ def differentiate(
     keypoints: int,
     score_gradient: Callable[[], list[torch.Tensor]],
     most_bytes: int,
+    place: int = -1,
+    pixels: np.ndarray | None = None,
 ) -> LabelDerivatives:
     """Take the steps from `first` to the end of training, and go back through them.
 
@@ -192,6 +219,7 @@ def differentiate(
         frames, keypoints: how many M and K there are.
         score_gradient: called once at the end of training, the derivative of the score in the trained weights.
         most_bytes: of the host's memory, what kept states may take; twenty are kept whatever they take.
+        place, pixels: of the frame whose pixels are asked for, as for `Backward`.
     """
     check_differentiable(descent)
     replay = Replay(descent)
@@ -209,7 +237,7 @@ def differentiate(
             end = middle
         if not backward:
             descent.advance(begin)
-            backward.append(Backward(replay, score_gradient(), frames, keypoints))
+            backward.append(Backward(replay, score_gradient(), frames, keypoints, place, pixels))
         backward[0].step(begin, before)
 
     before = replay.state()

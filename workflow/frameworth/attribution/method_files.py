@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Answer, Axes, Method, TrainedNetwork
@@ -16,7 +17,7 @@ from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import Labels, read_labels
-from frameworth.labels.subsets import read_subset
+from frameworth.labels.subsets import Subset, read_subset
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_name
 from frameworth.storage.files import digest_of_json
@@ -54,33 +55,21 @@ def write_network_answer(
         imagenet: a file of the weights that `weights: imagenet` stands for.
     """
     asked_by = method(name)
-    subset, labels = read_subset(subset_json), read_labels(labels_h5)
-    pool = (read_frames(frames_csv)["split"] == "pool").to_numpy()
     torch_device = take_device(device)
-    seed = int(np.random.SeedSequence([study_seed, subset.percent, subset.seed, 6]).generate_state(1)[0])
-    sizes = _sizes(labels)
+    subset, labels = read_subset(subset_json), read_labels(labels_h5)
     base, started = subset_name(subset.percent, subset.seed), time.monotonic()
     if has_diverged(network_file):
         print(f"{base}: its network diverged, so that it says nothing", file=sys.stderr)
+        sizes = _sizes(labels)
         answer = Answer({array: np.full(_shape(axes, sizes), np.nan) for array, axes in asked_by.gives.items()}, 0)
     else:
-        engine = engine_of(training, subset.keypoints)
-        of_network = network_seed(study_seed, subset.percent, subset.seed, 0)
-        trained = TrainedNetwork(
-            engine=engine,
-            network=load_network(engine, network_file),
-            subset=subset,
-            frames=ScaledFrames(labels, training.scale),
-            pool=pool,
-            training=from_weights_file(training, imagenet),
-            network_seed=of_network,
-            seed=seed,
-            device=torch_device,
-            entry=Entry(store / network_hash(subset, training.for_weights, of_network)),
-        )
+        trained = trained_network(
+            subset_json, labels_h5, frames_csv, network_file, store,
+            training=training, study_seed=study_seed, device=torch_device, imagenet=imagenet,
+        )  # fmt: skip
         answer = asked_by.ask(trained, asked_by.options(**options))
         print(f"{base}: asked in {time.monotonic() - started:.0f} s", file=sys.stderr)
-    inclusion = np.zeros(len(pool), bool)
+    inclusion = np.zeros(len(labels.xy), bool)
     inclusion[subset.frames] = True
     arrays = {
         array: Array(answer.arrays[array].astype(np.float32), axes.dimensions, axes.unit)
@@ -92,12 +81,47 @@ def write_network_answer(
         _scales(asked_by, labels),
         {
             "network": base,
-            "seed": seed,
+            "seed": _seed(subset, study_seed),
             "steps_taken": answer.steps_taken,
             "options": digest_of_json(options),
             **options,
         },
     )
+
+
+def trained_network(
+    subset_json: Path,
+    labels_h5: Path,
+    frames_csv: Path,
+    network_file: Path,
+    store: Path,
+    *,
+    training: Training,
+    study_seed: int,
+    device: torch.device,
+    imagenet: Path | None = None,
+) -> TrainedNetwork:
+    """A base network with all that a method needs; arguments as for `write_network_answer`."""
+    subset, labels = read_subset(subset_json), read_labels(labels_h5)
+    engine = engine_of(training, subset.keypoints)
+    of_network = network_seed(study_seed, subset.percent, subset.seed, 0)
+    return TrainedNetwork(
+        engine=engine,
+        network=load_network(engine, network_file),
+        subset=subset,
+        frames=ScaledFrames(labels, training.scale),
+        pool=(read_frames(frames_csv)["split"] == "pool").to_numpy(),
+        training=from_weights_file(training, imagenet),
+        network_seed=of_network,
+        seed=_seed(subset, study_seed),
+        device=device,
+        entry=Entry(store / network_hash(subset, training.for_weights, of_network)),
+    )
+
+
+def _seed(subset: Subset, study_seed: int) -> int:
+    """Of what a method draws."""
+    return int(np.random.SeedSequence([study_seed, subset.percent, subset.seed, 6]).generate_state(1)[0])
 
 
 def collect_answers(name: str, files: Sequence[Path], out: Path) -> None:

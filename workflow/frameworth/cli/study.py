@@ -243,12 +243,14 @@ def report(configfile: TextIO, show: bool) -> None:
 @study.command()
 @click.argument("frame")
 @_CONFIGFILE
+@click.option("--pixels", is_flag=True, help="Draw where in the picture its harm sits, by metagradients.")
 @friendly
 @_examples(
     "frameworth explain 12 --configfile config/mine.yaml",
     "frameworth explain video1/img0042.png --configfile config/mine.yaml",
+    "frameworth explain 12 --pixels --configfile config/mine.yaml",
 )
-def explain(frame: str, configfile: TextIO) -> None:
+def explain(frame: str, configfile: TextIO, pixels: bool) -> None:
     """Tell what a study knows of FRAME.
 
     FRAME is a number as in frames.csv, video/image, or an image's name.
@@ -265,8 +267,16 @@ def explain(frame: str, configfile: TextIO) -> None:
         require(folder, ESTIMATED, _first(configfile))
         require_one_study(folder, _first(configfile))
         results = Results(folder, result_options(config))
-        lines = explain(results, frame_number(results, frame))
-    print("\n".join(lines))
+        number = frame_number(results, frame)
+        lines = explain(results, number)
+    print("\n".join(lines), flush=True)
+    if pixels:
+        from frameworth.report.harmful_pixels import write_harmful_pixels
+
+        with being_read(folder):
+            path, networks = write_harmful_pixels(results, config, number)
+        said = "by one network" if networks == 1 else f"the mean of {networks} networks"
+        print(f"\nWhere in the picture its harm sits, {said}: {path}")
 
 
 @study.command()

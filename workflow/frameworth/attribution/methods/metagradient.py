@@ -21,6 +21,7 @@ from frameworth.plan.grid import window_start
 if TYPE_CHECKING:
     import torch
 
+    from frameworth.attribution.adjoint import LabelDerivatives
     from frameworth.config.training import Training
     from frameworth.training.scaling import ScaledFrames
 
@@ -46,6 +47,28 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
     Returns `change` [N, K], in the weight of each label's part of the loss, which is 1 in training, and `position`
     [N, K, 2], per px of the original image. NaN for frames that are in no batch of the window.
     """
+    found, first, steps = _derivatives(trained, options)
+    change = np.full(trained.frames.labels.xy.shape[:2], np.nan)
+    position = np.full(trained.frames.labels.xy.shape, np.nan)
+    used = found.uses > 0
+    places = np.asarray(trained.subset.frames)[used]
+    change[places] = found.weight[used]
+    position[places] = found.position[used] * trained.frames.factors[places][:, None]
+    work = first + (steps - first) * (1 + _BACKWARD)
+    return Answer({"change": change, "position": position}, work * trained.training.batch_size)
+
+
+def pixel_derivatives(trained: TrainedNetwork, options: MetagradientOptions, frame: int) -> np.ndarray:
+    """The derivative of the held-out score in the grey levels of a frame of the subset, [h, w, 3] at training scale."""
+    found, _, _ = _derivatives(trained, options, frame)
+    assert found.pixels is not None
+    return found.pixels
+
+
+def _derivatives(
+    trained: TrainedNetwork, options: MetagradientOptions, frame: int | None = None
+) -> tuple[LabelDerivatives, int, int]:
+    """What the pass through one training gives, its first step, and the training's steps; with pixels of `frame`."""
     import torch
 
     from frameworth.attribution.adjoint import check_differentiable, differentiate
@@ -73,15 +96,13 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
                   "another machine or version", file=sys.stderr)  # fmt: skip
         return held_out_gradient(network, frames, np.flatnonzero(~trained.pool), options.score, device)
 
-    found = differentiate(descent, first, len(images), len(subset.keypoints), score_gradient, _STATES_BYTES)
-    change, position = np.full(frames.labels.xy.shape[:2], np.nan), np.full(frames.labels.xy.shape, np.nan)
-    used = found.uses > 0
-    places = np.asarray(subset.frames)[used]
-    change[places] = found.weight[used]
-    position[places] = found.position[used] * frames.factors[places][:, None]
+    place = -1 if frame is None else list(subset.frames).index(frame)
+    pixels = None if frame is None else np.zeros(images[place].shape)
+    found = differentiate(
+        descent, first, len(images), len(subset.keypoints), score_gradient, _STATES_BYTES, place, pixels
+    )
     trained.entry.drop_state(first)
-    work = first + (job.steps - first) * (1 + _BACKWARD)
-    return Answer({"change": change, "position": position}, work * trained.training.batch_size)
+    return found, first, job.steps
 
 
 def held_out_gradient(

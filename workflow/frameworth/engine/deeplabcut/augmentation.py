@@ -33,6 +33,11 @@ def is_covered(options: dict[str, Any]) -> bool:
     return {name for name, value in options.items() if value} <= _KNOWN and bool(options.get("normalize_images"))
 
 
+def per_grey_level(derivatives: torch.Tensor) -> torch.Tensor:
+    """Derivatives in what `normalised` gives [B, 3, h, w] as such in grey levels."""
+    return derivatives * _PER_DEVIATION.to(derivatives.device)
+
+
 def normalised(images: torch.Tensor) -> torch.Tensor:
     """Grey levels [B, 3, h, w] as ImageNet's networks want them, float32 and channels-last."""
     levels = images.contiguous(memory_format=torch.channels_last).float()
@@ -98,14 +103,10 @@ class Augmentation:
         """
         rng = np.random.default_rng(seed)
         index = np.asarray(chosen)
-        sizes, keypoints = self._sizes[index], self._keypoints[index].copy()
-        matrices, moved = self._draw_affine(rng, sizes)
-        keypoints[..., :2] = np.einsum("bij,bkj->bki", matrices[:, :, :2], keypoints[..., :2])
-        keypoints[..., :2] += matrices[:, None, :, 2]
+        sizes = self._sizes[index]
+        matrices, moved, keypoints, offsets = self._placed(rng, index)
         images = self._frames[torch.from_numpy(index).to(self._device)].float()
-        offsets = np.zeros((len(index), 2))
         if self._crop:
-            offsets = np.stack([self._draw_crop(rng, *pair) for pair in zip(keypoints, sizes, strict=True)])
             keypoints[..., :2] -= offsets[:, None]
             images = self._resampled(images, matrices, offsets, sizes)
             limits = np.broadcast_to([self._crop["width"], self._crop["height"]], sizes.shape)
@@ -133,9 +134,24 @@ class Augmentation:
             images[which] = (images[which] + noise).clamp_(0, 255).floor_()
         return normalised(images), keypoints.astype(np.float32)
 
-    def linear_parts(self, chosen: Sequence[int], seed: Sequence[int]) -> np.ndarray:
-        """[B, 2, 2]: by what `__call__` with these arguments multiplies positions (x, y); it then moves them."""
-        return self._draw_affine(np.random.default_rng(seed), self._sizes[np.asarray(chosen)])[0][:, :, :2]
+    def affine_parts(self, chosen: Sequence[int], seed: Sequence[int]) -> np.ndarray:
+        """[B, 2, 3]: where `__call__` with these arguments takes positions (x, y, 1)."""
+        matrices, _, _, offsets = self._placed(np.random.default_rng(seed), np.asarray(chosen))
+        matrices[:, :, 2] -= offsets
+        return matrices
+
+    def _placed(
+        self, rng: np.random.Generator, index: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Matrices and which images they move, as `_draw_affine` has it; keypoints so moved; crops' corners [B, 2]."""
+        sizes, keypoints = self._sizes[index], self._keypoints[index].copy()
+        matrices, moved = self._draw_affine(rng, sizes)
+        keypoints[..., :2] = np.einsum("bij,bkj->bki", matrices[:, :, :2], keypoints[..., :2])
+        keypoints[..., :2] += matrices[:, None, :, 2]
+        offsets = np.zeros((len(index), 2))
+        if self._crop:
+            offsets = np.stack([self._draw_crop(rng, *pair) for pair in zip(keypoints, sizes, strict=True)])
+        return matrices, moved, keypoints, offsets
 
     def _cut(
         self,
