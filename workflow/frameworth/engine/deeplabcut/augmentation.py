@@ -134,9 +134,9 @@ class Augmentation:
             images[which] = (images[which] + noise).clamp_(0, 255).floor_()
         return normalised(images), keypoints.astype(np.float32)
 
-    def affine_parts(self, chosen: Sequence[int], seed: Sequence[int]) -> np.ndarray:
+    def affine_parts(self, chosen: np.ndarray, seed: Sequence[int]) -> np.ndarray:
         """[B, 2, 3]: where `__call__` with these arguments takes positions (x, y, 1)."""
-        matrices, _, _, offsets = self._placed(np.random.default_rng(seed), np.asarray(chosen))
+        matrices, _, _, offsets = self._placed(np.random.default_rng(seed), chosen)
         matrices[:, :, 2] -= offsets
         return matrices
 
