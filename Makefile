@@ -113,7 +113,7 @@ benchmark-scale: .venv/ready
 benchmark-estimators: .venv/ready
 	$(BIN)/python -m benchmarks.estimators
 
-# About 40 minutes of one core; results/benchmarks/verdicts.json.
+# About 35 minutes of one core; results/benchmarks/verdicts.json.
 benchmark-verdicts: .venv/ready
 	$(BIN)/python -m benchmarks.verdicts
 

@@ -607,8 +607,8 @@ picture("1×1 px", "warning", "img00.png | outside the image", "no label fits",
 picture("too small for a network", "error", "img00.png | has 64×8 px", "nothing is left of it after pooling",
         lambda study: (Image.new("L", (64, 8)).save(study.image()), study.relabel(_set(3.0, slice(None)))))  # fmt: skip
 picture("20,000×20,000 px", "error", "img00.png | more than 100 million px", "fills the memory", _huge)
-picture("another size, without crop", "warning", "training.crop | padded | 64×48, 80×48", "the smaller is padded",
-        lambda study: Image.new("L", (80, 48)).save(study.image()))  # fmt: skip
+picture("another size, without crop", "warning", "training.crop | padded | 64×48, 130×48", "the smaller is padded",
+        lambda study: Image.new("L", (130, 48)).save(study.image()))  # fmt: skip
 
 
 @case("images", "another size, with crop", "good", "", "squares of one size are cut out")

@@ -132,7 +132,7 @@ class Study:
         """Leave what a study leaves when half of its networks are trained; `changes` are to the config it ran with."""
         results = self.folder / "results" / self.config["study"]
         config = check_config(json.loads(json.dumps(self.config | changes)))
-        write_json(results / "config.json", config)
+        write_json(results / "config.json", config.model_dump())
         for seed in range(1, 5):
             write_json(results / f"ensembles/percent-050/seed-{seed}/training.json", {"members": []})
 

@@ -34,7 +34,7 @@ def let_diverge(subset_json, labels_h5, store, training, member, rate):
     """Put into `store` what a job finds there if this member's training explodes: trained for real, at `rate`."""
     subset, paths = read_subset(subset_json), read_labels(labels_h5).paths
     seed = network_seed(1, subset.percent, subset.seed, member)
-    entry = Entry(store / network_hash(subset, training, seed))
+    entry = Entry(store / network_hash(subset, training.for_weights, seed))
     entry.folder.mkdir(parents=True, exist_ok=True)
     images = [read_image(paths[frame]) for frame in subset.frames]
     exploding = training | {"learning_rate": rate}
