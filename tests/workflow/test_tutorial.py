@@ -59,9 +59,8 @@ def tour(tmp_path_factory):
 
 
 def test_the_gross_planted_errors_are_at_the_top_of_a_project_that_the_workflow_has_never_seen(tour):
-    folder, _, _, first, _ = tour
-    frames = pd.read_csv(folder / "results/mice/frames.csv")
-    planted = frames.dropna(subset="planted")
+    *_, first, _ = tour  # mended frames are no planted ones any more
+    planted = first.dropna(subset="planted")
     gross = set(planted.loc[planted["planted"] != "moved", "frame"])  # a single keypoint moved a little may hide
     assert len(gross) >= 2
     assert gross <= set(first["frame"].head(len(planted)))
