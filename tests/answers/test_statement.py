@@ -136,8 +136,10 @@ def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the
     assert "would raise the error by 0.8 px" in told(further_frames=harm)
     assert "would hardly change the error, by at most 0.05 px" in told(further_frames=HARDLY)
     unclear = told(further_frames=OPEN)
-    assert "not decided: between −1.2 and +0.3 px (−30 and +7.5 %)" in unclear
+    assert "not decided: the error may fall by 1.2 px (30 %) or rise by 0.3 px (7.5 %)" in unclear
     assert "whether more labels help" not in unclear
+    little = told(further_frames=OPEN | {"low_px": -0.8, "high_px": -0.04})  # by how much may be next to nothing
+    assert "not decided: the error may fall by 0.04 px to 0.8 px (1 % to 20 %)" in little
     assert "whether more labels help" in told(further_frames=None)
 
 

@@ -143,11 +143,20 @@ def _more_frames(answer: dict[str, Any]) -> str:
     if further["verdict"] == "would hardly change":
         most = max(abs(low), abs(high))
         return f"{frames} hardly change the error, by at most {_px(most)} ({100 * most / further['error_px']:.0f} %)."
-    px, share = (
-        f"{_signed(low / part)} and {_signed(high / part)} {unit}"
-        for part, unit in ((1, "px"), (further["error_px"] / 100, "%"))
-    )
-    return f"What {further['frames']} more frames like these would do is not decided: between {px} ({share})."
+    undecided = f"What {further['frames']} more frames like these would do is not decided: the error may"
+    percent = further["error_px"] / 100
+    if low < 0 < high:
+        return (
+            f"{undecided} fall by {_px(-low)} ({_percent(-low / percent)}) or rise by {_px(high)} "
+            f"({_percent(high / percent)})."
+        )
+    least, most = sorted(map(abs, (low, high)))
+    shares = f"{_percent(least / percent)} to {_percent(most / percent)}"
+    return f"{undecided} {'fall' if low < 0 else 'rise'} by {_px(least)} to {_px(most)} ({shares})."
+
+
+def _percent(value: float) -> str:
+    return f"{readable(rounded(value))} %"
 
 
 _CALLED = {
