@@ -151,8 +151,8 @@ def _more_frames(answer: dict[str, Any]) -> str:
             f"({_percent(high / percent)})."
         )
     least, most = sorted(map(abs, (low, high)))
-    shares = f"{_percent(least / percent)} to {_percent(most / percent)}"
-    return f"{undecided} {'fall' if low < 0 else 'rise'} by {_px(least)} to {_px(most)} ({shares})."
+    between = f"{_percent(least / percent)} to {_percent(most / percent)}"
+    return f"{undecided} {'fall' if low < 0 else 'rise'} by {_px(least)} to {_px(most)} ({between})."
 
 
 def _percent(value: float) -> str:
