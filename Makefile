@@ -142,7 +142,7 @@ openfield-arms: .venv/ready
 
 # The studies of docs/findings.md, and what they answer; some hours each on two cores, and resumed where they stopped.
 PROJECTS ?= openfield reaching mirrors
-STUDY = $(BIN)/snakemake --cores $(CORES) --configfile findings/projects/$$project.yaml
+STUDY = $(BIN)/snakemake --cores $(CORES) --configfile findings/studies/all.yaml findings/projects/$$project.yaml
 
 findings-more-data: .venv/ready
 	for project in $(PROJECTS); do for budget in steps epochs; do \

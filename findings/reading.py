@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
-from frameworth.storage.files import read_table
+from frameworth.results.results import Results
 
 PROJECTS = {"openfield": "open field", "reaching": "reaching", "mirrors": "mirrors"}
 
@@ -21,13 +19,6 @@ def finished(studies: str) -> dict[str, Path]:
 
 def networks(folder: Path) -> pd.DataFrame:
     """A row per network of a study: percent, seed, member, mean log(1 + px) and median px over the held-out labels."""
-    rows = read_table(folder / "rmse.csv").query("kind == 'network'")
+    rows = Results(folder, {}).networks
     names = {"mean_log_error": "log_error", "median_px": "median_px"}
     return rows[["percent", "seed", "member", *names]].rename(columns=names).reset_index(drop=True)
-
-
-def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean of independent values, and its t interval."""
-    mean, error = float(np.mean(values)), float(stats.sem(values))
-    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * error
-    return mean, mean - half, mean + half

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from findings.drawing import intervals_by_project
 from findings.mending import WAYS
-from findings.reading import PROJECTS, finished, interval, networks
+from findings.reading import finished, networks
+from frameworth.attribution.inference.paired import paired_difference
 
 STUDIES = "acting"
 PLANTINGS = (1, 2, 3)
+LEVEL = 0.95
 WORDS = {
     "more": "a tenth more frames",
     "random": "a tenth checked at random",
@@ -41,30 +44,17 @@ def changes(table: pd.DataFrame) -> pd.DataFrame:
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
     """A row per project and action: the mean change over plantings and seeds, with its t interval over these pairs."""
-    rows = [
-        {"project": project, "action": WORDS[way], "pairs": len(part)}
-        | dict(zip(("change", "ci_low", "ci_high"), interval(part[way].to_numpy()), strict=True))
-        for project, part in changes(table).groupby("project", sort=False)
-        for way in WORDS
-        if way in part
-    ]
+    rows = []
+    for project, part in changes(table).groupby("project", sort=False):
+        pair = part.groupby(["planting", "seed"]).ngroup().to_numpy()
+        for way in [way for way in WORDS if way in part]:
+            mean = paired_difference(part[way].to_numpy(), pair, LEVEL)
+            row = {"project": project, "action": WORDS[way], "pairs": mean.pairs, "change": mean.difference}
+            rows.append(row | {"ci_low": mean.ci_low, "ci_high": mean.ci_high})
     return pd.DataFrame(rows).round(4)
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """The change by each action in each project, with its interval."""
-    figure = Figure(figsize=(7.5, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.axvline(0, color="0.7", lw=0.8)
-    changed = answer(table)
-    actions = list(WORDS.values())
-    for shift, (project, name) in enumerate(PROJECTS.items()):
-        part = changed[changed["project"] == project]
-        at = [actions.index(action) + 0.2 * shift for action in part["action"]]
-        half = part[["ci_low", "ci_high"]].sub(part["change"], axis=0).abs().to_numpy().T
-        axes.errorbar(part["change"], at, xerr=half, fmt="o", ms=4, label=name)
-    axes.set_yticks(range(len(actions)), actions)
-    axes.invert_yaxis()
-    axes.legend(fontsize=8)
-    axes.set_xlabel("change of the held-out mean log(1 + px) from 80 % of the pool, 95 % intervals")
-    return figure
+    label = "change of the held-out mean log(1 + px) from 80 % of the pool, 95 % intervals"
+    return intervals_by_project(answer(table), "action", "change", ("ci_low", "ci_high"), label)

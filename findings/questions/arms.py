@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from findings.reading import PROJECTS, finished
+from findings.drawing import intervals_by_project
+from findings.reading import finished
 from frameworth.storage.files import read_table
 
 STUDIES = "arms"
@@ -36,18 +37,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """The difference of each arm in each project, with its interval; grey is what would not matter."""
-    figure = Figure(figsize=(8, 4.6), layout="constrained")
-    axes = figure.subplots()
-    arms = list(dict.fromkeys(table["arm"]))
-    axes.axvspan(-NARROW, NARROW, color="0.92")
-    axes.axvline(0, color="0.7", lw=0.8)
-    for shift, (project, name) in enumerate(PROJECTS.items()):
-        part = table[table["project"] == project]
-        at = [arms.index(arm) + 0.2 * shift for arm in part["arm"]]
-        half = part[["ci_low", "ci_high"]].sub(part["difference"], axis=0).abs().to_numpy().T
-        axes.errorbar(part["difference"], at, xerr=half, fmt="o", ms=4, label=name)
-    axes.set_yticks(range(len(arms)), arms)
-    axes.invert_yaxis()
-    axes.legend(fontsize=8)
-    axes.set_xlabel("change of the held-out mean log(1 + px), 95 % intervals")
+    label = "change of the held-out mean log(1 + px), 95 % intervals"
+    figure = intervals_by_project(table, "arm", "difference", ("ci_low", "ci_high"), label)
+    figure.axes[0].axvspan(-NARROW, NARROW, color="0.92", zorder=0)
     return figure

@@ -10,10 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from findings.reading import PROJECTS, finished, interval, networks
+from findings.reading import PROJECTS, finished, networks
+from frameworth.attribution.inference.paired import paired_difference
 
 STUDIES = "more-data"
 BUDGETS = {"steps": "equal steps", "epochs": "equal epochs"}
+LEVEL = 0.95
 STEPS = ((10, 30), (30, 70), (70, 90))
 
 
@@ -43,14 +45,15 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
         count = part.groupby(["percent", "seed"]).size()
         for low, high in STEPS:
             change = (seeds.loc[high] - seeds.loc[low]).dropna()
-            mean, ci_low, ci_high = interval(change["log_error"].to_numpy())
+            mean = paired_difference(change["log_error"].to_numpy(), change.index.to_numpy(), LEVEL)
             rose = int((change["log_error"] > 0).sum())
             share = stats.binomtest(rose, len(change)).proportion_ci()
             error = noise * np.sqrt(1 / count.loc[low] + 1 / count.loc[high])
             rows.append({
                 "project": project, "budget": budget, "low": low, "high": high, "seeds": len(change),
-                "change": mean, "ci_low": ci_low, "ci_high": ci_high, "rose": rose, "rose_low": share.low,
-                "rose_high": share.high, "expected": float(stats.norm.cdf(mean / error).mean()),
+                "change": mean.difference, "ci_low": mean.ci_low, "ci_high": mean.ci_high,
+                "rose": rose, "rose_low": share.low, "rose_high": share.high,
+                "expected": float(stats.norm.cdf(mean.difference / error).mean()),
                 "median_px": float(change["median_px"].mean()),
             })  # fmt: skip
     return pd.DataFrame(rows).round(4)

@@ -611,6 +611,10 @@ picture("another size, without crop", "warning", "training.crop | padded | 64×4
         lambda study: Image.new("L", (130, 48)).save(study.image()))  # fmt: skip
 
 
+picture("another size, a little larger, without crop", "good", "", "hardly anything is padded",
+        lambda study: Image.new("L", (80, 48)).save(study.image()))  # fmt: skip
+
+
 @case("images", "another size, with crop", "good", "", "squares of one size are cut out")
 def _(study: Study) -> None:
     Image.new("L", (80, 48)).save(study.image())

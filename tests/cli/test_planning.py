@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from frameworth.cli import planning
 from frameworth.cli.planning import describe
 from frameworth.figures import figure_names
 from frameworth.plan.config import check_config
+from frameworth.training.measured import Measured
 from tiny import config, draw
 
 
@@ -21,6 +23,18 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
     figures = figure_names(study.figures.pairs, [])
     assert f"Beside training, {len(figures)} figures take about {3 * len(figures)} s of a processor" in text
     assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
+
+
+@pytest.mark.parametrize(("busy", "said"), [(1.0, False), (4.0, True)])
+def test_on_a_busy_machine_the_time_of_an_idle_one_is_told_and_how_much_longer_it_takes(
+    busy, said, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "project")
+    monkeypatch.setattr(planning, "_measure", lambda costs: Measured(0.5, "cpu", 0, 1000, busy))
+    text = planning.describe(check_config(config("project")), cores=2)
+    assert "500 ms per step" in text
+    assert ("4 times as long" in text) is said
 
 
 @pytest.mark.slow

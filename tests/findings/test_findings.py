@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from findings.__main__ import TABLES, all_questions
+from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
-from findings.questions import more_data
+from findings.questions import acting, more_data
 from findings.questions.acting import changes
 from findings.questions.confidence import effects
 from findings.questions.more_data import BUDGETS, answer
@@ -123,6 +124,21 @@ def test_actions_are_compared_with_the_same_subset_of_the_labels_as_they_are() -
     )
     means = changes(table).set_index("seed")[["more", "list", "random", "all"]]
     assert np.allclose(means, [[-0.1, -0.3, -0.05, -0.4]] * 2)
+    answered = acting.answer(table).set_index("action")
+    assert answered.loc["a tenth checked by the list", ["pairs", "change"]].tolist() == [2, -0.3]
+
+
+def test_intervals_of_projects_are_drawn_in_the_row_of_what_they_are_about() -> None:
+    table = pd.DataFrame(
+        {"project": ["openfield", "mirrors"], "arm": ["cutout", "pseudo"], "difference": [0.1, -0.2],
+         "ci_low": [0.0, -0.5], "ci_high": [0.3, 0.0]}
+    )  # fmt: skip
+    axes = intervals_by_project(table, "arm", "difference", ("ci_low", "ci_high"), "px").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cutout", "pseudo"]
+    (points, _, (bars,)) = next(drawn for drawn in axes.containers if drawn.get_label() == "mirrors")
+    assert points.get_xdata().tolist() == [-0.2]
+    assert round(float(points.get_ydata()[0])) == 1
+    assert np.allclose(bars.get_segments()[0][:, 0], [-0.5, 0.0])
 
 
 @pytest.mark.parametrize("table", sorted(path.stem for path in TABLES.glob("*.csv")))

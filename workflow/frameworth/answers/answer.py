@@ -155,10 +155,6 @@ def _more_frames(answer: dict[str, Any]) -> str:
     return f"{undecided} {'fall' if low < 0 else 'rise'} by {_px(least)} to {_px(most)} ({between})."
 
 
-def _percent(value: float) -> str:
-    return f"{readable(rounded(value))} %"
-
-
 _CALLED = {
     "harmful": "harm",
     "helpful": "help",
@@ -207,23 +203,27 @@ def _px(value: float) -> str:
     return f"{readable(round(rounded(value), 2))} px" if value >= _LEAST_PX else f"less than {_LEAST_PX} px"
 
 
+def _percent(value: float) -> str:
+    return f"{readable(rounded(value))} %"
+
+
 def _signed(value: float) -> str:
     return readable(round(rounded(value), 2) + 0.0, "+")  # no negative zero
 
 
 def half_and_twice(further: dict[str, Any]) -> list[tuple[str, str]]:
     """Beside the learning curve: what half and twice the frames make of the error, of `further_frames`."""
-    told = []
+    rows = []
     for times, name in ((f"half the frames ({further['half_frames']})", "half_"), ("twice the frames", "")):
         change, low, high = (_signed(further[f"{name}{key}_px"]) for key in ("change", "low", "high"))
-        told.append((times, f"{change} px ({low} to {high})"))
-    return told
+        rows.append((times, f"{change} px ({low} to {high})"))
+    return rows
 
 
 def _share(value: float, length: float | None) -> str:
     """A length beside the animal's; empty where that is not known."""
     known = _known(length)
-    return f" ({readable(rounded(100 * value / known))} % of the animal's length)" if known > 0 else ""
+    return f" ({_percent(100 * value / known)} of the animal's length)" if known > 0 else ""
 
 
 def _known(value: float | None) -> float:

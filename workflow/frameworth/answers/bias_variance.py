@@ -84,11 +84,22 @@ def parts(
         p = stats.t.sf((share[1] - MOSTLY_BIAS) / error[1], freedom[1])
     squared_error, shared, subset, member = _split(total)
     shared_share, bias_share = zip(share, share - half, share + half, strict=True)
-    bias = shared - _accident(fraction[:, None], subset)
     return Parts(
-        total[..., 0].astype(int), squared_error, shared, subset, member, squared_error - shared, *shared_share,
-        bias, *bias_share, values.false_discovery(p),
-    )  # fmt: skip
+        subsets=total[..., 0].astype(int),
+        mean_squared_error=squared_error,
+        shared_squared=shared,
+        subset_variance=subset,
+        member_variance=member,
+        network_variance=squared_error - shared,
+        shared_share=shared_share[0],
+        shared_share_low=shared_share[1],
+        shared_share_high=shared_share[2],
+        bias_squared=shared - _accident(fraction[:, None], subset),
+        bias_share=bias_share[0],
+        bias_share_low=bias_share[1],
+        bias_share_high=bias_share[2],
+        bias_share_q=values.false_discovery(p),
+    )
 
 
 def _sums(offset: np.ndarray, within: np.ndarray, members: np.ndarray, unseen: np.ndarray) -> np.ndarray:

@@ -1,0 +1,30 @@
+"""What several questions draw alike."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from findings.reading import PROJECTS
+
+
+def intervals_by_project(table: pd.DataFrame, about: str, value: str, ends: tuple[str, str], label: str) -> Figure:
+    """A row for each entry of the column `about`, and in it the `value` and its interval for each project.
+
+    Args:
+        ends: the columns of the interval. label: of the axis of values.
+    """
+    rows = list(dict.fromkeys(table[about]))
+    figure = Figure(figsize=(8, 1.2 + 0.45 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color="0.7", lw=0.8)
+    for shift, (project, name) in enumerate(PROJECTS.items()):
+        part = table[table["project"] == project]
+        at = [rows.index(entry) + 0.2 * shift for entry in part[about]]
+        half = part[[*ends]].sub(part[value], axis=0).abs().to_numpy().T
+        axes.errorbar(part[value], at, xerr=half, fmt="o", ms=4, label=name)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.invert_yaxis()
+    axes.legend(fontsize=8)
+    axes.set_xlabel(label)
+    return figure
