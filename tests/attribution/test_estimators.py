@@ -139,3 +139,24 @@ def test_on_the_diagonal_is_memorization_and_beside_it_the_own_effect_is_gone():
     assert adjusted[4] == pytest.approx(-7)
     assert np.abs(np.delete(adjusted, 4)).max() < 1e-9
     assert np.abs(np.delete(plain, 4)).max() > 0.1
+
+
+def test_intervals_of_the_size_centred_difference_cover_the_truth():
+    """300 simulated studies of 16 nested seeds, additive effects and noise shared within a seed."""
+    from frameworth.attribution.inference.values import confidence_interval
+
+    rng = np.random.default_rng(3)
+    covered, strongest = [], []
+    for study in range(300):
+        inclusion, percents, clusters = grid([("nested", LADDER, 16)], 24, study)
+        effects = rng.normal(size=24) * 0.5
+        shared = rng.normal(size=16).repeat(len(LADDER))
+        scores = inclusion @ effects + shared + rng.normal(size=len(inclusion))
+        estimate = run(size_centred, inclusion, scores[:, None], percents, clusters)
+        truth = 24 / 23 * (effects - effects.mean())
+        low, high = confidence_interval(estimate.value, estimate.standard_error, estimate.clusters, 0.95)
+        inside = (low[:, 0] <= truth) & (truth <= high[:, 0])
+        covered += inside.tolist()
+        strongest += inside[np.argsort(-np.abs(truth))[:2]].tolist()
+    assert 0.93 <= np.mean(covered) <= 0.97
+    assert 0.92 <= np.mean(strongest) <= 0.98
