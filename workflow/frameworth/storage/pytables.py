@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,8 @@ from frameworth.storage.files import write_bytes
 
 def write_pytables(path: Path, table: pd.DataFrame, layout: str = "fixed") -> None:
     """Write `table` as `table.to_hdf(path, key="df_with_missing", format=layout)`, less the time, atomically."""
+    # pandas would say of any failure to load it, as of too little memory, that it is not installed.
+    import_module("tables")
     # Without a backing store the file lives in memory; its name is only looked at, in the folder for temporary files.
     options = {"driver": "H5FD_CORE", "driver_core_backing_store": 0}
     with pd.HDFStore(Path(tempfile.gettempdir()) / path.name, mode="w", **options) as store:

@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from frameworth.config.training import Training
 
-# The last is all that oneDNN says of it.
-_OF_THE_CPU = ("DefaultCPUAllocator", "std::bad_alloc", "Cannot allocate memory", "could not create a primitive")
+# Of PyTorch's allocator, of C++, of the system, of the loader of libraries, and all that oneDNN says of it.
+_OF_THE_CPU = (
+    "DefaultCPUAllocator",
+    "std::bad_alloc",
+    "Cannot allocate memory",
+    "failed to map segment from shared object",
+    "could not create a primitive",
+    "could not execute a primitive",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, by an error of PyTorch (which is not imported for this), NumPy or Python."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    return _of_a_gpu(error) or (isinstance(error, RuntimeError) and any(word in str(error) for word in _OF_THE_CPU))
+    said_so = isinstance(error, (RuntimeError, ImportError)) and any(word in str(error) for word in _OF_THE_CPU)
+    return said_so or _of_a_gpu(error)
 
 
 def out_of_memory_line(error: BaseException, training: Training | None) -> str:
