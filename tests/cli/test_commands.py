@@ -550,6 +550,21 @@ def test_jobs_that_fail_and_finish_are_told_as_snakemake_runs(here):
     assert '"event"' not in Path("run.log").read_text()
 
 
+def test_the_list_of_labels_is_announced_when_it_is_there_and_not_before(here):
+    Path("Snakefile").write_text(
+        "rule report:\n    input: 'mine/labels_to_check.csv'\n    log: 'r.log'\n    shell: 'echo no disk > r.log; exit 1'\n"
+        "rule checks:\n    output: 'mine/labels_to_check.csv'\n    log: 'l.log'\n    shell: 'cp networks {output} 2> l.log'\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    for announced in (0, 1):
+        if announced:
+            Path("networks").touch()
+        screen = io.StringIO()
+        assert run_workflow(command, Path("run.log"), screen) == 1
+        lines = [line for line in screen.getvalue().splitlines() if "mine/labels_to_check.csv" in line]
+        assert len(lines) == announced
+
+
 def test_a_mistake_in_the_workflow_is_told_without_snakemakes_own_words(here):
     Path("Snakefile").write_text(
         "from snakemake.exceptions import WorkflowError\nraise WorkflowError('error: no labels')\n"

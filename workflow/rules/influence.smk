@@ -82,6 +82,7 @@ rule labels_to_check:
         f"{LOGS}/labels_to_check.log",
     conda:
         "../../envs/frameworth.yaml"
+    priority: 1
     resources:
         mem_mb=collecting_memory,
     params:

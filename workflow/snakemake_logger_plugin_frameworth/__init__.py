@@ -12,7 +12,9 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
 _PASSED_ON = {
+    LogEvent.JOB_INFO: ("jobid", "output"),
     LogEvent.JOB_STARTED: (),
+    LogEvent.JOB_FINISHED: ("job_id",),
     LogEvent.JOB_ERROR: ("rule_name", "rule_msg", "log"),
     LogEvent.PROGRESS: ("done", "total"),
     LogEvent.ERROR: ("exception", "msg"),

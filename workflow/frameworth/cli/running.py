@@ -37,6 +37,7 @@ _GO_ON = "Finished networks are kept: run the same command again to go on"
 _MEND = "Mend what is named above, then run the same command again; finished networks are kept"
 _MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
 
+_LABELS = "/labels_to_check.csv"
 _STOPPED = ": stopped by SIG"
 _LOCKED_ADVICE = (
     "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
@@ -286,14 +287,21 @@ class _Display:
         self._terminal = screen.isatty()
         self._networks = ""
         self._jobs = ""
+        self._labels: dict[int, str] = {}
         self._shown = 0.0
         self._last = ""
 
     def happened(self, event: dict[str, Any]) -> None:
         """Show what the logger plugin told."""
-        if event["event"] == "progress":
-            self._jobs = f"jobs {event['done']} of {event['total']}"
-            self._show()
+        match event["event"]:
+            case "progress":
+                self._jobs = f"jobs {event['done']} of {event['total']}"
+                self._show()
+            case "job_info":
+                self._labels |= {event["jobid"]: path for path in event["output"] if path.endswith(_LABELS)}
+            case "job_finished":
+                if path := self._labels.get(event["job_id"]):
+                    self._say(f"the list of labels to check is there: {path}; figures and the report follow")
 
     def read(self, line: str) -> None:
         """Show a line of this program's in Snakemake's output."""
