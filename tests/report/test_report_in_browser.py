@@ -95,7 +95,7 @@ def test_the_first_screen_has_the_answer_the_curve_and_the_first_labels_and_all_
         first = [".answer", ".curve svg", "#check", ".cards > li:first-child svg"]
         assert max(page.locator(part).bounding_box()["y"] for part in first) < 800
         assert page.locator("#check ~ .cards > li").count() == 8
-        assert page.locator("details.question").count() == 9
+        assert page.locator("details.question").count() == 10
         assert page.locator("details.question[open]").count() == 0
         assert not page.locator("#matrix").is_visible()
         assert page.evaluate("typeof window.Plotly") == "undefined"  # a third of a second, for plots nobody asked for

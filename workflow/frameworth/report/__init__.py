@@ -115,6 +115,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             in_numbers=in_numbers(results.folder, config, results.learning.learned),
             learned=results.learning.learned,
             facts=_facts(results.summary),
+            expected_false=f"{config.flags.expected_false:g}",
             any_flagged=bool(results.label_checks["flagged"].any()),
             check_first=_check_first(results, ranked, images, consensus, colours),
             keypoints=list(zip(results.labels.keypoints, colours, strict=True)),
