@@ -161,3 +161,25 @@ def test_a_study_of_one_video_without_runs_has_an_empty_table_and_no_sentence(tm
     write_errors_over_frames(study, study.folder / FILE)
     assert errors_over_frames(study).empty
     assert sentences_over_frames(study.folder) == []
+
+
+def test_a_labeller_whose_labels_point_one_way_in_every_video_is_named_and_no_video_is(tmp_path: Path):
+    made = write_study(tmp_path / "walk", frames=96, halves=16, ladder_seeds=0, planted=False)
+    study = Results(made.folder, made.options)
+    study.frames["video"] = np.repeat(["one", "two", "three"], 32)
+    who = np.array(["ann", "ben", "cleo"], object)[np.arange(96) % 3]
+    who[:4] = None  # nobody knows whose these are
+    study.frames["labeller"] = who
+    off = np.zeros(study.labels.xy.shape[:2], complex)
+    off[who == "ann", 2] = 12
+    study.labels.xy[:] += turned(off, np.nan_to_num(study.labels.xy))
+    table = errors_over_frames(study)
+    called = table[table["called"]].to_dict("records")
+    assert [(row["kind"], row["labeller"], row["keypoint"]) for row in called] == [
+        ("biased labeller", "ann", "right ear")
+    ]
+    assert called[0]["distance_px"] == pytest.approx(12, abs=3)
+    write_errors_over_frames(study, study.folder / FILE)
+    (said,) = sentences_over_frames(study.folder)
+    assert "ann" in said
+    assert "right ear" in said

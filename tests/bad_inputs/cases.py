@@ -239,6 +239,24 @@ def _(study: Study) -> None:
 # -- label files ------------------------------------------------------------------------------------------
 
 
+@case(
+    "project", "labellers.csv without its columns", "error", "labellers.csv | video, image, labeller", "whose labels?"
+)
+def _(study: Study) -> None:
+    (study.project / "labellers.csv").write_text("day1,Ann\n")
+
+
+@case(
+    "project",
+    "labellers.csv that names a frame twice",
+    "error",
+    "labellers.csv | day1/img00.png more than once",
+    "whose?",
+)
+def _(study: Study) -> None:
+    (study.project / "labellers.csv").write_text("video,image,labeller\n" + "day1,img00.png,Ann\n" * 2)
+
+
 @case("labels", "no label file at all", "error", "labeled-data | holds no labels", "nothing is labelled")
 def _(study: Study) -> None:
     study.labels("day1").unlink()

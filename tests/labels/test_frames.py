@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from frameworth.cli.costs import Costs, StudySize
+from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.frames import collect_frames, read_frames
+from frameworth.labels.labellers import read_labellers
 from frameworth.labels.labels import read_labels
+from frameworth.labels.plant import copy_labelled_frames
 from frameworth.plan.config import checked_config
 from frameworth.plan.split import hold_out
+from frameworth.storage.files import write_csv
 from tiny import HELD_OUT, draw
 
 
@@ -71,6 +75,21 @@ def test_frames_csv_and_labels_h5_say_what_the_project_holds(tmp_path):
     assert frames.loc[frames["planted"].notna(), "split"].eq("pool").all()
     assert np.isfinite(labels.xy).all(axis=2).sum(axis=1).tolist() == frames["labelled_keypoints"].tolist()
     assert len(set(labels.digests)) == 20
+
+
+def test_frames_csv_says_who_labelled_the_frames_that_labellers_csv_names(tmp_path):
+    project = draw(tmp_path / "project", frames=20)
+    collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
+    names = read_frames(tmp_path / "frames.csv")[["video", "image"]]
+    named = names.iloc[[3, 1]].assign(labeller=["Ann", "007"])
+    elsewhere = pd.DataFrame({"video": ["gone"], "image": ["img.png"], "labeller": ["Ben"]})
+    write_csv(project / "labellers.csv", pd.concat([named, elsewhere]))
+    copied = tmp_path / "copy"
+    copy_labelled_frames(read_project(project), copied)
+    assert read_labellers(copied).equals(read_labellers(project))
+    collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
+    frames = read_frames(tmp_path / "frames.csv")
+    assert frames["labeller"].dropna().to_dict() == {1: "007", 3: "Ann"}
 
 
 def test_a_twin_across_the_split_is_warned_of_by_name_and_joins_its_twin(tmp_path):

@@ -16,6 +16,7 @@ from frameworth.cli.planning import describe
 from frameworth.errors import RefusedError, UserError
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.imported import is_import, read_imported, write_imported
+from frameworth.labels.labellers import read_labellers
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
@@ -429,10 +430,16 @@ def test_an_export_of_label_studio_is_in_percent(tmp_path):
             for name, (x, y) in zip(NAMES, xy, strict=True)
         ]
         field = f"/data/local-files/?d=images/im{number}.png"
-        tasks.append({"id": number, "annotations": [{"result": results}], "data": {"image": field}})
-    read = read_imported(written(tmp_path / "export.json", tasks))
+        by = [7, {"id": 8, "email": "ann@lab"}, None][number % 3]
+        done = {"result": results} | ({} if by is None else {"completed_by": by})
+        tasks.append({"id": number, "annotations": [done], "data": {"image": field}})
+    export = written(tmp_path / "export.json", tasks)
+    read = read_imported(export)
     assert read.keypoints == ("ear", "snout", "tail")
     assert np.allclose(read.xy, POINTS[:, [1, 0, 2]])
+    write_imported(export, tmp_path / "project")
+    who = read_labellers(tmp_path / "project").set_index("image")["labeller"].to_dict()
+    assert who == {f"im{n}.png": ("7", "ann@lab")[n % 3] for n in range(len(POINTS)) if n % 3 < 2}
 
 
 def test_a_lightning_pose_table_with_windows_separators_and_visibility(tmp_path):

@@ -1,4 +1,4 @@
-"""`errors_over_frames.csv`: videos in which a keypoint's labels are off one way, and errors repeated by neighbours."""
+"""`errors_over_frames.csv`: videos and labellers whose labels of a keypoint are off one way, and repeated errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from frameworth.text import readable
 FILE = "errors_over_frames.csv"
 _CALLED = 0.05  # p_adjusted below which a video or run is named
 _MOST_NAMED = 3
-_COLUMNS = ["kind", "video", "first_image", "last_image", "frames", "keypoint", "distance_px", "along_px", "across_px",
-            "p", "p_adjusted", "unseen", "called"]  # fmt: skip
+_COLUMNS = ["kind", "video", "labeller", "first_image", "last_image", "frames", "keypoint", "distance_px", "along_px",
+            "across_px", "p", "p_adjusted", "unseen", "called"]  # fmt: skip
 
 
 def errors_over_frames(results: Results) -> pd.DataFrame:
@@ -27,20 +27,9 @@ def errors_over_frames(results: Results) -> pd.DataFrame:
     percents = results.percents
     numbers, names = pd.factorize(results.frames["video"])
     images = results.frames["image"].tolist()
-    rows: list[dict[str, Any]] = []
-    for bias in biased_groups(poses, labels.xy, results.inclusion, numbers, percents):
-        of_video = np.flatnonzero(numbers == bias.group)
-        rows.append(
-            {
-                "kind": "biased",
-                "video": names[bias.group],
-                "first_image": images[of_video[0]],
-                "last_image": images[of_video[-1]],
-            }
-            | {"frames": bias.frames, "keypoint": labels.keypoints[bias.keypoint]}
-            | {"distance_px": float(np.hypot(*bias.offset)), "along_px": bias.offset[0], "across_px": bias.offset[1]}
-            | {"p": bias.p, "p_adjusted": bias.p_adjusted, "unseen": bias.unseen}
-        )
+    rows = _biased(results, "video")
+    if "labeller" in results.frames:
+        rows += _biased(results, "labeller")
     for run in repeated_errors(poses, labels.xy, results.inclusion, numbers, percents):
         first, last = run.frames[[0, -1]]
         rows.append(
@@ -53,6 +42,25 @@ def errors_over_frames(results: Results) -> pd.DataFrame:
     return table
 
 
+def _biased(results: Results, by: str) -> list[dict[str, Any]]:
+    """A row for each keypoint of each group that has the same value in a column of `frames.csv`, where it has one."""
+    frames, labels = results.frames, results.labels
+    known = np.flatnonzero(frames[by].notna())
+    numbers, names = pd.factorize(frames[by].iloc[known])
+    of_known = results.scores["consensus_pose"][:, known], labels.xy[known], results.inclusion[:, known]
+    rows = []
+    for bias in biased_groups(*of_known, numbers, results.percents):
+        first, *_, last = frames["image"].iloc[known[numbers == bias.group]]
+        of_video = {"kind": "biased", "video": names[bias.group], "first_image": first, "last_image": last}
+        rows.append(
+            (of_video if by == "video" else {"kind": "biased labeller", "labeller": names[bias.group]})
+            | {"frames": bias.frames, "keypoint": labels.keypoints[bias.keypoint]}
+            | {"distance_px": float(np.hypot(*bias.offset)), "along_px": bias.offset[0], "across_px": bias.offset[1]}
+            | {"p": bias.p, "p_adjusted": bias.p_adjusted, "unseen": bias.unseen}
+        )
+    return rows
+
+
 def write_errors_over_frames(results: Results, path: Path) -> None:
     """Write `errors_over_frames.csv`."""
     write_csv(path, errors_over_frames(results))
@@ -63,18 +71,18 @@ def sentences_over_frames(study: Path) -> list[str]:
     path = study / FILE
     if not path.exists():
         return []
-    table = read_table(path, text=("video", "first_image", "last_image", "keypoint"))
+    table = read_table(path, text=("video", "labeller", "first_image", "last_image", "keypoint"))
     called = table[table["called"].astype(bool)].groupby("kind", sort=False).head(_MOST_NAMED)
     return [_sentence(row) for row in called.to_dict("records")]
 
 
 def _sentence(row: dict[str, Any]) -> str:
     p = f"p {'< 0.0001' if row['p_adjusted'] < 1e-4 else '= ' + readable(row['p_adjusted'])} over all"
+    off = f"the labels of {row['keypoint']} are off in one direction: by {row['distance_px']:.1f} px against the other"
     if row["kind"] == "biased":
-        return (
-            f"In {row['video']} the labels of {row['keypoint']} are off in one direction: by "
-            f"{row['distance_px']:.1f} px against the other videos ({p}). A labeller may mean another place."
-        )
+        return f"In {row['video']} {off} videos ({p}). A labeller may mean another place."
+    if row["kind"] == "biased labeller":
+        return f"Where {row['labeller']} labelled, {off} labellers ({p})."
     return (
         f"In {row['video']} the labels of {row['keypoint']} in {row['frames']} frames that look the same, "
         f"{row['first_image']} to {row['last_image']}, are off together: by {row['distance_px']:.1f} px ({p})."

@@ -20,6 +20,7 @@ from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import LabelledProject, read_label_file, read_project
 from frameworth.labels.deeplabcut_tables import write_collected_data, write_machine_labels
+from frameworth.labels.labellers import labellers_file
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.project_config import project_config
 from frameworth.plan.designs import draw_subset
@@ -255,7 +256,8 @@ def _write_copy(folder: Path, source: LabelledProject, keep: list[int], xy: np.n
     for video, image, row in zip(videos, images, keep, strict=True):
         target = folder / "labeled-data" / video / image
         copy_file(source.paths[row], target)
-    copy_file(source.root / "config.yaml", folder / "config.yaml")
+    for path in (source.root / "config.yaml", *labellers_file(source.root)):
+        copy_file(path, folder / path.name)
     scorer = source.scorer or "frameworth"
     write_collected_data(folder, scorer, source.keypoints, videos, images, xy[keep], decimals=None)
     if (source.root / "planted.csv").exists():

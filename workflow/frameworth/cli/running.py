@@ -298,7 +298,9 @@ class _Display:
                 self._jobs = f"jobs {event['done']} of {event['total']}"
                 self._show()
             case "job_info":
-                self._labels |= {event["jobid"]: path for path in event["output"] if path.endswith(_LABELS)}
+                for path in event["output"]:
+                    if path.endswith(_LABELS):
+                        self._labels[event["jobid"]] = path
             case "job_finished":
                 if path := self._labels.get(event["job_id"]):
                     self._say(f"the list of labels to check is there: {path}; figures and the report follow")

@@ -32,6 +32,7 @@ from frameworth.errors import (
 )
 from frameworth.labels.images import inspect_header
 from frameworth.labels.label_files import images_of, label_files
+from frameworth.labels.labellers import labellers_file, read_labellers
 from frameworth.labels.names import natural_key, plain_name
 from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.deeplabcut_h5 import read_h5
@@ -66,7 +67,7 @@ class Inspection:
     """What was found in a project folder."""
 
     project: LabelledProject | None  # None where an error keeps it from being read
-    sources: tuple[Path, ...]  # config.yaml, the label files in use and the labelled images, below the folder as given
+    sources: tuple[Path, ...]  # config.yaml, all tables in use and the labelled images, below the folder as given
     problems: tuple[Problem, ...]
 
 
@@ -80,6 +81,7 @@ def inspect_project(folder: Path) -> Inspection:
     try:
         config = _read_config(folder, problems)
         labels, tables = _read_labels(folder, config, problems)
+        read_labellers(folder)
     except RefusedError as refused:
         return Inspection(None, (), tuple(summed([*problems, *refused.problems])))
     if not labels:
@@ -97,7 +99,7 @@ def inspect_project(folder: Path) -> Inspection:
     )
     problems += keypoint_problems(project, folder / "config.yaml")
     problems += _misread_names(folder, [label.path for label in labels])
-    sources = (folder / "config.yaml", *tables, *(label.path for label in labels))
+    sources = (folder / "config.yaml", *labellers_file(folder), *tables, *(label.path for label in labels))
     return Inspection(project, sources, tuple(summed(problems)))
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from frameworth.errors import Problem, UserError, refuse_errors, warning
 from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.labellers import read_labellers
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.plan.split import hold_out
@@ -53,6 +54,9 @@ def collect_frames(
             "split": np.where(split, "held-out", "pool"),
         }
     )
+    labellers = read_labellers(folder)
+    if len(labellers):
+        table = table.merge(labellers, how="left", on=["video", "image"], validate="one_to_one")
     planted_csv = folder / "planted.csv"
     if planted_csv.exists():
         planted = pd.read_csv(planted_csv, dtype=str)
@@ -65,11 +69,14 @@ def collect_frames(
 
 
 def read_frames(path: Path | str) -> pd.DataFrame:
-    """Read `frames.csv`: a row per frame, in the order of `frame`; `planted` is NaN where nothing was."""
+    """Read `frames.csv`: a row per frame, in the order of `frame`.
+
+    `planted` is NaN where nothing was planted, and `labeller` where nobody knows who placed the labels.
+    """
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")
-    return read_table(path, text=("video", "image", "planted"))
+    return read_table(path, text=("video", "image", "labeller", "planted"))
 
 
 def leaks(thumbnails: np.ndarray, held_out: np.ndarray, names: Sequence[str]) -> list[Problem]:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from frameworth.errors import Problem, RefusedError, UserError, one_line, refuse_errors
+from frameworth.labels import labellers
 from frameworth.labels.deeplabcut import LabelledProject, drop_invisible
 from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_files import IGNORED_FOLDERS
@@ -25,7 +27,7 @@ from frameworth.labels.readers.lightning_pose import read_lightning_pose
 from frameworth.labels.readers.sleap import read_sleap
 from frameworth.labels.readers.tables import ADVICE, LabelTable, Picture
 from frameworth.labels.readers.ultralytics import read_ultralytics
-from frameworth.storage.files import atomic_path, copy_file, write_text
+from frameworth.storage.files import atomic_path, copy_file, write_csv, write_text
 
 SCORER = "imported"
 # What else sleap-io reads holds poses that no hand made (JABS, analysis files), or no poses.
@@ -37,6 +39,7 @@ class ImportedLabels(LabelledProject):
     """The hand-labelled frames of a label file, as a project of N frames whose images lie where they are."""
 
     pictures: tuple[Picture, ...]  # [N]
+    labellers: tuple[str, ...]  # [N] who labelled the frame; empty where the file does not say
     sources: tuple[Path, ...]  # the files that all this is read from
     problems: tuple[Problem, ...]  # warnings
 
@@ -74,6 +77,9 @@ def write_imported(labels: Path, folder: Path) -> None:
     write_collected_data(
         folder, SCORER, imported.keypoints, imported.videos, imported.images, imported.xy, decimals=None
     )
+    if any(imported.labellers):
+        who = zip(imported.videos, imported.images, imported.labellers, strict=True)
+        write_csv(folder / labellers.FILE, pd.DataFrame(who, columns=labellers.COLUMNS))
     task = _safe(labels.stem) or "labels"
     write_text(folder / "config.yaml", project_config(task, SCORER, imported.keypoints, imported.skeleton, sizes))
 
@@ -115,6 +121,7 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
         paths=tuple(picture.path for picture in pictures),
         xy=xy[kept],
         pictures=tuple(pictures),
+        labellers=tuple(table.labellers.get(picture, "") for picture in pictures),
         sources=tuple(dict.fromkeys([*_own_files(path), *(picture.path for picture in pictures)])),
         problems=(*table.problems, *problems),
     )

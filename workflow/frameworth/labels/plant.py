@@ -21,6 +21,7 @@ from frameworth.labels.label_errors import (
     move_one,
     shift_inside,
 )
+from frameworth.labels.labellers import labellers_file
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.plant_groups import Planting, plant_bias, plant_runs
 from frameworth.plan.split import hold_out
@@ -93,10 +94,11 @@ def plant_errors(
 
 
 def copy_labelled_frames(project: LabelledProject, folder: Path) -> None:
-    """Copy the images of a project's labelled frames and its config.yaml, without the labels."""
+    """Copy the images of a project's labelled frames, its config.yaml and its labellers.csv, without the labels."""
     for video, image, path in zip(project.videos, project.images, project.paths, strict=True):
         copy_file(path, folder / "labeled-data" / video / image)
-    copy_file(project.root / "config.yaml", folder / "config.yaml")
+    for path in (project.root / "config.yaml", *labellers_file(project.root)):
+        copy_file(path, folder / path.name)
 
 
 def _spoilt(

@@ -29,13 +29,14 @@ def is_label_studio(content: Any) -> bool:
 def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
     """The keypoints of tasks that somebody annotated; raises UserError, naming the task, for what cannot be read."""
     labelled: dict[Picture, dict[str, tuple[float, float]]] = {}
+    labellers: dict[Picture, str] = {}
     bases = [root / folder for root in (path.parent, path.parent.parent) for folder in IMAGE_FOLDERS]
     for task in content:
         where = f"{path}: task {task.get('id')}"
-        done = [each["result"] for each in task["annotations"] if not each.get("was_cancelled") and each.get("result")]
+        done = [each for each in task["annotations"] if not each.get("was_cancelled") and each.get("result")]
         if len(done) > 1:
             raise UserError(f"{where} has {len(done)} annotations; keep one of them")
-        points = [result for results in done for result in results if result.get("type") == "keypointlabels"]
+        points = [result for each in done for result in each["result"] if result.get("type") == "keypointlabels"]
         if not points:
             continue
         field = (task.get("data") or {}).get("image") or (task.get("data") or {}).get("img")
@@ -43,6 +44,8 @@ def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
             raise UserError(f"{where} names no image (data.image); export the labels of images, or give COCO")
         picture = Picture(need_image(_file_name(field), bases, path))
         xy = labelled.setdefault(picture, {})
+        if labeller := _labeller(done[0].get("completed_by")):
+            labellers[picture] = labeller
         for result in points:
             value = result["value"]
             for name in value["keypointlabels"]:
@@ -55,7 +58,14 @@ def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
     keypoints = tuple(sorted({name for points in labelled.values() for name in points}, key=natural_key))
     missing = (np.nan, np.nan)
     rows = ((picture, np.array([xy.get(name, missing) for name in keypoints])) for picture, xy in labelled.items())
-    return LabelTable(keypoints, (), tuple(rows))
+    return LabelTable(keypoints, (), tuple(rows), labellers=labellers)
+
+
+def _labeller(completed_by: Any) -> str:
+    """Who made an annotation: exports have the person's number, or an object with the address; empty if neither."""
+    if isinstance(completed_by, dict):
+        completed_by = completed_by.get("email") or completed_by.get("id")
+    return "" if completed_by is None else str(completed_by)
 
 
 def _file_name(field: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,12 +67,14 @@ class LabelTable:
         skeleton: pairs of keypoints.
         rows: [R] picture and labels [K, 2] in px, NaN where not labelled; a picture has a row per animal.
         problems: warnings of what was left out or guessed.
+        labellers: who labelled a picture, where the file says so.
     """
 
     keypoints: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
     rows: tuple[tuple[Picture, np.ndarray], ...]
     problems: tuple[Problem, ...] = ()
+    labellers: Mapping[Picture, str] = field(default_factory=dict)
 
 
 def named_bones(keypoints: Sequence[str], bones: Iterable[Sequence[int]]) -> tuple[tuple[str, str], ...]:
