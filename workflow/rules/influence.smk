@@ -80,9 +80,9 @@ rule labels_to_check:
         f"{RESULTS}/errors_over_frames.csv",
     log:
         f"{LOGS}/labels_to_check.log",
+    priority: 1
     conda:
         "../../envs/frameworth.yaml"
-    priority: 1
     resources:
         mem_mb=collecting_memory,
     params:
