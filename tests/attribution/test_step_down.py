@@ -9,7 +9,7 @@ from scipy import stats
 from benchmarks.simulation import grid, simulate
 from frameworth import estimate_influence
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample, centred
+from frameworth.attribution.estimators._estimate import Sample, Study, centred
 from frameworth.attribution.inference.balance import variance_factor
 from frameworth.attribution.inference.redraw import family_wise, largest_statistics
 
@@ -115,10 +115,10 @@ def test_estimators_with_errors_of_their_own_are_judged_by_the_first_step_alone(
     study = grid([("independent", (50,), 40)], 20, 3)
     scores = np.random.default_rng(1).normal(size=40) + study.inclusion[:, :2] @ np.array([8.0, 2.0])
     found = influence(study, scores[:, None], estimator="difference-of-means")
-    arguments = study.percents, study.clusters, study.designs
-    largest = largest_statistics(
-        study.inclusion, scores[:, None], np.ones(40), *arguments, [[]], 199, np.random.default_rng(0)
-    )  # the first step's redraws, as random_state=0 gives them
+    sample = Study(
+        study.inclusion, scores[:, None], study.percents, study.clusters, roots=np.ones(40), designs=study.designs
+    )
+    largest = largest_statistics(sample, [[]], 199, np.random.default_rng(0))  # as random_state=0 gives them
     expected = family_wise(found.value / found.standard_error, largest)
     assert expected.min() < 0.05 < np.sort(expected[:, 0])[1]
     assert found.p_adjusted == pytest.approx(expected)

@@ -144,7 +144,7 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
     """
     known = {percent: rmse for percent, rmse in rmse_px.items() if np.isfinite(rmse)}
     learned = results.learning
-    answer: dict[str, Any] = {
+    return {
         "best_percent": min(known, key=known.__getitem__, default=None),
         "constant_guess_rmse_px": round(constant_guess_rmse(results.labels.xy, results.pool), 3),
         "learned": learned.learned,
@@ -157,7 +157,6 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
         "animal_length_px": animal_length(results.labels.xy),
         "further_frames": further_frames(results.add, int(results.pool.sum())),
     }
-    return answer
 
 
 def networks_factor(shrunken: np.ndarray, standard_error: np.ndarray, critical: np.ndarray) -> np.ndarray:

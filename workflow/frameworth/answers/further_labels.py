@@ -89,9 +89,7 @@ def _frame_rows(results: Results) -> pd.DataFrame:
     distance = pose_distances(xy)
     own = nearest(distance, np.ones(len(pool), bool), pool)
     error = results.scores[_SCORE].astype(float)
-    known = np.isfinite(error) & ~results.inclusion[:, :, None]
-    times = known.sum(axis=(0, 2))
-    mean = np.where(known, error, 0).sum(axis=(0, 2)) / np.where(times > 0, times, np.nan)
+    mean = values.mean_of_known(np.where(results.inclusion[:, :, None], np.nan, error), (0, 2))
     of_pool = own[pool & np.isfinite(own)]
     far = own > np.quantile(of_pool, THIN_QUANTILE) if len(of_pool) else np.zeros(len(pool), bool)
     high = mean > np.nanmedian(mean[~pool])

@@ -115,31 +115,15 @@ def _library() -> tuple[list[_Shape], np.ndarray]:
     `turn`: (log n/m)², which is lowest at m.
     """
     powers: list[_Shape] = [lambda n: -np.log(n)]
-    powers += [partial(_power, exponent=c) for c in _EXPONENTS]
-    powers += [partial(_sigmoid, exponent=c, midpoint=m) for m in _MIDPOINTS for c in _EXPONENTS]
+    powers += [partial(lambda c, n: n**-c, c) for c in _EXPONENTS]
+    powers += [partial(lambda c, m, n: 1 / (1 + (n / m) ** c), c, m) for m in _MIDPOINTS for c in _EXPONENTS]
     kinds: dict[str, list[_Shape]] = {
         "power": powers,
-        "exponential": [partial(_exponential, decay=d) for d in _DECAYS],
-        "turn": [partial(_turn, lowest=m) for m in _TURNS],
+        "exponential": [partial(lambda d, n: np.exp(-n / d), d) for d in _DECAYS],
+        "turn": [partial(lambda m, n: np.log(n / m) ** 2, m) for m in _TURNS],
     }
     prior = [np.full(len(shapes), _PRIOR[kind] / len(shapes)) for kind, shapes in kinds.items()]
     return list(chain.from_iterable(kinds.values())), np.concatenate(prior)
-
-
-def _power(n: np.ndarray, exponent: float) -> np.ndarray:
-    return n**-exponent
-
-
-def _sigmoid(n: np.ndarray, exponent: float, midpoint: float) -> np.ndarray:
-    return 1 / (1 + (n / midpoint) ** exponent)
-
-
-def _exponential(n: np.ndarray, decay: float) -> np.ndarray:
-    return np.exp(-n / decay)
-
-
-def _turn(n: np.ndarray, lowest: float) -> np.ndarray:
-    return np.log(n / lowest) ** 2
 
 
 @dataclass(frozen=True)

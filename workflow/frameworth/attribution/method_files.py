@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from frameworth.attribution.methods import method
-from frameworth.attribution.methods.base import Answer, Axes, Method, TrainedNetwork
+from frameworth.attribution.methods.base import Answer, Method, TrainedNetwork
 from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.labels.frames import read_frames
@@ -57,11 +57,13 @@ def write_network_answer(
     asked_by = method(name)
     torch_device = take_device(device)
     subset, labels = read_subset(subset_json), read_labels(labels_h5)
-    base, started = subset_name(subset.percent, subset.seed), time.monotonic()
+    base, started, scales = subset_name(subset.percent, subset.seed), time.monotonic(), _scales(labels)
     if has_diverged(network_file):
         print(f"{base}: its network diverged, so that it says nothing", file=sys.stderr)
-        sizes = _sizes(labels)
-        answer = Answer({array: np.full(_shape(axes, sizes), np.nan) for array, axes in asked_by.gives.items()}, 0)
+        shapes = {
+            array: [len(scales[dimension]) for dimension in axes.dimensions] for array, axes in asked_by.gives.items()
+        }
+        answer = Answer({array: np.full(shape, np.nan) for array, shape in shapes.items()}, 0)
     else:
         trained = trained_network(
             subset_json, labels_h5, frames_csv, network_file, store,
@@ -78,7 +80,7 @@ def write_network_answer(
     write_hdf5(
         out,
         arrays | {"inclusion": Array(inclusion, ("training_frame",))},
-        _scales(asked_by, labels),
+        {scale: values for scale, values in scales.items() if scale in _dimensions(asked_by)},
         {
             "network": base,
             "seed": _seed(subset, study_seed),
@@ -144,25 +146,16 @@ def collect_answers(name: str, files: Sequence[Path], out: Path) -> None:
     write_hdf5(out, arrays | {"inclusion": Array(inclusion, ("network", "training_frame"))} | numbers, scales, options)
 
 
-def _sizes(labels: Labels) -> dict[str, int]:
-    frames, keypoints = labels.xy.shape[:2]
-    return {"training_frame": frames, "evaluated_frame": frames, "keypoint": keypoints, "xy": 2}
-
-
-def _shape(axes: Axes, sizes: dict[str, int]) -> tuple[int, ...]:
-    return tuple(sizes[dimension] for dimension in axes.dimensions)
-
-
 def _dimensions(asked_by: Method[Any]) -> set[str]:
-    return {"training_frame"}.union(*(axes.dimensions for axes in asked_by.gives.values()))
+    return set[str]().union(*(axes.dimensions for axes in asked_by.gives.values()))
 
 
-def _scales(asked_by: Method[Any], labels: Labels) -> dict[str, np.ndarray]:
+def _scales(labels: Labels) -> dict[str, np.ndarray]:
+    """What stands along each dimension that arrays of methods may have."""
     numbers = np.arange(len(labels.xy))
-    known = {
+    return {
         "training_frame": numbers,
         "evaluated_frame": numbers,
         "keypoint": np.array(labels.keypoints),
         "xy": np.array(["x", "y"]),
     }
-    return {scale: values for scale, values in known.items() if scale in _dimensions(asked_by)}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.attribution.inference.paired import holm, paired_difference
-from frameworth.attribution.inference.values import mean_of_known
+from frameworth.attribution.inference.paired import paired_difference
+from frameworth.attribution.inference.values import holm, mean_of_known
 from frameworth.config.experiments import Arm
 from frameworth.experiments.variance_components import components_table
 from frameworth.labels.frames import read_frames

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from frameworth.attribution.inference.paired import paired_difference
+from frameworth.experiments.arm_comparison import SCORES
 
-SCORES = ("log_error", "rmse_px")
 _FRESH = ("nested", "independent")
 _COLUMNS = ["low", "high", "history", "against", "score", "change", "standard_error", "ci_low", "ci_high", "seeds"]
 

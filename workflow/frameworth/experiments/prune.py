@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frameworth.attribution.inference.paired import holm, paired_difference
+from frameworth.attribution.inference.paired import paired_difference
+from frameworth.attribution.inference.values import holm
 from frameworth.config.experiments import Prune
 from frameworth.errors import UserError
 from frameworth.experiments.arm_comparison import SCORES, network_scores

@@ -114,7 +114,9 @@ def draw_matrices(
     for index, (axes, (name, values)) in enumerate(zip(grid.flat, panels, strict=False)):
         matrix = values.to_numpy().reshape(len(pool), len(results.pool))
         _panel(axes, matrix, pool, held_out, shade, norm)
-        axes.set_title(_panel_title(*name), pad=13)
+        group, keypoint = name
+        title = _style.plain(keypoint) if group == "all" else f"mean, subsets of {group.replace('-', ' and ')} %"
+        axes.set_title(title, pad=13)
         axes.set_ylabel("training frame (number)" if index % across == 0 else "")
         axes.set_xlabel("evaluated frame (number)" if index + across >= len(panels) else "")
     for axes in grid.flat[len(panels) :]:
@@ -183,10 +185,6 @@ def _numbers(set_ticks: Callable[..., object], frames: np.ndarray) -> None:
     """About eight frame numbers along an axis whose positions are not frame numbers."""
     places = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
     set_ticks(places, frames[places], fontsize=7)
-
-
-def _panel_title(group: str, keypoint: str) -> str:
-    return _style.plain(keypoint) if group == "all" else f"mean, subsets of {group.replace('-', ' and ')} %"
 
 
 def _repeated(names: list[str], times: int) -> pd.Categorical:

@@ -82,9 +82,11 @@ def _title(table: pd.DataFrame) -> str:
 
 
 def _note(table: pd.DataFrame, results: Results) -> str:
+    low, high = map(_style.signed, (table["value_px"].min(), table["value_px"].max()))
+    in_px = "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "
     text = (
         f"Relative value: change in {results.unit} over held-out frames when the frame takes the place of an "
-        f"average one; below 0 is better. {_in_px(table, results)}Intervals hold {_style.percentage(results.level)} "
+        f"average one; below 0 is better. {in_px}Intervals hold {_style.percentage(results.level)} "
         "for one frame each, about the size-centred difference (ticks), which estimators that shrink (dots) pull "
         "towards 0; verdicts also count how many frames were looked at."
     )
@@ -92,8 +94,3 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     if flagged:
         text += f" Flagged labels ({flagged}) are told by how far networks that did not see them miss."
     return text
-
-
-def _in_px(table: pd.DataFrame, results: Results) -> str:
-    low, high = map(_style.signed, (table["value_px"].min(), table["value_px"].max()))
-    return "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "

@@ -28,7 +28,7 @@ from frameworth.config.model import StudyConfig
 from frameworth.errors import UserError
 from frameworth.figures import figure_module, figure_names
 from frameworth.report.detections import detections
-from frameworth.report.drawing import Drawing, drawing
+from frameworth.report.drawing import drawing
 from frameworth.report.gallery import ranked_frames
 from frameworth.report.learning_picture import learning_picture
 from frameworth.report.matrix import matrix
@@ -94,6 +94,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
         "learning": _learning(results),
     }
     plotly, script_data = get_plotlyjs(), json_in_page(data)
+    script = (_FOLDER / "page.js").read_text().replace("// {{ mend.js }}", (_FOLDER / "mend.js").read_text())
     rest = [plotly, script_data, *images.jpegs, *(array.text for array in arrays)]
     figures, unfit = _figures(results, BUDGETS["page"] - sum(map(len, rest)))
     left_out = [f"{images.left_out:,} of {len(images.jpegs):,} frames have no picture"] if images.left_out else []
@@ -105,7 +106,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
         .render(
             study=results.folder.name,
             css=Markup((_FOLDER / "page.css").read_text()),
-            script=Markup(_script()),
+            script=Markup(script),
             plotly=Markup(plotly),
             data=script_data,
             arrays=arrays,
@@ -136,11 +137,6 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
         )
     )
     write_text(path, page)
-
-
-def _script() -> str:
-    """The page's script, which holds what mends labels."""
-    return (_FOLDER / "page.js").read_text().replace("// {{ mend.js }}", (_FOLDER / "mend.js").read_text())
 
 
 def _environment() -> Environment:
@@ -211,21 +207,14 @@ def _check_first(
 ) -> list[dict[str, Any]]:
     """The frames to check first, in that order, with what is drawn of them where scripts do not run."""
     names = results.frames["video"].astype(str) + "/" + results.frames["image"].astype(str)
-    return [
-        record
-        | {
-            "name": names[record["frame"]],
-            "picture": images.jpegs[record["frame"]],
-            "drawing": _drawing(results, record["frame"], consensus, colours),
-        }
-        for record in sorted(ranked, key=lambda record: not record["flagged"])[:CHECK_FIRST]
-        if np.isfinite(record["suspicion"])
-    ]
-
-
-def _drawing(results: Results, frame: int, consensus: np.ndarray, colours: Sequence[str]) -> Drawing:
-    labels = results.labels
-    return drawing(labels.xy[frame], consensus[frame], labels.skeleton, labels.sizes[frame], labels.keypoints, colours)
+    labels, shown = results.labels, []
+    for record in sorted(ranked, key=lambda record: not record["flagged"])[:CHECK_FIRST]:
+        frame = record["frame"]
+        if np.isfinite(record["suspicion"]):
+            places = labels.xy[frame], consensus[frame]
+            drawn = drawing(*places, labels.skeleton, labels.sizes[frame], labels.keypoints, colours)
+            shown.append(record | {"name": names[frame], "picture": images.jpegs[frame], "drawing": drawn})
+    return shown
 
 
 def _learning(results: Results) -> dict[str, Any]:

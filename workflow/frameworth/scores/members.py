@@ -33,14 +33,11 @@ def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         `distractor_confidence` [N, K]: mean over members, 0 where there is no peak away from the label.
         `distractor_pose` [N, K, 2] px: of the member whose distractor is highest.
         The last three are NaN where there is no label. Networks that diverged count for nothing; where all did,
-        `members` is 0 and all else NaN.
+        `members` is 0 and there is nothing else.
     """
     speak = not_diverged(predictions["pose"])
     if not speak.any():
-        like = predictions["confidence_at_label"].shape[1:]
-        nothing = {name: np.full(like, np.nan) for name in ("log_confidence", "log_mass", "distractor_confidence")}
-        places = {name: np.full((*like, 2), np.nan) for name in ("mean_pose", "distractor_pose")}
-        return {"members": np.array(0)} | nothing | places
+        return {"members": np.array(0)}
     predictions = {name: predictions[name][speak] for name in _READ}
     confidence = predictions["confidence_at_label"].astype(float)
     probability = predictions["probability_at_label"].astype(float)

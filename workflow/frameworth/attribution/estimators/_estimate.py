@@ -39,6 +39,19 @@ class Sample:
         return np.broadcast_to(self.self_frame, self.scores.shape[1:])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Study(Sample):
+    """A sample with what its tests redraw.
+
+    Attributes:
+        roots: of the rows' weights, [S], see `precisions`.
+        designs: of each subset, [S].
+    """
+
+    roots: np.ndarray
+    designs: np.ndarray
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Influence of N frames on T targets.
@@ -74,17 +87,25 @@ def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np
             yield np.flatnonzero(known[:, column]), np.flatnonzero(which.ravel() == index)
 
 
+def comparable(
+    scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """As `columns_by_missing_rows`, without rows whose percent one cluster alone drew: they say nothing within it."""
+    for rows, columns in columns_by_missing_rows(scores):
+        drawn = percents[rows]
+        several = [percent for percent in np.unique(drawn) if len(np.unique(clusters[rows[drawn == percent]])) > 1]
+        rows = rows[np.isin(drawn, several)]
+        if len(rows):
+            yield rows, columns
+
+
 def decidable(
     inclusion: np.ndarray, scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """What can be estimated together: yields (rows, targets, frames that some but not all of these rows hold).
-
-    Rows and targets are indices, frames bool [N]; rows of percents that only one cluster drew are left out.
-    """
-    for rows, columns in columns_by_missing_rows(scores):
-        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
+    """What is `comparable`, with the frames that some but not all of these rows hold, bool [N]."""
+    for rows, columns in comparable(scores, percents, clusters):
         varies = inclusion[rows].any(axis=0) & ~inclusion[rows].all(axis=0)
-        if len(rows) and varies.any():
+        if varies.any():
             yield rows, columns, varies
 
 
@@ -129,12 +150,6 @@ def precisions(scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -
             drawn = len(np.unique(clusters[rows])) - 1
             out[rows] = ((_FREEDOM_BEFORE + drawn) / (_FREEDOM_BEFORE + drawn * ratio)) ** 0.5
     return out
-
-
-def in_percents_of_several_clusters(percents: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Bool [S]: the row's percent was drawn by more than one cluster; others say nothing within their size."""
-    several = [p for p in np.unique(percents) if len(np.unique(clusters[percents == p])) > 1]
-    return np.isin(percents, several)
 
 
 def scale_of(frames: int, own: bool) -> float:

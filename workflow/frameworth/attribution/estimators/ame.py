@@ -33,7 +33,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
         x, root = marginal_effect_regressors(held, share)
         for target in columns:
             u = scores[rows, target].astype(float)
-            effects = root * lasso_over_clusters(x, u, clusters[rows], _mean)
+            effects = root * lasso_over_clusters(x, u, clusters[rows], lambda part, fit: part - part[fit].mean(axis=0))
             value[varies, target] = scale_of(len(effects), False) * (effects - effects.mean())
     return Estimate(value, np.full_like(value, np.nan), len(np.unique(clusters)), own_errors=False)
 
@@ -43,7 +43,3 @@ def marginal_effect_regressors(held: np.ndarray, share: np.ndarray) -> tuple[np.
     root = float(np.sqrt(np.mean(1 / (share * (1 - share)))))
     p = share[:, None]
     return np.where(held, 1 / (root * p), -1 / (root * (1 - p))), root
-
-
-def _mean(values: np.ndarray, fit_rows: np.ndarray) -> np.ndarray:
-    return values - values[fit_rows].mean(axis=0)

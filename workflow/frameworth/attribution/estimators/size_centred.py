@@ -6,15 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import (
-    Estimate,
-    Sample,
-    centred,
-    columns_by_missing_rows,
-    in_percents_of_several_clusters,
-    precisions,
-    without,
-)
+from frameworth.attribution.estimators._estimate import Estimate, Sample, centred, comparable, precisions, without
 
 LEAST_CLUSTERS = 8  # with fewer the jackknife's coverage is not to be trusted, and no interval is given
 
@@ -42,10 +34,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     error = np.full((frames, targets), np.nan)
     counted = 0
     roots = precisions(scores, percents, clusters)[:, None]
-    for rows, columns in columns_by_missing_rows(scores):
-        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
-        if not len(rows):
-            continue
+    for rows, columns in comparable(scores, percents, clusters):
         blocks = ClusterBlocks(percents[rows], clusters[rows])
         counted = max(counted, blocks.clusters)
         z = centred(inclusion[rows], percents[rows]) * roots[rows]

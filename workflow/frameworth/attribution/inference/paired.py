@@ -58,13 +58,3 @@ def two_way_error(differences: np.ndarray) -> float:
     by_frame = (rest.sum(axis=(0, 2)) ** 2).sum() * frames / (frames - 1)
     both = (rest.sum(axis=2) ** 2).sum()
     return float(np.sqrt(max(by_pair + by_frame - both, by_pair, by_frame)) / known.sum())
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """p-values adjusted by Holm's step-down over those that are not NaN."""
-    p = np.asarray(p, float)
-    adjusted, known = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(steps))
-    return adjusted

@@ -10,11 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import (
-    centred,
-    columns_by_missing_rows,
-    in_percents_of_several_clusters,
-)
+from frameworth.attribution.estimators._estimate import Study, centred, comparable
 
 
 def redrawn(
@@ -45,7 +41,8 @@ def redrawn(
     columns = np.setdiff1d(pool, held)
     before = inclusion[:, columns]
     after = before.copy()
-    single = _rows_alone(clusters)
+    _, which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    single = counts[which] == 1
     alone = (designs != "balanced") & single
     if alone.any():
         after[alone] = rng.permuted(before[alone], axis=1)
@@ -63,43 +60,31 @@ def redrawn(
 
 
 def largest_statistics(
-    inclusion: np.ndarray,
-    scores: np.ndarray,
-    roots: np.ndarray,
-    percents: np.ndarray,
-    clusters: np.ndarray,
-    designs: np.ndarray,
-    fixed: Sequence[Sequence[int]],
-    resamples: int,
-    rng: np.random.Generator,
+    study: Study, fixed: Sequence[Sequence[int]], resamples: int, rng: np.random.Generator
 ) -> np.ndarray:
     """The largest studentised statistic over the frames in each redraw, for each target: [resamples, T].
 
     The statistic is the size-centred difference over its CR3 error.
 
     Args:
-        roots: of the rows' weights [S], see `precisions`.
         fixed: per target, frames whose inclusion is kept and that take no part: the target's own, and those that
             are decided already.
 
     Source: Westfall and Young 1993, chapter 2 (single step max-T).
     """
-    pool = np.flatnonzero(inclusion.any(axis=0))
-    out = np.full((resamples, scores.shape[1]), np.nan)
-    for rows, columns in columns_by_missing_rows(scores):
-        rows = rows[in_percents_of_several_clusters(percents[rows], clusters[rows])]
-        if not len(rows):
-            continue
-        of_rows = percents[rows], clusters[rows]
-        blocks, weights = size_centred.ClusterBlocks(*of_rows), roots[rows, None]
+    pool = np.flatnonzero(study.inclusion.any(axis=0))
+    out = np.full((resamples, study.scores.shape[1]), np.nan)
+    for rows, columns in comparable(study.scores, study.percents, study.clusters):
+        of_rows, inclusion = (study.percents[rows], study.clusters[rows]), study.inclusion[rows]
+        blocks, weights = size_centred.ClusterBlocks(*of_rows), study.roots[rows, None]
         by_fixed: dict[tuple[int, ...], list[int]] = {}
         for target in columns:
             by_fixed.setdefault(tuple(frame for frame in fixed[target] if frame in pool), []).append(target)
         for held, targets in by_fixed.items():
-            u = centred(scores[np.ix_(rows, targets)], of_rows[0]) * weights
+            u = centred(study.scores[np.ix_(rows, np.array(targets))], of_rows[0]) * weights
             places = np.searchsorted(pool, held).tolist()
             for resample in range(resamples):
-                drawn = redrawn(inclusion[rows], *of_rows, designs[rows], pool, rng, held)[:, pool]
+                drawn = redrawn(inclusion, *of_rows, study.designs[rows], pool, rng, held)[:, pool]
                 value, error = size_centred.slopes(centred(drawn, of_rows[0]) * weights, u, blocks, places, True)
                 with np.errstate(divide="ignore", invalid="ignore"):
                     t = np.abs(value / error)
@@ -114,8 +99,3 @@ def family_wise(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:
     pairs = zip(largest.T, np.abs(statistic).T, strict=True)
     reached = np.stack([(column[:, None] >= t - 1e-12).sum(axis=0) for column, t in pairs], axis=1)
     return np.where(np.isfinite(statistic), (1 + reached) / (len(largest) + 1), np.nan)
-
-
-def _rows_alone(clusters: np.ndarray) -> np.ndarray:
-    _, which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
-    return counts[which] == 1

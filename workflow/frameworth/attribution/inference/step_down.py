@@ -11,13 +11,7 @@ import numpy as np
 from scipy import stats
 
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import (
-    Sample,
-    centred,
-    columns_by_missing_rows,
-    in_percents_of_several_clusters,
-    scale_of,
-)
+from frameworth.attribution.estimators._estimate import Study, centred, comparable, scale_of
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.balance import variance_factor
 from frameworth.attribution.inference.redraw import family_wise, largest_statistics
@@ -77,19 +71,6 @@ class Tests:
         return replace(self, largest_left=self.largest, critical=critical, null=null, reach=reach)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Study(Sample):
-    """The arrays of `estimate_influence`, checked.
-
-    Attributes:
-        roots: of the rows' weights, [S], see `precisions`.
-        designs: of each subset, [S].
-    """
-
-    roots: np.ndarray
-    designs: np.ndarray
-
-
 def decide(study: Study, level: float, resamples: int, rng: np.random.Generator) -> Tests:
     """Test all frames, take the surer half of the decided as given, and test the others beside them, until none passes.
 
@@ -110,8 +91,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
             found.value, nothing, nothing, nothing, nothing, none, none, np.zeros(nothing.shape, bool), nothing,
             nothing, np.full(study.scores.shape[1], np.nan), found.clusters,
         )  # fmt: skip
-    arguments = (study.percents, study.clusters, study.designs)
-    largest = largest_statistics(study.inclusion, study.scores, study.roots, *arguments, own, resamples, rng)
+    largest = largest_statistics(study, own, resamples, rng)
     statistic = _ratio(found.value, found.standard_error)
     targets = np.flatnonzero(study.self_frame >= 0)
     statistic[study.self_frame[targets], targets] = np.nan
@@ -138,8 +118,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
             floor = p[new].max()
             slope, relative, cr3 = _beside(one, own[target], decided)
             beside = [*own[target], *decided]
-            redrawn = largest_statistics(one.inclusion, one.scores, one.roots, *arguments, [beside], resamples, rng)
-            left[:, target] = redrawn[:, 0]
+            left[:, target] = largest_statistics(one, [beside], resamples, rng)[:, 0]
             t = np.abs(_ratio(slope, cr3))
             p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], floor)[others]
             value[others, target] = relative[others]
@@ -164,7 +143,8 @@ def _ratio(value: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 def _beside(study: Study, own: list[int], decided: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the one target: slopes beside the decided frames, these relative to the average of all, CR3 errors; [N]."""
-    rows, z, u = _centred(study, [0])
+    ((rows, _),) = comparable(study.scores, study.percents, study.clusters)
+    z, u = _centred(study, rows, [0])
     blocks = size_centred.ClusterBlocks(study.percents[rows], study.clusters[rows])
     slope, error = size_centred.slopes(z, u, blocks, [*own, *decided], True)
     all_frames = int(np.count_nonzero(study.inclusion[rows].any(axis=0))) - len(own)
@@ -179,10 +159,10 @@ def _balance(study: Study, held: list[list[int]]) -> np.ndarray:
     out = np.ones((study.inclusion.shape[1], len(held)))
     if not (study.designs == "balanced").any():
         return out
-    for _, columns in columns_by_missing_rows(study.scores):
+    for rows, columns in comparable(study.scores, study.percents, study.clusters):
         for beside in {tuple(held[target]) for target in columns}:
             targets = [target for target in columns if tuple(held[target]) == beside]
-            rows, z, u = _centred(study, targets)
+            z, u = _centred(study, rows, targets)
             basis = size_centred.basis_of(z, beside)
             if basis is not None:
                 z, u = size_centred.without(z, basis), size_centred.without(u, basis)
@@ -191,10 +171,9 @@ def _balance(study: Study, held: list[list[int]]) -> np.ndarray:
     return out
 
 
-def _centred(study: Study, targets: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows that count for these targets, which lack the same scores; their centred inclusion and scores, weighted."""
-    rows = np.flatnonzero(np.isfinite(study.scores[:, targets[0]]))
-    rows = rows[in_percents_of_several_clusters(study.percents[rows], study.clusters[rows])]
-    percents = study.percents[rows]
-    of_rows = study.inclusion[rows], study.scores[np.ix_(rows, targets)]
-    return rows, *(centred(values, percents) * study.roots[rows, None] for values in of_rows)
+def _centred(study: Study, rows: np.ndarray, targets: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Of rows that count for these targets: their centred inclusion and scores, weighted."""
+    percents, roots = study.percents[rows], study.roots[rows, None]
+    parts = study.inclusion[rows], study.scores[np.ix_(rows, np.array(targets))]
+    z, u = (centred(part, percents) * roots for part in parts)
+    return z, u

@@ -60,13 +60,7 @@ def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """
     times_average = np.exp(subset_level(np.log1p(error), inclusion))
     times_average /= times_average.mean()
-    known = np.isfinite(error)
-    count = known.sum(axis=2)
-    per_frame = np.where(known, error, 0).sum(axis=2, dtype=float) / np.where(count > 0, count, np.nan)
-    left_out = ~inclusion & np.isfinite(per_frame)
-    times = left_out.sum(axis=0)
-    levelled = per_frame / times_average[:, None]
-    return np.where(left_out, levelled, 0).sum(axis=0) / np.where(times > 0, times, np.nan)
+    return mean_of_known(np.where(inclusion, np.nan, mean_of_known(error, 2) / times_average[:, None]), 0)
 
 
 def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
@@ -104,10 +98,19 @@ def p_values(value: np.ndarray, standard_error: np.ndarray, clusters: int) -> np
 
 def false_discovery(p: np.ndarray) -> np.ndarray:
     """Benjamini and Hochberg's q over all that is not NaN (1995): for matrices, where family-wise is too strict."""
+    return _over_all(p, "fdr_bh")
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """p-values adjusted by Holm's step-down over those that are not NaN."""
+    return _over_all(p, "holm")
+
+
+def _over_all(p: np.ndarray, method: str) -> np.ndarray:
     out = np.full_like(p, np.nan)
     known = np.isfinite(p)
     if known.any():
-        out[known] = multipletests(p[known], method="fdr_bh")[1]
+        out[known] = multipletests(p[known], method=method)[1]
     return out
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.attribution.inference.paired import holm
-from frameworth.attribution.suspicion.body_axes import direction, mean_shape
+from frameworth.attribution.inference.values import holm
+from frameworth.attribution.suspicion.body_axes import direction, mean_shape, median_point
 from frameworth.attribution.suspicion.deviations import bounded, typical_size
 from frameworth.attribution.suspicion.suspects import where_seen
 
@@ -61,7 +61,7 @@ def biased_groups(
     at, unseen = _places(poses, labels, inclusion, groups, percents)
     label = labels[..., 0] + 1j * labels[..., 1]
     off = (label - at) / direction(at, mean_shape(at))[:, None]
-    middle = np.array([_median(own[np.isfinite(own)]) for own in off.T])
+    middle = np.array([median_point(own[np.isfinite(own)]) for own in off.T])
     scale = typical_size(np.abs(off - middle))
     standard = bounded((off - middle) / np.where(scale > 0, scale, 1))
     wrong: set[tuple[int, int]] = set()
@@ -77,7 +77,7 @@ def biased_groups(
     for number in np.argsort(p, kind="stable"):
         group, keypoint, *_ = pairs[number]
         own, others = _frames(standard, groups, group, keypoint, wrong)
-        offset = _median(off[own, keypoint]) - _median(off[others, keypoint])
+        offset = median_point(off[own, keypoint]) - median_point(off[others, keypoint])
         found.append(
             Bias(
                 group=group,
@@ -146,7 +146,3 @@ def _between(size: np.ndarray, noise: np.ndarray) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if np.median(size / (middle + noise)) > _MEDIAN else (low, middle)
     return low
-
-
-def _median(points: np.ndarray) -> complex:
-    return complex(np.median(points.real), np.median(points.imag)) if len(points) else 0j

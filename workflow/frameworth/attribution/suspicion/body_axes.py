@@ -12,6 +12,11 @@ def centred(points: np.ndarray) -> np.ndarray:
     return points - total / np.maximum(known.sum(axis=1, keepdims=True), 1)
 
 
+def median_point(points: np.ndarray) -> complex:
+    """The median of each axis of points [N] that are all known; 0 of none."""
+    return complex(np.median(points.real), np.median(points.imag)) if len(points) else 0j
+
+
 def mean_shape(points: np.ndarray) -> np.ndarray:
     """The shape [K] of length 1 that rotated, scaled copies in the rows of [N, K] are nearest to.
 

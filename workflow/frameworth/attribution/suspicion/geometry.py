@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from frameworth.attribution.inference.tails import tail_probability
-from frameworth.attribution.suspicion.body_axes import mean_shape
+from frameworth.attribution.suspicion.body_axes import mean_shape, median_point
 from frameworth.attribution.suspicion.deviations import (
     at_each_place,
     best_exchange,
@@ -156,10 +156,6 @@ def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
             fit = np.where(np.abs(fit) > _LEAST_SPREAD * scale, fit, scale)
             brought = np.where(known, arm / fit[:, None] + of_shape[:, None], np.nan)
             weight = np.where(known, 1 / (1 + np.abs(brought - shape) ** 2 / (2 * common**2)), 0)
-        shape = np.array([_middle(own[np.isfinite(own)]) for own in brought.T])
+        shape = np.array([median_point(own[np.isfinite(own)]) for own in brought.T])
         spread = np.maximum(typical_size(np.abs(brought - shape)), _LEAST_SPREAD)
     return (brought - shape) / spread, shape, spread
-
-
-def _middle(points: np.ndarray) -> complex:
-    return np.median(points.real) + 1j * np.median(points.imag) if len(points) else 0j

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from frameworth.attribution.inference.tails import tail_probability
-from frameworth.attribution.inference.values import subset_level
+from frameworth.attribution.inference.values import mean_of_known, subset_level
 from frameworth.attribution.suspicion.deviations import LEAST_FRAMES, robust_spread
 
 
@@ -37,12 +37,11 @@ def mean_out_of_bag(log_error: np.ndarray, inclusion: np.ndarray) -> tuple[np.nd
     levelled = log_error - levels[:, None, :]
     known = np.isfinite(levelled) & ~inclusion[:, :, None]
     count = known.sum(axis=0)
-    several = np.where(count > 0, count, np.nan)
-    mean = np.where(known, levelled, 0).sum(axis=0, dtype=float) / several
+    mean = mean_of_known(np.where(known, levelled, np.nan), 0)
     squares = np.where(known, (levelled - mean) ** 2, 0).sum(axis=0)
     spread = np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan)
     typical = [np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else 0.0 for own in spread.T]
-    return mean, np.array(typical) / several
+    return mean, np.array(typical) / np.where(count > 0, count, np.nan)
 
 
 def robust_deviation(values: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.attribution.inference.paired import holm
 from frameworth.attribution.inference.tails import tail_probability
+from frameworth.attribution.inference.values import holm
 from frameworth.attribution.suspicion.body_axes import centred, direction, mean_shape
 from frameworth.attribution.suspicion.deviations import size_deviation
 from frameworth.attribution.suspicion.suspects import where_seen

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from frameworth.attribution.inference.tails import as_frames_fall_off, tail_probability
-from frameworth.attribution.suspicion.body_axes import direction, mean_shape
+from frameworth.attribution.suspicion.body_axes import direction, mean_shape, median_point
 from frameworth.attribution.suspicion.deviations import (
     FREEDOM,
     LEAST_FRAMES,
@@ -170,7 +170,7 @@ def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarra
     for k, own in enumerate(difference.T):
         own = own[np.isfinite(own)]
         if len(own) >= LEAST_FRAMES:
-            middle[k] = np.median(own.real) + 1j * np.median(own.imag)
+            middle[k] = median_point(own)
     difference = difference - middle
     size, usual = np.abs(difference), typical_size(spread)
     ratio = np.where(np.isfinite(spread) & (usual > 0), spread / np.where(usual > 0, usual, 1), 1)
