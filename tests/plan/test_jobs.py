@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frameworth.plan.config import check_config
+from frameworth.plan.grid import base_subsets, method_options
 from frameworth.plan.jobs import ANY_SUBSET, runs_of, seeds_of, subset_jobs, training_jobs
 from frameworth.plan.requests import GRID, requests
 
@@ -57,3 +58,14 @@ def test_each_ensemble_is_trained_by_one_rule_that_has_its_number_of_networks(as
 
 def makes(job, path):
     return path in job.paths or re.fullmatch(job.constraint, path) is not None
+
+
+@pytest.mark.parametrize(("asked", "percent"), [({}, 50), ({"percent": 85}, 90)])
+def test_a_method_asks_networks_of_the_size_that_is_nearest_to_the_one_it_names(asked, percent):
+    subsets = [
+        {"design": "balanced", "percents": [50], "seeds": 8, "members": 1},
+        {"design": "nested", "percents": [10, 70, 90], "seeds": [11, 12, 13], "members": 1},
+    ]
+    config = check_config(CONFIG | {"subsets": subsets, "influence": {"warm": {"networks": 3} | asked}})
+    assert [base.percent for base in base_subsets(config, "warm")] == [percent] * 3
+    assert "percent" not in method_options(config, "warm")

@@ -51,7 +51,7 @@ def write_network_answer(
 
     Args:
         network_file: the subset's `member-0.pt`. store: of networks, `.store/`.
-        options: the config's `influence.{name}` without `networks`.
+        options: the config's `influence.{name}` without `networks` and `percent`.
         imagenet: a file of the weights that `weights: imagenet` stands for.
     """
     asked_by = method(name)

@@ -207,7 +207,7 @@ def method_network(
     network: Annotated[Path, "The finished network."],
     store: Store,
     training: ChosenTraining,
-    options: Annotated[Section, "The config's `influence.{method}` without `networks`."],
+    options: Annotated[Section, "The config's `influence.{method}` without `networks` and `percent`."],
     study_seed: StudySeed,
     device: Device,
     imagenet: Imagenet = None,

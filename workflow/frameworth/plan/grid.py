@@ -47,20 +47,21 @@ def subsets_of(blocks: Sequence[Block]) -> list[PlannedSubset]:
     ]
 
 
-def nearest_to_half(config: StudyConfig) -> list[PlannedSubset]:
-    """All subsets, those nearest to half of the pool first, else in the config's order."""
-    return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - 50))
+def nearest_to(config: StudyConfig, percent: int) -> list[PlannedSubset]:
+    """All subsets, those nearest to a percent of the pool first, else in the config's order."""
+    return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - percent))
 
 
 def base_subsets(config: StudyConfig, method: str) -> list[PlannedSubset]:
-    """The subsets whose first networks a method asks: the first of those nearest to 50 %."""
-    return nearest_to_half(config)[: asked_methods(config.influence)[method].networks]
+    """The subsets whose first networks a method asks: the first of those nearest to the percent that it names."""
+    asked = asked_methods(config.influence)[method]
+    return nearest_to(config, asked.percent)[: asked.networks]
 
 
 def method_options(config: StudyConfig, method: str) -> dict[str, Any]:
     """What of the config's `influence.{method}` a single network's answer depends on."""
     options = asked_methods(config.influence)[method].model_dump()
-    return {key: value for key, value in options.items() if key != "networks"}
+    return {key: value for key, value in options.items() if key not in ("networks", "percent")}
 
 
 def video_networks(config: StudyConfig) -> list[tuple[PlannedSubset, int]]:

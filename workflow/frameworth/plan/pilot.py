@@ -26,7 +26,7 @@ from typing import Any
 from frameworth.config.model import StudyConfig
 from frameworth.config.training import Pilot, Training, UnsizedTraining
 from frameworth.errors import UserError
-from frameworth.plan.grid import PlannedSubset, nearest_to_half
+from frameworth.plan.grid import PlannedSubset, nearest_to
 from frameworth.storage.files import digest_of_json, read_json
 from frameworth.text import duration, readable
 
@@ -107,7 +107,7 @@ def pays(before: Try, longer: Try) -> bool:
 
 def pilot_subset(config: StudyConfig) -> PlannedSubset:
     """The subset that pilot networks are trained on: of those nearest to half of the pool, the first."""
-    return nearest_to_half(config)[0]
+    return nearest_to(config, 50)[0]
 
 
 def steps_tried(pilot: Pilot, training: UnsizedTraining) -> list[int]:

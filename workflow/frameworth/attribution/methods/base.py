@@ -157,7 +157,10 @@ class Method(Generic[OptionsT]):
         return self.sign * self.per_network(change, inclusion)
 
     def section(self) -> type[Section]:
-        """The section of a config below `influence.{name}`: the options, and how many networks are asked."""
-        about = "Base networks, the first of the subsets nearest to half of the pool."
-        networks: Any = (Annotated[Integer, Field(ge=1)], Field(self.networks, description=about))
-        return create_model(self.options.__name__, __base__=self.options, __doc__=self.description, networks=networks)
+        """The section of a config below `influence.{name}`: the options, and which networks are asked."""
+        about = "Base networks, the first of the subsets whose size is nearest to `percent`."
+        bases: dict[str, Any] = {
+            "networks": (Annotated[Integer, Field(ge=1)], Field(self.networks, description=about)),
+            "percent": (Annotated[Integer, Field(ge=1, le=100)], Field(50, description="Of the pool, see `networks`.")),
+        }
+        return create_model(self.options.__name__, __base__=self.options, __doc__=self.description, **bases)
