@@ -27,7 +27,7 @@ def method_section(name: str) -> type[Section]:
 
 
 def asked_methods(influence: Section) -> dict[str, Any]:
-    """The methods that a config's `influence` asks for, by name, and its section of each (with `networks` and `percent`)."""
+    """The methods that a config's `influence` asks for, by name, and all of its section of each."""
     asked = {name: getattr(influence, name, None) for name in method_names()}
     return {name: options for name, options in asked.items() if options is not None}
 
