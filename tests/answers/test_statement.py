@@ -63,9 +63,9 @@ def test_five_sentences_of_thirty_words_leave_room_for_the_next_step(change: str
 def test_the_error_stands_first_beside_the_animal_and_a_guess():
     first = sentences(NUMBERS, 0.05)[0]
     assert "have learned" in first
-    assert "3.1 px (5.1 % of the animal's length)" in first
+    assert "3.1 px (5.1 % of the labels' span)" in first
     assert "28 px" in first
-    assert "animal" not in sentences(NUMBERS | {"animal_length_px": float("nan")}, 0.05)[0]
+    assert "span" not in sentences(NUMBERS | {"animal_length_px": float("nan")}, 0.05)[0]
     assert "12 frames" in sentences(NUMBERS | {"learned_frames": 12}, 0.05)[0]
 
 
@@ -139,7 +139,8 @@ def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the
     assert "not decided: the error may fall by 1.2 px (30 %) or rise by 0.3 px (7.5 %)" in unclear
     assert "whether more labels help" not in unclear
     little = told(further_frames=OPEN | {"low_px": -0.8, "high_px": -0.04})  # by how much may be next to nothing
-    assert "not decided: the error may fall by 0.04 px to 0.8 px (1 % to 20 %)" in little
+    assert "lower the error, by at most 0.8 px (20 %)" in little
+    assert "not decided" not in little
     assert "whether more labels help" in told(further_frames=None)
 
 

@@ -225,3 +225,16 @@ def test_the_verdict_check_label_is_that_of_the_list_of_labels_to_check(study: R
 def test_labels_that_are_all_off_alike_are_said_to_lie_that_way(off: list[list[float]], words: str) -> None:
     assert words in all_off_alike(np.array(off, float))
     assert bool(words) == bool(all_off_alike(np.array(off, float)))
+
+
+def test_a_pose_that_is_off_as_a_whole_stands_with_a_keypoint_of_typical_distance_and_not_with_a_lost_one(
+    tmp_path: Path,
+):
+    made = write_study(tmp_path / "walk", frames=48, halves=16, ladder_seeds=0, planted=False, missing=False)
+    study = Results(made.folder, made.options)
+    study.labels.xy[20] += [25, 0]
+    study.scores["consensus_pose"][:, 20, 1] += [0, 200]  # networks lose one of the keypoints, too
+    row = label_checks(study).set_index("frame").loc[20]
+    assert (row["rank"], row["kind"]) == (1, "together")
+    assert row["distance_px"] == pytest.approx(25, abs=5)
+    assert "right of" in row["reason"]

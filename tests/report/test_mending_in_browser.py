@@ -69,6 +69,40 @@ def test_labels_are_mended_by_keys_alone_kept_over_a_reload_and_applied(browser:
     assert study.frames["image"][third] == table.loc[table["mark"] == "right", "image"].iloc[0]
 
 
+def test_all_labels_of_a_frame_move_alike_and_two_are_exchanged_by_a_key_each_and_undone_by_one(
+    browser: Browser,  # noqa: F811
+    study: Results,
+    tmp_path,
+):
+    first, second = order(study)[:2]
+    names, labels, place = study.labels.keypoints, study.labels.xy, study_suspects(study).place
+    one = names.index(study.label_checks["keypoint"][1])
+    far = np.linalg.norm(place[second] - labels[second, one], axis=1)
+    far[[k for k in range(len(names)) if k == one or not np.isfinite(labels[second, k]).all()]] = np.inf
+    partner = int(np.nanargmin(far))
+    with opened(browser, study, unfolded=False) as page:
+        begin(page)
+        for key in ("a", "u", "a", "j", "e"):
+            page.keyboard.press(key)
+        expect(page.locator("#mend-count")).to_have_text("2 frames changed, 0 marked as right.")
+        download(page, tmp_path / "corrections.csv")
+    table = pd.read_csv(tmp_path / "corrections.csv").set_index(["image", "keypoint"])
+    moved = table.loc[study.frames["image"][first]]
+    by = np.nanmedian(place[first] - labels[first], axis=0)
+    assert len(moved) == np.isfinite(labels[first]).all(axis=1).sum()
+    np.testing.assert_allclose(
+        moved[["x", "y"]].to_numpy() - moved[["was_x", "was_y"]].to_numpy(), [by] * len(moved), atol=1e-3
+    )
+    exchanged = table.loc[study.frames["image"][second]]
+    assert set(exchanged.index) == {names[one], names[partner]}
+    np.testing.assert_allclose(
+        exchanged.loc[names[one], ["x", "y"]].to_numpy(float), labels[second, partner], atol=1e-3
+    )
+    np.testing.assert_allclose(
+        exchanged.loc[names[partner], ["x", "y"]].to_numpy(float), labels[second, one], atol=1e-3
+    )
+
+
 def test_a_label_is_dragged_by_the_mouse_and_one_undo_takes_the_whole_way_back(browser: Browser, study: Results):  # noqa: F811
     frame, keypoint = order(study)[0], study.label_checks["keypoint"][0]
     where = """([x, y]) => { const view = document.querySelector("#mend-view svg");
@@ -76,7 +110,7 @@ def test_a_label_is_dragged_by_the_mouse_and_one_undo_takes_the_whole_way_back(b
         const at = new DOMPoint(x, y).matrixTransform(view.getScreenCTM()); return [at.x, at.y]; }"""
     with opened(browser, study, viewport={"width": 1280, "height": 900}) as page:
         label = study.labels.xy[frame, study.labels.keypoints.index(keypoint)]
-        start, end = (page.evaluate(where, point.tolist()) for point in (label, label + np.array([-9, 6])))
+        start, end = (page.evaluate(where, point.tolist()) for point in (label, label + np.array([-9, -6])))
         page.mouse.move(*start)
         page.mouse.down()
         page.mouse.move(*end, steps=5)
@@ -84,7 +118,7 @@ def test_a_label_is_dragged_by_the_mouse_and_one_undo_takes_the_whole_way_back(b
         expect(page.locator("#mend-about")).to_contain_text("Changed.")
         ((number, state),) = json.loads(page.evaluate("Object.values(localStorage)[0]"))
         assert number == frame
-        np.testing.assert_allclose(next(iter(state["points"].values())), label + np.array([-9, 6]), atol=0.5)
+        np.testing.assert_allclose(next(iter(state["points"].values())), label + np.array([-9, -6]), atol=0.5)
         page.click("#mend-undo")
         expect(page.locator("#mend-count")).to_have_text("0 frames changed, 0 marked as right.")
         page.click("#mend-undo")

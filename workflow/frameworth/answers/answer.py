@@ -150,9 +150,9 @@ def _more_frames(answer: dict[str, Any]) -> str:
             f"{undecided} fall by {_px(-low)} ({_percent(-low / percent)}) or rise by {_px(high)} "
             f"({_percent(high / percent)})."
         )
-    least, most = sorted(map(abs, (low, high)))
-    between = f"{_percent(least / percent)} to {_percent(most / percent)}"
-    return f"{undecided} {'fall' if low < 0 else 'rise'} by {_px(least)} to {_px(most)} ({between})."
+    most = max(abs(low), abs(high))
+    verb = "lower" if low < 0 else "raise"
+    return f"{frames} {verb} the error, by at most {_px(most)} ({_percent(most / percent)}), but perhaps by hardly any."
 
 
 _CALLED = {
@@ -221,9 +221,9 @@ def half_and_twice(further: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _share(value: float, length: float | None) -> str:
-    """A length beside the animal's; empty where that is not known."""
+    """A length beside the widest span of labels, which is the animal's where there is one view; empty if unknown."""
     known = _known(length)
-    return f" ({_percent(100 * value / known)} of the animal's length)" if known > 0 else ""
+    return f" ({_percent(100 * value / known)} of the labels' span)" if known > 0 else ""
 
 
 def _known(value: float | None) -> float:

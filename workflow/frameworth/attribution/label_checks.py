@@ -35,8 +35,8 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     known = np.isfinite(found.suspicion)
     p = 10**-found.suspicion
     away = distance(found.place, labels.xy)
-    # Where all keypoints are off together, the one that is farthest off stands for them.
-    which = np.where((found.kind == "together"), np.nan_to_num(away, nan=-1).argmax(axis=1), found.keypoint)
+    # Where all are off together, one that is typically far off stands for them: networks may have lost others.
+    which = np.where(found.kind == "together", _typically_far(away), found.keypoint)
     rows = np.arange(len(which))
     right = is_marked(results.folder, results.frames["video"], results.frames["image"], labels.xy)
     named = known & (p <= max(UNUSUAL, expected_false / max(known.sum(), 1)))
@@ -63,6 +63,13 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     rank = table["suspicion"].mask(right).rank(ascending=False, method="first", na_option="bottom").astype(int)
     table.insert(0, "rank", rank)
     return table.sort_values("rank").reset_index(drop=True)
+
+
+def _typically_far(away: np.ndarray) -> np.ndarray:
+    """The keypoint of each frame that is as far off as the frame's median one, int [N], of distances [N, K] px."""
+    known = np.isfinite(away).sum(axis=1)
+    middle = np.maximum(known - 1, 0) // 2
+    return np.take_along_axis(np.argsort(away, axis=1), middle[:, None], axis=1)[:, 0]  # NaN comes last
 
 
 def study_suspects(results: Results, subsets: np.ndarray | None = None, expected_false: float = 1.0) -> Suspects:
@@ -121,7 +128,7 @@ def _reason(found: Suspects, frame: int, keypoints: Sequence[str], xy: np.ndarra
     return {
         "alone": "this keypoint alone is off",
         "together": all_off_alike(xy - found.place[frame])
-        or "all keypoints are off together: labels or networks have the animal turned round or elsewhere",
+        or "many labels are off at once: labels or networks may have the animal turned round or elsewhere",
         "overlooked": "it has no label, where the networks agree on a place",
     }[found.kind[frame]]
 

@@ -206,14 +206,14 @@ def _check_first(
     results: Results, ranked: list[dict[str, Any]], images: Pictures, consensus: np.ndarray, colours: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The frames to check first, in that order, with what is drawn of them where scripts do not run."""
-    names = results.frames["video"].astype(str) + "/" + results.frames["image"].astype(str)
+    names = results.frames[["video", "image"]].astype(str)
     labels, shown = results.labels, []
     for record in sorted(ranked, key=lambda record: not record["flagged"])[:CHECK_FIRST]:
         frame = record["frame"]
         if np.isfinite(record["suspicion"]):
             places = labels.xy[frame], consensus[frame]
             drawn = drawing(*places, labels.skeleton, labels.sizes[frame], labels.keypoints, colours)
-            shown.append(record | {"name": names[frame], "picture": images.jpegs[frame], "drawing": drawn})
+            shown.append(record | names.loc[frame].to_dict() | {"picture": images.jpegs[frame], "drawing": drawn})
     return shown
 
 

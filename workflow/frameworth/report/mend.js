@@ -29,12 +29,37 @@ function change(frame, next, said) {
   keep();
   showMending(said);
 }
-function put(k, point, said) {
-  const frame = frameNow(), own = { ...stateOf(frame).points }, was = original(frame, k);
-  const bounded = point && [0, 1].map((axis) => Math.min(Math.max(point[axis], 0), frames.size[frame][axis]));
-  if ((was === null && point === null) || (was && point && was[0] === bounded[0] && was[1] === bounded[1])) delete own[k];
-  else own[k] = bounded;
+function put(k, point, said) { putAll({ [k]: point }, said); }
+function putAll(moved, said) {
+  const frame = frameNow(), own = { ...stateOf(frame).points };
+  for (const [k, point] of Object.entries(moved)) {
+    const was = original(frame, k);
+    const bounded = point && [0, 1].map((axis) => Math.min(Math.max(point[axis], 0), frames.size[frame][axis]));
+    if ((was === null && point === null) || (was && point && was[0] === bounded[0] && was[1] === bounded[1])) delete own[k];
+    else own[k] = bounded;
+  }
   change(frame, { right: stateOf(frame).right, points: own }, said);
+}
+const median = (values) => { const sorted = [...values].sort((a, b) => a - b), half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2; };
+const labelledNow = (frame) => keypoints.map((_, k) => k).filter((k) => current(frame, k));
+
+// All labels by what is typically missing from them to the networks' places.
+function moveAll() {
+  const frame = frameNow(), which = labelledNow(frame), seen = which.filter((k) => place(frame, k));
+  if (!seen.length) return showMending("The networks see none of these keypoints.");
+  const by = [0, 1].map((axis) => median(seen.map((k) => place(frame, k)[axis] - current(frame, k)[axis])));
+  const moved = which.map((k) => [k, current(frame, k).map((value, axis) => value + by[axis])]);
+  return putAll(Object.fromEntries(moved), `All labels are moved by ${by[0].toFixed(1)} px across and ${by[1].toFixed(1)} px down.`);
+}
+// With the label whose keypoint the networks see nearest to this one.
+function exchange() {
+  const frame = frameNow(), k = mending.keypoint, here = current(frame, k);
+  const others = labelledNow(frame).filter((other) => other !== k && place(frame, other));
+  if (!here || !others.length) return showMending("There is no label to exchange it with.");
+  const far = (other) => Math.hypot(...place(frame, other).map((value, axis) => value - here[axis]));
+  const partner = others.reduce((best, other) => far(other) < far(best) ? other : best);
+  return putAll({ [k]: current(frame, partner), [partner]: here }, `${keypoints[k]} and ${keypoints[partner]} are exchanged.`);
 }
 function undo() {
   const last = undone.pop();
@@ -57,6 +82,8 @@ const MENDING = {  // by the id of its button: what it says, its key, what it do
     if (there) put(mending.keypoint, there, `${name} is where the networks see it.`);
     else showMending(`The networks see no ${name}.`);
   }],
+  "mend-all": ["move all labels to the networks’ places, alike", "a", moveAll],
+  "mend-exchange": ["exchange with the label it looks like", "e", exchange],
   "mend-delete": ["delete the label", "Delete", () => put(mending.keypoint, null, `${keypoints[mending.keypoint]} has no label.`)],
   "mend-right": ["mark the frame as right", "r", () => {
     const now = stateOf(frameNow());
@@ -89,7 +116,7 @@ function showMending(said = "") {
     `${name}${k in now.points ? " (changed)" : finite(pose[k]) ? "" : " (no label)"}`)));
   const changed = [...mended.values()].filter((own) => Object.keys(own.points).length).length;
   const right = [...mended.values()].filter((own) => own.right).length;
-  $("mend-count").textContent = `${changed} frames changed, ${right} marked as right.`;
+  $("mend-count").textContent = `${changed} frame${changed === 1 ? "" : "s"} changed, ${right} marked as right.`;
   $("mend-said").textContent = said;
 }
 

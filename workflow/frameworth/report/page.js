@@ -176,10 +176,10 @@ function intervalBar(row) {
 function card(row, labels, consensus) {
   return html("li", { class: "card", "data-frame": row.frame },
     picture(row.frame) ? withLabels(row.frame, labels, consensus, $("crop").checked) : html("div", { class: "nothing" }, "no picture"),
-    html("h3", {}, `frame ${row.frame}`, html("span", {}, row.flagged ? html("span", { class: "verdict bad" }, "flagged") : null,
+    html("h3", {}, frames.image[row.frame], html("span", {}, row.flagged ? html("span", { class: "verdict bad" }, "flagged") : null,
       row.flagged && row.verdict === "check label" ? null
         : html("span", { class: `verdict ${KIND[row.verdict] ?? "open"}` }, row.verdict))),
-    html("p", { class: "name" }, `${frameName(row.frame)} · labels to check: rank ${row.rank}`),
+    html("p", { class: "name" }, `${frames.videos[frames.video[row.frame]]} · frame ${row.frame} · labels to check: rank ${row.rank}`),
     row.check ? html("p", {}, row.check) : null,
     known(row.value) ? html("p", { class: "value" }, `value ${valueWords(row)}`) : null,
     intervalBar(row), html("p", {}, row.reason),
