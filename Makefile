@@ -11,6 +11,7 @@ demo: .venv/ready
 
 # The set-up alone.
 install: .venv/ready
+	@echo "Set up. Next: source .venv/bin/activate, then frameworth init path/to/your/project"
 
 # Set-up is done again only when the lock or the project file has changed. --no-deps, because the lock is complete and
 # resolves a conflict (see envs/README.md) that pip would refuse. (Some packages bring files for other Pythons, whose

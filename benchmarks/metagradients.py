@@ -5,6 +5,11 @@
 Takes networks of a finished study that asked for `influence: {metagradient: …}`, trains each again with one frame of
 its subset at weight 0 in the window, and compares. Prints correlation and slope for each network; writes
 `results/benchmarks/metagradients.json`.
+
+    python -m benchmarks.metagradients --configfile config/mine.yaml --groups 7
+
+prints a `toggle` for the config instead, of four groups of so many frames, each a part: the planted ones, and of the
+others those judged most harmful, those judged least harmful, and random ones.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from frameworth.attribution.methods.metagradient import held_out_score
@@ -31,7 +37,7 @@ from frameworth.plan.grid import base_subsets, window_start
 from frameworth.plan.identity import network_seed
 from frameworth.plan.names import subset_path
 from frameworth.plan.pilot import possible_trainings
-from frameworth.storage.files import write_json
+from frameworth.storage.files import read_table, write_json
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.ensemble import from_weights_file, training_data
 from frameworth.training.loop import Descent, NetworkJob
@@ -100,14 +106,38 @@ def measure(config: StudyConfig, number: int, count: int) -> dict[str, Any]:
     }
 
 
+def groups(values: pd.DataFrame, planted: np.ndarray, size: int) -> np.ndarray:
+    """Frames of the pool in four groups: planted, judged most harmful, least harmful, random; the last three right.
+
+    Args:
+        values: `frame_values.csv`. planted: bool [N], by frame. size: frames of a group.
+
+    Raises ValueError where there are not so many of each.
+    """
+    known = values.dropna(subset="metagradient_value").sort_values("metagradient_value", ascending=False)
+    wrong = planted[known["frame"]]
+    right = known["frame"][~wrong].to_numpy()
+    rest = np.random.default_rng(0).permutation(right[size:-size])
+    found = [known["frame"][wrong].to_numpy()[:size], right[:size], right[-size:], rest[:size]]
+    if min(map(len, found)) < size:
+        raise ValueError(f"there are not {size} frames for each group")
+    return np.concatenate(found)
+
+
 def main() -> None:
-    """Measure the networks, print a line for each, and write the file."""
+    """Measure the networks, print a line for each, and write the file; or print the groups."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--networks", type=int, default=3)
     parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--groups", type=int, help="frames of each group")
     arguments = parser.parse_args()
     config = check_config(read_config_file(arguments.configfile)[0])
+    if arguments.groups:
+        planted = read_frames(config.folder / "frames.csv")["planted"].notna().to_numpy()
+        chosen = groups(read_table(config.folder / "frame_values.csv"), planted, arguments.groups)
+        print(f"toggle: {{pairs: 16, parts: 4, frames: {chosen.tolist()}}}")
+        return
     rows = []
     for number in range(arguments.networks):
         rows.append(measure(config, number, arguments.frames))

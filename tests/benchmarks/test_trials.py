@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import sleap_io
 
+from benchmarks.metagradients import groups
 from benchmarks.spoil import shuffle, spoil
 from benchmarks.trial import measure, what_was_learned
 from frameworth.errors import UserError
@@ -179,3 +180,15 @@ def test_the_truth_of_another_project_is_refused(tmp_path):
     study = finished(tmp_path / "study", [3, 2, 1], [False] * 3)
     with pytest.raises(UserError, match=r"img7\.png"):
         measure(study, truth(tmp_path / "spoilt.csv", {0: "moved", 7: "moved"}))
+
+
+def test_groups_to_toggle_are_the_planted_frames_and_of_the_right_ones_the_worst_the_best_and_others():
+    value = np.array([0.1, 9, 3, 2, -5, 0, -4, 8, 0.2, 0.3])
+    planted = np.isin(np.arange(12), [1, 6, 11])
+    table = pd.DataFrame({"frame": np.arange(12), "metagradient_value": [*value, np.nan, np.nan]})
+    chosen = groups(table, planted, 2).tolist()
+    assert chosen[:4] == [1, 6, 7, 2]
+    assert sorted(chosen[4:6]) == [4, 5]
+    assert set(chosen[6:]) < {0, 3, 8, 9}
+    with pytest.raises(ValueError, match="3"):
+        groups(table, planted, 3)
