@@ -10,6 +10,8 @@ import pytest
 from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary
 from frameworth.answers.larger_study import pilot_of
+from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import subset_score
 from frameworth.plan.config import check_config
 from frameworth.plan.names import subset_path
@@ -19,7 +21,7 @@ from frameworth.storage.hdf5 import read_hdf5
 from frameworth.text import readable, told
 from frameworth.training.predictions import Predictions, write_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
-from synthetic_study import size_centred, write_study
+from synthetic_study import write_study
 from tiny import config
 
 LOWER, RAISE = 0.4, 0.3  # what one frame takes from the logs at every label, and another adds
@@ -103,11 +105,8 @@ def test_the_config_takes_it_and_log_probability_is_what_is_meant_without_one(sc
 def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(tmp_path: Path):
     made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
     found, pool = summary(made), np.flatnonzero(made.pool)
-    percents, score = (
-        np.full(24, 50),
-        [subset_score(made.scores[name], ~made.pool) for name in ("log_probability", "error")],
-    )
-    value, _ = size_centred(made.inclusion[:, pool].astype(float), np.stack(score, axis=1), percents)
+    score = np.stack([made.held_out_score(name) for name in ("log_probability", "error")], axis=1)
+    value = size_centred.estimate(Sample(made.inclusion[:, pool], score, made.percents, made.clusters)).value
     group = made.planted[pool]
     expected = value[group].mean(axis=0) - value[~group].mean(axis=0)
     assert found["group_difference"] == pytest.approx(expected[0], rel=1e-4)

@@ -169,7 +169,8 @@ def test_a_file_says_what_it_was_made_from_and_is_refused_once_that_changed(stud
 def test_a_ranking_of_other_scores_is_noticed(study):
     scores_again(study, "error", 1.5, made_from(study / "labels.h5", study / "subsets.h5"))
     influence = read_hdf5(study / "influence.h5")
-    arrays = {name: Array(values, ("training_frame", "frame", "keypoint")) for name, values in influence.items()}
+    dims = ("training_frame", "frame", "keypoint")
+    arrays = {name: Array(values, dims[: values.ndim]) for name, values in influence.items()}
     write_hdf5(study / "influence.h5", arrays, {}, made_from(study / "scores.h5"))
     assert "frame_values.csv: was made from other scores" in refused_by_load(study)
 

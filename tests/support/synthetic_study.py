@@ -1,39 +1,43 @@
 """A small study written in the artefacts' formats, without any network: known effects, drawn images.
 
 Each subset's log error is additive in the frames it holds, frames are memorized, and some labels are planted
-wrong; so what the figures must show is known. Estimates are computed here by the plainest formulas, not by
-the code under test elsewhere.
+wrong; so what the figures must show is known. Scores and influence are made of the poses by the library.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy import stats
 
 from frameworth.answers.distractors import distractor_table
 from frameworth.answers.further_labels import further_labels
+from frameworth.answers.held_out import memorization
 from frameworth.answers.larger_study import write_plan
 from frameworth.answers.outliers import outlier_table
-from frameworth.attribution.inference.values import out_of_bag_error, subset_score
-from frameworth.attribution.influence_file import group_name, score_arrays
+from frameworth.attribution.estimators import size_centred
+from frameworth.attribution.estimators._estimate import Sample
+from frameworth.attribution.inference.values import confidence_interval, mean_of_known, out_of_bag_error, p_values
+from frameworth.attribution.influence_file import write_influence
 from frameworth.attribution.label_checks import check_name, write_label_checks
 from frameworth.config.training import Training
-from frameworth.labels.labels import Labels, write_labels
+from frameworth.labels.labels import Labels, distance, write_labels
 from frameworth.labels.subsets import subset_name
 from frameworth.plan.designs import cluster_of, draw_subset
 from frameworth.results.results import Results
 from frameworth.scores.members import of_networks, write_members
-from frameworth.scores.registry import SCORES
+from frameworth.scores.registry import SCORES, AtLabels
+from frameworth.scores.scores import _rmse_rows
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.files import write_csv, write_json
-from frameworth.storage.hdf5 import Array, made_from, write_hdf5
+from frameworth.storage.hdf5 import Array, made_from, pose_scales, write_hdf5
+from frameworth.training.scoremaps import CONSENSUS_FORMS
 
 WIDTH, HEIGHT = 128, 96  # px
 BODY = np.array([[16.0, 0.0], [7.0, -6.0], [7.0, 6.0], [-14.0, 0.0]])  # keypoints in the animal's own frame, px
@@ -93,29 +97,24 @@ def write_study(
     write_csv(folder / "subsets.csv", grid.table)
     write_hdf5(folder / "subsets.h5", {"inclusion": Array(grid.inclusion, ("subset", "frame"))}, {})
     poses = _member_poses(grid, truth, distractor, xy, kinds, rng)
-    scores = _scores(poses, truth, xy)
+    said = _said(poses, truth, xy)
+    scores = _scores(said)
     units = {name: score.unit for name, score in SCORES.items()} | {"consensus_error": "px", "consensus_pose": "px"}
-    dims = ("subset", "frame", "keypoint", "xy")
+    dims, scores_h5 = ("subset", "frame", "keypoint", "xy"), folder / "scores.h5"
     write_hdf5(
-        folder / "scores.h5",
+        scores_h5,
         {name: Array(values, dims[: values.ndim], units.get(name, "")) for name, values in scores.items()},
-        {},
+        pose_scales(frames, KEYPOINTS),
         made_from(folder / "labels.h5", folder / "subsets.h5"),
     )
-    members = _members(grid, poses, truth, distractor, xy, kinds, rng)
+    members = _members(grid, said, distractor, kinds, rng)
     write_members(folder / "members.h5", members, grid.table["subset"].tolist(), KEYPOINTS, 16.0)
-    write_csv(folder / "rmse.csv", _rmse(grid, poses, scores["consensus_pose"], truth, xy, pool))
+    write_csv(folder / "rmse.csv", _rmse(grid, said, scores["consensus_pose"], ~pool))
     groups = [[10, 30], [70, 90]] if ladder_seeds else []
-    influence = _influence(grid, scores, pool, groups)
-    write_hdf5(
-        folder / "influence.h5",
-        {name: Array(values, ("training_frame", "frame", "keypoint")) for name, values in influence.items()},
-        {},
-        made_from(folder / "scores.h5"),
-    )
+    write_influence(folder, folder / "frames.csv", scores_h5, groups, "size-centred", folder / "influence.h5")
     study = Results(folder, {})
     write_label_checks(study, folder / "labels_to_check.csv")
-    values = _frame_values(grid, scores, pool, influence, study)
+    values = _frame_values(study)
     write_csv(folder / "frame_values.csv", values)
     write_json(folder / "summary.json", _summary(values, study.label_checks, kinds, pool, grid))
     write_csv(folder / "validation.csv", _validation(planted))
@@ -282,190 +281,88 @@ def _member_poses(
     return poses
 
 
-def _scores(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> dict[str, np.ndarray]:
-    error = np.linalg.norm(poses - xy, axis=-1)
-    consensus = np.nanmean(poses, axis=1)
-    confidence = _confidence(poses, truth) + 0 * error
-    bias = ((consensus - xy) ** 2).sum(axis=-1)
-    return {
-        "error": _mean_members(error),
-        "log_error": _mean_members(np.log1p(error)),
-        "confidence": _mean_members(confidence),
-        "probability": _mean_members(confidence) * 0.03,
-        "log_probability": _mean_members(_log_probability(confidence)),
-        "log_confidence": _mean_members(-np.log(np.maximum(confidence, 1e-3))),
+def _said(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> AtLabels:
+    confidence = np.exp(-distance(poses, truth) / 8) + 0 * xy[..., 0]
+    return AtLabels(poses, confidence, 0.03 * confidence, xy)
+
+
+def _scores(said: AtLabels) -> dict[str, np.ndarray]:
+    consensus = np.nanmean(said.pose, axis=1)
+    bias = ((consensus - said.label) ** 2).sum(axis=-1)
+    return {name: mean_of_known(score.of(said), 1) for name, score in SCORES.items()} | {
         "consensus_pose": consensus,
         "consensus_error": np.sqrt(bias),
-        "consensus_confidence": _mean_members(confidence),
+        "consensus_confidence": mean_of_known(said.confidence, 1),
         "member_bias_squared": bias,
-        "member_variance": _mean_members(error**2) - bias,
+        "member_variance": mean_of_known(said.error**2, 1) - bias,
     }
 
 
 def _members(
-    grid: Grid,
-    poses: np.ndarray,
-    truth: np.ndarray,
-    distractor: np.ndarray,
-    xy: np.ndarray,
-    kinds: np.ndarray,
-    rng: np.random.Generator,
+    grid: Grid, said: AtLabels, distractor: np.ndarray, kinds: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """What `members.h5` holds: the lookalike's confidence rises with the planted frames that a subset holds."""
-    share = grid.inclusion[:, kinds != ""].mean(axis=1) if (kinds != "").any() else np.zeros(len(poses))
+    share = grid.inclusion[:, kinds != ""].mean(axis=1) if (kinds != "").any() else np.zeros(len(grid.table))
     made = []
     for index, count in enumerate(grid.members):
-        pose = poses[index, :count]
-        confidence = np.exp(-np.linalg.norm(pose - truth, axis=-1) / 8) + 0 * xy[..., 0]
+        pose, confidence = said.pose[index, :count], said.confidence[index, :count]
         height = 0.1 + 0.3 * share[index] + rng.normal(0, 0.02, confidence.shape)
-        place = np.broadcast_to(distractor[:, None], pose.shape[1:]) + rng.normal(0, 2, pose.shape)
+        place = distractor[:, None] + rng.normal(0, 2, pose.shape)
         made.append(
             of_networks(
                 {
                     "pose": pose,
                     "confidence_at_label": confidence,
                     "probability_at_label": confidence / (2 + 4 * height),
-                    "distractor_pose": np.where(np.isfinite(xy), place, np.nan),
-                    "distractor_confidence": np.where(np.isfinite(xy[..., 0]), height, np.nan),
+                    "distractor_pose": np.where(np.isfinite(said.label), place, np.nan),
+                    "distractor_confidence": height + 0 * said.label[..., 0],
                 }
             )
         )
     return {name: np.stack([one[name] for one in made]) for name in made[0]}
 
 
-def _mean_members(values: np.ndarray) -> np.ndarray:
-    """Mean over members [S, R, N, K] → [S, N, K]; NaN, without a warning, where no label is."""
-    count = np.isfinite(values).sum(axis=1)
-    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
-
-
-def _rmse(
-    grid: Grid, poses: np.ndarray, consensus: np.ndarray, truth: np.ndarray, xy: np.ndarray, pool: np.ndarray
-) -> pd.DataFrame:
+def _rmse(grid: Grid, said: AtLabels, consensus: np.ndarray, held_out: np.ndarray) -> pd.DataFrame:
     rows = []
     for index, subset in enumerate(grid.table.itertuples()):
-        known = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
-        for member in range(grid.members[index]):
-            which = {"kind": "network", "form": "", "member": str(member)}
-            rows.append(known | which | _errors(poses[index, member], truth, xy, pool))
-        for form in ("softmax", "median", "weighted_mean", "argmax"):
-            which = {"kind": "consensus", "form": form, "member": ""}
-            rows.append(known | which | _errors(consensus[index], truth, xy, pool))
+        own = index, slice(grid.members[index])
+        predictions = SimpleNamespace(
+            pose=said.pose[own], confidence_at_label=said.confidence[own], probability_at_label=said.probability[own],
+            consensus_pose=np.stack([consensus[index]] * len(CONSENSUS_FORMS)),
+        )  # fmt: skip
+        keys = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
+        rows += [keys | row for row in _rmse_rows(predictions, said.label, held_out)]
     return pd.DataFrame(rows)
 
 
-def _errors(pose: np.ndarray, truth: np.ndarray, xy: np.ndarray, pool: np.ndarray) -> dict[str, float]:
-    error = np.linalg.norm(pose - xy, axis=-1)[~pool]
-    log_probability = _log_probability(_confidence(pose, truth))[~pool]
-    return {
-        "rmse_px": float(np.sqrt(np.nanmean(error**2))),
-        "median_px": float(np.nanmedian(error)),
-        "mean_error": float(np.nanmean(error)),
-        "mean_log_error": float(np.nanmean(np.log1p(error))),
-        "mean_log_probability": float(np.nanmean(np.where(np.isfinite(error), log_probability, np.nan))),
-    }
-
-
-def _confidence(pose: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    return np.exp(-np.linalg.norm(pose - truth, axis=-1) / 8)
-
-
-def _log_probability(confidence: np.ndarray) -> np.ndarray:
-    return -np.log(np.maximum(confidence * 0.03, 1e-6))
-
-
-def _influence(
-    grid: Grid, scores: dict[str, np.ndarray], pool: np.ndarray, groups: list[list[int]]
-) -> dict[str, np.ndarray]:
-    """Arrays [N, N, K] by `{score}/{estimator}/{group}/{value, standard_error}`."""
-    percents = grid.table["percent"].to_numpy()
-    arrays = {}
-    for group in [list(TYPICAL_ERROR), *groups]:
-        rows = np.isin(percents, group)
-        in_file = group_name(group) if group in groups else "all"
-        included = grid.inclusion[rows][:, pool].astype(float)
-        for score, values in score_arrays(scores, percents).items():
-            measured = values[rows].reshape(rows.sum(), -1)
-            estimates = {
-                "difference-of-means": difference_of_means(included, measured),
-                "size-centred": size_centred(included, measured, percents[rows]),
-            }
-            for estimator, (value, error) in estimates.items():
-                for name, array in (("value", value), ("standard_error", error)):
-                    full = np.full((len(pool), *scores["error"].shape[1:]), np.nan, np.float32)
-                    full[pool] = array.reshape(-1, *scores["error"].shape[1:])
-                    arrays[f"{score}/{estimator}/{in_file}/{name}"] = full
-    return arrays
-
-
-def difference_of_means(included: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean with minus mean without and its standard error, each [n, M]; included [S, n], measured [S, M]."""
-    means, squared_errors = [], []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for weights in (included, 1 - included):
-            count = weights.sum(axis=0)[:, None]
-            means.append(weights.T @ measured / count)
-            squares = weights.T @ measured**2 / count - means[-1] ** 2
-            squared_errors.append(np.maximum(squares, 0) / (count - 1))
-        return means[0] - means[1], np.sqrt(squared_errors[0] + squared_errors[1])
-
-
-def size_centred(included: np.ndarray, measured: np.ndarray, percents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of scores on inclusion, both centred within percents, and its robust standard error, [n, M]."""
-    z, u = included.copy(), measured.copy()
-    for percent in np.unique(percents):
-        rows = percents == percent
-        z[rows] -= z[rows].mean(axis=0)
-        u[rows] -= u[rows].mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = (z**2).sum(axis=0)[:, None]
-        slope = z.T @ u / total
-        squares = (z**2).T @ u**2 - 2 * slope * ((z**3).T @ u) + slope**2 * (z**4).sum(axis=0)[:, None]
-        freedom = len(z) / max(len(z) - 1 - len(np.unique(percents)), 1)
-        return slope, np.sqrt(np.maximum(squares, 0) * freedom) / total
-
-
-def _frame_values(
-    grid: Grid,
-    scores: dict[str, np.ndarray],
-    pool: np.ndarray,
-    influence: dict[str, np.ndarray],
-    study: Results,
-) -> pd.DataFrame:
-    percents = grid.table["percent"].to_numpy()
-    included = grid.inclusion[:, pool].astype(float)
-    measured = np.stack([subset_score(scores[name], ~pool) for name in ("log_probability", "error")], axis=1)
-    value, error = size_centred(included, measured, percents)
-    freedom = grid.table["cluster"].nunique() - 1
-    half = stats.t.ppf(0.975, freedom) * error[:, 0]
-    p = np.minimum(1, 2 * stats.t.sf(np.abs(value[:, 0] / error[:, 0]), freedom) * pool.sum())
-    out_of_bag = out_of_bag_error(scores["error"], grid.inclusion)[pool]
+def _frame_values(study: Results) -> pd.DataFrame:
+    pool = study.pool
+    measured = np.stack([study.held_out_score(name) for name in ("log_probability", "error")], axis=1)
+    found = size_centred.estimate(Sample(study.inclusion[:, pool], measured, study.percents, study.clusters))
+    value, error = found.value[:, 0], found.standard_error[:, 0]
+    low, high = confidence_interval(value, error, found.clusters, 0.95)
+    p = np.minimum(1, p_values(value, error, found.clusters) * pool.sum())
+    out_of_bag = out_of_bag_error(study.scores["error"], study.inclusion)[pool]
     frames = study.frames[pool].reset_index(drop=True)
     flagged = study.label_checks.set_index("frame")["flagged"].loc[frames["frame"]]
-    own = influence["error/difference-of-means/all/value"][pool, pool]
-    decided = np.where(value[:, 0] > 0, "worse than average", "better than average")
-    table = pd.DataFrame(
-        {
-            "frame": frames["frame"],
-            "video": frames["video"],
-            "image": frames["image"],
-            "check_priority": pd.Series(-out_of_bag).rank(method="first", na_option="bottom").astype(int),
-            "out_of_bag_error": out_of_bag,
-            "value": value[:, 0],
-            "tested_value": value[:, 0],
-            "standard_error": error[:, 0],
-            "ci_low": value[:, 0] - half,
-            "ci_high": value[:, 0] + half,
-            "called_ci_low": np.where(p < 0.05, value[:, 0] - half, np.nan),
-            "called_ci_high": np.where(p < 0.05, value[:, 0] + half, np.nan),
-            "p_adjusted": p,
-            "absolute_value": value[:, 0] - 0.01,
-            "tested_absolute_value": value[:, 0] - 0.01,
-            "networks_factor": np.full(pool.sum(), 3.0),
-            "memorization": _mean_members(own[:, :, None])[:, 0],
-            "verdict": np.where(flagged, "check label", np.where(p < 0.05, decided, "undecided")),
-            "value_px": value[:, 1],
-        }
+    decided = np.where(value > 0, "worse than average", "better than average")
+    table = frames[["frame", "video", "image"]].assign(
+        check_priority=pd.Series(-out_of_bag).rank(method="first", na_option="bottom").astype(int),
+        out_of_bag_error=out_of_bag,
+        value=value,
+        tested_value=value,
+        standard_error=error,
+        ci_low=low,
+        ci_high=high,
+        called_ci_low=np.where(p < 0.05, low, np.nan),
+        called_ci_high=np.where(p < 0.05, high, np.nan),
+        p_adjusted=p,
+        absolute_value=value - 0.01,
+        tested_absolute_value=value - 0.01,
+        networks_factor=3.0,
+        memorization=memorization(study)[pool],
+        verdict=np.where(flagged, "check label", np.where(p < 0.05, decided, "undecided")),
+        value_px=found.value[:, 1],
     )
     return table.sort_values("check_priority").reset_index(drop=True)
 
