@@ -27,16 +27,16 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
     is compared with (independent steps against nested by Welch's t, continued against nested in pairs).
     """
     rows: list[dict[str, Any]] = []
+    if arm_scores is None:
+        arm_scores = pd.DataFrame(columns=["start", "percent", "design", "seed", *SCORES])
     means = networks.groupby(["design", "percent", "seed"])[list(SCORES)].mean()
-    percents = sorted(networks.loc[networks["design"].isin(["nested", "independent"]), "percent"].unique())
+    percents = sorted(networks.loc[networks["design"].isin(_FRESH), "percent"].unique())
     for low, high in pairwise(percents):
         for score in SCORES:
             values = {key: _of(means[score], *key) for key in ((d, p) for d in _FRESH for p in (low, high))}
             step = {"low": low, "high": high, "score": score}
             nested = (values["nested", high] - values["nested", low]).dropna()
-            if len(nested) > 1:
-                paired = paired_difference(nested.to_numpy(), nested.index.to_numpy(), level)
-                rows.append(step | _row("nested", paired.difference, paired.standard_error, paired.clusters - 1, level))
+            rows += [step | row for row in _in_pairs("nested", nested, level)]
             smaller, larger = values["independent", low].dropna(), values["independent", high].dropna()
             if len(smaller) > 1 and len(larger) > 1:
                 change, error, freedom = _welch(smaller.to_numpy(), larger.to_numpy())
@@ -47,8 +47,10 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
                     freedom = both**4 / (error**4 / freedom + nested_error**4 / (len(nested) - 1))
                     gap = change - nested.mean()
                     rows.append(step | _row("independent", gap, both, freedom, level, against="nested"))
-            rows += [step | row for row in _continued(values["nested", low], values["nested", high],
-                                                      arm_scores, low, high, score, level)]  # fmt: skip
+            is_continued = arm_scores[["start", "percent", "design"]].eq([low, high, "nested"]).all(axis=1)
+            ends = arm_scores[is_continued].groupby("seed")[score].mean()
+            rows += [step | row for row in _in_pairs("continued", ends - values["nested", low], level)]
+            rows += [step | row for row in _in_pairs("continued", ends - values["nested", high], level, "nested")]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -58,24 +60,13 @@ def _of(values: pd.Series, design: str, percent: int) -> pd.Series:
     return values.loc[design, percent] if known else pd.Series(dtype=float)
 
 
-def _continued(
-    low_values: pd.Series, high_values: pd.Series, arm_scores: pd.DataFrame | None, low: int, high: int, score: str,
-    level: float,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """The step of networks that went on from `low`, and how they end against fresh ones."""
-    if arm_scores is None:
+def _in_pairs(history: str, changes: pd.Series, level: float, against: str | None = None) -> list[dict[str, Any]]:
+    """The row of the mean of changes by seed; none where fewer than two are known."""
+    changes = changes.dropna()
+    if len(changes) < 2:
         return []
-    is_continued = arm_scores[["start", "percent", "design"]].eq([low, high, "nested"]).all(axis=1)
-    ends = arm_scores[is_continued].groupby("seed")[score].mean()
-    rows = []
-    for start, against in ((low_values, None), (high_values, "nested")):
-        gap = (ends - start).dropna()
-        if len(gap) > 1:
-            paired = paired_difference(gap.to_numpy(), gap.index.to_numpy(), level)
-            rows.append(
-                _row("continued", paired.difference, paired.standard_error, paired.clusters - 1, level, against)
-            )
-    return rows
+    paired = paired_difference(changes.to_numpy(), changes.index.to_numpy(), level)
+    return [_row(history, paired.difference, paired.standard_error, paired.clusters - 1, level, against)]
 
 
 def _welch(smaller: np.ndarray, larger: np.ndarray) -> tuple[float, float, float]:

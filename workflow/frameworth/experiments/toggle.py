@@ -19,7 +19,7 @@ from frameworth.attribution.inference.values import mean_of_known
 from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
-from frameworth.labels.labels import read_labels
+from frameworth.labels.labels import distance, read_labels
 from frameworth.labels.subsets import write_chosen
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.names import subset_path
@@ -27,7 +27,6 @@ from frameworth.plan.requests import TOGGLE_PERCENT
 from frameworth.storage.files import read_table, write_csv
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.text import readable
-from frameworth.training.divergence import not_diverged
 
 COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high"]
 
@@ -140,8 +139,7 @@ def write_toggle(
 def _label_scores(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """[held-out frames, keypoints] log(1 + px), averaged over members; NaN if the network diverged."""
     pose = read_hdf5(ensemble / "predictions.h5", ["pose"])["pose"]
-    error = np.log1p(np.linalg.norm(pose - label, axis=-1))[:, held_out].mean(axis=0)
-    return error if not_diverged(pose).any() else np.full_like(error, np.nan)
+    return np.log1p(distance(pose, label))[:, held_out].mean(axis=0)
 
 
 def _elsewhere(low: float, high: float, decided: bool) -> str:

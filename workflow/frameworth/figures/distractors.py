@@ -39,7 +39,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     note = _NOTE.format(alpha=1 - results.level)
     if not frames["log_probability"].notna().any():
         return _style.message("What distractors do cannot be told: no frame is in some subsets only", note)
-    shown = _shown(cells)
+    # One per training frame, so that one frame does not fill the figure.
+    shown = cells.drop_duplicates("training_frame").head(_MAPS)
     figure = _style.new_figure(11 if len(shown) else 5.5, 5.2)
     places = [f"map {number}" for number in range(_MAPS)]
     rows: list[HashableList[str]] = [["split", *places[:2]], ["split", *places[2:]]] if len(shown) else [["split"]]
@@ -52,11 +53,6 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
             _map(axes_of[place], cell, results)
     _style.headline(figure, _title(table, results), note)
     return figure
-
-
-def _shown(cells: pd.DataFrame) -> pd.DataFrame:
-    """The strongest changes, one per training frame, so that one frame does not fill the figure."""
-    return cells.drop_duplicates("training_frame").head(_MAPS)
 
 
 def _split(axes: Axes, frames: pd.DataFrame, results: Results) -> None:

@@ -19,11 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from frameworth.errors import UserError
-from frameworth.figures import _style
+from frameworth.figures import _matrix, _style
 from frameworth.labels.images import read_image
 from frameworth.results.results import Results
 
-_ESTIMATOR = "size-centred"
 _LARGE = 0.9  # quantile of the changes of the right sign above which one counts as large
 _RANKED = 2000  # how many of the best are looked through for frames not shown yet
 _LEAST_SUBSETS = 3  # with and without the training frame
@@ -50,7 +49,7 @@ def table(results: Results, pair: str) -> pd.DataFrame:
     cell = _cell(results, pair)
     if cell is None:
         return pd.DataFrame(columns=_COLUMNS)
-    estimate = {name: values[cell] for name, values in results.influence("error", _ESTIMATOR).items()}
+    estimate = {name: values[cell] for name, values in results.influence("error", _matrix.ESTIMATOR).items()}
     pose = results.scores["consensus_pose"][:, cell.evaluated, cell.keypoint].astype(float)
     label = results.labels.xy[cell.evaluated, cell.keypoint]
     made = pd.DataFrame(
@@ -117,7 +116,7 @@ def _cell(results: Results, pair: str) -> Cell | None:
 
 def ranked_cells(results: Results, effect: str) -> list[Cell]:
     """The most `harmful` or `helpful` influences of pool frames on held-out frames, best first."""
-    estimate = results.influence("error", _ESTIMATOR)
+    estimate = results.influence("error", _matrix.ESTIMATOR)
     value = estimate["value"].astype(float) * (1 if effect == "harmful" else -1)
     plain = results.influence("error", "difference-of-means")["value"]
     usable = (value > 0) & (plain * estimate["value"] > 0)
@@ -167,7 +166,7 @@ def _asked(results: Results, training: int, evaluated: int) -> Cell | None:
             raise UserError(f"figures.pair_list: there is no frame {frame}; frames are 0 to {total - 1}")
     if not results.pool[training]:
         raise UserError(f"figures.pair_list: frame {training} is held out, no subset holds it; name a pool frame first")
-    estimate = results.influence("error", _ESTIMATOR)
+    estimate = results.influence("error", _matrix.ESTIMATOR)
     value = np.abs(estimate["value"][training, evaluated].astype(float))
     if not np.isfinite(value).any():
         return None

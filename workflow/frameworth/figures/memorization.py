@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from frameworth.figures import _style
+from frameworth.figures import _matrix, _style
 from frameworth.results.results import Results
 
 
@@ -16,7 +16,7 @@ def table(results: Results) -> pd.DataFrame:
     `memorization_px`: size-centred influence on the error at the frame itself; `out_of_bag_error` (px): mean
     over the frame's keypoints.
     """
-    estimate = results.influence("error", "size-centred")
+    estimate = results.influence("error", _matrix.ESTIMATOR)
     index = np.arange(len(results.pool))
     value, error = (estimate[name][index, index] for name in ("value", "standard_error"))
     known = results.frame_values[["frame", "video", "image", "out_of_bag_error"]].sort_values("frame")

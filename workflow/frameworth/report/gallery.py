@@ -40,10 +40,11 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
         far = None if worst is None else (keypoints[worst], float(away[frame, worst]))
         kind = results.frames["planted"][frame] if results.planted is not None else None
         why = reason(row, median, far, results.unit, kind if pd.notna(kind) else None, learned)
+        look = f"Suspicion {row['suspicion']:.1f}: {where_off(checked, digits=1)}."
         records.append(
             {name: row[name] for name in shown if name in row}
             | {"keypoint": keypoints.index(row["keypoint"]) if isinstance(row["keypoint"], str) else None}
-            | {"check": check_words(checked), "reason": " ".join([why, *harm.get(frame, [])])}
+            | {"check": look if np.isfinite(row["suspicion"]) else "", "reason": " ".join([why, *harm.get(frame, [])])}
         )
     return records
 
@@ -56,13 +57,6 @@ def _harm_of_labels(results: Results) -> dict[int, list[str]]:
         sentence = f"More weight on {row['keypoint']} harms held-out labels: {label_words(row)}."
         sentences.setdefault(row["frame"], []).append(sentence)
     return sentences
-
-
-def check_words(row: dict[str, Any]) -> str:
-    """Why to look at a frame's labels, from a row of `labels_to_check.csv`."""
-    if not np.isfinite(row["suspicion"]):
-        return ""
-    return f"Suspicion {row['suspicion']:.1f}: {where_off(row, digits=1)}."
 
 
 def reason(

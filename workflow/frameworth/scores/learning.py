@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from frameworth.config.training import Training
+from frameworth.scores.scores import rmse
 
 # Shares of medians, set by the cases in docs/validation.md.
 LEARNED = 0.5  # of the guess's error: the error at labels not trained on must not be above it
@@ -54,14 +55,7 @@ def constant_guess_rmse(label: np.ndarray, pool: np.ndarray) -> float:
 
     NaN where no held-out keypoint has a label in the pool.
     """
-    known = np.isfinite(label).all(axis=2)
-    in_pool = known & pool[:, None]
-    count = in_pool.sum(axis=0)[:, None]
-    total = np.where(in_pool[:, :, None], label, 0).sum(axis=0)
-    guess = total / np.where(count > 0, count, np.nan)
-    squared = ((label - guess) ** 2).sum(axis=2)[known & ~pool[:, None]]
-    squared = squared[np.isfinite(squared)]
-    return float(np.sqrt(squared.mean())) if squared.size else float("nan")
+    return rmse(constant_guess_error(label, pool)[~pool])
 
 
 def constant_guess_error(label: np.ndarray, pool: np.ndarray) -> np.ndarray:
