@@ -45,20 +45,15 @@ def simulated(studies, keypoints, tails, wrong=0.0):
 
 
 @pytest.mark.parametrize("tails", TAILS)
-@pytest.mark.parametrize("keypoints", [4, 17])
-def test_of_right_frames_about_one_is_flagged_however_heavy_the_tails_and_many_the_keypoints(keypoints, tails):
+@pytest.mark.parametrize(
+    ("keypoints", "studies", "least", "most"),  # .5 to 2, and the error of 24 studies
+    [(k, 24, 0.3, 2.5) for k in (4, 17)]
+    + [pytest.param(k, 150, 0.5, 2, marks=pytest.mark.long) for k in (4, 8, 17, 30)],
+)
+def test_of_right_frames_about_one_is_flagged_in_many_studies(keypoints, studies, least, most, tails):
     """Without correction 5 of 100 frames with 4 keypoints are flagged by a fixed limit, and 16 of those with 17."""
-    _, right = simulated(24, keypoints, tails)
-    assert right <= 2.5  # 2, and the error of 24 studies
-    assert right >= 0.3  # .5, and the error of 24 studies
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("tails", TAILS)
-@pytest.mark.parametrize("keypoints", [4, 8, 17, 30])
-def test_of_right_frames_about_one_is_flagged_in_many_studies(keypoints, tails):
-    _, right = simulated(150, keypoints, tails)
-    assert 0.5 <= right <= 2
+    _, right = simulated(studies, keypoints, tails)
+    assert least <= right <= most
 
 
 @pytest.mark.parametrize("keypoints", [4, 17, 32])

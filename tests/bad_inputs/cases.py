@@ -295,22 +295,23 @@ def _(study: Study) -> None:
 @case("labels", "HDF5 whose column names are a program", "error", "cannot be read safely | may run a program",
       "pandas would run it")  # fmt: skip
 def _(study: Study) -> None:
-    table = pd.read_hdf(study.labels("day2"))
-    table.index = ["/".join(row) for row in table.index]
-    table.to_hdf(study.labels("day2"), key="df_with_missing", mode="w", format="table")
-    with h5py.File(study.labels("day2"), "r+") as file:
-        file["df_with_missing"]["table"].attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(Bomb(), 0))
+    _column_names(study, pickle.dumps(Bomb(), 0))
 
 
 @case("labels", "HDF5 of pickled objects", "error", "cannot be read safely | pickled objects | .csv",
       "pandas would run them")  # fmt: skip
 def _(study: Study) -> None:
+    _with_values(study, lambda group, _: group.create_dataset("block0_values", (1,), h5py.vlen_dtype(np.uint8)))
+
+
+def _column_names(study: Study, pickled: bytes) -> None:
+    study.lay_out_as_table()
     with h5py.File(study.labels("day2"), "r+") as file:
-        del file["df_with_missing"]["block0_values"]
-        file["df_with_missing"].create_dataset("block0_values", (1,), dtype=h5py.vlen_dtype(np.uint8))
+        file["df_with_missing"]["table"].attrs["values_block_0_kind"] = np.void(pickled)
 
 
-def _stored_elsewhere(study: Study, create: Callable[[h5py.Group, tuple[int, int]], Any]) -> None:
+def _with_values(study: Study, create: Callable[[h5py.Group, tuple[int, int]], Any]) -> None:
+    """Labels whose values are what `create` makes in their place."""
     with h5py.File(study.labels("day2"), "r+") as file:
         group = file["df_with_missing"]
         shape = group["block0_values"].shape
@@ -331,11 +332,12 @@ def _(study: Study) -> None:
 def _(study: Study) -> None:
     copy = study.folder / "other.h5"
     copy.write_bytes(study.labels("day2").read_bytes())
-    with h5py.File(study.labels("day2"), "r+") as file:
-        group = file["df_with_missing"]
-        del group["block0_values"]
+
+    def create(group: h5py.Group, _: tuple[int, int]) -> None:
         group["aside"] = h5py.ExternalLink(copy, "df_with_missing")
         group["block0_values"] = h5py.SoftLink("/df_with_missing/aside/block0_values")
+
+    _with_values(study, create)
 
 
 @case("labels", "HDF5 whose values are put together from another file", "error",
@@ -349,15 +351,7 @@ def _(study: Study) -> None:
         layout[:] = h5py.VirtualSource(copy, "df_with_missing/block0_values", shape)
         group.create_virtual_dataset("block0_values", layout)
 
-    _stored_elsewhere(study, create)
-
-
-def _column_names(study: Study, pickled: bytes) -> None:
-    table = pd.read_hdf(study.labels("day2"))
-    table.index = ["/".join(row) for row in table.index]
-    table.to_hdf(study.labels("day2"), key="df_with_missing", mode="w", format="table")
-    with h5py.File(study.labels("day2"), "r+") as file:
-        file["df_with_missing"]["table"].attrs["values_block_0_kind"] = np.void(pickled)
+    _with_values(study, create)
 
 
 @case("labels", "HDF5 whose column names fill the memory", "error", "cannot be read safely | fills the memory | .csv",
@@ -376,15 +370,13 @@ def _(study: Study) -> None:
       "it could be any file of yours")  # fmt: skip
 def _(study: Study) -> None:
     raw = [(str(study.dlc_config), 0, h5py.h5f.UNLIMITED)]
-    _stored_elsewhere(study, lambda group, shape: group.create_dataset("block0_values", shape, "f8", external=raw))
+    _with_values(study, lambda group, shape: group.create_dataset("block0_values", shape, "f8", external=raw))
 
 
 @case("labels", "HDF5 of 8 TB that compress to nothing", "error", "cannot be read safely | more than 256 MiB",
       "fills the memory")  # fmt: skip
 def _(study: Study) -> None:
-    _stored_elsewhere(
-        study, lambda group, shape: group.create_dataset("block0_values", (10**6, 10**6), "f8", chunks=True)
-    )
+    _with_values(study, lambda group, shape: group.create_dataset("block0_values", (10**6, 10**6), "f8", chunks=True))
 
 
 @case("labels", "two tables of labels in one HDF5", "error", "2 pandas tables", "which of them?")

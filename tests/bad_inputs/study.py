@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from PIL import Image
 
 from frameworth.plan.config import check_config
 from frameworth.storage.files import write_json
+from label_tables import label_table, write_table
 from tiny import TRAINING
 
 SCORER, KEYPOINTS, WIDTH, HEIGHT, FRAMES = "Ann", ("snout", "tail"), 64, 48, 12
@@ -84,10 +84,8 @@ class Study:
 
     def table(self, video: str, rng: np.random.Generator) -> pd.DataFrame:
         """Labels well inside the images."""
-        columns = pd.MultiIndex.from_product([[SCORER], KEYPOINTS, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
-        rows = [("labeled-data", video, self.image(index).name) for index in range(FRAMES)]
-        values = rng.uniform(5, 40, (FRAMES, 4)).round(2)
-        return pd.DataFrame(values, index=pd.MultiIndex.from_tuples(rows), columns=columns)
+        images = [self.image(index).name for index in range(FRAMES)]
+        return label_table(video, images, rng.uniform(5, 40, (FRAMES, 4)).round(2), KEYPOINTS)
 
     def relabel(self, change: Callable[[pd.DataFrame], pd.DataFrame | None], video: str = "day1") -> None:
         """Change a video's labels; `change` works in place or returns another table."""
@@ -97,6 +95,12 @@ class Study:
             table = pd.read_hdf(self.labels(video))
         changed = change(table)
         write_table(table if changed is None else changed, self.labels(video))
+
+    def lay_out_as_table(self) -> None:
+        """Write the labels of `day2` in pandas's `table` layout, with a path per row."""
+        table = pd.read_hdf(self.labels("day2"))
+        table.index = ["/".join(row) for row in table.index]
+        write_table(table, self.labels("day2"), "table")
 
     def picture(self) -> Image.Image:
         """The first image, to be stored in another way."""
@@ -148,13 +152,3 @@ class Study:
         text = yaml.safe_dump(self.config, allow_unicode=True) if self.text is None else self.text
         self.config_file.write_bytes(text.encode() if isinstance(text, str) else text)
         return self.config_file
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write labels as DeepLabCut does, as CSV or HDF5."""
-    if path.suffix == ".csv":
-        table.to_csv(path)
-    else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table.to_hdf(path, key="df_with_missing", mode="w")

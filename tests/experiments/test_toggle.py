@@ -11,7 +11,8 @@ from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
 from frameworth.experiments.toggle import compare_arms, group_of, parts_of, statement, write_arm, write_toggle
 from frameworth.training.ensemble import run_ensembles
-from tiny import TRAINING, config, draw, prepare, write_config
+from small_ensemble import OPTIONS
+from tiny import config, draw, prepare, write_config
 
 pytestmark = pytest.mark.slow
 
@@ -102,10 +103,7 @@ def test_what_is_not_there_is_not_trained_on_and_is_no_failure(tmp_path, flagged
         for pair in (1, 2):
             path = tmp_path / f"subset-{arm}-{pair}.json"
             write_arm(path, *inputs, toggle=toggle, arm=arm, pair=pair, study_seed=1)
-            run_ensembles(
-                [path], labels, tmp_path / "toggle" / arm, tmp_path / "store", training=TRAINING, study_seed=1,
-                members=1, device="cpu", consensus="argmax", distractor_radius=16,
-            )  # fmt: skip
+            run_ensembles([path], labels, tmp_path / "toggle" / arm, tmp_path / "store", members=1, **OPTIONS)
             made = {path.name for path in (tmp_path / "toggle" / arm / f"percent-050/seed-{pair}").iterdir()}
             assert made == {"member-0.pt", "training.json", "predictions.h5", "consensus.h5", "consensus_dlc.csv",
                             "consensus_dlc.h5"}  # fmt: skip

@@ -6,12 +6,13 @@ import shutil
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
 
 from audit import Audit, audited, can_audit
 from bad_inputs.study import Study
 from conftest import REPOSITORY, Tally
+from films import write_film
+from frameworth.labels.images import read_image
 from frameworth.storage.digests import digest_of_file
 
 pytestmark = pytest.mark.skipif(not can_audit(), reason="no strace, or no namespaces")
@@ -113,10 +114,7 @@ def test_a_whole_study_with_videos_is_made_without_network_and_writes_only_its_o
     """With figures, report, summary, and videos whose names a shell would run."""
     study = hostile_study(tmp_path / "it's a folder")
     film = f"-f {ACTIVE}.avi"
-    writer = cv2.VideoWriter(str(study.folder / film), cv2.VideoWriter_fourcc(*"MJPG"), 5, (64, 48))
-    for path in sorted(study.project.rglob("*.png")):
-        writer.write(cv2.imread(str(path)))
-    writer.release()
+    write_film(study.folder / film, [read_image(path) for path in sorted(study.project.rglob("*.png"))], 5, "MJPG")
     study.config["videos"] = [film]
     study.config["plant"] = {"share": 0.1}
     audit = run(study, tmp_path)

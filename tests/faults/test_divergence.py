@@ -22,12 +22,10 @@ from frameworth.scores.members import of_networks
 from frameworth.scores.scores import collect_scores
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.divergence import diverged_sentence, recorded_diverged, why_diverged, without_diverged
-from frameworth.training.ensemble import run_ensembles
 from frameworth.training.loop import NetworkJob, train_network
 from frameworth.training.store import Entry
+from small_ensemble import ensemble
 from tiny import TRAINING, config, draw, prepare, write_config
-
-OPTIONS = {"study_seed": 1, "device": "cpu", "consensus": "argmax", "distractor_radius": 16.0}
 
 
 def let_diverge(subset_json, labels_h5, store, training, member, rate):
@@ -40,13 +38,6 @@ def let_diverge(subset_json, labels_h5, store, training, member, rate):
     exploding = training | {"learning_rate": rate}
     train_network(NetworkJob(subset.keypoints, images, subset.xy, exploding, seed, torch.device("cpu")), entry, print)
     return entry
-
-
-def ensemble(root, folder, store, members, training=TRAINING, seed=1):
-    subset, labels = prepare(root, seed=seed)
-    own = root / folder / "ensembles"
-    run_ensembles([subset], labels, own, root / store, training=training, members=members, **OPTIONS)
-    return own / "percent-050" / f"seed-{seed}"
 
 
 @pytest.mark.parametrize(
@@ -73,9 +64,9 @@ def test_a_network_that_diverges_is_kept_and_said_and_the_consensus_is_that_of_t
     subset, labels = prepare(tmp_path)
     let_diverge(subset, labels, tmp_path / ".store", TRAINING, 1, rate)
     assert "diverged: its loss" in capfd.readouterr().out
-    both = ensemble(tmp_path, "both", ".store", 2)
+    both = ensemble(tmp_path, "both/ensembles", 2)
     assert "percent-050_seed-1 member 1: diverged, and is left out" in capfd.readouterr().err
-    alone = ensemble(tmp_path, "alone", ".store", 1)
+    alone = ensemble(tmp_path, "alone/ensembles")
     records = json.loads((both / "training.json").read_text())["members"]
     assert [record["diverged"] for record in records] == [False, True]
     assert (both / "member-1.pt").exists()
@@ -93,11 +84,11 @@ def test_a_network_that_diverges_is_kept_and_said_and_the_consensus_is_that_of_t
     assert np.array_equal(told["mean_pose"], one["pose"][0].astype(float))
 
 
-def scored(root, folder, seeds, store=".store", training=TRAINING):
+def scored(root, folder, seeds, training=TRAINING):
     """`scores.h5` and `rmse.csv` of a study of one subset of two networks per seed."""
     study = root / folder
     for seed in seeds:
-        ensemble(root, folder, store, 2, training, seed)
+        ensemble(root, f"{folder}/ensembles", 2, seed=seed, training=training)
     files = [prepare(root, seed=seed)[0] for seed in seeds]
     collect_subsets(files, root / "frames.csv", study / "subsets.csv", study / "subsets.h5")
     collect_scores(study, root / "frames.csv", root / "labels.h5", "argmax", study / "scores.h5", study / "rmse.csv")
@@ -129,7 +120,7 @@ def test_a_study_all_of_whose_networks_diverge_says_so_and_what_to_do(tmp_path):
 def test_a_diverged_network_is_no_base_of_warm_influence(tmp_path, capfd):
     subset, labels = prepare(tmp_path)
     let_diverge(subset, labels, tmp_path / ".store", TRAINING, 0, 1e6)
-    own = ensemble(tmp_path, "study", ".store", 1)
+    own = ensemble(tmp_path, "study/ensembles")
     write_network_answer(
         "warm", subset, labels, tmp_path / "frames.csv", own / "member-0.pt", tmp_path / ".store", tmp_path / "warm.h5",
         training=TRAINING, options={"steps": 1, "learning_rate": 1e-4, "augment": False}, study_seed=1, device="cpu",

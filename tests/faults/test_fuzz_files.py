@@ -20,7 +20,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
@@ -116,9 +115,7 @@ def import_or_refuse(labels: Path, folder: Path, tally: Tally) -> None:
 def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Study:
     study = Study(tmp_path_factory.mktemp("fuzz"))
     if request.param == "table":
-        table = pd.read_hdf(study.labels("day2"))
-        table.index = ["/".join(row) for row in table.index]
-        table.to_hdf(study.labels("day2"), key="df_with_missing", mode="w", format="table")
+        study.lay_out_as_table()
     return study
 
 

@@ -17,6 +17,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from bad_inputs.cases import LISTS
 from conftest import REPOSITORY
+from films import write_film
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import LabelledProject, inspect_project, read_project
 from frameworth.labels.hdf5_content import reaching_out
@@ -32,17 +33,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> LabelledProject:
     return read_project(draw(tmp_path_factory.mktemp("drawn") / "project"))
 
 
-def film(path: Path) -> Path:
-    """A film of three grey frames."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
-    for index in range(3):
-        writer.write(np.full((48, 64, 3), 8 * index, np.uint8))
-    writer.release()
-    return path
-
-
 def test_ffmpeg_itself_opens_no_list_even_if_nobody_looked_at_the_file_before(tmp_path: Path) -> None:
-    film(tmp_path / "other.avi")
+    write_film(tmp_path / "other.avi", [np.full((48, 64, 3), 8 * index, np.uint8) for index in range(3)], codec="MJPG")
     path = tmp_path / "walk.mp4"
     path.write_text(LISTS["an ffconcat list"])
 

@@ -14,13 +14,13 @@ import pytest
 
 from conftest import REPOSITORY, run_snakemake
 from frameworth.storage.digests import digest_of_file
-from frameworth.training.ensemble import run_ensembles
 from frameworth.training.preemption import EXIT_CODE, Preempted, sigterm_stops, sigterm_waits
+from small_ensemble import OPTIONS, ensemble
 from tiny import TRAINING, config, draw, prepare, wait_until, write_config
 
 STEPS = 300
 PATIENCE = 240  # seconds
-OPTIONS = {"study_seed": 1, "members": 2, "device": "cpu", "consensus": "argmax", "distractor_radius": 16}
+ENSEMBLE = "results/tiny/ensembles/percent-050/seed-1/training.json"
 
 
 def start(root, log):
@@ -29,9 +29,9 @@ def start(root, log):
     command = [
         sys.executable, "-m", "frameworth", "ensemble", str(subset), "--labels", str(labels),
         "--folder", str(root / "hit"), "--store", str(root / ".store-hit"),
-        "--training", json.dumps((TRAINING | {"steps": STEPS}).for_weights),
     ]  # fmt: skip
-    command += [part for name, value in OPTIONS.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    options = OPTIONS | {"members": 2, "training": json.dumps((TRAINING | {"steps": STEPS}).for_weights)}
+    command += [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
     with log.open("w") as words:
         return subprocess.Popen(command, stdout=words, stderr=words, env=environment)
@@ -39,9 +39,7 @@ def start(root, log):
 
 def networks(root, folder):
     """The digests of both networks, trained (or taken from the store) in this process."""
-    subset, labels = prepare(root)
-    training = TRAINING | {"steps": STEPS}
-    run_ensembles([subset], labels, root / folder, root / f".store-{folder}", training=training, **OPTIONS)
+    ensemble(root, folder, 2, store=f".store-{folder}", training=TRAINING | {"steps": STEPS})
     return {path.name: digest_of_file(path) for path in (root / folder).rglob("member-*.pt")}
 
 
@@ -81,12 +79,11 @@ def test_sigterm_to_the_shell_that_snakemake_starts_comes_to_the_training(tmp_pa
     study = config("project")
     study["training"]["steps"] = 500
     path = write_config(tmp_path / "study.yaml", study)
-    target = "results/tiny/ensembles/percent-050/seed-1/training.json"
     log = tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log"
     command = [
         str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(REPOSITORY / "Snakefile"),
         "--directory", str(tmp_path), "--cores", "1", "--configfile", str(path),
-        "--resources", "networks_per_gpu=3", "--", target,
+        "--resources", "networks_per_gpu=3", "--", ENSEMBLE,
     ]  # fmt: skip
     with (tmp_path / "printed").open("w") as printed:
         snakemake = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=tmp_path)
@@ -97,10 +94,10 @@ def test_sigterm_to_the_shell_that_snakemake_starts_comes_to_the_training(tmp_pa
     os.kill(shell, signal.SIGTERM)
     assert snakemake.wait(PATIENCE) != 0
     assert "stopped by SIGTERM at step" in (tmp_path / "printed").read_text()
-    assert not (tmp_path / target).exists()
+    assert not (tmp_path / ENSEMBLE).exists()
     assert list(tmp_path.glob("results/tiny/.store/*/checkpoint.pt"))
-    run_snakemake(tmp_path, "--configfile", str(path), "--", target)
-    assert json.loads((tmp_path / target).read_text())["members"][0]["resumed"] == 1
+    run_snakemake(tmp_path, "--configfile", str(path), "--", ENSEMBLE)
+    assert json.loads((tmp_path / ENSEMBLE).read_text())["members"][0]["resumed"] == 1
 
 
 def test_sigterm_to_frameworth_run_ends_snakemake_and_leaves_checkpoints_to_go_on_from(tmp_path):
@@ -108,9 +105,8 @@ def test_sigterm_to_frameworth_run_ends_snakemake_and_leaves_checkpoints_to_go_o
     study = config("project")
     study["training"]["steps"] = 150
     write_config(tmp_path / "study.yaml", study)
-    target = "results/tiny/ensembles/percent-050/seed-1/training.json"
     log = tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log"
-    command = [str(Path(sys.executable).parent / "frameworth"), "run", "--configfile", "study.yaml", "--", target]
+    command = [str(Path(sys.executable).parent / "frameworth"), "run", "--configfile", "study.yaml", "--", ENSEMBLE]
     with (tmp_path / "printed").open("w") as printed:
         run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=tmp_path)
     wait_until(lambda: log.exists() and "trains from step 0" in log.read_text(), run)
@@ -121,7 +117,7 @@ def test_sigterm_to_frameworth_run_ends_snakemake_and_leaves_checkpoints_to_go_o
     assert "was stopped: percent-050_seed-1 member 0: stopped by SIGTERM at step" in (tmp_path / "printed").read_text()
     assert list(tmp_path.glob("results/tiny/.store/*/checkpoint.pt"))
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=tmp_path, check=True)
-    assert json.loads((tmp_path / target).read_text())["members"][0]["resumed"] == 1
+    assert json.loads((tmp_path / ENSEMBLE).read_text())["members"][0]["resumed"] == 1
 
 
 def children(pid):

@@ -23,8 +23,12 @@ ONE = "results/tiny/ensembles/percent-050/seed-1/training.json"
 YEAR = 365 * 24 * 3600
 
 
-def study(folder, steps=6, seeds=1):
+def study(folder, **options):
     draw(folder / "project")
+    return configured(folder, **options)
+
+
+def configured(folder, steps=6, seeds=1):
     content = config("project", subsets=[{"design": "balanced", "percents": [50], "seeds": seeds, "members": 1}])
     content["training"]["steps"] = steps
     return write_config(folder / "study.yaml", content)
@@ -55,20 +59,12 @@ def test_a_second_run_is_told_of_the_first_and_after_a_kill_how_to_unlock(tmp_pa
     first.wait()
     began = time.monotonic()
     assert "-- --unlock" in run(tmp_path, ONE).stderr
-    write_config(tmp_path / "study.yaml", read_yaml(tmp_path / "study.yaml", steps=6))
+    configured(tmp_path)
     assert run(tmp_path, "--unlock").returncode == 0
     assert run(tmp_path, ONE).returncode == 0
     assert (tmp_path / ONE).exists()
     tally.update({"second runs refused in one line": 1, "kills": 1})
     tally.update({"seconds to recover": round(time.monotonic() - began)})
-
-
-def read_yaml(path, steps):
-    import yaml
-
-    content = yaml.safe_load(path.read_text())
-    content["training"]["steps"] = steps
-    return content
 
 
 def test_two_processes_that_want_the_same_network_end_with_one_training(tmp_path):

@@ -37,15 +37,11 @@ from frameworth.training.ensemble import run_ensembles
 from frameworth.training.predict import load_predictors
 from frameworth.training.predictions import read_predictions
 from frameworth.training.store import Entry
-from small_ensemble import ensemble
+from small_ensemble import OPTIONS, ensemble
 from tiny import TRAINING, config, kill_while_training, prepare, write_config
 
 ROUNDS = 12  # in each of which every file of a study gets a flipped bit
 TRUNCATIONS = 4
-ENSEMBLE = {
-    "training": TRAINING, "study_seed": 1, "members": 1, "device": "cpu", "consensus": "argmax",
-    "distractor_radius": 16.0,
-}  # fmt: skip
 
 
 def make_study(study: Path) -> Path:
@@ -53,7 +49,7 @@ def make_study(study: Path) -> Path:
     keep_digests(study)
     subsets = [prepare(study, seed=seed)[0] for seed in (1, 2, 3)]
     labels = study / "labels.h5"
-    run_ensembles(subsets, labels, study / "ensembles", study / ".store", **ENSEMBLE)
+    run_ensembles(subsets, labels, study / "ensembles", study / ".store", members=1, **OPTIONS)
     collect_subsets(subsets, study / "frames.csv", study / "subsets.csv", study / "subsets.h5")
     collect_scores(study, study / "frames.csv", labels, "argmax", study / "scores.h5", study / "rmse.csv")
     write_influence(study, study / "frames.csv", study / "scores.h5", [], "difference-of-means", study / "influence.h5")
@@ -203,7 +199,7 @@ def networks(study):
 
 def run_again(study):
     subsets = [study / f"subset-50-{seed}.json" for seed in (1, 2, 3)]
-    run_ensembles(subsets, study / "labels.h5", study / "ensembles", study / ".store", **ENSEMBLE)
+    run_ensembles(subsets, study / "labels.h5", study / "ensembles", study / ".store", members=1, **OPTIONS)
 
 
 def test_a_damaged_network_goes_with_the_stores_and_only_it_is_trained_again_to_the_same_bytes(study, capfd):

@@ -21,7 +21,7 @@ from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
 from frameworth.storage.digests import digest_of_file
-from label_files import FORMATS, coco, label_studio, on_images, skeleton_of, slp_videos
+from label_files import FORMATS, coco, label_studio, on_images, on_one_video, slp_videos
 from tiny import config, draw, write_config
 
 pytestmark = pytest.mark.slow
@@ -151,15 +151,7 @@ def test_images_of_one_name_in_folders_of_one_name_stay_apart(drawn, tmp_path):
         path.parent.mkdir(parents=True)
         path.write_bytes(drawn.paths[index].read_bytes())
         paths.append(str(path))
-    skeleton = skeleton_of(drawn)
-    video = sleap_io.Video.from_filename(paths)
-    frames = [
-        sleap_io.LabeledFrame(
-            video=video, frame_idx=i, instances=[sleap_io.Instance.from_numpy(drawn.xy[i], skeleton=skeleton)]
-        )
-        for i in range(4)
-    ]
-    sleap_io.save_slp(sleap_io.Labels(frames), str(tmp_path / "labels.slp"))
+    sleap_io.save_slp(on_one_video(drawn.keypoints, paths, drawn.xy[:4]), str(tmp_path / "labels.slp"))
     write_imported(tmp_path / "labels.slp", tmp_path / "imported")
     copy = read_project(tmp_path / "imported")
     assert sorted(copy.videos) == ["_.hidden", "cam", "cam-2", "mouse_labeled_"]
@@ -459,14 +451,7 @@ def test_a_lightning_pose_table_with_windows_separators_and_visibility(tmp_path)
 def test_a_sleap_project_that_moved_with_its_images_finds_them(tmp_path):
     for number in range(4):
         image(tmp_path / "old" / "imgs" / f"im{number}.png", number)
-    video = sleap_io.Video.from_filename([str(path) for path in sorted((tmp_path / "old" / "imgs").iterdir())])
-    skeleton = sleap_io.Skeleton(list(NAMES))
-    frames = [
-        sleap_io.LabeledFrame(
-            video=video, frame_idx=n, instances=[sleap_io.Instance.from_numpy(POINTS[n], skeleton=skeleton)]
-        )
-        for n in range(4)
-    ]
-    sleap_io.save_slp(sleap_io.Labels(frames), str(tmp_path / "old" / "labels.slp"))
+    paths = [str(path) for path in sorted((tmp_path / "old" / "imgs").iterdir())]
+    sleap_io.save_slp(on_one_video(NAMES, paths, POINTS), str(tmp_path / "old" / "labels.slp"))
     (tmp_path / "old").rename(tmp_path / "new")
     assert_points(tmp_path / "new" / "labels.slp")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import warnings
 from pathlib import Path
 
 import h5py
@@ -13,9 +12,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import label_tables
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import inspect_project, read_project
 from frameworth.labels.names import natural_key
+from label_tables import write_table
 
 OPENFIELD = Path(
     os.environ.get("FRAMEWORTH_OPENFIELD")
@@ -43,36 +44,16 @@ IMAGES = ["img10.png", "img2.png"]
 VALUES = np.array([[1.5, 2.25, 3.0, 4.0], [5.0, 6.0, np.nan, np.nan]])  # rows as IMAGES; snout x y, no x y
 
 
-def label_table(
-    video: str = "mouse",
-    *,
-    images: list[str] = IMAGES,
-    values: np.ndarray = VALUES,
-    keypoints: tuple[str, ...] = ("snout", "no"),
-    style: str = "levels",
-) -> pd.DataFrame:
-    columns = pd.MultiIndex.from_product([["Ann"], keypoints, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
-    parts = [("labeled-data", video, image) for image in images]
-    index = {
-        "levels": lambda: pd.MultiIndex.from_tuples(parts),
-        "path": lambda: pd.Index(["/".join(part) for part in parts]),
-        "backslashes": lambda: pd.Index(["\\".join(part) for part in parts]),
-    }[style]()
-    return pd.DataFrame(values, index=index, columns=columns)
+def label_table(video: str = "mouse", keypoints: tuple[str, ...] = ("snout", "no"), sign: str = "") -> pd.DataFrame:
+    return label_tables.label_table(video, IMAGES, VALUES, keypoints, sign)
 
 
-def make_video(root: Path, video: str, images: list[str] = IMAGES) -> Path:
+def make_video(root: Path, video: str) -> Path:
     folder = root / "labeled-data" / video
     folder.mkdir(parents=True)
-    for image in images:
+    for image in IMAGES:
         Image.new("L", (16, 12)).save(folder / image)
     return folder
-
-
-def write_h5(table: pd.DataFrame, path: Path, layout: str = "fixed") -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        table.to_hdf(path, key="df_with_missing", mode="w", format=layout)
 
 
 @pytest.fixture
@@ -99,17 +80,17 @@ def assert_hand_made(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "style"),
-    [("fixed", "levels"), ("fixed", "path"), ("fixed", "backslashes"), ("table", "path")],
+    ("layout", "sign"),
+    [("fixed", ""), ("fixed", "/"), ("fixed", "\\"), ("table", "/")],
 )
-def test_both_h5_layouts_and_both_index_styles_are_read(root: Path, layout: str, style: str) -> None:
-    write_h5(label_table(style=style), label_path(root, "h5"), layout)
+def test_both_h5_layouts_and_both_index_styles_are_read(root: Path, layout: str, sign: str) -> None:
+    write_table(label_table(sign=sign), label_path(root, "h5"), layout)
     assert_hand_made(root)
 
 
-@pytest.mark.parametrize("style", ["levels", "path", "backslashes"])
-def test_a_csv_of_each_index_style_is_read(root: Path, style: str) -> None:
-    label_table(style=style).to_csv(label_path(root))
+@pytest.mark.parametrize("sign", ["", "/", "\\"])
+def test_a_csv_of_each_index_style_is_read(root: Path, sign: str) -> None:
+    label_table(sign=sign).to_csv(label_path(root))
     assert_hand_made(root)
 
 
@@ -151,7 +132,7 @@ def test_folders_without_labels_and_drawn_copies_are_ignored(root: Path) -> None
 
 def test_the_only_other_scorer_is_used_but_never_one_of_several(root: Path) -> None:
     label_table().to_csv(label_path(root, scorer="Bob"))
-    write_h5(label_table(), label_path(root, "h5", scorer="Bob"))
+    write_table(label_table(), label_path(root, "h5", scorer="Bob"))
     assert_hand_made(root)
     label_table().to_csv(label_path(root, scorer="Cai"))
     with pytest.raises(UserError, match=r"labels by Bob, Cai, but none by the scorer 'Ann'"):
@@ -160,7 +141,7 @@ def test_the_only_other_scorer_is_used_but_never_one_of_several(root: Path) -> N
 
 def test_source_files_are_the_configuration_the_labels_and_the_images(root: Path) -> None:
     label_table().to_csv(label_path(root))
-    write_h5(label_table(), label_path(root, "h5"))
+    write_table(label_table(), label_path(root, "h5"))
     make_video(root, "unlabelled")
     names = [path.relative_to(root).as_posix() for path in inspect_project(root).sources]
     video = "labeled-data/mouse"
@@ -188,7 +169,7 @@ class Hostile:
 def test_a_hostile_pickle_is_not_run(root: Path) -> None:
     target = root.parent / "it-ran"
     path = label_path(root, "h5")
-    write_h5(label_table(style="path"), path, "table")
+    write_table(label_table(sign="/"), path, "table")
     bomb = np.bytes_(pickle.dumps(Hostile(target), 0))
     with h5py.File(path, "r+") as file:
         group = file["df_with_missing"]
@@ -205,7 +186,7 @@ def test_a_hostile_pickle_is_not_run(root: Path) -> None:
 
 def test_a_hostile_pickle_in_an_attribute_that_is_not_needed_is_not_run(root: Path) -> None:
     target = root.parent / "it-ran"
-    write_h5(label_table(), label_path(root, "h5"))
+    write_table(label_table(), label_path(root, "h5"))
     with h5py.File(label_path(root, "h5"), "r+") as file:
         for item in file["df_with_missing"].values():
             item.attrs["name"] = np.bytes_(pickle.dumps(Hostile(target), 0))
@@ -230,7 +211,7 @@ def test_a_label_file_of_several_individuals_is_refused(root: Path) -> None:
     table.to_csv(label_path(root))
     with pytest.raises(UserError, match="multi-animal"):
         read_project(root)
-    write_h5(table, label_path(root, "h5"))
+    write_table(table, label_path(root, "h5"))
     with pytest.raises(UserError, match=r"\.h5: .*multi-animal"):
         read_project(root)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import yaml
 from PIL import Image
 
 from frameworth.labels.deeplabcut import LabelledProject, inspect_project
+from label_tables import label_table, write_table
 
 NAMES = ("snout", "ear", "tail")
 XY = np.random.default_rng(3).uniform(5, 40, (12, 3, 2)).round(2)
@@ -48,16 +48,11 @@ class Project:
         return self.root / "labeled-data" / video
 
     def table(self, video: str = "day1", names: tuple[str, ...] = NAMES) -> pd.DataFrame:
-        columns = pd.MultiIndex.from_product([["Ann"], names, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
-        rows = [("labeled-data", video, f"img{index:02d}.png") for index in range(12)]
-        return pd.DataFrame(XY.reshape(12, 6).copy(), index=pd.MultiIndex.from_tuples(rows), columns=columns)
+        return label_table(video, [f"img{index:02d}.png" for index in range(12)], XY.reshape(12, 6).copy(), names)
 
     def save(self, table: pd.DataFrame, video: str = "day1") -> None:
-        path = self.folder(video) / "CollectedData_Ann.h5"
-        table.to_csv(path.with_suffix(".csv"))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table.to_hdf(path, key="df_with_missing", mode="w")
+        for suffix in ("csv", "h5"):
+            write_table(table, self.folder(video) / f"CollectedData_Ann.{suffix}")
 
     def csv(self, change: Callable[[str], str]) -> None:
         """Leave day1 with its CSV alone, changed."""

@@ -12,7 +12,6 @@ from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import h5py
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import run_snakemake
+from films import write_film
 from frameworth.answers.metagradient_labels import write_metagradient_labels
 from frameworth.cli.stages import stages
 from frameworth.config.experiments import Prune
@@ -102,10 +102,7 @@ def of_study(files: list[str], study: Path) -> set[str]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory whose study holds all that a config can ask for, without any network."""
     folder = tmp_path_factory.mktemp("declared")
-    writer = cv2.VideoWriter(str(folder / VIDEO), cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
-    for _ in range(4):
-        writer.write(np.zeros((48, 64, 3), np.uint8))
-    writer.release()
+    write_film(folder / VIDEO, [np.zeros((48, 64, 3), np.uint8)] * 4)
     return folder
 
 

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
 import sleap_io
 
+from films import write_film
+from frameworth.labels.images import read_image
 
-def skeleton_of(project):
-    return sleap_io.Skeleton(list(project.keypoints), edges=list(project.skeleton))
 
-
-def labels_of(project, videos, places):
-    """sleap-io's labels of the project; `places` [N] says which (video, index) each frame is."""
-    skeleton = skeleton_of(project)
+def labels_of(keypoints, bones, videos, places, poses):
+    """sleap-io's labels; `places` [N] says which (video, index) each frame is, `poses` are [N, K, 2]."""
+    skeleton = sleap_io.Skeleton(list(keypoints), edges=list(bones))
     frames = [
         sleap_io.LabeledFrame(
             video=videos[video], frame_idx=index, instances=[sleap_io.Instance.from_numpy(xy, skeleton=skeleton)]
         )
-        for (video, index), xy in zip(places, project.xy, strict=True)
+        for (video, index), xy in zip(places, poses, strict=True)
     ]
     return sleap_io.Labels(frames)
+
+
+def on_one_video(keypoints, paths, poses):
+    """Labels on image files, all one sleap-io video."""
+    places = [(0, index) for index in range(len(paths))]
+    return labels_of(keypoints, [], [sleap_io.Video.from_filename(paths)], places, poses)
 
 
 def on_images(project):
@@ -37,26 +41,19 @@ def on_images(project):
         (folders.index(video), by_folder[folders.index(video)].index(path))
         for path, video in zip(project.paths, project.videos, strict=True)
     ]
-    return labels_of(project, videos, places)
+    return labels_of(project.keypoints, project.skeleton, videos, places, project.xy)
 
 
 def on_videos(project, folder):
     """Labels on lossless films of the project's images, in which every image stands three times."""
     folders = list(dict.fromkeys(project.videos))
-    places, counts = [], dict.fromkeys(folders, 0)
-    writers = {
-        name: cv2.VideoWriter(str(folder / f"{name}.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 10, (64, 48))
-        for name in folders
-    }
+    places, pictures = [], {name: [] for name in folders}
     for path, name in zip(project.paths, project.videos, strict=True):
-        places.append((folders.index(name), 3 * counts[name] + 1))
-        counts[name] += 1
-        for shade in (0.5, 1, 0.8):
-            writers[name].write((cv2.imread(str(path)) * shade).astype(np.uint8))
-    for writer in writers.values():
-        writer.release()
-    videos = [sleap_io.Video.from_filename(str(folder / f"{name}.avi")) for name in folders]
-    return labels_of(project, videos, places)
+        places.append((folders.index(name), len(pictures[name]) + 1))
+        pictures[name] += [(read_image(path) * shade).astype(np.uint8) for shade in (0.5, 1, 0.8)]
+    films = [write_film(folder / f"{name}.avi", pictures[name], 10, "FFV1") for name in folders]
+    videos = [sleap_io.Video.from_filename(str(film)) for film in films]
+    return labels_of(project.keypoints, project.skeleton, videos, places, project.xy)
 
 
 def slp_images(project, folder):

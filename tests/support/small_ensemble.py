@@ -13,8 +13,8 @@ OPTIONS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def ensemble(root: Path, folder: str, members: int = 1, store: str = ".store", **changes: Any) -> Path:
+def ensemble(root: Path, folder: str, members: int = 1, store: str = ".store", seed: int = 1, **changes: Any) -> Path:
     """Train and predict one subset of the tiny project below `root`; where its networks and predictions lie."""
-    subset, labels = prepare(root)
+    subset, labels = prepare(root, seed=seed)
     run_ensembles([subset], labels, root / folder, root / store, members=members, **(OPTIONS | changes))
-    return root / folder / "percent-050" / "seed-1"
+    return root / folder / "percent-050" / f"seed-{seed}"

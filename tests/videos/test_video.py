@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from conftest import run_snakemake
+from films import write_film
 from frameworth.cli.costs import Costs, StudySize
 from frameworth.engine.base import Maps
 from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config
@@ -41,17 +42,6 @@ pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
-
-
-def write(path: Path, pictures: list[np.ndarray], rate: float = 25, codec: str = "mp4v") -> Path:
-    """A video of RGB pictures."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    height, width = pictures[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), rate, (width, height))
-    for picture in pictures:
-        writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    writer.release()
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +86,9 @@ class Constant:
 
 @pytest.mark.parametrize("codec", ["mp4v", "MJPG"])
 def test_frames_come_in_their_order_with_their_times(tmp_path, codec):
-    path = write(tmp_path / "grey.avi", [np.full((48, 64, 3), 6 * number, np.uint8) for number in range(40)], 20, codec)
+    path = write_film(
+        tmp_path / "grey.avi", [np.full((48, 64, 3), 6 * number, np.uint8) for number in range(40)], 20, codec
+    )
     parts = list(read_video(path, 7))
     assert [len(part.images) for part in parts] == [7] * 5 + [5]
     levels = [image.mean() for part in parts for image in part.images]
@@ -110,7 +102,7 @@ def test_frames_come_in_their_order_with_their_times(tmp_path, codec):
 def test_colours_are_not_swapped(tmp_path):
     red = np.zeros((48, 64, 3), np.uint8)
     red[..., 0] = 200
-    (part,) = read_video(write(tmp_path / "red.avi", [red] * 3, codec="MJPG"), 10)
+    (part,) = read_video(write_film(tmp_path / "red.avi", [red] * 3, codec="MJPG"), 10)
     assert part.images[1].mean(axis=(0, 1)) == pytest.approx([200, 0, 0], abs=4)
 
 
@@ -125,7 +117,7 @@ def test_a_file_that_is_no_video_is_refused_in_one_line(tmp_path, content, capfd
 
 
 def test_a_video_cut_short_is_analysed_as_far_as_it_goes_with_a_warning(tmp_path, pictures):
-    whole = write(tmp_path / "whole.avi", pictures * 3, codec="MJPG")
+    whole = write_film(tmp_path / "whole.avi", pictures * 3, codec="MJPG")
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     said: list[str] = []
@@ -140,7 +132,7 @@ def test_a_video_cut_short_is_analysed_as_far_as_it_goes_with_a_warning(tmp_path
 @pytest.mark.parametrize("scale", [1, 0.5])
 def test_the_consensus_of_a_video_is_that_of_its_frames_as_images(tmp_path, pictures, predictors, scale):
     """The same decoded pictures as labelled images, predicted by what predicts labelled frames."""
-    path = write(tmp_path / "walk.mp4", pictures)
+    path = write_film(tmp_path / "walk.mp4", pictures)
     paths = []
     for number, image in enumerate(image for part in read_video(path, 5) for image in part.images):
         paths.append(str(tmp_path / f"{number}.png"))
@@ -169,7 +161,7 @@ def test_disagreement_is_between_ensembles_not_between_members(tmp_path, picture
     The consensus of the first ensemble is the mean of its members by `weighted_mean`, 8 px; so ensembles lie at 16, 56,
     56 px of the video: distances 26⅔, 13⅓, 13⅓ from their mean. Members would have another mean.
     """
-    path = write(tmp_path / "walk.mp4", [cv2.resize(picture, (128, 96)) for picture in pictures[:3]])
+    path = write_film(tmp_path / "walk.mp4", [cv2.resize(picture, (128, 96)) for picture in pictures[:3]])
     members = [Constant(0, 1), Constant(1, 1), Constant(3, 1), Constant(3, 1)]
     found = consensus_of_video(
         str(path), video_info(path), members, [2, 1, 1], ["nose"], scale=0.5, form="weighted_mean", say=quiet
@@ -180,7 +172,7 @@ def test_disagreement_is_between_ensembles_not_between_members(tmp_path, picture
 
 
 def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(tmp_path, pictures, monkeypatch):
-    path = write(tmp_path / "long.mp4", pictures * 8)
+    path = write_film(tmp_path / "long.mp4", pictures * 8)
     monkeypatch.setattr("frameworth.training.predict._BATCH_PIXELS", 10 * 64 * 48)
     assert frames_at_once(np.array([64, 48])) == 10
     decoded = []
@@ -206,7 +198,7 @@ def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(
 
 
 def test_progress_is_told_with_what_is_left(tmp_path, pictures, monkeypatch):
-    path = write(tmp_path / "long.mp4", pictures * 2)
+    path = write_film(tmp_path / "long.mp4", pictures * 2)
     monkeypatch.setattr("frameworth.training.predict._BATCH_PIXELS", 8 * 64 * 48)
     monkeypatch.setattr("frameworth.videos.video.SAY_SECONDS", -1)
     said: list[str] = []
@@ -230,7 +222,7 @@ def analysed(tmp_path_factory, pictures, networks):
         file.parent.mkdir(parents=True)
         file.write_bytes(saved_bytes({"model": network.state_dict(), "metadata": {"epoch": 0}}))
         write_json(file.parent / "training.json", {"members": [{"diverged": False}]})
-    video = str(write(folder / "walk.mp4", pictures))
+    video = str(write_film(folder / "walk.mp4", pictures))
     analyse_video(video, files, subset, folder / "out", training=TRAINING, device="cpu", consensus="argmax")
     return folder / "out", video
 
@@ -473,7 +465,7 @@ def test_the_workflow_analyses_videos_of_odd_names_and_a_video_added_alone(tmp_p
     draw(tmp_path / "project")
     odd = 'b/it\'s "$(touch pwned)" été; .avi'
     for name, some in (("a/walk.avi", pictures), ("b/walk.avi", pictures[::-1]), (odd, pictures[4:9])):
-        write(tmp_path / name, [picture for picture in some for _ in range(3)], 5, "MJPG")
+        write_film(tmp_path / name, [picture for picture in some for _ in range(3)], 5, "MJPG")
     (tmp_path / "broken.avi").write_text("no video")
 
     def run(videos: list[str], *arguments: str, check: bool = True):
