@@ -53,14 +53,17 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, int, int]:
     return Results(folder, made.options), lowers, raises
 
 
+def judged_by(study: Results, score: str) -> Results:
+    return Results(study.folder, study.options | {"influence": study.options["influence"] | {"score": score}})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("score", ["log_confidence", "log_probability"])
 def test_a_frame_that_lowers_the_score_at_labels_is_worse_and_one_that_raises_it_better(
     study: tuple[Results, int, int], score: str
 ):
     results, lowers, raises = study
-    options = results.options | {"influence": results.options["influence"] | {"score": score}}
-    table = frame_values(Results(results.folder, options)).set_index("frame")
+    table = frame_values(judged_by(results, score)).set_index("frame")
     assert table.loc[lowers, "verdict"] in ("harmful", "worse than average")
     assert table.loc[raises, "verdict"] in ("helpful", "better than average")
     assert table.loc[lowers, "tested_value"] == pytest.approx(LOWER, abs=0.1)
@@ -72,9 +75,7 @@ def test_a_frame_that_lowers_the_score_at_labels_is_worse_and_one_that_raises_it
 @pytest.mark.slow
 def test_px_is_told_beside_it(study: tuple[Results, int, int]):
     results, *_ = study
-    options = results.options | {"influence": results.options["influence"] | {"score": "log_confidence"}}
-    by_error = frame_values(results)
-    by_confidence = frame_values(Results(results.folder, options))
+    by_error, by_confidence = frame_values(results), frame_values(judged_by(results, "log_confidence"))
     assert by_confidence["value_px"].tolist() == by_error["value_px"].tolist()
 
 
@@ -129,11 +130,7 @@ def test_a_score_in_px_is_told_once():
 
 def test_the_plan_is_in_log_px_whichever_score_the_study_tests(tmp_path: Path):
     made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=2)
-    plans = []
-    for score in ("log_probability", "log_error", "error"):
-        plans.append(
-            pilot_of(Results(made.folder, made.options | {"influence": made.options["influence"] | {"score": score}}))
-        )
+    plans = [pilot_of(judged_by(made, score)) for score in ("log_probability", "log_error", "error")]
     assert plans[0] == plans[1] == plans[2]
     percent, score = made.subsets["percent"].to_numpy(), subset_score(made.scores["log_error"], ~made.pool)
     low, high = (percent == 30), (percent == 70)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -216,23 +215,16 @@ def test_networks_that_never_see_a_labelled_pool_frame_have_not_learned(study: R
     assert "nan" not in " ".join(answer["statement"])
 
 
-def flag_held_out(checks: pd.DataFrame) -> pd.DataFrame:
-    return checks.assign(flagged=checks["split"] == "held-out")
-
-
-def flag_all(checks: pd.DataFrame) -> pd.DataFrame:
-    return checks.assign(flagged=True)
-
-
 @pytest.mark.parametrize(
-    ("flag", "words"),
-    [(flag_held_out, "no network is trained again"), (flag_all, "training again the 40 networks that saw")],
+    ("splits", "words"),
+    [(["held-out"], "no network is trained again"), (["held-out", "pool"], "training again the 40 networks that saw")],
 )
 def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_again(
-    study: Results, flag: Callable[[pd.DataFrame], pd.DataFrame], words: str
+    study: Results, splits: list[str], words: str
 ):
-    numbers = study.summary | {"labels_flagged": 3}
-    step = next_step(study.folder, numbers, flag(study.label_checks), CONFIG, "a b.yaml")
+    numbers, checks = study.summary | {"labels_flagged": 3}, study.label_checks
+    checks = checks.assign(flagged=checks["split"].isin(splits))
+    step = next_step(study.folder, numbers, checks, CONFIG, "a b.yaml")
     assert words in step.sentence
     report, apply = step.command.split("   # ")
     assert report == "frameworth report --configfile 'a b.yaml' --open"

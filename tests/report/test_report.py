@@ -203,21 +203,9 @@ def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Resul
     ],
 )
 def test_the_reason_says_what_the_verdict_rests_on(verdict: str, interval: tuple[float, float], words: str):
-    row = {"out_of_bag_error": 21.0, "verdict": verdict, "ci_low": interval[0], "ci_high": interval[1]}
-    text = reason(
-        row
-        | {
-            "value": -0.2,
-            "called_ci_low": -0.3,
-            "called_ci_high": -0.1,
-            "tested_absolute_value": 0.05,
-            "value_px": -3.0,
-        },
-        3.5,
-        ("tail", 44.0),
-        "−log(probability)",
-        "shifted",
-    )
+    row = {"out_of_bag_error": 21.0, "verdict": verdict, "ci_low": interval[0], "ci_high": interval[1], "value": -0.2}
+    row |= {"called_ci_low": -0.3, "called_ci_high": -0.1, "tested_absolute_value": 0.05, "value_px": -3.0}
+    text = reason(row, 3.5, ("tail", 44.0), "−log(probability)", "shifted")
     assert "Out-of-bag error 21.0 px, 6.0 times the median; farthest from its label: tail, 44.0 px." in text
     assert words in text
     assert text.endswith("A label error was planted here: shifted.")
