@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from frameworth.answers.explaining import explain
-from frameworth.answers.metagradient_labels import metagradient_labels, write_metagradient_labels
+from frameworth.answers.label_harm import label_harm, write_label_harm
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.label_metagradients import label_metagradients
 from frameworth.attribution.methods import method
@@ -90,8 +90,8 @@ def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to
     )
     asked = study.options | {"influence": study.options["influence"] | {"metagradient": {"networks": 12}}}
     results = Results(study.folder, asked)
-    write_metagradient_labels(results, study.folder / "metagradient_labels.csv")
-    (label,) = results.metagradient_labels[
+    write_label_harm(results, method("metagradient"), study.folder / "metagradient_labels.csv")
+    (label,) = results.label_harm["metagradient"][
         lambda rows: (rows["frame"] == frame) & (rows["keypoint"] == "nose")
     ].itertuples()
     assert (label.move_x, label.move_y) == pytest.approx((-left_of_it[frame], 0))
@@ -112,7 +112,7 @@ def test_where_networks_put_a_keypoint_the_other_way_no_move_is_suggested(tmp_pa
         {name: Array(np.ones(shape) if name == "change" else position, ()) for name in ("change", "position")},
         {},
     )
-    table = metagradient_labels(study)
+    table = label_harm(study, method("metagradient"))
     assert len(table) == shape[1] * shape[2]
     assert table["move_x"].isna().all()
     assert table["agreement"].to_numpy() == pytest.approx(1)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from frameworth.attribution import methods
 from frameworth.cli.artefacts import Artefacts
+from frameworth.errors import RefusedError
 from frameworth.figures import figure_names
 from frameworth.plan.config import check_config
 from frameworth.videos.video_names import video_folder
@@ -39,6 +41,25 @@ def test_what_a_part_of_the_config_asks_for_is_made(changes, made, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     Path("night.mp4").write_bytes(b"a film")
     assert {f"results/tiny/{name}" for name in made} <= set(artefacts(**changes).all())
+
+
+A_METHOD_MORE = """
+from dataclasses import replace
+from frameworth.attribution.methods.metagradient import METHOD as KNOWN
+METHOD = replace(KNOWN, name="alike", artefact="alike.h5", label_table="alike_labels.csv", window=lambda options: 0.25)
+"""
+
+
+def test_the_file_of_a_method_alone_says_which_table_of_labels_it_has_and_how_much_of_a_training_it_takes(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "alike.py").write_text(A_METHOD_MORE)
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    study = artefacts(influence={"alike": {"networks": 1}})
+    assert {"results/tiny/alike.h5", "results/tiny/alike_labels.csv"} <= set(study.all())
+    assert list(study.windows().values()) == [0.25]
+    with pytest.raises(RefusedError, match=r"influence\.alike"):  # which has no training loop that can be taken again
+        artefacts(influence={"alike": {}}, training={"engine": "stock"})
 
 
 def test_networks_that_are_not_kept_are_no_files_of_the_study():

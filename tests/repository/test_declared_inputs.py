@@ -20,7 +20,8 @@ from click.testing import CliRunner
 
 from conftest import run_snakemake
 from films import write_film
-from frameworth.answers.metagradient_labels import write_metagradient_labels
+from frameworth.answers.label_harm import write_label_harm
+from frameworth.attribution.methods import method
 from frameworth.cli.stages import stages
 from frameworth.config.experiments import Prune
 from frameworth.experiments.arm_comparison import compare_arms
@@ -145,7 +146,7 @@ def study(place: Path, declared: dict[str, set[str]]) -> Path:
     dims = ("network", "training_frame", "keypoint", "xy")
     derivatives = {"change": Array(position[..., 0], dims[:3]), "position": Array(position, dims)}
     write_hdf5(folder / "metagradients.h5", derivatives | {"inclusion": Array(inclusion, dims[:2])}, {})
-    write_metagradient_labels(results, folder / "metagradient_labels.csv")
+    write_label_harm(results, method("metagradient"), folder / "metagradient_labels.csv")
     scores = pd.DataFrame(
         {"arm": arm, "percent": 30, "seed": seed, "design": "nested", "cluster": f"nested_seed-{seed}", "start": 10,
          "member": member, "weights": member % 2, "order": member // 2 % 2, "augmentation": member // 4,
@@ -208,7 +209,7 @@ def test_a_figure_opens_nothing_that_its_rule_does_not_declare(
 
 STAGES = {
     "labels-to-check": "labels_to_check.csv",
-    "metagradient-labels": "metagradient_labels.csv",
+    "method-labels": "metagradient_labels.csv",
     "frame-values": "frame_values.csv",
     "summary": "summary.json",
     "validation": "validation.csv",
@@ -235,6 +236,8 @@ def test_a_stage_opens_nothing_that_its_rule_does_not_declare(
         given += ["--config", json.dumps(check_config(asked).model_dump())]
     if stage == "summary":
         given += ["--training", json.dumps(possible_trainings(check_config(asked))[0].for_weights)]
+    if stage == "method-labels":
+        given = ["metagradient", *given, "--out", str(study / STAGES[stage])]
     with opened(monkeypatch) as files:
         run_stage(stage, str(study), *given)
     assert of_study(files, study) <= declared[STAGES[stage]]

@@ -1,8 +1,8 @@
 # Methods that ask a few finished networks what each frame does, such as warm influence; those that the config asks for.
 # Needs: the networks of some ensembles, their subsets' files, labels.h5, frames.csv; imagenet.pt and pilot.json as
 # training does.
-# Makes: {method}/percent-*/seed-*.h5, a job per base network, and a file of them all, such as warm_influence.h5;
-# metagradient_labels.csv.
+# Makes: {method}/percent-*/seed-*.h5, a job per base network, and a file of them all, such as warm_influence.h5; of a
+# method that tells of single labels, their table, such as metagradient_labels.csv.
 
 
 for METHOD in FILES.methods:
@@ -61,24 +61,28 @@ for METHOD in FILES.methods:
         shell:
             "python -m frameworth method-influence {params.method:q} {input:q} --out {output:q} 2> {log:q}"
 
+    if method(METHOD).label_table:
 
-rule metagradient_labels:
-    """Tell which single labels harm by metagradients, and where each would have to move."""
-    input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/scores.h5",
-        f"{RESULTS}/metagradients.h5",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-    output:
-        f"{RESULTS}/metagradient_labels.csv",
-    log:
-        f"{LOGS}/metagradient_labels.log",
-    localrule: True
-    conda:
-        "../../envs/frameworth.yaml"
-    params:
-        study=subpath(output[0], parent=True),
-        options=as_json(options("influence")),
-    shell:
-        "python -m frameworth metagradient-labels {params.study:q} --options {params.options:q} 2> {log:q}"
+        rule:
+            name:
+                f"{METHOD}_labels"
+            input:
+                f"{RESULTS}/frames.csv",
+                f"{RESULTS}/labels.h5",
+                f"{RESULTS}/scores.h5",
+                f"{RESULTS}/{method(METHOD).artefact}",
+                multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+            output:
+                f"{RESULTS}/{method(METHOD).label_table}",
+            log:
+                f"{LOGS}/{METHOD}_labels.log",
+            localrule: True
+            conda:
+                "../../envs/frameworth.yaml"
+            params:
+                method=METHOD,
+                study=subpath(output[0], parent=True),
+                options=as_json(options("influence")),
+            shell:
+                "python -m frameworth method-labels {params.study:q} {params.method:q} --options {params.options:q} "
+                "--out {output:q} 2> {log:q}"

@@ -23,7 +23,7 @@ rule report_page:
         validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
         add=f"{RESULTS}/add.csv",
-        of_labels=FILES.label_influences(),
+        of_labels=FILES.label_tables(),
         experiments=FILES.experiments(),
         pilot=FILES.pilot(),
         settling=f"{RESULTS}/figures/settling.csv",

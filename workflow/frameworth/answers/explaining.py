@@ -6,7 +6,7 @@ import unicodedata
 
 import numpy as np
 
-from frameworth.answers.metagradient_labels import label_words
+from frameworth.answers.label_harm import label_words
 from frameworth.attribution.label_checks import study_suspects, where_off
 from frameworth.attribution.method_values import LEVEL
 from frameworth.attribution.methods import method, method_names
@@ -59,7 +59,7 @@ def explain(results: Results, frame: int) -> list[str]:
         lines += _worth(results, frame)
     lines += ["", *_keypoints(results, frame)]
     if judged:
-        lines += [*_by_metagradients(results, frame), "", *_moves(results, frame)]
+        lines += [*_harm_of_labels(results, frame), "", *_moves(results, frame)]
     return [printable(line) for line in lines]
 
 
@@ -121,17 +121,20 @@ def _keypoints(results: Results, frame: int) -> list[str]:
     return lines
 
 
-def _by_metagradients(results: Results, frame: int) -> list[str]:
+def _harm_of_labels(results: Results, frame: int) -> list[str]:
     """What more weight on each label does to held-out labels, and where it would have to move; empty if not asked."""
-    table = results.metagradient_labels
-    if table is None or not (rows := table[table["frame"] == frame]).size:
-        return []
-    return [
-        "",
-        "What more weight on each label does to held-out labels, beside the average label (above 0 harms, 1 is as much "
-        "as usual), and where the label would have to move for them (as far as the networks that did not see it say):",
-        *(f"  {row['keypoint']}: {label_words(row)}" for _, row in rows.iterrows()),
-    ]
+    lines: list[str] = []
+    for name, table in results.label_harm.items():
+        rows = table[table["frame"] == frame]
+        if len(rows):
+            lines += [
+                "",
+                f"What more weight on each label does to held-out labels by {name}, beside the average label (above 0 "
+                "harms, 1 is as much as usual), and where the label would have to move for them (as far as the "
+                "networks that did not see it say):",
+                *(f"  {row['keypoint']}: {label_words(row)}" for _, row in rows.iterrows()),
+            ]
+    return lines
 
 
 def _moves(results: Results, frame: int) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from frameworth.attribution.methods import method
 from frameworth.config.experiments import Arm
 from frameworth.config.model import StudyConfig
-from frameworth.config.registries import asked_methods
+from frameworth.config.registries import asked_methods, retaken
 from frameworth.figures import figure_module, figure_names, figure_reads
 from frameworth.labels.imported import is_import
 from frameworth.plan.arms import trained_arms
@@ -109,9 +109,8 @@ class Artefacts:
     def windows(self) -> dict[str, float]:
         """By the folder of an ensemble, the last part of its first network's steps that a method takes again."""
         return {
-            self(f"{GRID}/{subset_path(base.percent, base.seed)}")[0]: options.window
-            for name, options in asked_methods(self._config.influence).items()
-            if hasattr(options, "window")
+            self(f"{GRID}/{subset_path(base.percent, base.seed)}")[0]: window
+            for name, window in retaken(self._config.influence).items()
             for base in base_subsets(self._config, name)
         }
 
@@ -119,9 +118,9 @@ class Artefacts:
         """What the methods of the config were told, a file each."""
         return self(*(method(name).artefact for name in self.methods))
 
-    def label_influences(self) -> list[str]:
-        """The table of what a method of the config says of single labels, if one does."""
-        return self("metagradient_labels.csv") if "metagradient" in self.methods else []
+    def label_tables(self) -> list[str]:
+        """The tables of what methods of the config say of single labels."""
+        return self(*(table for name in self.methods if (table := method(name).label_table)))
 
     def _of_ensemble(self, request: Request) -> list[str]:
         """All files of one ensemble, and that of its subset."""
@@ -210,7 +209,7 @@ class Artefacts:
             *self.pilot(),
             *(file for name in self.methods for file in self.method_files(name)),
             *self.method_influences(),
-            *self.label_influences(),
+            *self.label_tables(),
             *self(*names),
             *self.experiments(),
             *(path.removesuffix("png") + kind for path in self.figures() for kind in ("png", "svg", "csv")),

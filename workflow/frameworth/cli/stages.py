@@ -310,12 +310,13 @@ def frame_values(study: Path, *, options: Options) -> None:
 
 
 @stage(stages)
-def metagradient_labels(study: Path, *, options: Options) -> None:
-    """Write metagradient_labels.csv of the folder STUDY."""
-    from frameworth.answers.metagradient_labels import write_metagradient_labels
+def method_labels(study: Path, method: str, *, options: Options, out: Annotated[Path, "The table to write."]) -> None:
+    """Write what METHOD, such as metagradient, says of single labels of the folder STUDY."""
+    from frameworth.answers.label_harm import write_label_harm
+    from frameworth.attribution.methods import method as method_of
     from frameworth.results.results import Results
 
-    write_metagradient_labels(Results(study, options), study / "metagradient_labels.csv")
+    write_label_harm(Results(study, options), method_of(method), out)
 
 
 @stage(stages)

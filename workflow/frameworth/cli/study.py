@@ -243,7 +243,7 @@ def report(configfile: TextIO, show: bool) -> None:
 @study.command()
 @click.argument("frame")
 @_CONFIGFILE
-@click.option("--pixels", is_flag=True, help="Draw where in the picture its harm sits, by metagradients.")
+@click.option("--pixels", is_flag=True, help="Draw where in the picture its harm sits, by a method that tells.")
 @friendly
 @_examples(
     "frameworth explain 12 --configfile config/mine.yaml",

@@ -32,6 +32,12 @@ def asked_methods(influence: Section) -> dict[str, Any]:
     return {name: options for name, options in asked.items() if options is not None}
 
 
+def retaken(influence: Section) -> dict[str, float]:
+    """By the asked methods that take trainings again, the last part of the steps that they take."""
+    asked = asked_methods(influence).items()
+    return {name: window(options) for name, options in asked if (window := method(name).window)}
+
+
 def _rankings() -> list[str]:
     return ["check_priority", "value", *(method(name).value_column for name in method_names())]
 

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from frameworth.config.model import Block, StudyConfig, config_model, parse_keys
 from frameworth.config.reading import encoding_problem, parse_config
-from frameworth.config.registries import asked_methods
+from frameworth.config.registries import asked_methods, retaken
 from frameworth.config.training import Choice, Pilot, UnsizedTraining
 from frameworth.errors import (
     Problem,
@@ -61,9 +61,9 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
     for method in asked if not config.keep_snapshots else ():
         what = "asks finished networks, but keep_snapshots: false keeps none"
         found.append(error(f"config: influence.{method}", what, "leave out one of them"))
-    if "metagradient" in asked and config.training.engine == "stock":
-        what = "differentiates frameworth's own training loop, but training.engine is stock"
-        found.append(error("config: influence.metagradient", what, "leave out one of them"))
+    for method in retaken(config.influence) if config.training.engine == "stock" else ():
+        what = "takes frameworth's own training loop again, but training.engine is stock"
+        found.append(error(f"config: influence.{method}", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in found):
         found += _video_problems(config)
     if keys.plant and keys.plant.moved_by != sorted(keys.plant.moved_by):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.answers.metagradient_labels import HARMFUL, label_words
+from frameworth.answers.label_harm import HARMFUL, label_words
 from frameworth.attribution.label_checks import where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.labels.labels import distance
@@ -50,12 +50,12 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
 
 
 def _harm_of_labels(results: Results) -> dict[int, list[str]]:
-    """By frame, a sentence about each label that metagradients call harmful."""
-    table = results.metagradient_labels
+    """By frame, a sentence about each label that a method calls harmful."""
     sentences: dict[int, list[str]] = {}
-    for _, row in table[table["verdict"] == HARMFUL].iterrows() if table is not None else ():
-        sentence = f"More weight on {row['keypoint']} harms held-out labels: {label_words(row)}."
-        sentences.setdefault(row["frame"], []).append(sentence)
+    for table in results.label_harm.values():
+        for _, row in table[table["verdict"] == HARMFUL].iterrows():
+            sentence = f"More weight on {row['keypoint']} harms held-out labels: {label_words(row)}."
+            sentences.setdefault(row["frame"], []).append(sentence)
     return sentences
 
 

@@ -1,4 +1,4 @@
-"""Where in a training frame the harm sits, by metagradients: `frameworth explain FRAME --pixels`."""
+"""Where in a training frame the harm sits, by a method that tells: `frameworth explain FRAME --pixels`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from frameworth.attribution.method_files import trained_network
-from frameworth.attribution.methods.metagradient import MetagradientOptions, pixel_derivatives
+from frameworth.attribution.methods import method, method_names
 from frameworth.colours import keypoint_colours
 from frameworth.config.model import StudyConfig
 from frameworth.config.registries import asked_methods
@@ -31,15 +31,20 @@ def write_harmful_pixels(results: Results, config: StudyConfig, frame: int) -> t
     Each base network that was trained on the frame is asked anew, which takes as long as the last part of its training,
     and as the training before it.
 
-    Raises UserError where the config asks for no metagradients, or no base network was trained on the frame.
+    Raises UserError where the config asks for no method that tells of pixels, or no base network was trained on the
+    frame.
     """
-    if "metagradient" not in asked_methods(config.influence):
-        raise UserError("--pixels: rests on metagradients; give influence.metagradient in the config, and run it")
+    telling = {name: pixels for name in method_names() if (pixels := method(name).pixels)}
+    asked = [name for name in asked_methods(config.influence) if name in telling]
+    if not asked:
+        names = " or ".join(f"influence.{name}" for name in telling)
+        raise UserError(f"--pixels: rests on a method that tells of pixels; give {names} in the config, and run it")
+    name = asked[0]
     training = possible_trainings(config)[0]
-    options = MetagradientOptions(**method_options(config, "metagradient"))
+    options = method(name).options(**method_options(config, name))
     device = take_device(training.device)
     maps = []
-    for base in base_subsets(config, "metagradient"):
+    for base in base_subsets(config, name):
         trained = trained_network(
             results.folder / "subsets" / f"{subset_path(base.percent, base.seed)}.json",
             results.folder / "labels.h5",
@@ -54,9 +59,9 @@ def write_harmful_pixels(results: Results, config: StudyConfig, frame: int) -> t
         if frame in trained.subset.frames:
             print(f"asks the network of percent {base.percent}, seed {base.seed}", file=sys.stderr)
             image = trained.frames.image(frame)
-            maps.append(harm_of_places(pixel_derivatives(trained, options, frame), image))
+            maps.append(harm_of_places(telling[name](trained, options, frame), image))
     if not maps:
-        raise UserError(f"--pixels: no base network of metagradients was trained on frame {frame}")
+        raise UserError(f"--pixels: no base network of influence.{name} was trained on frame {frame}")
     path = results.folder / "pixels" / f"frame-{frame}.png"
     xy = results.labels.xy[frame] * trained.frames.factors[frame]
     _draw(path, image, np.mean(maps, axis=0), xy, f"Frame {frame}", len(maps))

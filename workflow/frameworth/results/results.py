@@ -173,18 +173,22 @@ class Results:
     @cached_property
     def methods(self) -> list[MethodAnswers]:
         """What the methods that the config asks for were told by their base networks."""
-        return [self._answers(method(name)) for name in method_names() if self.options["influence"].get(name)]
+        return [self._answers(asked_by) for asked_by in self._asked]
+
+    @property
+    def _asked(self) -> list[Method[Any]]:
+        return [method(name) for name in method_names() if self.options["influence"].get(name)]
 
     def _answers(self, asked_by: Method[Any]) -> MethodAnswers:
         parts = read_hdf5(self.folder / asked_by.artefact, ["change", "inclusion"])
         return MethodAnswers(asked_by, asked_by.harm(**parts), parts["inclusion"])
 
     @cached_property
-    def metagradient_labels(self) -> pd.DataFrame | None:
-        """`metagradient_labels.csv`: a row per label that was told of; None where the config asks for none."""
-        if not self.options["influence"].get("metagradient"):
-            return None
-        return read_table(self.folder / "metagradient_labels.csv", text=("video", "image", "keypoint"))
+    def label_harm(self) -> dict[str, pd.DataFrame]:
+        """By the asked methods that tell of single labels, their tables: a row per label that was told of."""
+        tables = {asked_by.name: asked_by.label_table for asked_by in self._asked if asked_by.label_table}
+        text = ("video", "image", "keypoint")
+        return {name: read_table(self.folder / table, text=text) for name, table in tables.items()}
 
     def experiment(self, name: str) -> pd.DataFrame | None:
         """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""

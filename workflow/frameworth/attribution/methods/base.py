@@ -105,6 +105,13 @@ class Method(Generic[OptionsT]):
         memory: MiB that `ask` may take beyond what a training takes.
         calls_harm: whether frames that stand out by it are called harmful, in a column of their own. How often good
             ones are is to be measured, and told.
+        window: of a method that takes frameworth's own training loop again: from the options, the last part of its
+            steps that is taken, in (0, 1]. The state of the training before it is kept with the network.
+        label_table: of a method that tells of single labels, the table of these, such as `metagradient_labels.csv`.
+            Then `change` [training_frame, keypoint] is the derivative of a score of the held-out labels, where lower is
+            better, in the weight of each label, and `gives` has that in its place, too: `position` [.., xy], per px.
+        pixels: of a method that tells where in a picture its harm sits: the derivative of that score in the grey levels
+            of a frame of the subset, float [h, w, 3], at the size at which the network sees it.
     """
 
     name: str
@@ -121,6 +128,9 @@ class Method(Generic[OptionsT]):
     samples: Callable[[OptionsT, Training, int, int], float]
     memory: int = 0
     calls_harm: bool = False
+    window: Callable[[OptionsT], float] | None = None
+    label_table: str | None = None
+    pixels: Callable[[TrainedNetwork, OptionsT, int], np.ndarray] | None = None
 
     @property
     def unit(self) -> str:

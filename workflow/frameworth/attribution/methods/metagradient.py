@@ -210,4 +210,7 @@ METHOD = Method(
     samples=_samples,
     memory=_MEMORY,
     calls_harm=True,
+    window=lambda options: options.window,
+    label_table="metagradient_labels.csv",
+    pixels=pixel_derivatives,
 )

@@ -1,15 +1,16 @@
-"""`metagradient_labels.csv`: which single labels harm by metagradients, and where each would have to move."""
+"""Tables such as `metagradient_labels.csv`: which labels harm by a method, and where each would have to move."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.label_metagradients import label_metagradients
-from frameworth.attribution.methods import method
+from frameworth.attribution.methods.base import Method
 from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
@@ -19,18 +20,18 @@ HARMFUL = "harmful"
 _RESAMPLES = 999  # of the labels of each network
 
 
-def write_metagradient_labels(results: Results, path: Path) -> None:
+def write_label_harm(results: Results, asked_by: Method[Any], path: Path) -> None:
     """Write a row per label that a network tells of."""
-    write_csv(path, metagradient_labels(results))
+    write_csv(path, label_harm(results, asked_by))
 
 
-def metagradient_labels(results: Results) -> pd.DataFrame:
-    """The table: see the file formats in the documentation for its columns.
+def label_harm(results: Results, asked_by: Method[Any]) -> pd.DataFrame:
+    """The table of a method that has one: see the file formats in the documentation for its columns.
 
     The derivative says in which direction a label would have to move, and not how far. How far is taken from where the
     networks that did not see the frame put the keypoint, as far as it lies in this direction.
     """
-    parts = read_hdf5(results.folder / method("metagradient").artefact, ["change", "position"])
+    parts = read_hdf5(results.folder / asked_by.artefact, ["change", "position"])
     xy = results.labels.xy
     labelled = np.isfinite(xy).all(axis=2)
     metagradients = label_metagradients(**parts, labelled=labelled, resamples=_RESAMPLES, rng=np.random.default_rng(0))
