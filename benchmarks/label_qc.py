@@ -71,7 +71,7 @@ def measure(study: Path, environment: Path = ENVIRONMENT) -> dict[str, float]:
     """
     if not (environment / "ready").exists():
         raise UserError(f"{environment}: SLEAP is not installed; `make sleap-environment` installs it")
-    results = Results(study, {})
+    results = Results(study)
     if results.planted is None or not results.planted[results.pool].any():
         raise UserError(f"{study}: no error was planted in this study; give one whose config has `plant`")
     truth = results.planted[results.pool]

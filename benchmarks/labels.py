@@ -101,7 +101,7 @@ def read_stored(study: Path, spoilt: Path | None = None) -> Stored:
     """
     if not (study / "scores.h5").exists():
         raise UserError(f"{study}: has no scores.h5; name the folder of a finished study, such as results/demo")
-    results = Results(study, {})
+    results = Results(study)
     planted = np.zeros(len(results.frames), bool) if results.planted is None else results.planted
     if spoilt is not None:
         names = pd.MultiIndex.from_frame(pd.read_csv(spoilt, dtype=str)[["video", "image"]])

@@ -23,11 +23,12 @@ import pandas as pd
 from PIL import Image
 
 from frameworth.config.model import StudyConfig
+from frameworth.config.result_options import result_options
 from frameworth.figures import figure_names
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.config import check_config
-from frameworth.plan.grid import planned_subsets, result_options
+from frameworth.plan.grid import planned_subsets
 from frameworth.plan.names import subset_path
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.files import write_csv, write_json
@@ -67,7 +68,7 @@ def _commands(study: Path, config: StudyConfig) -> list[tuple[str, list[str]]]:
     names = {name: str(study / f"{name}.{kind}") for name, kind in (("frames", "csv"), ("labels", "h5"))}
     files = ["--frames", names["frames"], "--labels", names["labels"]]
     content, training = config.model_dump(), ["--training", json.dumps(config.training.for_weights)]
-    options = ["--options", json.dumps(result_options(config))]
+    options = ["--options", json.dumps(result_options(config).model_dump())]
     scores = [
         "--form",
         config.prediction.consensus,

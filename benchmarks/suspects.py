@@ -94,7 +94,7 @@ def measure(
 
 def of_study(folder: Path, sizes: list[float], pair: tuple[int, int], draws: int, subsets: slice) -> pd.DataFrame:
     """A row per kind of error, by the poses that a finished study stored."""
-    results = Results(folder, {})
+    results = Results(folder)
     poses = results.scores["consensus_pose"][subsets].astype(float)
     inclusion = results.inclusion[subsets]
     percents = results.subsets["percent"].to_numpy()[subsets]

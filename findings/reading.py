@@ -19,6 +19,6 @@ def finished(studies: str) -> dict[str, Path]:
 
 def networks(folder: Path) -> pd.DataFrame:
     """A row per network of a study: percent, seed, member, mean log(1 + px) and median px over the held-out labels."""
-    rows = Results(folder, {}).networks
+    rows = Results(folder).networks
     names = {"mean_log_error": "log_error", "median_px": "median_px"}
     return rows[["percent", "seed", "member", *names]].rename(columns=names).reset_index(drop=True)

@@ -37,7 +37,7 @@ def collect() -> pd.DataFrame:
         {"project": project, "planting": planting, **row}
         for planting in PLANTINGS
         for project, folder in finished(f"{STUDIES}-{planting}").items()
-        for row in effects(Results(folder, {}))
+        for row in effects(Results(folder))
     ]
     return pd.DataFrame(rows)
 

@@ -54,7 +54,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, int, int]:
 
 
 def judged_by(study: Results, score: str) -> Results:
-    return Results(study.folder, study.options | {"influence": study.options["influence"] | {"score": score}})
+    return Results(study.folder, study.options | {"influence": study.options.influence | {"score": score}})
 
 
 @pytest.mark.slow

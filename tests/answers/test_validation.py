@@ -23,6 +23,7 @@ from frameworth.answers.validation import (
     scores_out_of_fold,
     validation,
 )
+from frameworth.config.result_options import ResultOptions
 from frameworth.figures import lds
 from frameworth.results.results import Results
 from frameworth.storage.hdf5 import Array, write_hdf5
@@ -126,7 +127,7 @@ def with_warm(results, per_frame, bases=6):
         {"change": Array(change, dims), "inclusion": Array(inclusion, dims[:2])},
         {},
     )
-    options = results.options | {"influence": results.options["influence"] | {"warm": {"networks": 6}}}
+    options = results.options | {"influence": results.options.influence | {"warm": {"networks": 6}}}
     return Results(results.folder, options)
 
 
@@ -148,7 +149,7 @@ def test_the_figure_shows_values_by_the_score_that_is_tested_and_others_by_their
         ("auroc", "label suspicion", "pose", 0.9), ("auroc", "out-of-bag error", "error", 0.7),
     ]  # fmt: skip
     table = pd.DataFrame([(*row, *[np.nan] * 5) for row in rows], columns=columns)
-    options = {"influence": {"score": "log_probability", "level": 0.95}}
+    options = ResultOptions(influence={"score": "log_probability", "level": 0.95})
     (axes,) = lds.draw(table, Results(Path(), options)).axes
     names = [text.get_text() for text in axes.get_yticklabels()]
     shown = dict(zip(names, axes.collections[-1].get_offsets()[:, 0], strict=True))

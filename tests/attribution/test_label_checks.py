@@ -157,7 +157,7 @@ def test_a_keypoint_named_like_a_number_or_nothing_is_read_back_as_its_name(tmp_
     odd = Results(study.folder, study.options)
     object.__setattr__(odd, "labels", dataclasses.replace(study.labels, keypoints=names))
     write_label_checks(odd, study.folder / "labels_to_check.csv")
-    written, read = label_checks(odd)["keypoint"], Results(study.folder, {}).label_checks["keypoint"]
+    written, read = label_checks(odd)["keypoint"], Results(study.folder).label_checks["keypoint"]
     assert set(written.dropna()) == set(names)
     assert read.dropna().tolist() == written.dropna().tolist()
 
@@ -202,7 +202,7 @@ def test_numbers_are_printed_without_an_exponent(value: float, text: str):
 
 def test_a_result_that_cannot_be_read_names_itself(tmp_path: Path):
     with pytest.raises(UserError, match=r"labels_to_check\.csv: there is no such file"):
-        _ = Results(tmp_path, {}).label_checks
+        _ = Results(tmp_path).label_checks
 
 
 def test_the_verdict_check_label_is_that_of_the_list_of_labels_to_check(study: Results):

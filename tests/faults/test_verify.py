@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from conftest import run_snakemake
 from frameworth.__main__ import main
 from frameworth.attribution.influence_file import write_influence
+from frameworth.config.result_options import ResultOptions
 from frameworth.errors import UserError
 from frameworth.experiments.arm_training import started_from
 from frameworth.figures import draw_figure
@@ -53,7 +54,7 @@ def make_study(study: Path) -> Path:
     collect_subsets(subsets, study / "frames.csv", study / "subsets.csv", study / "subsets.h5")
     collect_scores(study, study / "frames.csv", labels, "argmax", study / "scores.h5", study / "rmse.csv")
     write_influence(study, study / "frames.csv", study / "scores.h5", [], "difference-of-means", study / "influence.h5")
-    draw_figure("inclusion_matrix", Results(study, {"consensus": "argmax"}), study / "figures")
+    draw_figure("inclusion_matrix", Results(study, ResultOptions(consensus="argmax")), study / "figures")
     write_text(study / "report.html", "<p>A page.</p>\n")
     return study
 
@@ -146,14 +147,14 @@ def readers(study: Path):
         (predictor,) = load_predictors([file], TRAINING, read_subset(subset).keypoints, torch.device("cpu"))
         return predictor
 
-    results = Results(study, {})
+    results = Results(study)
     return {
         study / "labels.h5": lambda: vars(read_labels(study / "labels.h5")),
-        study / "frames.csv": lambda: Results(study, {}).frames,
+        study / "frames.csv": lambda: Results(study).frames,
         study / "subsets.csv": lambda: read_subsets(study),
         study / "subsets.h5": lambda: read_subsets(study),
-        study / "scores.h5": lambda: Results(study, {}).scores,
-        study / "rmse.csv": lambda: Results(study, {}).rmse,
+        study / "scores.h5": lambda: Results(study).scores,
+        study / "rmse.csv": lambda: Results(study).rmse,
         study / "influence.h5": lambda: results.influence("error", "difference-of-means"),
         subset: lambda: vars(read_subset(subset)),
         ensemble / "predictions.h5": lambda: read_hdf5(ensemble / "predictions.h5", ["pose"]),

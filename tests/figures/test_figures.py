@@ -53,7 +53,7 @@ def drawn(study: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def names_of(study: Results) -> list[str]:
-    return figure_names(**study.options["figures"])
+    return figure_names(**study.options.figures.model_dump())
 
 
 def titles(figure: object) -> str:
@@ -198,7 +198,7 @@ def test_pairs_first_repeat_neither_a_training_nor_an_evaluated_frame(study: Res
 
 
 def test_an_asked_pair_shows_the_keypoint_that_stands_out_most(study: Results):
-    training, evaluated = study.options["figures"]["pair_list"][0]
+    training, evaluated = study.options.figures.pair_list[0]
     table = influence_pair.table(study, f"{training}_{evaluated}")
     estimate = study.influence("error", "size-centred")
     strength = np.abs(estimate["value"] / estimate["standard_error"])[training, evaluated]
@@ -296,6 +296,6 @@ def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tm
 def test_studies_that_lack_things_are_drawn(tmp_path: Path, grid: dict[str, int]):
     study = write_study(tmp_path, **grid, questions=True)
     like_bias = {"influence_confidence", "influence_probability", "influence_variance"}
-    for name in figure_names(1, study.options["figures"]["pair_list"]):
+    for name in figure_names(1, study.options.figures.pair_list):
         if name not in like_bias:
             draw_figure(name, study, tmp_path / "figures")

@@ -38,7 +38,7 @@ def test_the_networks_that_were_trained_on_a_frame_are_asked_and_no_others(tmp_p
     own = root / "subsets/percent-050/seed-1.json"
     own.parent.mkdir(parents=True)
     own.write_bytes(subset_json.read_bytes())
-    results, subset = Results(root, {}), read_subset(own)
+    results, subset = Results(root), read_subset(own)
     (other, *_) = set(np.flatnonzero(results.pool)) - set(subset.frames)
     path, networks = write_harmful_pixels(results, study, int(subset.frames[0]))
     assert networks == 1

@@ -24,6 +24,7 @@ from frameworth.answers.label_harm import write_label_harm
 from frameworth.attribution.methods import method
 from frameworth.cli.stages import stages
 from frameworth.config.experiments import Prune
+from frameworth.config.result_options import ResultOptions
 from frameworth.experiments.arm_comparison import compare_arms
 from frameworth.experiments.prune import compare_pruned
 from frameworth.experiments.toggle import compare_arms as compare_toggled
@@ -232,7 +233,9 @@ def test_a_stage_opens_nothing_that_its_rule_does_not_declare(
     monkeypatch.chdir(study.parents[1])
     given = ["--expected-false", "1"] if stage == "labels-to-check" else ["--options", json.dumps(options)]
     if stage == "report-page":
-        write_csv(study / "figures" / "settling.csv", settling.table(Results(study, options)))
+        write_csv(
+            study / "figures" / "settling.csv", settling.table(Results(study, ResultOptions.model_validate(options)))
+        )
         given += ["--config", json.dumps(check_config(asked).model_dump())]
     if stage == "summary":
         given += ["--training", json.dumps(possible_trainings(check_config(asked))[0].for_weights)]

@@ -11,6 +11,7 @@ from test_docs import code
 from frameworth import engine
 from frameworth.attribution import methods
 from frameworth.cli.stages import stages
+from frameworth.config.result_options import ResultOptions
 from frameworth.labels.labels import distance, read_labels
 from frameworth.labels.subsets import collect_subsets, read_subset
 from frameworth.plan.config import check_config
@@ -118,7 +119,7 @@ def test_the_method_of_the_page_asks_networks_and_values_frames(study, patch):
             "--options", {"learning_rate": 0.001}, "--study-seed", 1, "--device", "cpu", "--out", answers[-1],
         )  # fmt: skip
     run("method-influence", "alignment", *answers, "--out", study / "alignment.h5")
-    (said,) = Results(study, {"influence": asked.model_dump()}).methods
+    (said,) = Results(study, ResultOptions(influence=asked)).methods
     assert said.method.name == "alignment"
     assert np.isnan(said.harm[said.inclusion]).all()
     assert np.isfinite(said.harm).sum() >= 8

@@ -26,6 +26,7 @@ from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import confidence_interval, mean_of_known, out_of_bag_error, p_values
 from frameworth.attribution.influence_file import write_influence
 from frameworth.attribution.label_checks import check_name, write_label_checks
+from frameworth.config.result_options import ResultOptions
 from frameworth.config.training import Training
 from frameworth.labels.labels import Labels, distance, write_labels
 from frameworth.labels.subsets import subset_name
@@ -112,19 +113,20 @@ def write_study(
     write_csv(folder / "rmse.csv", _rmse(grid, said, scores["consensus_pose"], ~pool))
     groups = [[10, 30], [70, 90]] if ladder_seeds else []
     write_influence(folder, folder / "frames.csv", scores_h5, groups, "size-centred", folder / "influence.h5")
-    study = Results(folder, {})
+    study = Results(folder)
     write_label_checks(study, folder / "labels_to_check.csv")
     values = _frame_values(study)
     write_csv(folder / "frame_values.csv", values)
     write_json(folder / "summary.json", _summary(values, study.label_checks, kinds, pool, grid))
     write_csv(folder / "validation.csv", _validation(planted))
-    options = {
+    parts = {
         "influence": {"estimator": "size-centred", "score": "log_probability", "groups": groups, "level": 0.95},
         "validation": {"estimators": []},
         "consensus": "argmax",
         "training": Training(steps=160, scale=0.5, weights="random", learning_rate=0.0015),
         "figures": {"pairs": 1, "pair_list": [[int(np.flatnonzero(pool)[3]), int(np.flatnonzero(~pool)[2])]]},
     }
+    options = ResultOptions.model_validate(parts)
     if questions:
         _answer_questions(Results(folder, options))
     else:

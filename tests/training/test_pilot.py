@@ -263,7 +263,7 @@ def test_the_figure_draws_the_table_and_says_what_was_taken(tmp_path):
     )]  # fmt: skip
     tries = [vars(row) for row in rows]
     write_json(tmp_path / "pilot.json", {"chosen": {"steps": 240}, "taken": 3, "seconds": 120, "tries": tries})
-    draw_figure("pilot", Results(tmp_path, {}), tmp_path)
+    draw_figure("pilot", Results(tmp_path), tmp_path)
     table = pd.read_csv(tmp_path / "pilot.csv")
     assert table["taken"].tolist() == [False, False, False, True]
     svg = (tmp_path / "pilot.svg").read_text()

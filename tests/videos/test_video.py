@@ -14,6 +14,7 @@ import torch
 from conftest import run_snakemake
 from films import write_film
 from frameworth.cli.costs import Costs, StudySize
+from frameworth.config.result_options import ResultOptions
 from frameworth.engine.base import Maps
 from frameworth.engine.deeplabcut.networks import Predictor, build_network, pose_config
 from frameworth.engine.devices import make_deterministic
@@ -444,7 +445,7 @@ def test_the_figure_keeps_every_peak_and_marks_what_was_chosen(tmp_path):
     video = video_of(disagreement, np.random.default_rng(0).uniform(0, 100, (10_000, 2, 2)), "walk $1.mp4")
     write_video_consensus(tmp_path / "videos" / "walk-1", video, "frameworth", {})
     frames_to_label([video], [[]], count=2, seconds_apart=1).to_csv(tmp_path / "frames_to_label.csv", index=False)
-    results = Results(tmp_path, {"videos": ["walk-1"]})
+    results = Results(tmp_path, ResultOptions(videos=["walk-1"]))
     draw_figure("video_disagreement", results, tmp_path / "figures")
     table = pd.read_csv(tmp_path / "figures" / "video_disagreement.csv")
     assert len(table) == 600

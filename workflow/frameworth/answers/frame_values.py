@@ -87,7 +87,7 @@ def summary(results: Results) -> dict[str, Any]:
         "score": results.score,
         "score_unit": results.unit,
         "estimator": results.estimator,
-        "consensus": results.options["consensus"],
+        "consensus": results.consensus,
         "check_first": first["frame"].tolist(),
         "check_first_names": [check_name(row) for row in first.to_dict("records")],
         "labels_flagged": int(checks["flagged"].sum()),
@@ -184,9 +184,10 @@ def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
 def _not_learned(results: Results) -> list[str]:
     """What is said where networks have not learned: nothing of frames."""
     width, height = np.median(results.labels.sizes, axis=0)
-    subsets = results.subsets
+    subsets, training = results.subsets, results.options.training
+    assert training is not None
     frames = int(subsets.loc[subsets["percent"] == results.learning.percent, "frames"].median())
     return [
         *learning_sentences(results.learning),
-        *what_to_change(results.learning, results.options["training"], (width, height), frames),
+        *what_to_change(results.learning, training, (width, height), frames),
     ]

@@ -27,7 +27,7 @@ def further_labels(results: Results) -> pd.DataFrame:
 
     Curves of single keypoints have intervals that hold for all of them together (Bonferroni).
     """
-    level, count = results.options["influence"]["level"], len(results.labels.keypoints)
+    level, count = results.level, len(results.labels.keypoints)
     tables = [_curve_rows(results, ALL, np.arange(count), level)]
     if count > 1:
         each = 1 - (1 - level) / count

@@ -61,7 +61,7 @@ def write_review(study: Path, project: Path) -> list[str]:
     Returns what to say. Raises UserError, and leaves everything as it is, if labels in the folder were changed and the
     study does not have these changes.
     """
-    results = Results(study, {})
+    results = Results(study)
     folder, labels = study / "review", results.labels
     _keep_corrections(folder, results)
     checks = results.label_checks
@@ -145,7 +145,7 @@ def what_follows(study: Path, held_out: dict[str, Any], seed: int, keep_snapshot
     """Which networks `corrected_project` outdates, and how to go on with it."""
     folder = study / "corrected_project"
     return [
-        _outdated(Results(study, {}), folder, held_out, seed, keep_snapshots),
+        _outdated(Results(study), folder, held_out, seed, keep_snapshots),
         f"To go on, write `labels: {folder}` into the config, keep the study's name, leave out `plant` if it is there, "
         "and run the study again.",
     ]

@@ -229,7 +229,9 @@ def validation(results: Results) -> pd.DataFrame:
 
 def compared_estimators(results: Results) -> list[str]:
     """The estimators of `influence.h5`, and what the config asks for besides."""
-    return sorted({*ALWAYS, results.estimator, *results.options["validation"]["estimators"]})
+    validation = results.options.validation
+    assert validation is not None
+    return sorted({*ALWAYS, results.estimator, *validation.estimators})
 
 
 def _prediction_rows(results: Results) -> list[tuple[object, ...]]:

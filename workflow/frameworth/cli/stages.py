@@ -19,6 +19,7 @@ from frameworth.cli._common import friendly
 from frameworth.cli._stage import ChosenTraining, stage
 from frameworth.config.experiments import Arm, Prune, Pseudo, Toggle
 from frameworth.config.model import Block
+from frameworth.config.result_options import ResultOptions
 from frameworth.config.training import Pilot, UnsizedTraining
 from frameworth.plan.arms import ArmsPlan
 from frameworth.training.preemption import sigterm_stops
@@ -27,7 +28,7 @@ ANNOUNCE_SECONDS = 15  # between words about how far a study is
 
 Section = dict[str, Any]
 HeldOut = Annotated[Section, "The config's `held_out`."]
-Options = Annotated[Section, "The config's choices that this depends on."]
+Options = Annotated[ResultOptions, "The config's choices that this depends on."]
 StudySeed = Annotated[int, "The study's seed."]
 Device = Literal["auto", "cpu", "cuda"]
 Store = Annotated[Path, "The store of networks."]
@@ -328,7 +329,7 @@ def labels_to_check(
     from frameworth.attribution.label_checks import write_label_checks
     from frameworth.results.results import Results
 
-    results = Results(study, {})
+    results = Results(study)
     write_errors_over_frames(results, study / FILE)
     write_label_checks(results, study / "labels_to_check.csv", expected_false)
 

@@ -187,9 +187,9 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     """
     from frameworth.answers.larger_study import EFFECTS, plan_lines, plan_table
     from frameworth.cli.costs import measured
+    from frameworth.config.result_options import result_options
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import result_options
     from frameworth.plan.pilot import possible_trainings
     from frameworth.results.results import Results
     from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
@@ -256,8 +256,8 @@ def explain(frame: str, configfile: TextIO, pixels: bool) -> None:
     FRAME is a number as in frames.csv, video/image, or an image's name.
     """
     from frameworth.answers.explaining import explain, frame_number
+    from frameworth.config.result_options import result_options
     from frameworth.plan.config import read_config
-    from frameworth.plan.grid import result_options
     from frameworth.results.results import Results
     from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 

@@ -132,7 +132,7 @@ class Prediction(Section):
 
 
 class Influence(Section):
-    """How the worth of frames is estimated."""  # `config_model` adds the methods that ask networks
+    """How the worth of frames is estimated."""  # `influence_model` adds the methods that ask networks
 
     estimator: Estimator = "regression"
     """The estimator behind the values in frame_values.csv; intervals and tests are the size-centred difference's."""
@@ -242,6 +242,17 @@ class StudyConfig(Section):
         return self.prediction.distractor_radius
 
 
+def influence_model() -> type[Influence]:
+    """The model of a config's `influence`, with a section for each method that asks networks."""
+    return _influence_model(methods_there_are())
+
+
+@cache
+def _influence_model(methods: tuple[str, ...]) -> type[Influence]:
+    sections: dict[str, Any] = {name: (LeftOut[method_section(name)], None) for name in methods}  # type: ignore[misc]
+    return create_model("Influence", __base__=Influence, __doc__=Influence.__doc__, **sections)
+
+
 def config_model() -> type[StudyConfig]:
     """The model of a config as it is given, with a section below `influence` for each method that asks networks."""
     return _config_model(methods_there_are())
@@ -249,8 +260,7 @@ def config_model() -> type[StudyConfig]:
 
 @cache
 def _config_model(methods: tuple[str, ...]) -> type[StudyConfig]:
-    sections: dict[str, Any] = {name: (LeftOut[method_section(name)], None) for name in methods}  # type: ignore[misc]
-    influence = create_model("Influence", __base__=Influence, __doc__=Influence.__doc__, **sections)
+    influence = _influence_model(methods)
     fields: dict[str, Any] = {"influence": (influence, influence()), "training": (SerializeAsAny[Training], Training())}
     return create_model("StudyConfig", __base__=StudyConfig, __doc__=StudyConfig.__doc__, **fields)
 

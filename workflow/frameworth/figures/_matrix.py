@@ -58,17 +58,12 @@ def signed_figure(
             "Influence (size centred): score with the training frame in the subset minus without it. Columns right of "
             "the black line are held out. Grey: no label, or not estimable. Colours "
             + ("are compressed towards their ends. " if squash else "end at the 98th percentile. ")
-            + "Panels of some sizes only rest on fewer subsets and are noisier." * bool(_groups(results))
+            + "Panels of some sizes only rest on fewer subsets and are noisier." * bool(results.groups)
         )
         _style.headline(figure, _in_words(results, score, unit, digits), note)
         return figure
 
     return table, draw
-
-
-def _groups(results: Results) -> list[list[int]]:
-    """The groups of percents that the config names."""
-    return results.options["influence"]["groups"]
 
 
 def matrix_table(results: Results, score: str, part: str = "value") -> pd.DataFrame:
@@ -80,7 +75,7 @@ def matrix_table(results: Results, score: str, part: str = "value") -> pd.DataFr
     whole = results.influence(score, ESTIMATOR)[part]
     panels = [("all", name, whole[:, :, index]) for index, name in enumerate(results.labels.keypoints)]
     panels.append(("all", MEAN, mean_of_known(whole, -1)))
-    for group in map(group_name, _groups(results)):
+    for group in map(group_name, results.groups):
         try:
             values = results.influence(score, ESTIMATOR, group)[part]
         except UserError:  # the study's percents do not cover the group

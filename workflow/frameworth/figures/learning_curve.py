@@ -32,7 +32,7 @@ class Step(NamedTuple):
 def table(results: Results) -> pd.DataFrame:
     """A row per network, and per subset for its consensus, in the study's form."""
     rmse = results.rmse
-    kept = rmse[(rmse["kind"] == "network") | (rmse["form"] == results.options["consensus"])]
+    kept = rmse[(rmse["kind"] == "network") | (rmse["form"] == results.consensus)]
     design = results.subsets[["subset", "design", "cluster", "frames"]]
     return kept.merge(design, on="subset", how="left")[_COLUMNS].reset_index(drop=True)
 
@@ -86,8 +86,7 @@ def _seeds(axes: Axes, consensus: pd.DataFrame, nested: pd.DataFrame) -> None:
 def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
     """The steps to look at: the config's groups that are pairs of percents, else the first and last step."""
     percents = sorted(int(percent) for percent in ladder["percent"].unique())
-    asked = results.options["influence"]["groups"]
-    found = [(min(g), max(g)) for g in asked if len(g) == 2 and set(g) <= set(percents)]
+    found = [(min(g), max(g)) for g in results.groups if len(g) == 2 and set(g) <= set(percents)]
     steps = list(pairwise(percents))
     return found or list(dict.fromkeys(steps[:1] + steps[-1:]))
 

@@ -26,12 +26,6 @@ class PlannedSubset:
         return subset_name(self.percent, self.seed)
 
 
-def result_options(config: StudyConfig) -> dict[str, Any]:
-    """What `frameworth.results.results.Results` takes of a checked config."""
-    parts = {"influence": config.influence.model_dump(), "figures": config.figures.model_dump()}
-    return parts | {"consensus": config.prediction.consensus}
-
-
 def planned_subsets(config: StudyConfig) -> list[PlannedSubset]:
     """All subsets of a checked config."""
     return subsets_of(config.subsets)

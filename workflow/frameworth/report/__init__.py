@@ -152,12 +152,10 @@ def _environment() -> Environment:
 def _figures(results: Results, budget: int) -> tuple[list[dict[str, str]], list[str]]:
     """The static figures within `budget` bytes of base64, and the names of those beyond it."""
     shown, unfit, spent = [], [], 0
+    figures, options = results.options.figures, results.options
+    assert figures is not None
     for name in sorted(
-        figure_names(
-            **results.options["figures"],
-            videos=bool(results.options.get("videos")),
-            pilot=bool(results.options.get("pilot")),
-        ),
+        figure_names(figures.pairs, figures.pair_list, videos=bool(options.videos), pilot=options.pilot),
         key=_place,
     ):
         figure = _figure(results.folder / "figures", name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,8 +13,11 @@ import pandas as pd
 
 from frameworth.attribution.inference.values import subset_score
 from frameworth.attribution.label_checks import read_label_checks
-from frameworth.attribution.methods import method, method_names
+from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
+from frameworth.config.model import Influence
+from frameworth.config.registries import asked_methods
+from frameworth.config.result_options import ResultOptions
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
@@ -53,13 +56,11 @@ class Results:
 
     Args:
         folder: `results/{study}`.
-        options: the config's `influence` and `figures` parts and the form of consensus:
-            `{"influence": {...}, "figures": {...}, "consensus": "argmax"}`; where there are videos, `videos`, the names
-            of their folders; where there is a pilot, `pilot`, true; for the summary `training`.
+        options: the parts of its config by which they are read.
     """
 
     folder: Path
-    options: dict[str, Any]
+    options: ResultOptions = field(default_factory=ResultOptions)
 
     frames = _of("frames.csv", read_frames)  # a row per labelled frame
     labels = _of("labels.h5", read_labels)
@@ -78,14 +79,19 @@ class Results:
     summary = _of("summary.json", read_json)  # the study's answer in numbers
 
     @property
+    def _influence(self) -> Influence:
+        assert self.options.influence is not None
+        return self.options.influence
+
+    @property
     def level(self) -> float:
         """The level of the study's intervals, such as 0.95."""
-        return float(self.options["influence"]["level"])
+        return self._influence.level
 
     @property
     def score(self) -> str:
         """The score by which frames are judged."""
-        return str(self.options["influence"]["score"])
+        return self._influence.score
 
     @property
     def unit(self) -> str:
@@ -95,7 +101,18 @@ class Results:
     @property
     def estimator(self) -> str:
         """The estimator of the frames' values."""
-        return str(self.options["influence"]["estimator"])
+        return self._influence.estimator
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """The groups of percents for which influence is estimated as well."""
+        return self._influence.groups
+
+    @property
+    def consensus(self) -> str:
+        """The form of consensus in tables and figures."""
+        assert self.options.consensus is not None
+        return self.options.consensus
 
     @property
     def flagged(self) -> np.ndarray:
@@ -161,7 +178,7 @@ class Results:
     @cached_property
     def consensus_rmse(self) -> pd.DataFrame:
         """The rows of `rmse.csv` about the form of consensus that the config names."""
-        return self.rmse[self.rmse["form"] == self.options["consensus"]]
+        return self.rmse[self.rmse["form"] == self.consensus]
 
     @cached_property
     def diverged(self) -> list[str]:
@@ -177,7 +194,7 @@ class Results:
 
     @property
     def _asked(self) -> list[Method[Any]]:
-        return [method(name) for name in method_names() if self.options["influence"].get(name)]
+        return [method(name) for name in asked_methods(self._influence)]
 
     def _answers(self, asked_by: Method[Any]) -> MethodAnswers:
         parts = read_hdf5(self.folder / asked_by.artefact, ["change", "inclusion"])
@@ -198,7 +215,7 @@ class Results:
     @cached_property
     def videos(self) -> list[VideoConsensus]:
         """What was found for each of the study's videos, in the order of the config."""
-        return [read_video_consensus(self.folder / "videos" / name / "consensus.h5") for name in self.options["videos"]]
+        return [read_video_consensus(self.folder / "videos" / name / "consensus.h5") for name in self.options.videos]
 
     def influence(self, score: str, estimator: str, group: str = "all") -> dict[str, np.ndarray]:
         """One estimate from `influence.h5`: `value`, `standard_error` [N, N, K]; rows of held-out frames NaN."""
