@@ -1,10 +1,11 @@
 """What networks say away from labels: the split of the probability, and changes that were built in."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.simulation import grid
-from frameworth.answers.distractors import distractor_table, held_out_means, place_of_change
+from frameworth.answers.distractors import distractors, held_out_means, place_of_change
 from frameworth.attribution.estimators import size_centred
 from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
@@ -93,22 +94,22 @@ def study(tmp_path_factory):
 
 @pytest.mark.slow
 def test_planted_frames_that_raise_distractors_are_seen_to_and_not_to_lower_labels(study):
-    table = distractor_table(study)
-    group = table[table["about"] == "planted frames"].iloc[0]
+    tables = distractors(study)
+    group = tables.groups.set_index("group").loc["planted"]
     assert group["distractor_confidence"] > 0.05
     assert group["distractor_confidence_p"] < 0.01
     assert group["log_mass"] > 0
     assert group["log_confidence_p"] > 0.05
-    frames = table[table["about"] == "frame"].set_index("training_frame")
-    decided = frames.index[frames["distractor_confidence_p"] < 0.05].astype(int)
+    frames = tables.frames.set_index("training_frame")
+    decided = frames.index[frames["distractor_confidence_p"] < 0.05]
     assert study.planted[decided].all()
     assert len(decided) > 0
 
 
 @pytest.mark.slow
 def test_the_parts_of_the_change_in_log_probability_add_up_for_frames_and_single_labels(study):
-    table = distractor_table(study)
-    rows = table[table["about"].isin(["frame", "cell"])]
+    tables = distractors(study)
+    rows = pd.concat([tables.frames, tables.places])
     np.testing.assert_allclose(rows["log_probability"], rows["log_confidence"] - rows["log_mass"], atol=1e-9)
 
 

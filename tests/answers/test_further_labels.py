@@ -41,21 +41,22 @@ def test_a_held_out_frame_of_a_pose_that_the_pool_lacks_and_of_high_error_is_thi
     frame = int(np.flatnonzero(~study.pool)[0])
     study.labels.xy[frame, 0] += [60.0, 0.0]
     study.scores["log_error"][:, frame] = 5.0
-    table = further_labels(study)
-    frames = table[table["about"] == "frame"].set_index("frame")
+    frames = further_labels(study).poses.set_index("frame")
     assert frames.loc[frame, "thin"]
     assert not frames.loc[study.pool, "thin"].any()
     assert (frames["pose_distance"].idxmax()) == frame
     study.scores["log_error"][:, frame] = 0.0  # as far away, but no trouble
-    assert not further_labels(study).set_index("frame").loc[frame, "thin"]
+    assert not further_labels(study).poses.set_index("frame").loc[frame, "thin"]
 
 
 def test_each_keypoint_has_a_curve_of_its_own_and_a_wider_interval(tmp_path):
     study = write_study(tmp_path, frames=24, halves=12, ladder_seeds=3)
-    table = further_labels(study)
-    gains = table[table["about"] == "gain"].groupby("keypoint").last()
-    assert set(gains.index) == {ALL, *study.labels.keypoints}
-    measured = table[(table["about"] == "measured") & (table["keypoint"] == "nose")].set_index("frames")["value"]
+    tables = further_labels(study)
+    assert set(tables.changes["keypoint"]) == {ALL, *study.labels.keypoints}
+    curve = tables.curve
+    assert curve["fitted"].notna().all()
+    measured = curve[curve["keypoint"] == "nose"].set_index("frames")["measured"].dropna()
+    assert set(measured.index) == set(study.subsets["frames"])
     held_out = study.scores["log_error"][:, ~study.pool, 0]
     size = study.subsets["frames"].to_numpy()
     for frames, value in measured.items():

@@ -5,17 +5,15 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from frameworth.answers.distractors import distractor_table
+from frameworth.answers.distractors import write_distractors
 from frameworth.answers.outliers import (
     COMBINED,
     agreement_rows,
     auroc_rows,
     outlier_score,
-    outlier_table,
+    outliers,
     rank_normal,
 )
-from frameworth.results.results import Results
-from frameworth.storage.files import write_csv
 from synthetic_study import write_study
 
 
@@ -77,14 +75,13 @@ def test_parts_that_have_nothing_in_common_agree_by_nothing():
 @pytest.mark.parametrize("planted", [True, False])
 def test_the_table_turns_memorization_round_and_compares_with_what_is_known(tmp_path, planted):
     study = write_study(tmp_path, frames=28, halves=16, ladder_seeds=0, planted=planted)
-    write_csv(tmp_path / "distractors.csv", distractor_table(study))
-    table = outlier_table(Results(study.folder, study.options))
-    frames = table[table["about"] == "frame"]
+    write_distractors(study)
+    frames, methods = outliers(study)
     assert len(frames) == study.pool.sum()
     assert frames["outlier_score"].dropna().is_monotonic_decreasing
     own = study.frame_values.set_index("frame")["memorization"]
     np.testing.assert_allclose(frames["memorization"], -own.reindex(frames["frame"]))
-    wanted = {"frame", "auroc", "auroc difference"} if planted else {"frame", "agreement"}
-    assert set(table["about"]) == wanted
+    assert set(methods["quantity"]) == ({"auroc", "auroc difference"} if planted else {"agreement"})
     if planted:
-        assert table.loc[(table["about"] == "auroc") & (table["method"] == COMBINED), "result"].iloc[0] > 0.9
+        of_score = (methods["quantity"] == "auroc") & (methods["method"] == COMBINED)
+        assert methods.loc[of_score, "result"].iloc[0] > 0.9

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from scipy.special import comb
 
 from benchmarks.simulation import grid
-from frameworth.answers.larger_study import EFFECTS, pilot_of, plan_lines, plan_table
+from frameworth.answers.larger_study import EFFECTS, larger_study, pilot_of, plan_lines
 from frameworth.attribution.estimate import estimate_influence
 from frameworth.attribution.estimators import size_centred
 from frameworth.attribution.estimators._estimate import Sample
@@ -138,15 +138,15 @@ def study(tmp_path_factory):
 
 
 def test_the_plan_costs_what_the_pilots_networks_took(study):
-    table = plan_table(study, TRAINING)
-    needed = table[table["about"] == "needed"]
+    plan = larger_study(study, TRAINING)
+    needed = plan.needed
     hours = (60 + 24 / 4 * 10 / 3) / 3600  # 6 steps of 10 s, and 24 frames predicted at a third of a step's speed
     np.testing.assert_allclose(needed["hours"], needed["networks"] * hours)
     assert (needed["networks_low"].dropna() <= needed["networks"].dropna()).all()
     assert (needed["networks_high"].dropna() >= needed["networks"][needed["networks_high"].notna()]).all()
     by_effect = needed[needed["method"] == SINGLE].set_index("effect")["networks"]
     assert by_effect.loc[list(EFFECTS)].is_monotonic_decreasing
-    text = "\n".join(plan_lines(table, "CPU"))
+    text = "\n".join(plan_lines(plan, "CPU"))
     assert "CPU-hours" in text
     assert "at most so many" in text  # no half was trained twice
 

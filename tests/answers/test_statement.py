@@ -13,7 +13,7 @@ import pytest
 from frameworth.answers.answer import Toggled, further_frames, half_and_twice, sentences, toggled
 from frameworth.answers.coverage import animal_length
 from frameworth.answers.frame_values import summary
-from frameworth.answers.further_labels import ALL, further_labels
+from frameworth.answers.further_labels import ALL, write_further_labels
 from frameworth.answers.next_step import next_step
 from frameworth.results.results import Results
 from frameworth.scores.learning import constant_guess_rmse
@@ -27,7 +27,7 @@ from told_numbers import CHANGES, HARDLY, HELPED, NUMBERS, OPEN
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Results:
     made = write_study(tmp_path_factory.mktemp("written") / "walk", frames=24, halves=8, ladder_seeds=4)
-    write_csv(made.folder / "add.csv", further_labels(made))
+    write_further_labels(made)
     return made
 
 
@@ -144,14 +144,13 @@ def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the
 
 
 def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
-    rows = [
-        {"about": "curve", "frames": 40, "value": np.log(5)},
-        {"about": "curve", "frames": 80, "value": np.log(4)},
-        {"about": "gain", "frames": 20, "value": np.log(1.2), "ci_low": 0.0, "ci_high": np.log(1.4), "verdict": "a"},
-        {"about": "gain", "frames": 80, "value": np.log(0.8), "ci_low": np.log(0.6), "ci_high": 0.0, "verdict": "b"},
+    curve = pd.DataFrame({"keypoint": ALL, "frames": [40, 80], "fitted": np.log([5, 4])})
+    changes = [
+        {"frames": 20, "value": np.log(1.2), "ci_low": 0.0, "ci_high": np.log(1.4), "verdict": "a"},
+        {"frames": 80, "value": np.log(0.8), "ci_low": np.log(0.6), "ci_high": 0.0, "verdict": "b"},
     ]
-    table = pd.DataFrame(rows).assign(keypoint=ALL)
-    found = further_frames(table, 40)
+    table = pd.DataFrame(changes).assign(keypoint=ALL)
+    found = further_frames(table, curve, 40)
     assert found == {"frames": 40, "error_px": pytest.approx(4), "change_px": pytest.approx(-1),
                      "low_px": pytest.approx(-2), "high_px": 0, "verdict": "b", "half_frames": 20,
                      "half_change_px": pytest.approx(1), "half_low_px": 0,
@@ -160,7 +159,7 @@ def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
         ("half the frames (20)", "+1 px (+0 to +2)"),
         ("twice the frames", "−1 px (−2 to +0)"),
     ]
-    assert further_frames(table[table["about"] == "gain"], 40) is None
+    assert further_frames(table, curve.assign(fitted=np.nan), 40) is None
 
 
 def test_single_frames_that_are_decided_are_counted_and_the_others_named_undecided():
@@ -186,13 +185,13 @@ def test_the_numbers_of_a_study_are_those_that_the_sentences_tell(study: Results
     assert 0 < trained < other < answer["constant_guess_median_px"] / 2
     assert answer["constant_guess_rmse_px"] == pytest.approx(constant_guess_rmse(study.labels.xy, study.pool), abs=1e-3)
     assert answer["statement"] == sentences(answer, 0.05)
-    assert answer["further_frames"] == further_frames(study.add, int(study.pool.sum()))
+    assert answer["further_frames"] == further_frames(study.add, study.add_curve, int(study.pool.sum()))
     assert 20 < answer["animal_length_px"] < 45  # the drawn body is 30 px long
 
 
 def test_with_subsets_of_one_size_it_is_undecided_whether_more_frames_help(tmp_path: Path):
     halves = write_study(tmp_path / "halves", frames=24, halves=8, ladder_seeds=0)
-    write_csv(halves.folder / "add.csv", further_labels(halves))
+    write_further_labels(halves)
     assert "whether more labels help" in " ".join(summary(halves)["statement"])
 
 

@@ -12,14 +12,10 @@ from frameworth.report.learning_picture import HEIGHT, WIDTH, LearningPicture, l
 
 def table(curve: bool = True) -> pd.DataFrame:
     """Errors of 4, 3 and 2 px with 10, 20 and 40 frames, and a curve to 80 of a pool of 40."""
-    rows = [{"about": "measured", "frames": n, "value": np.log1p(px)} for n, px in ((10, 4), (20, 3), (40, 2))]
-    ends = {"ci_low": np.log1p(0.5), "ci_high": np.log1p(9.0)}
-    if curve:
-        rows += [
-            {"about": "curve", "frames": n, "value": np.log1p(px), **ends}
-            for n, px in ((10, 4), (20, 3), (40, 2), (80, 1))
-        ]
-    return pd.DataFrame(rows).assign(keypoint=ALL)
+    px = np.array([4, 3, 2, np.nan])
+    rows = pd.DataFrame({"keypoint": ALL, "frames": [10, 20, 40, 80], "measured": np.log1p(px)})
+    fitted = {"fitted": np.log1p([4, 3, 2, 1]), "ci_low": np.log1p(0.5), "ci_high": np.log1p(9.0)}
+    return rows.assign(**(fitted if curve else dict.fromkeys(fitted, np.nan)))
 
 
 def places(path: str) -> list[tuple[float, float]]:

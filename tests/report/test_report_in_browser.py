@@ -16,13 +16,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import synthetic_study
 from frameworth import report
-from frameworth.answers.further_labels import further_labels
+from frameworth.answers.further_labels import write_further_labels
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.colours import keypoint_colours
 from frameworth.labels.labels import distance, write_labels
 from frameworth.report.pictures import Pictures
 from frameworth.results.results import Results
-from frameworth.storage.files import write_csv
 from mending_page import CHROMIUM
 from report_study import BREAKOUT, MARKUP, draw_grey_figures, page_of, with_hostile_names, write_reported_study
 
@@ -43,7 +42,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
     study = write_reported_study(tmp_path_factory.mktemp("browser") / "walk", frames=48, halves=16, ladder_seeds=2)
-    write_csv(study.folder / "add.csv", further_labels(study))
+    write_further_labels(study)
     study = Results(study.folder, study.options)
     page_of(study)
     return study

@@ -247,7 +247,7 @@ def test_a_stage_opens_nothing_that_its_rule_does_not_declare(
 
 
 def test_what_a_figure_reads_is_known_without_importing_it():
-    code = "import sys; from frameworth.figures import figure_reads; print(figure_reads('distractors'))"
+    code = "import sys; from frameworth.figures import figure_reads; print(figure_reads('outliers'))"
     code += "; print([name for name in ('matplotlib', 'pandas', 'numpy') if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines() == ["('members.h5', 'distractors.csv')", "[]"]
+    assert said.stdout.splitlines() == ["('outliers.csv', 'outliers_methods.csv')", "[]"]

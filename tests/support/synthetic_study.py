@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from frameworth.answers.distractors import distractor_table
-from frameworth.answers.further_labels import further_labels
+from frameworth.answers.distractors import write_distractors
+from frameworth.answers.further_labels import write_further_labels
 from frameworth.answers.held_out import memorization
 from frameworth.answers.larger_study import write_plan
-from frameworth.answers.outliers import outlier_table
+from frameworth.answers.outliers import write_outliers
 from frameworth.attribution.estimators import size_centred
 from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import confidence_interval, mean_of_known, out_of_bag_error, p_values
@@ -130,15 +130,17 @@ def write_study(
     if questions:
         _answer_questions(Results(folder, options))
     else:
-        write_csv(folder / "add.csv", pd.DataFrame(columns=["about", "keypoint", "frames", "value"]))
+        write_csv(folder / "add.csv", pd.DataFrame(columns=["keypoint", "frames", "value", "ci_low", "ci_high"]))
+        write_csv(folder / "add_curve.csv", pd.DataFrame(columns=["keypoint", "frames", "measured", "fitted"]))
+        write_csv(folder / "add_poses.csv", pd.DataFrame(columns=["split", "pose_distance", "log_error"]))
     return Results(folder, options)
 
 
 def _answer_questions(study: Results) -> None:
-    write_csv(study.folder / "distractors.csv", distractor_table(study))
-    write_csv(study.folder / "outliers.csv", outlier_table(study))
-    write_csv(study.folder / "add.csv", further_labels(study))
-    write_plan(study, {"batch_size": 8, "steps": 100}, study.folder / "plan.csv")
+    write_distractors(study)
+    write_outliers(study)
+    write_further_labels(study)
+    write_plan(study, {"batch_size": 8, "steps": 100})
 
 
 def _poses(frames: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -412,6 +414,7 @@ def _summary(
         "group_test_p": 0.5,
         "networks_to_decide_top": 900,
         "further_frames": None,
+        "far_frames": None,
         "statement": [
             f"Check the labels of frames {', '.join(map(str, first))} first.",
             f"{grid.members.sum()} networks saw {len(grid.table)} subsets of {pool.sum()} frames.",

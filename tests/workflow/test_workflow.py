@@ -97,6 +97,8 @@ def test_every_artefact_is_there_and_whole(finished):
         "ensembles/percent-030/seed-1/training.json", "ensembles/percent-030/seed-1/consensus_dlc.csv",
         "figures/learning_curve.png", "figures/learning_curve.svg", "figures/learning_curve.csv",
         "figures/influence_pair_harmful-1.png", "members.h5", "distractors.csv", "outliers.csv", "plan.csv", "add.csv",
+        "distractors_groups.csv", "distractors_places.csv", "outliers_methods.csv", "plan_power.csv", "plan.json",
+        "add_curve.csv", "add_poses.csv",
     ):  # fmt: skip
         assert (finished.results / name).stat().st_size > 0, name
     found = verify_study(finished.results)

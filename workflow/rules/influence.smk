@@ -101,7 +101,7 @@ rule summary:
         f"{RESULTS}/rmse.csv",
         f"{RESULTS}/frame_values.csv",
         f"{RESULTS}/labels_to_check.csv",
-        f"{RESULTS}/add.csv",
+        multiext(f"{RESULTS}/add", ".csv", "_curve.csv", "_poses.csv"),
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         pilot=FILES.pilot(),
     output:

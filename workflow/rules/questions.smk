@@ -1,6 +1,6 @@
 # Questions: what the baseline's networks say of distractors, outliers, further labels, and of a larger study.
 # Needs: predictions and training records of all ensembles, the collected artefacts, frame_values.csv.
-# Makes: members.h5, distractors.csv, outliers.csv, plan.csv, add.csv.
+# Makes: members.h5, distractors*.csv, outliers*.csv, plan*.csv, plan.json, add*.csv.
 
 
 localrules:
@@ -42,7 +42,7 @@ rule distractors:
         f"{RESULTS}/frame_values.csv",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
-        f"{RESULTS}/distractors.csv",
+        multiext(f"{RESULTS}/distractors", ".csv", "_groups.csv", "_places.csv"),
     log:
         f"{LOGS}/distractors.log",
     conda:
@@ -63,7 +63,7 @@ rule outliers:
         f"{RESULTS}/frame_values.csv",
         f"{RESULTS}/distractors.csv",
     output:
-        f"{RESULTS}/outliers.csv",
+        multiext(f"{RESULTS}/outliers", ".csv", "_methods.csv"),
     log:
         f"{LOGS}/outliers.log",
     conda:
@@ -86,7 +86,7 @@ rule plan:
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
         pilot=FILES.pilot(),
     output:
-        f"{RESULTS}/plan.csv",
+        multiext(f"{RESULTS}/plan", ".csv", "_power.csv", ".json"),
     log:
         f"{LOGS}/plan.log",
     conda:
@@ -110,7 +110,7 @@ rule add:
         f"{RESULTS}/scores.h5",
         multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
-        f"{RESULTS}/add.csv",
+        multiext(f"{RESULTS}/add", ".csv", "_curve.csv", "_poses.csv"),
     log:
         f"{LOGS}/add.log",
     conda:

@@ -22,7 +22,7 @@ rule report_page:
         over_frames=f"{RESULTS}/errors_over_frames.csv",
         validation=f"{RESULTS}/validation.csv",
         summary=f"{RESULTS}/summary.json",
-        add=f"{RESULTS}/add.csv",
+        curve=f"{RESULTS}/add_curve.csv",
         of_labels=FILES.label_tables(),
         experiments=FILES.experiments(),
         pilot=FILES.pilot(),

@@ -47,19 +47,18 @@ def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
     return Toggled(frames, float(row["difference"]), bool(row["p"] < alpha), bool(elsewhere))
 
 
-def further_frames(table: pd.DataFrame, pool: int) -> dict[str, Any] | None:
-    """What half and twice the frames would come to, of `add.csv`, in px of the typical error.
+def further_frames(changes: pd.DataFrame, curve: pd.DataFrame, pool: int) -> dict[str, Any] | None:
+    """What half and twice the frames would come to, in px of the typical error.
 
     Args:
-        pool: frames in the pool now.
+        changes: `add.csv`. curve: `add_curve.csv`. pool: frames in the pool now.
 
     Returns None where no curve was fitted; else `frames` (to add for twice as many), `error_px` (geometric mean at the
     pool's size), `change_px`, `low_px`, `high_px`, and `verdict` in the table's words. With `half_` before them, these
     are what half of the frames would have come to (`half_frames` of them).
     """
-    rows = table[table["keypoint"] == ALL]
-    curve, gain = rows[rows["about"] == "curve"], rows[rows["about"] == "gain"].sort_values("frames")
-    now = curve.loc[curve["frames"] == pool, "value"]
+    gain = changes[changes["keypoint"] == ALL].sort_values("frames")
+    now = curve.loc[(curve["keypoint"] == ALL) & (curve["frames"] == pool), "fitted"].dropna()
     if gain.empty or now.empty:
         return None
     changed = np.exp(now.iloc[0]) * np.expm1(gain[["value", "ci_low", "ci_high"]].to_numpy(float))

@@ -1,6 +1,6 @@
-"""`distractors.csv`: does a training frame lower the confidence at labels, or raise that of other places?
+"""`distractors*.csv`: does a training frame lower the confidence at labels, or raise that of other places?
 
-Numpy in, numpy out, but for `distractor_table`. Probability at a label is the confidence there over the map's sum, so
+Numpy in, numpy out, but for `distractors`. Probability at a label is the confidence there over the map's sum, so
 
     change of log probability = change of log confidence − change of log sum
 
@@ -21,8 +21,9 @@ from frameworth.attribution.estimators._estimate import Sample, centred
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.results.results import Results
+from frameworth.storage.files import write_csv
 
-CELLS = 200  # rows of single evaluated frames that the table keeps, the strongest
+CELLS = 200  # rows of single held-out labels that the table keeps, the strongest
 PARTS = ("log_probability", "log_confidence", "log_mass", "distractor_confidence")
 _PLACES_TRIED = 200
 
@@ -73,12 +74,32 @@ def place_of_change(
     return Place(float(centre[0]), float(centre[1]), float(changes[best]))
 
 
-def distractor_table(results: Results) -> pd.DataFrame:
-    """The rows of `distractors.csv`; see the file formats in the documentation for the columns."""
+class Distractors(NamedTuple):
+    """Three tables; see the file formats in the documentation for their columns.
+
+    Attributes:
+        frames: a row per frame of the pool. groups: a row for the flagged frames, and one for the planted ones.
+        places: a row per training frame and held-out label, of the `CELLS` strongest changes.
+    """
+
+    frames: pd.DataFrame
+    groups: pd.DataFrame
+    places: pd.DataFrame
+
+
+def write_distractors(results: Results) -> None:
+    """Write `distractors.csv`, `distractors_groups.csv` and `distractors_places.csv`."""
+    tables = distractors(results)
+    write_csv(results.folder / "distractors.csv", tables.frames)
+    write_csv(results.folder / "distractors_groups.csv", tables.groups)
+    write_csv(results.folder / "distractors_places.csv", tables.places)
+
+
+def distractors(results: Results) -> Distractors:
+    """What training frames do to the confidence at labels of held-out frames, and elsewhere in them."""
     parts = {name: results.members[name][:, ~results.pool].astype(float) for name in PARTS[1:]}
-    by_frame = _frame_rows(results, {name: part.reshape(len(part), -1) for name, part in parts.items()})
-    tables = [_group_rows(results, by_frame), by_frame, _cell_rows(results, parts)]
-    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+    frames = _frame_rows(results, {name: part.reshape(len(part), -1) for name, part in parts.items()})
+    return Distractors(frames, _group_rows(results, frames), _place_rows(results, parts))
 
 
 def _frame_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -89,7 +110,7 @@ def _frame_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     # to the last digit. p is beside the frames that are decided.
     plain, tested = (influence_on(results, scores, "size-centred", resamples) for resamples in (1, RESAMPLES))
     pool = np.flatnonzero(results.pool)
-    columns = {"about": "frame", "training_frame": pool}
+    columns = {"training_frame": pool}
     for index, name in enumerate(PARTS):
         columns[name] = plain.value[pool, index]
         columns[f"{name}_error"] = plain.standard_error[pool, index]
@@ -106,7 +127,7 @@ def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
     for name, group in groups.items():
         if not 0 < group.sum() < len(group):
             continue
-        row: dict[str, object] = {"about": f"{name} frames"}
+        row: dict[str, object] = {"group": name}
         for part in PARTS:
             value = by_frame[part].to_numpy()
             rng = np.random.default_rng(0)
@@ -114,10 +135,10 @@ def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
             _, below = values.group_is_worse(-value, group, 10 * RESAMPLES, rng)
             row[f"{part}_p"] = min(1.0, 2 * min(above, below))
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["group", *(column for part in PARTS for column in (part, f"{part}_p"))])
 
 
-def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
+def _place_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     """The strongest changes of the distractors' confidence in single held-out frames, with their place."""
     percents, distractors = results.percents, results.members
     pool, held_out = np.flatnonzero(results.pool), np.flatnonzero(~results.pool)
@@ -139,8 +160,6 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     order = np.argsort(-np.nan_to_num(strength, nan=-1.0), axis=None, kind="stable")[:CELLS]
     order = order[np.isfinite(strength.ravel()[order])]
     frames, labels = np.unravel_index(order, strength.shape)
-    if not len(order):
-        return pd.DataFrame()
     asked, where = np.unique(labels, return_inverse=True)
     confidence, mass = (difference(name, asked, False).value[frames, where] for name in ("log_confidence", "log_mass"))
     evaluated, keypoints = np.unravel_index(labels, shape)
@@ -158,11 +177,12 @@ def _cell_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     n_with = inclusion.sum(axis=0)
     return pd.DataFrame(
         {
-            "about": "cell",
             "training_frame": pool[frames],
             "evaluated_frame": held_out[evaluated],
             "keypoint": np.array(results.labels.keypoints)[keypoints],
-            **dict(zip(("x", "y", "change_at_place"), map(list, zip(*places, strict=True)), strict=True)),
+            "x": [place.x for place in places],
+            "y": [place.y for place in places],
+            "change_at_place": [place.change for place in places],
             "log_probability": confidence - mass,
             "log_confidence": confidence,
             "log_mass": mass,

@@ -1,6 +1,8 @@
-"""`add.csv`: is labelling more frames worth it, for which keypoints, and which poses are rare in the pool?"""
+"""`add*.csv`: is labelling more frames worth it, for which keypoints, and which poses are rare in the pool?"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from frameworth.answers.learning_curve import LearningCurve, learning_curve
 from frameworth.answers.validation import interval
 from frameworth.attribution.inference import values
 from frameworth.results.results import Results
+from frameworth.storage.files import write_csv
 
 ALL = "(all keypoints)"
 TIMES = (0.5, 1.5, 2.0)  # frames of the pool
@@ -22,8 +25,30 @@ HARDLY = 0.05  # log(1 + px), both ways: an interval within it is called hardly 
 _SCORE = "log_error"  # px errors of a few lost keypoints would rule the curve
 
 
-def further_labels(results: Results) -> pd.DataFrame:
-    """Rows `measured`, `curve` and `gain` per keypoint and for all, `frame` per frame, and one `far frames`.
+class FurtherLabels(NamedTuple):
+    """Three tables.
+
+    Attributes:
+        changes: a row per keypoint (and for all) and each of `TIMES`, the change from the pool to so many frames.
+        curve: a row per keypoint (and for all) and number of frames, what was measured there and what is fitted.
+        poses: a row per frame, its pose and how far it is from the pool.
+    """
+
+    changes: pd.DataFrame
+    curve: pd.DataFrame
+    poses: pd.DataFrame
+
+
+def write_further_labels(results: Results) -> None:
+    """Write `add.csv`, `add_curve.csv` and `add_poses.csv`."""
+    tables = further_labels(results)
+    write_csv(results.folder / "add.csv", tables.changes)
+    write_csv(results.folder / "add_curve.csv", tables.curve)
+    write_csv(results.folder / "add_poses.csv", tables.poses)
+
+
+def further_labels(results: Results) -> FurtherLabels:
+    """What more frames would do, and which poses the pool hardly holds.
 
     Curves of single keypoints have intervals that hold for all of them together (Bonferroni).
     """
@@ -32,11 +57,10 @@ def further_labels(results: Results) -> pd.DataFrame:
     if count > 1:
         each = 1 - (1 - level) / count
         tables += [_curve_rows(results, name, np.array([k]), each) for k, name in enumerate(results.labels.keypoints)]
-    frames = _frame_rows(results)
-    table = pd.concat([*tables, frames, _far_frames(frames, level)], ignore_index=True)
+    changes, curve = (pd.concat(rows, ignore_index=True) for rows in zip(*tables, strict=True))
     if not results.learning.learned:
-        table.loc[table["about"] == "gain", "verdict"] = "cannot be told: the networks have not learned"
-    return table
+        changes["verdict"] = "cannot be told: the networks have not learned"
+    return FurtherLabels(changes, curve, _pose_rows(results))
 
 
 def verdicts(curve: LearningCurve) -> list[str]:
@@ -56,25 +80,24 @@ def _verdict(low: float, high: float) -> str:
     return "cannot be told: it may be much or nothing"
 
 
-def _curve_rows(results: Results, name: str, keypoints: np.ndarray, level: float) -> pd.DataFrame:
+def _curve_rows(results: Results, name: str, keypoints: np.ndarray, level: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of `changes` and of `curve` for some keypoints together."""
     pool, frames = int(results.pool.sum()), results.subsets["frames"].to_numpy()
     score = values.subset_score(results.scores[_SCORE][:, :, keypoints], ~results.pool)
     inside = np.geomspace(frames.min(), pool, 12)
-    asked = np.concatenate([inside, np.geomspace(pool, max(TIMES) * pool, 6)[1:], pool * np.array(TIMES)])
-    curve = learning_curve(score, frames, results.clusters, _networks(results), pool, asked, level)
     known = np.isfinite(score)
-    by_size = pd.Series(score[known]).groupby(frames[known])
-    measured = pd.DataFrame({"about": "measured", "value": by_size.mean(), "subsets": by_size.size()})
-    rows = [measured.rename_axis("frames").reset_index()]
-    along, last = slice(None, -len(TIMES)), slice(-len(TIMES), None)
-    if not curve.reason:
-        drawn = {"frames": asked[along], "value": curve.value[along]}
-        drawn |= {"ci_low": curve.low[along], "ci_high": curve.high[along]}
-        rows.append(pd.DataFrame({"about": "curve", **drawn}))
-    gain: dict[str, object] = {"frames": asked[last], "value": curve.change[last], "ci_low": curve.change_low[last]}
-    gain |= {"ci_high": curve.change_high[last], "verdict": verdicts(curve)[last]}
-    rows.append(pd.DataFrame({"about": "gain", **gain}))
-    return pd.concat(rows).assign(keypoint=name)
+    by_size = pd.Series(score[known]).groupby(frames[known].astype(float))
+    measured = pd.DataFrame({"measured": by_size.mean(), "subsets": by_size.size()})
+    along = np.unique(np.concatenate([inside, np.geomspace(pool, max(TIMES) * pool, 6), measured.index]))
+    asked = np.concatenate([along, pool * np.array(TIMES)])
+    curve = learning_curve(score, frames, results.clusters, _networks(results), pool, asked, level)
+    rows = pd.DataFrame({"frames": asked, "fitted": curve.value, "ci_low": curve.low, "ci_high": curve.high})
+    rows = rows[: len(along)].join(measured, on="frames").dropna(how="all", subset=["measured", "fitted"])
+    change = {"frames": asked, "value": curve.change, "ci_low": curve.change_low, "ci_high": curve.change_high}
+    changes = pd.DataFrame(change | {"verdict": verdicts(curve)})[len(along) :]
+    for table in (changes, rows):
+        table.insert(0, "keypoint", name)
+    return changes, rows
 
 
 def _networks(results: Results) -> np.ndarray:
@@ -83,7 +106,7 @@ def _networks(results: Results) -> np.ndarray:
     return spoke.groupby("subset").size().reindex(results.subsets["subset"], fill_value=0).to_numpy()
 
 
-def _frame_rows(results: Results) -> pd.DataFrame:
+def _pose_rows(results: Results) -> pd.DataFrame:
     """Each frame's place in the plane of poses, its distance to the nearest other frame of the pool, and its error."""
     pool, xy = results.pool, results.labels.xy
     distance = pose_distances(xy)
@@ -96,7 +119,6 @@ def _frame_rows(results: Results) -> pd.DataFrame:
     place = pose_plane(xy)
     return pd.DataFrame(
         {
-            "about": "frame",
             "frame": np.arange(len(pool)),
             "video": results.frames["video"],
             "image": results.frames["image"],
@@ -132,18 +154,21 @@ def pose_plane(xy: np.ndarray) -> np.ndarray:
     return out
 
 
-def _far_frames(frames: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Whether held-out frames far from all of the pool have higher errors: rank correlation with its interval."""
-    held_out = frames[frames["split"] == "held-out"].dropna(subset=["pose_distance", "log_error"])
+def far_frames(poses: pd.DataFrame, level: float) -> dict[str, float] | None:
+    """Whether held-out frames far from all of the pool have higher errors: rank correlation with its interval.
+
+    Args:
+        poses: `add_poses.csv`. Returns None where too few frames tell.
+    """
+    held_out = poses[poses["split"] == "held-out"].dropna(subset=["pose_distance", "log_error"])
     pair = held_out[["pose_distance", "log_error"]].to_numpy().T
     count = pair.shape[1]
     if count < 8 or (np.ptp(pair, axis=1) == 0).any():
-        return pd.DataFrame()
+        return None
 
     def correlation(some: np.ndarray) -> float:
         ranks = stats.rankdata(pair[:, some], axis=1)
         return float(np.corrcoef(ranks)[0, 1]) if (np.ptp(ranks, axis=1) > 0).all() else np.nan
 
     low, high = interval(correlation, lambda rng: rng.integers(0, count, count), level)
-    row = {"about": "far frames", "value": correlation(np.arange(count)), "ci_low": low, "ci_high": high}
-    return pd.DataFrame([row])
+    return {"correlation": correlation(np.arange(count)), "low": low, "high": high} if np.isfinite(low) else None

@@ -1,4 +1,4 @@
-"""`plan.csv`: what a larger study would take to see an effect of a given size, from the study at hand as its pilot.
+"""`plan*.csv`, `plan.json`: what a larger study would take to see an effect, from the study at hand as its pilot.
 
 All is in log(1 + px), whichever score the study tests: there an effect is so many hundredths of the error.
 """
@@ -6,7 +6,7 @@ All is in log(1 + px), whichever score the study tests: there an effect is so ma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from frameworth.config.training import Training
 from frameworth.errors import UserError
 from frameworth.plan.designs import subset_size
 from frameworth.results.results import Results
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import json_plain, write_csv, write_json
 from frameworth.training.measured import measured_networks, network_seconds
 
 LEAST_SUBSETS = 8  # of one percent; with fewer the noise is not known
@@ -28,18 +28,21 @@ EFFECTS = (0.01, 0.02, 0.05, 0.1)  # log(1 + px): about as many hundredths of th
 NETWORKS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 POWER = 0.8
 _ASSUMED_SHARE = 0.1  # of the pool, as the group where no label is flagged
-_COLUMNS = [
-    "about",
-    "method",
-    "effect",
-    "networks",
-    "power",
-    "networks_low",
-    "networks_high",
-    "hours",
-    "quantity",
-    "value",
-]
+_COLUMNS = ["method", "effect", "networks", "power", "hours"]
+_NEEDED = [*_COLUMNS[:3], "networks_low", "networks_high", *_COLUMNS[3:]]
+
+
+class LargerStudy(NamedTuple):
+    """What a larger study would take.
+
+    Attributes:
+        needed: a row per method and effect, the networks that reach `power`, with limits by the noise's uncertainty.
+        power: a row per method, effect and number of networks. basis: what it rests on, as `plan.json` has it.
+    """
+
+    needed: pd.DataFrame
+    power: pd.DataFrame
+    basis: dict[str, Any]
 
 
 def pilot_of(results: Results) -> Pilot:
@@ -76,10 +79,10 @@ def pilot_of(results: Results) -> Pilot:
     )
 
 
-def plan_table(
+def larger_study(
     results: Results, training: Training, effects: Sequence[float] = EFFECTS, power: float = POWER
-) -> pd.DataFrame:
-    """Rows `pilot` (what it rests on), `needed` (networks for `power`) and `power` (against networks).
+) -> LargerStudy:
+    """How many networks would see effects of these sizes, with this study as its pilot.
 
     Args:
         training: the config's `training`. effects: log(1 + px) per frame, how much worse than average.
@@ -90,51 +93,56 @@ def plan_table(
     level = results.level
     hours = _hours(results, training, pilot)
     low, high = noise_limits(pilot, level)
-    rows = [{"about": "pilot", "quantity": name, "value": value} for name, value in _facts(results, pilot, hours)]
+    needed, curves = [], []
     for method, reached in METHODS.items():
         for effect in effects:
             here = {"method": method, "effect": effect}
             counts = [networks_needed(noise, method, effect, power, 1 - level) for noise in (pilot, low, high)]
-            needed = dict(zip(("networks", "networks_low", "networks_high"), counts, strict=True))
+            limits = dict(zip(("networks", "networks_low", "networks_high"), counts, strict=True))
             cost = counts[0] * hours if counts[0] else np.nan
-            rows.append({"about": "needed", **here, "power": power, **needed, "hours": cost})
+            needed.append({**here, **limits, "power": power, "hours": cost})
             for networks in NETWORKS:
                 chance = reached(pilot, effect, networks, 1 - level)
-                rows.append(
-                    {"about": "power", **here, "networks": networks, "power": chance, "hours": networks * hours}
-                )
-    return pd.DataFrame(rows, columns=_COLUMNS)
+                curves.append({**here, "networks": networks, "power": chance, "hours": networks * hours})
+    return LargerStudy(
+        pd.DataFrame(needed, columns=_NEEDED), pd.DataFrame(curves, columns=_COLUMNS), _basis(results, pilot, hours)
+    )
 
 
-def write_plan(results: Results, training: Training, plan_csv: Path) -> str:
-    """Write `plan.csv`. If the study is too small for a pilot, it has a row that says so, which is also returned."""
+def write_plan(results: Results, training: Training) -> str:
+    """Write `plan.csv`, `plan_power.csv` and `plan.json`.
+
+    If the study is too small for a pilot, the tables have no rows, and `missing` says so, which is also returned.
+    """
     try:
-        table, reason = plan_table(results, training), ""
+        study = larger_study(results, training)
     except UserError as error:
-        reason = str(error)
-        table = pd.DataFrame([{"about": "missing", "quantity": reason}], columns=_COLUMNS)
-    write_csv(plan_csv, table)
-    return reason
+        study = LargerStudy(pd.DataFrame(columns=_NEEDED), pd.DataFrame(columns=_COLUMNS), {"missing": str(error)})
+    write_csv(results.folder / "plan.csv", study.needed)
+    write_csv(results.folder / "plan_power.csv", study.power)
+    write_json(results.folder / "plan.json", study.basis)
+    return study.basis.get("missing", "")
 
 
-def _facts(results: Results, pilot: Pilot, hours: float) -> list[tuple[str, float]]:
-    """What the plan rests on, as names and numbers."""
-    flagged = int((results.frame_values["verdict"] == "check label").sum())
-    facts: list[tuple[str, float]] = [
-        ("frames in the pool", pilot.pool),
-        ("frames in the group", pilot.group),
-        ("of them flagged", flagged),
-        ("percent of the pool in a subset", pilot.percent),
-        ("deviation of a network's score", np.sqrt(pilot.network_variance)),
-        ("deviation between networks of one subset", np.sqrt(pilot.member_variance) if pilot.member_known else np.nan),
-        ("deviation of values between other frames", np.sqrt(pilot.value_variance)),
-        ("change per frame added", pilot.slope),
-        ("hours per network", hours),
-    ]
-    for percent in sorted({int(p) for p in results.subsets["percent"]}):
-        chance = chance_of_any(pilot.pool, pilot.group, subset_size(percent, pilot.pool))
-        facts.append((f"chance that {percent} % hold any of the group", chance))
-    return facts
+def _basis(results: Results, pilot: Pilot, hours: float) -> dict[str, Any]:
+    percents = sorted({int(percent) for percent in results.subsets["percent"]})
+    return json_plain(
+        {
+            "pool": pilot.pool,
+            "group": pilot.group,
+            "flagged": int((results.frame_values["verdict"] == "check label").sum()),
+            "percent": pilot.percent,
+            "network_deviation": np.sqrt(pilot.network_variance),
+            "member_deviation": np.sqrt(pilot.member_variance) if pilot.member_known else None,
+            "value_deviation": np.sqrt(pilot.value_variance),
+            "change_per_frame": pilot.slope,
+            "hours_per_network": hours,
+            "chance_of_any": {
+                percent: chance_of_any(pilot.pool, pilot.group, subset_size(percent, pilot.pool))
+                for percent in percents
+            },
+        }
+    )
 
 
 def _hours(results: Results, training: Training, pilot: Pilot) -> float:
@@ -158,35 +166,30 @@ def _value_variance(results: Results) -> float:
     return max(0.0, float(value[known].var(ddof=1) - (error[known] ** 2).mean()))
 
 
-def plan_lines(table: pd.DataFrame, device: str) -> list[str]:
+def plan_lines(study: LargerStudy, device: str) -> list[str]:
     """The plan as lines of text for a terminal."""
-    facts = table[table["about"] == "pilot"].set_index("quantity")["value"]
-    needed = table[table["about"] == "needed"]
-    chance = needed["power"].iloc[0]
-    group, flagged = int(facts["frames in the group"]), int(facts["of them flagged"])
-    kind = "flagged" if flagged else "assumed, as no label is flagged"
+    basis, chance = study.basis, study.needed["power"].iloc[0]
+    kind = "flagged" if basis["flagged"] else "assumed, as no label is flagged"
     lines = [
-        f"A network's score on a new subset of {facts['percent of the pool in a subset']:.0f} % deviates by "
-        f"{facts['deviation of a network' + chr(39) + 's score']:.4f} log(1 + px); pool of "
-        f"{facts['frames in the pool']:.0f} frames, group of {group} ({kind}).",
+        f"A network's score on a new subset of {basis['percent']} % deviates by {basis['network_deviation']:.4f} "
+        f"log(1 + px); pool of {basis['pool']} frames, group of {basis['group']} ({kind}).",
         f"Networks to see an effect with a chance of {chance:.0%} (limits by the noise's own uncertainty):",
         "",
         f"  {'effect, log(1 + px) per frame':<32}{'networks':>10}  {'limits':<20}{device + '-hours':>10}",
     ]
-    for method, rows in needed.groupby("method", sort=False):
+    for method, rows in study.needed.groupby("method", sort=False):
         lines.append(f"  {method}")
         for row in rows.itertuples():
             limits = f"{_count(row.networks_low)} to {_count(row.networks_high)}"
             hours = f"{row.hours:,.2g}" if np.isfinite(row.hours) else "unknown"
             lines.append(f"    {row.effect:<30g}{_count(row.networks):>10}  {limits:<20}{hours:>10}")
-    if np.isnan(facts["deviation between networks of one subset"]):
+    if basis["member_deviation"] is None:
         lines.append(
             "\nNo subset of this size was trained twice (`repeat`), so the toggle's noise is taken as all there is: it "
             "needs at most so many."
         )
-    shares = facts[facts.index.str.startswith("chance that")]
-    lines += ["", *(f"{name[0].upper()}{name[1:]}: {value:.3g}" for name, value in shares.items())]
-    return lines
+    shares = basis["chance_of_any"].items()
+    return [*lines, "", *(f"Chance that {percent} % hold any of the group: {chance:.3g}" for percent, chance in shares)]
 
 
 def _count(networks: float) -> str:

@@ -1,4 +1,4 @@
-"""`outliers.csv`: frames whose spurious correlations the study does not account for, by one documented score.
+"""`outliers*.csv`: frames whose spurious correlations the study does not account for, by one documented score.
 
 The score of a frame is the mean of the rank-normal scores of its parts: how wrong networks that did not see the frame
 are at it (out-of-bag error), how much they must learn it by heart (memorization), what it does to others (value, and
@@ -8,6 +8,8 @@ beforehand. Nothing is fitted to planted errors. The score ranks and tests nothi
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -16,6 +18,7 @@ from frameworth.answers.validation import auroc, interval, interval_of_auroc, wi
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
+from frameworth.storage.files import write_csv
 
 COMBINED = "outlier score"
 
@@ -51,17 +54,36 @@ def outlier_score(parts: dict[str, np.ndarray]) -> np.ndarray:
     return mean_of_known(np.stack([rank_normal(values) for values in parts.values()]), 0)
 
 
-def outlier_table(results: Results) -> pd.DataFrame:
-    """A row per pool frame (`about` = `frame`) by score, then what the score and its parts find, with intervals."""
+class Outliers(NamedTuple):
+    """Two tables.
+
+    Attributes:
+        frames: a row per frame of the pool, the highest score first.
+        methods: a row per quantity (`auroc`, `auroc difference`, `agreement`) and method, the score or a part of it.
+    """
+
+    frames: pd.DataFrame
+    methods: pd.DataFrame
+
+
+def write_outliers(results: Results) -> None:
+    """Write `outliers.csv` and `outliers_methods.csv`."""
+    tables = outliers(results)
+    write_csv(results.folder / "outliers.csv", tables.frames)
+    write_csv(results.folder / "outliers_methods.csv", tables.methods)
+
+
+def outliers(results: Results) -> Outliers:
+    """The frames of the pool by score, and what the score and its parts find, with intervals."""
     table = results.frame_values.sort_values("frame").reset_index(drop=True)
-    gains = results.distractors[results.distractors["about"] == "frame"].set_index("training_frame")
+    gains = results.distractors.set_index("training_frame")
     table["distractor_gain"] = gains["distractor_confidence"].reindex(table["frame"]).to_numpy()
     # The error at a frame falls where it is learned by heart: turned round, so that more is higher.
     table["memorization"] = -table["memorization"]
     words = outlier_parts()
     parts = {name: table[name].to_numpy() for name in words if name in table}
     score = outlier_score(parts)
-    made = table[["frame", "video", "image", *parts]].assign(about="frame", outlier_score=score)
+    made = table[["frame", "video", "image", *parts]].assign(outlier_score=score)
     for name, values in parts.items():
         made[f"{name}_normal"] = rank_normal(values)
     if results.planted is not None:
@@ -70,7 +92,7 @@ def outlier_table(results: Results) -> pd.DataFrame:
     compared = _compared(results, methods, table["frame"].to_numpy())
     made = made.sort_values("outlier_score", ascending=False, na_position="last")
     made.insert(0, "rank", np.arange(1, len(made) + 1))
-    return pd.concat([made, compared], ignore_index=True)
+    return Outliers(made, compared)
 
 
 def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarray) -> pd.DataFrame:
@@ -79,7 +101,7 @@ def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarr
         rows = auroc_rows(methods, results.planted[frames], results.level)
     else:
         rows = agreement_rows({name: values for name, values in methods.items() if name != COMBINED}, results.level)
-    return pd.DataFrame(rows, columns=["about", "method", "result", "ci_low", "ci_high"])
+    return pd.DataFrame(rows, columns=["quantity", "method", "result", "ci_low", "ci_high"])
 
 
 def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) -> list[tuple[object, ...]]:

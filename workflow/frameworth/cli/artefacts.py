@@ -24,7 +24,10 @@ from frameworth.plan.requests import ARMS, GRID, Request, requests
 from frameworth.videos.video_names import video_folder
 
 _TABLES = ("frames", "subsets", "rmse", "labels_to_check", "frame_values", "validation")
-_FURTHER_TABLES = ("distractors", "outliers", "plan", "add")
+_FURTHER_TABLES = (
+    "distractors", "distractors_groups", "distractors_places", "outliers", "outliers_methods",
+    "plan", "plan_power", "add", "add_curve", "add_poses",
+)  # fmt: skip
 _ARRAYS = ("labels", "subsets", "scores", "influence", "members")
 _OF_ENSEMBLE = ("predictions.h5", "training.json", "consensus.h5", "consensus_dlc.h5", "consensus_dlc.csv")
 
@@ -198,6 +201,7 @@ class Artefacts:
         Except the ImageNet weights, which only training needs.
         """
         names = [f"{table}.csv" for table in (*_TABLES, *_FURTHER_TABLES)] + [f"{array}.h5" for array in _ARRAYS]
+        names.append("plan.json")
         names += ["arm_scores.csv", "variance_components.csv"] if self._arms else []
         steered = any(arm.curriculum or arm.augment for arm in self._arms.values())
         names += ["out_of_bag.h5"] if steered else []

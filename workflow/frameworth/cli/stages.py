@@ -365,43 +365,40 @@ def members(
 
 @stage(stages)
 def distractors(study: Path, *, options: Options) -> None:
-    """Write distractors.csv of the folder STUDY."""
-    from frameworth.answers.distractors import distractor_table
+    """Write distractors.csv of the folder STUDY, and the tables beside it."""
+    from frameworth.answers.distractors import write_distractors
     from frameworth.results.results import Results
-    from frameworth.storage.files import write_csv
 
-    write_csv(study / "distractors.csv", distractor_table(Results(study, options)))
+    write_distractors(Results(study, options))
 
 
 @stage(stages)
 def outliers(study: Path, *, options: Options) -> None:
-    """Write outliers.csv of the folder STUDY."""
-    from frameworth.answers.outliers import outlier_table
+    """Write outliers.csv of the folder STUDY, and the table beside it."""
+    from frameworth.answers.outliers import write_outliers
     from frameworth.results.results import Results
-    from frameworth.storage.files import write_csv
 
-    write_csv(study / "outliers.csv", outlier_table(Results(study, options)))
+    write_outliers(Results(study, options))
 
 
 @stage(stages)
 def plan_table(study: Path, *, options: Options, training: ChosenTraining) -> None:
-    """Write plan.csv of the folder STUDY."""
+    """Write plan.csv of the folder STUDY, and the files beside it."""
     from frameworth.answers.larger_study import write_plan
     from frameworth.results.results import Results
 
-    reason = write_plan(Results(study, options), training, study / "plan.csv")
+    reason = write_plan(Results(study, options), training)
     if reason:
         print(f"frameworth: no plan: {reason}")
 
 
 @stage(stages)
 def add(study: Path, *, options: Options) -> None:
-    """Write add.csv of the folder STUDY."""
-    from frameworth.answers.further_labels import further_labels
+    """Write add.csv of the folder STUDY, and the tables beside it."""
+    from frameworth.answers.further_labels import write_further_labels
     from frameworth.results.results import Results
-    from frameworth.storage.files import write_csv
 
-    write_csv(study / "add.csv", further_labels(Results(study, options)))
+    write_further_labels(Results(study, options))
 
 
 @stage(stages)

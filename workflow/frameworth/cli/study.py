@@ -185,7 +185,7 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
 
     A finished study is the pilot.
     """
-    from frameworth.answers.larger_study import EFFECTS, plan_lines, plan_table
+    from frameworth.answers.larger_study import EFFECTS, larger_study, plan_lines
     from frameworth.cli.costs import measured
     from frameworth.config.result_options import result_options
     from frameworth.errors import UserError
@@ -202,9 +202,9 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
         require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
         require_one_study(folder, _first(configfile))
         training = possible_trainings(config)[0]
-        table = plan_table(Results(folder, result_options(config)), training, effect or EFFECTS, power)
+        larger = larger_study(Results(folder, result_options(config)), training, effect or EFFECTS, power)
     found = measured(config)
-    print("\n".join(plan_lines(table, "GPU" if found and found.device == "cuda" else "CPU")))
+    print("\n".join(plan_lines(larger, "GPU" if found and found.device == "cuda" else "CPU")))
 
 
 @study.command()

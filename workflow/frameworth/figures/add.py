@@ -11,7 +11,7 @@ from frameworth.answers.further_labels import ALL, TIMES, WORTHWHILE
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
-READS = ("add.csv",)
+READS = ("add.csv", "add_curve.csv", "add_poses.csv")
 
 _LISTED = 3
 _IN_WORDS = {
@@ -39,22 +39,23 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     """The curve and its extrapolation, the gain per keypoint, and the plane of poses."""
     figure = _style.new_figure(12, 4.4)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 0.85, 1.1])
-    _curve(left, table[table["keypoint"] == ALL], int(results.pool.sum()))
-    gains = table[table["about"] == "gain"].groupby("keypoint", sort=False).last().reset_index()
+    curve = results.add_curve
+    _curve(left, curve[curve["keypoint"] == ALL], int(results.pool.sum()))
+    gains = table.groupby("keypoint", sort=False).last().reset_index()
     _gains(middle, gains)
-    _plane(right, table[table["about"] == "frame"], figure)
+    _plane(right, results.add_poses, figure)
     note = _NOTE.format(level=results.level, times=TIMES[-1], least=WORTHWHILE)
-    _style.headline(figure, _title(table, gains, results), note)
+    _style.headline(figure, _title(gains, results), note)
     return figure
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, pool: int) -> None:
-    measured, curve = rows[rows["about"] == "measured"], rows[rows["about"] == "curve"]
+    measured, curve = rows.dropna(subset="measured"), rows.dropna(subset="fitted")
     if len(curve):
         axes.fill_between(curve["frames"], curve["ci_low"], curve["ci_high"], color=_style.BLUE, alpha=0.15, lw=0)
         for part, line in ((curve[curve["frames"] <= pool], "-"), (curve[curve["frames"] >= pool * 0.999], "--")):
-            axes.plot(part["frames"], part["value"], line, color=_style.BLUE, lw=1.6)
-    axes.plot(measured["frames"], measured["value"], "o", color=_style.DARK, ms=5)
+            axes.plot(part["frames"], part["fitted"], line, color=_style.BLUE, lw=1.6)
+    axes.plot(measured["frames"], measured["measured"], "o", color=_style.DARK, ms=5)
     axes.axvline(pool, color=_style.DARK, ls=":", lw=1)
     axes.set_xlabel("frames trained on")
     axes.set_ylabel("error on held-out labels (log(1 + px))")
@@ -79,7 +80,7 @@ def _plane(axes: Axes, frames: pd.DataFrame, figure: Figure) -> None:
     bar.set_label("error (log(1 + px))")
 
 
-def _title(table: pd.DataFrame, gains: pd.DataFrame, results: Results) -> str:
+def _title(gains: pd.DataFrame, results: Results) -> str:
     whole = gains[gains["keypoint"] == ALL].iloc[0]
     verdict = str(whole["verdict"])
     if np.isfinite(whole["value"]):
@@ -90,14 +91,14 @@ def _title(table: pd.DataFrame, gains: pd.DataFrame, results: Results) -> str:
         text += f"; beyond chance for {', '.join(each)} alone" if len(each) else ""
     else:
         text = f"Whether more frames would help {verdict}"
-    frames = table[(table["about"] == "frame") & table["thin"].eq(True)].sort_values("log_error", ascending=False)
+    poses = results.add_poses
+    frames = poses[poses["thin"]].sort_values("log_error", ascending=False)
     if len(frames):
         first = ", ".join(str(int(frame)) for frame in frames["frame"].head(_LISTED))
         more = "…" * (len(frames) > _LISTED)
         text += f"; thin poses: {_style.counted(len(frames), 'held-out frame')} ({first}{more})"
-    far = table[table["about"] == "far frames"]
-    if len(far):
-        value, low, high = (_style.signed(far.iloc[0][name]) for name in ("value", "ci_low", "ci_high"))
-        higher = "errors are higher" if far["ci_low"].iloc[0] > 0 else "errors are not shown to be higher"
+    if far := results.summary["far_frames"]:
+        value, low, high = (_style.signed(far[name]) for name in ("correlation", "low", "high"))
+        higher = "errors are higher" if far["low"] > 0 else "errors are not shown to be higher"
         text += f"; far from the pool {higher} (rank correlation {value} [{low}, {high}])"
     return text

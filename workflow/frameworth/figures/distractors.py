@@ -15,7 +15,7 @@ from frameworth.figures import _style
 from frameworth.labels.images import read_image
 from frameworth.results.results import Results
 
-READS = ("members.h5", "distractors.csv")
+READS = ("members.h5", "distractors.csv", "distractors_groups.csv", "distractors_places.csv")
 
 _MAPS = 4
 _NOTE = (
@@ -35,17 +35,16 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """The split of each frame's change, and maps of the strongest single changes."""
-    frames, cells = table[table["about"] == "frame"], table[table["about"] == "cell"]
     note = _NOTE.format(alpha=1 - results.level)
-    if not frames["log_probability"].notna().any():
+    if not table["log_probability"].notna().any():
         return _style.message("What distractors do cannot be told: no frame is in some subsets only", note)
     # One per training frame, so that one frame does not fill the figure.
-    shown = cells.drop_duplicates("training_frame").head(_MAPS)
+    shown = results.distractor_places.drop_duplicates("training_frame").head(_MAPS)
     figure = _style.new_figure(11 if len(shown) else 5.5, 5.2)
     places = [f"map {number}" for number in range(_MAPS)]
     rows: list[HashableList[str]] = [["split", *places[:2]], ["split", *places[2:]]] if len(shown) else [["split"]]
     axes_of = figure.subplot_mosaic(rows, width_ratios=[1.5, 1, 1] if len(shown) else [1])
-    _split(axes_of["split"], frames, results)
+    _split(axes_of["split"], table, results)
     for place, cell in zip_longest(places if len(shown) else [], shown.itertuples()):
         if cell is None:
             axes_of[place].set_axis_off()
@@ -99,8 +98,7 @@ def _map(axes: Axes, cell: Any, results: Results) -> None:
 
 def _title(table: pd.DataFrame, results: Results) -> str:
     alpha = 1 - results.level
-    frames, cells = table[table["about"] == "frame"], table[table["about"] == "cell"]
-    groups = table[table["about"].isin(["planted frames", "flagged frames"])]
+    cells, groups = results.distractor_places, results.distractor_groups
     text = "Decided"
     if len(groups):
         # What was planted is known to be wrong; what is flagged only looks so.
@@ -114,9 +112,9 @@ def _title(table: pd.DataFrame, results: Results) -> str:
             if group[f"{part}_p"] < alpha
         ]
         nothing = "cannot be told from the rest by the confidence at labels or elsewhere"
-        text = f"The {group['about']} {' and '.join(moves) or nothing}; decided"
-    decided = _style.counted(int((frames["distractor_confidence_p"] < alpha).sum()), "single frame")
-    single = _style.counted(int((cells["distractor_confidence_q"] < alpha).sum()) if len(cells) else 0, "change")
+        text = f"The {group['group']} frames {' and '.join(moves) or nothing}; decided"
+    decided = _style.counted(int((table["distractor_confidence_p"] < alpha).sum()), "single frame")
+    single = _style.counted(int((cells["distractor_confidence_q"] < alpha).sum()), "change")
     moved = f"{decided} on average over held-out labels"
     return f"{text}: {moved}; beyond chance: {single} at single held-out labels"
 

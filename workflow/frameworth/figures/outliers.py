@@ -12,7 +12,7 @@ from frameworth.answers.outliers import COMBINED, outlier_parts
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
-READS = ("outliers.csv",)
+READS = ("outliers.csv", "outliers_methods.csv")
 
 _FRAMES = 20
 _NOTE = (
@@ -31,11 +31,12 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A heat map of the parts of the first frames, and what each part finds."""
-    frames = table[(table["about"] == "frame") & table["outlier_score"].notna()].head(_FRAMES)
+    frames = table[table["outlier_score"].notna()].head(_FRAMES)
     if frames.empty:
         return _style.message("No frame has an outlier score", "It takes subsets with and without a frame.")
-    compared = table[table["about"].isin(["auroc", "agreement"])]
-    by_truth = (compared["about"] == "auroc").any()
+    methods = results.outlier_methods
+    compared = methods[methods["quantity"].isin(["auroc", "agreement"])]
+    by_truth = (compared["quantity"] == "auroc").any()
     note = _NOTE.format(frames=len(frames), right=_AUROC if by_truth else _AGREEMENT)
     figure = _style.new_figure(10, 1.6 + 0.19 * max(len(frames), 12))
     # The star is wider than the layout reckons.
@@ -43,7 +44,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     left, other = figure.subplots(1, 2, width_ratios=[1.25, 1])
     _heat(left, frames, figure)
     _methods(other, compared, by_truth)
-    _style.headline(figure, _title(table, compared, results), note)
+    _style.headline(figure, _title(table, methods), note)
     return figure
 
 
@@ -77,15 +78,14 @@ def _methods(axes: Axes, rows: pd.DataFrame, by_truth: bool) -> None:
     axes.set_xlim((min(0.0, float(rows["ci_low"].min())), 1.02) if by_truth else (-1.02, 1.02))
 
 
-def _title(table: pd.DataFrame, compared: pd.DataFrame, results: Results) -> str:
-    by_method = compared[compared["about"] == "auroc"].set_index("method")
+def _title(table: pd.DataFrame, methods: pd.DataFrame) -> str:
+    by_method = methods[methods["quantity"] == "auroc"].set_index("method")
     if COMBINED not in by_method.index:
-        first = table.loc[table["about"] == "frame", "frame"].head(3).astype(int)
-        return f"The frames that stand out most: {', '.join(map(str, first))}; their parts say why"
+        return f"The frames that stand out most: {', '.join(map(str, table['frame'].head(3)))}; their parts say why"
     row = by_method.loc[COMBINED]
     ends = f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
     text = f"The outlier score finds planted errors with AUROC {row['result']:.2f} {ends}"
-    differences = table[table["about"] == "auroc difference"]
+    differences = methods[methods["quantity"] == "auroc difference"]
     better = differences.loc[differences["ci_low"] > 1e-9, "method"].tolist()
     worse = differences.loc[differences["ci_high"] < -1e-9, "method"].tolist()
     text += f"; beyond chance better than {', '.join(better)}" if better else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +15,7 @@ from frameworth.figures import _style
 from frameworth.results.results import Results
 from frameworth.text import duration
 
-READS = ("plan.csv",)
+READS = ("plan.csv", "plan_power.csv", "plan.json")
 
 _COLOURS = dict(zip(METHODS, (_style.BLUE, _style.ORANGE, _style.GREEN), strict=True))
 _NOTE = (
@@ -26,27 +28,25 @@ _NOTE = (
 
 
 def table(results: Results) -> pd.DataFrame:
-    """`plan.csv`."""
-    return results.plan
+    """`plan_power.csv`."""
+    return results.plan_power
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A panel per effect, a curve per way to look."""
-    missing = table.loc[table["about"] == "missing", "quantity"]
-    if len(missing):
-        return _style.message("What a larger study would take cannot be told", missing.iloc[0])
-    curves, needed = table[table["about"] == "power"], table[table["about"] == "needed"]
-    effects = sorted(curves["effect"].unique())
+    basis, needed = results.plan_basis, results.plan
+    if reason := basis.get("missing"):
+        return _style.message("What a larger study would take cannot be told", reason)
+    effects = sorted(table["effect"].unique())
     figure = _style.new_figure(10.5, 4.0)
     here = len(results.networks)
     panels = np.atleast_1d(figure.subplots(1, len(effects), sharey=True))
     for axes, effect in zip(panels, effects, strict=True):
-        _panel(axes, curves[curves["effect"] == effect], needed[needed["effect"] == effect], here)
+        _panel(axes, table[table["effect"] == effect], needed[needed["effect"] == effect], here)
         axes.set_title(f"effect {effect:g} per frame")
     panels[0].set_ylabel("chance of seeing it")
     panels[-1].legend(loc="lower right", fontsize=7)
-    facts = table[table["about"] == "pilot"].set_index("quantity")["value"]
-    _style.headline(figure, _title(needed, facts), _note(facts))
+    _style.headline(figure, _title(needed), _note(basis))
     return figure
 
 
@@ -70,7 +70,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, needed: pd.DataFrame, here: int) ->
     axes.set_xlabel("networks")
 
 
-def _title(needed: pd.DataFrame, facts: pd.Series) -> str:
+def _title(needed: pd.DataFrame) -> str:
     effects = sorted(needed["effect"].unique())
     effect = min(effects, key=lambda effect: abs(effect - 0.05))
     rows = needed[needed["effect"] == effect].set_index("method")
@@ -84,14 +84,12 @@ def _title(needed: pd.DataFrame, facts: pd.Series) -> str:
     return f"Networks to see an effect of {effect:g} log(1 + px) per frame: {', '.join(parts)}"
 
 
-def _note(facts: pd.Series) -> str:
-    flagged = int(facts["of them flagged"])
-    hours = facts["hours per network"]
-    twice = np.isfinite(facts["deviation between networks of one subset"])
+def _note(basis: dict[str, Any]) -> str:
+    hours, twice = basis["hours_per_network"], basis["member_deviation"] is not None
     return _NOTE.format(
-        group=int(facts["frames in the group"]),
-        kind="flagged" if flagged else "a tenth of the pool, as no label is flagged",
+        group=basis["group"],
+        kind="flagged" if basis["flagged"] else "a tenth of the pool, as no label is flagged",
         power=POWER,
         toggle="" if twice else " No subset of this size was trained twice: the toggle needs at most so many.",
-        hours=f" A network takes {duration(3600 * hours)}." if np.isfinite(hours) else "",
+        hours="" if hours is None else f" A network takes {duration(3600 * hours)}.",
     )

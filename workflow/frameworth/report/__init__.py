@@ -121,7 +121,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             check_first=_check_first(results, ranked, images, consensus, colours),
             keypoints=list(zip(results.labels.keypoints, colours, strict=True)),
             changes=half_and_twice(results.summary["further_frames"]) if results.summary["further_frames"] else [],
-            curve=learning_picture(results.add, int(results.pool.sum())) if results.learning.learned else None,
+            curve=learning_picture(results.add_curve, int(results.pool.sum())) if results.learning.learned else None,
             left_out=left_out,
             figures=figures,
             columns=[(name, _UNITS.get(name, "")) for name in table.columns],

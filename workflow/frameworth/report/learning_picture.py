@@ -47,18 +47,18 @@ class LearningPicture:
 
 
 def learning_picture(table: pd.DataFrame, pool: int) -> LearningPicture | None:
-    """The picture from `add.csv`; None where fewer than two sizes were measured.
+    """The picture from `add_curve.csv`; None where fewer than two sizes were measured.
 
     Args:
         table: errors in log(1 + px), which are drawn as px. pool: frames in the pool.
     """
     rows = table[table["keypoint"] == ALL]
-    measured = rows[rows["about"] == "measured"]
+    measured = rows.dropna(subset="measured")
     if len(measured) < 2:
         return None
-    curve = rows[rows["about"] == "curve"].sort_values("frames")
-    px = np.expm1(curve[["value", "ci_low", "ci_high"]].to_numpy(float)) if len(curve) else np.empty((0, 3))
-    frames, errors = measured["frames"].to_numpy(float), np.expm1(measured["value"].to_numpy(float))
+    curve = rows.dropna(subset="fitted").sort_values("frames")
+    px = np.expm1(curve[["fitted", "ci_low", "ci_high"]].to_numpy(float)) if len(curve) else np.empty((0, 3))
+    frames, errors = measured["frames"].to_numpy(float), np.expm1(measured["measured"].to_numpy(float))
     inside = curve["frames"].to_numpy(float) if len(curve) else np.empty(0)
     most = _HEADROOM * max(errors.max(), px[:, 0].max(initial=0))
     widest = max(float(pool), frames.max(), inside.max(initial=0))
