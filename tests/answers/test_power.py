@@ -30,7 +30,7 @@ from frameworth.attribution.inference.power import (
 )
 from frameworth.cli.study import study as commands
 from frameworth.errors import UserError
-from frameworth.experiments.toggle import compare_arms
+from frameworth.experiments.toggle import compare_sides
 from frameworth.results.results import Results
 from frameworth.storage.files import write_json
 from synthetic_study import write_study
@@ -93,7 +93,7 @@ def test_predicted_power_of_a_toggle_is_that_of_simulated_pairs(effect: float):
         base = rng.normal(0, np.sqrt(0.6), networks // 2)
         own = rng.normal(0, np.sqrt(PILOT.member_variance), (2, networks // 2))
         gain = PILOT.group * effect * (PILOT.pool - 1) / PILOT.pool
-        decided += compare_arms({"without": base + own[0], "with": base + own[1] + gain}, 0.95)["p"][0] < 0.05
+        decided += compare_sides({"without": base + own[0], "with": base + own[1] + gain}, 0.95)["p"][0] < 0.05
     predicted = power_toggle(PILOT, effect, networks, 0.05)
     assert within(decided / studies, predicted, studies), (decided / studies, predicted)
 

@@ -14,7 +14,7 @@ from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import describe
 from frameworth.cli.present_frames import present_frames
 from frameworth.cli.study_record import write_record
-from frameworth.experiments.toggle import write_arm
+from frameworth.experiments.toggle import write_side
 from frameworth.labels import frames, images
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.frames import collect_frames
@@ -199,8 +199,8 @@ def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
     for arm in ("with", "without"):
         for pair in (1, 2):
             path = FOLDER / f"toggle/{arm}/subsets/{subset_path(50, pair)}.json"
-            write_arm(path, FOLDER / "frames.csv", FOLDER / "labels.h5", Path("values.csv"),
-                      toggle=study.config.toggle, arm=arm, pair=pair, study_seed=1)  # fmt: skip
+            write_side(path, FOLDER / "frames.csv", FOLDER / "labels.h5", Path("values.csv"),
+                      toggle=study.config.toggle, side=arm, pair=pair, study_seed=1)  # fmt: skip
             pretend_trained(study.config, path, FOLDER / "toggle" / arm / subset_path(50, pair))
     assert study.left().subsets["toggle"] == []
     correct(study.pool().loc[0])  # toggled in

@@ -9,7 +9,7 @@ import pytest
 from conftest import run_snakemake
 from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
-from frameworth.experiments.toggle import compare_arms, group_of, parts_of, statement, write_arm, write_toggle
+from frameworth.experiments.toggle import compare_sides, group_of, parts_of, statement, write_side, write_toggle
 from frameworth.training.ensemble import run_ensembles
 from small_ensemble import OPTIONS
 from tiny import config, draw, prepare, write_config
@@ -38,7 +38,7 @@ def test_parts_make_up_the_group():
 def test_the_comparison_is_a_paired_t_test():
     rng = np.random.default_rng(0)
     level = rng.normal(size=12) * 5
-    table = compare_arms({"without": level, "with": level + 1 + 0.1 * rng.normal(size=12)}, 0.95)
+    table = compare_sides({"without": level, "with": level + 1 + 0.1 * rng.normal(size=12)}, 0.95)
     assert len(table) == 1
     assert table.loc[0, "ci_low"] < 1 < table.loc[0, "ci_high"]
     assert table.loc[0, "t"] > 20
@@ -53,7 +53,7 @@ def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():
         frames, pairs = 0.1 * rng.normal(size=(1, 24, 1)), 0.05 * rng.normal(size=(16, 1, 1))
         effect = 0.2 + frames + pairs + 0.1 * rng.normal(size=(16, 24, 3))
         effect[:, 0, 1] = np.nan  # a label that is not there
-        row = compare_arms({"without": np.zeros_like(effect), "with": effect}, 0.95).iloc[0]
+        row = compare_sides({"without": np.zeros_like(effect), "with": effect}, 0.95).iloc[0]
         held += row["two_way_low"] <= 0.2 <= row["two_way_high"]
         of_these += row["ci_low"] <= 0.2 <= row["ci_high"]
         assert row["difference"] == pytest.approx(np.nanmean(effect))
@@ -102,7 +102,7 @@ def test_what_is_not_there_is_not_trained_on_and_is_no_failure(tmp_path, flagged
     for arm in ("without", "with", "part-1", "part-2"):
         for pair in (1, 2):
             path = tmp_path / f"subset-{arm}-{pair}.json"
-            write_arm(path, *inputs, toggle=toggle, arm=arm, pair=pair, study_seed=1)
+            write_side(path, *inputs, toggle=toggle, side=arm, pair=pair, study_seed=1)
             run_ensembles([path], labels, tmp_path / "toggle" / arm, tmp_path / "store", members=1, **OPTIONS)
             made = {path.name for path in (tmp_path / "toggle" / arm / f"percent-050/seed-{pair}").iterdir()}
             assert made == {"member-0.pt", "training.json", "predictions.h5", "consensus.h5", "consensus_dlc.csv",

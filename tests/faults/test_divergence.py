@@ -12,7 +12,7 @@ from frameworth.answers.closing import closing_lines
 from frameworth.attribution.estimate import estimate_influence
 from frameworth.attribution.method_files import write_network_answer
 from frameworth.errors import UserError
-from frameworth.experiments.toggle import compare_arms, statement
+from frameworth.experiments.toggle import compare_sides, statement
 from frameworth.labels.images import read_image
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import collect_subsets, read_subset
@@ -151,10 +151,10 @@ def test_values_are_those_of_a_study_without_the_subsets_that_diverged(estimator
 
 def test_toggled_pairs_of_which_a_network_diverged_do_not_count():
     without, arm = np.array([1.0, 1.1, 1.2, np.nan]), np.array([1.2, 1.4, 1.3, 1.0])
-    table = compare_arms({"without": without, "with": arm}, 0.95)
+    table = compare_sides({"without": without, "with": arm}, 0.95)
     assert table.loc[0, "pairs"] == 3
     assert table.loc[0, "difference"] == pytest.approx(0.2)
-    lost = compare_arms({"without": np.full(3, np.nan), "with": arm[:3]}, 0.95).assign(frames="1 2")
+    lost = compare_sides({"without": np.full(3, np.nan), "with": arm[:3]}, 0.95).assign(frames="1 2")
     assert statement(lost, 0.05) == ["The toggled group: a network of each pair diverged, so that nothing can be told."]
 
 

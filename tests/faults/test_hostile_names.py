@@ -22,7 +22,7 @@ ESCAPE = "\x1b]0;owned\x07\x1b[2J"
 # Of the config, bounded by its keys to numbers and to words of a list.
 BOUNDED = {
     "design", "percent", "seed", "study_seed", "members", "device", "consensus", "distractor_radius", "keep_snapshots",
-    "wanted", "seconds_apart", "radius", "level", "form", "by", "estimator", "figure", "pair", "arm",
+    "wanted", "seconds_apart", "radius", "level", "form", "by", "estimator", "figure", "pair", "arm", "side",
     "network", "removed", "pilot", "imagenet", "expected_false",
 }  # fmt: skip
 

@@ -27,7 +27,7 @@ from frameworth.config.experiments import Prune
 from frameworth.config.result_options import ResultOptions
 from frameworth.experiments.arm_comparison import compare_arms
 from frameworth.experiments.prune import compare_pruned
-from frameworth.experiments.toggle import compare_arms as compare_toggled
+from frameworth.experiments.toggle import compare_sides
 from frameworth.experiments.variance_components import components_table
 from frameworth.figures import PAIR, PILOT, VIDEOS, _style, figure_module, figure_names, figure_reads, settling
 from frameworth.plan.config import check_config
@@ -158,7 +158,7 @@ def study(place: Path, declared: dict[str, set[str]]) -> Path:
     write_csv(folder / "arms.csv", compare_arms(scores, 0.95))
     write_csv(folder / "variance_components.csv", components_table(scores, 0.95))
     toggled = {arm: rng.normal(size=3) for arm in ("with", "without")}
-    write_csv(folder / "toggle.csv", compare_toggled(toggled, 0.95).assign(frames="1 2"))
+    write_csv(folder / "toggle.csv", compare_sides(toggled, 0.95).assign(frames="1 2"))
     pruned = {
         name: pd.DataFrame(rng.normal(size=(3, 2)), columns=["log_error", "rmse_px"]) for name in prune_sets([1], 1)
     }

@@ -68,8 +68,8 @@ rule arms:
         "../../envs/frameworth.yaml"
     params:
         study=subpath(output.arms, parent=True),
-        plan=as_json({"arms": CONFIG.arms or {}, "subsets": CONFIG.subsets}),
+        asked=as_json({"arms": CONFIG.arms or {}, "subsets": CONFIG.subsets}),
         level=CONFIG.influence.level,
     shell:
         "python -m frameworth arms {params.study:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--plan {params.plan:q} --level {params.level} 2> {log:q}"
+        "--asked {params.asked:q} --level {params.level} 2> {log:q}"

@@ -105,7 +105,7 @@ shell.prefix(
 wildcard_constraints:
     percent=r"\d{3}",
     seed=r"\d+",
-    arm=r"with|without|part-\d+",
+    side=r"with|without|part-\d+",
     pair=r"\d+",
     subset=r"percent-\d{3}/seed-\d+",
     video=r"[A-Za-z0-9._-]+",

@@ -2,7 +2,7 @@
 # and of all experiments.
 # Needs: the subset's file, labels.h5, and the images that it names; imagenet.pt if training starts from it, pilot.json
 # where the study has a pilot; of some arms what the baseline's networks told.
-# Makes: {ensembles, arms/{arm}, toggle/{arm}, prune/{removed}}/percent-*/seed-*/ {member-*.pt, training.json,
+# Makes: {ensembles, arms/{arm}, toggle/{side}, prune/{removed}}/percent-*/seed-*/ {member-*.pt, training.json,
 # predictions.h5, consensus.h5, consensus_dlc.*}; no member-*.pt with `keep_snapshots: false`, and none of arms, whose
 # networks stay in the store.
 # `exec` hands the shell's place to the command, so that SIGTERM, which says that time is up, comes to it.

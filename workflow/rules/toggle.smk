@@ -1,6 +1,6 @@
 # Toggle: paired networks with and without the flagged group of frames. Only with `toggle` in the config.
 # Needs: frame_values.csv (which says what is flagged), frames.csv, labels.h5.
-# Makes: toggle/{arm}/subsets/percent-050/seed-*.json, which ensembles.smk trains on, and toggle.csv.
+# Makes: toggle/{side}/subsets/percent-050/seed-*.json, which ensembles.smk trains on, and toggle.csv.
 
 
 localrules:
@@ -9,15 +9,15 @@ localrules:
 
 
 rule toggle_subset:
-    """Draw one arm of one pair."""
+    """Draw one side of one pair."""
     input:
         frames=f"{RESULTS}/frames.csv",
         labels=f"{RESULTS}/labels.h5",
         values=f"{RESULTS}/frame_values.csv",
     output:
-        f"{RESULTS}/toggle/{{arm}}/subsets/percent-050/seed-{{pair}}.json",
+        f"{RESULTS}/toggle/{{side}}/subsets/percent-050/seed-{{pair}}.json",
     log:
-        f"{LOGS}/toggle/{{arm}}_subset-{{pair}}.log",
+        f"{LOGS}/toggle/{{side}}_subset-{{pair}}.log",
     conda:
         "../../envs/frameworth.yaml"
     params:
@@ -25,12 +25,12 @@ rule toggle_subset:
         study_seed=CONFIG.seed,
     shell:
         "python -m frameworth toggle-subset {output:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--values {input.values:q} --toggle {params.toggle:q} --arm {wildcards.arm} --pair {wildcards.pair} "
+        "--values {input.values:q} --toggle {params.toggle:q} --side {wildcards.side} --pair {wildcards.pair} "
         "--study-seed {params.study_seed} 2> {log:q}"
 
 
 rule toggle:
-    """Compare the arms pair by pair."""
+    """Compare the sides pair by pair."""
     input:
         FILES.ensembles(TOGGLE, "predictions.h5"),
         frames=f"{RESULTS}/frames.csv",

@@ -110,11 +110,11 @@ def _pose_rows(results: Results) -> pd.DataFrame:
     """Each frame's place in the plane of poses, its distance to the nearest other frame of the pool, and its error."""
     pool, xy = results.pool, results.labels.xy
     distance = pose_distances(xy)
-    own = nearest(distance, np.ones(len(pool), bool), pool)
+    to_nearest = nearest(distance, np.ones(len(pool), bool), pool)
     error = results.scores[_SCORE].astype(float)
     mean = values.mean_of_known(np.where(results.inclusion[:, :, None], np.nan, error), (0, 2))
-    of_pool = own[pool & np.isfinite(own)]
-    far = own > np.quantile(of_pool, THIN_QUANTILE) if len(of_pool) else np.zeros(len(pool), bool)
+    of_pool = to_nearest[pool & np.isfinite(to_nearest)]
+    far = to_nearest > np.quantile(of_pool, THIN_QUANTILE) if len(of_pool) else np.zeros(len(pool), bool)
     high = mean > np.nanmedian(mean[~pool])
     place = pose_plane(xy)
     return pd.DataFrame(
@@ -123,7 +123,7 @@ def _pose_rows(results: Results) -> pd.DataFrame:
             "video": results.frames["video"],
             "image": results.frames["image"],
             "split": results.frames["split"],
-            "pose_distance": own,
+            "pose_distance": to_nearest,
             "log_error": mean,
             "pose_1": place[:, 0],
             "pose_2": place[:, 1],

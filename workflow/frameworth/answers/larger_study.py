@@ -115,13 +115,13 @@ def write_plan(results: Results, training: Training) -> str:
     If the study is too small for a pilot, the tables have no rows, and `missing` says so, which is also returned.
     """
     try:
-        study = larger_study(results, training)
+        larger = larger_study(results, training)
     except UserError as error:
-        study = LargerStudy(pd.DataFrame(columns=_NEEDED), pd.DataFrame(columns=_COLUMNS), {"missing": str(error)})
-    write_csv(results.folder / "plan.csv", study.needed)
-    write_csv(results.folder / "plan_power.csv", study.power)
-    write_json(results.folder / "plan.json", study.basis)
-    return study.basis.get("missing", "")
+        larger = LargerStudy(pd.DataFrame(columns=_NEEDED), pd.DataFrame(columns=_COLUMNS), {"missing": str(error)})
+    write_csv(results.folder / "plan.csv", larger.needed)
+    write_csv(results.folder / "plan_power.csv", larger.power)
+    write_json(results.folder / "plan.json", larger.basis)
+    return larger.basis.get("missing", "")
 
 
 def _basis(results: Results, pilot: Pilot, hours: float) -> dict[str, Any]:
@@ -166,9 +166,9 @@ def _value_variance(results: Results) -> float:
     return max(0.0, float(value[known].var(ddof=1) - (error[known] ** 2).mean()))
 
 
-def plan_lines(study: LargerStudy, device: str) -> list[str]:
+def plan_lines(larger: LargerStudy, device: str) -> list[str]:
     """The plan as lines of text for a terminal."""
-    basis, chance = study.basis, study.needed["power"].iloc[0]
+    basis, chance = larger.basis, larger.needed["power"].iloc[0]
     kind = "flagged" if basis["flagged"] else "assumed, as no label is flagged"
     lines = [
         f"A network's score on a new subset of {basis['percent']} % deviates by {basis['network_deviation']:.4f} "
@@ -177,7 +177,7 @@ def plan_lines(study: LargerStudy, device: str) -> list[str]:
         "",
         f"  {'effect, log(1 + px) per frame':<32}{'networks':>10}  {'limits':<20}{device + '-hours':>10}",
     ]
-    for method, rows in study.needed.groupby("method", sort=False):
+    for method, rows in larger.needed.groupby("method", sort=False):
         lines.append(f"  {method}")
         for row in rows.itertuples():
             limits = f"{_count(row.networks_low)} to {_count(row.networks_high)}"

@@ -165,10 +165,10 @@ def _fit(score: np.ndarray, shapes: np.ndarray, deviation: np.ndarray, which: np
     means = np.stack([np.bincount(which, column) for column in rows.T], axis=1) / count[:, None]
     taken = 1 - np.sqrt((1 - share) / (1 - share + count * share))
     rows = (rows - (taken[:, None] * means)[which]) / np.sqrt(1 - share)
-    one, score, shapes = rows[:, 0], rows[:, 1], rows[:, 2:]
-    ones = one @ one
-    centre, middle = one @ shapes / ones, one @ score / ones
-    shapes, score = shapes - np.outer(one, centre), score - one * middle
+    constant, score, shapes = rows[:, 0], rows[:, 1], rows[:, 2:]
+    ones = constant @ constant
+    centre, middle = constant @ shapes / ones, constant @ score / ones
+    shapes, score = shapes - np.outer(constant, centre), score - constant * middle
     squares = (shapes**2).sum(axis=0)
     slope = shapes.T @ score / squares
     rest = np.maximum(score @ score - slope**2 * squares, np.finfo(float).tiny)

@@ -267,7 +267,7 @@ def _write_copy(folder: Path, source: LabelledProject, keep: list[int], xy: np.n
 
 
 def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> str:
-    """Which networks the corrected labels outdate, by drawing the subsets again."""
+    """Which of the grid's networks the corrected labels outdate, by drawing its subsets again."""
     project = read_project(corrected)
     pictures = inspect_pictures(project, decode=True)[0].digests  # frames of the same picture are split together
     pool = np.flatnonzero(~hold_out(project.videos, project.images, seed=seed, pictures=pictures, **held_out))

@@ -86,7 +86,7 @@ class Replay:
         moments = [self.descent.optimizer.state.get(value, {}) for value in self._values]
         pairs = list(zip(self._values, moments, strict=True))
         first, second = (
-            [_kept(own.get(name, torch.zeros_like(value))) for value, own in pairs]
+            [_kept(moment.get(name, torch.zeros_like(value))) for value, moment in pairs]
             for name in ("exp_avg", "exp_avg_sq")
         )
         return State([_kept(value) for value in self._values], first, second)
@@ -147,9 +147,9 @@ class Backward:
             outputs = functional_call(descent.network, named, (batch,))
         losses = label_losses(descent.network, outputs, torch.cat([positions, labels[..., 2:]], dim=2))
         shares = torch.ones_like(losses, requires_grad=True)
-        found = torch.autograd.grad((losses * shares).sum(), weights, create_graph=True, allow_unused=True)
+        gradients = torch.autograd.grad((losses * shares).sum(), weights, create_graph=True, allow_unused=True)
         # A weight that the loss does not depend on has no gradient, and AdamW leaves it alone.
-        trained = [(index, gradient) for index, gradient in enumerate(found) if gradient is not None]
+        trained = [(index, gradient) for index, gradient in enumerate(gradients) if gradient is not None]
         directions = [self._through_adamw(index, step, state, gradient.detach()) for index, gradient in trained]
         moved = torch.stack([(g * d).sum() for (_, g), d in zip(trained, directions, strict=True)]).sum()
         ends = [weights[index] for index, _ in trained]
@@ -194,7 +194,7 @@ class Backward:
         self._second[index] *= beta2
         return direction
 
-    def found(self) -> LabelDerivatives:
+    def derivatives(self) -> LabelDerivatives:
         """The derivatives, of the steps so far."""
         return LabelDerivatives(self.weight, self.position, self.uses, self.pixels)
 
@@ -243,7 +243,7 @@ def differentiate(
     before = replay.state()
     through(first, descent.job.steps, min(max(fit, _FEWEST_STATES), _MOST_STATES) - 1)
     replay.put_back(first, before)
-    return backward[0].found()
+    return backward[0].derivatives()
 
 
 def steps_before_next_state(steps: int, states: int) -> int:

@@ -109,9 +109,9 @@ def estimate_influence(
     inclusion, scores = np.asarray(inclusion, bool), np.asarray(scores, float)
     # Numbers in place of names, which are told apart anew in every redraw.
     percents, clusters = np.asarray(percents), np.unique(np.asarray(clusters), return_inverse=True)[1]
-    own = np.full(scores.shape[1:], -1) if self_frame is None else np.asarray(self_frame)
+    own_frame = np.full(scores.shape[1:], -1) if self_frame is None else np.asarray(self_frame)
     designs = np.broadcast_to(np.asarray(design), len(inclusion)) if np.ndim(design) <= 1 else np.asarray(design)
-    _check(inclusion, scores, percents, clusters, designs, own, estimator)
+    _check(inclusion, scores, percents, clusters, designs, own_frame, estimator)
     n_with = inclusion.sum(axis=0)
     n_without = len(inclusion) - n_with
     undecidable = np.count_nonzero((n_with > 0) & (n_without == 0))
@@ -123,7 +123,7 @@ def estimate_influence(
             stacklevel=2,
         )
     with_errors = resamples > 0
-    sample = Sample(inclusion, scores, percents, clusters, own)
+    sample = Sample(inclusion, scores, percents, clusters, own_frame)
     point = estimator_by_name(estimator)(sample, with_errors=with_errors)
     nothing = np.full_like(point.value, np.nan)
     error, p_value, adjusted, absolute, tested_absolute, absolute_adjusted, called_low, called_high = (nothing,) * 8
@@ -131,7 +131,7 @@ def estimate_influence(
     known, statistic_error = 0, nothing
     if with_errors:
         roots = precisions(scores, percents, clusters)
-        study = Study(inclusion, scores, percents, clusters, own, roots=roots, designs=designs)
+        study = Study(inclusion, scores, percents, clusters, own_frame, roots=roots, designs=designs)
         tests = decide(study, level, resamples, np.random.default_rng(random_state))
         tested, error, p_value, adjusted = tests.value, tests.standard_error, tests.p_value, tests.p_adjusted
         critical, known, statistic_error = tests.critical, tests.clusters, tests.jackknife_error
@@ -203,7 +203,7 @@ def _check(
     percents: np.ndarray,
     clusters: np.ndarray,
     designs: np.ndarray,
-    own: np.ndarray,
+    own_frame: np.ndarray,
     estimator: str,
 ) -> None:
     if inclusion.ndim != 2 or scores.ndim != 2:
@@ -212,9 +212,9 @@ def _check(
     for name, array in (("scores", scores), ("percents", percents), ("clusters", clusters), ("design", designs)):
         if len(array) != subsets:
             raise ValueError(f"{name}: {len(array)} rows for {subsets} subsets")
-    if own.shape != scores.shape[1:]:
-        raise ValueError(f"self_frame: {own.shape[0]} entries for {scores.shape[1]} targets")
-    if len(own) and not (own.min() >= -1 and own.max() < frames):
+    if own_frame.shape != scores.shape[1:]:
+        raise ValueError(f"self_frame: {own_frame.shape[0]} entries for {scores.shape[1]} targets")
+    if len(own_frame) and not (own_frame.min() >= -1 and own_frame.max() < frames):
         raise ValueError(f"self_frame: entries must be −1 or a frame's number below {frames}")
     if unknown := set(designs.tolist()) - set(DESIGNS):
         raise ValueError(f"design: there is no {sorted(unknown)[0]!r}; known are {', '.join(DESIGNS)}")

@@ -88,15 +88,15 @@ def _estimates(
     shape = (len(pool), *scores["error"].shape[1:])
     # All scores at once: what depends on inclusion alone is worked out once.
     together = np.concatenate([values.reshape(len(subsets), -1).astype(np.float32) for values in by_score.values()], 1)
-    own = np.tile(np.where(pool, np.arange(len(pool)), -1).repeat(shape[2]), len(by_score))
+    own_frame = np.tile(np.where(pool, np.arange(len(pool)), -1).repeat(shape[2]), len(by_score))
     rows_of = {"all": np.ones(len(subsets), bool)}
     rows_of |= {group_name(group): np.isin(percents, group) for group in groups}
     for group, rows in rows_of.items():
-        held = inclusion[rows].sum(axis=0)
+        n_with = inclusion[rows].sum(axis=0)
         for name in sorted({*ALWAYS, chosen}):
-            sample = Sample(inclusion[rows], together[rows], percents[rows], clusters[rows], own)
-            estimate = estimator(name)(sample)
-            parts = (estimate.value, estimate.standard_error)
+            sample = Sample(inclusion[rows], together[rows], percents[rows], clusters[rows], own_frame)
+            estimated = estimator(name)(sample)
+            parts = (estimated.value, estimated.standard_error)
             of_scores = zip(by_score, *(np.split(part, len(by_score), axis=1) for part in parts), strict=True)
             for score, value, error in of_scores:
                 prefix = f"{score}/{name}/{group}"
@@ -104,10 +104,10 @@ def _estimates(
                 yield f"{prefix}/value", Array(value, DIMENSIONS, influence_unit(score))
                 yield f"{prefix}/standard_error", Array(error, DIMENSIONS, influence_unit(score))
                 if name == "size-centred":
-                    q = false_discovery(p_values(value, error, estimate.clusters)).astype(np.float32)
+                    q = false_discovery(p_values(value, error, estimated.clusters)).astype(np.float32)
                     yield f"{prefix}/q_value", Array(q, DIMENSIONS)
-                yield f"{prefix}/n_with", Array(held, DIMENSIONS[:1])
-                yield f"{prefix}/n_without", Array(rows.sum() - held, DIMENSIONS[:1])
+                yield f"{prefix}/n_with", Array(n_with, DIMENSIONS[:1])
+                yield f"{prefix}/n_without", Array(rows.sum() - n_with, DIMENSIONS[:1])
 
 
 def group_name(group: Sequence[int]) -> str:

@@ -31,31 +31,31 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     have not learned, no frame is flagged. Frames that a person marked as right are not flagged either, and come last.
     """
     labels = results.labels
-    found = study_suspects(results, expected_false=expected_false)
-    known = np.isfinite(found.suspicion)
-    p = 10**-found.suspicion
-    away = distance(found.place, labels.xy)
+    suspects = study_suspects(results, expected_false=expected_false)
+    known = np.isfinite(suspects.suspicion)
+    p = 10**-suspects.suspicion
+    away = distance(suspects.place, labels.xy)
     # Where all are off together, one that is typically far off stands for them: networks may have lost others.
-    which = np.where(found.kind == "together", _typically_far(away), found.keypoint)
+    which = np.where(suspects.kind == "together", _typically_far(away), suspects.keypoint)
     rows = np.arange(len(which))
     right = is_marked(results.folder, results.frames["video"], results.frames["image"], labels.xy)
     named = known & (p <= max(UNUSUAL, expected_false / max(known.sum(), 1)))
     table = results.frames[["frame", "video", "image", "split"]].assign(
-        suspicion=found.suspicion,
+        suspicion=suspects.suspicion,
         p=p,
         expected_false=p * known.sum(),
-        kind=found.kind,
+        kind=suspects.kind,
         keypoint=[labels.keypoints[k] if k >= 0 else None for k in which],
         distance_px=np.where(which >= 0, away[rows, which], np.nan),
-        place_x=np.where(which >= 0, found.place[rows, which, 0], np.nan),
-        place_y=np.where(which >= 0, found.place[rows, which, 1], np.nan),
+        place_x=np.where(which >= 0, suspects.place[rows, which, 0], np.nan),
+        place_y=np.where(which >= 0, suspects.place[rows, which, 1], np.nan),
         out_of_bag_error=out_of_bag_error(results.scores["error"], results.inclusion),
-        flagged=found.flagged & results.learning.learned & ~right,
+        flagged=suspects.flagged & results.learning.learned & ~right,
         reason=[
-            _reason(found, frame, labels.keypoints, labels.xy[frame]) if named[frame] else ""
+            _reason(suspects, frame, labels.keypoints, labels.xy[frame]) if named[frame] else ""
             for frame in range(len(rows))
         ],
-        **{f"p_{kind}": getattr(found, f"p_{kind}") for kind in KINDS},
+        **{f"p_{kind}": getattr(suspects, f"p_{kind}") for kind in KINDS},
     )
     table["marked_right"] = right
     if results.planted is not None:
@@ -120,17 +120,17 @@ def where_off(row: dict[str, Any], digits: int = 0) -> str:
     return f"{row['keypoint']}{away}{reason}"
 
 
-def _reason(found: Suspects, frame: int, keypoints: Sequence[str], xy: np.ndarray) -> str:
+def _reason(suspects: Suspects, frame: int, keypoints: Sequence[str], xy: np.ndarray) -> str:
     """What kind of error a frame with the labels `xy` [K, 2] px looks like, in words."""
-    if found.kind[frame] == "exchanged":
-        one, other = sorted([found.keypoint[frame], found.partner[frame]])
-        return f"labels look exchanged: {keypoints[one]} with {keypoints[other]}"
+    if suspects.kind[frame] == "exchanged":
+        first, second = sorted([suspects.keypoint[frame], suspects.partner[frame]])
+        return f"labels look exchanged: {keypoints[first]} with {keypoints[second]}"
     return {
         "alone": "this keypoint alone is off",
-        "together": all_off_alike(xy - found.place[frame])
+        "together": all_off_alike(xy - suspects.place[frame])
         or "many labels are off at once: labels or networks may have the animal turned round or elsewhere",
         "overlooked": "it has no label, where the networks agree on a place",
-    }[found.kind[frame]]
+    }[suspects.kind[frame]]
 
 
 def all_off_alike(off: np.ndarray) -> str:

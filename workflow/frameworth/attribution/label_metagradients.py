@@ -49,14 +49,14 @@ def label_metagradients(
         change, position: [B, N, K] and [B, N, K, 2] of `metagradients.h5`. labelled: bool [N, K].
         resamples, rng: as for `method_values`.
     """
-    told = np.where(labelled, change, np.nan)
-    known = np.isfinite(told)
+    derivative = np.where(labelled, change, np.nan)
+    known = np.isfinite(derivative)
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    told = told - np.where(known, told, 0).sum(axis=1, keepdims=True) / count
+    derivative = derivative - np.where(known, derivative, 0).sum(axis=1, keepdims=True) / count
     # Keypoints differ in how much hangs on them; labels are compared in units of their own keypoint's spread.
-    spread = np.abs(np.where(known, told, 0)).sum(axis=1, keepdims=True) / count
+    spread = np.abs(np.where(known, derivative, 0)).sum(axis=1, keepdims=True) / count
     with np.errstate(invalid="ignore", divide="ignore"):
-        relative = np.where(spread > 0, told / spread, np.nan)
+        relative = np.where(spread > 0, derivative / spread, np.nan)
         towards = np.where(known[..., None], -position / np.linalg.norm(position, axis=-1, keepdims=True), np.nan)
     tested = method_values(relative.reshape(len(relative), -1), resamples, rng)
     mean = np.stack([mean_of_known(towards[..., axis], 0) for axis in (0, 1)], axis=-1)

@@ -38,4 +38,4 @@ def is_marked(study: Path, videos: Sequence[str], images: Sequence[str], xy: np.
     """Bool [N]: the frame was marked as right with the labels [N, K, 2] that it has now."""
     marked = marked_right(study)
     names = zip(videos, images, strict=True)
-    return np.array([marked.get(name) == digest_of_labels(own) for name, own in zip(names, xy, strict=True)], bool)
+    return np.array([marked.get(name) == digest_of_labels(label) for name, label in zip(names, xy, strict=True)], bool)

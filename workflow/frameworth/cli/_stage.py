@@ -36,7 +36,10 @@ def stage(group: click.Group) -> Callable[[Callable[..., None]], Callable[..., N
         if may_have_pilot:
             hints["training"] = _GIVEN_TRAINING
             callback = friendly(_with_choice_of_pilot(callback))  # for a pilot.json that is damaged
-        parameters = [_parameter(one, hints[one.name]) for one in inspect.signature(function).parameters.values()]
+        parameters = [
+            _parameter(parameter, hints[parameter.name])
+            for parameter in inspect.signature(function).parameters.values()
+        ]
         parameters += [_PILOT] * may_have_pilot
         name = function.__name__.replace("_", "-")
         group.add_command(click.Command(name, callback=callback, params=parameters, help=function.__doc__))

@@ -86,8 +86,8 @@ class Artefacts:
 
     def ensembles(self, part: str, *names: str) -> list[str]:
         """The files of these names of all ensembles of a part of the study."""
-        own = [request for request in self._requests if request.part == part]
-        return self(*(f"{request.ensemble}/{name}" for request in own for name in names))
+        of_part = [request for request in self._requests if request.part == part]
+        return self(*(f"{request.ensemble}/{name}" for request in of_part for name in names))
 
     def arm_predictions(self) -> list[str]:
         """The predictions of all arms, and of the grid on the same subsets."""

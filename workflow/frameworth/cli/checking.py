@@ -98,7 +98,7 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
     labels = given.get("labels") if config is None else config.labels
     if isinstance(labels, str):
         labels = expanded(labels)
-    found = Inspection(None, (), ())
+    inspection = Inspection(None, (), ())
     pictures = None
     needs_gpu = config is not None and config.training.device == "cuda" and runs_here is not False
     with aside() as worker:
@@ -106,14 +106,14 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
         if config is not None and depth == "images":
             network = worker.submit(network_problems, possible_trainings(config)[0], needs_gpu)
         if isinstance(labels, str) and labels and labels != "demo":
-            found = inspect_labels(Path(labels))
-            problems += found.problems
-            if found.project is not None and depth != "tables":
-                pictures, of_images = inspect_label_pictures(Path(labels), found.project, depth == "images")
+            inspection = inspect_labels(Path(labels))
+            problems += inspection.problems
+            if inspection.project is not None and depth != "tables":
+                pictures, of_images = inspect_label_pictures(Path(labels), inspection.project, depth == "images")
                 problems += of_images
         if config is not None and not any(problem.where.startswith("config: subsets[") for problem in problems):
-            problems += _together(config, found.project, pictures)
-            problems += record_problems(config, found.project)
+            problems += _together(config, inspection.project, pictures)
+            problems += record_problems(config, inspection.project)
             if depth != "tables":
                 problems += _film_problems(config)
         if network is not None:
@@ -122,11 +122,11 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
             todo = "set it to auto or cpu, or run where there is one"
             problems.append(error("config: training.device", NO_GPU, todo))
     look: list[str] = []
-    if found.project is not None and depth == "images" and not any(p.severity == "error" for p in problems):
+    if inspection.project is not None and depth == "images" and not any(p.severity == "error" for p in problems):
         from frameworth.cli.first_look import first_look  # SciPy's statistics, which planning need not wait for
 
-        look = first_look(found.project)
-    return CheckedStudy(config, found.sources, _sorted(problems), tuple(look))
+        look = first_look(inspection.project)
+    return CheckedStudy(config, inspection.sources, _sorted(problems), tuple(look))
 
 
 def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -256,11 +256,11 @@ def _frame_number_problems(config: StudyConfig, total: int, held_out: np.ndarray
 
 def _film_problems(config: StudyConfig) -> Iterator[Problem]:
     """Videos that are none by their first bytes; what is not there or empty was told before."""
-    found = []
+    problems = []
     for video in config.videos:
         if Path(video).is_file() and Path(video).stat().st_size:
             try:
                 refuse_no_film(video)
             except UserError as refused:
-                found.append(problem_of(refused))
-    yield from summed(found)
+                problems.append(problem_of(refused))
+    yield from summed(problems)

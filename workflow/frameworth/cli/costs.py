@@ -81,10 +81,10 @@ def measured(config: StudyConfig) -> Measured | None:
 
 
 def _measured_by_pilot(config: StudyConfig) -> Measured | None:
-    told = recorded_pilot(config)
-    if told is None:
+    pilot = recorded_pilot(config)
+    if pilot is None:
         return None
-    network = config.folder / ".store" / told["tries"][told["taken"]]["hash"]
+    network = config.folder / ".store" / pilot["tries"][pilot["taken"]]["hash"]
     try:
         record = read_json(network / "training.json")
         file_bytes = (network / "network.pt").stat().st_size if config.keep_snapshots else 0
@@ -100,12 +100,12 @@ class Costs:
     Minutes and MiB are what to ask of a scheduler, with a reserve; seconds are what is expected.
 
     Attributes:
-        size: of the study. found: what was measured; None where nothing was, and times rest on an assumption.
+        size: of the study. speed: what was measured; None where nothing was, and times rest on an assumption.
     """
 
     config: StudyConfig
     size: StudySize
-    found: Measured | None
+    speed: Measured | None
 
     @cached_property
     def training(self) -> Training:
@@ -120,8 +120,8 @@ class Costs:
     @property
     def step(self) -> float:
         """Seconds of a gradient step; a prediction of as many frames takes a third."""
-        if self.found:
-            return self.found.step
+        if self.speed:
+            return self.speed.step
         return max(0.02, _ASSUMED_STEP * self._batch_px(self.training) / _ASSUMED_PX)
 
     def pilot_seconds(self) -> float:
@@ -151,7 +151,7 @@ class Costs:
 
     def minutes(self, seconds: float) -> int:
         """Minutes to ask for what is expected to take so many seconds."""
-        if self.found is None and self.config.training.device == "cpu":
+        if self.speed is None and self.config.training.device == "cpu":
             return _ASSUMED_CPU_MINUTES
         return _START_MINUTES + math.ceil(_RESERVE * seconds / 60)
 

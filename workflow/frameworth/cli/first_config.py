@@ -112,9 +112,9 @@ def look_at(labels: Path) -> Look:
         # Frames of a video have one size, and decoding them all would take long.
         first = {picture.path: picture for picture in imported.pictures}
         return _measured(imported.xy, imported.videos, {picture.size() for picture in first.values()})
-    found = inspect_labels(labels)
-    refuse_errors(found.problems)
-    project = found.project
+    inspection = inspect_labels(labels)
+    refuse_errors(inspection.problems)
+    project = inspection.project
     assert project is not None  # or there were errors
     return _measured(project.xy, project.videos, {image_size(path) for path in project.paths})
 

@@ -178,7 +178,7 @@ class _Hashes:
     def _chosen(self, request: Request, grid_is_done: bool) -> np.ndarray | None:
         """The frames of one side of a toggle, or of a pruned pool; None where they are not known yet."""
         from frameworth.experiments.prune import removed_frames
-        from frameworth.experiments.toggle import arm_frames, group_of
+        from frameworth.experiments.toggle import group_of, side_frames
 
         seed, pool, number = self._config.seed, self.frames.pool, request.subset.seed
         toggle, prune = self._config.toggle, self._config.prune
@@ -187,7 +187,7 @@ class _Hashes:
             if not is_known and not toggle.frames:
                 return None
             group = np.array(toggle.frames) if toggle.frames else group_of(self._values, toggle)
-            return arm_frames(pool, group, parts=toggle.parts, arm=request.variant, pair=number, study_seed=seed)
+            return side_frames(pool, group, parts=toggle.parts, side=request.variant, pair=number, study_seed=seed)
         if not prune or not is_known or prune.by not in self._values:
             return None
         return np.setdiff1d(pool, removed_frames(self._values, prune.by, request.variant, number, seed))

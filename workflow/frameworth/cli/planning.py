@@ -42,22 +42,22 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
     subsets = planned_subsets(config)
     left = StudyNetworks(config).left()
     more = [subset for part in (ARMS, TOGGLE, PRUNE) for subset in left.subsets[part]]
-    own = left.subsets[GRID]
+    of_grid = left.subsets[GRID]
     most = "up to " if GRID in left.guessed else ""
     lines = [
         f"Study {config.study}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
-        f"{most}{sum(s.members for s in own)} networks in {_jobs(config, own)} jobs still to come.",
+        f"{most}{sum(s.members for s in of_grid)} networks in {_jobs(config, of_grid)} jobs still to come.",
         *uncertain_lines(left),
         *_pilot_lines(config, left),
         *_experiment_lines(config, left),
     ]
-    if own or more:
+    if of_grid or more:
         costs = Costs(config, study_size(config, study_sources(config)), measured(config))
-        if costs.found is None and measure:
+        if costs.speed is None and measure:
             print("Measures a few training steps…", file=sys.stderr, flush=True)
-            costs = replace(costs, found=_measure(costs))
-        if costs.found:
-            lines += _cost(costs, costs.found, [*own, *more], cores)
+            costs = replace(costs, speed=_measure(costs))
+        if costs.speed:
+            lines += _cost(costs, costs.speed, [*of_grid, *more], cores)
             lines += _method_lines(costs, cores)
         else:
             lines.append("What it takes is told once a network is finished.")
@@ -86,13 +86,13 @@ def uncertain_lines(left: Left) -> list[str]:
 
 
 def _experiment_lines(config: StudyConfig, left: Left) -> list[str]:
-    told = (
+    experiments = (
         (ARMS, f"in the arms {', '.join(trained_arms(config.arms))}"),
         (TOGGLE, "with and without the flagged frames (`toggle`)"),
         (PRUNE, "without the worst, the best and random frames (`prune`)"),
     )
     lines = []
-    for part, which in told:
+    for part, which in experiments:
         if subsets := left.subsets[part]:
             most = "up to " if part in left.guessed else ""
             comma = "" if part == ARMS else ","
@@ -105,8 +105,8 @@ def _pilot_lines(config: StudyConfig, left: Left) -> list[str]:
     pilot = config.pilot
     if pilot is None:
         return []
-    if found := recorded_pilot(config):
-        return [f"{pilot_sentence(found)}."]
+    if chosen := recorded_pilot(config):
+        return [f"{pilot_sentence(chosen)}."]
     networks, _ = pilot_budget(pilot, config.training)
     tried = [f"{len(pilot.choices)} image sizes"] * (len(pilot.choices) > 1)
     if config.training.steps is None:
@@ -168,7 +168,7 @@ def _measure(costs: Costs) -> Measured:
         return Measured(step, device.type, 0, entry.network.stat().st_size, max(1.0, waited))
 
 
-def _cost(costs: Costs, found: Measured, left: list[PlannedSubset], cores: int) -> list[str]:
+def _cost(costs: Costs, speed: Measured, left: list[PlannedSubset], cores: int) -> list[str]:
     """Time and disk."""
     config, jobs = costs.config, _jobs(costs.config, left)
     first = costs.pilot_seconds() if chosen_training(config) is None else 0.0  # a pilot goes before all else
@@ -177,16 +177,16 @@ def _cost(costs: Costs, found: Measured, left: list[PlannedSubset], cores: int) 
     if not config.keep_snapshots:
         kept = min(cores, jobs) * config.training.subsets_per_job * max(subset.members for subset in left)
     predictions = sum(prediction_bytes(costs.size, subset.members) for subset in left)
-    device = "GPU" if found.device == "cuda" else "CPU"
-    source = f"as {found.networks} finished networks took" if found.networks else "measured just now on this machine"
+    device = "GPU" if speed.device == "cuda" else "CPU"
+    source = f"as {speed.networks} finished networks took" if speed.networks else "measured just now on this machine"
     about = "at most" if first else "about"
-    busy = f"Other work on this machine makes it {found.busy:.0f} times as long while it lasts."
+    busy = f"Other work on this machine makes it {speed.busy:.0f} times as long while it lasts."
     return [
         f"Training takes {about} {duration(first + total / min(cores, jobs))} with {cores} at a time, "
         f"{(first + total) / 3600:.1f} {device}-hours in all "
-        f"({1000 * found.step:.0f} ms per step of {config.training.batch_size} frames on a {device}, {source}).",
-        *([busy] if found.busy > _BUSY else []),
-        f"On disk {about} {_bytes(kept * found.network_bytes)} for the networks and {_bytes(predictions)} for what "
+        f"({1000 * speed.step:.0f} ms per step of {config.training.batch_size} frames on a {device}, {source}).",
+        *([busy] if speed.busy > _BUSY else []),
+        f"On disk {about} {_bytes(kept * speed.network_bytes)} for the networks and {_bytes(predictions)} for what "
         "they predict.",
     ]
 

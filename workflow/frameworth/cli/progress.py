@@ -48,9 +48,9 @@ def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -
     planned = planned_networks(config)
     left = (networks or StudyNetworks(config)).left()
     files = config.folder.glob(".store/*/progress.json")
-    told = [progress for file in files if (progress := _fresh(file)) is not None]
-    shares = [progress["step"] / progress["steps"] for progress in told]
-    rates = [progress["samples_per_second"] for progress in told]
+    reports = [progress for file in files if (progress := _fresh(file)) is not None]
+    shares = [progress["step"] / progress["steps"] for progress in reports]
+    rates = [progress["samples_per_second"] for progress in reports]
     finished = planned - left.networks
     done = min(planned, finished + sum(shares))
     return Progress(planned, finished, left.outdated, bool(left.guessed), len(shares), done, float(sum(rates)))
@@ -99,7 +99,7 @@ class Meter:
 def _fresh(progress_json: Path) -> dict[str, Any] | None:
     """What a training told of itself a moment ago; None if it ended since, or long ago."""
     try:
-        told = abs(time.time() - progress_json.stat().st_mtime)  # also where the clock was set back since
-        return json.loads(progress_json.read_text()) if told <= _FRESH_SECONDS else None
+        age = abs(time.time() - progress_json.stat().st_mtime)  # also where the clock was set back since
+        return json.loads(progress_json.read_text()) if age <= _FRESH_SECONDS else None
     except (FileNotFoundError, ValueError):
         return None

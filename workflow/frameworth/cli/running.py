@@ -50,14 +50,14 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
     if profile is not None:
-        own = PROFILES / profile
-        if not (own / "config.yaml").is_file() and _own_profile(profile) is None:
+        shipped = PROFILES / profile
+        if not (shipped / "config.yaml").is_file() and _own_profile(profile) is None:
             ours = sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
             listed = ", ".join(name for name in ours if name != "default")  # which Snakemake takes by itself
             raise UserError(
                 f"--profile: there is no profile {profile}; there are {listed}, or give the path of your own"
             )
-        command += ["--workflow-profile", str(own if own.is_dir() else profile)]
+        command += ["--workflow-profile", str(shipped if shipped.is_dir() else profile)]
     if cores is not None:
         command += ["--cores", cores]
     return command + list(arguments)
@@ -103,21 +103,21 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     failed = Failures(command)
     display = _Display(screen)
-    told, tells = os.pipe()
+    events, event_pipe = os.pipe()
     libraries = [str(REPOSITORY / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with log.open("a", buffering=1) as record:
         record.write(f"\n=== {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n")
         with subprocess.Popen(
-            with_events(command, tells),
+            with_events(command, event_pipe),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            pass_fds=[tells],
+            pass_fds=[event_pipe],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(libraries)},
         ) as process:
-            os.close(tells)
+            os.close(event_pipe)
 
             def end(*_: object) -> None:
                 failed.stopped = True
@@ -126,7 +126,7 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
             before = signal.signal(signal.SIGTERM, end)
             assert process.stdout is not None
             try:
-                for is_event, line in _lines(os.fdopen(told), process.stdout, failed):
+                for is_event, line in _lines(os.fdopen(events), process.stdout, failed):
                     if is_event:
                         event = json.loads(line)
                         failed.happened(event)
@@ -155,9 +155,9 @@ def with_events(command: Sequence[str], descriptor: int) -> list[str]:
 def _end(pid: int) -> None:
     """Send SIGTERM to a process, which then starts nothing more, and to all that it has started."""
     process = psutil.Process(pid)
-    for one in (process, *process.children(recursive=True)):
+    for each in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.terminate()
+            each.terminate()
 
 
 def _lines(events: IO[str], output: IO[str], failed: Failures) -> Iterator[tuple[bool, str]]:
@@ -219,8 +219,8 @@ class Failures:
 
     def read(self, line: str) -> None:
         """Take in one line of Snakemake's output, which says what is wrong with its own options."""
-        if found := _OPTION_REFUSED.match(line):
-            self._refused.append(found[1])
+        if refused := _OPTION_REFUSED.match(line):
+            self._refused.append(refused[1])
 
     def lines(self) -> list[str]:
         """One line per failed job with the last words of its log; else why nothing was started."""
@@ -267,8 +267,8 @@ def _last_words(log: Path | None) -> str:
     said = _said(log)
     if said is None:
         return "it left no log"
-    own = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
-    last = own[-1] if own else (said[-1] if said else "it said nothing")
+    ours = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
+    last = ours[-1] if ours else (said[-1] if said else "it said nothing")
     return f"{last} (log: {log})"
 
 

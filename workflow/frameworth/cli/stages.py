@@ -21,7 +21,7 @@ from frameworth.config.experiments import Arm, Prune, Pseudo, Toggle
 from frameworth.config.model import Block
 from frameworth.config.result_options import ResultOptions
 from frameworth.config.training import Pilot, UnsizedTraining
-from frameworth.plan.arms import ArmsPlan
+from frameworth.plan.arms import AskedArms
 from frameworth.training.preemption import sigterm_stops
 
 ANNOUNCE_SECONDS = 15  # between words about how far a study is
@@ -409,14 +409,14 @@ def toggle_subset(
     labels: Path,
     values: FrameValues,
     toggle: AskedToggle,
-    arm: str,
+    side: str,
     pair: int,
     study_seed: StudySeed,
 ) -> None:
-    """Write the file SUBSET of one arm of one pair."""
-    from frameworth.experiments.toggle import write_arm
+    """Write the file SUBSET of one side of one pair."""
+    from frameworth.experiments.toggle import write_side
 
-    write_arm(subset, frames, labels, values, toggle=toggle, arm=arm, pair=pair, study_seed=study_seed)
+    write_side(subset, frames, labels, values, toggle=toggle, side=side, pair=pair, study_seed=study_seed)
 
 
 @stage(stages)
@@ -430,7 +430,7 @@ def toggle(
     level: Level,
     out: Annotated[Path, "toggle.csv to write."],
 ) -> None:
-    """Compare the arms in FOLDER pair by pair."""
+    """Compare the sides in FOLDER pair by pair."""
     from frameworth.experiments.toggle import statement, write_toggle
 
     table = write_toggle(folder, frames, labels, values, out, toggle=toggle, level=level)
@@ -468,13 +468,13 @@ def arms(
     *,
     frames: Path,
     labels: Path,
-    plan: Annotated[ArmsPlan, "The config's `arms` and `subsets`."],
+    asked: Annotated[AskedArms, "The config's `arms` and `subsets`."],
     level: Level,
 ) -> None:
     """Compare the arms in the folder STUDY with the baseline."""
     from frameworth.experiments.arm_comparison import write_arms
 
-    write_arms(study, plan, frames, labels, level)
+    write_arms(study, asked, frames, labels, level)
 
 
 @stage(stages)

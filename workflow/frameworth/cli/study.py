@@ -194,7 +194,7 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.results.results import Results
     from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 
-    if wrong := [one for one in effect if not one > 0]:
+    if wrong := [size for size in effect if not size > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
     config = read_config(configfile)
     folder = config.folder
@@ -203,8 +203,8 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
         require_one_study(folder, _first(configfile))
         training = possible_trainings(config)[0]
         larger = larger_study(Results(folder, result_options(config)), training, effect or EFFECTS, power)
-    found = measured(config)
-    print("\n".join(plan_lines(larger, "GPU" if found and found.device == "cuda" else "CPU")))
+    speed = measured(config)
+    print("\n".join(plan_lines(larger, "GPU" if speed and speed.device == "cuda" else "CPU")))
 
 
 @study.command()
@@ -348,14 +348,14 @@ def verify(folder: Path, remove: bool) -> None:
 
     size = sum(path.stat().st_size for path in files_of(folder)) if folder.is_dir() else 0
     with click.progressbar(length=size, file=sys.stderr, label=str(folder)) as shown:
-        found = verify_study(folder, shown.update)
-    for damage in found.damages:
+        state = verify_study(folder, shown.update)
+    for damage in state.damages:
         print(damage)
-    for line in remove_damaged(folder, found.damages) if remove else ():
+    for line in remove_damaged(folder, state.damages) if remove else ():
         print(line)
-    unknown = f", {len(found.unrecorded)} that nothing is known of" if found.unrecorded else ""
-    print(f"{folder}: {found.agreed} files as they were written, {len(found.damages)} damaged or left behind{unknown}")
-    if not found.damages:
+    unknown = f", {len(state.unrecorded)} that nothing is known of" if state.unrecorded else ""
+    print(f"{folder}: {state.agreed} files as they were written, {len(state.damages)} damaged or left behind{unknown}")
+    if not state.damages:
         return
     if not remove:
         print(f"Remove them with: frameworth verify {folder} --remove")

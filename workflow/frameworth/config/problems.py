@@ -44,12 +44,12 @@ _TEXTS = {
 
 def problems_of(refused: ValidationError, model: type[Section]) -> Iterator[Problem]:
     """A problem for each value of a config that does not fit `model`, with its key."""
-    for found in refused.errors(include_url=False):
-        yield _problem(found, model)
+    for detail in refused.errors(include_url=False):
+        yield _problem(detail, model)
 
 
-def _problem(found: ErrorDetails, model: type[Section]) -> Problem:
-    kind, place, value = found["type"], found["loc"], found["input"]
+def _problem(detail: ErrorDetails, model: type[Section]) -> Problem:
+    kind, place, value = detail["type"], detail["loc"], detail["input"]
     where = _where(place)
     if kind in ("extra_forbidden", "invalid_key"):
         known = list(section_at(model, place[:-1]).model_fields)
@@ -64,7 +64,7 @@ def _problem(found: ErrorDetails, model: type[Section]) -> Problem:
         return error(where, *_no_section(section, _key(place).rpartition(".")[2], value))
     if value is None:
         return error(where, "is empty", "write a value, or leave it out")
-    shown = found.get("ctx", {}) | {"value": reprlib.repr(value), "message": found["msg"]}
+    shown = detail.get("ctx", {}) | {"value": reprlib.repr(value), "message": detail["msg"]}
     what, todo = _TEXTS.get(kind, ("{value} is refused ({message})", "see config/README.md"))
     return error(where, what.format(**shown), todo.format(**shown))
 
@@ -85,7 +85,7 @@ def _fits(section: type[Section], key: str, value: Any) -> bool:
     try:
         section.model_validate({key: value})
     except ValidationError as refused:
-        return all(found["loc"][0] != key for found in refused.errors(include_url=False))
+        return all(detail["loc"][0] != key for detail in refused.errors(include_url=False))
     return True
 
 

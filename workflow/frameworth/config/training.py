@@ -131,8 +131,8 @@ class Training(UnsizedTraining):
     def needs_one_size(self) -> bool:
         """Whether a batch takes frames of one size only: without crops, where DeepLabCut's own transforms run."""
         change = self.augmentation
-        own = any((change.hist_eq, change.covering, change.elastic_transform))
-        return self.crop is None and (own or self.engine == "stock")
+        transforms = any((change.hist_eq, change.covering, change.elastic_transform))
+        return self.crop is None and (transforms or self.engine == "stock")
 
 
 class Choice(Section):

@@ -14,7 +14,7 @@ from frameworth.config.experiments import Arm
 from frameworth.experiments.variance_components import components_table
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import distance, read_labels
-from frameworth.plan.arms import BASELINE, ArmsPlan, arm_subsets, member_seeds, trained_arms
+from frameworth.plan.arms import BASELINE, AskedArms, arm_subsets, member_seeds, trained_arms
 from frameworth.plan.designs import cluster_of
 from frameworth.plan.grid import subsets_of
 from frameworth.plan.names import subset_path
@@ -36,7 +36,7 @@ def network_scores(pose: np.ndarray, label: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"log_error": log_error, "rmse_px": [rmse(of_network) for of_network in error]})
 
 
-def collect_arm_scores(study: Path, plan: ArmsPlan, frames_csv: Path, labels_h5: Path) -> pd.DataFrame:
+def collect_arm_scores(study: Path, asked: AskedArms, frames_csv: Path, labels_h5: Path) -> pd.DataFrame:
     """A row per network of each arm and of the baseline on the same subsets.
 
     Columns `arm`, `percent`, `seed`, `design`, `cluster`, `member`, `weights`, `order`, `augmentation` (the member of
@@ -44,8 +44,8 @@ def collect_arm_scores(study: Path, plan: ArmsPlan, frames_csv: Path, labels_h5:
     """
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy[held_out]
-    arms = trained_arms(plan.arms)
-    planned = {name: arm_subsets(arm, subsets_of(plan.subsets)) for name, arm in arms.items()}
+    arms = trained_arms(asked.arms)
+    planned = {name: arm_subsets(arm, subsets_of(asked.subsets)) for name, arm in arms.items()}
     from_baseline = {(subset.percent, subset.seed): subset for subsets in planned.values() for subset in subsets}
     arms[BASELINE] = Arm()
     tables = []
@@ -104,9 +104,9 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
     return table
 
 
-def write_arms(study: Path, plan: ArmsPlan, frames_csv: Path, labels_h5: Path, level: float) -> None:
+def write_arms(study: Path, asked: AskedArms, frames_csv: Path, labels_h5: Path, level: float) -> None:
     """Write `arm_scores.csv`, `arms.csv` and `variance_components.csv` below `study`."""
-    scores = collect_arm_scores(study, plan, frames_csv, labels_h5)
+    scores = collect_arm_scores(study, asked, frames_csv, labels_h5)
     write_csv(study / "arm_scores.csv", scores)
     write_csv(study / "arms.csv", compare_arms(scores, level))
     write_csv(study / "variance_components.csv", components_table(scores, level))

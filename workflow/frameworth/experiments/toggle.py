@@ -1,7 +1,7 @@
 """Toggling a group of frames in and out of otherwise common subsets: far more sensitive than random subsets.
 
-A pair of arms has the same base (half of the frames outside the group), the same network seed and so the same initial
-weights; the arm `with` adds the whole group, `part-1`, `part-2`… a part of it, and `without` nothing. An arm of no
+A pair of sides has the same base (half of the frames outside the group), the same network seed and so the same initial
+weights; the side `with` adds the whole group, `part-1`, `part-2`… a part of it, and `without` nothing. A side of no
 frames (nothing is flagged, or less than there are parts) is an empty subset: nothing is trained on it.
 """
 
@@ -45,57 +45,59 @@ def group_of(values: pd.DataFrame, toggle: Toggle) -> np.ndarray:
 
 
 def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
-    """The frames that each arm adds to the base, by the arm's name; with more parts than frames the last have none."""
+    """The frames that each side adds to the base, by its name; with more parts than frames the last have none."""
     pieces = np.array_split(group, parts)
     added = {f"part-{number}": piece for number, piece in enumerate(pieces, 1)} if parts > 1 else {}
     return {"without": group[:0], "with": group} | added
 
 
-def arm_frames(pool: np.ndarray, group: np.ndarray, *, parts: int, arm: str, pair: int, study_seed: int) -> np.ndarray:
-    """The frames of one arm of one pair, ascending; none where the group, or the arm's part of it, is empty.
+def side_frames(
+    pool: np.ndarray, group: np.ndarray, *, parts: int, side: str, pair: int, study_seed: int
+) -> np.ndarray:
+    """The frames of one side of one pair, ascending; none where the group, or the side's part of it, is empty.
 
     Args:
         pool: numbers of the frames that may be trained on. group: those that are toggled.
     """
     rest = np.setdiff1d(pool, group)
-    added = parts_of(group, parts)[arm]
-    if len(group) == 0 or (arm != "without" and len(added) == 0):
+    added = parts_of(group, parts)[side]
+    if len(group) == 0 or (side != "without" and len(added) == 0):
         return group[:0]
     base = rest[draw_subset("balanced", len(rest), TOGGLE_PERCENT, pair, study_seed)]
     return np.sort(np.concatenate([base, added]))
 
 
-def write_arm(
+def write_side(
     path: Path,
     frames_csv: Path,
     labels_h5: Path,
     frame_values_csv: Path,
     *,
     toggle: Toggle,
-    arm: str,
+    side: str,
     pair: int,
     study_seed: int,
 ) -> None:
-    """Write the subset of one arm of one pair."""
+    """Write the subset of one side of one pair."""
     frames = read_frames(frames_csv)
     group = group_of(read_table(frame_values_csv), toggle)
     pool = np.flatnonzero(frames["split"] == "pool")
-    chosen = arm_frames(pool, group, parts=toggle.parts, arm=arm, pair=pair, study_seed=study_seed)
+    chosen = side_frames(pool, group, parts=toggle.parts, side=side, pair=pair, study_seed=study_seed)
     write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", TOGGLE_PERCENT, pair, f"toggle_pair-{pair}")
 
 
-def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
-    """Paired differences of each arm to `without`: mean, standard error, t, two-sided p and interval, over pairs.
+def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
+    """Paired differences of each side to `without`: mean, standard error, t, two-sided p and interval, over pairs.
 
     `two_way_low`, `two_way_high` hold for other held-out frames as well as for other networks; NaN where the frames'
     scores are not given. A pair of which a network diverged, NaN, is left out.
 
     Args:
-        scores: by arm, the held-out score of each pair [pairs], or of each pair's labels [pairs, frames, keypoints].
+        scores: by side, the held-out score of each pair [pairs], or of each pair's labels [pairs, frames, keypoints].
     """
     rows = []
-    for arm, score in scores.items():
-        if arm == "without":
+    for side, score in scores.items():
+        if side == "without":
             continue
         labels = score - scores["without"]
         labels = labels.reshape(len(labels), -1, labels.shape[-1] if labels.ndim == 3 else 1)
@@ -104,7 +106,7 @@ def compare_arms(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
         least = min(paired.pairs, np.isfinite(labels).any(axis=(0, 2)).sum())
         wide = stats.t.ppf((1 + level) / 2, least - 1) * two_way_error(labels)
         ends = {"two_way_low": paired.difference - wide, "two_way_high": paired.difference + wide}
-        rows.append({"arm": arm, **paired._asdict(), **ends})
+        rows.append({"arm": side, **paired._asdict(), **ends})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -118,20 +120,20 @@ def write_toggle(
     toggle: Toggle,
     level: float,
 ) -> pd.DataFrame:
-    """Score all arms below `folder` on the held-out frames and write `toggle.csv`: no rows if nothing is flagged."""
+    """Score all sides below `folder` on the held-out frames and write `toggle.csv`: no rows if nothing is flagged."""
     held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
     label = read_labels(labels_h5).xy
     pairs = range(1, toggle.pairs + 1)
     added = parts_of(group_of(read_table(frame_values_csv), toggle), toggle.parts)
-    arms = [arm for arm in added if len(added["with"]) and (arm == "without" or len(added[arm]))]
+    sides = [side for side in added if len(added["with"]) and (side == "without" or len(added[side]))]
     scores = {
-        arm: np.array(
-            [_label_scores(folder / arm / subset_path(TOGGLE_PERCENT, pair), label, held_out) for pair in pairs]
+        side: np.array(
+            [_label_scores(folder / side / subset_path(TOGGLE_PERCENT, pair), label, held_out) for pair in pairs]
         )
-        for arm in arms
+        for side in sides
     }
-    table = compare_arms(scores, level)
-    table["frames"] = [" ".join(map(str, added[arm])) for arm in table["arm"]]
+    table = compare_sides(scores, level)
+    table["frames"] = [" ".join(map(str, added[side])) for side in table["arm"]]
     write_csv(toggle_csv, table)
     return table
 
@@ -150,7 +152,7 @@ def _elsewhere(low: float, high: float, decided: bool) -> str:
 
 
 def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
-    """A sentence per arm."""
+    """A sentence per side."""
     if table.empty:
         return ["No label of the pool is flagged, so there was nothing to toggle; toggle.frames names frames."]
     sentences = []

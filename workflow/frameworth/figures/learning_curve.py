@@ -86,9 +86,9 @@ def _seeds(axes: Axes, consensus: pd.DataFrame, nested: pd.DataFrame) -> None:
 def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
     """The steps to look at: the config's groups that are pairs of percents, else the first and last step."""
     percents = sorted(int(percent) for percent in ladder["percent"].unique())
-    found = [(min(g), max(g)) for g in results.groups if len(g) == 2 and set(g) <= set(percents)]
+    pairs = [(min(g), max(g)) for g in results.groups if len(g) == 2 and set(g) <= set(percents)]
     steps = list(pairwise(percents))
-    return found or list(dict.fromkeys(steps[:1] + steps[-1:]))
+    return pairs or list(dict.fromkeys(steps[:1] + steps[-1:]))
 
 
 def _step(ladder: pd.DataFrame, low: int, high: int) -> Step | None:

@@ -28,7 +28,7 @@ class MemberSeeds:
     augmentation: int
 
 
-class ArmsPlan(Section):
+class AskedArms(Section):
     """What of a config says which networks its arms have."""
 
     arms: dict[str, Arm]

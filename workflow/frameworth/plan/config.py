@@ -51,34 +51,34 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
     keys, problems = parse_keys(given)
     if keys is None:
         return None, problems
-    config, found = _completed(keys)
-    found += [*_training_problems(keys.training), *_block_problems(config.subsets), *_group_problems(config)]
+    config, problems = _completed(keys)
+    problems += [*_training_problems(keys.training), *_block_problems(config.subsets), *_group_problems(config)]
     if "steps" in keys.training.model_fields_set and keys.training.epochs is not None:
-        found.append(
+        problems.append(
             error("config: training.steps", "training.steps and training.epochs exclude each other", "keep one")
         )
     asked = asked_methods(config.influence)
     for method in asked if not config.keep_snapshots else ():
         what = "asks finished networks, but keep_snapshots: false keeps none"
-        found.append(error(f"config: influence.{method}", what, "leave out one of them"))
+        problems.append(error(f"config: influence.{method}", what, "leave out one of them"))
     for method in retaken(config.influence) if config.training.engine == "stock" else ():
         what = "takes frameworth's own training loop again, but training.engine is stock"
-        found.append(error(f"config: influence.{method}", what, "leave out one of them"))
-    if not any(problem.where.startswith("config: subsets[") for problem in found):
-        found += _video_problems(config)
+        problems.append(error(f"config: influence.{method}", what, "leave out one of them"))
+    if not any(problem.where.startswith("config: subsets[") for problem in problems):
+        problems += _video_problems(config)
     if keys.plant and keys.plant.moved_by != sorted(keys.plant.moved_by):
         what = "the least distance {} is above the largest {}".format(*keys.plant.moved_by)
-        found.append(error("config: plant.moved_by", what, "exchange them"))
+        problems.append(error("config: plant.moved_by", what, "exchange them"))
     for key, other in (("demo", keys.labels != "demo"), ("plant", keys.labels == "demo")):
         if key in keys.model_fields_set and other:
             what = f"does nothing with labels: {keys.labels}"
-            found.append(warning(f"config: {key}", what, "leave it out, or see that labels is what you mean"))
+            problems.append(warning(f"config: {key}", what, "leave it out, or see that labels is what you mean"))
     for check in (check_arms, check_prune):
         try:
             check(config)
         except UserError as refused:
-            found.append(problem_of(refused))
-    return config, found
+            problems.append(problem_of(refused))
+    return config, problems
 
 
 def checked_config(content: dict[str, Any]) -> StudyConfig:
@@ -100,7 +100,11 @@ def _completed(keys: StudyConfig) -> tuple[StudyConfig, list[Problem]]:
     if keys.pilot is not None:
         fixed = {key: value for key, value in size.items() if key in given}
         choices = [size | choice.model_dump() | fixed for choice in keys.pilot.choices]
-        sizes = [size] if "scale" in given else [one for place, one in enumerate(choices) if one not in choices[:place]]
+        sizes = (
+            [size]
+            if "scale" in given
+            else [choice for place, choice in enumerate(choices) if choice not in choices[:place]]
+        )
         problems += _pilot_problems(keys.pilot, keys.training)
     chosen = len(sizes) == 1 and "steps" in training
     if keys.pilot is not None and chosen:
@@ -113,7 +117,7 @@ def _completed(keys: StudyConfig) -> tuple[StudyConfig, list[Problem]]:
         content["pilot"]["choices"] = sizes
     elif "epochs" not in training:
         training.setdefault("steps", DEFAULT_STEPS)
-    smallest = min(sizes, key=lambda one: one["scale"])
+    smallest = min(sizes, key=lambda size: size["scale"])
     content["prediction"].setdefault("distractor_radius", 2 * smallest["target_radius"] / smallest["scale"])
     config = keys.model_validate(content)
     if config.pilot is not None:

@@ -13,8 +13,8 @@ def subset_path(percent: int, seed: int) -> str:
     return f"percent-{percent:03d}/seed-{seed}"
 
 
-def toggle_arms(parts: int) -> list[str]:
-    """The names of the arms of a toggled group that is also taken in `parts` parts."""
+def toggle_sides(parts: int) -> list[str]:
+    """The names of the sides of a toggled group that is also taken in `parts` parts."""
     return ["without", "with", *(f"part-{number}" for number in range(1, parts + 1) if parts > 1)]
 
 

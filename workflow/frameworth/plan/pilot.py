@@ -84,15 +84,15 @@ def search(choices: int, steps: int, most_steps: int, attempt: Callable[[int, in
 
 def best_size(tries: Sequence[Try]) -> Try:
     """The choice that is taken, of networks with the same steps; raises UserError if all diverged."""
-    measured = [(one.px_per_step, one.error_px, one) for one in tries if one.error_px is not None]
+    measured = [(tried.px_per_step, tried.error_px, tried) for tried in tries if tried.error_px is not None]
     if not measured:
         raise UserError(
             "pilot: the networks of all choices diverged; lower training.learning_rate, or look at the labels"
         )
-    (_, least, taken), *dearer = sorted(measured, key=lambda one: one[:2])
-    for _, error, one in dearer:
+    (_, least, taken), *dearer = sorted(measured, key=lambda tried: tried[:2])
+    for _, error, tried in dearer:
         if error < (1 - SIZE_GAIN) * least:
-            least, taken = error, one
+            least, taken = error, tried
     return taken
 
 
@@ -128,23 +128,23 @@ def further_networks(config: StudyConfig) -> int:
     """Pilot networks beside those of the grid: those that were trained, or the most that can be."""
     if config.pilot is None:
         return 0
-    found = recorded_pilot(config)
-    networks = len(found["tries"]) if found else pilot_budget(config.pilot, config.training)[0]
+    pilot = recorded_pilot(config)
+    networks = len(pilot["tries"]) if pilot else pilot_budget(config.pilot, config.training)[0]
     # The one that is taken is a network of the grid, unless that is trained with other steps.
     return networks - (config.training.steps in (None, config.pilot.steps))
 
 
-def pilot_sentence(found: dict[str, Any]) -> str:
+def pilot_sentence(pilot: dict[str, Any]) -> str:
     """What a pilot chose, and what that took, of the content of `pilot.json`; without its full stop."""
-    taken, networks = found["tries"][found["taken"]], len(found["tries"])
+    taken, networks = pilot["tries"][pilot["taken"]], len(pilot["tries"])
     crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
     # Where the config gives the steps of the grid, only the size was chosen.
-    steps = f" and {taken['steps']} steps" if found["chosen"]["steps"] == taken["steps"] else ""
+    steps = f" and {taken['steps']} steps" if pilot["chosen"]["steps"] == taken["steps"] else ""
     after = "" if steps else f" after {taken['steps']} steps"
     return (
         f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
         f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
-        f"{duration(found['seconds'])})"
+        f"{duration(pilot['seconds'])})"
     )
 
 
@@ -157,19 +157,19 @@ def what_is_asked(pilot: Pilot, training: UnsizedTraining, study_seed: int) -> s
 def recorded_pilot(config: StudyConfig) -> dict[str, Any] | None:
     """The study's `pilot.json`, if it answers what the config asks; None if there is no pilot."""
     try:
-        found = read_json(config.folder / NAME)
+        record = read_json(config.folder / NAME)
     except (OSError, UserError):
         return None
-    is_of_this = config.pilot and found["asked"] == what_is_asked(config.pilot, config.training, config.seed)
-    return found if is_of_this else None
+    is_of_this = config.pilot and record["asked"] == what_is_asked(config.pilot, config.training, config.seed)
+    return record if is_of_this else None
 
 
 def chosen_training(config: StudyConfig) -> Training | None:
     """The config's `training` with what its pilot chose; None while that has not chosen."""
     if isinstance(config.training, Training):
         return config.training
-    found = recorded_pilot(config)
-    return Training.model_validate(found["chosen"] | config.training.model_dump()) if found else None
+    pilot = recorded_pilot(config)
+    return Training.model_validate(pilot["chosen"] | config.training.model_dump()) if pilot else None
 
 
 def possible_trainings(config: StudyConfig) -> list[Training]:

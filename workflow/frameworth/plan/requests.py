@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from frameworth.config.model import StudyConfig
 from frameworth.plan.arms import arm_subsets, trained_arms
 from frameworth.plan.grid import PlannedSubset, planned_subsets
-from frameworth.plan.names import prune_sets, subset_path, toggle_arms
+from frameworth.plan.names import prune_sets, subset_path, toggle_sides
 
 GRID, ARMS, TOGGLE, PRUNE = "ensembles", "arms", "toggle", "prune"
 TOGGLE_PERCENT, PRUNE_PERCENT = 50, 100
@@ -84,10 +84,10 @@ def _arms(config: StudyConfig) -> Iterator[Request]:
 
 def _toggle(config: StudyConfig) -> Iterator[Request]:
     if toggle := config.toggle:
-        for arm in toggle_arms(toggle.parts):
+        for side in toggle_sides(toggle.parts):
             for pair in range(1, toggle.pairs + 1):
                 # Half of the others and the whole group, which may be most of the pool.
-                yield Request(TOGGLE, arm, PlannedSubset(TOGGLE_PERCENT, pair, "toggle", 1), True, 90)
+                yield Request(TOGGLE, side, PlannedSubset(TOGGLE_PERCENT, pair, "toggle", 1), True, 90)
 
 
 def _prune(config: StudyConfig) -> Iterator[Request]:

@@ -86,8 +86,8 @@ def recorded_diverged(study: Path) -> tuple[list[str], int]:
     there are."""
     names, networks = [], 0
     for path in sorted(study.glob("ensembles/*/*/training.json")):
-        members = read_json(path)["members"]
-        networks += len(members)
+        records = read_json(path)["members"]
+        networks += len(records)
         place = f"{path.parent.parent.name}/{path.parent.name}"
-        names += [f"{place} member {number}" for number, record in enumerate(members) if record["diverged"]]
+        names += [f"{place} member {number}" for number, record in enumerate(records) if record["diverged"]]
     return names, networks

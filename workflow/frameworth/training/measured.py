@@ -49,8 +49,8 @@ def measured_networks(folder: Path, training: Training) -> Measured | None:
 def _members(record: Path) -> list[dict[str, Any]]:
     """The networks of a training.json that say what they took: not those of a file that is gone or damaged by now."""
     try:
-        members = read_json(record)["members"]
-        return [member for member in members if {"batch_size", "steps", "wall_seconds", "device_type"} <= member.keys()]
+        networks, needed = read_json(record)["members"], {"batch_size", "steps", "wall_seconds", "device_type"}
+        return [network for network in networks if needed <= network.keys()]
     except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
 

@@ -90,9 +90,9 @@ def write_predictions(
 
 def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
     """Read what `write_predictions` wrote."""
-    members, consensus = read_hdf5(predictions_h5), read_hdf5(consensus_h5)
+    predictions, consensus = read_hdf5(predictions_h5), read_hdf5(consensus_h5)
     return Predictions(
-        **{name: members[name] for name in _PER_MEMBER},
+        **{name: predictions[name] for name in _PER_MEMBER},
         consensus_pose=consensus["pose"],
         consensus_confidence=consensus["confidence"],
         spread=consensus["spread"],

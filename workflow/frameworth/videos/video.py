@@ -47,7 +47,7 @@ def analyse_video(
     torch_device = take_device(device)
     subset = read_subset(subset_json)
     asked, networks = len(networks), without_diverged(networks)
-    sizes = [len(list(members)) for _, members in itertools.groupby(networks, key=lambda network: network.parent)]
+    sizes = [len(list(ensemble)) for _, ensemble in itertools.groupby(networks, key=lambda network: network.parent)]
     predictors = load_predictors(networks, training, subset.keypoints, torch_device)
 
     def say(line: str) -> None:

@@ -152,18 +152,18 @@ def precisions(scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -
     return out
 
 
-def scale_of(frames: int, own: bool) -> float:
+def scale_of(frames: int, one_is_fixed: bool) -> float:
     """The factor from effects that sum to zero over `frames` frames to the change when one replaces an average other.
 
     It is n/(n−1). Where the target's own inclusion is held fixed, one frame fewer takes part.
     """
-    taking_part = frames - own
+    taking_part = frames - one_is_fixed
     return taking_part / max(taking_part - 1, 1)
 
 
-def without_own(values: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """`values` [S, …] less their regression on the centred inclusion `own` [S] (Frisch and Waugh 1933)."""
-    return without(values, own[:, None] / np.sqrt(own @ own))
+def without_own(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """`values` [S, …] less their regression on the centred inclusion `fixed` [S] (Frisch and Waugh 1933)."""
+    return without(values, fixed[:, None] / np.sqrt(fixed @ fixed))
 
 
 def without(values: np.ndarray, basis: np.ndarray) -> np.ndarray:

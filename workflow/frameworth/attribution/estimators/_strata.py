@@ -41,56 +41,56 @@ def semivalue(
     error = np.full((frames, targets), np.nan)
     counted = 0
     for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
-        held, of_rows = inclusion[rows][:, varies], percents[rows]
-        weights = _weights_of_percents(name, marginal_weights, held, of_rows)
+        included, of_rows = inclusion[rows][:, varies], percents[rows]
+        weights = _weights_of_percents(name, marginal_weights, included, of_rows)
         groups = clusters[rows]
         names = np.unique(groups)
         counted = max(counted, len(names))
         for frame in np.unique(sample.own[columns]):
             some = columns[sample.own[columns] == frame]
-            own = int(np.flatnonzero(np.flatnonzero(varies) == frame)[0]) if frame >= 0 and varies[frame] else -1
+            own_frame = int(np.flatnonzero(np.flatnonzero(varies) == frame)[0]) if frame >= 0 and varies[frame] else -1
             u = scores[np.ix_(rows, some)].astype(float)
-            whole = _differences(held, u, of_rows, weights, own)
+            whole = _differences(included, u, of_rows, weights, own_frame)
             value[np.ix_(varies, some)] = whole
             if not with_errors or len(names) < LEAST_CLUSTERS:
                 continue
             squares = np.zeros_like(whole)
             for left_out in names:
                 keep = groups != left_out
-                squares += (_differences(held[keep], u[keep], of_rows[keep], weights, own) - whole) ** 2
+                squares += (_differences(included[keep], u[keep], of_rows[keep], weights, own_frame) - whole) ** 2
             error[np.ix_(varies, some)] = np.sqrt((len(names) - 1) / len(names) * squares)
     return Estimate(value, error, counted, own_errors=True)
 
 
 def _differences(
-    held: np.ndarray, u: np.ndarray, percents: np.ndarray, weights: dict[int, float], own: int
+    included: np.ndarray, u: np.ndarray, percents: np.ndarray, weights: dict[int, float], own_frame: int
 ) -> np.ndarray:
     """Σ_p w_p D_p [n, t]; a percent of which all or no subsets hold a frame leaves its weight to the others."""
-    total = np.zeros((held.shape[1], u.shape[1]))
-    counted = np.zeros(held.shape[1])
+    total = np.zeros((included.shape[1], u.shape[1]))
+    counted = np.zeros(included.shape[1])
     for percent, weight in weights.items():
         rows = percents == percent
-        z, scores = centred(held[rows], percents[rows]), centred(u[rows], percents[rows])
+        z, scores = centred(included[rows], percents[rows]), centred(u[rows], percents[rows])
         squared = (z**2).sum(axis=0)
         slope_own = None
-        if own >= 0 and squared[own] > 1e-9:
-            slope_own = z[:, own] @ scores / squared[own]
-            z, scores = without_own(z, z[:, own]), without_own(scores, z[:, own])
+        if own_frame >= 0 and squared[own_frame] > 1e-9:
+            slope_own = z[:, own_frame] @ scores / squared[own_frame]
+            z, scores = without_own(z, z[:, own_frame]), without_own(scores, z[:, own_frame])
             squared = (z**2).sum(axis=0)
         slopes = (z.T @ scores) / np.where(squared > 1e-9, squared, np.nan)[:, None]
         if slope_own is not None:
-            slopes[own] = slope_own
-        told = np.isfinite(slopes).all(axis=1)
-        total += weight * np.where(told[:, None], slopes, 0)
-        counted += weight * told
+            slopes[own_frame] = slope_own
+        known = np.isfinite(slopes).all(axis=1)
+        total += weight * np.where(known[:, None], slopes, 0)
+        counted += weight * known
     return total * (sum(weights.values()) / np.where(counted > 0, counted, np.nan))[:, None]
 
 
 def _weights_of_percents(
-    name: str, marginal_weights: Callable[[int], np.ndarray], held: np.ndarray, percents: np.ndarray
+    name: str, marginal_weights: Callable[[int], np.ndarray], included: np.ndarray, percents: np.ndarray
 ) -> dict[int, float]:
-    frames = held.shape[1]
-    size_of = {int(p): float(held[percents == p].sum(axis=1).mean()) for p in np.unique(percents)}
+    frames = included.shape[1]
+    size_of = {int(p): float(included[percents == p].sum(axis=1).mean()) for p in np.unique(percents)}
     sizes = np.arange(1, frames)
     omega = marginal_weights(frames)
     weights = frames / (frames - 1) * (omega[:-1] * (1 - sizes / frames) + omega[1:] * sizes / frames)

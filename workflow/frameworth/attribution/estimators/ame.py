@@ -23,14 +23,14 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     frames, targets = inclusion.shape[1], scores.shape[1]
     value = np.full((frames, targets), np.nan)
     for rows, columns in columns_by_missing_rows(scores):
-        held = inclusion[rows]
-        varies = held.any(axis=0) & ~held.all(axis=0)
-        share = held[:, varies].mean(axis=1)
+        included = inclusion[rows]
+        varies = included.any(axis=0) & ~included.all(axis=0)
+        share = included[:, varies].mean(axis=1)
         inside = (share > 0) & (share < 1)
-        rows, held, share = rows[inside], held[inside][:, varies], share[inside]
+        rows, included, share = rows[inside], included[inside][:, varies], share[inside]
         if len(rows) < 2:
             continue
-        x, root = marginal_effect_regressors(held, share)
+        x, root = marginal_effect_regressors(included, share)
         for target in columns:
             u = scores[rows, target].astype(float)
             effects = root * lasso_over_clusters(x, u, clusters[rows], lambda part, fit: part - part[fit].mean(axis=0))
@@ -38,8 +38,8 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     return Estimate(value, np.full_like(value, np.nan), len(np.unique(clusters)), own_errors=False)
 
 
-def marginal_effect_regressors(held: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
-    """x [S, n] of the paper for inclusion `held` drawn with probabilities `share` [S], and √v."""
+def marginal_effect_regressors(included: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
+    """x [S, n] of the paper for inclusion `included` drawn with probabilities `share` [S], and √v."""
     root = float(np.sqrt(np.mean(1 / (share * (1 - share)))))
     p = share[:, None]
-    return np.where(held, 1 / (root * p), -1 / (root * (1 - p))), root
+    return np.where(included, 1 / (root * p), -1 / (root * (1 - p))), root

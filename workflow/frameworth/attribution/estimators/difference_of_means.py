@@ -29,16 +29,16 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     for rows, columns in ((rows, some) for rows, every in groups for some in in_portions(every)):
         u = scores[np.ix_(rows, columns)].astype(float)
         u -= u.mean(axis=0)  # sums of squares lose digits far from 0
-        held = inclusion[rows].T.astype(float)
-        count = held.sum(axis=1)[:, None]
+        included = inclusion[rows].T.astype(float)
+        count = included.sum(axis=1)[:, None]
         others = len(rows) - count
-        total = held @ u  # the sum over the other side is its negative
+        total = included @ u  # the sum over the other side is its negative
         with np.errstate(divide="ignore", invalid="ignore"):
             mean, other_mean = total / count, -total / others
             value[:, columns] = np.where((count > 0) & (others > 0), mean - other_mean, np.nan)
             if not with_errors:
                 continue
-            squares = held @ u**2
+            squares = included @ u**2
             other_squares = (u**2).sum(axis=0) - squares
             variance = np.maximum(squares - count * mean**2, 0) / (count - 1) / count
             variance += np.maximum(other_squares - others * other_mean**2, 0) / (others - 1) / others

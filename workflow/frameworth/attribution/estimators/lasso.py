@@ -37,20 +37,20 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
         for target in columns:
             x, u = inclusion[rows][:, varies].astype(float), scores[rows, target].astype(float)
             frame = sample.own[target]
-            own = frame >= 0 and varies[frame]
-            if own:
+            own_varies = frame >= 0 and varies[frame]
+            if own_varies:
                 place = np.count_nonzero(varies[:frame])
                 x, u = centre(x, everything), centre(u[:, None], everything)[:, 0]
                 z_own = x[:, place]
                 slope = z_own @ u / (z_own @ z_own)
                 x, u = without_own(x, z_own), without_own(u, z_own)
             effects = lasso_over_clusters(x, u, clusters[rows], centre)
-            if own:
+            if own_varies:
                 effects -= np.delete(effects, place).mean()
             else:
                 effects -= effects.mean()
-            effects *= scale_of(len(effects), own)
-            if own:
+            effects *= scale_of(len(effects), own_varies)
+            if own_varies:
                 effects[place] = slope
             value[varies, target] = effects
     return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)

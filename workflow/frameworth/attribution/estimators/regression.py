@@ -90,34 +90,34 @@ class _Model:
         self._fits = [_Whitened(z, percents, clusters, ratio) for ratio in _SHARED_NOISE[: 1 if single else None]]
         self._frames = inclusion.shape[1]
 
-    def values(self, u: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """Values [n, t] for scores [S, t] whose own frames are `own` [t], −1 for none."""
+    def values(self, u: np.ndarray, own_frame: np.ndarray) -> np.ndarray:
+        """Values [n, t] for scores [S, t] whose own frames are `own_frame` [t], −1 for none."""
         best = np.full(u.shape[1], np.inf)
         value = np.zeros((self._frames, u.shape[1]))
-        has_own = own >= 0
+        has_own = own_frame >= 0
         for fit in self._fits:
             along, outside = fit.coordinates(u)
             # The own frame's inclusion along the same vectors; zero where there is none.
-            x = np.where(has_own, np.sqrt(fit.squared)[:, None] * fit.right[own].T, 0)
+            x = np.where(has_own, np.sqrt(fit.squared)[:, None] * fit.right[own_frame].T, 0)
             criterion, penalty = _best_penalty(fit, along, outside, x, has_own)
             better = criterion < best
             if not better.any():
                 continue
             best[better] = criterion[better]
-            value[:, better] = self._predicted(fit, along[:, better], x[:, better], penalty[better], own[better])
+            value[:, better] = self._predicted(fit, along[:, better], x[:, better], penalty[better], own_frame[better])
         return value
 
     def _predicted(
-        self, fit: _Whitened, along: np.ndarray, x: np.ndarray, penalty: np.ndarray, own: np.ndarray
+        self, fit: _Whitened, along: np.ndarray, x: np.ndarray, penalty: np.ndarray, own_frame: np.ndarray
     ) -> np.ndarray:
         weight = 1 / (fit.squared[:, None] + penalty)
-        has_own = own >= 0
+        has_own = own_frame >= 0
         square = (x * x * weight).sum(axis=0)
         slope = np.where(has_own, (x * along * weight).sum(axis=0) / np.where(has_own, square, 1), 0)
         effects = fit.right @ (np.sqrt(fit.squared)[:, None] * weight * (along - x * slope))
         effects *= np.where(has_own, scale_of(self._frames, True), scale_of(self._frames, False))
         targets = np.flatnonzero(has_own)
-        effects[own[targets], targets] = slope[targets]
+        effects[own_frame[targets], targets] = slope[targets]
         return effects
 
 

@@ -38,13 +38,13 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
         blocks = ClusterBlocks(percents[rows], clusters[rows])
         counted = max(counted, blocks.clusters)
         z = centred(inclusion[rows], percents[rows]) * roots[rows]
-        own = sample.own[columns]
-        for frame in np.unique(own):
-            some = columns[own == frame]
+        own_frame = sample.own[columns]
+        for frame in np.unique(own_frame):
+            some = columns[own_frame == frame]
             u = centred(scores[np.ix_(rows, some)], percents[rows]) * roots[rows]
-            held = [int(frame)] if frame >= 0 else []
-            found = slopes(z, u, blocks, held, with_errors and blocks.clusters >= LEAST_CLUSTERS)
-            value[:, some], error[:, some] = found
+            fixed = [int(frame)] if frame >= 0 else []
+            slope_and_error = slopes(z, u, blocks, fixed, with_errors and blocks.clusters >= LEAST_CLUSTERS)
+            value[:, some], error[:, some] = slope_and_error
     return Estimate(value, error, counted, own_errors=False)
 
 
@@ -83,25 +83,25 @@ def _inverse(blocks: np.ndarray) -> np.ndarray:
 
 
 def slopes(
-    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, held: Sequence[int], with_errors: bool
+    z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, fixed: Sequence[int], with_errors: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and standard errors [N, t] for centred scores u [S, t], at given presence of the frames `held`.
+    """Values and standard errors [N, t] for centred scores u [S, t], at given presence of the frames `fixed`.
 
-    Both `z` and `u` are multiplied by the roots of the rows' weights. For the frames `held`, the values and errors are
+    Both `z` and `u` are multiplied by the roots of the rows' weights. For the frames `fixed`, the values and errors are
     those of each frame alone.
     """
-    basis = basis_of(z, held)
+    basis = basis_of(z, fixed)
     if basis is None:
         return _simple(z, u, blocks, None, with_errors)
     value, error = _simple(without(z, basis), without(u, basis), blocks, basis, with_errors)
-    alone = _simple(z[:, list(held)], u, blocks, None, with_errors)
-    value[list(held)], error[list(held)] = alone
+    alone = _simple(z[:, list(fixed)], u, blocks, None, with_errors)
+    value[list(fixed)], error[list(fixed)] = alone
     return value, error
 
 
-def basis_of(z: np.ndarray, held: Sequence[int]) -> np.ndarray | None:
-    """Orthonormal columns [S, d] that span the centred inclusion of the frames `held`; None if they do not vary."""
-    varying = [frame for frame in held if z[:, frame] @ z[:, frame] > 1e-9]
+def basis_of(z: np.ndarray, fixed: Sequence[int]) -> np.ndarray | None:
+    """Orthonormal columns [S, d] that span the centred inclusion of the frames `fixed`; None if they do not vary."""
+    varying = [frame for frame in fixed if z[:, frame] @ z[:, frame] > 1e-9]
     if not varying:
         return None
     left, size, _ = np.linalg.svd(z[:, varying], full_matrices=False)
@@ -126,7 +126,7 @@ def _simple(
         size = rows.shape[1]
         parts = [z[rows[:, index]] for index in range(size)]
         w = [sum(inverse[:, i, j, None] * parts[j] for j in range(size)) for i in range(size)]
-        q = sum(part * one for part, one in zip(parts, w, strict=True))
+        q = sum(z_i * w_i for z_i, w_i in zip(parts, w, strict=True))
         left = total - q
         usable = left > 1e-9 * np.maximum(total, 1)
         weight = np.where(usable, 1 / np.where(usable, left, 1), np.nan)

@@ -26,16 +26,16 @@ def variance_factor(z: np.ndarray, u: np.ndarray, percents: np.ndarray, clusters
 
     Cost: O(S³ + S·N² + S²·T).
     """
-    own = (z**2).sum(axis=0)
-    usable = own > 1e-9
-    z, own = z[:, usable], own[usable]
+    size = (z**2).sum(axis=0)
+    usable = size > 1e-9
+    z, size = z[:, usable], size[usable]
     freedom = len(z) - len(np.unique(percents))
     out = np.ones((len(usable), u.shape[1]))
-    if freedom < 2 or len(own) < 3:
+    if freedom < 2 or len(size) < 3:
         return out
     posterior, variance = _share_of_frames(z, u, freedom)
-    given, expected = _leak(z, own, clusters)
-    frames, noise = np.multiply.outer(_SHARES / variance, np.ones_like(own)), np.multiply.outer(1 - _SHARES, 1 / own)
+    given, expected = _leak(z, size, clusters)
+    frames, noise = np.multiply.outer(_SHARES / variance, np.ones_like(size)), np.multiply.outer(1 - _SHARES, 1 / size)
     out[usable] = ((frames * given + noise) / (frames * expected + noise)).T @ posterior
     return out
 
@@ -55,11 +55,11 @@ def _share_of_frames(z: np.ndarray, u: np.ndarray, freedom: int) -> tuple[np.nda
     return weight / weight.sum(axis=0), float(variance)
 
 
-def _leak(z: np.ndarray, own: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _leak(z: np.ndarray, size: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variance that effects of variance 1 of the other frames give a difference: given the design, and by CR3, [n]."""
-    frames = len(own)
+    frames = len(size)
     others = ~np.eye(frames, dtype=bool)
-    r = (z.T @ z) / own[:, None]
+    r = (z.T @ z) / size[:, None]
     mean = np.where(others, r, 0).sum(axis=1) / (frames - 1)
     given = np.where(others, (r - mean[:, None]) ** 2, 0).sum(axis=1)
     _, which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
@@ -69,5 +69,5 @@ def _leak(z: np.ndarray, own: np.ndarray, clusters: np.ndarray) -> tuple[np.ndar
         of_cluster = z[which == cluster]
         product = of_cluster.T @ of_cluster
         expected += (product - r * np.diag(product)[:, None]) ** 2
-    expected = np.where(others, expected, 0).sum(axis=1) / own**2
+    expected = np.where(others, expected, 0).sum(axis=1) / size**2
     return given, expected * len(counts) / max(len(counts) - 2, 1)

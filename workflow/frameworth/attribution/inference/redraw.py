@@ -37,8 +37,8 @@ def redrawn(
     Returns bool [S, N].
     """
     out = inclusion.copy()
-    held = np.array(fixed, int)
-    columns = np.setdiff1d(pool, held)
+    fixed_frames = np.array(fixed, int)
+    columns = np.setdiff1d(pool, fixed_frames)
     before = inclusion[:, columns]
     after = before.copy()
     _, which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
@@ -51,7 +51,7 @@ def redrawn(
         after[rows] = before[rows[:, None], rng.permutation(len(columns))]
     for percent in np.unique(percents[designs == "balanced"]):
         of_percent = np.flatnonzero((designs == "balanced") & (percents == percent))
-        like = inclusion[np.ix_(of_percent, held[: max(1, int(np.log2(max(len(of_percent), 8) / 8)))])]
+        like = inclusion[np.ix_(of_percent, fixed_frames[: max(1, int(np.log2(max(len(of_percent), 8) / 8)))])]
         for pattern in np.unique(like, axis=0):
             rows = of_percent[(like == pattern).all(axis=1)]
             after[rows] = before[rng.permutation(rows)]
@@ -80,11 +80,11 @@ def largest_statistics(
         by_fixed: dict[tuple[int, ...], list[int]] = {}
         for target in columns:
             by_fixed.setdefault(tuple(frame for frame in fixed[target] if frame in pool), []).append(target)
-        for held, targets in by_fixed.items():
+        for fixed_frames, targets in by_fixed.items():
             u = centred(study.scores[np.ix_(rows, np.array(targets))], of_rows[0]) * weights
-            places = np.searchsorted(pool, held).tolist()
+            places = np.searchsorted(pool, fixed_frames).tolist()
             for resample in range(resamples):
-                drawn = redrawn(inclusion, *of_rows, study.designs[rows], pool, rng, held)[:, pool]
+                drawn = redrawn(inclusion, *of_rows, study.designs[rows], pool, rng, fixed_frames)[:, pool]
                 value, error = size_centred.slopes(centred(drawn, of_rows[0]) * weights, u, blocks, places, True)
                 with np.errstate(divide="ignore", invalid="ignore"):
                     t = np.abs(value / error)

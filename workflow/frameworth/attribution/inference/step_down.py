@@ -82,27 +82,27 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
     Beside decided frames D the slope of frame i is m/(m−1)·(b_i − b̄ of the m frames left); with the slopes γ of D,
     n/(n−1)·((m−1)/m · slope_i − Σγ/n) is again relative to the average of all n frames, which `value` is.
     """
-    own = [[int(frame)] if frame >= 0 else [] for frame in study.self_frame]
-    found = size_centred.estimate(study)
-    if found.clusters < size_centred.LEAST_CLUSTERS:
-        nothing = np.full_like(found.value, np.nan)
+    fixed = [[int(frame)] if frame >= 0 else [] for frame in study.self_frame]
+    plain = size_centred.estimate(study)
+    if plain.clusters < size_centred.LEAST_CLUSTERS:
+        nothing = np.full_like(plain.value, np.nan)
         none = np.zeros((0, study.scores.shape[1]))
         return Tests(
-            found.value, nothing, nothing, nothing, nothing, none, none, np.zeros(nothing.shape, bool), nothing,
-            nothing, np.full(study.scores.shape[1], np.nan), found.clusters,
+            plain.value, nothing, nothing, nothing, nothing, none, none, np.zeros(nothing.shape, bool), nothing,
+            nothing, np.full(study.scores.shape[1], np.nan), plain.clusters,
         )  # fmt: skip
-    largest = largest_statistics(study, own, resamples, rng)
-    statistic = _ratio(found.value, found.standard_error)
+    largest = largest_statistics(study, fixed, resamples, rng)
+    statistic = _ratio(plain.value, plain.standard_error)
     targets = np.flatnonzero(study.self_frame >= 0)
     statistic[study.self_frame[targets], targets] = np.nan
     adjusted = family_wise(statistic, largest)
-    value, jackknife = found.value.copy(), found.standard_error.copy()
-    error = jackknife * _balance(study, own)
-    p_value = values.p_values(value, error, found.clusters)
+    value, jackknife = plain.value.copy(), plain.standard_error.copy()
+    error = jackknife * _balance(study, fixed)
+    p_value = values.p_values(value, error, plain.clusters)
     left = largest.copy()
     null, reach = np.zeros_like(value), jackknife * np.quantile(largest, level, axis=0)
     for target in np.flatnonzero((adjusted < 1 - level).any(axis=0)):
-        one = replace(study, scores=study.scores[:, [target]], self_frame=study.self_frame[[target]])
+        single = replace(study, scores=study.scores[:, [target]], self_frame=study.self_frame[[target]])
         decided: list[int] = []
         t, p = np.abs(statistic[:, target]), adjusted[:, target].copy()
         for _ in range(_MOST_STEPS):
@@ -110,29 +110,29 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
             passed = np.flatnonzero(others & (p < 1 - level))
             # The surer half: what only looks decided beside a strong frame's noise is judged again without it.
             new = passed[np.argsort(-t[passed], kind="stable")][: max(1, len(passed) // 2)]
-            new = new[: found.clusters // _CLUSTERS_PER_DECIDED - len(decided)]
+            new = new[: plain.clusters // _CLUSTERS_PER_DECIDED - len(decided)]
             if not len(new) or np.count_nonzero(others) - len(new) < 2:
                 break
             decided += new.tolist()
             others[new] = False
             floor = p[new].max()
-            slope, relative, cr3 = _beside(one, own[target], decided)
-            beside = [*own[target], *decided]
-            left[:, target] = largest_statistics(one, [beside], resamples, rng)[:, 0]
+            slope, relative, cr3 = _beside(single, fixed[target], decided)
+            beside = [*fixed[target], *decided]
+            left[:, target] = largest_statistics(single, [beside], resamples, rng)[:, 0]
             t = np.abs(_ratio(slope, cr3))
             p[others] = np.maximum(family_wise(t[:, None], left[:, [target]])[:, 0], floor)[others]
             value[others, target] = relative[others]
             jackknife[others, target] = cr3[others]
             null[others, target] = (relative - slope)[others]
             reach[others, target] = (cr3 * np.quantile(left[:, target], level))[others]
-            spread = cr3 * _balance(one, [beside])[:, 0]
+            spread = cr3 * _balance(single, [beside])[:, 0]
             error[others, target] = spread[others]
-            p_value[others, target] = values.p_values(slope, spread, found.clusters)[others]
+            p_value[others, target] = values.p_values(slope, spread, plain.clusters)[others]
         adjusted[:, target] = p
     critical = np.quantile(left, level, axis=0)
     decided_at_all = adjusted < 1 - level
     return Tests(
-        value, error, jackknife, p_value, adjusted, largest, left, decided_at_all, null, reach, critical, found.clusters
+        value, error, jackknife, p_value, adjusted, largest, left, decided_at_all, null, reach, critical, plain.clusters
     )
 
 
@@ -141,27 +141,27 @@ def _ratio(value: np.ndarray, error: np.ndarray) -> np.ndarray:
         return value / error
 
 
-def _beside(study: Study, own: list[int], decided: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _beside(study: Study, fixed: list[int], decided: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the one target: slopes beside the decided frames, these relative to the average of all, CR3 errors; [N]."""
     ((rows, _),) = comparable(study.scores, study.percents, study.clusters)
     z, u = _centred(study, rows, [0])
     blocks = size_centred.ClusterBlocks(study.percents[rows], study.clusters[rows])
-    slope, error = size_centred.slopes(z, u, blocks, [*own, *decided], True)
-    all_frames = int(np.count_nonzero(study.inclusion[rows].any(axis=0))) - len(own)
+    slope, error = size_centred.slopes(z, u, blocks, [*fixed, *decided], True)
+    all_frames = int(np.count_nonzero(study.inclusion[rows].any(axis=0))) - len(fixed)
     others = all_frames - len(decided)
-    joint = np.linalg.lstsq(z[:, [*decided, *own]], u[:, 0], rcond=None)[0][: len(decided)]
+    joint = np.linalg.lstsq(z[:, [*decided, *fixed]], u[:, 0], rcond=None)[0][: len(decided)]
     relative = (slope[:, 0] / scale_of(others, False) - joint.sum() / all_frames) * scale_of(all_frames, False)
     return slope[:, 0], relative, error[:, 0]
 
 
-def _balance(study: Study, held: list[list[int]]) -> np.ndarray:
+def _balance(study: Study, fixed: list[list[int]]) -> np.ndarray:
     """Factor on the CR3 errors [N, T]; 1 where no row is balanced."""
-    out = np.ones((study.inclusion.shape[1], len(held)))
+    out = np.ones((study.inclusion.shape[1], len(fixed)))
     if not (study.designs == "balanced").any():
         return out
     for rows, columns in comparable(study.scores, study.percents, study.clusters):
-        for beside in {tuple(held[target]) for target in columns}:
-            targets = [target for target in columns if tuple(held[target]) == beside]
+        for beside in {tuple(fixed[target]) for target in columns}:
+            targets = [target for target in columns if tuple(fixed[target]) == beside]
             z, u = _centred(study, rows, targets)
             basis = size_centred.basis_of(z, beside)
             if basis is not None:

@@ -44,9 +44,9 @@ def tail_probability(deviation: np.ndarray) -> np.ndarray:
     limit = max(np.quantile(np.where(known, deviation, -np.inf).max(axis=1)[some], 1 - UNTRUSTED), 0.0)
     p = np.full(deviation.shape, np.nan)
     for keypoint, weight in enumerate(_weights(deviation, limit)):
-        own = deviation[:, keypoint]
-        tail = np.tensordot(np.exp(_at(_LOG_TAIL, np.abs(own[known[:, keypoint]]))), weight, 2)
-        p[known[:, keypoint], keypoint] = np.where(own[known[:, keypoint]] > 0, tail, 1 - tail)
+        of_keypoint = deviation[:, keypoint]
+        tail = np.tensordot(np.exp(_at(_LOG_TAIL, np.abs(of_keypoint[known[:, keypoint]]))), weight, 2)
+        p[known[:, keypoint], keypoint] = np.where(of_keypoint[known[:, keypoint]] > 0, tail, 1 - tail)
     # Neither 0 nor 1, whose logarithms are infinite.
     p = np.clip(p, np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
     among = -np.expm1(known.sum(axis=1)[:, None] * np.log1p(-p))
@@ -57,9 +57,9 @@ def _weights(deviation: np.ndarray, limit: float) -> np.ndarray:
     """How likely each shape and scale is for each keypoint, [K, shapes, scales], summing to 1 for each keypoint."""
     log = np.empty((deviation.shape[1], len(_SHAPES), len(_SCALES)))
     beyond = _at(_LOG_TAIL, np.array([limit]))[0]
-    for keypoint, own in enumerate(deviation.T):
-        inner = own[(own > 0) & (own <= limit)]
-        log[keypoint] = (_at(_LOG_DENSITY, inner) - np.log(_SCALES)).sum(axis=0) + (own > limit).sum() * beyond
+    for keypoint, of_keypoint in enumerate(deviation.T):
+        inner = of_keypoint[(of_keypoint > 0) & (of_keypoint <= limit)]
+        log[keypoint] = (_at(_LOG_DENSITY, inner) - np.log(_SCALES)).sum(axis=0) + (of_keypoint > limit).sum() * beyond
     likelihood = np.exp(log - log.max(axis=(1, 2), keepdims=True))
     shape = first_shape = _normal(_SHAPES, 0.05, 0.15)
     scale = first_scale = _normal(np.log(_SCALES), 0.0, 0.2)

@@ -188,8 +188,8 @@ def _slope(
         squares = [np.where(part, residual**2, 0).sum(axis=0) for part in parts]
         left = [np.where(part, 1 - np.maximum(*shares), 0).sum(axis=0) for part in parts]
     shape = score.shape[1:]
-    found = rise / added, np.sqrt(sum(squares)) / added, satterthwaite(squares, left)
-    per_frame, error, freedom = (part.reshape(shape)[()] for part in found)
+    estimated = rise / added, np.sqrt(sum(squares)) / added, satterthwaite(squares, left)
+    per_frame, error, freedom = (array.reshape(shape)[()] for array in estimated)
     return Slope(percent, low, high, per_frame, error, freedom)
 
 
@@ -214,15 +214,15 @@ def group_is_worse(
     """
     known = np.isfinite(value)
     value, group = value[known], group[known]
-    members = int(group.sum())
-    if members in (0, len(value)):
+    size = int(group.sum())
+    if size in (0, len(value)):
         return float("nan"), float("nan")
     total = value.sum()
 
     def difference(group_sum: np.ndarray | float) -> np.ndarray | float:
-        return group_sum / members - (total - group_sum) / (len(value) - members)
+        return group_sum / size - (total - group_sum) / (len(value) - size)
 
     observed = difference(value[group].sum())
-    drawn = np.array([value[rng.permutation(len(value))[:members]].sum() for _ in range(resamples)])
+    drawn = np.array([value[rng.permutation(len(value))[:size]].sum() for _ in range(resamples)])
     at_least = np.count_nonzero(difference(drawn) >= observed - 1e-12)
     return float(observed), (1 + at_least) / (resamples + 1)

@@ -47,22 +47,22 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
     Returns `change` [N, K], in the weight of each label's part of the loss, which is 1 in training, and `position`
     [N, K, 2], per px of the original image. NaN for frames that are in no batch of the window.
     """
-    found, first, steps = _derivatives(trained, options)
+    derivatives, first, steps = _derivatives(trained, options)
     change = np.full(trained.frames.labels.xy.shape[:2], np.nan)
     position = np.full(trained.frames.labels.xy.shape, np.nan)
-    used = found.uses > 0
+    used = derivatives.uses > 0
     places = np.asarray(trained.subset.frames)[used]
-    change[places] = found.weight[used]
-    position[places] = found.position[used] * trained.frames.factors[places][:, None]
+    change[places] = derivatives.weight[used]
+    position[places] = derivatives.position[used] * trained.frames.factors[places][:, None]
     work = first + (steps - first) * (1 + _BACKWARD)
     return Answer({"change": change, "position": position}, work * trained.training.batch_size)
 
 
 def pixel_derivatives(trained: TrainedNetwork, options: MetagradientOptions, frame: int) -> np.ndarray:
     """The derivative of the held-out score in the grey levels of a frame of the subset, [h, w, 3] at training scale."""
-    found, _, _ = _derivatives(trained, options, frame)
-    assert found.pixels is not None
-    return found.pixels
+    derivatives, _, _ = _derivatives(trained, options, frame)
+    assert derivatives.pixels is not None
+    return derivatives.pixels
 
 
 def _derivatives(
@@ -90,19 +90,19 @@ def _derivatives(
         trained.entry.write_state(first, descent.state())  # whoever is killed after this need not begin anew
 
     def score_gradient() -> list[torch.Tensor]:
-        own = zip(network.parameters(), trained.network.parameters(), strict=True)
-        if not all(torch.equal(now.cpu(), then) for now, then in own):
+        weights = zip(network.parameters(), trained.network.parameters(), strict=True)
+        if not all(torch.equal(now.cpu(), then) for now, then in weights):
             print("the training that is differentiated ended with other weights than before, by rounding: it is of "
                   "another machine or version", file=sys.stderr)  # fmt: skip
         return held_out_gradient(network, frames, np.flatnonzero(~trained.pool), options.score, device)
 
     place = -1 if frame is None else list(subset.frames).index(frame)
     pixels = None if frame is None else np.zeros(images[place].shape)
-    found = differentiate(
+    derivatives = differentiate(
         descent, first, len(images), len(subset.keypoints), score_gradient, _STATES_BYTES, place, pixels
     )
     trained.entry.drop_state(first)
-    return found, first, job.steps
+    return derivatives, first, job.steps
 
 
 def held_out_gradient(
@@ -117,8 +117,8 @@ def held_out_gradient(
     values = [value for value in network.parameters() if value.requires_grad]
     total = [torch.zeros_like(value) for value in values]
     for part in _score_in_parts(network, frames, held_out, score, device):
-        found = torch.autograd.grad(part, values, allow_unused=True, materialize_grads=True)
-        for place, more in zip(total, found, strict=True):
+        gradients = torch.autograd.grad(part, values, allow_unused=True, materialize_grads=True)
+        for place, more in zip(total, gradients, strict=True):
             place += more
     return total
 

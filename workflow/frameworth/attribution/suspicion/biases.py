@@ -61,35 +61,35 @@ def biased_groups(
     at, unseen = _places(poses, labels, inclusion, groups, percents)
     label = labels[..., 0] + 1j * labels[..., 1]
     off = (label - at) / direction(at, mean_shape(at))[:, None]
-    middle = np.array([median_point(own[np.isfinite(own)]) for own in off.T])
+    middle = np.array([median_point(inside[np.isfinite(inside)]) for inside in off.T])
     scale = typical_size(np.abs(off - middle))
     standard = bounded((off - middle) / np.where(scale > 0, scale, 1))
     wrong: set[tuple[int, int]] = set()
     while True:
         pairs = list(_pairs(standard, groups, wrong))
         p, adjusted = _probabilities(pairs, len(np.unique(groups)))
-        further = {pair[:2] for pair, held in zip(pairs, adjusted, strict=True) if held < _WRONG} - wrong
+        further = {pair[:2] for pair, adjusted_p in zip(pairs, adjusted, strict=True) if adjusted_p < _WRONG} - wrong
         if not further:
             break
         # What is biased does not make the others look so: the least likely at a time, and again without it.
         wrong.add(min(further, key=lambda name: p[[pair[:2] for pair in pairs].index(name)]))
-    found = []
+    biases = []
     for number in np.argsort(p, kind="stable"):
         group, keypoint, *_ = pairs[number]
-        own, others = _frames(standard, groups, group, keypoint, wrong)
-        offset = median_point(off[own, keypoint]) - median_point(off[others, keypoint])
-        found.append(
+        inside, others = _frames(standard, groups, group, keypoint, wrong)
+        offset = median_point(off[inside, keypoint]) - median_point(off[others, keypoint])
+        biases.append(
             Bias(
                 group=group,
                 keypoint=keypoint,
                 offset=np.array([offset.real, offset.imag]),
-                frames=len(own),
+                frames=len(inside),
                 p=float(p[number]),
                 p_adjusted=float(adjusted[number]),
-                unseen=bool(unseen[own].all()),
+                unseen=bool(unseen[inside].all()),
             )
         )
-    return found
+    return biases
 
 
 def _probabilities(pairs: list[_Pair], groups: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,12 +110,12 @@ def _places(
     """Where networks see each keypoint, complex [N, K], and whether these hold no frame of the group, bool [N]."""
     place, unseen = where_seen(poses, labels, inclusion, percents)[0], np.zeros(len(labels), bool)
     for group in np.unique(groups):
-        own = groups == group
-        without = ~inclusion[:, own].any(axis=1)
+        here = groups == group
+        without = ~inclusion[:, here].any(axis=1)
         if without.sum() >= _LEAST_NETWORKS:
             of_those = None if percents is None else np.asarray(percents)[without]
-            place[own] = where_seen(poses[without][:, own], labels[own], inclusion[without][:, own], of_those)[0]
-            unseen[own] = True
+            place[here] = where_seen(poses[without][:, here], labels[here], inclusion[without][:, here], of_those)[0]
+            unseen[here] = True
     return place[..., 0] + 1j * place[..., 1], unseen
 
 

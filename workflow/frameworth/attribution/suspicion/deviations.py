@@ -14,19 +14,19 @@ _FOLDS = 5
 
 def column(values: np.ndarray, number: int) -> np.ndarray:
     """The finite values of a column of [N, C], or of all columns where these are fewer than `LEAST_FRAMES`."""
-    own = values[:, number]
-    own = own[np.isfinite(own)]
-    return own if len(own) >= LEAST_FRAMES else values[np.isfinite(values)]
+    of_column = values[:, number]
+    of_column = of_column[np.isfinite(of_column)]
+    return of_column if len(of_column) >= LEAST_FRAMES else values[np.isfinite(values)]
 
 
 def typical_size(size: np.ndarray) -> np.ndarray:
     """The standard deviation on each axis that normal differences of lengths [N, K] have, by column [K]; 0 if none."""
-    found = np.zeros(size.shape[1])
-    for k in range(len(found)):
-        own = column(size, k)
-        if len(own):
-            found[k] = np.median(own) / _RAYLEIGH or own.mean() / 1.2533
-    return found
+    typical = np.zeros(size.shape[1])
+    for k in range(len(typical)):
+        of_keypoint = column(size, k)
+        if len(of_keypoint):
+            typical[k] = np.median(of_keypoint) / _RAYLEIGH or of_keypoint.mean() / 1.2533
+    return typical
 
 
 def robust_spread(away: np.ndarray) -> float:
@@ -39,23 +39,23 @@ def robust_spread(away: np.ndarray) -> float:
 
 def robust_z(values: np.ndarray) -> np.ndarray:
     """(value − median) / `robust_spread` by column of [N, C]; NaN stays NaN, and of equal values none deviates."""
-    found = np.full(values.shape, np.nan)
+    deviation = np.full(values.shape, np.nan)
     for c in range(values.shape[1]):
         others = column(values, c)
         if len(others):
             middle = np.median(others)
             spread = robust_spread(np.abs(others - middle))
-            found[:, c] = (values[:, c] - middle) / spread if spread > 0 else 0 * values[:, c]
-    return found
+            deviation[:, c] = (values[:, c] - middle) / spread if spread > 0 else 0 * values[:, c]
+    return deviation
 
 
 def size_deviation(size: np.ndarray) -> np.ndarray:
     """Robust z by column of log(1 + length / median length), of lengths [N, C]: no unit of length matters."""
     unit = np.ones(size.shape[1])
     for c in range(len(unit)):
-        own = column(size, c)
-        if len(own):
-            unit[c] = np.median(own) or own.mean() or 1
+        of_column = column(size, c)
+        if len(of_column):
+            unit[c] = np.median(of_column) or of_column.mean() or 1
     return robust_z(np.log1p(size / unit))
 
 
@@ -140,9 +140,9 @@ def exchange_gain(unlikely: np.ndarray) -> np.ndarray:
     Args:
         unlikely: [N, label, place], as `at_each_place` gives it.
     """
-    own = np.einsum("nkk->nk", unlikely)
-    gain = own[:, :, None] + own[:, None, :] - unlikely - np.swapaxes(unlikely, 1, 2)
-    return np.where(np.isfinite(gain) & ~np.eye(own.shape[1], dtype=bool), gain, -np.inf)
+    alone = np.einsum("nkk->nk", unlikely)
+    gain = alone[:, :, None] + alone[:, None, :] - unlikely - np.swapaxes(unlikely, 1, 2)
+    return np.where(np.isfinite(gain) & ~np.eye(alone.shape[1], dtype=bool), gain, -np.inf)
 
 
 def best_exchange(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -64,22 +64,22 @@ def suspect_geometry(labels: np.ndarray, *, expected_false_flags: float = 1.0) -
     if labels.ndim != 3 or labels.shape[2] != 2:
         raise ValueError(f"labels of shape {labels.shape} are not [frames, keypoints, 2]")
     points = labels[..., 0] + 1j * labels[..., 1]
-    told = enough_labels(points)
+    enough = enough_labels(points)
     nothing = np.full(len(points), -1)
     suspicion = np.full(len(points), np.nan)
-    if not told.any():
+    if not enough.any():
         return GeometrySuspects(suspicion, np.zeros(len(points), bool), nothing, nothing)
-    fit = fit_to_animal(points[told])
+    fit = fit_to_animal(points[enough])
     p = tail_probability(fit.deviation)
     filled = np.where(np.isfinite(p), p, np.inf)
     least, worst = filled.min(axis=1), filled.argmin(axis=1)
     rows = np.arange(len(worst))
-    partner, of_partner = (found[rows, worst] for found in best_exchange(exchange_gain(fit.unlikely)))
-    suspicion[told] = -np.log10(least)
+    partner, of_partner = (each[rows, worst] for each in best_exchange(exchange_gain(fit.unlikely)))
+    suspicion[enough] = -np.log10(least)
     keypoint, exchanged, flagged = nothing.copy(), nothing.copy(), np.zeros(len(points), bool)
-    keypoint[told] = worst
-    exchanged[told] = np.where(of_partner > _EXCHANGED, partner, -1)
-    flagged[told] = least * told.sum() <= expected_false_flags
+    keypoint[enough] = worst
+    exchanged[enough] = np.where(of_partner > _EXCHANGED, partner, -1)
+    flagged[enough] = least * enough.sum() <= expected_false_flags
     return GeometrySuspects(suspicion, flagged, keypoint, exchanged)
 
 
@@ -88,8 +88,8 @@ def enough_labels(points: np.ndarray) -> np.ndarray:
     known = np.isfinite(points)
     first = points[np.arange(len(points)), known.argmax(axis=1)]
     in_one_place = ~(known & (points != first[:, None])).any(axis=1)
-    told = (known.sum(axis=1) >= LEAST_KEYPOINTS) & ~in_one_place
-    return told & (told.sum() >= LEAST_FRAMES)
+    enough = (known.sum(axis=1) >= LEAST_KEYPOINTS) & ~in_one_place
+    return enough & (enough.sum() >= LEAST_FRAMES)
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ def fit_to_animal(points: np.ndarray) -> Fit:
 
 def _distances(points: np.ndarray) -> np.ndarray:
     """Robust z [N, K] of the median over other keypoints of how unusual the log distance to them is."""
-    one, other = np.triu_indices(points.shape[1], 1)
+    first, second = np.triu_indices(points.shape[1], 1)
     with np.errstate(divide="ignore"):
-        log = np.log(np.abs(points[:, one] - points[:, other]))
+        log = np.log(np.abs(points[:, first] - points[:, second]))
     # Two labels in one place say nothing by their distance, whose logarithm is infinite.
     log[~np.isfinite(log)] = np.nan
     with warnings.catch_warnings():
@@ -127,9 +127,9 @@ def _distances(points: np.ndarray) -> np.ndarray:
         log -= np.nanmedian(log, axis=0)
         log -= np.nanmedian(log, axis=1, keepdims=True)  # the animal's size
         unusual = np.abs(robust_z(log))
-        of_keypoint = [np.nanmedian(unusual[:, (one == k) | (other == k)], axis=1) for k in range(points.shape[1])]
-    found = np.stack(of_keypoint, axis=1)
-    return size_deviation(np.where(np.isfinite(points), found, np.nan))
+        of_keypoint = [np.nanmedian(unusual[:, (first == k) | (second == k)], axis=1) for k in range(points.shape[1])]
+    of_label = np.stack(of_keypoint, axis=1)
+    return size_deviation(np.where(np.isfinite(points), of_label, np.nan))
 
 
 def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -147,15 +147,15 @@ def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
             share = weight / weight.sum(axis=1, keepdims=True)
             middle = np.where(known, share * points, 0).sum(axis=1, keepdims=True)
             of_shape = share @ shape
-            arm = np.where(known, points - middle, 0)
+            centred = np.where(known, points - middle, 0)
             to = shape - of_shape[:, None]
-            extent, size = (np.sqrt((share * np.abs(of) ** 2).sum(axis=1)) for of in (to, arm))
+            extent, size = (np.sqrt((share * np.abs(of) ** 2).sum(axis=1)) for of in (to, centred))
             scale = np.where((extent > 0) & (size > 0), size, 1) / np.where(extent > 0, extent, 1)
-            fit = (share * arm * to.conj()).sum(axis=1) / np.where(extent > 0, extent, 1) ** 2
+            fit = (share * centred * to.conj()).sum(axis=1) / np.where(extent > 0, extent, 1) ** 2
             # Nothing like the shape: brought to its size alone.
             fit = np.where(np.abs(fit) > _LEAST_SPREAD * scale, fit, scale)
-            brought = np.where(known, arm / fit[:, None] + of_shape[:, None], np.nan)
+            brought = np.where(known, centred / fit[:, None] + of_shape[:, None], np.nan)
             weight = np.where(known, 1 / (1 + np.abs(brought - shape) ** 2 / (2 * common**2)), 0)
-        shape = np.array([median_point(own[np.isfinite(own)]) for own in brought.T])
+        shape = np.array([median_point(of_keypoint[np.isfinite(of_keypoint)]) for of_keypoint in brought.T])
         spread = np.maximum(typical_size(np.abs(brought - shape)), _LEAST_SPREAD)
     return (brought - shape) / spread, shape, spread

@@ -40,7 +40,7 @@ def mean_out_of_bag(log_error: np.ndarray, inclusion: np.ndarray) -> tuple[np.nd
     mean = mean_of_known(np.where(known, levelled, np.nan), 0)
     squares = np.where(known, (levelled - mean) ** 2, 0).sum(axis=0)
     spread = np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan)
-    typical = [np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else 0.0 for own in spread.T]
+    typical = [np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else 0.0 for column in spread.T]
     return mean, np.array(typical) / np.where(count > 0, count, np.nan)
 
 
@@ -59,14 +59,14 @@ def robust_deviation(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """
     deviation = np.full(values.shape, np.nan)
     for column in range(values.shape[1]):
-        own = values[:, column]
-        enough = np.isfinite(own).sum() >= LEAST_FRAMES
-        others, of_others = (own, noise[:, column]) if enough else (values, noise)
+        here = values[:, column]
+        enough = np.isfinite(here).sum() >= LEAST_FRAMES
+        others, of_others = (here, noise[:, column]) if enough else (values, noise)
         known = np.isfinite(others)
         others, of_others = others[known], of_others[known]
         if len(others):
             centre = np.median(others)
             between = max(robust_spread(np.abs(others - centre)) ** 2 - of_others.mean(), 0)
             spread = np.sqrt(between + noise[:, column])
-            deviation[:, column] = np.where(spread > 0, (own - centre) / np.where(spread > 0, spread, 1), 0 * own)
+            deviation[:, column] = np.where(spread > 0, (here - centre) / np.where(spread > 0, spread, 1), 0 * here)
     return deviation

@@ -70,14 +70,14 @@ def repeated_errors(
             total = np.where(known, off[frames], 0).sum(axis=0)
             mean[number] = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
     p = tail_probability(size_deviation(np.abs(mean)))
-    told = [number for number, frames in enumerate(units) if len(frames) > 1 and np.isfinite(p[number]).any()]
-    of_run = np.array([np.nanmin(p[number]) for number in told])
+    judged = [number for number, frames in enumerate(units) if len(frames) > 1 and np.isfinite(p[number]).any()]
+    of_run = np.array([np.nanmin(p[number]) for number in judged])
     adjusted = holm(of_run)
-    found = []
+    errors = []
     for index in np.argsort(of_run, kind="stable"):
-        number = told[index]
+        number = judged[index]
         keypoint = int(np.nanargmin(p[number]))
-        found.append(
+        errors.append(
             Run(
                 frames=units[number],
                 keypoint=keypoint,
@@ -87,7 +87,7 @@ def repeated_errors(
                 networks=int(networks[number]),
             )
         )
-    return found
+    return errors
 
 
 def runs(place: np.ndarray, videos: np.ndarray) -> list[np.ndarray]:

@@ -167,18 +167,18 @@ def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarra
     is the likeliest for t distributed differences.
     """
     middle = np.zeros(difference.shape[1], complex)
-    for k, own in enumerate(difference.T):
-        own = own[np.isfinite(own)]
-        if len(own) >= LEAST_FRAMES:
-            middle[k] = median_point(own)
+    for k, of_keypoint in enumerate(difference.T):
+        of_keypoint = of_keypoint[np.isfinite(of_keypoint)]
+        if len(of_keypoint) >= LEAST_FRAMES:
+            middle[k] = median_point(of_keypoint)
     difference = difference - middle
     size, usual = np.abs(difference), typical_size(spread)
     ratio = np.where(np.isfinite(spread) & (usual > 0), spread / np.where(usual > 0, usual, 1), 1)
     scales, costs = [], []
     for share in _SHARES:
         factor = np.sqrt(1 - share + share * np.maximum(ratio, _LEAST_RATIO) ** 2)
-        own = typical_size(size / factor)
-        scales.append(np.where(own > 0, own, 1) * factor)
+        of_keypoint = typical_size(size / factor)
+        scales.append(np.where(of_keypoint > 0, of_keypoint, 1) * factor)
         cost = 2 * np.log(scales[-1]) + (FREEDOM / 2 + 1) * np.log1p((size / scales[-1]) ** 2 / FREEDOM)
         costs.append(np.where(np.isfinite(cost), cost, 0).sum())
     scale = scales[int(np.argmin(np.round(np.array(costs) - costs[0], 9)))]
@@ -193,9 +193,9 @@ def _alone(off: np.ndarray, label: np.ndarray) -> np.ndarray:
     """
     deviation = size_deviation(np.abs(given_others(off)))
     label = np.where(np.isfinite(off), label, np.nan)
-    told = enough_labels(label)
-    if told.any():
-        deviation[told] = (deviation[told] + fit_to_animal(label[told]).deviation) / 2
+    enough = enough_labels(label)
+    if enough.any():
+        deviation[enough] = (deviation[enough] + fit_to_animal(label[enough]).deviation) / 2
     return robust_z(deviation)
 
 
@@ -211,13 +211,13 @@ def _together(difference: np.ndarray, place: np.ndarray, scale: np.ndarray) -> t
     for _ in range(_ROUNDS):
         share = weight / np.maximum(weight.sum(axis=1), np.finfo(float).tiny)[:, None]
         shift = (share * difference).sum(axis=1)
-        arm = np.where(known, place - (share * place).sum(axis=1)[:, None], 0)
-        moved = np.where(known, arm + difference - shift[:, None], 0)
-        turn = np.angle((weight * moved * arm.conj()).sum(axis=1))
-        rest = np.abs(moved - arm * np.exp(1j * turn)[:, None]) / scale
+        centred = np.where(known, place - (share * place).sum(axis=1)[:, None], 0)
+        moved = np.where(known, centred + difference - shift[:, None], 0)
+        turn = np.angle((weight * moved * centred.conj()).sum(axis=1))
+        rest = np.abs(moved - centred * np.exp(1j * turn)[:, None]) / scale
         weight = exact / (1 + rest**2 / 2)
     several = known.sum(axis=1) > 1
-    radius = np.sqrt((exact * np.abs(arm) ** 2).sum(axis=1))
+    radius = np.sqrt((exact * np.abs(centred) ** 2).sum(axis=1))
     size = np.stack([np.abs(shift) * np.sqrt(exact.sum(axis=1)), np.abs(turn) * radius], axis=1)
     p = tail_probability(size_deviation(np.where(several[:, None], size, np.nan)))
     return p, np.where(known & several[:, None], rest, np.nan)
@@ -275,10 +275,10 @@ def _left_unexplained(unlikely: np.ndarray, rest: np.ndarray) -> np.ndarray:
     Without its most unlikely label; moved and turned as a whole; by the best assignment of labels to keypoints. With
     what that takes in numbers, as Akaike counts them.
     """
-    own = np.nan_to_num(np.einsum("nkk->nk", unlikely))
-    alone = own.sum(axis=1) - own.max(axis=1) + 2
+    single = np.nan_to_num(np.einsum("nkk->nk", unlikely))
+    alone = single.sum(axis=1) - single.max(axis=1) + 2
     together = np.nansum(unlikelihood(rest), axis=1) + 3
-    exchanged = np.full(len(own), np.inf)
+    exchanged = np.full(len(single), np.inf)
     for frame, costs in enumerate(unlikely):
         known = np.isfinite(np.diag(costs))
         of_known = costs[np.ix_(known, known)]
