@@ -226,9 +226,8 @@ def _subset_problems(config: StudyConfig, pool: int) -> Iterator[Problem]:
                 yield warning(where, what, "ask for less, if it is not for the end of the learning curve")
     telling = [subset for subset in planned_subsets(config) if subset.percent not in whole]
     if not telling:
-        yield error(
-            "config: subsets", "every subset is the whole pool, so that no frame is ever left out", "ask for less"
-        )
+        what = "every subset is the whole pool, so that no frame is ever left out"
+        yield error("config: subsets", what, "ask for less")
         return
     clusters = {cluster_of(subset.design, subset.percent, subset.seed) for subset in telling}
     if len(clusters) < LEAST_CLUSTERS:
@@ -244,9 +243,8 @@ def _frame_number_problems(config: StudyConfig, total: int, held_out: np.ndarray
         named += [("figures.pair_list", training, True), ("figures.pair_list", evaluated, False)]
     for key, frame, of_the_pool in named:
         if frame >= total:
-            yield error(
-                f"config: {key}", f"there is no frame {frame}", f"name frames of 0 to {total - 1}, see frames.csv"
-            )
+            todo = f"name frames of 0 to {total - 1}, see frames.csv"
+            yield error(f"config: {key}", f"there is no frame {frame}", todo)
         elif of_the_pool and held_out is not None and held_out[frame]:
             yield error(f"config: {key}", f"frame {frame} is held out, no subset holds it", "name frames of the pool")
     if toggle and toggled and toggle.parts > len(toggled):

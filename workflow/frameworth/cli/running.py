@@ -51,7 +51,9 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
     command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
     if profile is not None:
         shipped = PROFILES / profile
-        if not (shipped / "config.yaml").is_file() and _own_profile(profile) is None:
+        from snakemake.cli import get_profile_dir  # slow to import
+
+        if not (shipped / "config.yaml").is_file() and get_profile_dir(profile) is None:
             ours = sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
             listed = ", ".join(name for name in ours if name != "default")  # which Snakemake takes by itself
             raise UserError(
@@ -61,13 +63,6 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
     if cores is not None:
         command += ["--cores", cores]
     return command + list(arguments)
-
-
-def _own_profile(profile: str) -> object:
-    """Where Snakemake finds a profile of the person's; None if nowhere."""
-    from snakemake.cli import get_profile_dir
-
-    return get_profile_dir(profile)
 
 
 def refuse_places(folders: Sequence[Path]) -> None:

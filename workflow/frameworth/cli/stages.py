@@ -26,8 +26,8 @@ from frameworth.training.preemption import sigterm_stops
 
 ANNOUNCE_SECONDS = 15  # between words about how far a study is
 
-Section = dict[str, Any]
-HeldOut = Annotated[Section, "The config's `held_out`."]
+Keys = dict[str, Any]  # of a part of the config
+HeldOut = Annotated[Keys, "The config's `held_out`."]
 Options = Annotated[ResultOptions, "The config's choices that this depends on."]
 StudySeed = Annotated[int, "The study's seed."]
 Device = Literal["auto", "cpu", "cuda"]
@@ -60,7 +60,7 @@ def plant(
     project: Path,
     folder: Path,
     *,
-    plant: Annotated[Section, "The config's `plant`."],
+    plant: Annotated[Keys, "The config's `plant`."],
     held_out: HeldOut,
     seed: StudySeed,
 ) -> None:
@@ -117,7 +117,7 @@ def subsets(study: Path, *, frames: Path, grid: Annotated[list[Block], "The conf
 
 @stage(stages)
 def fetch_weights(
-    out: Path, *, network: Annotated[Section, "engine, net_type, backbone and batch_norm of the config's `training`."]
+    out: Path, *, network: Annotated[Keys, "engine, net_type, backbone and batch_norm of the config's `training`."]
 ) -> None:
     """Fetch the backbone's ImageNet weights to the file OUT."""
     from frameworth.config.training import Training
@@ -208,7 +208,7 @@ def method_network(
     network: Annotated[Path, "The finished network."],
     store: Store,
     training: ChosenTraining,
-    options: Annotated[Section, "The config's `influence.{method}` without `networks` and `percent`."],
+    options: Annotated[Keys, "The config's `influence.{method}` without `networks` and `percent`."],
     study_seed: StudySeed,
     device: Device,
     imagenet: Imagenet = None,
@@ -524,7 +524,7 @@ def figure(names: tuple[str, ...], *, study: Path, options: Options) -> None:
 
 @stage(stages)
 def report_page(
-    study: Path, *, options: Options, config: Annotated[Section, "The whole config, for the page to show."]
+    study: Path, *, options: Options, config: Annotated[Keys, "The whole config, for the page to show."]
 ) -> None:
     """Write report.html of the folder STUDY."""
     from frameworth.plan.config import checked_config

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from os import cpu_count
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from frameworth.cli._common import FILE, Cores, friendly
+
+if TYPE_CHECKING:  # these import pandas and more, which a command must not wait for
+    from frameworth.config.model import StudyConfig
+    from frameworth.results.results import Results
 
 _CONFIGFILE = click.option(
     "--configfile", type=click.File(encoding="utf-8-sig"), required=True, help="The study's YAML."
@@ -147,6 +152,22 @@ def _first(configfile: TextIO) -> str:
     return f"first: frameworth run --configfile {configfile.name}"
 
 
+@contextmanager
+def _reading(config: StudyConfig, configfile: TextIO, *further: str) -> Iterator[Results]:
+    """The results of a study that has been estimated, while they are read.
+
+    Raises UserError if a file that it needs, or one of `further`, is missing or damaged, or goes away in the meantime.
+    """
+    from frameworth.config.result_options import result_options
+    from frameworth.results.results import Results
+    from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
+
+    with being_read(config.folder):
+        require(config.folder, (*ESTIMATED, *further), _first(configfile))
+        require_one_study(config.folder, _first(configfile))
+        yield Results(config.folder, result_options(config))
+
+
 @study.command()
 @_CONFIGFILE
 @click.option(
@@ -187,22 +208,15 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     """
     from frameworth.answers.larger_study import EFFECTS, larger_study, plan_lines
     from frameworth.cli.costs import measured
-    from frameworth.config.result_options import result_options
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
     from frameworth.plan.pilot import possible_trainings
-    from frameworth.results.results import Results
-    from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 
     if wrong := [size for size in effect if not size > 0]:
         raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
     config = read_config(configfile)
-    folder = config.folder
-    with being_read(folder):
-        require(folder, (*ESTIMATED, "rmse.csv", "summary.json"), _first(configfile))
-        require_one_study(folder, _first(configfile))
-        training = possible_trainings(config)[0]
-        larger = larger_study(Results(folder, result_options(config)), training, effect or EFFECTS, power)
+    with _reading(config, configfile, "rmse.csv", "summary.json") as results:
+        larger = larger_study(results, possible_trainings(config)[0], effect or EFFECTS, power)
     speed = measured(config)
     print("\n".join(plan_lines(larger, "GPU" if speed and speed.device == "cuda" else "CPU")))
 
@@ -256,27 +270,18 @@ def explain(frame: str, configfile: TextIO, pixels: bool) -> None:
     FRAME is a number as in frames.csv, video/image, or an image's name.
     """
     from frameworth.answers.explaining import explain, frame_number
-    from frameworth.config.result_options import result_options
     from frameworth.plan.config import read_config
-    from frameworth.results.results import Results
-    from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
 
     config = read_config(configfile)
-    folder = config.folder
-    with being_read(folder):
-        require(folder, ESTIMATED, _first(configfile))
-        require_one_study(folder, _first(configfile))
-        results = Results(folder, result_options(config))
+    with _reading(config, configfile) as results:
         number = frame_number(results, frame)
-        lines = explain(results, number)
-    print("\n".join(lines), flush=True)
-    if pixels:
-        from frameworth.report.harmful_pixels import write_harmful_pixels
+        print("\n".join(explain(results, number)), flush=True)
+        if pixels:
+            from frameworth.report.harmful_pixels import write_harmful_pixels
 
-        with being_read(folder):
             path, networks = write_harmful_pixels(results, config, number)
-        said = "by one network" if networks == 1 else f"the mean of {networks} networks"
-        print(f"\nWhere in the picture its harm sits, {said}: {path}")
+            said = "by one network" if networks == 1 else f"the mean of {networks} networks"
+            print(f"\nWhere in the picture its harm sits, {said}: {path}")
 
 
 @study.command()

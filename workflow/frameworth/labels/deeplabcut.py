@@ -78,12 +78,13 @@ def inspect_project(folder: Path) -> Inspection:
     """
     folder = Path(folder)
     problems: list[Problem] = []
+    labels: list[_Label] = []
     try:
         config = _read_config(folder, problems)
         labels, tables = _read_labels(folder, config, problems)
         read_labellers(folder)
     except RefusedError as refused:
-        return Inspection(None, (), tuple(summed([*problems, *refused.problems])))
+        problems += refused.problems
     if not labels:
         return Inspection(None, (), tuple(summed(problems)))
     root = folder.resolve()
@@ -170,12 +171,14 @@ def drop_invisible(
             f"{outside.sum()} of {labelled.sum()} labels lie outside the image or on its edge "
             f"('{keypoints[name]}' in {images[row]} at ({x:g}, {y:g}) in {width:g}×{height:g} px)"
         )
-        if 2 * outside.sum() > labelled.sum():
-            todo = "correct them; they may be another size's, or x and y swapped"
-            problems.append(error(where, what, todo, kind="labels outside", count=int(outside.sum())))
-        else:
-            what, todo = f"{what}, and count as not labelled", "correct them, or leave them as they are"
-            problems.append(warning(where, what, todo, kind="labels outside", count=int(outside.sum())))
+        severity, todo = error, "correct them; they may be another size's, or x and y swapped"
+        if 2 * outside.sum() <= labelled.sum():
+            what, severity, todo = (
+                f"{what}, and count as not labelled",
+                warning,
+                "correct them, or leave them as they are",
+            )
+        problems.append(severity(where, what, todo, kind="labels outside", count=int(outside.sum())))
     return np.where((corner | outside)[..., None], np.nan, xy), problems
 
 
@@ -213,9 +216,8 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
             problems.append(error(path, what, "give it a name of printable characters, here and in the label files"))
         if len(name) > LONG_NAME:
             what = f"the name of the bodypart '{name[:LONG_NAME]}…' has {len(name)} characters"
-            problems.append(
-                warning(path, what, "figures and tables are hard to read; shorten it there and in the labels")
-            )
+            todo = "figures and tables are hard to read; shorten it there and in the labels"
+            problems.append(warning(path, what, todo))
     placeholders = [name for name in keypoints if name in PLACEHOLDERS]
     if placeholders:
         what = f"the bodypart '{placeholders[0]}' is a placeholder of DeepLabCut's template"
@@ -303,11 +305,8 @@ def keypoint_problems(project: LabelledProject, config: Path) -> Iterator[Proble
             todo = f"label it, or take it out of {config.name} and of the label files"
             yield error(config, f"the bodypart '{name}' is labelled in no frame", todo)
         elif count < FEW_LABELS <= total:
-            yield warning(
-                config,
-                f"the bodypart '{name}' is labelled in {count} of {total} frames",
-                "its errors rest on few labels; label it in more frames",
-            )
+            what = f"the bodypart '{name}' is labelled in {count} of {total} frames"
+            yield warning(config, what, "its errors rest on few labels; label it in more frames")
 
 
 # -- label files ------------------------------------------------------------------------------------------
@@ -335,25 +334,16 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
         labels += _labels_of(table, config.keypoints, root / "config.yaml", problems)
         problems += _differing_csv(table, config.keypoints)
     if not labels and not any(problem.severity == "error" for problem in problems[before:]):
-        problems.append(
-            error(
-                root / "labeled-data",
-                "holds no labels (no CollectedData_*.h5 or .csv with a frame)",
-                "label frames in DeepLabCut first",
-            )
-        )
+        what = "holds no labels (no CollectedData_*.h5 or .csv with a frame)"
+        problems.append(error(root / "labeled-data", what, "label frames in DeepLabCut first"))
     return labels, [table.path for table in tables]
 
 
 def _by_the_scorer(tables: list[DeepLabCutTable], config: _Config, problems: list[Problem]) -> list[DeepLabCutTable]:
     """The tables without those of listed videos whose columns are by another scorer, unless all are: as DeepLabCut."""
-    others = [
-        table
-        for table in tables
-        if table.path.name == f"CollectedData_{config.scorer}.h5"
-        and plain_name(table.path.parent.name) in config.videos
-        and config.scorer not in table.scorers
-    ]
+    ours = f"CollectedData_{config.scorer}.h5"
+    listed = [t for t in tables if t.path.name == ours and plain_name(t.path.parent.name) in config.videos]
+    others = [table for table in listed if config.scorer not in table.scorers]
     if not others or len(others) == len(tables):
         return tables
     for table in others:
@@ -388,10 +378,10 @@ def _labels_of(
                 problem = error(table.path, f"has more than one row for {image}", "keep one of them")
             elif not (folder / image).is_file() and np.isfinite(given[row]).all(axis=1).any():
                 what = f"is labelled in {table.path.name} but does not exist"
-                todo = (
-                    "put the image back, or remove its labels (deeplabcut.dropannotationfileentriesduetodeletedimages)"
+                todo = "put the image back, or remove its labels"
+                problem = error(
+                    folder / image, what, f"{todo} (deeplabcut.dropannotationfileentriesduetodeletedimages)"
                 )
-                problem = error(folder / image, what, todo)
         if problem is not None:
             wrong.setdefault(problem.todo, []).append(problem)
         else:
@@ -460,13 +450,12 @@ def _differing_csv(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> Iterat
         yield warning(path, f"is no label table; {table.path.name} is used", todo)
         return
     nothing = np.full((len(keypoints), 2), np.nan)
-    differing = [
-        image
-        for image in sorted(ours.keys() | theirs.keys(), key=natural_key)
-        if not np.allclose(
-            ours.get(image, nothing), theirs.get(image, nothing), rtol=0, atol=SAME_LABEL, equal_nan=True
-        )
-    ]
+
+    def same(image: str) -> bool:
+        first, second = ours.get(image, nothing), theirs.get(image, nothing)
+        return np.allclose(first, second, rtol=0, atol=SAME_LABEL, equal_nan=True)
+
+    differing = [image for image in sorted(ours.keys() | theirs.keys(), key=natural_key) if not same(image)]
     if differing:
         what = f"differs from {table.path.name} in {len(differing)} frames ({differing[0]}); the HDF5 is used"
         yield warning(path, what, todo, kind="differs", count=len(differing))
@@ -525,9 +514,6 @@ def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str,
     if not parts or parts[-1].strip() in ("", ".", "..") or "\0" in row:
         return row, error(table, f"a row names no image ('{row}')", "remove the row")
     if len(parts) > 1 and plain_name(parts[-2]) != plain_name(folder.name):
-        return row, error(
-            table,
-            f"the row '{row}' belongs to the video '{parts[-2]}', but lies in the folder '{folder.name}'",
-            "give the folder its old name, or correct the row",
-        )
+        what = f"the row '{row}' belongs to the video '{parts[-2]}', but lies in the folder '{folder.name}'"
+        return row, error(table, what, "give the folder its old name, or correct the row")
     return parts[-1], None

@@ -61,7 +61,7 @@ def biased_groups(
     at, unseen = _places(poses, labels, inclusion, groups, percents)
     label = labels[..., 0] + 1j * labels[..., 1]
     off = (label - at) / direction(at, mean_shape(at))[:, None]
-    middle = np.array([median_point(inside[np.isfinite(inside)]) for inside in off.T])
+    middle = np.array([median_point(of_keypoint[np.isfinite(of_keypoint)]) for of_keypoint in off.T])
     scale = typical_size(np.abs(off - middle))
     standard = bounded((off - middle) / np.where(scale > 0, scale, 1))
     wrong: set[tuple[int, int]] = set()
