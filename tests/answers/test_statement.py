@@ -130,15 +130,15 @@ def test_the_row_of_the_whole_group_is_read_and_none_where_all_pairs_diverged():
 
 
 def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the_curve_tells():
-    assert "60 more frames like these would lower the error by 0.8 px (20 %, between 10 and 30 %)" in told()
+    assert "60 more frames like these would lower the error by 20 % (between 10 and 30 %)" in told()
     harm = HELPED | {"change_px": 0.8, "low_px": 0.4, "high_px": 1.2, "verdict": "would lose"}
-    assert "would raise the error by 0.8 px" in told(further_frames=harm)
-    assert "would hardly change the error, by at most 0.05 px" in told(further_frames=HARDLY)
+    assert "would raise the error by 20 %" in told(further_frames=harm)
+    assert "would hardly change the error, by at most 1 %" in told(further_frames=HARDLY)
     unclear = told(further_frames=OPEN)
-    assert "not decided: the error may fall by 1.2 px (30 %) or rise by 0.3 px (7.5 %)" in unclear
+    assert "not decided: the error may fall by 30 % or rise by 7.5 %" in unclear
     assert "whether more labels help" not in unclear
     little = told(further_frames=OPEN | {"low_px": -0.8, "high_px": -0.04})  # by how much may be next to nothing
-    assert "lower the error, by at most 0.8 px (20 %)" in little
+    assert "lower the error, by at most 20 %" in little
     assert "not decided" not in little
     assert "whether more labels help" in told(further_frames=None)
 

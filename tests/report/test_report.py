@@ -19,6 +19,7 @@ from frameworth.answers.closing import closing_lines
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.errors import UserError
 from frameworth.figures import figure_names
+from frameworth.report import trust_sentence
 from frameworth.report.gallery import reason
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed_positions, packed_signed, relative_precision
@@ -205,8 +206,8 @@ def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Resul
 def test_the_reason_says_what_the_verdict_rests_on(verdict: str, interval: tuple[float, float], words: str):
     row = {"out_of_bag_error": 21.0, "verdict": verdict, "ci_low": interval[0], "ci_high": interval[1], "value": -0.2}
     row |= {"called_ci_low": -0.3, "called_ci_high": -0.1, "tested_absolute_value": 0.05, "value_px": -3.0}
-    text = reason(row, 3.5, ("tail", 44.0), "−log(probability)", "shifted")
-    assert "Out-of-bag error 21.0 px, 6.0 times the median; farthest from its label: tail, 44.0 px." in text
+    text = reason(row, 3.5, "−log(probability)", "shifted")
+    assert "Out-of-bag error 21.0 px, the mean over its keypoints, 6.0 times the median." in text
     assert words in text
     assert text.endswith("A label error was planted here: shifted.")
 
@@ -273,3 +274,14 @@ def test_what_does_not_fit_is_said(study: Results, monkeypatch: pytest.MonkeyPat
     for words in ("frames have no picture", "rounded to about", "error in px only", "mean over keypoints only",
                   "of the 8 subsets", "the figure memorization is in the figures folder only"):  # fmt: skip
         assert words in said
+
+
+@pytest.mark.parametrize(("p", "words"), [(0.02, "better than chance"), (0.2, "no better than chance")])
+def test_whether_values_can_be_trusted_is_said_in_a_sentence_about_the_studys_own_estimator(p: float, words: str):
+    rows = [("lds", "regression", 0.47, p, -0.3, 0.39), ("lds", "shapley", 0.9, np.nan, np.nan, np.nan)]
+    table = pd.DataFrame(rows, columns=["quantity", "method", "value", "p", "chance_low", "chance_high"])
+    said = trust_sentence(table, "regression", 0.05)
+    assert words in said
+    assert "+0.47" in said
+    assert ("no better" in said) == (p > 0.05)
+    assert trust_sentence(table, "shapley", 0.05) == ""

@@ -136,22 +136,18 @@ def _more_frames(answer: dict[str, Any]) -> str:
     low, high = further["low_px"], further["high_px"]
     if further["verdict"] in ("would gain", "would lose"):
         shares = (100 * abs(px) / further["error_px"] for px in (further["change_px"], *sorted((low, high), key=abs)))
-        share = "{:.0f} %, between {:.0f} and {:.0f} %".format(*shares)
         verb = "lower" if further["verdict"] == "would gain" else "raise"
-        return f"{frames} {verb} the error by {_px(abs(further['change_px']))} ({share})."
+        return f"{frames} {verb} the error by " + "{:.0f} % (between {:.0f} and {:.0f} %).".format(*shares)
     if further["verdict"] == "would hardly change":
         most = max(abs(low), abs(high))
-        return f"{frames} hardly change the error, by at most {_px(most)} ({100 * most / further['error_px']:.0f} %)."
+        return f"{frames} hardly change the error, by at most {100 * most / further['error_px']:.0f} %."
     undecided = f"What {further['frames']} more frames like these would do is not decided: the error may"
     percent = further["error_px"] / 100
     if low < 0 < high:
-        return (
-            f"{undecided} fall by {_px(-low)} ({_percent(-low / percent)}) or rise by {_px(high)} "
-            f"({_percent(high / percent)})."
-        )
+        return f"{undecided} fall by {_percent(-low / percent)} or rise by {_percent(high / percent)}."
     most = max(abs(low), abs(high))
     verb = "lower" if low < 0 else "raise"
-    return f"{frames} {verb} the error, by at most {_px(most)} ({_percent(most / percent)}), but perhaps by hardly any."
+    return f"{frames} {verb} the error, by at most {_percent(most / percent)}, but perhaps by hardly any."
 
 
 _CALLED = {

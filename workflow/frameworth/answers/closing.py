@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,16 @@ from frameworth.training.divergence import diverged_sentence
 _FILES = {"Report": "report.html", "Labels": "labels_to_check.csv", "Videos": "frames_to_label.csv"}
 
 
-def closing_lines(folder: Path, config: StudyConfig, configfile: str) -> list[str]:
+def closing_lines(folder: Path, config: StudyConfig, configfile: str, *, finished: bool = True) -> list[str]:
     """The lines for the study in `folder`; no lines if it has no summary yet.
 
     Args:
-        config: the checked one. configfile: the file that it comes from.
+        config: the checked one. configfile: the file that it comes from. finished: no network is still to be trained.
     """
     if not (folder / "summary.json").exists():
         return []
     summary = read_json(folder / "summary.json")
+    unfinished = f"frameworth run --configfile {shlex.quote(configfile)}"
     checks = read_label_checks(folder / "labels_to_check.csv")
     lines = [
         *answer(folder, config, summary),
@@ -36,7 +38,7 @@ def closing_lines(folder: Path, config: StudyConfig, configfile: str) -> list[st
         "",
         *(_table(checks, bool(summary["labels_flagged"])) if summary["learned"] else []),
         *(f"{what:<8}{folder}/{name}" for what, name in _FILES.items() if (folder / name).exists()),
-        f"Next    {next_step(folder, summary, checks, config, configfile).command}",
+        f"Next    {next_step(folder, summary, checks, config, configfile).command if finished else unfinished}",
     ]
     return [printable(line) for line in lines]
 

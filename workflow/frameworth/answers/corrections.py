@@ -14,6 +14,7 @@ from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import LabelledProject, read_project
 
 COLUMNS = ("video", "image", "mark", "keypoint", "x", "y", "was_x", "was_y")
+_GIVE = "give the file that your browser downloaded from the report"
 _MARKS = ("placed", "deleted", "right")
 
 
@@ -43,16 +44,19 @@ def apply_corrections(
         return [*lines, *what_follows(study, held_out, seed, keep_snapshots)]
     if right:
         return [*lines, "No label was changed, so no network is outdated; run the study again for its new list."]
-    raise UserError(f"{corrections}: holds no correction; mend labels on the page of the report first")
+    raise UserError(
+        f"{corrections}: holds no correction that {project} does not have already; mend labels on the report's page "
+        "first"
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); download it again from the report") from None
+        raise UserError(f"{path}: cannot be read ({error}); {_GIVE}") from None
     if tuple(table.columns) != COLUMNS:
-        raise UserError(f"{path}: has other columns than {', '.join(COLUMNS)}; download it again from the report")
+        raise UserError(f"{path}: has other columns than {', '.join(COLUMNS)}; {_GIVE}")
     for number, row in enumerate(table.itertuples(), 2):
         if row.mark not in _MARKS:
             raise UserError(f"{path}: line {number}: the mark {row.mark!r} is not one of {', '.join(_MARKS)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _STRONGEST = 3
 
 
 def frame_number(results: Results, frame: str) -> int:
-    """The number of a frame given as number, `video/image`, or an image's name if only one has it.
+    """The number of a frame given as number, `video/image`, or an image's name or its stem, if only one has it.
 
     Raises UserError for a frame that is not there, or a name that several have.
     """
@@ -31,7 +32,7 @@ def frame_number(results: Results, frame: str) -> int:
         raise UserError(f"frame {frame}: there is no such frame; frames are 0 to {len(table) - 1}")
     same = unicodedata.normalize("NFC", frame)  # a Mac hands out names decomposed
     composed, images = names.str.normalize("NFC"), table["image"].str.normalize("NFC")
-    numbers = np.flatnonzero((composed == same) | (images == same))
+    numbers = np.flatnonzero((composed == same) | (images == same) | (images.map(lambda name: Path(name).stem) == same))
     if len(numbers) == 1:
         return int(numbers[0])
     if len(numbers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,12 @@ def next_step(
         return NextStep("", f"{run}   # after you changed the config")
     subsets, inclusion = read_subsets(folder)
     each = _seconds_each(folder, config, int(subsets["frames"].median()), inclusion.shape[1])
+    device = config.training.device
     members = summary["networks"] / len(subsets)
     if summary["labels_flagged"]:
         flagged = checks.loc[checks["flagged"], "frame"].to_numpy()
         networks = round(members * inclusion[:, flagged].any(axis=1).sum())
-        again = f"training again the {networks} networks that saw them takes {_about(networks, each)}"
+        again = f"training again the {networks} networks that saw them takes {_about(networks, each, device)}"
         return NextStep(
             f"Next, correct these labels on the report's page; {again if networks else 'no network is trained again'}.",
             f"{show}   # mend them there, then: frameworth apply",
@@ -52,8 +54,9 @@ def next_step(
             "Next, label more frames: the report shows the poses that the labelled frames hardly hold.",
             show,
         )
+    takes = _about(summary["networks"], each, device)
     return NextStep(
-        f"Next, double the networks (`seeds` in the config), which takes {_about(summary['networks'], each)} and "
+        f"Next, double the networks (`seeds` in the config), which takes {takes} and "
         "narrows what is uncertain by almost a third.",
         f"{run}   # after you doubled `seeds`",
     )
@@ -66,6 +69,7 @@ def _seconds_each(folder: Path, config: StudyConfig, trained_on: int, predicted:
     return network_seconds(training, trained_on, predicted, measured.step) if training and measured else None
 
 
-def _about(networks: int, each: float | None) -> str:
-    """Time of training so many networks one after the other."""
-    return f"about {duration(networks * each)} here" if each else "time"
+def _about(networks: int, each: float | None, device: str) -> str:
+    """Time of training so many networks on this machine's cores, or one after the other on a GPU."""
+    side_by_side = min(networks, cpu_count() or 1) if device == "cpu" else 1
+    return f"about {duration(networks * each / side_by_side)} here" if each else "time"

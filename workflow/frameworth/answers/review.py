@@ -146,8 +146,10 @@ def what_follows(study: Path, held_out: dict[str, Any], seed: int, keep_snapshot
     folder = study / "corrected_project"
     return [
         _outdated(Results(study), folder, held_out, seed, keep_snapshots),
-        f"To go on, write `labels: {folder}` into the config, keep the study's name, leave out `plant` if it is there, "
-        "and run the study again.",
+        f"To see what that changes, write `labels: {folder}` into the config, keep the study's name, leave out `plant` "
+        "if it is there, and run the study again.",
+        f"To train your own network on it, let DeepLabCut open {folder}, or copy its labeled-data/*/CollectedData_* "
+        "files into your project.",
     ]
 
 

@@ -127,10 +127,10 @@ def status(configfile: TextIO) -> None:
     from frameworth.training.divergence import diverged_sentence, recorded_diverged
 
     config = read_config(configfile)
-    folder, outdated = config.folder, False
+    folder, outdated, finished = config.folder, False, True
     try:
         now = study_progress(config)
-        outdated = now.outdated > 0
+        outdated, finished = now.outdated > 0, now.finished == now.planned
         print(f"Study {config.study}: {progress_sentence(now)}")
     except UserError as refused:
         print(f"Study {config.study}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
@@ -139,11 +139,12 @@ def status(configfile: TextIO) -> None:
             print(f"So far {diverged}")
         for line in pilot_sentences(config):
             print(line)
-        print("Nothing has been estimated yet.")
+        elsewhere = f" {folder} is not in this folder; results lie where `frameworth run` was typed."
+        print(f"Nothing has been estimated yet.{'' if folder.exists() else elsewhere}")
         return
     with being_read(folder):
         require(folder, ["summary.json"], _first(configfile))
-        lines = closing_lines(folder, config, configfile.name)
+        lines = closing_lines(folder, config, configfile.name, finished=finished)
     print("\nThis was found before the labels or the config changed:" if outdated else "")
     print("\n".join(lines))
 
@@ -310,7 +311,7 @@ def apply(corrections: Path, configfile: TextIO) -> None:
             corrections, folder, project, held_out=config.held_out.model_dump(), seed=config.seed,
             keep_snapshots=config.keep_snapshots,
         )  # fmt: skip
-    print("\n".join(lines))
+    print("\n".join([*lines, f"Next    frameworth run --configfile {configfile.name}   # after you changed `labels`"]))
 
 
 @study.command()

@@ -141,10 +141,13 @@ def pilot_sentence(pilot: dict[str, Any]) -> str:
     # Where the config gives the steps of the grid, only the size was chosen.
     steps = f" and {taken['steps']} steps" if pilot["chosen"]["steps"] == taken["steps"] else ""
     after = "" if steps else f" after {taken['steps']} steps"
+    sizes = {each["width"] * each["height"] for each in pilot["tries"]}
+    largest = max(sizes) == taken["width"] * taken["height"] and len(sizes) > 1
+    larger = "; larger images were not tried" if largest else ""
     return (
         f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
         f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
-        f"{duration(pilot['seconds'])})"
+        f"{duration(pilot['seconds'])}{larger})"
     )
 
 

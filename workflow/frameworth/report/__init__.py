@@ -51,7 +51,6 @@ _UNITS = {
     "out_of_bag_error": "px",
     "memorization": "px",
     "value_px": "px",
-    "check_priority": "1 is first",
 }
 
 
@@ -63,10 +62,11 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
 
     Raises UserError if a figure, an image or an artefact of the study is missing or damaged.
     """
-    table = results.frame_values.sort_values("check_priority")
+    rank = results.label_checks.set_index("frame")["rank"]
+    table = results.frame_values.drop(columns="check_priority").sort_values("frame", key=rank.get)
     pool = table["frame"].tolist()
     consensus = study_suspects(results).place
-    ranked = ranked_frames(results, consensus)
+    ranked = ranked_frames(results)
     images = pictures(results.labels.paths, results.label_checks["frame"].tolist(), BUDGETS["pictures"])
     colours = keypoint_colours(len(results.labels.keypoints))
     influences = matrix(results, pool, BUDGETS["matrix"])
@@ -128,6 +128,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             rows=table.head(_MOST_ROWS).map(_cell).to_numpy().tolist(),
             rows_in_all=len(table),
             sizes=_sizes(results),
+            trust=trust_sentence(results.validation, results.summary["estimator"], 1 - results.level),
             validation=results.validation.map(_cell).to_dict("records"),
             options=results.options,
             unit=data["unit"],
@@ -251,6 +252,20 @@ def _sizes(results: Results) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> str:
+    """Whether values foretell other subsets better than chance, by `validation.csv`; empty if that was not asked."""
+    asked = validation[(validation["quantity"] == "lds") & (validation["method"] == estimator)].dropna(subset="p")
+    if asked.empty:
+        return ""
+    row = asked.iloc[0]
+    how = "better than chance would" if row["p"] < alpha else "no better than chance would"
+    return (
+        f"The frames’ values foretell which other subsets do well {how}: the rank correlation is "
+        f"{readable(row['value'], '+')}, where chance gives {readable(row['chance_low'], '+')} to "
+        f"{readable(row['chance_high'], '+')}."
+    )
 
 
 def _seeds(seeds: np.ndarray) -> str:

@@ -10,7 +10,6 @@ import pandas as pd
 from frameworth.answers.label_harm import HARMFUL, label_words
 from frameworth.attribution.label_checks import where_off
 from frameworth.attribution.methods import method, method_names
-from frameworth.labels.labels import distance
 from frameworth.results.results import Results
 from frameworth.text import readable, told
 
@@ -19,7 +18,7 @@ _CHECKS = ("rank", "suspicion", "kind", "out_of_bag_error", "flagged")
 _NUMBERS = ("value", "value_px", "ci_low", "ci_high", "p_adjusted", "absolute_value", "memorization")
 
 
-def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any]]:
+def ranked_frames(results: Results) -> list[dict[str, Any]]:
     """A record per labelled frame by suspicion: numbers of `labels_to_check.csv`, of pool frames also those of
     `frame_values.csv`, `keypoint`, `check` and `reason`.
 
@@ -27,7 +26,6 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     why to look at the labels, and why the frame has its verdict.
     """
     values = {row["frame"]: row for row in results.frame_values.to_dict("records")}
-    away = distance(consensus, results.labels.xy)
     median = float(results.label_checks["out_of_bag_error"].median())
     learned, keypoints = results.learning.learned, results.labels.keypoints
     harm = _harm_of_labels(results) if learned else {}
@@ -36,10 +34,8 @@ def ranked_frames(results: Results, consensus: np.ndarray) -> list[dict[str, Any
     for checked in results.label_checks.to_dict("records"):
         row = {"verdict": HELD_OUT} | checked | values.get(checked["frame"], {})
         frame = row["frame"]
-        worst = None if np.isnan(away[frame]).all() else int(np.nanargmax(away[frame]))
-        far = None if worst is None else (keypoints[worst], float(away[frame, worst]))
         kind = results.frames["planted"][frame] if results.planted is not None else None
-        why = reason(row, median, far, results.unit, kind if pd.notna(kind) else None, learned)
+        why = reason(row, median, results.unit, kind if pd.notna(kind) else None, learned)
         look = f"Suspicion {row['suspicion']:.1f}: {where_off(checked, digits=1)}."
         records.append(
             {name: row[name] for name in shown if name in row}
@@ -62,7 +58,6 @@ def _harm_of_labels(results: Results) -> dict[int, list[str]]:
 def reason(
     row: dict[str, Any],
     median: float,
-    far: tuple[str, float] | None,
     unit: str,
     planted: str | None = None,
     learned: bool = True,
@@ -71,22 +66,20 @@ def reason(
 
     Args:
         row: of `frame_values.csv`. median: out-of-bag error of the typical frame, px.
-        far: the keypoint whose label is farthest from the consensus, and how far, px.
         learned: whether the networks have.
     """
     of_value = _of_value(row, unit) if learned else "The networks have not learned, so nothing is said of its value."
-    parts = [_of_label(row["out_of_bag_error"], median, far), of_value]
+    parts = [_of_label(row["out_of_bag_error"], median), of_value]
     if planted:
         parts.append(f"A label error was planted here: {planted}.")
     return " ".join(part for part in parts if part)
 
 
-def _of_label(error: float, median: float, far: tuple[str, float] | None) -> str:
+def _of_label(error: float, median: float) -> str:
     if not np.isfinite(error):
         return "No out-of-bag error: it has no label, or no network was trained without it."
     times = f", {error / median:.1f} times the median" if np.isfinite(median) and median > 0 else ""
-    where = f"; farthest from its label: {far[0]}, {far[1]:.1f} px" if far else ""
-    return f"Out-of-bag error {error:.1f} px{times}{where}."
+    return f"Out-of-bag error {error:.1f} px, the mean over its keypoints{times}."
 
 
 def _of_value(row: dict[str, Any], unit: str) -> str:

@@ -166,10 +166,11 @@ function corrections() {
   return rows.map((row) => row.map((cell) => /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell).join(",")).join("\n") + "\n";
 }
 function download() {
+  if (!mended.size) return showMending("Nothing was changed, so there is nothing to download.");
   const address = URL.createObjectURL(new Blob([corrections()], { type: "text/csv" }));
   html("a", { href: address, download: "corrections.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
-  showMending("The corrections are downloaded.");
+  return showMending("The corrections are downloaded as corrections.csv.");
 }
 
 async function startMending() {
@@ -190,6 +191,7 @@ async function startMending() {
     } else if (byKey.has(event.key.toLowerCase())) byKey.get(event.key.toLowerCase())();
     else return;
     event.preventDefault();
+    $("mend-work").focus({ preventScroll: true });  // a button that had the keys is drawn anew
   });
   $("mend-view").addEventListener("pointerdown", grab);
   $("mend-view").addEventListener("pointermove", drag);
@@ -198,4 +200,5 @@ async function startMending() {
   const open = order.findIndex((frame) => !mended.has(frame));
   mending.at = Math.max(open, 0);
   go(0);
+  $("mend-work").focus({ preventScroll: true });
 }
