@@ -181,8 +181,12 @@ def test_colours_of_keypoints_are_told_apart_without_one_kind_of_cones(kind: str
     assert apart.min() > 0.1
 
 
-def test_many_keypoints_have_as_many_colours():
-    assert len(set(keypoint_colours(25))) == 25
+@pytest.mark.parametrize("count", [8, 17, 25])
+def test_many_keypoints_have_as_many_colours_and_neighbours_are_told_apart(count: int):
+    colours = keypoint_colours(count)
+    assert len(set(colours)) == count
+    shares = np.array([[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in colours])
+    assert np.linalg.norm(np.diff(shares, axis=0), axis=1).min() > 0.25
 
 
 @pytest.mark.parametrize(
