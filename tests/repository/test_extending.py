@@ -107,7 +107,7 @@ def test_the_score_of_the_page_is_in_the_scores_of_a_study_and_frames_may_be_jud
 def test_the_method_of_the_page_asks_networks_and_values_frames(study, patch):
     add(study, methods, patch, "method", "alignment.py")
     asked = check_config(config("demo", influence={"alignment": {"networks": 2}})).influence
-    assert asked.alignment.model_dump() == {"networks": 2, "learning_rate": 0.001}
+    assert asked.alignment.model_dump() == {"networks": 2, "percent": 50, "learning_rate": 0.001}
     answers = []
     for seed in SEEDS:
         answers.append(study / "alignment" / f"seed-{seed}.h5")
