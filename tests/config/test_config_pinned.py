@@ -15,7 +15,7 @@ from frameworth.plan.config import inspect_config
 SHIPPED = {
     "demo": "a790c94efb4b",
     "openfield-arms": "c207b3151c10",
-    "openfield-planted": "0afb3c144c98",
+    "openfield-planted": "f647a92b5b02",
     "openfield": "88b456ef852f",
     "paper": "3345808f7935",
 }  # fmt: skip
@@ -34,7 +34,7 @@ VARIANTS = {
     "training: {augmentation: {affine: {p: 0.5, scaling: [1, 1.25], translation: 4.0}, gaussian_noise: 12.75}}": "7239842f3c70",
     "pilot: {choices: [{scale: 0.5}, {scale: 1.0, crop: null}], steps: 10, most_steps: 4e1}": "1bf4a092a9be",
     "{pilot: {choices: {scale: 0.5}, steps: 1, most_steps: 2}, training: {scale: 0.7, steps: 9}}": "7a51959f27ec",
-    "influence: {warm: {}, groups: [[50]]}": "c7399e7d41b0",
+    "influence: {warm: {}, groups: [[50]]}": "3c6409b9f818",
     "{toggle: {frames: 4}, prune: {}, figures: {pair_list: [[1, 2.0]]}, prediction: {distractor_radius: 12}}": "3a27f1c6f733",
     "arms: {c: {augment: {distractor_cutout: {}}}, r: {replicate: {weights: 3}}, t: {pseudo: {labels: true}}}": "4f1b0e4ad1c1",
 }  # fmt: skip
