@@ -552,7 +552,9 @@ def test_jobs_that_fail_and_finish_are_told_as_snakemake_runs(here):
 
 def test_the_list_of_labels_is_announced_when_it_is_there_and_not_before(here):
     Path("Snakefile").write_text(
-        "rule report:\n    input: 'mine/labels_to_check.csv'\n    log: 'r.log'\n    shell: 'exit 1'\n"
+        "rule report:\n    input: 'mine/figures/labels_to_check.csv'\n    log: 'r.log'\n    shell: 'exit 1'\n"
+        "rule figure:\n    input: 'mine/labels_to_check.csv'\n    output: 'mine/figures/labels_to_check.csv'\n"
+        "    shell: 'cp {input} {output}'\n"
         "rule checks:\n    output: 'mine/labels_to_check.csv'\n    log: 'l.log'\n    shell: 'cp networks {output}'\n"
     )
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
@@ -561,7 +563,9 @@ def test_the_list_of_labels_is_announced_when_it_is_there_and_not_before(here):
             Path("networks").touch()
         screen = io.StringIO()
         assert run_workflow(command, Path("run.log"), screen) == 1
-        lines = [line for line in screen.getvalue().splitlines() if "mine/labels_to_check.csv" in line]
+        lines = [
+            line for line in screen.getvalue().splitlines() if "labels_to_check.csv" in line and "is there" in line
+        ]
         assert len(lines) == announced
 
 

@@ -294,7 +294,7 @@ class _Display:
                 self._show()
             case "job_info":
                 for path in event["output"]:
-                    if path.endswith(_LABELS):
+                    if path.endswith(_LABELS) and not path.endswith(f"/figures{_LABELS}"):  # which is drawn from it
                         self._labels[event["jobid"]] = path
             case "job_finished":
                 if path := self._labels.get(event["job_id"]):

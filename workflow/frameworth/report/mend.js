@@ -82,8 +82,8 @@ const MENDING = {  // by the id of its button: what it says, its key, what it do
     if (there) put(mending.keypoint, there, `${name} is where the networks see it.`);
     else showMending(`The networks see no ${name}.`);
   }],
-  "mend-all": ["move all labels to the networks’ places, alike", "a", moveAll],
-  "mend-exchange": ["exchange with the label it looks like", "e", exchange],
+  "mend-all": ["move all labels alike", "a", moveAll],
+  "mend-exchange": ["exchange two labels", "e", exchange],
   "mend-delete": ["delete the label", "Delete", () => put(mending.keypoint, null, `${keypoints[mending.keypoint]} has no label.`)],
   "mend-right": ["mark the frame as right", "r", () => {
     const now = stateOf(frameNow());
