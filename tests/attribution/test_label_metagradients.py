@@ -98,7 +98,7 @@ def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to
     told = re.compile(rf"\+.*harmful; {left_of_it[frame]:.3g} px left, on which \d+ networks agree to 100 %")
     assert any(line.startswith("  nose:") and told.search(line) for line in explain(results, frame))
     assert not any(told.search(line) for line in explain(study, frame))
-    (record,) = [record for record in ranked_frames(results, place) if record["frame"] == frame]
+    (record,) = [record for record in ranked_frames(results) if record["frame"] == frame]
     assert told.search(record["reason"])
 
 
