@@ -1,6 +1,8 @@
-"""Numbers as people read them: three significant digits, a true minus, and never an exponent."""
+"""Numbers as people read them, with three significant digits, a true minus and no exponent; commands to type."""
 
 from __future__ import annotations
+
+import shlex
 
 _LEAST = 1e-4  # what is smaller is said to be about 0
 
@@ -11,6 +13,11 @@ def readable(value: float, sign: str = "") -> str:
         return "about 0"
     text = f"{value:{sign}.3g}"
     return (f"{value:{sign},.0f}" if "e" in text else text).replace("-", "−")
+
+
+def command(name: str, configfile: str) -> str:
+    """A command of frameworth with the study's config, for a terminal."""
+    return f"frameworth {name} --configfile {shlex.quote(configfile)}"
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from frameworth.attribution.label_checks import first_to_check, read_label_check
 from frameworth.config.model import StudyConfig
 from frameworth.errors import printable
 from frameworth.storage.files import read_json, read_table
+from frameworth.text import command
 from frameworth.training.divergence import diverged_sentence
 
 _FILES = {"Report": "report.html", "Labels": "labels_to_check.csv", "Videos": "frames_to_label.csv"}
@@ -30,15 +30,15 @@ def closing_lines(folder: Path, config: StudyConfig, configfile: str, *, finishe
     if not (folder / "summary.json").exists():
         return []
     summary = read_json(folder / "summary.json")
-    unfinished = f"frameworth run --configfile {shlex.quote(configfile)}"
     checks = read_label_checks(folder / "labels_to_check.csv")
+    step = next_step(folder, summary, checks, config, configfile)
     lines = [
         *answer(folder, config, summary),
         *notes(folder, config, summary),
         "",
         *(_table(checks, bool(summary["labels_flagged"])) if summary["learned"] else []),
         *(f"{what:<8}{folder}/{name}" for what, name in _FILES.items() if (folder / name).exists()),
-        f"Next    {next_step(folder, summary, checks, config, configfile).command if finished else unfinished}",
+        f"Next    {step.command if finished else command('run', configfile)}",
     ]
     return [printable(line) for line in lines]
 

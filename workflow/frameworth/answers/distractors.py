@@ -21,7 +21,7 @@ from frameworth.attribution.estimators._estimate import Sample, centred
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.results.results import Results
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import write_tables
 
 CELLS = 200  # rows of single held-out labels that the table keeps, the strongest
 PARTS = ("log_probability", "log_confidence", "log_mass", "distractor_confidence")
@@ -89,10 +89,7 @@ class Distractors(NamedTuple):
 
 def write_distractors(results: Results) -> None:
     """Write `distractors.csv`, `distractors_groups.csv` and `distractors_places.csv`."""
-    tables = distractors(results)
-    write_csv(results.folder / "distractors.csv", tables.frames)
-    write_csv(results.folder / "distractors_groups.csv", tables.groups)
-    write_csv(results.folder / "distractors_places.csv", tables.places)
+    write_tables(results.folder / "distractors", distractors(results)._asdict())
 
 
 def distractors(results: Results) -> Distractors:

@@ -50,10 +50,11 @@ def _biased(results: Results, by: str) -> list[dict[str, Any]]:
     of_known = results.scores["consensus_pose"][:, known], labels.xy[known], results.inclusion[:, known]
     rows = []
     for bias in biased_groups(*of_known, numbers, results.percents):
-        first, *_, last = frames["image"].iloc[known[numbers == bias.group]]
-        of_video = {"kind": "biased", "video": names[bias.group], "first_image": first, "last_image": last}
+        images = frames["image"].iloc[known[numbers == bias.group]]
+        ends = {"first_image": images.iloc[0], "last_image": images.iloc[-1]} if by == "video" else {}
         rows.append(
-            (of_video if by == "video" else {"kind": "biased labeller", "labeller": names[bias.group]})
+            {"kind": "biased" if by == "video" else "biased labeller", by: names[bias.group]}
+            | ends
             | {"frames": bias.frames, "keypoint": labels.keypoints[bias.keypoint]}
             | {"distance_px": float(np.hypot(*bias.offset)), "along_px": bias.offset[0], "across_px": bias.offset[1]}
             | {"p": bias.p, "p_adjusted": bias.p_adjusted, "unseen": bias.unseen}

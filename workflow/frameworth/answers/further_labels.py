@@ -14,7 +14,7 @@ from frameworth.answers.learning_curve import LearningCurve, learning_curve
 from frameworth.answers.validation import interval
 from frameworth.attribution.inference import values
 from frameworth.results.results import Results
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import write_tables
 
 ALL = "(all keypoints)"
 TIMES = (0.5, 1.5, 2.0)  # frames of the pool
@@ -41,10 +41,7 @@ class FurtherLabels(NamedTuple):
 
 def write_further_labels(results: Results) -> None:
     """Write `add.csv`, `add_curve.csv` and `add_poses.csv`."""
-    tables = further_labels(results)
-    write_csv(results.folder / "add.csv", tables.changes)
-    write_csv(results.folder / "add_curve.csv", tables.curve)
-    write_csv(results.folder / "add_poses.csv", tables.poses)
+    write_tables(results.folder / "add", further_labels(results)._asdict())
 
 
 def further_labels(results: Results) -> FurtherLabels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 from frameworth.config.model import StudyConfig
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.pilot import chosen_training
-from frameworth.text import duration
+from frameworth.text import command, duration
 from frameworth.training.measured import measured_networks, network_seconds
 
 
@@ -33,8 +32,7 @@ def next_step(
     Args:
         summary: of `summary.json`. checks: `labels_to_check.csv`. config: the checked one. configfile: its file.
     """
-    run, show = (f"frameworth {name} --configfile {shlex.quote(configfile)}" for name in ("run", "report"))
-    show += " --open"
+    run, show = command("run", configfile), f"{command('report', configfile)} --open"
     if not summary["learned"]:
         return NextStep("", f"{run}   # after you changed the config")
     subsets, inclusion = read_subsets(folder)

@@ -18,7 +18,7 @@ from frameworth.answers.validation import auroc, interval, interval_of_auroc, wi
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import write_tables
 
 COMBINED = "outlier score"
 
@@ -68,9 +68,7 @@ class Outliers(NamedTuple):
 
 def write_outliers(results: Results) -> None:
     """Write `outliers.csv` and `outliers_methods.csv`."""
-    tables = outliers(results)
-    write_csv(results.folder / "outliers.csv", tables.frames)
-    write_csv(results.folder / "outliers_methods.csv", tables.methods)
+    write_tables(results.folder / "outliers", outliers(results)._asdict())
 
 
 def outliers(results: Results) -> Outliers:

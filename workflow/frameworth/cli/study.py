@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from frameworth.cli._common import FILE, Cores, friendly
+from frameworth.text import command
 
 if TYPE_CHECKING:  # these import pandas and more, which a command must not wait for
     from frameworth.config.model import StudyConfig
@@ -150,7 +151,7 @@ def status(configfile: TextIO) -> None:
 
 
 def _first(configfile: TextIO) -> str:
-    return f"first: frameworth run --configfile {configfile.name}"
+    return f"first: {command('run', configfile.name)}"
 
 
 @contextmanager
@@ -311,7 +312,7 @@ def apply(corrections: Path, configfile: TextIO) -> None:
             corrections, folder, project, held_out=config.held_out.model_dump(), seed=config.seed,
             keep_snapshots=config.keep_snapshots,
         )  # fmt: skip
-    print("\n".join([*lines, f"Next    frameworth run --configfile {configfile.name}   # after you changed `labels`"]))
+    print("\n".join([*lines, f"Next    {command('run', configfile.name)}"]))
 
 
 @study.command()

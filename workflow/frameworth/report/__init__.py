@@ -128,7 +128,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             rows=table.head(_MOST_ROWS).map(_cell).to_numpy().tolist(),
             rows_in_all=len(table),
             sizes=_sizes(results),
-            trust=trust_sentence(results.validation, results.summary["estimator"], 1 - results.level),
+            trust=trust_sentence(results.validation, results.estimator, 1 - results.level),
             validation=results.validation.map(_cell).to_dict("records"),
             options=results.options,
             unit=data["unit"],

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,12 @@ def write_csv(path: Path | str, table: pd.DataFrame) -> None:
     """Write `table` without its index to `path`, atomically; missing values become empty fields."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_tables(stem: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write the first table as `{stem}.csv`, and each other one as `{stem}_{name}.csv`."""
+    for number, (name, table) in enumerate(tables.items()):
+        write_csv(stem.with_name(f"{stem.name}_{name}.csv" if number else f"{stem.name}.csv"), table)
 
 
 def link_or_copy(source: Path, path: Path) -> None:
