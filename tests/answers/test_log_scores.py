@@ -10,8 +10,6 @@ import pytest
 from frameworth.answers.explaining import explain
 from frameworth.answers.frame_values import frame_values, summary
 from frameworth.answers.larger_study import pilot_of
-from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import subset_score
 from frameworth.plan.config import check_config
 from frameworth.plan.names import subset_path
@@ -107,7 +105,8 @@ def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(tmp_path: Path)
     made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
     found, pool = summary(made), np.flatnonzero(made.pool)
     score = np.stack([made.held_out_score(name) for name in ("log_probability", "error")], axis=1)
-    value = size_centred.estimate(Sample(made.inclusion[:, pool], score, made.percents, made.clusters)).value
+    z, u = (part - part.mean(axis=0) for part in (made.inclusion[:, pool].astype(float), score))  # all are halves
+    value = z.T @ u / (z**2).sum(axis=0)[:, None]
     group = made.planted[pool]
     expected = value[group].mean(axis=0) - value[~group].mean(axis=0)
     assert found["group_difference"] == pytest.approx(expected[0], rel=1e-4)
