@@ -231,14 +231,21 @@ def test_labels_that_are_all_off_alike_are_said_to_lie_that_way(off: list[list[f
     assert bool(words) == bool(all_off_alike(np.array(off, float)))
 
 
-def test_a_pose_that_is_off_as_a_whole_stands_with_a_keypoint_of_typical_distance_and_not_with_a_lost_one(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("alike", "distance", "words"),
+    [(True, pytest.approx(25, abs=5), "right of"), (False, pytest.approx(200, abs=40), "turned round")],
+)
+def test_of_a_pose_that_is_off_as_a_whole_the_typical_keypoint_is_named_only_where_all_are_off_alike(
+    tmp_path: Path, alike: bool, distance: object, words: str
 ):
     made = write_study(tmp_path / "walk", frames=48, halves=16, ladder_seeds=0, planted=False, missing=False)
     study = Results(made.folder, made.options)
-    study.labels.xy[20] += [25, 0]
+    if alike:
+        study.labels.xy[20] += [25, 0]
+    else:
+        study.labels.xy[20] = 2 * study.labels.xy[20].mean(axis=0) - study.labels.xy[20]
     study.scores["consensus_pose"][:, 20, 1] += [0, 200]  # networks lose one of the keypoints, too
     row = label_checks(study).set_index("frame").loc[20]
     assert (row["rank"], row["kind"]) == (1, "together")
-    assert row["distance_px"] == pytest.approx(25, abs=5)
-    assert "right of" in row["reason"]
+    assert row["distance_px"] == distance
+    assert words in row["reason"]

@@ -35,8 +35,11 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     known = np.isfinite(suspects.suspicion)
     p = 10**-suspects.suspicion
     away = distance(suspects.place, labels.xy)
-    # Where all are off together, one that is typically far off stands for them: networks may have lost others.
-    which = np.where(suspects.kind == "together", _typically_far(away), suspects.keypoint)
+    off = labels.xy - suspects.place
+    together = suspects.kind == "together"
+    which = np.array([
+        _standing_for_all(off[frame]) if together[frame] else suspects.keypoint[frame] for frame in range(len(off))
+    ])  # fmt: skip
     rows = np.arange(len(which))
     right = is_marked(results.folder, results.frames["video"], results.frames["image"], labels.xy)
     named = known & (p <= max(UNUSUAL, expected_false / max(known.sum(), 1)))
@@ -65,11 +68,18 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     return table.sort_values("rank").reset_index(drop=True)
 
 
-def _typically_far(away: np.ndarray) -> np.ndarray:
-    """The keypoint of each frame that is as far off as the frame's median one, int [N], of distances [N, K] px."""
-    known = np.isfinite(away).sum(axis=1)
-    middle = np.maximum(known - 1, 0) // 2
-    return np.take_along_axis(np.argsort(away, axis=1), middle[:, None], axis=1)[:, 0]  # NaN comes last
+def _standing_for_all(off: np.ndarray) -> int:
+    """The keypoint that stands for a frame whose labels are off together.
+
+    That is the one of median distance where all labels are off alike, as networks may have lost another. Else, as
+    where the animal is turned round, it is the one that is farthest off.
+
+    Args:
+        off: [K, 2] px, from where the networks see each keypoint to its label; at least one is known.
+    """
+    order = np.argsort(np.linalg.norm(off, axis=1))  # NaN comes last
+    known = int(np.isfinite(off).all(axis=1).sum())
+    return int(order[(known - 1) // 2 if all_off_alike(off) else known - 1])
 
 
 def study_suspects(results: Results, subsets: np.ndarray | None = None, expected_false: float = 1.0) -> Suspects:
