@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-plantings benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-plantings findings-acting findings-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-plantings benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-plantings findings-methods findings-harmful findings-acting findings-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -159,6 +159,25 @@ findings-plantings: .venv/ready
 	    --config study=plantings-$$seed-$$project seed=$$seed || exit 1; \
 	done; done
 	$(BIN)/python -m findings plantings
+
+# Warm influence and metagradients at equal cost, in four plantings of two projects.
+findings-methods: .venv/ready
+	for project in openfield mirrors; do for seed in 1 2 3 4; do \
+	  $(STUDY) findings/studies/methods.yaml findings/studies/steps.yaml findings/studies/planted.yaml \
+	    --config study=methods-$$seed-$$project seed=$$seed || exit 1; \
+	done; done
+	$(BIN)/python -m findings methods
+
+# The frames that metagradients judge worst in the projects as published, in and out of networks with fresh seeds.
+findings-harmful: .venv/ready
+	for project in $(PROJECTS); do \
+	  $(STUDY) findings/studies/harmful.yaml findings/studies/steps.yaml --config study=harmful-$$project || exit 1; \
+	  $(BIN)/python -m benchmarks.metagradients --configfile results/harmful-$$project/config.json --groups 6 --pairs 24 \
+	    > results/harmful-$$project/toggle.yaml || exit 1; \
+	  $(STUDY) findings/studies/harmful.yaml findings/studies/steps.yaml results/harmful-$$project/toggle.yaml \
+	    --config study=harmful-$$project || exit 1; \
+	done
+	$(BIN)/python -m findings harmful
 
 # After findings-plantings.
 findings-acting: .venv/ready

@@ -8,8 +8,8 @@ its subset at weight 0 in the window, and compares. Prints correlation and slope
 
     python -m benchmarks.metagradients --configfile config/mine.yaml --groups 7
 
-prints a `toggle` for the config instead, of four groups of so many frames, each a part: the planted ones, and of the
-others those judged most harmful, those judged least harmful, and random ones.
+prints a `toggle` for the config instead, of groups of so many frames, each a part: those judged most harmful, those
+judged least harmful, and random ones, all of right labels; where errors were planted, then the planted ones.
 """
 
 from __future__ import annotations
@@ -107,10 +107,12 @@ def measure(config: StudyConfig, number: int, count: int) -> dict[str, Any]:
 
 
 def groups(values: pd.DataFrame, planted: np.ndarray, size: int) -> np.ndarray:
-    """Frames of the pool in four groups: planted, judged most harmful, least harmful, random; the last three right.
+    """Frames of the pool, [groups, size]: judged most harmful, least harmful, random; then the planted, if any are.
 
     Args:
-        values: `frame_values.csv`. planted: bool [N], by frame. size: frames of a group.
+        values: `frame_values.csv`.
+        planted: bool [N], by frame; no such frame is in the first three groups.
+        size: frames of a group.
 
     Raises ValueError where there are not so many of each.
     """
@@ -118,10 +120,12 @@ def groups(values: pd.DataFrame, planted: np.ndarray, size: int) -> np.ndarray:
     wrong = planted[known["frame"]]
     right = known["frame"][~wrong].to_numpy()
     rest = np.random.default_rng(0).permutation(right[size:-size])
-    found = [known["frame"][wrong].to_numpy()[:size], right[:size], right[-size:], rest[:size]]
-    if min(map(len, found)) < size:
+    chosen = [right[:size], right[-size:], rest[:size]]
+    if wrong.any():
+        chosen.append(known["frame"][wrong].to_numpy()[:size])
+    if min(map(len, chosen)) < size:
         raise ValueError(f"there are not {size} frames for each group")
-    return np.concatenate(found)
+    return np.array(chosen)
 
 
 def main() -> None:
@@ -131,12 +135,14 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=3)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--groups", type=int, help="frames of each group")
+    parser.add_argument("--pairs", type=int, default=16, help="networks with and without them")
     arguments = parser.parse_args()
     config = check_config(read_config_file(arguments.configfile)[0])
     if arguments.groups:
-        planted = read_frames(config.folder / "frames.csv")["planted"].notna().to_numpy()
+        frames = read_frames(config.folder / "frames.csv")
+        planted = frames["planted"].notna().to_numpy() if "planted" in frames else np.zeros(len(frames), bool)
         chosen = groups(read_table(config.folder / "frame_values.csv"), planted, arguments.groups)
-        print(f"toggle: {{pairs: 16, parts: 4, frames: {chosen.tolist()}}}")
+        print(f"toggle: {{pairs: {arguments.pairs}, parts: {len(chosen)}, frames: {chosen.ravel().tolist()}}}")
         return
     rows = []
     for number in range(arguments.networks):

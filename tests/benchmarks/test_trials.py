@@ -182,13 +182,15 @@ def test_the_truth_of_another_project_is_refused(tmp_path):
         measure(study, truth(tmp_path / "spoilt.csv", {0: "moved", 7: "moved"}))
 
 
-def test_groups_to_toggle_are_the_planted_frames_and_of_the_right_ones_the_worst_the_best_and_others():
+def test_groups_to_toggle_are_the_worst_right_frames_the_best_others_and_the_planted_ones():
     value = np.array([0.1, 9, 3, 2, -5, 0, -4, 8, 0.2, 0.3])
     planted = np.isin(np.arange(12), [1, 6, 11])
     table = pd.DataFrame({"frame": np.arange(12), "metagradient_value": [*value, np.nan, np.nan]})
-    chosen = groups(table, planted, 2).tolist()
-    assert chosen[:4] == [1, 6, 7, 2]
-    assert sorted(chosen[4:6]) == [4, 5]
-    assert set(chosen[6:]) < {0, 3, 8, 9}
+    worst, best, others, spoilt = groups(table, planted, 2).tolist()
+    assert worst == [7, 2]
+    assert sorted(best) == [4, 5]
+    assert set(others) < {0, 3, 8, 9}
+    assert spoilt == [1, 6]
+    assert groups(table, np.zeros(12, bool), 3)[0].tolist() == [1, 7, 2]
     with pytest.raises(ValueError, match="3"):
         groups(table, planted, 3)

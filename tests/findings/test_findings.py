@@ -11,7 +11,7 @@ import pytest
 from findings.__main__ import TABLES, all_questions
 from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
-from findings.questions import acting, more_data
+from findings.questions import acting, harmful, methods, more_data
 from findings.questions.acting import changes
 from findings.questions.confidence import effects
 from findings.questions.more_data import BUDGETS, answer
@@ -126,6 +126,43 @@ def test_actions_are_compared_with_the_same_subset_of_the_labels_as_they_are() -
     assert np.allclose(means, [[-0.1, -0.3, -0.05, -0.4]] * 2)
     answered = acting.answer(table).set_index("action")
     assert answered.loc["a tenth checked by the list", ["pairs", "change"]].tolist() == [2, -0.3]
+
+
+def of_methods(**values: list[float]) -> pd.DataFrame:
+    """A table of two plantings of one project with two planted frames each, by what each method says of the frames."""
+    return pd.DataFrame(
+        {"project": "mirrors", "planting": planting, "method": name, "frame": frame, "planted": frame < 2,
+         "value": value, "singled_out": value > 2, "called": value > 3, "cost": 10.0 * planting}
+        for planting in (1, 2)
+        for name, of_frames in values.items()
+        for frame, value in enumerate(of_frames)
+    )  # fmt: skip
+
+
+def test_methods_are_told_by_how_they_rank_planted_frames_and_by_the_good_ones_that_they_call() -> None:
+    table = of_methods(warm=[2.5, 0, 1, -1, 4, 0.5], metagradient=[5, 4, 1, -1, 2.5, 0])
+    warm, metagradient, difference = methods.answer(table).to_dict("records")
+    assert warm["auroc"] == 0.5  # 3 of 4 and 1 of 4 pairs in order
+    assert metagradient["auroc"] == metagradient["auroc_low"] == 1
+    assert (warm["called"], warm["called_good"], warm["plantings_wrong"], warm["plantings"]) == (2, 2, 2, 2)
+    assert (metagradient["called"], metagradient["called_good"], metagradient["plantings_wrong"]) == (4, 0, 0)
+    assert (metagradient["singled_out"], metagradient["singled_out_good"], metagradient["cost"]) == (6, 2, 15)
+    assert difference["auroc"] == 0.5
+    assert 0 <= difference["auroc_low"] < 0.5 < difference["auroc_high"] <= 1
+
+
+def test_a_group_that_harms_is_told_from_none_and_from_random_frames_pair_by_pair() -> None:
+    changes = {"none": 0.0, "worst": 0.2, "best": -0.3, "random": -0.1, "all": -0.2}
+    table = pd.DataFrame(
+        {"project": "reaching", "group": group, "pair": pair, "log_error": pair + change + 0.01 * (pair % 2),
+         "median_px": 5 + change, "frames": ""}
+        for group, change in changes.items()
+        for pair in range(6)
+    )  # fmt: skip
+    rows = harmful.answer(table).set_index("comparison")
+    expected = {"worst": 0.2, "random": -0.1, "best": -0.3, "worst - random": 0.3, "best - random": -0.2}
+    assert {name: rows.loc[words, "change"] for name, words in harmful.WORDS.items()} == pytest.approx(expected)
+    assert rows["median_px"].tolist() == pytest.approx(list(expected.values()))
 
 
 def test_intervals_of_projects_are_drawn_in_the_row_of_what_they_are_about() -> None:
