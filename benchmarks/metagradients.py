@@ -10,6 +10,11 @@ its subset at weight 0 in the window, and compares. Prints correlation and slope
 
 prints a `toggle` for the config instead, of groups of so many frames, each a part: those judged most harmful, those
 judged least harmful, and random ones, all of right labels; where errors were planted, then the planted ones.
+
+    python -m benchmarks.metagradients --configfile config/mine.yaml --networks 4 --windows 0.05 0.1 0.2 0.5
+
+prints instead how far the values by shorter windows agree with those by the longest, and how well they rank planted
+frames.
 """
 
 from __future__ import annotations
@@ -22,8 +27,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
 
-from frameworth.attribution.methods.metagradient import held_out_score
+from frameworth.attribution.inference.values import mean_of_known
+from frameworth.attribution.method_files import trained_network
+from frameworth.attribution.methods.metagradient import METHOD, MetagradientOptions, held_out_score
 from frameworth.cli.checking import read_config_file
 from frameworth.config.model import StudyConfig
 from frameworth.config.registries import asked_methods
@@ -128,19 +137,56 @@ def groups(values: pd.DataFrame, planted: np.ndarray, size: int) -> np.ndarray:
     return np.array(chosen)
 
 
+def values_by_window(config: StudyConfig, networks: int, windows: list[float]) -> np.ndarray:
+    """The values of frames by the first so many networks and each window, [windows, N]; NaN where none tells."""
+    folder, training = config.folder, possible_trainings(config)[0]
+    device = choose_device(training.device)
+    make_deterministic(device)
+    changes, inclusion = [], []
+    for planned in base_subsets(config, "metagradient")[:networks]:
+        name = subset_path(planned.percent, planned.seed)
+        trained = trained_network(
+            folder / "subsets" / f"{name}.json", folder / "labels.h5", folder / "frames.csv",
+            folder / "ensembles" / name / "member-0.pt", folder / ".store",
+            training=training, study_seed=config.seed, device=device, imagenet=folder / "imagenet.pt",
+        )  # fmt: skip
+        score = asked_methods(config.influence)["metagradient"].score
+        asked = [METHOD.ask(trained, MetagradientOptions(window=window, score=score)) for window in windows]
+        changes.append([answer.arrays["change"] for answer in asked])
+        inclusion.append(np.isin(np.arange(len(trained.pool)), trained.subset.frames))
+    return np.array([mean_of_known(METHOD.harm(np.array(change), np.array(inclusion)), 0)
+                     for change in zip(*changes, strict=True)])  # fmt: skip
+
+
+def print_windows(windows: list[float], values: np.ndarray, planted: np.ndarray) -> None:
+    """A line per window: the rank agreement with the longest, over all frames and over right ones, and the AUROC."""
+    known = np.isfinite(values).all(axis=0)
+    for window, value in zip(windows, values, strict=True):
+        every, right = (spearmanr(value[rows], values[-1, rows]).statistic for rows in (known, known & ~planted))
+        line = f"last {window:g} of the steps: agreement {every:.2f}, of right frames {right:.2f}"
+        if planted.any():
+            line += f", AUROC of planted frames {roc_auc_score(planted[known], value[known]):.2f}"
+        print(line, flush=True)
+
+
 def main() -> None:
-    """Measure the networks, print a line for each, and write the file; or print the groups."""
+    """Measure the networks, print a line for each, and write the file; or print the groups, or of windows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--networks", type=int, default=3)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--groups", type=int, help="frames of each group")
     parser.add_argument("--pairs", type=int, default=16, help="networks with and without them")
+    parser.add_argument("--windows", type=float, nargs="+", help="shares of the steps, ascending")
     arguments = parser.parse_args()
     config = check_config(read_config_file(arguments.configfile)[0])
+    frames = read_frames(config.folder / "frames.csv")
+    planted = frames["planted"].notna().to_numpy() if "planted" in frames else np.zeros(len(frames), bool)
+    if arguments.windows:
+        values = values_by_window(config, arguments.networks, arguments.windows)
+        print_windows(arguments.windows, values, planted)
+        return
     if arguments.groups:
-        frames = read_frames(config.folder / "frames.csv")
-        planted = frames["planted"].notna().to_numpy() if "planted" in frames else np.zeros(len(frames), bool)
         chosen = groups(read_table(config.folder / "frame_values.csv"), planted, arguments.groups)
         print(f"toggle: {{pairs: {arguments.pairs}, parts: {len(chosen)}, frames: {chosen.ravel().tolist()}}}")
         return

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import sleap_io
 
-from benchmarks.metagradients import groups
+from benchmarks.metagradients import groups, print_windows
 from benchmarks.spoil import shuffle, spoil
 from benchmarks.trial import measure, what_was_learned
 from frameworth.errors import UserError
@@ -194,3 +194,13 @@ def test_groups_to_toggle_are_the_worst_right_frames_the_best_others_and_the_pla
     assert groups(table, np.zeros(12, bool), 3)[0].tolist() == [1, 7, 2]
     with pytest.raises(ValueError, match="3"):
         groups(table, planted, 3)
+
+
+def test_windows_are_told_by_how_their_values_rank_frames_beside_the_longest(capsys: pytest.CaptureFixture[str]):
+    longest = np.array([1.0, 2, 3, 4, 9, np.nan])
+    print_windows([0.1, 1], np.array([-longest, longest]), np.arange(6) >= 4)
+    short, long = capsys.readouterr().out.splitlines()
+    assert short == "last 0.1 of the steps: agreement -1.00, of right frames -1.00, AUROC of planted frames 0.00"
+    assert long == "last 1 of the steps: agreement 1.00, of right frames 1.00, AUROC of planted frames 1.00"
+    print_windows([1], longest[None], np.zeros(6, bool))
+    assert "AUROC" not in capsys.readouterr().out
