@@ -95,11 +95,12 @@ def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to
         lambda rows: (rows["frame"] == frame) & (rows["keypoint"] == "nose")
     ].itertuples()
     assert (label.move_x, label.move_y) == pytest.approx((-left_of_it[frame], 0))
-    told = re.compile(rf"\+.*harmful; {left_of_it[frame]:.3g} px left, on which \d+ networks agree to 100 %")
-    assert any(line.startswith("  nose:") and told.search(line) for line in explain(results, frame))
+    told = re.compile(rf"networks would move it {left_of_it[frame]:.3g} px left \(agreement 100 %\)")
+    line = next(line for line in explain(results, frame) if line.startswith("  nose:") and told.search(line))
+    assert "harmful" in line
     assert not any(told.search(line) for line in explain(study, frame))
     (record,) = [record for record in ranked_frames(results) if record["frame"] == frame]
-    assert told.search(record["reason"])
+    assert "label of nose harms" in record["reason"] and told.search(record["reason"])
 
 
 def test_where_networks_put_a_keypoint_the_other_way_no_move_is_suggested(tmp_path):

@@ -58,16 +58,23 @@ def label_harm(results: Results, asked_by: Method[Any]) -> pd.DataFrame:
 
 
 def label_words(row: pd.Series) -> str:
-    """A row of the table: `+3.2 ± 0.4, harmful; 12 px to the left, on which 6 networks agree to 94 %`."""
+    """A row of the table: `+3.2 ± 0.4, harmful; 6 networks would move it 12 px left (agreement 94 %)`."""
     harmful = f", {HARMFUL}" if row["verdict"] == HARMFUL else ""
+    return f"{value_words(row)}{harmful}; {move_words(row)}"
+
+
+def value_words(row: pd.Series) -> str:
+    """What more weight on a label does, of a row of the table: `+3.2 ± 0.4`, where 1 is as much as usual."""
     error = f" ± {readable(row['standard_error'])}" if np.isfinite(row["standard_error"]) else ""
-    towards = _towards(row["direction_x"], row["direction_y"])
+    return readable(row["value"], "+") + error
+
+
+def move_words(row: pd.Series) -> str:
+    """Where a label would have to move, of a row of the table: `6 networks would move it 12 px left (agreement 94 %)`."""
     far = np.hypot(row["move_x"], row["move_y"])
     so_far = f"{readable(far)} px " if np.isfinite(far) else ""
-    return (
-        f"{readable(row['value'], '+')}{error}{harmful}; {so_far}{towards}, "
-        f"on which {row['networks']} networks agree to {100 * row['agreement']:.0f} %"
-    )
+    towards = _towards(row["direction_x"], row["direction_y"])
+    return f"{row['networks']} networks would move it {so_far}{towards} (agreement {100 * row['agreement']:.0f} %)"
 
 
 def _towards(across: float, below: float) -> str:

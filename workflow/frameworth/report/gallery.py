@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.answers.label_harm import HARMFUL, label_words
+from frameworth.answers.label_harm import HARMFUL, move_words, value_words
 from frameworth.attribution.label_checks import where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
@@ -50,7 +50,10 @@ def _harm_of_labels(results: Results) -> dict[int, list[str]]:
     sentences: dict[int, list[str]] = {}
     for table in results.label_harm.values():
         for _, row in table[table["verdict"] == HARMFUL].iterrows():
-            sentence = f"More weight on {row['keypoint']} harms held-out labels: {label_words(row)}."
+            sentence = (
+                f"Training on its label of {row['keypoint']} harms other frames ({value_words(row)}, where 1 is as much "
+                f"as labels usually matter): {move_words(row)}."
+            )
             sentences.setdefault(row["frame"], []).append(sentence)
     return sentences
 
