@@ -70,7 +70,7 @@ def value_words(row: pd.Series) -> str:
 
 
 def move_words(row: pd.Series) -> str:
-    """Where a label would have to move, of a row of the table: `6 networks would move it 12 px left (agreement 94 %)`."""
+    """Where a label would have to move, of a row: `6 networks would move it 12 px left (agreement 94 %)`."""
     far = np.hypot(row["move_x"], row["move_y"])
     so_far = f"{readable(far)} px " if np.isfinite(far) else ""
     towards = _towards(row["direction_x"], row["direction_y"])

@@ -51,8 +51,8 @@ def _harm_of_labels(results: Results) -> dict[int, list[str]]:
     for table in results.label_harm.values():
         for _, row in table[table["verdict"] == HARMFUL].iterrows():
             sentence = (
-                f"Training on its label of {row['keypoint']} harms other frames ({value_words(row)}, where 1 is as much "
-                f"as labels usually matter): {move_words(row)}."
+                f"Training on its label of {row['keypoint']} harms other frames ({value_words(row)}, where 1 is what "
+                f"labels usually do): {move_words(row)}."
             )
             sentences.setdefault(row["frame"], []).append(sentence)
     return sentences
