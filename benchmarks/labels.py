@@ -42,7 +42,7 @@ from frameworth.errors import UserError
 from frameworth.labels.label_errors import animal_length, exchange_neighbours, move_one, shift_inside
 from frameworth.labels.labels import Labels, distance
 from frameworth.results.results import Results
-from frameworth.storage.files import write_json
+from frameworth.storage.files import read_table, write_json
 
 OUT = Path("results/benchmarks/labels.json")
 OURS = "suspect_labels"
@@ -104,7 +104,7 @@ def read_stored(study: Path, spoilt: Path | None = None) -> Stored:
     results = Results(study)
     planted = np.zeros(len(results.frames), bool) if results.planted is None else results.planted
     if spoilt is not None:
-        names = pd.MultiIndex.from_frame(pd.read_csv(spoilt, dtype=str)[["video", "image"]])
+        names = pd.MultiIndex.from_frame(read_table(spoilt, text=("video", "image"))[["video", "image"]])
         planted = planted | pd.MultiIndex.from_frame(results.frames[["video", "image"]].astype(str)).isin(names)
     return Stored(
         poses=results.scores["consensus_pose"].astype(float),

@@ -10,13 +10,14 @@ from PIL import Image
 
 from frameworth.cli.costs import Costs, StudySize
 from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.frames import collect_frames, read_frames
 from frameworth.labels.labellers import read_labellers
 from frameworth.labels.labels import read_labels
 from frameworth.labels.plant import copy_labelled_frames
 from frameworth.plan.config import checked_config
 from frameworth.plan.split import hold_out
-from frameworth.storage.files import write_csv
+from frameworth.storage.files import copy_file, write_csv
 from tiny import HELD_OUT, draw
 
 
@@ -75,6 +76,19 @@ def test_frames_csv_and_labels_h5_say_what_the_project_holds(tmp_path):
     assert frames.loc[frames["planted"].notna(), "split"].eq("pool").all()
     assert np.isfinite(labels.xy).all(axis=2).sum(axis=1).tolist() == frames["labelled_keypoints"].tolist()
     assert len(set(labels.digests)) == 20
+
+
+def test_what_was_planted_in_videos_named_like_missing_values_is_known(tmp_path):
+    source, project = read_project(draw(tmp_path / "drawn", frames=20)), tmp_path / "project"
+    names = dict(zip(dict.fromkeys(source.videos), ("NA", "null", "None"), strict=True))
+    videos = [names[video] for video in source.videos]
+    for video, image, path in zip(videos, source.images, source.paths, strict=True):
+        copy_file(path, project / "labeled-data" / video / image)
+    write_collected_data(project, source.scorer, source.keypoints, videos, source.images, source.xy)
+    copy_file(source.root / "config.yaml", project / "config.yaml")
+    write_csv(project / "planted.csv", pd.DataFrame({"video": videos, "image": source.images, "planted": "moved"}))
+    collect_frames(project, HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
+    assert read_frames(tmp_path / "frames.csv")["planted"].eq("moved").all()
 
 
 def test_frames_csv_says_who_labelled_the_frames_that_labellers_csv_names(tmp_path):

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
@@ -27,7 +26,7 @@ from frameworth.plan.designs import draw_subset
 from frameworth.plan.split import hold_out
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
-from frameworth.storage.files import copy_file, replaced_folder, write_csv, write_json, write_text
+from frameworth.storage.files import copy_file, read_table, replaced_folder, write_csv, write_json, write_text
 
 UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
 MACHINE = "frameworth_out-of-bag"
@@ -263,7 +262,7 @@ def _write_copy(folder: Path, source: LabelledProject, keep: list[int], xy: np.n
     scorer = source.scorer or "frameworth"
     write_collected_data(folder, scorer, source.keypoints, videos, images, xy[keep], decimals=None)
     if (source.root / "planted.csv").exists():
-        table = pd.read_csv(source.root / "planted.csv", dtype=str)
+        table = read_table(source.root / "planted.csv", text=("video", "image", "planted"))
         still = [name not in changed for name in zip(table["video"], table["image"], strict=True)]
         write_csv(folder / "planted.csv", table[still])
 

@@ -59,7 +59,7 @@ def collect_frames(
         table = table.merge(labellers, how="left", on=["video", "image"], validate="one_to_one")
     planted_csv = folder / "planted.csv"
     if planted_csv.exists():
-        planted = pd.read_csv(planted_csv, dtype=str)
+        planted = read_table(planted_csv, text=("video", "image", "planted"))
         table = table.merge(planted, how="left", on=["video", "image"], validate="one_to_one")
     write_csv(frames_csv, table)
     write_labels(labels_h5, labels)
