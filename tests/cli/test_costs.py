@@ -72,6 +72,17 @@ def test_minutes_grow_with_what_a_job_trains_and_leave_a_reserve(tmp_path, monke
     assert minutes[2] > minutes[1]
 
 
+def test_asking_networks_of_a_large_share_of_the_pool_costs_what_that_share_does() -> None:
+    def seconds(method: str, percent: int) -> float:
+        blocks = [{"design": "independent", "percents": [50, 90], "seeds": 2, "members": 1}]
+        training = {"epochs": 8, "batch_size": 4, "device": "cpu"}
+        asked = config("project", subsets=blocks, training=training, influence={method: {"percent": percent}})
+        return Costs(check_config(asked), SIZE, None).method_seconds(method)
+
+    assert seconds("metagradient", 90) == pytest.approx(1.8 * seconds("metagradient", 50), rel=0.05)
+    assert seconds("warm", 90) == pytest.approx(seconds("warm", 50) / 5, rel=0.1)  # of the pool that is not in them
+
+
 def test_before_anything_is_measured_longer_training_asks_for_more_time():
     asked = []
     for steps in (1000, 20000):

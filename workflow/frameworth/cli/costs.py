@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from frameworth.attribution.methods import method
+from frameworth.attribution.methods.base import Frames
 from frameworth.config.model import StudyConfig
 from frameworth.config.training import Training
 from frameworth.errors import UserError
@@ -16,7 +17,7 @@ from frameworth.labels.deeplabcut import project_keypoints
 from frameworth.labels.images import DECODED_BYTES_KEPT, image_size
 from frameworth.labels.imported import is_import, read_imported
 from frameworth.plan.designs import subset_size
-from frameworth.plan.grid import PlannedSubset, method_options
+from frameworth.plan.grid import PlannedSubset, base_subsets, method_options
 from frameworth.plan.pilot import chosen_training, pilot_budget, possible_trainings, recorded_pilot
 from frameworth.plan.split import held_out_count
 from frameworth.storage.files import read_json
@@ -142,7 +143,8 @@ class Costs:
         """Seconds of asking one base network by a method."""
         asked_by = method(name)
         options = asked_by.options(**method_options(self.config, name))
-        samples = asked_by.samples(options, self.training, self.pool, self.size.frames)
+        subset = subset_size(base_subsets(self.config, name)[0].percent, self.pool)
+        samples = asked_by.samples(options, self.training, Frames(subset, self.pool, self.size.frames))
         return samples * self.step / self.training.batch_size
 
     def video_seconds(self, frames: int, networks: int) -> float:

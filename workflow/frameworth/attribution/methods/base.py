@@ -80,6 +80,14 @@ class Answer(NamedTuple):
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
+class Frames(NamedTuple):
+    """How many frames there are: in the subset of a base network, in the pool, and in all."""
+
+    subset: int
+    pool: int
+    all: int
+
+
 @dataclass(frozen=True)
 class Method(Generic[OptionsT]):
     """A way to ask finished networks, one at a time, what each frame does.
@@ -100,8 +108,8 @@ class Method(Generic[OptionsT]):
         per_network: one number per network and frame, float [B, N], in the unit of `change` and comparable between
             frames; from `change` [B, N, ...] of B networks and `inclusion`, bool [B, N], the network was trained on the
             frame. NaN where it tells nothing.
-        samples: how many samples one network trains in `ask`, from the options, the config's `training`, the frames of
-            the pool and all frames; a prediction of a frame counts as a third. Job run times rest on it.
+        samples: how many samples one network trains in `ask`, from the options, the config's `training` and how many
+            frames there are; a prediction of a frame counts as a third. Job run times rest on it.
         memory: MiB that `ask` may take beyond what a training takes.
         calls_harm: whether frames that stand out by it are called harmful, in a column of their own. How often good
             ones are is to be measured, and told.
@@ -125,7 +133,7 @@ class Method(Generic[OptionsT]):
     score: str
     ask: Callable[[TrainedNetwork, OptionsT], Answer]
     per_network: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    samples: Callable[[OptionsT, Training, int, int], float]
+    samples: Callable[[OptionsT, Training, Frames], float]
     memory: int = 0
     calls_harm: bool = False
     window: Callable[[OptionsT], float] | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
+from frameworth.attribution.methods.base import Answer, Axes, Frames, Method, Options, TrainedNetwork
 from frameworth.plan.grid import window_start
 
 if TYPE_CHECKING:
@@ -184,9 +184,9 @@ def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     return np.where(known, frame - means[:, None], np.nan)
 
 
-def _samples(options: MetagradientOptions, training: Training, pool: int, frames: int) -> float:
-    """A training once more, of half of the pool, and the way back."""
-    steps = training.total_steps(max(1, pool // 2))
+def _samples(options: MetagradientOptions, training: Training, frames: Frames) -> float:
+    """A training once more, and the way back."""
+    steps = training.total_steps(frames.subset)
     return steps * training.batch_size * (1 + options.window * _BACKWARD)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from frameworth.attribution.methods.base import Answer, Axes, Method, Options, TrainedNetwork
+from frameworth.attribution.methods.base import Answer, Axes, Frames, Method, Options, TrainedNetwork
 from frameworth.config.kinds import Integer, Number
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     return per_frame - means[:, None]
 
 
-def _samples(options: WarmOptions, training: Training, pool: int, frames: int) -> float:
-    """Half of the pool, each with its steps and a prediction of all frames."""
-    return pool / 2 * (options.steps + frames / 3)
+def _samples(options: WarmOptions, training: Training, frames: Frames) -> float:
+    """The pool outside the subset, each frame with its steps and a prediction of all frames."""
+    return (frames.pool - frames.subset) * (options.steps + frames.all / 3)
 
 
 def _log_errors(predictor: Predictor, frames: ScaledFrames) -> np.ndarray:
