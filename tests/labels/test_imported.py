@@ -1,6 +1,7 @@
 """Labels of other tools: the same positions on the same images as the project that they were written from."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,8 +11,10 @@ import sleap_io
 from PIL import Image
 
 from conftest import run_snakemake
+from films import write_film
 from frameworth.cli.checking import check_study
 from frameworth.cli.costs import StudySize, study_size
+from frameworth.cli.first_config import look_at
 from frameworth.cli.planning import describe
 from frameworth.errors import RefusedError, UserError
 from frameworth.labels.deeplabcut import read_project
@@ -21,7 +24,7 @@ from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
 from frameworth.storage.digests import digest_of_file
-from label_files import FORMATS, coco, label_studio, on_images, on_one_video, slp_videos
+from label_files import FORMATS, coco, label_studio, labels_of, on_images, on_one_video, slp_videos
 from tiny import config, draw, write_config
 
 pytestmark = pytest.mark.slow
@@ -455,3 +458,74 @@ def test_a_sleap_project_that_moved_with_its_images_finds_them(tmp_path):
     sleap_io.save_slp(on_one_video(NAMES, paths, POINTS), str(tmp_path / "old" / "labels.slp"))
     (tmp_path / "old").rename(tmp_path / "new")
     assert_points(tmp_path / "new" / "labels.slp")
+
+
+def packed(folder, sizes):
+    """A SLEAP package of the four frames, on a video of images for each of `sizes`; [4] whole labels."""
+    frames, xy = [], []
+    for number, names in enumerate(sizes):
+        paths = [folder / f"cam{number}" / f"{index}.png" for index in range(len(names))]
+        for index, (path, size) in enumerate(zip(paths, names, strict=True)):
+            image(path, 10 * number + index, size)
+            xy.append(POINTS[index] * (size[0] / 64))
+        poses = xy[-len(names) :]
+        frames += on_one_video(NAMES, [str(path) for path in paths], poses).labeled_frames
+    skeleton = frames[0].instances[0].skeleton
+    for frame in frames:
+        frame.instances = [sleap_io.Instance.from_numpy(frame.instances[0].numpy(), skeleton=skeleton)]
+    labels = sleap_io.Labels(frames)
+    sleap_io.save_slp(labels, str(folder / "labels.pkg.slp"), embed="user")
+    return folder / "labels.pkg.slp", np.array(xy)
+
+
+@pytest.mark.parametrize("sizes", [[[(64, 48)] * 2, [(192, 144)] * 2], [[(64, 48), (192, 144)] * 2]])
+def test_labels_on_embedded_images_of_several_sizes_are_all_kept(tmp_path, sizes):
+    labels, xy = packed(tmp_path, sizes)
+    assert not assert_points(labels, xy).problems
+    look = look_at(labels)
+    assert (look.width, look.height, look.sizes) == (192, 144, 2)
+
+
+def films_of(folder, days):
+    """Labels of the four frames of a film `cam.avi` in each folder of `days`, which the labels lie in the first of."""
+    videos, places = [], []
+    for number, day in enumerate(days):
+        (folder / day).mkdir(parents=True)
+        pictures = [np.full((48, 64, 3), 20 * index + number, np.uint8) for index in range(8)]
+        film = write_film(folder / day / "cam.avi", pictures, 10, "FFV1")
+        videos.append(sleap_io.Video.from_filename(str(film)))
+        places += [(number, index + 4 * number) for index in range(4)]
+    labels = labels_of(NAMES, [], videos, places, np.concatenate([POINTS] * len(days)))
+    sleap_io.save_slp(labels, str(folder / days[0] / "labels.slp"), embed=False)
+
+
+@pytest.mark.parametrize(
+    ("days", "moved", "words"),
+    [
+        (["day1", "day2"], "day1", r"frame \d of .*day2/cam\.avi is labelled, but not there"),
+        (["old/day1", "new/day1"], "old/day1", r"frame \d of .*day1/cam\.avi is labelled, but .* may as well be"),
+    ],
+)
+def test_labels_of_a_missing_video_are_not_put_on_another_of_its_file_name(tmp_path, days, moved, words):
+    films_of(tmp_path / "there", days)
+    (tmp_path / "there" / moved).rename(tmp_path / "day1")
+    shutil.rmtree(tmp_path / "there")
+    with pytest.raises(UserError, match=words):
+        read_imported(tmp_path / "day1" / "labels.slp")
+
+
+def test_labels_of_two_videos_of_one_file_name_that_are_both_there_are_read(tmp_path):
+    films_of(tmp_path, ["day1", "day2"])
+    read = read_imported(tmp_path / "day1" / "labels.slp")
+    assert np.allclose(read.xy, np.concatenate([POINTS] * 2))
+    assert [path.parent.name for path in read.paths] == ["day1"] * 4 + ["day2"] * 4
+
+
+def test_labels_of_a_tiff_stack_are_refused_with_a_way_out(tmp_path):
+    pages = [Image.fromarray(np.full((48, 64), 20 * index, np.uint8)) for index in range(4)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    video = sleap_io.Video.from_filename(str(tmp_path / "stack.tif"))
+    labels = labels_of(NAMES, [], [video], [(0, index) for index in range(4)], POINTS)
+    sleap_io.save_slp(labels, str(tmp_path / "labels.slp"), embed=False)
+    with pytest.raises(UserError, match=r"stack\.tif .*TIFF stack.*\.pkg\.slp"):
+        read_imported(tmp_path / "labels.slp")

@@ -110,7 +110,7 @@ def look_at(labels: Path) -> Look:
     if is_import(labels):
         imported = read_imported(labels)
         # Frames of a video have one size, and decoding them all would take long.
-        first = {picture.path: picture for picture in imported.pictures}
+        first = {picture.one_size: picture for picture in imported.pictures}
         return _measured(imported.xy, imported.videos, {picture.size() for picture in first.values()})
     inspection = inspect_labels(labels)
     refuse_errors(inspection.problems)

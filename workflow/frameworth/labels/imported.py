@@ -160,12 +160,12 @@ def _inside(
     xy: np.ndarray, pictures: list[Picture], keypoints: list[str], path: Path
 ) -> tuple[np.ndarray, list[Problem]]:
     """The labels without those outside their images, which DeepLabCut leaves out, too, and a word about these."""
-    sizes, known = np.zeros((len(pictures), 2)), dict[Path, tuple[int, int]]()
+    sizes, known = np.zeros((len(pictures), 2)), dict[object, tuple[int, int]]()
     for index, picture in enumerate(pictures):
         try:
-            if picture.path not in known:
-                known[picture.path] = picture.size()
-            sizes[index] = known[picture.path]
+            if picture.one_size not in known:
+                known[picture.one_size] = picture.size()
+            sizes[index] = known[picture.one_size]
         except RefusedError:  # an image that is told when it is looked at
             continue
     return drop_invisible(path, xy, sizes, keypoints, [picture.path.name for picture in pictures])

@@ -33,9 +33,10 @@ def read_sleap(path: Path) -> LabelTable:
 
     Raises UserError, naming file and frame, for what cannot be read, or is not there.
     """
+    frames, listed = _loaded(path)
     animals = [
         (frame, animal)
-        for frame in _frames(path)
+        for frame in frames
         for animal in frame.user_instances
         if np.isfinite(animal.numpy()).all(axis=1).any()
     ]
@@ -51,14 +52,13 @@ def read_sleap(path: Path) -> LabelTable:
     order = list(range(len(names)))
     if path.suffix.lower() == ".json":  # Label Studio orders none, and sleap-io hands them over in the order of a set
         order.sort(key=lambda index: natural_key(names[index].strip()))
-    videos: dict[tuple[Path, str], sleap_io.Video] = {}
-    rows = [
-        (_picture(frame.video, int(frame.frame_idx), path, videos), animal.numpy()[order]) for frame, animal in animals
-    ]
+    pictures = _Pictures(path, listed)
+    rows = [(pictures.picture(frame.video, int(frame.frame_idx)), animal.numpy()[order]) for frame, animal in animals]
     return LabelTable(tuple(names[index] for index in order), tuple(skeleton.edge_names), tuple(rows))
 
 
-def _frames(path: Path) -> list[Any]:
+def _loaded(path: Path) -> tuple[list[Any], list[str]]:
+    """The labelled frames, and the names of all files that the labels list, with labels or not."""
     _refuse_reaching_out(path)
     options: dict[str, Any] = {"open_videos": False}
     if _is_deeplabcut_csv(path):
@@ -69,14 +69,16 @@ def _frames(path: Path) -> list[Any]:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         try:
-            frames = list(sleap_io.load_file(str(path), **options).labeled_frames)
+            labels: Any = sleap_io.load_file(str(path), **options)
+            frames = list(labels.labeled_frames)
+            listed = [name for video in labels.videos for name in _file_names(video)]
         except Exception as error:  # whatever a parser raises of a stranger's file
             raise UserError(f"{path}: sleap-io cannot read it ({one_line(error)}); {ADVICE}") from None
     # Of a Label Studio task with two annotations it takes the first, and says so.
     for remark in said if path.suffix.lower() == ".json" else ():
         if "sleap_io" in remark.filename:
             raise UserError(f"{path}: sleap-io says: {one_line(remark.message)}; mend that first")
-    return frames
+    return frames, listed
 
 
 def _refuse_reaching_out(path: Path) -> None:
@@ -107,56 +109,93 @@ def _check_images(csv: Path) -> None:
             )
 
 
-def _picture(
-    video: sleap_io.Video, index: int, labels: Path, videos: dict[tuple[Path, str], sleap_io.Video]
-) -> Picture:
-    """Where frame `index` of `video` is; each video is opened once and kept in `videos`, by path and dataset."""
-    names = [video.filename] if isinstance(video.filename, str | Path) else list(video.filename)
-    if video.is_cropped:
-        raise UserError(
-            f"{labels}: frame {index} of {names[0]} is a crop of a video; save the labels with embedded images "
-            "(.pkg.slp) and give these"
-        )
-    dataset = video.backend_metadata.get("dataset") or getattr(video.backend, "dataset", None) or ""
-    if not dataset and (len(names) > 1 or str(names[0]).lower().endswith(_image_suffixes())):
-        if not 0 <= index < len(names):
-            raise UserError(f"{labels}: labels image {index} of {len(names)}; correct the file")
-        return Picture(_file(str(names[index]), index, labels))
-    path = _file(str(names[0]), index, labels)
-    return Picture(path, index, _opened(path, dataset, videos), dataset)
+def _file_names(video: sleap_io.Video) -> list[str]:
+    """Of a video or, where its frames are image files, of these."""
+    names = video.filename
+    return [str(names)] if isinstance(names, str | Path) else [str(name) for name in names]
 
 
-def _opened(path: Path, dataset: str, videos: dict[tuple[Path, str], sleap_io.Video]) -> sleap_io.Video:
-    import sleap_io
+class _Pictures:
+    """Where the labelled frames of a file are; each video is opened once.
 
-    if (path, dataset) not in videos:
-        if path.suffix.lower() in FILMS:
-            refuse_no_film(path)
-        _refuse_reaching_out(path)
-        try:
-            # Not as `a:b`, which may be a protocol's name to FFmpeg.
-            videos[path, dataset] = sleap_io.Video.from_filename(str(path.absolute()), dataset=dataset or None)
-        except Exception as error:  # whatever a decoder raises
-            raise UserError(f"{path}: not a readable video ({one_line(error)}); put a whole one there") from None
-    return videos[path, dataset]
+    Args:
+        labels: the file. listed: the names of all images and videos that it lists.
+    """
+
+    def __init__(self, labels: Path, listed: list[str]) -> None:
+        self._labels = labels
+        self._namesakes: dict[str, set[str]] = {}  # by file name, as the folders may be those of another machine
+        for name in listed:
+            self._namesakes.setdefault(_last(name), set()).add(name)
+        self._files: dict[str, Path | None] = {}
+        self._videos: dict[tuple[Path, str], sleap_io.Video] = {}
+
+    def picture(self, video: sleap_io.Video, index: int) -> Picture:
+        """Where frame `index` of `video` is; raises UserError if it is not there, or cannot be told."""
+        labels, names = self._labels, _file_names(video)
+        embed = "save the labels with embedded images (.pkg.slp) and give these"
+        if video.is_cropped:
+            raise UserError(f"{labels}: frame {index} of {names[0]} is a crop of a video; {embed}")
+        dataset = video.backend_metadata.get("dataset") or getattr(video.backend, "dataset", None) or ""
+        if not dataset and (len(names) > 1 or names[0].lower().endswith(_image_suffixes())):
+            if len(names) == 1 and index and names[0].lower().endswith((".tif", ".tiff")):
+                what = f"frame {index} of {names[0]} is a page of a TIFF stack, which frameworth does not read"
+                raise UserError(f"{labels}: {what}; {embed}")
+            if not 0 <= index < len(names):
+                raise UserError(f"{labels}: labels image {index} of {len(names)}; correct the file")
+            return Picture(self._file(names[index], index))
+        path = self._file(names[0], index)
+        return Picture(path, index, self._opened(path, dataset), dataset)
+
+    def _opened(self, path: Path, dataset: str) -> sleap_io.Video:
+        import sleap_io
+
+        if (path, dataset) not in self._videos:
+            if path.suffix.lower() in FILMS:
+                refuse_no_film(path)
+            _refuse_reaching_out(path)
+            try:
+                # Not as `a:b`, which may be a protocol's name to FFmpeg.
+                video = sleap_io.Video.from_filename(str(path.absolute()), dataset=dataset or None)
+            except Exception as error:  # whatever a decoder raises
+                raise UserError(f"{path}: not a readable video ({one_line(error)}); put a whole one there") from None
+            self._videos[path, dataset] = video
+        return self._videos[path, dataset]
+
+    def _file(self, name: str, index: int) -> Path:
+        """The image or video of this name, which is that of no other name."""
+        where = f"{self._labels}: frame {index} of {name}"
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name):
+            raise UserError(f"{where} lies on the network; download it, and correct its path")
+        path = self._found(name)
+        if path is None:
+            what = "is labelled, but not there"
+            raise UserError(f"{where} {what}; put it there, or correct its path in the labels")
+        is_exact = path.as_posix().endswith(name.replace("\\", "/"))
+        for other in sorted(self._namesakes[_last(name)] - {name}):
+            if self._found(other) == path and not is_exact:
+                what = f"is labelled, but {path} may as well be {other}, which the labels list, too"
+                raise UserError(f"{where} {what}; put both there, or correct their paths in the labels")
+        return path
+
+    def _found(self, name: str) -> Path | None:
+        """The file of a name; relative names are seen from the label file, or else from here."""
+        if name not in self._files:
+            self._files[name] = find_image(name, [self._labels.parent, Path()])
+            # A path of another system, or of a machine where it was labelled: the video may lie beside the labels, if
+            # no other has its file name. But no image may, as those of two videos share names.
+            beside = self._labels.parent / _last(name)
+            is_only = len(self._namesakes[_last(name)]) == 1 and not name.lower().endswith(_image_suffixes())
+            if self._files[name] is None and is_only and beside.is_file():
+                self._files[name] = beside
+        return self._files[name]
+
+
+def _last(name: str) -> str:
+    return re.split(r"[\\/]", name)[-1]
 
 
 def _image_suffixes() -> tuple[str, ...]:
     from sleap_io.io.video_reading import ImageVideo
 
     return tuple(f".{suffix.lower()}" for suffix in ImageVideo.EXTS)
-
-
-def _file(name: str, index: int, labels: Path) -> Path:
-    """The image or video of this name; relative names are seen from the label file, or else from here."""
-    frame = f"frame {index} of {name}"
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name):
-        raise UserError(f"{labels}: {frame} lies on the network; download it, and correct its path")
-    if path := find_image(name, [labels.parent, Path()]):
-        return path
-    # A path of another system, or of a machine where it was labelled: the video may lie beside the labels. But no image
-    # may, as those of two videos share names.
-    beside = labels.parent / re.split(r"[\\/]", name)[-1]
-    if beside.is_file() and not name.lower().endswith(_image_suffixes()):
-        return beside
-    raise UserError(f"{labels}: {frame} is labelled, but not there; put it there, or correct its path in the labels")

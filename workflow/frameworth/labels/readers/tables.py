@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
+from PIL import Image
 
 from frameworth.errors import Problem, UserError, one_line
-from frameworth.labels.images import image_size
+from frameworth.labels.images import FORMATS, image_size
 
 if TYPE_CHECKING:
     import sleap_io
@@ -40,6 +43,11 @@ class Picture:
         """What the frames of one folder, or of one video, have in common."""
         return (str(self.path.parent), "") if self.video is None else (str(self.path), self.dataset)
 
+    @property
+    def one_size(self) -> tuple[Path, str, int]:
+        """What pictures of one size have in common: a film has one, and each image its own, an embedded one, too."""
+        return self.path, self.dataset, self.index if self.dataset else 0
+
     def pixels(self) -> np.ndarray:
         """The frame of a video, uint8 [height, width, 1 or 3]; raises UserError if it cannot be decoded."""
         assert self.video is not None
@@ -55,8 +63,24 @@ class Picture:
         """Width and height in px."""
         if self.video is None:
             return image_size(self.path)
+        if self.dataset and (size := self._embedded_size()):
+            return size
         height, width = self.pixels().shape[:2]
         return width, height
+
+    def _embedded_size(self) -> tuple[int, int] | None:
+        """From the header of an image that is embedded as the bytes of a file; None if `pixels` has to tell."""
+        assert self.video is not None
+        backend: Any = self.video.backend
+        if not getattr(backend, "has_embedded_images", False):
+            return None
+        try:
+            with h5py.File(self.path, "r") as file:
+                content = file[self.dataset][backend.frame_map[self.index]].tobytes()
+            with Image.open(BytesIO(content), formats=FORMATS) as image:
+                return image.size
+        except Exception:  # whatever a torn file makes them raise
+            return None
 
 
 @dataclass(frozen=True)
