@@ -199,7 +199,7 @@ config-page: .venv/ready
 	$(BIN)/python -m tools.config_page > config/README.md
 
 bad-inputs-page: .venv/ready
-	cd tests && PYTHONPATH=support ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
+	cd tests && PYTHONPATH=support:.. ../$(BIN)/python -m bad_inputs.page > ../docs/bad-inputs.md
 
 # What the last tests counted, of `make test`, `make test-long` and `make fuzz`.
 reliability-page: .venv/ready

@@ -18,6 +18,7 @@ import yaml
 from PIL import Image
 
 from bad_inputs.study import DLC_CONFIG, Study
+from label_tables import of_individuals
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,6 @@ dlc_config("a bodypart twice", "error", "the bodypart 'tail' 2 times", "which of
            if DLC_CONFIG.endswith("tail\n") else DLC_CONFIG.replace("- tail\n", "- tail\n- tail\n"))  # fmt: skip
 dlc_config("a bodypart that is a list", "error", "bodyparts that are no names", "DeepLabCut knows no such thing",
            DLC_CONFIG.replace("- tail\n", "- tail\n- [a, b]\n"))  # fmt: skip
-dlc_config("a multi-animal project", "error", "multi-animal", "frames of several animals cannot be weighed yet",
-           DLC_CONFIG.replace("project: false", "project: true"))  # fmt: skip
 dlc_config("a bodypart that no label file has", "error", "'ear' is labelled in no frame", "no network can learn it",
            DLC_CONFIG.replace("- tail\n", "- tail\n- ear\n"))  # fmt: skip
 dlc_config("another scorer", "warning", "day1 | labels by Ann, not by the scorer 'Bob'", "there is only one to take",
@@ -437,6 +436,24 @@ def _(study: Study) -> None:
         table.columns = pd.MultiIndex.from_tuples(columns, names=names)
 
     study.relabel(change)
+
+
+def two_mice(study: Study, second: float) -> None:
+    """A multi-animal project whose second animal lies beside the first; nowhere, if `second` is NaN."""
+    names = {"multianimalproject": True, "bodyparts": "MULTI!", "multianimalbodyparts": ["snout", "tail"]}
+    study.dlc_config.write_text(yaml.safe_dump(yaml.safe_load(DLC_CONFIG) | names | {"individuals": ["one", "two"]}))
+    for video in ("day1", "day2"):
+        study.relabel(lambda table: of_individuals({"one": table, "two": table + second}), video)
+
+
+@case("labels", "a project of several animals, of which one is labelled", "good", "", "it is weighed")
+def _(study: Study) -> None:
+    two_mice(study, np.nan)
+
+
+@case("labels", "a project of two animals", "error", "multi-animal | one, two", "they cannot be weighed yet")
+def _(study: Study) -> None:
+    two_mice(study, 2.0)
 
 
 @case("labels", "an image without a row", "warning", "1 images have no row | img11.png", "it is not used")

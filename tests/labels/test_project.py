@@ -16,7 +16,7 @@ import label_tables
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import inspect_project, read_project
 from frameworth.labels.names import natural_key
-from label_tables import write_table
+from label_tables import of_individuals, write_table
 
 OPENFIELD = Path(
     os.environ.get("FRAMEWORTH_OPENFIELD")
@@ -214,6 +214,16 @@ def test_a_label_file_of_several_individuals_is_refused(root: Path) -> None:
     write_table(table, label_path(root, "h5"))
     with pytest.raises(UserError, match=r"\.h5: .*multi-animal"):
         read_project(root)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "h5"])
+def test_of_several_individuals_the_one_with_labels_is_read(root: Path, suffix: str) -> None:
+    config = CONFIG.replace("multianimalproject: false", "multianimalproject: true\nindividuals: [a, b, c]")
+    (root / "config.yaml").write_text(config.replace("bodyparts:", "multianimalbodyparts:"))
+    table = label_table()
+    mice = {"a": np.nan * table, "b": table, "c": np.nan * table}
+    write_table(of_individuals(mice), label_path(root, suffix))
+    assert np.array_equal(read_project(root).xy.reshape(2, 4), VALUES[::-1], equal_nan=True)
 
 
 def test_a_project_without_labels_is_an_error(root: Path) -> None:

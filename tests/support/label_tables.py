@@ -24,6 +24,13 @@ def label_table(
     return pd.DataFrame(values, index=index, columns=columns)
 
 
+def of_individuals(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The labels of several animals as one table of a multi-animal project."""
+    table = pd.concat(tables, axis=1).swaplevel(0, 1, axis=1)
+    table.columns.names = ["scorer", "individuals", "bodyparts", "coords"]
+    return table
+
+
 def write_table(table: pd.DataFrame, path: Path, layout: str = "fixed") -> None:
     """Write labels as CSV, or as HDF5 in pandas's `fixed` or `table` layout."""
     if path.suffix == ".csv":

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.answers.review import Name, same_labels, what_follows, write_corrected
+from frameworth.answers.review import same_labels, what_follows, write_corrected
 from frameworth.attribution.marked_right import digest_of_labels, marked_right, write_marked_right
 from frameworth.errors import UserError
+from frameworth.labels.corrected import Name
 from frameworth.labels.deeplabcut import LabelledProject, read_project
 
 COLUMNS = ("video", "image", "mark", "keypoint", "x", "y", "was_x", "was_y")
@@ -24,7 +25,7 @@ def apply_corrections(
     """Write `corrected_project` of `study`: the project with the corrections of a CSV file; returns what to say.
 
     Frames that were marked as right are remembered in `marked_right.csv` of the study, by their labels. Frames without
-    any label left are left out of the copy. The project itself is only read.
+    any label left have a row without labels in the copy. The project itself is only read.
 
     Args:
         held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.

@@ -17,9 +17,9 @@ import numpy as np
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.errors import UserError
+from frameworth.labels.corrected import Name, write_corrected_copy
 from frameworth.labels.deeplabcut import LabelledProject, read_label_file, read_project
 from frameworth.labels.deeplabcut_tables import write_collected_data, write_machine_labels
-from frameworth.labels.labellers import labellers_file
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.project_config import project_config
 from frameworth.plan.designs import draw_subset
@@ -30,8 +30,6 @@ from frameworth.storage.files import copy_file, read_table, replaced_folder, wri
 
 UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
 MACHINE = "frameworth_out-of-bag"
-
-Name = tuple[str, str]  # video, image
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def apply_review(
 ) -> list[str]:
     """Write `corrected_project` of `study`: the project with the labels corrected in `review`; returns what to say.
 
-    Frames without any label left in the review are left out. The project itself is only read.
+    Frames without any label left in the review lose theirs. The project itself is only read.
 
     Args:
         held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
@@ -117,7 +115,7 @@ def write_corrected(
     """Write `corrected_project` of `study`, a copy of `source` with `changes` of labels; returns what to say.
 
     Args:
-        changes: labels [K, 2] px by frame, None for a frame that is left out. given: where they come from.
+        changes: labels [K, 2] px by frame, None for a frame that loses all. given: where they come from.
 
     Raises UserError for a frame that the project does not have, or where none is left.
     """
@@ -125,18 +123,16 @@ def write_corrected(
     gone = [name for name in changes if name not in names]
     if gone:
         raise UserError(f"{given}: changes {'/'.join(gone[0])}, which is not in {source.root}; remove it there")
-    keep = [row for row, name in enumerate(names) if name not in changes or changes[name] is not None]
-    if not keep:
-        raise UserError(f"{given}: removes every frame of the study; leave labels in some")
-    xy = source.xy.copy()
-    for row, name in enumerate(names):
-        now = changes.get(name)
-        if now is not None:
-            xy[row] = now
-    folder = study / "corrected_project"
-    with replaced_folder(folder) as new:
-        _write_copy(new, source, keep, xy, set(changes))
     removed = sum(now is None for now in changes.values())
+    if removed == len(names):
+        raise UserError(f"{given}: removes every frame of the study; leave labels in some")
+    folder, planted_csv = study / "corrected_project", source.root / "planted.csv"
+    with replaced_folder(folder) as new:
+        write_corrected_copy(source, new, changes)
+        if planted_csv.exists():
+            table = read_table(planted_csv, text=("video", "image", "planted"))
+            still = [name not in changes for name in zip(table["video"], table["image"], strict=True)]
+            write_csv(new / planted_csv.name, table[still])
     return [f"{len(changes) - removed} corrected and {removed} removed frames: {folder}/."]
 
 
@@ -148,7 +144,9 @@ def what_follows(study: Path, held_out: dict[str, Any], seed: int, keep_snapshot
         f"To see what that changes, write `labels: {folder}` into the config, keep the study's name, leave out `plant` "
         "if it is there, and run the study again.",
         f"To train your own network on it, let DeepLabCut open {folder}, or copy its labeled-data/*/CollectedData_* "
-        "files into your project.",
+        "files into your project."
+        if not (folder / "planted.csv").exists()
+        else f"{folder} still holds planted errors; train no network of your own on it.",
     ]
 
 
@@ -249,22 +247,6 @@ def _write_record(
         for video, image, labels in zip(videos, images, xy, strict=True)
     ]
     write_json(folder / "written.json", {"scorer": scorer, "keypoints": list(keypoints), "frames": frames})
-
-
-def _write_copy(folder: Path, source: LabelledProject, keep: list[int], xy: np.ndarray, changed: set[Name]) -> None:
-    """The rows `keep` of the project with the labels `xy`, exact to the bit where they were not changed."""
-    videos, images = ([names[row] for row in keep] for names in (source.videos, source.images))
-    for video, image, row in zip(videos, images, keep, strict=True):
-        target = folder / "labeled-data" / video / image
-        copy_file(source.paths[row], target)
-    for path in (source.root / "config.yaml", *labellers_file(source.root)):
-        copy_file(path, folder / path.name)
-    scorer = source.scorer or "frameworth"
-    write_collected_data(folder, scorer, source.keypoints, videos, images, xy[keep], decimals=None)
-    if (source.root / "planted.csv").exists():
-        table = read_table(source.root / "planted.csv", text=("video", "image", "planted"))
-        still = [name not in changed for name in zip(table["video"], table["image"], strict=True)]
-        write_csv(folder / "planted.csv", table[still])
 
 
 def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> str:

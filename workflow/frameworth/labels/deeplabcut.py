@@ -36,7 +36,7 @@ from frameworth.labels.labellers import labellers_file, read_labellers
 from frameworth.labels.names import natural_key, plain_name
 from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.deeplabcut_h5 import read_h5
-from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, multi_animal
+from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded
 
 MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
 PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
@@ -115,6 +115,20 @@ def read_project(folder: Path) -> LabelledProject:
     return inspection.project
 
 
+def label_tables(folder: Path) -> list[DeepLabCutTable]:
+    """The label files whose labels `read_project` gives, as they are stored."""
+    config = _read_config(folder, [])
+    return _by_the_scorer(_read_tables(folder, config, []), config, [])
+
+
+def row_images(table: DeepLabCutTable) -> list[str]:
+    """The image of each row by its name on the disk, which macOS composes otherwise; by the row's if there is none."""
+    folder = table.path.parent
+    on_disk = {plain_name(path.name): path.name for path in sorted(folder.iterdir())}
+    names = [parts[-1] for parts in table.frames]
+    return [name if (folder / name).is_file() else on_disk.get(plain_name(name), name) for name in names]
+
+
 def project_keypoints(folder: Path) -> tuple[str, ...]:
     """The keypoints that config.yaml names; raises RefusedError as `read_project` does."""
     problems: list[Problem] = []
@@ -137,7 +151,7 @@ def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[
     refuse_errors(problems)
     labels: dict[str, np.ndarray] = {}
     for parts, row in zip(table.frames, _coordinates(table, tuple(keypoints)), strict=True):
-        image, wrong = _image_name(path, parts, path.parent)
+        image, wrong = parts[-1], _row_problem(path, parts, path.parent)
         if wrong is None and image in labels:
             wrong = error(path, f"has more than one row for {image}", "keep one of them")
         if wrong is not None:
@@ -199,8 +213,6 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
     values = _load_yaml(path)
     bodyparts: Any = values.get("bodyparts")
     if _is_true(values.get("multianimalproject")) or bodyparts == "MULTI!":
-        if len(_strings(values.get("individuals"))) != 1:
-            raise multi_animal(path)
         parts = values.get("multianimalbodyparts"), values.get("uniquebodyparts")
         bodyparts = [name for names in parts if isinstance(names, list) for name in names]
     keypoints = _strings(bodyparts)
@@ -324,12 +336,7 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
     """All labelled frames in natural order, and the label files they come from."""
     labels: list[_Label] = []
     before = len(problems)
-    tables = []
-    for path in label_files(root, config.scorer, config.videos, problems):
-        try:
-            tables.append(read_h5(path) if path.suffix == ".h5" else read_csv(path, problems))
-        except RefusedError as refused:
-            problems += refused.problems
+    tables = _read_tables(root, config, problems)
     for table in _by_the_scorer(tables, config, problems):
         labels += _labels_of(table, config.keypoints, root / "config.yaml", problems)
         problems += _differing_csv(table, config.keypoints)
@@ -337,6 +344,16 @@ def _read_labels(root: Path, config: _Config, problems: list[Problem]) -> tuple[
         what = "holds no labels (no CollectedData_*.h5 or .csv with a frame)"
         problems.append(error(root / "labeled-data", what, "label frames in DeepLabCut first"))
     return labels, [table.path for table in tables]
+
+
+def _read_tables(root: Path, config: _Config, problems: list[Problem]) -> list[DeepLabCutTable]:
+    tables = []
+    for path in label_files(root, config.scorer, config.videos, problems):
+        try:
+            tables.append(read_h5(path) if path.suffix == ".h5" else read_csv(path, problems))
+        except RefusedError as refused:
+            problems += refused.problems
+    return tables
 
 
 def _by_the_scorer(tables: list[DeepLabCutTable], config: _Config, problems: list[Problem]) -> list[DeepLabCutTable]:
@@ -367,13 +384,11 @@ def _labels_of(
     if any(problem.severity == "error" for problem in in_columns):
         return []
     given = _coordinates(table, keypoints)
-    on_disk = {plain_name(path.name): path.name for path in sorted(folder.iterdir())}
     rows: dict[str, int] = {}
     wrong: dict[str, list[Problem]] = {}  # by what is to be done
-    for row, parts in enumerate(table.frames):
-        image, problem = _image_name(table.path, parts, folder)
+    for row, (parts, image) in enumerate(zip(table.frames, row_images(table), strict=True)):
+        problem = _row_problem(table.path, parts, folder)
         if problem is None:
-            image = image if (folder / image).is_file() else on_disk.get(plain_name(image), image)
             if image in rows:
                 problem = error(table.path, f"has more than one row for {image}", "keep one of them")
             elif not (folder / image).is_file() and np.isfinite(given[row]).all(axis=1).any():
@@ -508,12 +523,12 @@ def _coordinates(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> np.ndarr
     return xy
 
 
-def _image_name(table: Path, parts: tuple[str, ...], folder: Path) -> tuple[str, Problem | None]:
-    """The image that a row names, and what is wrong with that."""
+def _row_problem(table: Path, parts: tuple[str, ...], folder: Path) -> Problem | None:
+    """What is wrong with the image that a row names."""
     row = "/".join(parts)
-    if not parts or parts[-1].strip() in ("", ".", "..") or "\0" in row:
-        return row, error(table, f"a row names no image ('{row}')", "remove the row")
+    if parts[-1].strip() in ("", ".", "..") or "\0" in row:
+        return error(table, f"a row names no image ('{row}')", "remove the row")
     if len(parts) > 1 and plain_name(parts[-2]) != plain_name(folder.name):
         what = f"the row '{row}' belongs to the video '{parts[-2]}', but lies in the folder '{folder.name}'"
-        return row, error(table, what, "give the folder its old name, or correct the row")
-    return parts[-1], None
+        return error(table, what, "give the folder its old name, or correct the row")
+    return None

@@ -29,7 +29,21 @@ def write_collected_data(
     values = xy if decimals is None else xy.round(decimals)
     for folder, rows, index in _by_video(project, videos, images):
         name = f"CollectedData_{scorer}"
-        _write(values[rows], scorer, keypoints, index, folder / f"{name}.csv", folder / f"{name}.h5")
+        _write(_table(values[rows], scorer, keypoints, index), folder / f"{name}.csv", folder / f"{name}.h5")
+
+
+def write_stored_labels(
+    path: Path, images: Sequence[str], header: Sequence[tuple[str, ...]], cells: np.ndarray
+) -> None:
+    """Write labels of one video, of any bodyparts and individuals, as `path` and its twin of the other suffix.
+
+    Args:
+        header: [C] scorer, perhaps individual, bodypart, coordinate. cells: [images, C], NaN where missing.
+    """
+    names = ["scorer", *(["individuals"] if len(header[0]) == 4 else []), "bodyparts", "coords"]
+    index = labelled_images_index([path.parent.name] * len(images), images)
+    table = pd.DataFrame(cells, index=index, columns=pd.MultiIndex.from_tuples(header, names=names))
+    _write(table, path.with_suffix(".csv"), path.with_suffix(".h5"))
 
 
 def write_machine_labels(
@@ -44,7 +58,8 @@ def write_machine_labels(
     """Write what networks say, as DeepLabCut writes it beside frames to refine; `likelihood` [N, K]."""
     values = np.dstack([xy, likelihood])
     for folder, rows, index in _by_video(project, videos, images):
-        _write(values[rows], scorer, keypoints, index, folder / "machinelabels.csv", folder / "machinelabels-iter0.h5")
+        table = _table(values[rows], scorer, keypoints, index)
+        _write(table, folder / "machinelabels.csv", folder / "machinelabels-iter0.h5")
 
 
 def write_predicted_table(
@@ -58,7 +73,7 @@ def write_predicted_table(
         stem: the two files' path without `.h5` and `.csv`.
     """
     values = np.dstack([pose, confidence]).astype(float)
-    _write(values, scorer, keypoints, index, stem.with_suffix(".csv"), stem.with_suffix(".h5"))
+    _write(_table(values, scorer, keypoints, index), stem.with_suffix(".csv"), stem.with_suffix(".h5"))
 
 
 def labelled_images_index(videos: Sequence[str], images: Sequence[str]) -> pd.MultiIndex:
@@ -76,12 +91,15 @@ def _by_video(
         yield project / "labeled-data" / video, rows, index
 
 
-def _write(values: np.ndarray, scorer: str, keypoints: Sequence[str], index: pd.Index, csv: Path, h5: Path) -> None:
-    """Write values [N, K, 2 or 3]: x, y and, where there is a third, the likelihood."""
+def _table(values: np.ndarray, scorer: str, keypoints: Sequence[str], index: pd.Index) -> pd.DataFrame:
+    """A table of values [N, K, 2 or 3]: x, y and, where there is a third, the likelihood."""
     coords = ["x", "y", "likelihood"][: values.shape[2]]
     columns = pd.MultiIndex.from_product([[scorer], list(keypoints), coords], names=["scorer", "bodyparts", "coords"])
-    table = pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+    return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+
+
+def _write(table: pd.DataFrame, csv: Path, h5: Path) -> None:
     with atomic_path(csv) as temporary:
         table.to_csv(temporary, lineterminator="\n")
     # As DeepLabCut: videos as a PyTables table, which an index of several levels does not allow.
-    write_pytables(h5, table, "fixed" if index.nlevels > 1 else "table")
+    write_pytables(h5, table, "fixed" if table.index.nlevels > 1 else "table")

@@ -11,14 +11,14 @@ import numpy as np
 
 from frameworth.errors import Problem, error, one_line, refusal, refuse_errors, warning
 from frameworth.labels.names import plain_name
-from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, path_parts, refuse_several_animals
+from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, path_parts, used_columns
 
 
 def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     rows, decimal = csv_rows(path, problems)
     names = [row[0].strip() for row in rows[:4]]
-    individuals = rows.pop(1) if names[1:2] == ["individuals"] else []
-    if [row[0].strip() for row in rows[:3]] != ["scorer", "bodyparts", "coords"]:
+    levels = ["scorer", *(["individuals"] if names[1:2] == ["individuals"] else []), "bodyparts", "coords"]
+    if names[: len(levels)] != levels:
         raise refusal(path, "does not open with the rows scorer, bodyparts, coords", "save it again from DeepLabCut")
     # A three-level index leaves the header cells above its second and third level empty.
     width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
@@ -28,24 +28,21 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
         if len(row) != len(rows[0])
     ]
     refuse_errors(wrong)
-    columns = [(plain_name(name), coord.strip()) for name, coord in zip(rows[1], rows[2], strict=True)][width:]
-    refuse_several_animals(path, individuals[width:], columns)
-    filled = [any(row[width + i].strip() for row in rows) for i in range(len(columns))]  # spreadsheets leave others
-    keep = [i for i, (_, coord) in enumerate(columns) if coord != "likelihood" and filled[i]]
-    frames = [path_parts(row[:width]) for row in rows[3:]]
-    values = np.full((len(frames), len(keep)), np.nan)
-    for i, row in enumerate(rows[3:]):
-        for j, column in enumerate(keep):
+    filled = [i for i in range(width, len(rows[0])) if any(row[i].strip() for row in rows)]  # spreadsheets leave others
+    header = [tuple(row[i].strip() for row in rows[: len(levels)]) for i in filled]
+    frames = [path_parts(row[:width]) for row in rows[len(levels) :]]
+    cells = np.full((len(frames), len(filled)), np.nan)
+    for i, row in enumerate(rows[len(levels) :]):
+        for j, column in enumerate(filled):
             try:
-                values[i, j] = _number(row[width + column].replace(decimal, "."))
+                cells[i, j] = _number(row[column].replace(decimal, "."))
             except ValueError:
-                name, coordinate = columns[column]
-                what = f"{coordinate} of '{name}' in {frames[i][-1]} is '{row[width + column]}', not a number"
+                *_, name, coordinate = header[j]
+                what = f"{coordinate} of '{plain_name(name)}' in {frames[i][-1]} is '{row[column]}', not a number"
                 todo = "correct it, or leave it empty where the keypoint is not labelled"
                 wrong.append(error(path, what, todo))
     refuse_errors(wrong)
-    scorers = {plain_name(rows[0][width + i]) for i in keep}
-    return DeepLabCutTable(path, frames, [columns[i] for i in keep], values, scorers)
+    return DeepLabCutTable(path, frames, header, cells, used_columns(path, header, cells))
 
 
 def csv_rows(path: Path, problems: list[Problem]) -> tuple[list[list[str]], str]:

@@ -16,8 +16,7 @@ import numpy as np
 
 from frameworth.errors import one_line, refusal
 from frameworth.labels.hdf5_content import reaching_out
-from frameworth.labels.names import plain_name
-from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, path_parts, refuse_several_animals
+from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, path_parts, used_columns
 
 MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
 MAX_NAMES = 1_000_000  # frames of a video; each is made a string
@@ -70,12 +69,8 @@ def read_h5(path: Path) -> DeepLabCutTable:
     levels = {len(column) for column in columns}
     if levels not in ({3}, {4}):
         raise refusal(path, "its columns are not scorer, bodyparts, coords", "save the labels again in DeepLabCut")
-    pairs = [(plain_name(column[-2]), column[-1]) for column in columns]
-    refuse_several_animals(path, [column[1] for column in columns] if levels == {4} else [], pairs)
-    keep = [i for i, (_, coordinate) in enumerate(pairs) if coordinate != "likelihood"]
-    names = [pairs[i] for i in keep]
-    scorers = {plain_name(column[0]) for column in columns}
-    return DeepLabCutTable(path, [path_parts(list(frame)) for frame in frames], names, values[:, keep], scorers)
+    rows = [path_parts(list(frame)) for frame in frames]
+    return DeepLabCutTable(path, rows, columns, values, used_columns(path, columns, values))
 
 
 # rows of the index, columns as tuples of their levels, float64 [rows, columns]

@@ -8,35 +8,58 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import RefusedError, refusal
+from frameworth.errors import refusal
+from frameworth.labels.names import plain_name
 
 
 @dataclass(frozen=True)
 class DeepLabCutTable:
-    """A label file as it is stored."""
+    """A label file as it is stored: R rows, C columns, of which U count as labels."""
 
     path: Path
-    frames: list[tuple[str, ...]]  # parts of the image's path, one tuple per row
-    columns: list[tuple[str, str]]  # (keypoint, coordinate)
-    values: np.ndarray  # float64 [rows, columns]
-    scorers: set[str]
+    frames: list[tuple[str, ...]]  # [R] parts of the image's path
+    header: list[tuple[str, ...]]  # [C] scorer, perhaps individual, bodypart, coordinate
+    cells: np.ndarray  # float64 [R, C]
+    used: list[int]  # [U] of the columns
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Keypoint and coordinate [U]."""
+        return [(plain_name(self.header[i][-2]), self.header[i][-1]) for i in self.used]
+
+    @property
+    def values(self) -> np.ndarray:
+        """float64 [R, U]."""
+        return self.cells[:, self.used]
+
+    @property
+    def scorers(self) -> set[str]:
+        return {plain_name(self.header[i][0]) for i in self.used}
 
 
-def refuse_several_animals(path: Path, individuals: Sequence[str], columns: Sequence[tuple[str, str]]) -> None:
-    """Raise RefusedError if a bodypart is of several animals; the level of individuals may name one, or nothing."""
-    owners: dict[tuple[str, str], set[str]] = {}
-    for individual, column in zip(individuals, columns, strict=bool(individuals)):
-        owners.setdefault(column, set()).add(individual)
-    if any(len(names) > 1 for names in owners.values()):
-        raise multi_animal(path)
+def used_columns(path: Path, header: Sequence[tuple[str, ...]], cells: np.ndarray) -> list[int]:
+    """The columns that count: no likelihoods, and of a bodypart of several individuals those of the labelled one.
 
-
-def multi_animal(path: Path) -> RefusedError:
-    return refusal(
-        path,
-        "belongs to a multi-animal project, which frameworth cannot weigh yet",
-        "give a project of one animal (`multianimalproject: false`, or one name under `individuals:`)",
-    )
+    Raises RefusedError if several individuals with labels have the bodypart.
+    """
+    animals = [column[1] if len(column) == 4 else "" for column in header]
+    places: dict[tuple[str, str], list[int]] = {}
+    labelled = set()
+    for i, column in enumerate(header):
+        if column[-1] != "likelihood":
+            places.setdefault((plain_name(column[-2]), column[-1]), []).append(i)
+            labelled |= set() if np.isnan(cells[:, i]).all() else {animals[i]}
+    used = []
+    for same in places.values():
+        owners = dict.fromkeys(animals[i] for i in same if animals[i] in labelled)
+        if len(owners) > 1:
+            what = (
+                f"labels several animals ({', '.join(owners)}), and frameworth cannot weigh multi-animal projects yet"
+            )
+            raise refusal(path, what, "keep the labels of one animal", kind="several animals")
+        owner = next(iter(owners), animals[same[0]])
+        used += [i for i in same if animals[i] == owner]
+    return sorted(used)
 
 
 def path_parts(levels: list[str]) -> tuple[str, ...]:
