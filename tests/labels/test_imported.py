@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,6 +195,10 @@ def test_a_missing_video_and_a_short_one_are_named(drawn, tmp_path):
     film.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=rf"{film.name}: frame \d+ cannot be read"):
         write_imported(labels, tmp_path / "imported-2")
+    film.write_bytes(whole[: len(whole) // 3])
+    _, (short,) = inspect_label_pictures(labels, inspect_labels(labels).project, decode=True)
+    assert f"{film.name}: frame 7 cannot be read" in str(short)
+    assert "3 more" in str(short)
 
 
 def test_a_video_on_the_network_is_never_asked_for(drawn, tmp_path):
@@ -529,3 +534,44 @@ def test_labels_of_a_tiff_stack_are_refused_with_a_way_out(tmp_path):
     sleap_io.save_slp(labels, str(tmp_path / "labels.slp"), embed=False)
     with pytest.raises(UserError, match=r"stack\.tif .*TIFF stack.*\.pkg\.slp"):
         read_imported(tmp_path / "labels.slp")
+
+
+def lightning_pose_table(path, names, folder, cells=None):
+    """A table at `path` of the four frames, whose rows have `names`; the images lie in `folder`."""
+    rows = [["scorer", *["lp"] * 6], ["bodyparts", *np.repeat(NAMES, 2)], ["coords", *["x", "y"] * 3]]
+    for name, xy in zip(names, POINTS, strict=True):
+        image(folder / Path(name).name, 0)
+        rows.append([name, *(xy.ravel() if cells is None else cells)])
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    return path
+
+
+def test_rows_of_a_missing_session_do_not_take_images_beside_the_table(tmp_path):
+    names = [f"labeled-data/s{1 + number // 2}/im{number}.png" for number in range(4)]
+    (tmp_path / "s1").mkdir()
+    labels = lightning_pose_table(tmp_path / "s1" / "CollectedData.csv", names, tmp_path / "s1")
+    with pytest.raises(UserError, match=r"labels labeled-data/s2/im2\.png, but there is no such image"):
+        read_imported(labels)
+    text = labels.read_text()
+    labels.write_text(text.replace("s2/", "s1/"))
+    assert_points(labels)
+    (tmp_path / "s1").rename(tmp_path / "of another name")
+    assert_points(tmp_path / "of another name" / labels.name)
+    individuals = text.replace("bodyparts", "individuals,,,,,,\nbodyparts", 1)  # which sleap-io reads
+    (tmp_path / "of another name" / labels.name).write_text(individuals)
+    with pytest.raises(UserError, match=r"labels labeled-data/s\d/im\d\.png, but there is no such image"):
+        read_imported(tmp_path / "of another name" / labels.name)
+
+
+def test_cells_that_pandas_takes_for_missing_are_not_labelled(tmp_path):
+    names = [f"im{number}.png" for number in range(4)]
+    cells = [10, 20, "NA", "NA", "<NA>", "null"]
+    read = read_imported(lightning_pose_table(tmp_path / "CollectedData.csv", names, tmp_path, cells))
+    assert np.isfinite(read.xy).all(axis=2).tolist() == [[True, False, False]] * 4
+
+
+def test_a_lightning_pose_table_with_a_row_twice_is_refused_as_such(tmp_path):
+    names = [f"im{number}.png" for number in (0, 1, 2, 1)]
+    labels = lightning_pose_table(tmp_path / "CollectedData.csv", names, tmp_path)
+    with pytest.raises(UserError, match=r"more than one row for im1\.png"):
+        read_imported(labels)

@@ -198,3 +198,21 @@ def test_a_bodypart_with_a_blank(project: Project) -> None:
     project.write()
     project.save(project.table(names=("snout", "ear", "tail ")))
     same(project.read(), both())
+
+
+def test_cells_that_pandas_takes_for_missing(project: Project) -> None:
+    table = project.table()
+    table.iloc[2:, :2] = np.nan
+    project.csv(lambda _: table.to_csv(na_rep="NA"))
+    expected = both()
+    expected[2:12, 0] = np.nan
+    same(project.read(), expected)
+
+
+def test_cells_that_are_no_numbers_are_told_in_a_line(project: Project) -> None:
+    table = project.table().astype(object)
+    table.iloc[2:, :2] = "left"
+    project.csv(lambda _: table.to_csv())
+    (problem,) = [problem for problem in inspect_project(project.root).problems if problem.severity == "error"]
+    assert "x of 'snout' in img02.png is 'left'" in str(problem)
+    assert "19 more" in str(problem)

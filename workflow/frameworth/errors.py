@@ -68,13 +68,13 @@ def warning(where: object, what: str, todo: str, *, kind: str = "", count: int =
 
 
 def summed(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems of one kind in many files as one, at the place of the first, with how many more there are and where."""
+    """Many problems of one kind as one, at the place of the first, with how many more there are and where."""
     kinds: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in dict.fromkeys(problems):
         kinds.setdefault((problem.severity, problem.kind or problem.what, problem.todo), []).append(problem)
     out = []
     for first, *others in kinds.values():
-        if len({problem.where for problem in others} - {first.where}) < FEW_FILES:
+        if len(others) < FEW_FILES:
             out += [first, *others]
             continue
         folders = Counter[str]()

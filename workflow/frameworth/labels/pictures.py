@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +105,7 @@ def _film(read: Callable[[], np.ndarray], whole: bool) -> _Looked:
     try:
         pixels = read()
     except UserError as refused:
-        return _Looked(None, [problem_of(refused)])
+        return _Looked(None, [replace(problem_of(refused), kind="unreadable")])
     height, width = pixels.shape[:2]
     part = pixels if whole else pixels[middle_rows(height)]
     rgb = np.ascontiguousarray(np.broadcast_to(part[..., :3], (*part.shape[:2], 3)))

@@ -13,6 +13,9 @@ from frameworth.errors import Problem, error, one_line, refusal, refuse_errors, 
 from frameworth.labels.names import plain_name
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, path_parts, used_columns
 
+# What pandas' read_csv, and so DeepLabCut, takes for no value, and float() for no number.
+MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NULL", "null", "None", "1.#IND", "-1.#IND")
+
 
 def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     rows, decimal = csv_rows(path, problems)
@@ -23,8 +26,8 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     # A three-level index leaves the header cells above its second and third level empty.
     width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
     wrong = [
-        error(path, f"row {number} has {len(row)} fields, not {len(rows[0])}", "mend the row")
-        for number, row in enumerate(rows, start=1)
+        error(path, f"row {at} has {len(row)} fields, not {len(rows[0])}", "mend the row", kind="fields")
+        for at, row in enumerate(rows, start=1)
         if len(row) != len(rows[0])
     ]
     refuse_errors(wrong)
@@ -35,12 +38,12 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     for i, row in enumerate(rows[len(levels) :]):
         for j, column in enumerate(filled):
             try:
-                cells[i, j] = _number(row[column].replace(decimal, "."))
+                cells[i, j] = number(row[column], decimal)
             except ValueError:
                 *_, name, coordinate = header[j]
                 what = f"{coordinate} of '{plain_name(name)}' in {frames[i][-1]} is '{row[column]}', not a number"
                 todo = "correct it, or leave it empty where the keypoint is not labelled"
-                wrong.append(error(path, what, todo))
+                wrong.append(error(path, what, todo, kind="no number"))
     refuse_errors(wrong)
     return DeepLabCutTable(path, frames, header, cells, used_columns(path, header, cells))
 
@@ -62,5 +65,6 @@ def csv_rows(path: Path, problems: list[Problem]) -> tuple[list[list[str]], str]
         raise refusal(path, f"cannot be read ({one_line(problem)})", "save it again from DeepLabCut") from problem
 
 
-def _number(cell: str) -> float:
-    return float(cell) if cell.strip() else np.nan
+def number(cell: str, decimal: str) -> float:
+    """What a cell holds, NaN where pandas reads no value; raises ValueError if it is no number."""
+    return np.nan if cell.strip() in MISSING else float(cell.replace(decimal, "."))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from frameworth.errors import Problem, UserError
-from frameworth.labels.readers.deeplabcut_csv import csv_rows
+from frameworth.labels.readers.deeplabcut_csv import csv_rows, number
 from frameworth.labels.readers.tables import LabelTable, Picture, find_image
 
 HEADER = ["scorer", "bodyparts", "coords"]
@@ -28,32 +28,38 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
     if {coord for _, coord in columns} not in ({"x", "y"}, {"x", "y", "visible"}):
         return None  # predictions have a likelihood
     levels = min(columns.values(), default=1)  # DeepLabCut writes a path as one cell or as three
-    rows = []
+    labelled: list[tuple[str, np.ndarray]] = []
     for row in table[3:]:
         name = "/".join(cell for cell in row[:levels] if cell)
         where = f"{path}: the row of {name}"
         if len(row) != len(coords):
             raise UserError(f"{where} has {len(row)} cells, not {len(coords)}; correct it")
-        # Cells are seen from the file, or from the project that holds its labeled-data.
-        image = find_image(name, (path.parent, path.parent.parent, path.parent.parent.parent))
-        if image is None and "/" in name.replace("\\", "/"):
-            image = find_image(name.replace("\\", "/").rsplit("/", 1)[-1], [path.parent])
         xy = np.array([[_number(row[columns[key, axis]], decimal, where) for axis in "xy"] for key in keypoints])
         for index, key in enumerate(keypoints):
             if (key, "visible") in columns and _number(row[columns[key, "visible"]], decimal, where) == 0:
                 xy[index] = np.nan
-        if not np.isfinite(xy).all(axis=1).any():
-            continue
+        if np.isfinite(xy).all(axis=1).any():
+            labelled.append((name, xy))
+    places = [name.replace("\\", "/").rpartition("/") for name, _ in labelled]
+    is_one_folder = len({folder for folder, _, _ in places}) == 1
+    rows: dict[Picture, np.ndarray] = {}
+    for (name, xy), (_, _, file) in zip(labelled, places, strict=True):
+        # Cells are seen from the file, or from the project that holds its labeled-data.
+        image = find_image(name, (path.parent, path.parent.parent, path.parent.parent.parent))
+        if image is None and is_one_folder:  # which may have another name by now
+            image = find_image(file, [path.parent])
         if image is None:
             raise UserError(
                 f"{path}: labels {name}, but there is no such image beside the file; put it back, or remove its row"
             )
-        rows.append((Picture(image), xy))
-    return LabelTable(keypoints, (), tuple(rows), tuple(problems))
+        if Picture(image) in rows:
+            raise UserError(f"{path}: has more than one row for {name}; keep one of them")
+        rows[Picture(image)] = xy
+    return LabelTable(keypoints, (), tuple(rows.items()), tuple(problems))
 
 
 def _number(cell: str, decimal: str, where: str) -> float:
     try:
-        return float(cell.strip().replace(decimal, ".") or "nan")
+        return number(cell, decimal)
     except ValueError:
         raise UserError(f"{where} holds {cell!r}, which is no number; correct it") from None

@@ -101,9 +101,14 @@ def _is_deeplabcut_csv(path: Path) -> bool:
 
 
 def _check_images(csv: Path) -> None:
-    """Raise UserError if an image of a DeepLabCut-like table is missing: sleap-io would mistake the next for it."""
-    for row in ("/".join(parts) for parts in read_csv(csv, []).frames):
-        if not any(path.is_file() for path in (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)):
+    """Raise UserError if sleap-io would not find an image of a DeepLabCut-like table, or take another one for it."""
+    rows = ["/".join(parts) for parts in read_csv(csv, []).frames]
+    folders = {Path(row).parent for row in rows}
+    for row in rows:
+        places = (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)  # in its order
+        found = next((path for path in places if path.is_file()), None)
+        is_theirs = found != places[1] or len(folders) == 1 or Path(row).parent.name in ("", csv.resolve().parent.name)
+        if found is None or not is_theirs:
             raise UserError(
                 f"{csv}: labels {row}, but there is no such image beside the file; put it back, or remove its row"
             )
