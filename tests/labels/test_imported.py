@@ -416,10 +416,11 @@ def test_what_an_ultralytics_set_lacks_is_counted_in_a_line_for_each_cause(tmp_p
         read_imported(torn)
 
 
-def test_an_export_of_label_studio_is_in_percent(tmp_path):
+def label_studio_tasks(folder):
+    """Label Studio's tasks of the four frames, whose images lie below `folder`."""
     tasks = []
     for number, xy in enumerate(POINTS):
-        image(tmp_path / "images" / f"im{number}.png", number)
+        image(folder / "images" / f"im{number}.png", number)
         results = [
             {
                 "type": "keypointlabels",
@@ -433,7 +434,11 @@ def test_an_export_of_label_studio_is_in_percent(tmp_path):
         by = [7, {"id": 8, "email": "ann@lab"}, None][number % 3]
         done = {"result": results} | ({} if by is None else {"completed_by": by})
         tasks.append({"id": number, "annotations": [done], "data": {"image": field}})
-    export = written(tmp_path / "export.json", tasks)
+    return tasks
+
+
+def test_an_export_of_label_studio_is_in_percent(tmp_path):
+    export = written(tmp_path / "export.json", label_studio_tasks(tmp_path))
     read = read_imported(export)
     assert read.keypoints == ("ear", "snout", "tail")
     assert np.allclose(read.xy, POINTS[:, [1, 0, 2]])
@@ -575,3 +580,36 @@ def test_a_lightning_pose_table_with_a_row_twice_is_refused_as_such(tmp_path):
     labels = lightning_pose_table(tmp_path / "CollectedData.csv", names, tmp_path)
     with pytest.raises(UserError, match=r"more than one row for im1\.png"):
         read_imported(labels)
+
+
+def test_images_of_another_size_than_the_file_says_are_refused_with_both_sizes(tmp_path):
+    content = coco_content(tmp_path / "coco")
+    unknown = written(
+        tmp_path / "coco" / "unknown.json", content | {"images": [{"width": 0} | each for each in content["images"]]}
+    )
+    content["images"] = [each | {"width": 64, "height": 48} for each in content["images"]]
+    coco_file = written(tmp_path / "coco" / "labels.json", content)
+    tasks = written(tmp_path / "tasks" / "labels.json", label_studio_tasks(tmp_path / "tasks"))
+    films_of(tmp_path / "films", ["day1"])
+    cases = [(coco_file, "coco/im2.png"), (tasks, "tasks/images/im2.png"), (tmp_path / "films/day1/labels.slp", "")]
+    for labels, picture in cases:
+        if picture:
+            image(tmp_path / picture, size=(128, 96))
+        else:
+            write_film(labels.parent / "cam.avi", [np.zeros((96, 128, 3), np.uint8)] * 8, 10, "FFV1")
+        with pytest.raises(RefusedError, match=r"labels\.(json|slp): .*128×96 px, not 64×48"):
+            read_imported(labels)
+    assert_points(unknown)
+
+
+def test_a_category_of_coco_without_names_of_keypoints_is_named(tmp_path):
+    content = coco_content(tmp_path)
+    del content["categories"][0]["keypoints"]
+    with pytest.raises(UserError, match=r"labels\.json: the category 'mouse' names no keypoints"):
+        read_imported(written(tmp_path / "labels.json", content))
+
+
+def test_a_small_export_of_label_studio_is_refused_by_its_name(tmp_path):
+    tasks = [{"id": 0, "image": "im0.png", "kp-1": [{"x": 1, "y": 2}], "annotator": 1}]
+    with pytest.raises(UserError, match=r"labels\.json: .*JSON-MIN.*; export the labels as JSON"):
+        read_imported(written(tmp_path / "labels.json", tasks))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from frameworth.errors import Problem, RefusedError, UserError, one_line, refuse_errors
+from frameworth.errors import Problem, RefusedError, UserError, error, one_line, refuse_errors
 from frameworth.labels import labellers
 from frameworth.labels.deeplabcut import LabelledProject, drop_invisible
 from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_files import IGNORED_FOLDERS
 from frameworth.labels.project_config import project_config
 from frameworth.labels.readers.coco import is_coco, read_coco
-from frameworth.labels.readers.label_studio import is_label_studio, read_label_studio
+from frameworth.labels.readers.label_studio import is_json_min, is_label_studio, read_label_studio
 from frameworth.labels.readers.lightning_pose import read_lightning_pose
 from frameworth.labels.readers.sleap import read_sleap
 from frameworth.labels.readers.tables import ADVICE, LabelTable, Picture
@@ -101,7 +101,7 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
         if count > 1 or not name:
             raise UserError(f"{path}: has {count} keypoints of the name '{name}'; give each a name of its own")
     pictures = [picture for picture, _ in rows]
-    xy, problems = _inside(np.array([xy for _, xy in rows], float), pictures, keypoints, path)
+    xy, problems = _inside(np.array([xy for _, xy in rows], float), pictures, keypoints, path, table.sizes)
     refuse_errors(problems)
     kept = np.flatnonzero(np.isfinite(xy).all(axis=2).any(axis=1))
     if not len(kept):
@@ -143,6 +143,9 @@ def _table(path: Path) -> LabelTable:
                 return read_coco(path, content)
             if is_label_studio(content):
                 return read_label_studio(path, content)
+            if is_json_min(content):
+                what = "is Label Studio's JSON-MIN export, which frameworth does not read"
+                raise UserError(f"{path}: {what}; export the labels as JSON")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         what = f"{type(error).__name__} {one_line(error)}"
         raise UserError(f"{path}: is not as its kind of file should be ({what}); {ADVICE}") from None
@@ -157,10 +160,14 @@ def _json(path: Path) -> Any:
 
 
 def _inside(
-    xy: np.ndarray, pictures: list[Picture], keypoints: list[str], path: Path
+    xy: np.ndarray,
+    pictures: list[Picture],
+    keypoints: list[str],
+    path: Path,
+    stated: Mapping[Picture, tuple[Any, Any]],
 ) -> tuple[np.ndarray, list[Problem]]:
-    """The labels without those outside their images, which DeepLabCut leaves out, too, and a word about these."""
-    sizes, known = np.zeros((len(pictures), 2)), dict[object, tuple[int, int]]()
+    """The labels without those outside their images, which DeepLabCut leaves out, too, and what is wrong with sizes."""
+    sizes, known = np.zeros((len(pictures), 2), int), dict[object, tuple[int, int]]()
     for index, picture in enumerate(pictures):
         try:
             if picture.one_size not in known:
@@ -168,7 +175,22 @@ def _inside(
             sizes[index] = known[picture.one_size]
         except RefusedError:  # an image that is told when it is looked at
             continue
+    others = [index for index, picture in enumerate(pictures) if _differ(stated.get(picture), *sizes[index])]
+    if others:  # nobody knows which of the two was labelled
+        first = pictures[others[0]]
+        (width, height), (w, h) = sizes[others[0]], stated[first]
+        what = (
+            f"{len(others)} frames have images of another size than it says "
+            f"({first.path.name}: {width}×{height} px, not {w:g}×{h:g})"
+        )
+        return xy, [error(path, what, "put the images there that were labelled, or correct their sizes in the file")]
     return drop_invisible(path, xy, sizes, keypoints, [picture.path.name for picture in pictures])
+
+
+def _differ(stated: tuple[Any, Any] | None, width: int, height: int) -> bool:
+    """Whether a size that a file states is one, and not that of the image, 0 where that is unknown."""
+    is_size = stated is not None and all(isinstance(side, int | float) and side > 0 for side in stated)
+    return is_size and width > 0 and stated != (width, height)
 
 
 def _own_files(labels: Path) -> Iterable[Path]:

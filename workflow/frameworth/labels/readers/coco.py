@@ -24,9 +24,11 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
 
     Raises UserError, naming the annotation, for what cannot be read.
     """
-    names = {image["id"]: str(image["file_name"]) for image in content["images"]}
+    images = {image["id"]: image for image in content["images"]}
+    names = {key: str(image["file_name"]) for key, image in images.items()}
     used = {annotation["category_id"] for annotation in content["annotations"] if annotation.get("keypoints")}
     categories = {each["id"]: each for each in content["categories"] if each["id"] in used and each.get("keypoints")}
+    unnamed = {each["id"]: each.get("name") for each in content["categories"] if not each.get("keypoints")}
     parts = {key: tuple(map(str, category["keypoints"])) for key, category in categories.items()}
     single = len(parts) > 1 and all(len(keypoints) == 1 for keypoints in parts.values())
     if len(set(parts.values())) > 1 and not single:
@@ -41,12 +43,16 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
     place = {key: index for index, key in enumerate(parts)}
     rows: list[tuple[Picture, np.ndarray]] = []
     together: dict[Picture, np.ndarray] = {}
+    sizes: dict[Picture, tuple[Any, Any]] = {}
     bases = _bases(path)
     for annotation in content["annotations"]:
         flat, key = annotation.get("keypoints"), annotation["category_id"]
         if not flat or isinstance(annotation.get("score"), float):  # a prediction
             continue
         where = f"{path}: annotation {annotation.get('id')}"
+        if key in unnamed:
+            todo = "list them under its 'keypoints', in the order of the annotations' numbers"
+            raise UserError(f"{path}: the category '{unnamed[key]}' names no keypoints; {todo}")
         if annotation["image_id"] not in names or key not in parts:
             raise UserError(f"{where} is of an image or category that the file does not list; correct the file")
         if len(flat) != 3 * len(parts[key]):
@@ -57,7 +63,8 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
         xy = points_of(flat, 3)
         if not np.isfinite(xy).any():
             continue
-        picture = Picture(need_image(names[annotation["image_id"]], bases, path))
+        picture, image = Picture(need_image(names[annotation["image_id"]], bases, path)), images[annotation["image_id"]]
+        sizes[picture] = image.get("width"), image.get("height")
         if not single:
             rows.append((picture, xy))
             continue
@@ -68,7 +75,7 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
         whole[place[key]] = xy[0]
     bones = () if single else next((category.get("skeleton") or () for category in categories.values()), ())
     bones = [(int(bone[0]) - 1, int(bone[1]) - 1) for bone in bones if len(bone) == 2]
-    return LabelTable(keypoints, named_bones(keypoints, bones), (*rows, *together.items()))
+    return LabelTable(keypoints, named_bones(keypoints, bones), (*rows, *together.items()), sizes=sizes)
 
 
 def _bases(path: Path) -> list[Path]:

@@ -26,10 +26,16 @@ def is_label_studio(content: Any) -> bool:
     )
 
 
+def is_json_min(content: Any) -> bool:
+    """Whether the content of a JSON file is Label Studio's smaller export: tasks of one annotator, without a level."""
+    return isinstance(content, list) and bool(content) and all("annotator" in task for task in content)
+
+
 def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
     """The keypoints of tasks that somebody annotated; raises UserError, naming the task, for what cannot be read."""
     labelled: dict[Picture, dict[str, tuple[float, float]]] = {}
     labellers: dict[Picture, str] = {}
+    sizes: dict[Picture, tuple[Any, Any]] = {}
     bases = [root / folder for root in (path.parent, path.parent.parent) for folder in IMAGE_FOLDERS]
     for task in content:
         where = f"{path}: task {task.get('id')}"
@@ -48,17 +54,16 @@ def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
             labellers[picture] = labeller
         for result in points:
             value = result["value"]
+            sizes[picture] = result["original_width"], result["original_height"]
             for name in value["keypointlabels"]:
                 if name in xy:
                     raise UserError(f"{where} labels '{name}' in {picture.path.name} more than once; keep one of them")
-                xy[name] = (
-                    value["x"] / 100 * result["original_width"],
-                    value["y"] / 100 * result["original_height"],
-                )
+                width, height = sizes[picture]
+                xy[name] = (value["x"] / 100 * width, value["y"] / 100 * height)
     keypoints = tuple(sorted({name for points in labelled.values() for name in points}, key=natural_key))
     missing = (np.nan, np.nan)
     rows = ((picture, np.array([xy.get(name, missing) for name in keypoints])) for picture, xy in labelled.items())
-    return LabelTable(keypoints, (), tuple(rows), labellers=labellers)
+    return LabelTable(keypoints, (), tuple(rows), labellers=labellers, sizes=sizes)
 
 
 def _labeller(completed_by: Any) -> str:

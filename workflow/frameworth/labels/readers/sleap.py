@@ -54,7 +54,8 @@ def read_sleap(path: Path) -> LabelTable:
         order.sort(key=lambda index: natural_key(names[index].strip()))
     pictures = _Pictures(path, listed)
     rows = [(pictures.picture(frame.video, int(frame.frame_idx)), animal.numpy()[order]) for frame, animal in animals]
-    return LabelTable(tuple(names[index] for index in order), tuple(skeleton.edge_names), tuple(rows))
+    keypoints = tuple(names[index] for index in order)
+    return LabelTable(keypoints, tuple(skeleton.edge_names), tuple(rows), sizes=pictures.sizes)
 
 
 def _loaded(path: Path) -> tuple[list[Any], list[str]]:
@@ -128,6 +129,7 @@ class _Pictures:
     """
 
     def __init__(self, labels: Path, listed: list[str]) -> None:
+        self.sizes: dict[Picture, tuple[Any, Any]] = {}  # of frames of films, as the labels have them
         self._labels = labels
         self._namesakes: dict[str, set[str]] = {}  # by file name, as the folders may be those of another machine
         for name in listed:
@@ -150,7 +152,10 @@ class _Pictures:
                 raise UserError(f"{labels}: labels image {index} of {len(names)}; correct the file")
             return Picture(self._file(names[index], index))
         path = self._file(names[0], index)
-        return Picture(path, index, self._opened(path, dataset), dataset)
+        picture = Picture(path, index, self._opened(path, dataset), dataset)
+        if shape := None if dataset else video.backend_metadata.get("shape"):
+            self.sizes[picture] = shape[2], shape[1]
+        return picture
 
     def _opened(self, path: Path, dataset: str) -> sleap_io.Video:
         import sleap_io

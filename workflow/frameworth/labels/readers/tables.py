@@ -92,6 +92,7 @@ class LabelTable:
         rows: [R] picture and labels [K, 2] in px, NaN where not labelled; a picture has a row per animal.
         problems: warnings of what was left out or guessed.
         labellers: who labelled a picture, where the file says so.
+        sizes: width and height of a picture as the file has them, where it does.
     """
 
     keypoints: tuple[str, ...]
@@ -99,6 +100,7 @@ class LabelTable:
     rows: tuple[tuple[Picture, np.ndarray], ...]
     problems: tuple[Problem, ...] = ()
     labellers: Mapping[Picture, str] = field(default_factory=dict)
+    sizes: Mapping[Picture, tuple[Any, Any]] = field(default_factory=dict)
 
 
 def named_bones(keypoints: Sequence[str], bones: Iterable[Sequence[int]]) -> tuple[tuple[str, str], ...]:
