@@ -20,13 +20,16 @@ from frameworth import suspect_labels
 from frameworth.__main__ import main
 from frameworth.answers.explaining import frame_number
 from frameworth.cli import first_config, progress
+from frameworth.cli.checking import LEAST_SIDE
 from frameworth.cli.first_config import Look, study_name
 from frameworth.cli.running import Failures, run_workflow, runs_whole_study, snakemake_command
 from frameworth.config.experiments import Prune
 from frameworth.experiments.prune import compare_pruned
 from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.config import check_config
+from frameworth.storage.files import copy_file
 from frameworth.training.store import Entry
 from synthetic_study import write_study
 from tiny import config, draw, pretend_networks, read_frames_of, write_config
@@ -118,7 +121,7 @@ def test_init_says_what_is_wrong_with_a_folder_that_is_no_project(here):
     assert "nowhere" in done.output
 
 
-@pytest.mark.parametrize("labels", ['a\'b "c"', "$(touch x)", "ä: [1]", "x: - y", "~/x #1"])
+@pytest.mark.parametrize("labels", ['a\'b "c"', "$(touch x)", "ä: [1]", "x: - y", "~/x #1", "🐭 lab", "a\u2028b"])
 def test_init_keeps_the_name_of_any_folder(here, labels):
     folder = here / labels
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +131,9 @@ def test_init_keeps_the_name_of_any_folder(here, labels):
 
 
 def look(frames=100, keypoints=4, width=640, height=480, extent=110.0, neighbour=30.0, sizes=1, videos=1):
-    return Look(frames, keypoints, videos, width, height, extent, neighbour, sizes)
+    return Look(
+        frames, keypoints, videos, width, height, extent, neighbour, sizes, min(width, height), by_video=videos > 5
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_sizes_tell_typical_neighbours_apart_and_small_animals_are_cut_out(seen,
 
 @pytest.mark.parametrize("extent", [0.0, 3.0, 30.0, 300.0, 3000.0])
 @pytest.mark.parametrize("neighbour", [0.0, 0.5, 5.0, 50.0, 500.0])
-@pytest.mark.parametrize("frame", [(64, 48), (640, 480), (4000, 3000)])
+@pytest.mark.parametrize("frame", [(64, 48), (640, 480), (4000, 3000), (1280, 200), (2000, 60), (40, 2000)])
 def test_any_project_gets_a_config_that_is_valid_and_whose_whole_frames_can_be_predicted(extent, neighbour, frame):
     seen = look(width=frame[0], height=frame[1], extent=extent, neighbour=neighbour)
     written = check_config(yaml.safe_load(first_config.first_config("demo", "x", seen, gpu=False)))
@@ -161,6 +166,7 @@ def test_any_project_gets_a_config_that_is_valid_and_whose_whole_frames_can_be_p
         crop = choice.crop
         assert crop is None or 64 <= crop <= 256
         assert max(frame) * choice.scale <= 1280 or crop == 64
+        assert round(min(frame) * choice.scale) >= LEAST_SIDE
 
 
 def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole():
@@ -169,6 +175,22 @@ def test_on_a_gpu_networks_are_the_stock_ones_and_many_videos_are_held_out_whole
     assert (written.training.net_type, written.training.weights) == ("resnet_50", "imagenet")
     assert written.pilot is None
     assert written.held_out.by == "video"
+
+
+def test_many_videos_that_share_one_picture_are_held_out_by_frame(here):
+    drawn, project = read_project(draw(here / "drawn")), here / "mice"
+    videos = [f"video{frame // 2}" for frame in range(12)]
+    images = [f"img{frame}.png" for frame in range(12)]
+    for frame, (video, image) in enumerate(zip(videos, images, strict=True)):
+        copy_file(drawn.paths[0 if frame % 2 else frame], project / "labeled-data" / video / image)
+    write_collected_data(project, drawn.scorer, drawn.keypoints, videos, images, drawn.xy[:12])
+    copy_file(drawn.root / "config.yaml", project / "config.yaml")
+    done = called("init", "mice", "--device", "cpu")
+    assert "error" not in done.output.replace("0 errors", "")
+    assert yaml.safe_load(Path("mice.yaml").read_text())["held_out"]["by"] == "frame"
+    copy_file(drawn.paths[13], project / "labeled-data/video3/img7.png")
+    assert called("init", "mice", "--device", "cpu", "--study", "other").exit_code == 0
+    assert yaml.safe_load(Path("other.yaml").read_text())["held_out"]["by"] == "video"
 
 
 def test_neighbours_and_extent_are_those_of_the_labels(here):
@@ -239,6 +261,7 @@ def test_init_looks_at_labels_of_other_tools_too(here):
         ("a-b.slp", "a-b"),
         ("mirror.mouse/CollectedData.csv", "mirror.mouse"),
         ("mice/CollectedData_new.csv", "mice"),
+        ("m" * 90 + "-Ann-2020-01-01", "m" * 80),
     ],
 )
 def test_a_study_is_named_after_the_projects_task(folder, name):

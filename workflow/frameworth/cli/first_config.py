@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import yaml
 
+from frameworth.cli.checking import LEAST_SIDE
 from frameworth.errors import UserError, refuse_errors
+from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.images import image_size
 from frameworth.labels.imported import is_import, read_imported
-from frameworth.labels.sources import inspect_labels
+from frameworth.labels.project_config import yaml_text
+from frameworth.labels.sources import inspect_label_pictures, inspect_labels
 from frameworth.plan.config import check_config
+from frameworth.plan.split import hold_out
 from frameworth.storage.files import write_text
 
 _CELL = 8  # px of the network's image to a cell of its map
 _SIDES = (96, 128, 192, 256)  # px, of what a CPU network is trained on: its longer side
-_LEAST_SIDE = 192  # of the largest that is tried: a step at 256 px takes twice as long
+_LEAST_LARGEST = 192  # px, of the largest side that is tried: a step at 256 px takes twice as long
 _WHOLE_FRAME = 1280  # px: networks are trained on crops, but predict whole frames
 _LARGEST_SCALE = 4.0  # that a config may have
 _LEAST_CROP = 64  # px, at the cost of larger whole frames
@@ -30,6 +33,8 @@ _CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves
 _LEAST_FRAMES = 8  # a quarter of which is held out, and a tenth of the rest is a frame still
 _FEW_FRAMES = 40
 _VIDEOS_TO_HOLD_OUT = 6  # from so many on, whole videos are held out
+_HELD_OUT, _SEED = 0.25, 1
+_LONGEST_NAME = 80  # letters of a study's name that a config may hold
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class Look:
         extent: longer side of the box around a frame's labels, px, which nine frames in ten do not exceed; 0 where no
             frame has two labels.
         neighbour: median distance from a label to the nearest other one of its frame, px; 0 where there is none.
-        sizes: how many different image sizes there are.
+        sizes: how many different image sizes there are. shortest: px, of the sides of all images.
+        by_video: whether whole videos are held out.
     """
 
     frames: int
@@ -52,6 +58,8 @@ class Look:
     extent: float
     neighbour: float
     sizes: int
+    shortest: int
+    by_video: bool
 
     def sentence(self) -> str:
         """For the terminal and the head of the config."""
@@ -88,14 +96,15 @@ def sizes_to_try(look: Look) -> Sizes:
     crop = max(_MARGIN * look.extent, _LEAST_CROP) if look.extent else 0.0
     is_cropped = 0 < crop < _CROPPED_BELOW * min(look.width, look.height)
     view = crop if is_cropped else frame
-    wanted = _CELL * view / look.neighbour if look.neighbour else _LEAST_SIDE
-    largest = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_SIDE, _SIDES[-1]))
+    wanted = _CELL * view / look.neighbour if look.neighbour else _LEAST_LARGEST
+    largest = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_LARGEST, _SIDES[-1]))
     # Blown up, an image shows no more; it is only where neighbours would share a cell.
     seen = largest if wanted > view else max(view, _SIDES[1])
     sides = [side for side in _SIDES if largest / 2 <= side <= min(largest, seen)]
-    # A whole frame at the scale of the crop may be large.
+    # A whole frame at the scale of the crop may be large, and a long one narrow.
     affordable = max(_LEAST_CROP, round(min(_WHOLE_FRAME / frame, _LARGEST_SCALE) * view))
-    sides = [side for side in sides if side <= affordable] or [affordable]
+    least = math.ceil(LEAST_SIDE / look.shortest * view)
+    sides = [side for side in sides if least <= side <= affordable] or [max(least, min(affordable, sides[0]))]
     scales = tuple(round(side / view, 4) for side in sides)
     what = f"squares of {view:.0f} px around the animal, as it is small" if is_cropped else "whole frames"
     apart = f"; neighbours are {_CELL} px apart at {wanted:.0f} px" if look.neighbour else ""
@@ -111,15 +120,16 @@ def look_at(labels: Path) -> Look:
         imported = read_imported(labels)
         # Frames of a video have one size, and decoding them all would take long.
         first = {picture.one_size: picture for picture in imported.pictures}
-        return _measured(imported.xy, imported.videos, {picture.size() for picture in first.values()})
+        return _measured(labels, imported, {picture.size() for picture in first.values()})
     inspection = inspect_labels(labels)
     refuse_errors(inspection.problems)
     project = inspection.project
     assert project is not None  # or there were errors
-    return _measured(project.xy, project.videos, {image_size(path) for path in project.paths})
+    return _measured(labels, project, {image_size(path) for path in project.paths})
 
 
-def _measured(xy: np.ndarray, videos: Sequence[str], sizes: set[tuple[int, int]]) -> Look:
+def _measured(labels: Path, project: LabelledProject, sizes: set[tuple[int, int]]) -> Look:
+    xy = project.xy
     largest = max(sizes, key=lambda size: size[0] * size[1])
     apart = np.linalg.norm(xy[:, :, None] - xy[:, None], axis=-1)
     apart[:, np.arange(xy.shape[1]), np.arange(xy.shape[1])] = np.nan
@@ -131,13 +141,27 @@ def _measured(xy: np.ndarray, videos: Sequence[str], sizes: set[tuple[int, int]]
     return Look(
         frames=len(xy),
         keypoints=xy.shape[1],
-        videos=len(set(videos)),
+        videos=len(set(project.videos)),
         width=largest[0],
         height=largest[1],
         extent=float(np.quantile(boxes, 0.9)) if len(boxes) else 0.0,
         neighbour=float(np.median(nearest)) if len(nearest) else 0.0,
         sizes=len(sizes),
+        shortest=min(map(min, sizes)),
+        by_video=_can_hold_out_videos(labels, project),
     )
+
+
+def _can_hold_out_videos(labels: Path, project: LabelledProject) -> bool:
+    """Whether there are many videos, and not all hang together by pictures that they share."""
+    if len(set(project.videos)) < _VIDEOS_TO_HOLD_OUT:
+        return False
+    pictures = inspect_label_pictures(labels, project, decode=True)[0].digests
+    try:
+        hold_out(project.videos, project.images, fraction=_HELD_OUT, by="video", seed=_SEED, pictures=pictures)
+    except UserError:
+        return False
+    return True
 
 
 def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bool) -> tuple[Path, Look]:
@@ -173,16 +197,16 @@ def study_name(labels: Path) -> str:
     named = labels.parent if labels.stem.startswith("CollectedData") else labels
     stem = named.name if named != labels or named.is_dir() else named.stem
     task = re.sub(r"-[^-]+-\d{4}-\d{2}-\d{2}$", "", stem)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", task).strip("._-")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", task).strip("._-")[:_LONGEST_NAME]
     return name or "study"
 
 
 def first_config(labels: str, study: str, look: Look, gpu: bool) -> str:
     """The config's text."""
-    by = "video" if look.videos >= _VIDEOS_TO_HOLD_OUT else "frame"
-    why = (
-        "whole videos, as frames of one video look alike" if by == "video" else "single frames, as there are few videos"
-    )
+    by, why = "video", "whole videos, as frames of one video look alike"
+    if not look.by_video:
+        cause = "there are few videos" if look.videos < _VIDEOS_TO_HOLD_OUT else "videos share pictures"
+        by, why = "frame", f"single frames, as {cause}"
     few = (
         f"# With {look.frames} frames little can be decided; labels to check are found all the same.\n"
         if look.frames < _FEW_FRAMES
@@ -191,10 +215,10 @@ def first_config(labels: str, study: str, look: Look, gpu: bool) -> str:
     return f"""\
 # {study}: {look.sentence()}.
 {few}# Every key is explained in config/README.md of the repository. Keys left out have the defaults named there.
-study: {_quoted(study)}                     # results go to results/{study}/
-seed: 1
-labels: {_quoted(labels)}   # only ever read
-held_out: {{fraction: 0.25, by: {by}}}   # never trained on; {why}
+study: {yaml_text(study)}                     # results go to results/{study}/
+seed: {_SEED}
+labels: {yaml_text(labels)}   # only ever read
+held_out: {{fraction: {_HELD_OUT}, by: {by}}}   # never trained on; {why}
 subsets:
   # Random halves with one network each say most about single frames. More seeds later train only what is new.
   - {{design: balanced, percents: [50], seeds: {32 if gpu else 24}, members: 1}}
@@ -245,9 +269,3 @@ def _network_size(look: Look, scale: float, crop: int | None) -> str:
     if crop:
         return f"squares of {crop} px"
     return f"images of {look.width * scale:.0f}×{look.height * scale:.0f} px" + (" at most" if look.sizes > 1 else "")
-
-
-def _quoted(text: str) -> str:
-    """A text as YAML that is read back as it was."""
-    plain = re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./-]*", text) and yaml.safe_load(text) == text
-    return text if plain else json.dumps(text)

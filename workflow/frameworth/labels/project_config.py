@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -24,13 +24,14 @@ def project_config(
     """
     width, height = next(iter(sizes.values()))
     videos = "".join(
-        f"  {_scalar(f'videos/{name}.mp4')}:\n    crop: 0, {wide}, 0, {high}\n" for name, (wide, high) in sizes.items()
+        f"  {yaml_text(f'videos/{name}.mp4')}:\n    crop: 0, {wide}, 0, {high}\n"
+        for name, (wide, high) in sizes.items()
     )
-    bodyparts = "".join(f"- {_scalar(name)}\n" for name in keypoints)
-    bones = "".join(f"- - {_scalar(first)}\n  - {_scalar(second)}\n" for first, second in skeleton) or " []\n"
+    bodyparts = "".join(f"- {yaml_text(name)}\n" for name in keypoints)
+    bones = "".join(f"- - {yaml_text(first)}\n  - {yaml_text(second)}\n" for first, second in skeleton) or " []\n"
     return _CONFIG.format(
-        task=_scalar(task),
-        scorer=_scalar(scorer),
+        task=yaml_text(task),
+        scorer=yaml_text(scorer),
         videos=videos,
         bodyparts=bodyparts,
         skeleton=bones,
@@ -39,10 +40,10 @@ def project_config(
     )
 
 
-def _scalar(text: str) -> str:
+def yaml_text(text: str) -> str:
     """`text` in YAML: quoted unless it is a plain word that YAML reads as the text it is."""
-    plain = re.fullmatch(r"[A-Za-z0-9_./-]+", text) and yaml.safe_load(text) == text
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    plain = re.fullmatch(r"(?!\.{3}$)[A-Za-z0-9_./-]+", text) and yaml.safe_load(text) == text
+    return text if plain else yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")
 
 
 _CONFIG = """# Project definitions (do not edit)
