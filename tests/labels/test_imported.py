@@ -393,6 +393,38 @@ def test_all_splits_of_ultralytics_and_roboflow_are_read(tmp_path):
         read_imported(pose_set(tmp_path / "gone", usual, train="images/train", val="nowhere"))
 
 
+def test_images_in_folders_of_an_ultralytics_split_are_read_with_their_labels(tmp_path):
+    places = ["images", "images/mouse7", "images/mouse7/day2", "images/val"]
+    labels = pose_set(tmp_path, places, train="images", val="images/val")
+    (tmp_path / "images/mouse7/round").symlink_to(tmp_path / "images")
+    assert_points(labels)
+
+
+@pytest.mark.parametrize("folder", ["", "data/"])
+def test_an_ultralytics_split_that_is_a_list_of_images_is_read(tmp_path, folder):
+    labels = pose_set(tmp_path, ["images/train"] * 4, path="./", train="train.txt")
+    lines = [f"{folder}images/train/im{number}.png" for number in range(4)]
+    (tmp_path / "train.txt").write_text("\n".join(lines) + "\n")
+    assert_points(labels)
+
+
+def test_a_missing_image_of_a_list_of_ultralytics_is_named(tmp_path):
+    labels = pose_set(tmp_path, ["images/train"] * 4, train="train.txt")
+    (tmp_path / "train.txt").write_text("images/train/gone.png\n")
+    with pytest.raises(UserError, match=r"train\.txt: names images/train/gone\.png, but there is no such image"):
+        read_imported(labels)
+
+
+def test_an_ultralytics_set_that_is_given_otherwise_is_told_what_to_give(tmp_path):
+    labels = pose_set(tmp_path, ["images/train"] * 4, train="images/train")
+    (problem,) = inspect_labels(labels / "data.yaml").problems
+    assert str(problem) == f"{labels / 'data.yaml'}: is a file; give the folder that holds it"
+    (labels / "data.yaml").rename(labels / "coco8-pose.yaml")
+    (labels / "coco8-pose.yaml").write_text("kpt_shape: [3, 3]\ntrain: images/train\n")
+    (problem,) = inspect_labels(labels).problems
+    assert str(problem).endswith("; rename coco8-pose.yaml to data.yaml")
+
+
 def test_a_torn_line_of_an_ultralytics_set_is_named(tmp_path):
     labels = pose_set(tmp_path, ["images/train"] * 4, train="images/train")
     (tmp_path / "labels" / "train" / "im1.txt").write_text("0 0.5 0.5 0.6 0.6 0.2 0.2\n")

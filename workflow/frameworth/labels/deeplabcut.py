@@ -251,7 +251,7 @@ def _check_folder(folder: Path) -> None:
     except (OSError, ValueError, RuntimeError) as problem:  # too long, a NUL, no UTF-8, links in a circle
         raise refusal(folder, f"cannot be a folder ({one_line(problem)})", give) from problem
     if is_file:
-        raise refusal(folder, "is a file", "give the project folder, the one that holds config.yaml")
+        raise refusal(folder, "is a file", "give the folder that holds it")
     if not is_folder:
         raise refusal(folder, "there is no such folder", give)
 

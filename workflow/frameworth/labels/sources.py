@@ -9,6 +9,7 @@ from frameworth.errors import Problem, RefusedError, UserError, error, problem_o
 from frameworth.labels.deeplabcut import Inspection, LabelledProject, inspect_project, keypoint_problems
 from frameworth.labels.imported import SUFFIXES, is_import, read_imported
 from frameworth.labels.pictures import Pictures, inspect_pictures
+from frameworth.labels.readers.ultralytics import is_pose_set
 
 
 def inspect_labels(labels: Path) -> Inspection:
@@ -18,9 +19,14 @@ def inspect_labels(labels: Path) -> Inspection:
     """
     try:
         if not is_import(labels):
-            if labels.is_dir() and not (labels / "config.yaml").exists() and (others := _label_files(labels)):
-                what = f"is no DeepLabCut project (it has no config.yaml), but holds {', '.join(others)}"
-                return Inspection(None, (), (error(labels, what, f"give {labels / others[0]}"),))
+            if labels.is_dir() and not (labels / "config.yaml").exists():
+                what = "is no DeepLabCut project (it has no config.yaml), but holds"
+                if sets := [path.name for path in sorted(labels.glob("*.y*ml")) if is_pose_set(path)]:
+                    todo = f"rename {sets[0]} to data.yaml"
+                    return Inspection(None, (), (error(labels, f"{what} {sets[0]} of an Ultralytics set", todo),))
+                if others := _label_files(labels):
+                    todo = f"give {labels / others[0]}"
+                    return Inspection(None, (), (error(labels, f"{what} {', '.join(others)}", todo),))
             return inspect_project(labels)
     except (OSError, ValueError):  # a name that no file can have
         return inspect_project(labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,14 @@ import yaml
 from frameworth.errors import Problem, UserError, warning
 from frameworth.labels.images import image_size
 from frameworth.labels.label_files import images_of
-from frameworth.labels.readers.tables import LabelTable, Picture, named_bones, points_of
+from frameworth.labels.readers.tables import LabelTable, Picture, named_bones, need_image, points_of
 
 SPLITS = ("train", "val", "valid", "test")
+
+
+def is_pose_set(path: Path) -> bool:
+    """Whether a YAML file is what data.yaml is in a pose set."""
+    return path.is_file() and re.search(rb"^kpt_shape\s*:", path.read_bytes(), re.MULTILINE) is not None
 
 
 def read_ultralytics(folder: Path) -> LabelTable:
@@ -24,51 +31,75 @@ def read_ultralytics(folder: Path) -> LabelTable:
         count, per_keypoint = map(int, settings["kpt_shape"])
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         raise UserError(f"{path}: names no kpt_shape of keypoints; give the data.yaml of a pose set") from None
-    rows = []
     problems: list[Problem] = []
-    for images in _image_folders(folder, settings, problems):
-        bare = []
-        for image in map(images.joinpath, images_of(images)):
-            labels = _labels_folder(images) / f"{image.stem}.txt"
-            if labels.is_file():
-                rows += [(Picture(image), xy) for xy in _animals(labels, image, count, per_keypoint)]
-            else:
-                bare.append(image.name)
+    animals: dict[Path, list[np.ndarray]] = {}
+    for source, images in list(_sources(folder, settings, problems)):
+        labels = {image: _labels_folder(image.parent) / f"{image.stem}.txt" for image in images}
+        bare = [image for image in images if not labels[image].is_file()]
         if bare:
-            what = f"{len(bare)} images have no label file ({bare[0]}) and are left out"
-            problems.append(warning(images, what, f"put it into {_labels_folder(images)}, or leave them as they are"))
+            what = f"{len(bare)} images have no label file ({bare[0].name}) and are left out"
+            problems.append(warning(source, what, f"put it into {labels[bare[0]].parent}, or leave them as they are"))
+        for image in images:
+            if labels[image].is_file():
+                animals[image] = _animals(labels[image], image, count, per_keypoint)
     names = settings.get("node_names") or next(iter((settings.get("kpt_names") or {}).values()), None) or range(count)
     keypoints = tuple(map(str, names))
     if len(keypoints) != count:
         raise UserError(f"{path}: names {len(keypoints)} keypoints, but kpt_shape has {count}; correct it")
     bones = [(int(first), int(second)) for first, second in settings.get("skeleton") or ()]
-    return LabelTable(keypoints, named_bones(keypoints, bones), tuple(rows), tuple(problems))
+    rows = tuple((Picture(image), xy) for image, each in animals.items() for xy in each)
+    return LabelTable(keypoints, named_bones(keypoints, bones), rows, tuple(problems))
 
 
-def _image_folders(folder: Path, settings: dict[str, Any], problems: list[Problem]) -> list[Path]:
-    """The image folders of all splits, each once; Roboflow's `../train/images` lies beside data.yaml."""
-    folders: dict[Path, None] = {}
+def _sources(folder: Path, settings: dict[str, Any], problems: list[Problem]) -> Iterator[tuple[Path, list[Path]]]:
+    """The folders of images, or lists of them, of all splits, with the images of each.
+
+    Roboflow's `../train/images` lies beside data.yaml.
+    """
+    named: list[tuple[str, str]] = []
     for split in SPLITS:
-        given = settings.get(split)
-        for name in given if isinstance(given, list) else [given] if given else []:
-            below = str(name).replace("\\", "/")
-            candidates = [folder / str(settings.get("path") or "") / below, folder / below]
-            candidates.append(folder / below.removeprefix("../"))
-            there = [images for images in candidates if images.is_dir()]
-            images = next((images for images in there if _labels_folder(images).is_dir()), None)
-            if images is not None:
-                folders[images.resolve()] = None
-            elif split == "test" and not there:  # Roboflow names it all the same
-                what = f"of the split {split} there is no folder {name}: left out"
-                problems.append(warning(folder / "data.yaml", what, "put it there, or leave it as it is"))
-            else:
-                raise UserError(
-                    f"{folder / 'data.yaml'}: of the split {split} there is no folder {name} with its labels; put it "
-                    "there, or remove the split"
-                )
-    if not folders:
+        given = settings.get(split) or []
+        named += [(split, str(name).replace("\\", "/")) for name in (given if isinstance(given, list) else [given])]
+    if not named:
         raise UserError(f"{folder / 'data.yaml'}: names no folder of images (train, val, test); correct it")
-    return list(folders)
+    base, seen = folder / str(settings.get("path") or ""), set[Path]()
+    for split, name in named:
+        places = [base / name, folder / name, folder / name.removeprefix("../")]
+        there = [images for images in places if images.is_dir()]
+        images = next((images for images in there if _labels_folder(images).is_dir()), None)
+        listing = next((path for path in places if path.is_file()), None)
+        if images is not None:
+            yield images, _images_below(images, seen)
+        elif listing is not None:
+            yield listing, _listed_images(listing, [base, folder])
+        elif split == "test" and not there:  # Roboflow names it all the same
+            what = f"of the split {split} there is no folder {name}: left out"
+            problems.append(warning(folder / "data.yaml", what, "put it there, or leave it as it is"))
+        else:
+            raise UserError(
+                f"{folder / 'data.yaml'}: of the split {split} there is no folder {name} with its labels; put it "
+                "there, or remove the split"
+            )
+
+
+def _images_below(folder: Path, seen: set[Path]) -> list[Path]:
+    """The images of a folder, and of those in it, as Ultralytics looks for them; none of a folder in `seen`."""
+    if folder.resolve() in seen:
+        return []
+    seen.add(folder.resolve())
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [folder / name for name in images_of(folder)] + [
+        image for below in folders for image in _images_below(below, seen)
+    ]
+
+
+def _listed_images(listing: Path, bases: list[Path]) -> list[Path]:
+    """The images that the lines of a file name, seen from its folder or from the set's."""
+    try:
+        lines = listing.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"{listing}: cannot be read ({problem}); save it again, or remove its split") from None
+    return [need_image(line.strip(), [listing.parent, *bases], listing) for line in lines if line.strip()]
 
 
 def _labels_folder(images: Path) -> Path:
