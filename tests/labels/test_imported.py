@@ -645,3 +645,20 @@ def test_a_small_export_of_label_studio_is_refused_by_its_name(tmp_path):
     tasks = [{"id": 0, "image": "im0.png", "kp-1": [{"x": 1, "y": 2}], "annotator": 1}]
     with pytest.raises(UserError, match=r"labels\.json: .*JSON-MIN.*; export the labels as JSON"):
         read_imported(written(tmp_path / "labels.json", tasks))
+
+
+def test_names_that_snakemake_or_tables_misread_are_told_of_other_tools_files_too(drawn, tmp_path):
+    labels = coco(drawn, tmp_path)
+    content = json.loads(labels.read_text())
+    for number, image in enumerate(content["images"][:6]):
+        renamed = f"images/im{{{number}}}.png"
+        (tmp_path / image["file_name"]).rename(tmp_path / renamed)
+        image["file_name"] = renamed
+    content["categories"][0]["keypoints"][0] = "snout\ttip"
+    labels = labels.rename(tmp_path / "labels {v1}.json")
+    labels.write_text(json.dumps(content))
+    said = [str(problem) for problem in inspect_labels(labels).problems if problem.severity == "error"]
+    assert len(said) == 2
+    assert "snout\\ttip" in said[0]
+    assert "labels {v1}.json: " in said[1]
+    assert "6 more in images" in said[1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,8 @@ def inspect_project(folder: Path) -> Inspection:
         xy=np.stack([label.xy for label in labels]),
     )
     problems += keypoint_problems(project, folder / "config.yaml")
-    problems += _misread_names(folder, [label.path for label in labels])
     sources = (folder / "config.yaml", *labellers_file(folder), *tables, *(label.path for label in labels))
+    problems += misread_names(sources)
     return Inspection(project, sources, tuple(summed(problems)))
 
 
@@ -223,13 +223,7 @@ def _read_config(folder: Path, problems: list[Problem]) -> _Config:
     for name, count in Counter(keypoints).items():
         if count > 1:
             problems.append(error(path, f"names the bodypart '{name}' {count} times", "list it once"))
-        if not name.isprintable():
-            what = f"the bodypart '{name}' holds a line end or another control character"
-            problems.append(error(path, what, "give it a name of printable characters, here and in the label files"))
-        if len(name) > LONG_NAME:
-            what = f"the name of the bodypart '{name[:LONG_NAME]}…' has {len(name)} characters"
-            todo = "figures and tables are hard to read; shorten it there and in the labels"
-            problems.append(warning(path, what, todo))
+    problems += name_problems(path, keypoints)
     placeholders = [name for name in keypoints if name in PLACEHOLDERS]
     if placeholders:
         what = f"the bodypart '{placeholders[0]}' is a placeholder of DeepLabCut's template"
@@ -299,13 +293,23 @@ def _skeleton(value: Any, keypoints: tuple[str, ...]) -> tuple[tuple[str, str], 
     return tuple((pair[0], pair[1]) for pair in pairs if len(pair) == 2 and set(pair) <= set(keypoints))
 
 
-def _misread_names(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
+def name_problems(where: Path, keypoints: Iterable[str]) -> Iterator[Problem]:
+    """Keypoints whose names break tables or figures; `where` is the file that names them."""
+    for name in dict.fromkeys(keypoints):
+        if not name.isprintable():
+            what = f"the bodypart '{name}' holds a line end or another control character"
+            yield error(where, what, "give it a name of printable characters wherever it is named")
+        if len(name) > LONG_NAME:
+            what = f"the name of the bodypart '{name[:LONG_NAME]}…' has {len(name)} characters"
+            yield warning(where, what, "figures and tables are hard to read; shorten it wherever it stands")
+
+
+def misread_names(paths: Iterable[Path]) -> Iterator[Problem]:
     """Snakemake takes what is in braces for a wildcard, and shows names of input files on the terminal as they are."""
-    for path in dict.fromkeys(part for image in images for part in (folder, image.parent, image)):
-        name = str(path) if path == folder else path.name
-        if set(name) & set("{}"):
+    for path in dict.fromkeys(part for whole in paths for part in (*reversed(whole.parents), whole)):
+        if set(path.name) & set("{}"):
             yield error(path, "its name holds a brace, which Snakemake takes for a wildcard", "rename it without")
-        if commands_a_terminal(name):
+        if commands_a_terminal(path.name):
             yield error(path, "its name holds a control character, which a terminal obeys", "rename it without")
 
 

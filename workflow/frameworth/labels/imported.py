@@ -229,6 +229,6 @@ def _folder_name(picture: Picture) -> str:
 
 
 def _safe(name: str) -> str:
-    """`name` without what paths, tables and DeepLabCut's reading of them would take for something else."""
-    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", name).strip()
+    """`name` without what paths, tables, Snakemake and DeepLabCut's reading of them would take for something else."""
+    name = re.sub(r"[\x00-\x1f\x7f-\x9f/\\{}]", "_", name).strip()
     return f"_{name}" if name.startswith(".") else name

@@ -5,8 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from frameworth.config.model import StudyConfig
-from frameworth.errors import Problem, RefusedError, UserError, error, problem_of, refuse_errors
-from frameworth.labels.deeplabcut import Inspection, LabelledProject, inspect_project, keypoint_problems
+from frameworth.errors import Problem, RefusedError, UserError, error, problem_of, refuse_errors, summed
+from frameworth.labels.deeplabcut import (
+    Inspection,
+    LabelledProject,
+    inspect_project,
+    keypoint_problems,
+    misread_names,
+    name_problems,
+)
 from frameworth.labels.imported import SUFFIXES, is_import, read_imported
 from frameworth.labels.pictures import Pictures, inspect_pictures
 from frameworth.labels.readers.ultralytics import is_pose_set
@@ -36,7 +43,9 @@ def inspect_labels(labels: Path) -> Inspection:
         return Inspection(None, (), refused.problems)
     except UserError as refused:
         return Inspection(None, (), (problem_of(refused),))
-    return Inspection(imported, imported.sources, (*imported.problems, *keypoint_problems(imported, labels)))
+    of_names = [*name_problems(labels, imported.keypoints), *misread_names(imported.sources)]
+    problems = summed([*imported.problems, *keypoint_problems(imported, labels), *of_names])
+    return Inspection(imported, imported.sources, tuple(problems))
 
 
 def _label_files(folder: Path) -> list[str]:
