@@ -245,6 +245,23 @@ def _(study: Study) -> None:
     (study.project / "labellers.csv").write_text("day1,Ann\n")
 
 
+@case("project", "labellers.csv as spreadsheets save it", "good", "", "`;` stands where there are decimal commas")
+def _(study: Study) -> None:
+    (study.project / "labellers.csv").write_text("video;image;labeller\nday1;img00.png;Ann\n", encoding="utf-8-sig")
+
+
+@case(
+    "project",
+    "labellers.csv that names files of videos",
+    "warning",
+    "labellers.csv | 2 of 3 rows name no labelled frame | day1.mp4/img00.png",
+    "frames are named by the folders of their images",
+)
+def _(study: Study) -> None:
+    rows = ("day1.mp4,img00.png,Ann", "day1.mp4,img01.png,Ann", "day2,img01.png,Ann")
+    (study.project / "labellers.csv").write_text("\n".join(("video,image,labeller", *rows)))
+
+
 @case(
     "project",
     "labellers.csv that names a frame twice",

@@ -32,7 +32,7 @@ from frameworth.errors import (
 )
 from frameworth.labels.images import inspect_header
 from frameworth.labels.label_files import images_of, label_files
-from frameworth.labels.labellers import labellers_file, read_labellers
+from frameworth.labels.labellers import labeller_problems, labellers_file
 from frameworth.labels.names import natural_key, plain_name
 from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.deeplabcut_h5 import read_h5
@@ -82,7 +82,6 @@ def inspect_project(folder: Path) -> Inspection:
     try:
         config = _read_config(folder, problems)
         labels, tables = _read_labels(folder, config, problems)
-        read_labellers(folder)
     except RefusedError as refused:
         problems += refused.problems
     if not labels:
@@ -99,6 +98,7 @@ def inspect_project(folder: Path) -> Inspection:
         xy=np.stack([label.xy for label in labels]),
     )
     problems += keypoint_problems(project, folder / "config.yaml")
+    problems += labeller_problems(folder, set(zip(project.videos, project.images, strict=True)))
     sources = (folder / "config.yaml", *labellers_file(folder), *tables, *(label.path for label in labels))
     problems += misread_names(sources)
     return Inspection(project, sources, tuple(summed(problems)))

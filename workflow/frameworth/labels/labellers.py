@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 
-from frameworth.errors import one_line, refusal
+from frameworth.errors import Problem, RefusedError, one_line, refusal, warning
+from frameworth.labels.readers.deeplabcut_table import decoded
 
 FILE = "labellers.csv"
 COLUMNS = ["video", "image", "labeller"]
@@ -26,11 +30,30 @@ def read_labellers(folder: Path) -> pd.DataFrame:
     for path in labellers_file(folder):
         wanted = f"give it the columns {', '.join(COLUMNS)}, a row per frame, or remove it"
         try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")[COLUMNS]
-        except (OSError, ValueError, KeyError) as problem:
+            text, _ = decoded(path)
+            match = re.match(r'"?\w+"?([;\t])', text)  # of a spreadsheet
+            table = pd.read_csv(StringIO(text), sep=match[1] if match else ",", dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as problem:
             raise refusal(path, f"cannot be read as labellers of frames ({one_line(problem)})", wanted) from None
+        lacking = [column for column in COLUMNS if column not in table]
+        if lacking:
+            raise refusal(path, f"has no column {' and no column '.join(lacking)}", wanted)
         twice = table[table.duplicated(COLUMNS[:2])]
         if len(twice):
             raise refusal(path, f"names {twice.iloc[0]['video']}/{twice.iloc[0]['image']} more than once", wanted)
-        return table[table["labeller"].str.strip() != ""]
+        return table.loc[table["labeller"].str.strip() != "", COLUMNS]
     return pd.DataFrame(columns=COLUMNS, dtype=str)
+
+
+def labeller_problems(folder: Path, frames: Collection[tuple[str, str]]) -> list[Problem]:
+    """What is wrong with the project's file, and a warning of rows of none of its labelled `frames` (video, image)."""
+    try:
+        labellers = read_labellers(folder)
+    except RefusedError as refused:
+        return list(refused.problems)
+    names = zip(labellers["video"], labellers["image"], strict=True)
+    unknown = ["/".join(name) for name in names if name not in frames]
+    if not unknown:
+        return []
+    what = f"{len(unknown)} of {len(labellers)} rows name no labelled frame ({unknown[0]})"
+    return [warning(folder / FILE, what, "name the folder below labeled-data and the image's file, or remove the rows")]
