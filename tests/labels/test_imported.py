@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sleap_io
+import yaml
 from PIL import Image
 
 from conftest import run_snakemake
 from films import write_film
 from frameworth.cli.checking import check_study
 from frameworth.cli.costs import StudySize, study_size
-from frameworth.cli.first_config import look_at
+from frameworth.cli.first_config import look_at, write_first_config
 from frameworth.cli.planning import describe
 from frameworth.errors import RefusedError, UserError
 from frameworth.labels.deeplabcut import read_project
@@ -25,7 +26,8 @@ from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
 from frameworth.storage.digests import digest_of_file
-from label_files import FORMATS, coco, label_studio, labels_of, on_images, on_one_video, slp_videos
+from frameworth.videos.video_names import labelled_frames
+from label_files import FORMATS, coco, label_studio, labels_of, on_images, on_one_video, slp_images, slp_videos
 from tiny import config, draw, write_config
 
 pytestmark = pytest.mark.slow
@@ -158,9 +160,9 @@ def test_images_of_one_name_in_folders_of_one_name_stay_apart(drawn, tmp_path):
     sleap_io.save_slp(on_one_video(drawn.keypoints, paths, drawn.xy[:4]), str(tmp_path / "labels.slp"))
     write_imported(tmp_path / "labels.slp", tmp_path / "imported")
     copy = read_project(tmp_path / "imported")
-    assert sorted(copy.videos) == ["_.hidden", "cam", "cam-2", "mouse_labeled_"]
+    assert sorted(copy.videos) == ["_.hidden", "a_cam", "b_cam", "mouse_labeled_"]
     by_video = dict(zip(copy.videos, range(4), strict=True))
-    for index, video in enumerate(("cam", "cam-2", "_.hidden", "mouse_labeled_")):
+    for index, video in enumerate(("a_cam", "b_cam", "_.hidden", "mouse_labeled_")):
         assert np.allclose(copy.xy[by_video[video]], drawn.xy[index], equal_nan=True)
         assert copy.paths[by_video[video]].read_bytes() == drawn.paths[index].read_bytes()
 
@@ -388,7 +390,8 @@ def test_all_splits_of_ultralytics_and_roboflow_are_read(tmp_path):
     assert_points(pose_set(tmp_path / "usual", usual, train="images/train", val="images/val"))
     roboflow = ["train/images"] * 3 + ["valid/images"]
     paths = {"train": "../train/images", "val": "../valid/images", "test": "../test/images"}
-    assert_points(pose_set(tmp_path / "roboflow", roboflow, **paths))
+    read = assert_points(pose_set(tmp_path / "roboflow", roboflow, **paths))
+    assert set(read.videos) == {"train_images", "valid_images"}
     with pytest.raises(UserError, match=r"split val there is no folder nowhere"):
         read_imported(pose_set(tmp_path / "gone", usual, train="images/train", val="nowhere"))
 
@@ -526,6 +529,7 @@ def test_labels_on_embedded_images_of_several_sizes_are_all_kept(tmp_path, sizes
     assert not assert_points(labels, xy).problems
     look = look_at(labels)
     assert (look.width, look.height, look.sizes) == (192, 144, 2)
+    assert set(read_imported(labels).videos) == ({"cam0_0", "cam1_0"} if len(sizes) == 2 else {"0"})
 
 
 def films_of(folder, days):
@@ -560,7 +564,10 @@ def test_labels_of_two_videos_of_one_file_name_that_are_both_there_are_read(tmp_
     films_of(tmp_path, ["day1", "day2"])
     read = read_imported(tmp_path / "day1" / "labels.slp")
     assert np.allclose(read.xy, np.concatenate([POINTS] * 2))
+    assert read.videos == ("day1_cam",) * 4 + ("day2_cam",) * 4
     assert [path.parent.name for path in read.paths] == ["day1"] * 4 + ["day2"] * 4
+    for day, numbers in (("day1", [0, 1, 2, 3]), ("day2", [4, 5, 6, 7])):
+        assert labelled_frames(f"{tmp_path}/{day}/cam.avi", read.videos, read.images) == numbers
 
 
 def test_labels_of_a_tiff_stack_are_refused_with_a_way_out(tmp_path):
@@ -598,6 +605,25 @@ def test_rows_of_a_missing_session_do_not_take_images_beside_the_table(tmp_path)
     (tmp_path / "of another name" / labels.name).write_text(individuals)
     with pytest.raises(UserError, match=r"labels labeled-data/s\d/im\d\.png, but there is no such image"):
         read_imported(tmp_path / "of another name" / labels.name)
+
+
+def test_images_that_are_links_have_the_names_of_the_folders_that_they_stand_in(tmp_path):
+    names = [f"labeled-data/s{number % 2}/im{number}.png" for number in range(4)]
+    for name in names:
+        image(tmp_path / "store" / f"KEY{name[-5]}" / "file.png")
+        (tmp_path / "lab" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lab" / name).symlink_to(tmp_path / "store" / f"KEY{name[-5]}" / "file.png")
+    old = [f"/gone/{name}" for name in names]
+    labels = lightning_pose_table(tmp_path / "lab" / "CollectedData.csv", old, tmp_path / "unused")
+    assert assert_points(labels).videos == ("s0", "s1", "s0", "s1")
+
+
+def test_a_study_of_a_label_file_that_is_a_link_is_called_after_the_link(drawn, tmp_path):
+    (tmp_path / "store").mkdir()
+    slp_images(drawn, tmp_path / "store").rename(tmp_path / "store" / "KEY")
+    (tmp_path / "reach.slp").symlink_to("store/KEY")
+    write_first_config(str(tmp_path / "reach.slp"), None, tmp_path / "config.yaml", gpu=False)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["study"] == "reach"
 
 
 def test_cells_that_pandas_takes_for_missing_are_not_labelled(tmp_path):

@@ -179,7 +179,7 @@ def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bo
     if look.frames < _LEAST_FRAMES:
         what = f"holds {look.frames} labelled frames, which are too few to study"
         raise UserError(f"{labels}: {what}; label at least {_LEAST_FRAMES}, better {_FEW_FRAMES} or more")
-    name = study or study_name(Path(labels).resolve())
+    name = study or study_name(_true_path(Path(labels)))
     path = out or (Path("config") if Path("config").is_dir() else Path()) / f"{name}.yaml"
     if path.exists():
         raise UserError(f"{path}: is there already; give another name with --study or --out, or delete it first")
@@ -187,6 +187,11 @@ def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bo
     check_config(yaml.safe_load(text))
     write_text(path, text)
     return path, look
+
+
+def _true_path(labels: Path) -> Path:
+    """The whole path; of a file that is a link, where it stands, as it may lead to where nothing has a name."""
+    return labels.resolve() if labels.is_dir() else labels.parent.resolve() / labels.name
 
 
 def study_name(labels: Path) -> str:

@@ -201,13 +201,14 @@ def _own_files(labels: Path) -> Iterable[Path]:
 
 def _names(pictures: list[Picture]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """A folder name per image folder or video, and a file name per frame, that a DeepLabCut project can have."""
-    wanted = {picture.place: _folder_name(picture) for picture in pictures}
+    paths = {picture.place: _path_of_names(picture) for picture in pictures}
+    wanted = _distinct(set(paths.values()))
     folders: dict[tuple[str, str], str] = {}
-    for place in sorted(wanted):
-        name, number = wanted[place], 1
+    for place in sorted(paths):
+        name, number = wanted[paths[place]], 1
         while name.casefold() in {taken.casefold() for taken in folders.values()}:
             number += 1
-            name = f"{wanted[place]}-{number}"
+            name = f"{wanted[paths[place]]}-{number}"
         folders[place] = name
     images = (
         _safe(picture.path.name) if picture.video is None else f"img{picture.index:06d}.png" for picture in pictures
@@ -215,16 +216,35 @@ def _names(pictures: list[Picture]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(folders[picture.place] for picture in pictures), tuple(images)
 
 
-def _folder_name(picture: Picture) -> str:
+def _distinct(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """A folder name for each path: its last name, and before it as many of the folders above as tell it from others."""
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for path in paths:
+        groups.setdefault(_folder_name(path[-1:]).casefold(), []).append(path)
+    names: dict[tuple[str, ...], str] = {}
+    for alike in groups.values():
+        for count in (*range(1, max(map(len, alike)) + 1), 1):  # the plain name where nothing tells them apart
+            named = {path: _folder_name(path[-count:]) for path in alike}
+            if len({name.casefold() for name in named.values()}) == len(alike):
+                break
+        names |= named
+    return names
+
+
+def _path_of_names(picture: Picture) -> tuple[str, ...]:
+    """The names of the folders that the images are in or, of a video, of those above it and its own without suffix."""
     if picture.video is None:
-        name = picture.path.resolve().parent.name
-    else:
-        source = getattr(picture.video.backend, "source_filename", None)
-        if isinstance(source, list | tuple):  # of embedded images
-            source = Path(str(source[0])).parent if source else None
-        name = re.split(r"[\\/]", str(source or picture.path))[-1]
-        name = Path(name).stem
-    name = _safe(name) or "video"
+        folder = picture.path.parent.resolve()  # an image may be a link to where nothing has a name
+        return tuple(path.name for path in (*reversed(folder.parents), folder))
+    source = getattr(picture.video.backend, "source_filename", None)
+    if isinstance(source, list | tuple):  # of embedded images
+        source = Path(str(source[0])).parent if source else None
+    *folders, name = re.split(r"[\\/]", str(source or picture.path.absolute()))
+    return (*folders, Path(name).stem)
+
+
+def _folder_name(names: tuple[str, ...]) -> str:
+    name = _safe("_".join(names)) or "video"
     return f"{name}_" if name.endswith(IGNORED_FOLDERS) else name
 
 

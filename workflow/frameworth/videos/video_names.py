@@ -27,14 +27,17 @@ def video_folder(path: str) -> str:
 def labelled_frames(path: str, videos: Iterable[str], images: Iterable[str]) -> list[int]:
     """The numbers of a video's frames that are labelled, as far as names tell.
 
-    DeepLabCut keeps the frames of `walk.mp4` in `labeled-data/walk/` as `img` and the frame's number.
+    DeepLabCut keeps the frames of `day1/walk.mp4` in `labeled-data/walk/` as `img` and the frame's number. Of another
+    tool's labels of several videos `walk` the folder is `day1_walk`.
 
     Args:
         path: the video's. videos, images: folder and file name of each labelled frame.
     """
+    names = Path(path).absolute().with_suffix("").parts
+    folders = {"_".join(names[start:]) for start in range(1, len(names))}
     numbers = []
     for video, image in zip(videos, images, strict=True):
         number = re.fullmatch(r"img(\d+)\.\w+", image)
-        if video == Path(path).stem and number:
+        if video in folders and number:
             numbers.append(int(number[1]))
     return sorted(numbers)

@@ -108,7 +108,7 @@ def _check_images(csv: Path) -> None:
     for row in rows:
         places = (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)  # in its order
         found = next((path for path in places if path.is_file()), None)
-        is_theirs = found != places[1] or len(folders) == 1 or Path(row).parent.name in ("", csv.resolve().parent.name)
+        is_theirs = found != places[1] or len(folders) == 1 or Path(row).parent.name in ("", csv.parent.resolve().name)
         if found is None or not is_theirs:
             raise UserError(
                 f"{csv}: labels {row}, but there is no such image beside the file; put it back, or remove its row"

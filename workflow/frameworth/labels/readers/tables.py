@@ -129,7 +129,8 @@ def find_image(name: str, bases: Iterable[Path]) -> Path | None:
     for start in range(1, len(parts)):
         for base in bases:
             path = base.joinpath(*parts[start:])
-            if path.is_file() and path.resolve().parent.name == parts[-2]:
+            # The image may be a link to where nothing has a name.
+            if path.is_file() and parts[-2] in (path.parent.name, path.parent.resolve().name):
                 return path
     return None
 
