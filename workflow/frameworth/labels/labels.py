@@ -51,10 +51,10 @@ def read_labels(path: Path | str) -> Labels:
     arrays = read_hdf5(path)
     return Labels(
         xy=arrays["label"],
-        keypoints=tuple(arrays["keypoint"]),
+        keypoints=tuple(arrays["keypoint"].tolist()),
         skeleton=arrays["skeleton"].reshape(-1, 2),
-        paths=tuple(arrays["path"]),
-        digests=tuple(arrays["digest"]),
+        paths=tuple(arrays["path"].tolist()),
+        digests=tuple(arrays["digest"].tolist()),
         sizes=arrays["size"],
     )
 

@@ -68,6 +68,6 @@ def read_video_consensus(consensus_h5: Path) -> VideoConsensus:
     arrays = read_hdf5(consensus_h5)
     return VideoConsensus(
         video=read_attributes(consensus_h5)["video"],
-        keypoints=tuple(arrays["keypoint"]),
+        keypoints=tuple(arrays["keypoint"].tolist()),
         **{name: arrays[name] for name in ("size", "seconds", "pose", "confidence", "disagreement")},
     )
