@@ -21,7 +21,7 @@ from frameworth.attribution.suspicion.deviations import (
     size_deviation,
 )
 from frameworth.attribution.suspicion.mean_errors import error_probability
-from frameworth.attribution.suspicion.suspects import KINDS
+from frameworth.attribution.suspicion.suspects import KINDS, wrong_one
 from simulated_poses import Simulated, simulated_poses
 
 
@@ -314,6 +314,14 @@ def test_what_networks_say_of_frames_they_were_trained_on_does_not_count():
     other = made.poses.copy()
     other[made.inclusion] += 300
     assert_equal(suspects(made), suspect_labels(other, made.labels, made.inclusion))
+
+
+def test_of_labels_that_others_foretell_as_badly_the_one_that_is_itself_off_is_the_wrong_one():
+    own = np.array([[0.2, 7.0, 0.5], [0.2, 3.0, 0.5], [np.nan, 0.1, 0.2], [0.1, 0.1, 0.1]])
+    unlikely = np.full((4, 3, 3), 9.0)
+    unlikely[:, range(3), range(3)] = own
+    p = np.array([[0.003, 0.004, 0.4], [0.0001, 0.04, 0.4], [np.nan, 0.3, 0.9], [0.5, 0.5, 0.5]])
+    assert wrong_one(p, unlikely).tolist() == [1, 0, 1, 0]
 
 
 def test_a_single_keypoint_is_judged_by_its_own_errors():

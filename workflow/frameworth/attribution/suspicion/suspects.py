@@ -121,7 +121,8 @@ def suspect_labels(
         "overlooked": _overlooked(np.isfinite(label), spread, networks),
     }
     far = _far(poses, labels, inclusion)
-    return _combined(p, far, _left_unexplained(unlikely, rest), partner, place, expected_false_flags)
+    alone = wrong_one(p["alone"], unlikely)
+    return _combined(p, far, _left_unexplained(unlikely, rest), alone, partner, place, expected_false_flags)
 
 
 def where_seen(
@@ -288,6 +289,18 @@ def _left_unexplained(unlikely: np.ndarray, rest: np.ndarray) -> np.ndarray:
     return np.stack([alone, together, exchanged], axis=1)
 
 
+def wrong_one(p: np.ndarray, unlikely: np.ndarray) -> np.ndarray:
+    """The keypoint whose label is wrong if one alone is, int [N]: by p of `alone` [N, K], and how far off it is itself.
+
+    By p alone it may be one that others foretell well, among them the one that is off. How unlikely it is at its own
+    place counts half, as both rest on the same difference.
+    """
+    own = np.nan_to_num(np.einsum("nkk->nk", unlikely))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        evidence = np.where(np.isfinite(p), own / 2 - np.log(p), -np.inf)
+    return np.round(evidence, 12).argmax(axis=1)
+
+
 def _far(poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """p [N] of how far networks miss a frame's labels on average; NaN where that is not known."""
     error = np.linalg.norm(poses - labels, axis=-1)
@@ -302,6 +315,7 @@ def _combined(
     p: dict[str, np.ndarray],
     far: np.ndarray,
     unexplained: np.ndarray,
+    alone: np.ndarray,
     partner: np.ndarray,
     place: np.ndarray,
     expected: float,
@@ -324,7 +338,8 @@ def _combined(
         both = of_frame ** (1 - _MEAN_ERROR) * np.where(np.isfinite(far), far, of_frame) ** _MEAN_ERROR
         of_frame[some] = as_frames_fall_off(both[some], both[some])
     # Two keypoints that are exchanged with each other are equally so: the first, whatever the last bit says.
-    which = np.stack([np.round(filled[name], 12).argmin(axis=1) for name in KINDS], axis=1)[np.arange(len(kind)), kind]
+    first = [alone if name == "alone" else np.round(filled[name], 12).argmin(axis=1) for name in KINDS]
+    which = np.stack(first, axis=1)[np.arange(len(kind)), kind]
     keypoint = np.where(some & (kind != KINDS.index("together")), which, -1)
     exchanged = some & (kind == KINDS.index("exchanged"))
     return Suspects(
