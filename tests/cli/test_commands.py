@@ -375,6 +375,13 @@ def test_status_of_a_study_whose_labels_cannot_be_read_says_why_and_what_was_fou
     assert study.summary["statement"][0] in done.output
 
 
+def test_status_and_check_say_where_labels_are_looked_for_if_nothing_is_there_yet(here):
+    write_config(here / "study.yaml", config("mice"))
+    for command in ("status", "check"):
+        said = called(command, "--configfile", "study.yaml").output
+        assert f"mice: there is no such folder, seen from {here}" in said
+
+
 def test_status_tells_networks_and_the_answer_and_names_no_file_that_is_not_there(study):
     done = called("status", "--configfile", "study.yaml")
     assert done.exit_code == 0, done.output

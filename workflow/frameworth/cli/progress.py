@@ -11,6 +11,7 @@ from typing import Any
 from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import MAY_BE_THERE, planned_networks
 from frameworth.config.model import StudyConfig
+from frameworth.labels.sources import study_sources
 from frameworth.plan.pilot import chosen_training
 from frameworth.text import duration
 
@@ -45,6 +46,8 @@ def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -
     Args:
         networks: of the same config, where it is asked again and again.
     """
+    if config.labels != "demo" and not Path(config.labels).exists():
+        study_sources(config)  # says what is wrong
     planned = planned_networks(config)
     left = (networks or StudyNetworks(config)).left()
     files = config.folder.glob(".store/*/progress.json")

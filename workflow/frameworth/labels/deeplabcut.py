@@ -247,7 +247,8 @@ def _check_folder(folder: Path) -> None:
     if is_file:
         raise refusal(folder, "is a file", "give the folder that holds it")
     if not is_folder:
-        raise refusal(folder, "there is no such folder", give)
+        seen = "" if folder.is_absolute() else f", seen from {Path.cwd()}, where the command was typed"
+        raise refusal(folder, f"there is no such folder{seen}", give)
 
 
 def _load_yaml(path: Path) -> dict[str, Any]:
