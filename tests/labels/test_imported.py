@@ -549,7 +549,7 @@ def films_of(folder, days):
     ("days", "moved", "words"),
     [
         (["day1", "day2"], "day1", r"frame \d of .*day2/cam\.avi is labelled, but not there"),
-        (["old/day1", "new/day1"], "old/day1", r"frame \d of .*day1/cam\.avi is labelled, but .* may as well be"),
+        (["old/day1", "new/day1"], "old/day1", r"old/day1/cam\.avi is labelled, but .* may as well be"),
     ],
 )
 def test_labels_of_a_missing_video_are_not_put_on_another_of_its_file_name(tmp_path, days, moved, words):
@@ -658,6 +658,15 @@ def test_images_of_another_size_than_the_file_says_are_refused_with_both_sizes(t
         with pytest.raises(RefusedError, match=r"labels\.(json|slp): .*128×96 px, not 64×48"):
             read_imported(labels)
     assert_points(unknown)
+
+
+def test_labels_of_a_missing_image_are_not_put_on_another_whose_path_ends_alike(tmp_path):
+    content = coco_content(tmp_path / "day1")
+    content["images"] = [each | {"file_name": f"/gone/a/day1/{each['file_name']}"} for each in content["images"]]
+    assert_points(written(tmp_path / "labels.json", content))
+    content["images"].append({"id": 9, "file_name": "/gone/b/day1/im1.png"})  # without a label
+    with pytest.raises(UserError, match=r"a/day1/im1\.png is labelled, but .*day1/im1\.png may as well be .*b/day1"):
+        read_imported(written(tmp_path / "twice.json", content))
 
 
 def test_a_category_of_coco_without_names_of_keypoints_is_named(tmp_path):

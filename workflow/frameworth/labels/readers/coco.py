@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, Picture, named_bones, need_image, points_of
+from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, NamedFiles, Picture, named_bones, points_of
 
 
 def is_coco(content: Any) -> bool:
@@ -44,7 +44,7 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
     rows: list[tuple[Picture, np.ndarray]] = []
     together: dict[Picture, np.ndarray] = {}
     sizes: dict[Picture, tuple[Any, Any]] = {}
-    bases = _bases(path)
+    files = NamedFiles(path, names.values(), _bases(path))
     for annotation in content["annotations"]:
         flat, key = annotation.get("keypoints"), annotation["category_id"]
         if not flat or isinstance(annotation.get("score"), float):  # a prediction
@@ -63,7 +63,7 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
         xy = points_of(flat, 3)
         if not np.isfinite(xy).any():
             continue
-        picture, image = Picture(need_image(names[annotation["image_id"]], bases, path)), images[annotation["image_id"]]
+        picture, image = Picture(files.need(names[annotation["image_id"]])), images[annotation["image_id"]]
         sizes[picture] = image.get("width"), image.get("height")
         if not single:
             rows.append((picture, xy))

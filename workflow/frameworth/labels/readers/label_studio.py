@@ -11,7 +11,7 @@ import numpy as np
 
 from frameworth.errors import UserError
 from frameworth.labels.names import natural_key
-from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, Picture, need_image
+from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, NamedFiles, Picture
 
 
 def is_label_studio(content: Any) -> bool:
@@ -37,7 +37,9 @@ def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
     labellers: dict[Picture, str] = {}
     sizes: dict[Picture, tuple[Any, Any]] = {}
     bases = [root / folder for root in (path.parent, path.parent.parent) for folder in IMAGE_FOLDERS]
-    for task in content:
+    fields = [_image_field(task) for task in content]
+    files = NamedFiles(path, [_file_name(field) for field in fields if field is not None], bases)
+    for task, field in zip(content, fields, strict=True):
         where = f"{path}: task {task.get('id')}"
         done = [each for each in task["annotations"] if not each.get("was_cancelled") and each.get("result")]
         if len(done) > 1:
@@ -45,25 +47,29 @@ def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
         points = [result for each in done for result in each["result"] if result.get("type") == "keypointlabels"]
         if not points:
             continue
-        field = (task.get("data") or {}).get("image") or (task.get("data") or {}).get("img")
-        if not isinstance(field, str):
+        if field is None:
             raise UserError(f"{where} names no image (data.image); export the labels of images, or give COCO")
-        picture = Picture(need_image(_file_name(field), bases, path))
+        picture = Picture(files.need(_file_name(field)))
         xy = labelled.setdefault(picture, {})
         if labeller := _labeller(done[0].get("completed_by")):
             labellers[picture] = labeller
         for result in points:
             value = result["value"]
-            sizes[picture] = result["original_width"], result["original_height"]
             for name in value["keypointlabels"]:
                 if name in xy:
                     raise UserError(f"{where} labels '{name}' in {picture.path.name} more than once; keep one of them")
-                width, height = sizes[picture]
+                width, height = sizes[picture] = result["original_width"], result["original_height"]
                 xy[name] = (value["x"] / 100 * width, value["y"] / 100 * height)
     keypoints = tuple(sorted({name for points in labelled.values() for name in points}, key=natural_key))
     missing = (np.nan, np.nan)
     rows = ((picture, np.array([xy.get(name, missing) for name in keypoints])) for picture, xy in labelled.items())
     return LabelTable(keypoints, (), tuple(rows), labellers=labellers, sizes=sizes)
+
+
+def _image_field(task: dict[str, Any]) -> str | None:
+    data = task.get("data") or {}
+    field = data.get("image") or data.get("img")
+    return field if isinstance(field, str) else None
 
 
 def _labeller(completed_by: Any) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from frameworth.errors import Problem, UserError
 from frameworth.labels.readers.deeplabcut_csv import csv_rows, number
-from frameworth.labels.readers.tables import LabelTable, Picture, find_image
+from frameworth.labels.readers.tables import LabelTable, NamedFiles, Picture, file_name, find_image
 
 HEADER = ["scorer", "bodyparts", "coords"]
 
@@ -22,15 +22,15 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
     table, decimal = csv_rows(path, problems)
     if [row[0].strip() for row in table[:3]] != HEADER:
         return None
-    _, names, coords = ([cell.strip() for cell in row] for row in table[:3])
-    columns = {(names[i], coords[i]): i for i in range(1, len(coords)) if coords[i]}
+    _, parts, coords = ([cell.strip() for cell in row] for row in table[:3])
+    columns = {(parts[i], coords[i]): i for i in range(1, len(coords)) if coords[i]}
     keypoints = tuple(dict.fromkeys(name for name, _ in columns))
     if {coord for _, coord in columns} not in ({"x", "y"}, {"x", "y", "visible"}):
         return None  # predictions have a likelihood
     levels = min(columns.values(), default=1)  # DeepLabCut writes a path as one cell or as three
     labelled: list[tuple[str, np.ndarray]] = []
-    for row in table[3:]:
-        name = "/".join(cell for cell in row[:levels] if cell)
+    names = ["/".join(cell for cell in row[:levels] if cell) for row in table[3:]]
+    for name, row in zip(names, table[3:], strict=True):
         where = f"{path}: the row of {name}"
         if len(row) != len(coords):
             raise UserError(f"{where} has {len(row)} cells, not {len(coords)}; correct it")
@@ -40,14 +40,15 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
                 xy[index] = np.nan
         if np.isfinite(xy).all(axis=1).any():
             labelled.append((name, xy))
-    places = [name.replace("\\", "/").rpartition("/") for name, _ in labelled]
-    is_one_folder = len({folder for folder, _, _ in places}) == 1
+    # Cells are seen from the file, or from the project that holds its labeled-data.
+    bases = [path.parent, path.parent.parent, path.parent.parent.parent]
+    files = NamedFiles(path, names, bases)
+    is_one_folder = len({name.removesuffix(file_name(name)) for name, _ in labelled}) == 1
     rows: dict[Picture, np.ndarray] = {}
-    for (name, xy), (_, _, file) in zip(labelled, places, strict=True):
-        # Cells are seen from the file, or from the project that holds its labeled-data.
-        image = find_image(name, (path.parent, path.parent.parent, path.parent.parent.parent))
+    for name, xy in labelled:
+        image = files.find(name)
         if image is None and is_one_folder:  # which may have another name by now
-            image = find_image(file, [path.parent])
+            image = find_image(file_name(name), [path.parent])
         if image is None:
             raise UserError(
                 f"{path}: labels {name}, but there is no such image beside the file; put it back, or remove its row"

@@ -19,7 +19,7 @@ from frameworth.errors import UserError, one_line
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.names import natural_key
 from frameworth.labels.readers.deeplabcut_csv import read_csv
-from frameworth.labels.readers.tables import ADVICE, LabelTable, Picture, find_image
+from frameworth.labels.readers.tables import ADVICE, LabelTable, NamedFiles, Picture, file_name
 from frameworth.labels.video_content import refuse_no_film
 
 if TYPE_CHECKING:
@@ -131,10 +131,7 @@ class _Pictures:
     def __init__(self, labels: Path, listed: list[str]) -> None:
         self.sizes: dict[Picture, tuple[Any, Any]] = {}  # of frames of films, as the labels have them
         self._labels = labels
-        self._namesakes: dict[str, set[str]] = {}  # by file name, as the folders may be those of another machine
-        for name in listed:
-            self._namesakes.setdefault(_last(name), set()).add(name)
-        self._files: dict[str, Path | None] = {}
+        self._files = NamedFiles(labels, listed, [labels.parent, Path()])  # relative names may be seen from here, too
         self._videos: dict[tuple[Path, str], sleap_io.Video] = {}
 
     def picture(self, video: sleap_io.Video, index: int) -> Picture:
@@ -173,36 +170,18 @@ class _Pictures:
         return self._videos[path, dataset]
 
     def _file(self, name: str, index: int) -> Path:
-        """The image or video of this name, which is that of no other name."""
+        """The image or video of this name."""
         where = f"{self._labels}: frame {index} of {name}"
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name):
             raise UserError(f"{where} lies on the network; download it, and correct its path")
-        path = self._found(name)
-        if path is None:
-            what = "is labelled, but not there"
-            raise UserError(f"{where} {what}; put it there, or correct its path in the labels")
-        is_exact = path.as_posix().endswith(name.replace("\\", "/"))
-        for other in sorted(self._namesakes[_last(name)] - {name}):
-            if self._found(other) == path and not is_exact:
-                what = f"is labelled, but {path} may as well be {other}, which the labels list, too"
-                raise UserError(f"{where} {what}; put both there, or correct their paths in the labels")
-        return path
-
-    def _found(self, name: str) -> Path | None:
-        """The file of a name; relative names are seen from the label file, or else from here."""
-        if name not in self._files:
-            self._files[name] = find_image(name, [self._labels.parent, Path()])
-            # A path of another system, or of a machine where it was labelled: the video may lie beside the labels, if
-            # no other has its file name. But no image may, as those of two videos share names.
-            beside = self._labels.parent / _last(name)
-            is_only = len(self._namesakes[_last(name)]) == 1 and not name.lower().endswith(_image_suffixes())
-            if self._files[name] is None and is_only and beside.is_file():
-                self._files[name] = beside
-        return self._files[name]
-
-
-def _last(name: str) -> str:
-    return re.split(r"[\\/]", name)[-1]
+        if path := self._files.find(name):
+            return path
+        # A path of another system, or of a machine where it was labelled: the video may lie beside the labels, if no
+        # other has its file name. But no image may, as those of two videos share names.
+        beside = self._labels.parent / file_name(name)
+        if self._files.is_only(name) and beside.is_file() and not name.lower().endswith(_image_suffixes()):
+            return beside
+        raise UserError(f"{where} is labelled, but not there; put it there, or correct its path in the labels")
 
 
 def _image_suffixes() -> tuple[str, ...]:

@@ -135,11 +135,50 @@ def find_image(name: str, bases: Iterable[Path]) -> Path | None:
     return None
 
 
-def need_image(name: str, bases: Iterable[Path], labels: Path) -> Path:
-    """As `find_image`; raises UserError if it is not there."""
-    if image := find_image(name, bases):
-        return image
-    raise UserError(
-        f"{labels}: names {name}, but there is no such image, seen from the file's folder; put it there, or remove it "
-        "from the file"
-    )
+class NamedFiles:
+    """The files of the images and videos that a label file lists, seen from the folders `bases`.
+
+    Args:
+        labels: the label file. listed: all names in it, with labels or not.
+    """
+
+    def __init__(self, labels: Path, listed: Iterable[str], bases: Iterable[Path]) -> None:
+        self._labels, self._bases = labels, list(bases)
+        self._namesakes: dict[str, set[str]] = {}  # by file name, as the folders may be those of another machine
+        for name in listed:
+            self._namesakes.setdefault(file_name(name), set()).add(name)
+        self._found: dict[str, Path | None] = {}
+
+    def is_only(self, name: str) -> bool:
+        """Whether no other name that is listed ends alike."""
+        return len(self._namesakes[file_name(name)]) == 1
+
+    def find(self, name: str) -> Path | None:
+        """As `find_image`; raises UserError if a file that is found by the end of its path may be another's."""
+        path = self._find(name)
+        if path is None or path.as_posix().endswith(name.replace("\\", "/")):
+            return path
+        for other in sorted(self._namesakes[file_name(name)] - {name}):
+            if self._find(other) == path:
+                what = f"{name} is labelled, but {path} may as well be {other}, which is listed, too"
+                raise UserError(f"{self._labels}: {what}; put both there, or correct their paths in the labels")
+        return path
+
+    def need(self, name: str) -> Path:
+        """As `find`; raises UserError if it is not there."""
+        if path := self.find(name):
+            return path
+        raise UserError(
+            f"{self._labels}: names {name}, but there is no such image, seen from the file's folder; put it there, or "
+            "remove it from the file"
+        )
+
+    def _find(self, name: str) -> Path | None:
+        if name not in self._found:
+            self._found[name] = find_image(name, self._bases)
+        return self._found[name]
+
+
+def file_name(path: str) -> str:
+    """The last name of a path of Windows or not."""
+    return path.replace("\\", "/").rpartition("/")[2]

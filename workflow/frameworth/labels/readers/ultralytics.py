@@ -13,7 +13,7 @@ import yaml
 from frameworth.errors import Problem, UserError, warning
 from frameworth.labels.images import image_size
 from frameworth.labels.label_files import images_of
-from frameworth.labels.readers.tables import LabelTable, Picture, named_bones, need_image, points_of
+from frameworth.labels.readers.tables import LabelTable, NamedFiles, Picture, named_bones, points_of
 
 SPLITS = ("train", "val", "valid", "test")
 
@@ -96,10 +96,11 @@ def _images_below(folder: Path, seen: set[Path]) -> list[Path]:
 def _listed_images(listing: Path, bases: list[Path]) -> list[Path]:
     """The images that the lines of a file name, seen from its folder or from the set's."""
     try:
-        lines = listing.read_text(encoding="utf-8-sig").splitlines()
+        lines = [line.strip() for line in listing.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"{listing}: cannot be read ({problem}); save it again, or remove its split") from None
-    return [need_image(line.strip(), [listing.parent, *bases], listing) for line in lines if line.strip()]
+    files = NamedFiles(listing, lines, [listing.parent, *bases])
+    return [files.need(line) for line in lines]
 
 
 def _labels_folder(images: Path) -> Path:
