@@ -172,10 +172,19 @@ def test_single_frames_that_are_decided_are_counted_and_the_others_named_undecid
 def test_what_is_undecided_is_one_sentence_with_how_many_networks_would_decide():
     last = sentences(NUMBERS | CHANGES["chance"], 0.05)[-1]
     assert last.startswith("36 networks cannot decide")
-    for words in ("harm", "which single frames harm most", "about 5,300 networks"):
+    for words in ("harm", "which single frames harm most", "about 5,300"):
         assert words in last
     assert "million" in told(networks_to_decide_top=None)
     assert "cannot decide" not in told(verdicts={"harmful": 60})
+
+
+def test_what_a_method_calls_harmful_is_told_beside_what_is_not_decided():
+    (last,) = [
+        sentence for sentence in sentences(NUMBERS | CHANGES["by a method"], 0.05) if "cannot decide" in sentence
+    ]
+    assert "5,300" in last and "by metagradient, 2 harm" in last
+    assert "by metagradient, none harm" in told(**CHANGES["by a method and nothing else"])
+    assert "by metagradient, 2 harm" in told(**(CHANGES["single frames"] | CHANGES["by a method"]))
 
 
 def test_the_numbers_of_a_study_are_those_that_the_sentences_tell(study: Results):

@@ -400,6 +400,7 @@ def _summary(
         "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
         "planted": int((kinds != "").sum()),
         "verdicts": {name: int(count) for name, count in values["verdict"].value_counts().items()},
+        "called_by_methods": {},
         "score": "log_probability",
         "estimator": "size-centred",
         "diverged": [],

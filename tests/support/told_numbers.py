@@ -25,6 +25,7 @@ NUMBERS: dict[str, Any] = {
     "further_frames": HELPED,
     "verdicts": {"check label": 7, "undecided": 53},
     "networks_to_decide_top": 5234,
+    "called_by_methods": {},
 }
 CHANGES: dict[str, dict[str, Any]] = {
     "as they are": {},
@@ -41,4 +42,11 @@ CHANGES: dict[str, dict[str, Any]] = {
         "further_frames": None,
     },
     "planted": {"group_name": "planted"},
+    "by a method": {"called_by_methods": {"metagradient": 2}},
+    "by a method and nothing else": {
+        "called_by_methods": {"metagradient": 0},
+        "group_test_p": 0.4,
+        "further_frames": None,
+        "networks_to_decide_top": None,
+    },
 }

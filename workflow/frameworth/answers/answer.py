@@ -164,7 +164,13 @@ def _one_by_one(answer: dict[str, Any]) -> str:
     parts = [f"{verdicts[name]} {words}" for name, words in _CALLED.items() if verdicts.get(name)]
     if not parts:
         return ""
-    return f"Frames decided one by one: {', '.join(parts)}; the others need more than {answer['networks']} networks."
+    others = f"the others need more than {answer['networks']} networks"
+    return f"Frames decided one by one: {', '.join(parts)}; {others}{_called(answer)}."
+
+
+def _called(answer: dict[str, Any]) -> str:
+    """How many frames each method that calls harm calls harmful, a clause for each; that is not decided."""
+    return "".join(f"; by {name}, {count or 'none'} harm" for name, count in answer["called_by_methods"].items())
 
 
 def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
@@ -177,8 +183,8 @@ def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
         open_questions.append("whether more labels help")
     if answer["verdicts"].get("undecided") and not _one_by_one(answer):
         needed = answer["networks_to_decide_top"]
-        would = f"about {_count(answer['networks'] + needed)}" if needed else "more than a million"
-        open_questions.append(f"which single frames harm most ({would} networks would tell)")
+        would = f"about {_count(answer['networks'] + needed)}" if needed else "over a million"
+        open_questions.append(f"which single frames harm most ({would} would tell){_called(answer)}")
     if not open_questions:
         return ""
     last = f" or {open_questions[-1]}" if len(open_questions) > 1 else open_questions[-1]

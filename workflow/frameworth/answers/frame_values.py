@@ -95,6 +95,11 @@ def summary(results: Results) -> dict[str, Any]:
         "labels_flagged_held_out": int((checks["flagged"] & (checks["split"] == "held-out")).sum()),
         "labels_flagged_expected_false": float(checks.loc[checks["flagged"], "expected_false"].max()),
         "verdicts": table["verdict"].value_counts().to_dict(),
+        "called_by_methods": {
+            asked.name: int((table[asked.verdict_column] == "harmful").sum())
+            for asked in results.asked_methods
+            if asked.calls_harm
+        },
         "held_out_rmse_px": rmse_px["consensus"],
         "network_rmse_px": rmse_px["network"],
     }

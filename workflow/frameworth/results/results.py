@@ -197,10 +197,11 @@ class Results:
     @cached_property
     def methods(self) -> list[MethodAnswers]:
         """What the methods that the config asks for were told by their base networks."""
-        return [self._answers(asked_by) for asked_by in self._asked]
+        return [self._answers(asked_by) for asked_by in self.asked_methods]
 
     @property
-    def _asked(self) -> list[Method[Any]]:
+    def asked_methods(self) -> list[Method[Any]]:
+        """The methods that the config asks for."""
         return [method(name) for name in asked_methods(self._influence)]
 
     def _answers(self, asked_by: Method[Any]) -> MethodAnswers:
@@ -210,7 +211,7 @@ class Results:
     @cached_property
     def label_harm(self) -> dict[str, pd.DataFrame]:
         """By the asked methods that tell of single labels, their tables: a row per label that was told of."""
-        tables = {asked_by.name: asked_by.label_table for asked_by in self._asked if asked_by.label_table}
+        tables = {asked_by.name: asked_by.label_table for asked_by in self.asked_methods if asked_by.label_table}
         text = ("video", "image", "keypoint")
         return {name: read_table(self.folder / table, text=text) for name, table in tables.items()}
 
