@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-plantings benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-plantings findings-methods findings-harmful findings-acting findings-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-plantings findings-methods findings-harmful findings-acting findings-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -121,10 +121,6 @@ benchmark-verdicts: .venv/ready
 # About ten minutes; results/benchmarks/learning_curve.json.
 benchmark-learning-curve: .venv/ready
 	$(BIN)/python -m benchmarks.learning_curve
-
-# About half an hour; results/benchmarks/plantings-warm.json.
-benchmark-plantings: .venv/ready
-	$(BIN)/python -m benchmarks.plantings
 
 # Who finds wrong labels; some minutes; results/benchmarks/labels.json. PROJECT is the folder of a finished study, such as
 # results/demo, or several. Compares with other projects' checkers after `make peers` and `make sleap-environment`.
