@@ -18,13 +18,14 @@ def intervals_by_project(table: pd.DataFrame, about: str, value: str, ends: tupl
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(rows)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color="0.7", lw=0.8)
-    for shift, (project, name) in enumerate(PROJECTS.items()):
+    projects = list(dict.fromkeys(table["project"]))
+    for place, project in enumerate(projects):
         part = table[table["project"] == project]
-        at = [rows.index(entry) + 0.2 * shift for entry in part[about]]
+        at = [rows.index(entry) + 0.2 * (place - (len(projects) - 1) / 2) for entry in part[about]]
         half = part[[*ends]].sub(part[value], axis=0).abs().to_numpy().T
-        axes.errorbar(part[value], at, xerr=half, fmt="o", ms=4, label=name)
+        axes.errorbar(part[value], at, xerr=half, fmt="o", ms=4, label=PROJECTS[project])
     axes.set_yticks(range(len(rows)), rows)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.legend(fontsize=8)
     axes.set_xlabel(label)
     return figure

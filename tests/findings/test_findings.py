@@ -11,16 +11,18 @@ import pytest
 from findings.__main__ import TABLES, all_questions
 from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
-from findings.questions import acting, harmful, methods, more_data
+from findings.questions import acting, harmful, methods, more_data, phases
 from findings.questions.acting import changes
 from findings.questions.confidence import effects
 from findings.questions.more_data import BUDGETS, answer
 from findings.reading import PROJECTS, finished, networks
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.labels.deeplabcut import read_project
+from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.plant import plant_errors
 from frameworth.plan.split import hold_out
 from frameworth.storage.files import read_table, write_csv
+from frameworth.storage.hdf5 import Array, pose_scales, write_hdf5
 from synthetic_study import write_study
 from tiny import HELD_OUT, draw
 
@@ -163,6 +165,31 @@ def test_a_group_that_harms_is_told_from_none_and_from_random_frames_pair_by_pai
     expected = {"worst": 0.2, "random": -0.1, "best": -0.3, "worst - random": 0.3, "best - random": -0.2}
     assert {name: rows.loc[words, "change"] for name, words in harmful.WORDS.items()} == pytest.approx(expected)
     assert rows["median_px"].tolist() == pytest.approx(list(expected.values()))
+
+
+def test_frames_of_a_phase_are_told_by_the_paw_that_is_ahead_and_measured_on_both_phases(tmp_path: Path) -> None:
+    names = (*phases.FRONT_PAWS, "nose")
+    xy = np.zeros((6, 3, 2))
+    xy[:, 0, 0] = [30, 20, -10, 15, -15, -25]  # the left paw, ahead of the right one where above 0
+    points = ("member", "frame", "keypoint", "xy")
+    split = 3 * ["pool"] + 3 * ["held-out"]
+    table = {"frame": range(6), "video": "v", "image": [f"{n}.png" for n in range(6)], "split": split}
+    write_csv(tmp_path / "frames.csv", pd.DataFrame(table))
+    labels = Labels(xy, names, np.zeros((0, 2), int), tuple(map(str, range(6))), tuple("abcdef"), np.full((6, 2), 99))
+    write_labels(tmp_path / "labels.h5", labels)
+    write_csv(tmp_path / "toggle.csv", pd.DataFrame({"arm": ["part-1"], "pairs": [2], "frames": ["0 1"]}))
+    for side, miss in (("without", 0.0), ("part-1", np.e - 1)):
+        for pair in (1, 2):
+            pose = xy[None].copy()
+            pose[0, 4:, :2, 1] += miss  # the paws, where the right one is ahead
+            file = tmp_path / "toggle" / side / "percent-050" / f"seed-{pair}" / "predictions.h5"
+            file.parent.mkdir(parents=True)
+            write_hdf5(file, {"pose": Array(pose, points, "px")}, pose_scales(6, names) | {"member": np.arange(1)}, {})
+    told = phases.answer(pd.DataFrame(phases.errors_of(tmp_path))).set_index(["phase", "keypoints"])
+    assert told["ahead_px"].tolist() == [25.0] * 4 and set(told["group"]) == {"worst"}
+    assert told["frames"].groupby("phase").first().to_dict() == {"left paw ahead": 1, "right paw ahead": 2}
+    changes = {("right paw ahead", "paws"): 1.0}
+    assert all(row["change"] == changes.get(place, 0.0) for place, row in told.iterrows())
 
 
 def test_intervals_of_projects_are_drawn_in_the_row_of_what_they_are_about() -> None:
