@@ -13,7 +13,7 @@ from conftest import REPOSITORY
 from frameworth.plan.config import inspect_config
 
 SHIPPED = {
-    "demo": "2ebc98f9df72",
+    "demo": "1216bc9b39b2",
     "openfield-arms": "c207b3151c10",
     "openfield-planted": "f647a92b5b02",
     "openfield": "88b456ef852f",
