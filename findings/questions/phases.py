@@ -43,10 +43,12 @@ def errors_of(folder: Path) -> Iterator[dict[str, object]]:
     left, right = (labels.keypoints.index(name) for name in FRONT_PAWS)
     ahead = labels.xy[:, left, 0] - labels.xy[:, right, 0]  # the mouse looks to the right
     paw = np.array(["paw" in name for name in labels.keypoints])
+    pairs = range(1, int(toggled["pairs"].max()) + 1)
+    without = {pair: _log_error(folder, "without", pair, labels.xy) for pair in pairs}
     for row in toggled.itertuples():
         group = np.array(str(row.frames).split(), int)
-        for pair in range(1, row.pairs + 1):
-            change = _log_error(folder, row.arm, pair, labels.xy) - _log_error(folder, "without", pair, labels.xy)
+        for pair in pairs:
+            change = _log_error(folder, row.arm, pair, labels.xy) - without[pair]
             for phase, name in PHASES.items():
                 of_phase = ~results.pool & ((ahead > 0) if phase else (ahead < 0))
                 for keypoints, of_kind in (("paws", paw), ("others", ~paw)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-FEW_FILES = 3  # that have a line each; what more have in common is one line
+FEW = 3  # problems of one kind have a line each, and names are listed; of more the rest is counted
 
 
 def printable(text: str) -> str:
@@ -74,15 +74,15 @@ def summed(problems: Iterable[Problem]) -> list[Problem]:
         kinds.setdefault((problem.severity, problem.kind or problem.what, problem.todo), []).append(problem)
     out = []
     for first, *others in kinds.values():
-        if len(others) < FEW_FILES:
+        if len(others) < FEW:
             out += [first, *others]
             continue
         folders = Counter[str]()
         for problem in others:
             folders[Path(problem.where).parent.name] += problem.count
         names = [f"{name} ({count})" for name, count in folders.items()]
-        rest = f" and {len(names) - FEW_FILES} more folders" if len(names) > FEW_FILES else ""
-        what = f"{first.what}; so with {folders.total()} more in {', '.join(names[:FEW_FILES])}{rest}"
+        rest = f" and {len(names) - FEW} more folders" if len(names) > FEW else ""
+        what = f"{first.what}; so with {folders.total()} more in {', '.join(names[:FEW])}{rest}"
         out.append(replace(first, what=what))
     return out
 

@@ -13,7 +13,6 @@ from frameworth.attribution.inference.values import out_of_bag_error
 from frameworth.attribution.marked_right import is_marked
 from frameworth.attribution.suspicion.suspects import KINDS, Suspects, suspect_labels
 from frameworth.errors import UserError
-from frameworth.labels.labels import distance
 from frameworth.storage.files import read_table, write_csv
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
     suspects = study_suspects(results, expected_false=expected_false)
     known = np.isfinite(suspects.suspicion)
     p = 10**-suspects.suspicion
-    away = distance(suspects.place, labels.xy)
     off = labels.xy - suspects.place
+    away = np.linalg.norm(off, axis=2)
     together = suspects.kind == "together"
     which = np.array([
         _standing_for_all(off[frame]) if together[frame] else suspects.keypoint[frame] for frame in range(len(off))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import FEW_FILES, Problem, UserError, problem_of, summed, warning
+from frameworth.errors import FEW, Problem, UserError, problem_of, summed, warning
 from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.images import inspect_header, inspect_image, middle_rows, pixel_digest
 
@@ -118,8 +118,8 @@ def _twins(project: LabelledProject, digests: Sequence[str]) -> Iterator[Problem
         groups.setdefault(digest, []).append(index)
     for first, *others in groups.values():
         if others:
-            names = ", ".join(f"{project.videos[other]}/{project.images[other]}" for other in others[:FEW_FILES])
-            names += f" and {len(others) - FEW_FILES} more" if len(others) > FEW_FILES else ""
+            names = ", ".join(f"{project.videos[other]}/{project.images[other]}" for other in others[:FEW])
+            names += f" and {len(others) - FEW} more" if len(others) > FEW else ""
             what = f"is the same picture as {names}; they are kept on one side of the split"
             todo = "remove all but one of them and their labels"
             yield warning(project.paths[first], what, todo, kind="twins", count=len(others))

@@ -27,8 +27,12 @@ def is_label_studio(content: Any) -> bool:
 
 
 def is_json_min(content: Any) -> bool:
-    """Whether the content of a JSON file is Label Studio's smaller export: tasks of one annotator, without a level."""
-    return isinstance(content, list) and bool(content) and all("annotator" in task for task in content)
+    """Whether the content of a JSON file is Label Studio's smaller export, whose tasks have no `annotations`."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(task, dict) and "annotator" in task for task in content)
+    )
 
 
 def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
