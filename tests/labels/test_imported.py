@@ -23,6 +23,7 @@ from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.imported import is_import, read_imported, write_imported
 from frameworth.labels.labellers import read_labellers
 from frameworth.labels.pictures import inspect_pictures
+from frameworth.labels.readers.label_studio import is_json_min
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels, study_sources
 from frameworth.plan.config import check_config
 from frameworth.storage.digests import digest_of_file
@@ -697,3 +698,9 @@ def test_names_that_snakemake_or_tables_misread_are_told_of_other_tools_files_to
     assert "snout\\ttip" in said[0]
     assert "labels {v1}.json: " in said[1]
     assert "6 more in images" in said[1]
+
+
+def test_a_json_list_that_holds_no_tasks_is_no_export_of_label_studio() -> None:
+    assert is_json_min([{"annotator": 1, "image": "a.png"}])
+    assert not is_json_min([1, 2]) and not is_json_min(["annotator"])
+    assert not is_json_min([{"annotator": 1}, {"image": "a.png"}]) and not is_json_min([])
