@@ -8,16 +8,18 @@ from matplotlib.figure import Figure
 from findings.reading import PROJECTS
 
 
-def intervals_by_project(table: pd.DataFrame, about: str, value: str, ends: tuple[str, str], label: str) -> Figure:
+def intervals_by_project(
+    table: pd.DataFrame, about: str, value: str, ends: tuple[str, str], label: str, chance: float = 0
+) -> Figure:
     """A row for each entry of the column `about`, and in it the `value` and its interval for each project.
 
     Args:
-        ends: the columns of the interval. label: of the axis of values.
+        ends: the columns of the interval. label: of the axis of values. chance: the value if there is nothing to see.
     """
     rows = list(dict.fromkeys(table[about]))
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    axes.axvline(0, color="0.7", lw=0.8)
+    axes.axvline(chance, color="0.7", lw=0.8)
     projects = list(dict.fromkeys(table["project"]))
     for place, project in enumerate(projects):
         part = table[table["project"] == project]
@@ -26,6 +28,6 @@ def intervals_by_project(table: pd.DataFrame, about: str, value: str, ends: tupl
         axes.errorbar(part[value], at, xerr=half, fmt="o", ms=4, label=PROJECTS[project])
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right upper")
     axes.set_xlabel(label)
     return figure

@@ -115,4 +115,4 @@ def draw(table: pd.DataFrame) -> Figure:
     rows = answer(table)
     rows = rows[rows["method"] != "difference"].assign(method=rows["method"].map(METHODS))
     label = "AUROC of the planted frames, mean over plantings, 95 % intervals"
-    return intervals_by_project(rows, "method", "auroc", ("auroc_low", "auroc_high"), label)
+    return intervals_by_project(rows, "method", "auroc", ("auroc_low", "auroc_high"), label, chance=0.5)
