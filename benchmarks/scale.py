@@ -69,23 +69,18 @@ def _commands(study: Path, config: StudyConfig) -> list[tuple[str, list[str]]]:
     files = ["--frames", names["frames"], "--labels", names["labels"]]
     content, training = config.model_dump(), ["--training", json.dumps(config.training.for_weights)]
     options = ["--options", json.dumps(result_options(config).model_dump())]
-    scores = [
-        "--form",
-        config.prediction.consensus,
-        "--scores",
-        str(study / "scores.h5"),
-        "--rmse",
-        str(study / "rmse.csv"),
-    ]
+    outputs = {"scores": str(study / "scores.h5"), "rmse": str(study / "rmse.csv")}
+    scores = ["--form", config.prediction.consensus, "--scores", outputs["scores"], "--rmse", outputs["rmse"]]
     groups = ["--groups", json.dumps(config.influence.groups)]
     commands = [
         ("subsets", ["subsets", str(study), "--frames", names["frames"], "--grid", json.dumps(content["subsets"])]),
         ("scores", ["scores", str(study), *files, *scores]),
         (
             "influence",
-            ["influence", str(study), "--frames", names["frames"], "--scores", str(study / "scores.h5"), *groups,
+            ["influence", str(study), "--frames", names["frames"], "--scores", outputs["scores"], *groups,
              "--estimator", config.influence.estimator, "--influence", str(study / "influence.h5")],
         ),
+        ("labels to check", ["labels-to-check", str(study), "--expected-false", str(config.flags.expected_false)]),
         ("frame values", ["frame-values", str(study), *options]),
         ("summary", ["summary", str(study), *options, *training]),
         ("validation", ["validation", str(study), *options]),

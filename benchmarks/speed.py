@@ -39,6 +39,8 @@ from frameworth.training.predict import predict
 from frameworth.training.scaling import ScaledFrames
 
 REPOSITORY = Path(__file__).parents[1]
+# Processes of the benchmark import it and the library from whatever folder it runs in.
+IMPORTS = {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'workflow'}"}
 OUT = Path("results/benchmarks/speed.json")
 CPU = torch.device("cpu")
 # A small network of random weights, which stock DeepLabCut can load.
@@ -155,7 +157,7 @@ class _Bench:
 
     def stock(self, way: Way, number: int, seeds: list[int], side_by_side: int) -> list[Path]:
         """Train by DeepLabCut's own functions, a process per network; the networks' files."""
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
+        environment = os.environ | IMPORTS
         if side_by_side > 1:
             environment |= ONE_THREAD
         requests = [self._request(number, seed, f"{side_by_side}-{seed % side_by_side}") for seed in seeds]
@@ -235,7 +237,7 @@ class _Bench:
             sys.executable, "-m", "benchmarks._floor", json.dumps(self._training),
             str(self._demo["width"]), str(self._demo["height"]), "5",
         ]  # fmt: skip
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")} | ONE_THREAD | MEMORY
+        environment = os.environ | IMPORTS | ONE_THREAD | MEMORY
         processes = [
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(self._cores)
         ]
