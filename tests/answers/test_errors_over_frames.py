@@ -9,7 +9,6 @@ import pytest
 
 from frameworth.answers.closing import notes
 from frameworth.answers.errors_over_frames import (
-    FILE,
     errors_over_frames,
     sentences_over_frames,
     write_errors_over_frames,
@@ -148,7 +147,7 @@ def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_pat
     assert (first["video"], first["keypoint"], bool(first["called"])) == ("two", "tail base", True)
     assert first["distance_px"] == pytest.approx(12, abs=3)
     assert set(table.loc[table["called"], "kind"]) == {"biased"}
-    write_errors_over_frames(study, study.folder / FILE)
+    write_errors_over_frames(study)
     summary = study.summary | {"learned": True, "diverged": [], "networks": 16}
     lines = notes(study.folder, CONFIG, summary)
     (said,) = [line for line in lines if "one direction" in line]
@@ -158,7 +157,7 @@ def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_pat
 
 def test_a_study_of_one_video_without_runs_has_an_empty_table_and_no_sentence(tmp_path: Path):
     study = write_study(tmp_path / "walk", frames=16, halves=6, ladder_seeds=0, planted=False)
-    write_errors_over_frames(study, study.folder / FILE)
+    write_errors_over_frames(study)
     assert errors_over_frames(study).empty
     assert sentences_over_frames(study.folder) == []
 
@@ -179,7 +178,7 @@ def test_a_labeller_whose_labels_point_one_way_in_every_video_is_named_and_no_vi
         ("biased labeller", "ann", "right ear")
     ]
     assert called[0]["distance_px"] == pytest.approx(12, abs=3)
-    write_errors_over_frames(study, study.folder / FILE)
+    write_errors_over_frames(study)
     (said,) = sentences_over_frames(study.folder)
     assert "ann" in said
     assert "right ear" in said

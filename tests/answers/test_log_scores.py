@@ -45,9 +45,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, int, int]:
         )  # fmt: skip
         ensemble = folder / "ensembles" / subset_path(subset["percent"], subset["seed"])
         write_predictions(predictions, made.labels.keypoints, ensemble / "predictions.h5", ensemble / "consensus.h5")
-    collect_scores(
-        folder, folder / "frames.csv", folder / "labels.h5", "argmax", folder / "scores.h5", folder / "rmse.csv"
-    )
+    collect_scores(folder, "argmax")
     return Results(folder, made.options), lowers, raises
 
 
@@ -88,8 +86,7 @@ def test_the_scores_of_a_subset_are_means_of_its_networks_logs(tmp_path: Path):
     for subset in study.subsets.itertuples():
         folder = tmp_path / "ensembles" / subset_path(subset.percent, subset.seed)
         write_predictions(one, study.labels.keypoints, folder / "predictions.h5", folder / "consensus.h5")
-    paths = [tmp_path / name for name in ("frames.csv", "labels.h5", "scores.h5", "rmse.csv")]
-    collect_scores(tmp_path, *paths[:2], "argmax", *paths[2:])
+    collect_scores(tmp_path, "argmax")
     scores = read_hdf5(tmp_path / "scores.h5")
     assert scores["log_confidence"] == pytest.approx((np.log(2) + np.log(1e3)) / 2, rel=1e-6)
     assert scores["log_probability"] == pytest.approx((np.log(20) + np.log(1e6)) / 2, rel=1e-6)

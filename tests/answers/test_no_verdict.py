@@ -84,10 +84,10 @@ def of_kind(folder: Path, kind: Kind) -> Results:
         {"digest": "", "consensus_form": "argmax"},
     )
     study = Results(study.folder, study.options)
-    write_label_checks(study, study.folder / "labels_to_check.csv")
-    write_frame_values(study, study.folder / "frame_values.csv")
+    write_label_checks(study)
+    write_frame_values(study)
     study = Results(study.folder, study.options)
-    write_summary(study, study.folder / "summary.json")
+    write_summary(study)
     write_csv(study.folder / "toggle.csv", toggled())
     return Results(study.folder, study.options)
 

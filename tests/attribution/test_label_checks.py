@@ -36,7 +36,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """A study in which the nose of the last held-out frame is wrong, and nothing else; with its summary."""
     folder = tmp_path_factory.mktemp("checks") / "walk"
     study = write_reported_study(folder, frames=32, halves=16, ladder_seeds=0, planted=False, wrong_held_out=True)
-    write_summary(study, folder / "summary.json")
+    write_summary(study)
     return Results(folder, study.options)
 
 
@@ -79,7 +79,7 @@ def test_the_flagged_frames_are_named_first_in_their_order_and_then_others_by_ra
         changed = Results(folder, study.options)
         answer = summary(changed)
         assert answer["check_first"] == table["frame"].iloc[first].tolist()
-        write_summary(changed, folder / "summary.json")
+        write_summary(changed)
         lines = closing_lines(folder, CONFIG, "mine.yaml")
         start = lines.index("Labels to check first:") + 2
         images = [re.search(r"walk/(\S+)", line)[1] for line in lines[start : start + 8]]
@@ -156,7 +156,7 @@ def test_a_keypoint_named_like_a_number_or_nothing_is_read_back_as_its_name(tmp_
     study = write_study(tmp_path / "walk", frames=32, halves=8, ladder_seeds=0)
     odd = Results(study.folder, study.options)
     object.__setattr__(odd, "labels", dataclasses.replace(study.labels, keypoints=names))
-    write_label_checks(odd, study.folder / "labels_to_check.csv")
+    write_label_checks(odd)
     written, read = label_checks(odd)["keypoint"], Results(study.folder).label_checks["keypoint"]
     assert set(written.dropna()) == set(names)
     assert read.dropna().tolist() == written.dropna().tolist()

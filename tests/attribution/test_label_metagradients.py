@@ -90,7 +90,7 @@ def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to
     )
     asked = study.options | {"influence": study.options.influence | {"metagradient": {"networks": 12}}}
     results = Results(study.folder, asked)
-    write_label_harm(results, method("metagradient"), study.folder / "metagradient_labels.csv")
+    write_label_harm(results, method("metagradient"))
     (label,) = results.label_harm["metagradient"][
         lambda rows: (rows["frame"] == frame) & (rows["keypoint"] == "nose")
     ].itertuples()

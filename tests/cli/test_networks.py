@@ -195,13 +195,13 @@ def test_the_toggle_of_named_frames_counts_by_its_own_subsets(study):
     named = study.pool()["frame"].tolist()[:2]
     study.given["toggle"] = {"pairs": 2, "parts": 1, "frames": named}
     assert len(study.left().subsets["toggle"]) == 4
-    study.pool().to_csv("values.csv")
+    study.pool().to_csv(FOLDER / "frame_values.csv")
     for arm in ("with", "without"):
         for pair in (1, 2):
             path = FOLDER / f"toggle/{arm}/subsets/{subset_path(50, pair)}.json"
-            write_side(path, FOLDER / "frames.csv", FOLDER / "labels.h5", Path("values.csv"),
-                      toggle=study.config.toggle, side=arm, pair=pair, study_seed=1)  # fmt: skip
+            write_side(FOLDER, study.config.toggle, arm, pair, 1)
             pretend_trained(study.config, path, FOLDER / "toggle" / arm / subset_path(50, pair))
+    (FOLDER / "frame_values.csv").unlink()
     assert study.left().subsets["toggle"] == []
     correct(study.pool().loc[0])  # toggled in
     left = study.left()

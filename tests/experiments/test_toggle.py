@@ -98,16 +98,15 @@ def test_what_is_not_there_is_not_trained_on_and_is_no_failure(tmp_path, flagged
     pool = frames.loc[frames["split"] == "pool", "frame"]
     verdicts = ["check label"] * flagged + ["undecided"] * (len(pool) - flagged)
     pd.DataFrame({"frame": pool, "verdict": verdicts}).to_csv(tmp_path / "frame_values.csv", index=False)
-    inputs = tmp_path / "frames.csv", labels, tmp_path / "frame_values.csv"
     for arm in ("without", "with", "part-1", "part-2"):
         for pair in (1, 2):
-            path = tmp_path / f"subset-{arm}-{pair}.json"
-            write_side(path, *inputs, toggle=toggle, side=arm, pair=pair, study_seed=1)
+            write_side(tmp_path, toggle, arm, pair, 1)
+            path = tmp_path / f"toggle/{arm}/subsets/percent-050/seed-{pair}.json"
             run_ensembles([path], labels, tmp_path / "toggle" / arm, tmp_path / "store", members=1, **OPTIONS)
             made = {path.name for path in (tmp_path / "toggle" / arm / f"percent-050/seed-{pair}").iterdir()}
             assert made == {"member-0.pt", "training.json", "predictions.h5", "consensus.h5", "consensus_dlc.csv",
                             "consensus_dlc.h5"}  # fmt: skip
-    table = write_toggle(tmp_path / "toggle", *inputs, tmp_path / "toggle.csv", toggle=toggle, level=0.95)
+    table = write_toggle(tmp_path, toggle, 0.95)
     assert pd.read_csv(tmp_path / "toggle.csv")["arm"].tolist() == ["with", "part-1"][: 2 * flagged]
     trained = list((tmp_path / "store").glob("*/network.pt"))
     assert len(trained) == 4 * flagged  # `with` and its only part have the same frames and seed

@@ -52,8 +52,8 @@ def make_study(study: Path) -> Path:
     labels = study / "labels.h5"
     run_ensembles(subsets, labels, study / "ensembles", study / ".store", members=1, **OPTIONS)
     collect_subsets(subsets, study / "frames.csv", study / "subsets.csv", study / "subsets.h5")
-    collect_scores(study, study / "frames.csv", labels, "argmax", study / "scores.h5", study / "rmse.csv")
-    write_influence(study, study / "frames.csv", study / "scores.h5", [], "difference-of-means", study / "influence.h5")
+    collect_scores(study, "argmax")
+    write_influence(study, [], "difference-of-means")
     draw_figure("inclusion_matrix", Results(study, ResultOptions(consensus="argmax")), study / "figures")
     write_text(study / "report.html", "<p>A page.</p>\n")
     return study

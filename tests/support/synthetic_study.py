@@ -112,9 +112,9 @@ def write_study(
     write_members(folder / "members.h5", members, grid.table["subset"].tolist(), KEYPOINTS, 16.0)
     write_csv(folder / "rmse.csv", _rmse(grid, said, scores["consensus_pose"], ~pool))
     groups = [[10, 30], [70, 90]] if ladder_seeds else []
-    write_influence(folder, folder / "frames.csv", scores_h5, groups, "size-centred", folder / "influence.h5")
+    write_influence(folder, groups, "size-centred")
     study = Results(folder)
-    write_label_checks(study, folder / "labels_to_check.csv")
+    write_label_checks(study)
     values = _frame_values(study)
     write_csv(folder / "frame_values.csv", values)
     write_json(folder / "summary.json", _summary(values, study.label_checks, kinds, pool, grid))

@@ -357,10 +357,8 @@ def test_the_table_leaves_out_what_the_project_has_labelled(tmp_path):
     write_video_consensus(tmp_path / "walk", video, "frameworth", {})
     frames = pd.DataFrame({"video": ["walk", "other"], "image": ["img010.png", "img040.png"]})
     frames.to_csv(tmp_path / "frames.csv", index=False)
-    write_frames_to_label(
-        [tmp_path / "walk" / "consensus.h5"], tmp_path / "frames.csv", tmp_path / "out.csv", count=2, seconds_apart=3
-    )
-    table = pd.read_csv(tmp_path / "out.csv")
+    write_frames_to_label(tmp_path, [tmp_path / "walk" / "consensus.h5"], count=2, seconds_apart=3)
+    table = pd.read_csv(tmp_path / "frames_to_label.csv")
     assert table.columns.tolist() == [
         "rank", "video", "frame", "time_s", "disagreement_px", "confidence", "most_uncertain_keypoint"
     ]  # fmt: skip

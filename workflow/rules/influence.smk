@@ -14,9 +14,9 @@ localrules:
 rule influence:
     """Estimate the influence of every training frame on every frame and keypoint."""
     input:
-        scores=f"{RESULTS}/scores.h5",
-        frames=f"{RESULTS}/frames.csv",
-        subsets=multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        f"{RESULTS}/scores.h5",
+        f"{RESULTS}/frames.csv",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
         f"{RESULTS}/influence.h5",
     log:
@@ -30,8 +30,8 @@ rule influence:
         groups=as_json(CONFIG.influence.groups),
         estimator=CONFIG.influence.estimator,
     shell:
-        "python -m frameworth influence {params.study:q} --frames {input.frames:q} --scores {input.scores:q} "
-        "--groups {params.groups:q} --estimator {params.estimator} --influence {output:q} 2> {log:q}"
+        "python -m frameworth influence {params.study:q} --groups {params.groups:q} "
+        "--estimator {params.estimator} 2> {log:q}"
 
 
 rule frame_values:

@@ -85,4 +85,4 @@ for METHOD in FILES.methods:
                 options=as_json(options("influence")),
             shell:
                 "python -m frameworth method-labels {params.study:q} {params.method:q} --options {params.options:q} "
-                "--out {output:q} 2> {log:q}"
+                "2> {log:q}"

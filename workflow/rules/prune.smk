@@ -12,9 +12,9 @@ localrules:
 rule prune_subset:
     """Write the pool without some frames."""
     input:
-        frames=f"{RESULTS}/frames.csv",
-        labels=f"{RESULTS}/labels.h5",
-        values=f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/frame_values.csv",
     output:
         f"{RESULTS}/prune/{{removed}}/subsets/percent-100/seed-{{network}}.json",
     log:
@@ -25,20 +25,20 @@ rule prune_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
+        study=RESULTS,
         by=CONFIG.prune and CONFIG.prune.by,
         study_seed=CONFIG.seed,
     shell:
-        "python -m frameworth prune-subset {output:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--values {input.values:q} --by {params.by} --removed {wildcards.removed} --network {wildcards.network} "
-        "--study-seed {params.study_seed} 2> {log:q}"
+        "python -m frameworth prune-subset {params.study:q} --by {params.by} --removed {wildcards.removed} "
+        "--network {wildcards.network} --study-seed {params.study_seed} 2> {log:q}"
 
 
 rule prune:
     """Compare what was left out, network by network."""
     input:
         FILES.ensembles(PRUNE, "predictions.h5"),
-        frames=f"{RESULTS}/frames.csv",
-        labels=f"{RESULTS}/labels.h5",
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
     output:
         f"{RESULTS}/prune.csv",
     log:
@@ -46,9 +46,8 @@ rule prune:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        folder=lambda wildcards, output: Path(output[0]).parent / "prune",
+        study=subpath(output[0], parent=True),
         prune=as_json(CONFIG.prune),
         level=CONFIG.influence.level,
     shell:
-        "python -m frameworth prune {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--prune {params.prune:q} --level {params.level} --out {output:q} 2> {log:q}"
+        "python -m frameworth prune {params.study:q} --prune {params.prune:q} --level {params.level} 2> {log:q}"

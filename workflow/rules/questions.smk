@@ -15,8 +15,8 @@ rule members:
     """Collect what all networks say of labels and of other places."""
     input:
         FILES.ensembles(GRID, "predictions.h5"),
-        labels=f"{RESULTS}/labels.h5",
-        subsets=f"{RESULTS}/subsets.csv",
+        f"{RESULTS}/labels.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
         f"{RESULTS}/members.h5",
     log:
@@ -29,8 +29,7 @@ rule members:
         study=subpath(output[0], parent=True),
         radius=CONFIG.distractor_radius,
     shell:
-        "python -m frameworth members {params.study:q} --labels {input.labels:q} "
-        "--distractor-radius {params.radius} --members {output:q} 2> {log:q}"
+        "python -m frameworth members {params.study:q} --distractor-radius {params.radius} 2> {log:q}"
 
 
 rule distractors:

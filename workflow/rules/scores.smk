@@ -10,12 +10,12 @@ rule scores:
     """Score all networks and ensembles against the labels."""
     input:
         FILES.ensembles(GRID, "predictions.h5", "consensus.h5"),
-        frames=f"{RESULTS}/frames.csv",
-        labels=f"{RESULTS}/labels.h5",
-        subsets=f"{RESULTS}/subsets.csv",
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
     output:
-        scores=f"{RESULTS}/scores.h5",
-        rmse=f"{RESULTS}/rmse.csv",
+        f"{RESULTS}/scores.h5",
+        f"{RESULTS}/rmse.csv",
     log:
         f"{LOGS}/scores.log",
     conda:
@@ -23,8 +23,7 @@ rule scores:
     resources:
         mem_mb=collecting_memory,
     params:
-        study=subpath(output.scores, parent=True),
+        study=subpath(output[0], parent=True),
         form=CONFIG.prediction.consensus,
     shell:
-        "python -m frameworth scores {params.study:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--form {params.form} --scores {output.scores:q} --rmse {output.rmse:q} 2> {log:q}"
+        "python -m frameworth scores {params.study:q} --form {params.form} 2> {log:q}"

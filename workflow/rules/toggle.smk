@@ -11,9 +11,9 @@ localrules:
 rule toggle_subset:
     """Draw one side of one pair."""
     input:
-        frames=f"{RESULTS}/frames.csv",
-        labels=f"{RESULTS}/labels.h5",
-        values=f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/frame_values.csv",
     output:
         f"{RESULTS}/toggle/{{side}}/subsets/percent-050/seed-{{pair}}.json",
     log:
@@ -21,21 +21,21 @@ rule toggle_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
+        study=RESULTS,
         toggle=as_json(CONFIG.toggle),
         study_seed=CONFIG.seed,
     shell:
-        "python -m frameworth toggle-subset {output:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--values {input.values:q} --toggle {params.toggle:q} --side {wildcards.side} --pair {wildcards.pair} "
-        "--study-seed {params.study_seed} 2> {log:q}"
+        "python -m frameworth toggle-subset {params.study:q} --toggle {params.toggle:q} --side {wildcards.side} "
+        "--pair {wildcards.pair} --study-seed {params.study_seed} 2> {log:q}"
 
 
 rule toggle:
     """Compare the sides pair by pair."""
     input:
         FILES.ensembles(TOGGLE, "predictions.h5"),
-        frames=f"{RESULTS}/frames.csv",
-        labels=f"{RESULTS}/labels.h5",
-        values=f"{RESULTS}/frame_values.csv",
+        f"{RESULTS}/frames.csv",
+        f"{RESULTS}/labels.h5",
+        f"{RESULTS}/frame_values.csv",
     output:
         f"{RESULTS}/toggle.csv",
     log:
@@ -43,9 +43,8 @@ rule toggle:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        folder=lambda wildcards, output: Path(output[0]).parent / "toggle",
+        study=subpath(output[0], parent=True),
         toggle=as_json(CONFIG.toggle),
         level=CONFIG.influence.level,
     shell:
-        "python -m frameworth toggle {params.folder:q} --frames {input.frames:q} --labels {input.labels:q} "
-        "--values {input.values:q} --toggle {params.toggle:q} --level {params.level} --out {output:q} 2> {log:q}"
+        "python -m frameworth toggle {params.study:q} --toggle {params.toggle:q} --level {params.level} 2> {log:q}"

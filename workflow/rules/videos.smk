@@ -50,8 +50,8 @@ rule video:
 rule frames_to_label:
     """Choose the frames of all videos to label next."""
     input:
+        f"{RESULTS}/frames.csv",
         videos=FILES.video_consensus(),
-        frames=f"{RESULTS}/frames.csv",
     output:
         f"{RESULTS}/frames_to_label.csv",
     log:
@@ -59,11 +59,12 @@ rule frames_to_label:
     conda:
         "../../envs/frameworth.yaml"
     params:
+        study=subpath(output[0], parent=True),
         wanted=CONFIG.video.frames_to_label,
         seconds_apart=CONFIG.video.seconds_apart,
     shell:
-        "python -m frameworth frames-to-label {input.videos:q} --frames {input.frames:q} --count {params.wanted} "
-        "--seconds-apart {params.seconds_apart} --out {output:q} 2> {log:q}"
+        "python -m frameworth frames-to-label {params.study:q} {input.videos:q} --count {params.wanted} "
+        "--seconds-apart {params.seconds_apart} 2> {log:q}"
 
 
 rule draw_video_disagreement:

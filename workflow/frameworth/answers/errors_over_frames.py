@@ -62,9 +62,9 @@ def _biased(results: Results, by: str) -> list[dict[str, Any]]:
     return rows
 
 
-def write_errors_over_frames(results: Results, path: Path) -> None:
+def write_errors_over_frames(results: Results) -> None:
     """Write `errors_over_frames.csv`."""
-    write_csv(path, errors_over_frames(results))
+    write_csv(results.folder / FILE, errors_over_frames(results))
 
 
 def sentences_over_frames(study: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,9 @@ LEAST_GROUP = 2  # flagged or planted frames that are judged together; a single 
 _HIGHEST = 5  # frames of the highest values, for which networks are counted that would decide them
 
 
-def write_frame_values(results: Results, frame_values_csv: Path) -> None:
+def write_frame_values(results: Results) -> None:
     """Write a row per pool frame, sorted by `check_priority`."""
-    write_csv(frame_values_csv, frame_values(results))
+    write_csv(results.folder / "frame_values.csv", frame_values(results))
 
 
 def frame_values(results: Results) -> pd.DataFrame:
@@ -65,9 +64,9 @@ def frame_values(results: Results) -> pd.DataFrame:
     return table.sort_values("check_priority").reset_index(drop=True)
 
 
-def write_summary(results: Results, summary_json: Path) -> None:
+def write_summary(results: Results) -> None:
     """Write the study's answer as numbers and sentences."""
-    write_json(summary_json, json_plain(summary(results)))
+    write_json(results.folder / "summary.json", json_plain(summary(results)))
 
 
 def summary(results: Results) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ HARMFUL = "harmful"
 _RESAMPLES = 999  # of the labels of each network
 
 
-def write_label_harm(results: Results, asked_by: Method[Any], path: Path) -> None:
-    """Write a row per label that a network tells of."""
-    write_csv(path, label_harm(results, asked_by))
+def write_label_harm(results: Results, asked_by: Method[Any]) -> None:
+    """Write the method's table, a row per label that a network tells of."""
+    assert asked_by.label_table is not None
+    write_csv(results.folder / asked_by.label_table, label_harm(results, asked_by))
 
 
 def label_harm(results: Results, asked_by: Method[Any]) -> pd.DataFrame:

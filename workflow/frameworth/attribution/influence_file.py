@@ -50,27 +50,20 @@ def influence_unit(score: str) -> str:
     return f"{unit_of('error')}^2" if score == VARIANCE else unit_of(score)
 
 
-def write_influence(
-    study: Path,
-    frames_csv: Path,
-    scores_h5: Path,
-    groups: Sequence[Sequence[int]],
-    chosen: str,
-    influence_h5: Path,
-) -> None:
-    """Estimate for every score, over all subsets and over each group of percents, and write the file.
+def write_influence(study: Path, groups: Sequence[Sequence[int]], chosen: str) -> None:
+    """Estimate for every score, over all subsets and over each group of percents, and write the study's file.
 
     The estimators are the paper's difference of means, the size-centred difference, and the estimator `chosen`. Where
     there are standard errors, `q_value` is the false discovery rate over the whole matrix.
     """
-    frames, scores = read_frames(frames_csv), read_hdf5(scores_h5)
+    frames, scores = read_frames(study / "frames.csv"), read_hdf5(study / "scores.h5")
     numbers = np.arange(len(frames))
     write_hdf5(
-        influence_h5,
+        study / "influence.h5",
         _estimates(*read_subsets(study), (frames["split"] == "pool").to_numpy(), scores, groups, chosen),
         {"training_frame": numbers, "evaluated_frame": numbers, "keypoint": scores["keypoint"]},
         {"sign": "with minus without: for errors negative helps, for confidence and probability positive"}
-        | made_from(scores_h5),
+        | made_from(study / "scores.h5"),
     )
 
 

@@ -93,9 +93,9 @@ def study_suspects(results: Results, subsets: np.ndarray | None = None, expected
     )
 
 
-def write_label_checks(results: Results, path: Path, expected_false: float = EXPECTED_FALSE) -> None:
+def write_label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> None:
     """Write `labels_to_check.csv`."""
-    write_csv(path, label_checks(results, expected_false))
+    write_csv(results.folder / "labels_to_check.csv", label_checks(results, expected_false))
 
 
 def read_label_checks(path: Path) -> pd.DataFrame:

@@ -36,7 +36,6 @@ Imagenet = Annotated[Path | None, "What fetch-weights wrote, for training that s
 KeepSnapshots = Annotated[bool, "The config's `keep_snapshots`."]
 Px = Annotated[float, "px of the original image."]
 Consensus = Annotated[str, "The form of consensus."]
-FrameValues = Annotated[Path, "frame_values.csv, by which frames are judged."]
 AskedToggle = Annotated[Toggle, "The config's `toggle`."]
 Level = Annotated[float, "The config's `influence.level`."]
 Project = Annotated[Path, "The study's labelled project."]
@@ -256,49 +255,37 @@ def video(
 
 @stage(stages)
 def frames_to_label(
+    study: Path,
     videos: tuple[Path, ...],
     *,
-    frames: Path,
     count: Annotated[int, "How many frames to choose."],
     seconds_apart: Annotated[float, "None is nearer to another of its video."],
-    out: Annotated[Path, "frames_to_label.csv to write."],
 ) -> None:
-    """Choose the frames to label next from VIDEOS, the consensus.h5 of each."""
+    """Choose the frames to label next of the folder STUDY from VIDEOS, the consensus.h5 of each."""
     from frameworth.videos.frames_to_label import write_frames_to_label
 
-    write_frames_to_label(videos, frames, out, count=count, seconds_apart=seconds_apart)
+    write_frames_to_label(study, videos, count=count, seconds_apart=seconds_apart)
 
 
 @stage(stages)
-def scores(
-    study: Path,
-    *,
-    frames: Path,
-    labels: Path,
-    form: Consensus,
-    scores: Annotated[Path, "scores.h5 to write."],
-    rmse: Annotated[Path, "rmse.csv to write."],
-) -> None:
+def scores(study: Path, *, form: Consensus) -> None:
     """Score all ensembles in the folder STUDY."""
     from frameworth.scores.scores import collect_scores
 
-    collect_scores(study, frames, labels, form, scores, rmse)
+    collect_scores(study, form)
 
 
 @stage(stages)
 def influence(
     study: Path,
     *,
-    frames: Path,
-    scores: Path,
     groups: Annotated[list[list[int]], "The config's `influence.groups`."],
     estimator: Annotated[str, "The config's `influence.estimator`."],
-    influence: Annotated[Path, "influence.h5 to write."],
 ) -> None:
-    """Estimate the influence of every frame on every frame."""
+    """Estimate the influence of every frame of the folder STUDY on every frame."""
     from frameworth.attribution.influence_file import write_influence
 
-    write_influence(study, frames, scores, groups, estimator, influence)
+    write_influence(study, groups, estimator)
 
 
 @stage(stages)
@@ -307,17 +294,17 @@ def frame_values(study: Path, *, options: Options) -> None:
     from frameworth.answers.frame_values import write_frame_values
     from frameworth.results.results import Results
 
-    write_frame_values(Results(study, options), study / "frame_values.csv")
+    write_frame_values(Results(study, options))
 
 
 @stage(stages)
-def method_labels(study: Path, method: str, *, options: Options, out: Annotated[Path, "The table to write."]) -> None:
+def method_labels(study: Path, method: str, *, options: Options) -> None:
     """Write what METHOD, such as metagradient, says of single labels of the folder STUDY."""
     from frameworth.answers.label_harm import write_label_harm
     from frameworth.attribution.methods import method as method_of
     from frameworth.results.results import Results
 
-    write_label_harm(Results(study, options), method_of(method), out)
+    write_label_harm(Results(study, options), method_of(method))
 
 
 @stage(stages)
@@ -325,13 +312,13 @@ def labels_to_check(
     study: Path, *, expected_false: Annotated[float, "So many right frames may be among the flagged."]
 ) -> None:
     """Write labels_to_check.csv and errors_over_frames.csv of the folder STUDY."""
-    from frameworth.answers.errors_over_frames import FILE, write_errors_over_frames
+    from frameworth.answers.errors_over_frames import write_errors_over_frames
     from frameworth.attribution.label_checks import write_label_checks
     from frameworth.results.results import Results
 
     results = Results(study)
-    write_errors_over_frames(results, study / FILE)
-    write_label_checks(results, study / "labels_to_check.csv", expected_false)
+    write_errors_over_frames(results)
+    write_label_checks(results, expected_false)
 
 
 @stage(stages)
@@ -340,7 +327,7 @@ def summary(study: Path, *, options: Options, training: ChosenTraining) -> None:
     from frameworth.answers.frame_values import write_summary
     from frameworth.results.results import Results
 
-    write_summary(Results(study, options | {"training": training}), study / "summary.json")
+    write_summary(Results(study, options | {"training": training}))
 
 
 @stage(stages)
@@ -354,13 +341,11 @@ def validation(study: Path, *, options: Options) -> None:
 
 
 @stage(stages)
-def members(
-    study: Path, *, labels: Path, distractor_radius: Px, members: Annotated[Path, "members.h5 to write."]
-) -> None:
+def members(study: Path, *, distractor_radius: Px) -> None:
     """Collect what the networks of all ensembles in the folder STUDY say of labels and of other places."""
     from frameworth.scores.members import collect_members
 
-    collect_members(study, labels, distractor_radius, members)
+    collect_members(study, distractor_radius)
 
 
 @stage(stages)
@@ -402,113 +387,68 @@ def add(study: Path, *, options: Options) -> None:
 
 
 @stage(stages)
-def toggle_subset(
-    subset: Path,
-    *,
-    frames: Path,
-    labels: Path,
-    values: FrameValues,
-    toggle: AskedToggle,
-    side: str,
-    pair: int,
-    study_seed: StudySeed,
-) -> None:
-    """Write the file SUBSET of one side of one pair."""
+def toggle_subset(study: Path, *, toggle: AskedToggle, side: str, pair: int, study_seed: StudySeed) -> None:
+    """Write the subset of one side of one pair into the folder STUDY."""
     from frameworth.experiments.toggle import write_side
 
-    write_side(subset, frames, labels, values, toggle=toggle, side=side, pair=pair, study_seed=study_seed)
+    write_side(study, toggle, side, pair, study_seed)
 
 
 @stage(stages)
-def toggle(
-    folder: Path,
-    *,
-    frames: Path,
-    labels: Path,
-    values: FrameValues,
-    toggle: AskedToggle,
-    level: Level,
-    out: Annotated[Path, "toggle.csv to write."],
-) -> None:
-    """Compare the sides in FOLDER pair by pair."""
+def toggle(study: Path, *, toggle: AskedToggle, level: Level) -> None:
+    """Compare the sides in the folder STUDY pair by pair."""
     from frameworth.experiments.toggle import statement, write_toggle
 
-    table = write_toggle(folder, frames, labels, values, out, toggle=toggle, level=level)
-    print("\n".join(statement(table, 1 - level)))
+    print("\n".join(statement(write_toggle(study, toggle, level), 1 - level)))
 
 
 @stage(stages)
-def out_of_bag(study: Path, *, labels: Path, out: Annotated[Path, "out_of_bag.h5 to write."]) -> None:
+def out_of_bag(study: Path) -> None:
     """Collect what networks in the folder STUDY say of frames that they had not seen."""
     from frameworth.experiments.out_of_bag import collect_out_of_bag
 
-    collect_out_of_bag(study, labels, out)
+    collect_out_of_bag(study)
 
 
 @stage(stages)
 def arm_subset(
-    out: Path,
-    *,
-    subset: Path,
-    frames: Path,
-    labels: Path,
-    consensus: Annotated[Path, "consensus.h5 of the baseline on the same subset."],
-    pseudo: Annotated[Pseudo, "The arm's `pseudo`."],
-    form: Consensus,
+    study: Path, arm: str, subset: str, *, pseudo: Annotated[Pseudo, "The arm's `pseudo`."], form: Consensus
 ) -> None:
-    """Write a subset with pseudo-labelled frames to OUT."""
+    """Write a SUBSET of an ARM, such as percent-050/seed-2, with pseudo-labelled frames into the folder STUDY."""
     from frameworth.experiments.pseudo import write_pseudo_subset
 
-    write_pseudo_subset(out, subset, frames, labels, consensus, pseudo=pseudo, form=form)
+    write_pseudo_subset(study, arm, subset, pseudo, form)
 
 
 @stage(stages)
-def arms(
-    study: Path,
-    *,
-    frames: Path,
-    labels: Path,
-    asked: Annotated[AskedArms, "The config's `arms` and `subsets`."],
-    level: Level,
-) -> None:
+def arms(study: Path, *, asked: Annotated[AskedArms, "The config's `arms` and `subsets`."], level: Level) -> None:
     """Compare the arms in the folder STUDY with the baseline."""
     from frameworth.experiments.arm_comparison import write_arms
 
-    write_arms(study, asked, frames, labels, level)
+    write_arms(study, asked, level)
 
 
 @stage(stages)
 def prune_subset(
-    subset: Path,
+    study: Path,
     *,
-    frames: Path,
-    labels: Path,
-    values: FrameValues,
     by: Annotated[str, "The config's `prune.by`."],
     removed: Annotated[str, "none, worst-4, best-4, random-4-1 …"],
     network: int,
     study_seed: StudySeed,
 ) -> None:
-    """Write the file SUBSET of the pool without some frames."""
+    """Write a subset, the pool without some frames, into the folder STUDY."""
     from frameworth.experiments.prune import write_pruned
 
-    write_pruned(subset, frames, labels, values, by=by, removed=removed, network=network, study_seed=study_seed)
+    write_pruned(study, by, removed, network, study_seed)
 
 
 @stage(stages)
-def prune(
-    folder: Path,
-    *,
-    frames: Path,
-    labels: Path,
-    prune: Annotated[Prune, "The config's `prune`."],
-    level: Level,
-    out: Annotated[Path, "prune.csv to write."],
-) -> None:
-    """Compare networks without the worst frames in FOLDER with those without random ones."""
+def prune(study: Path, *, prune: Annotated[Prune, "The config's `prune`."], level: Level) -> None:
+    """Compare networks without the worst frames in the folder STUDY with those without random ones."""
     from frameworth.experiments.prune import write_prune
 
-    write_prune(folder, frames, labels, out, prune=prune, level=level)
+    write_prune(study, prune, level)
 
 
 @stage(stages)

@@ -36,14 +36,14 @@ def network_scores(pose: np.ndarray, label: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"log_error": log_error, "rmse_px": [rmse(of_network) for of_network in error]})
 
 
-def collect_arm_scores(study: Path, asked: AskedArms, frames_csv: Path, labels_h5: Path) -> pd.DataFrame:
+def collect_arm_scores(study: Path, asked: AskedArms) -> pd.DataFrame:
     """A row per network of each arm and of the baseline on the same subsets.
 
     Columns `arm`, `percent`, `seed`, `design`, `cluster`, `member`, `weights`, `order`, `augmentation` (the member of
     the baseline that each of these seeds is of), `start` (percent of the network continued), `log_error`, `rmse_px`.
     """
-    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
-    label = read_labels(labels_h5).xy[held_out]
+    held_out = (read_frames(study / "frames.csv")["split"] == "held-out").to_numpy()
+    label = read_labels(study / "labels.h5").xy[held_out]
     arms = trained_arms(asked.arms)
     planned = {name: arm_subsets(arm, subsets_of(asked.subsets)) for name, arm in arms.items()}
     from_baseline = {(subset.percent, subset.seed): subset for subsets in planned.values() for subset in subsets}
@@ -104,9 +104,9 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
     return table
 
 
-def write_arms(study: Path, asked: AskedArms, frames_csv: Path, labels_h5: Path, level: float) -> None:
+def write_arms(study: Path, asked: AskedArms, level: float) -> None:
     """Write `arm_scores.csv`, `arms.csv` and `variance_components.csv` below `study`."""
-    scores = collect_arm_scores(study, asked, frames_csv, labels_h5)
+    scores = collect_arm_scores(study, asked)
     write_csv(study / "arm_scores.csv", scores)
     write_csv(study / "arms.csv", compare_arms(scores, level))
     write_csv(study / "variance_components.csv", components_table(scores, level))

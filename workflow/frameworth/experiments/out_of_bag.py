@@ -35,10 +35,10 @@ def strongest_places(pose: np.ndarray, confidence: np.ndarray, places: int = PLA
     return np.where(height[..., None] > 0, pose, np.nan), height
 
 
-def collect_out_of_bag(study: Path, labels_h5: Path, out: Path) -> None:
-    """Read the predictions of all subsets in `subsets.csv` and write `out`."""
+def collect_out_of_bag(study: Path) -> None:
+    """Read the predictions of all subsets of the folder `study` and write `out_of_bag.h5`."""
     subsets, inclusion = read_subsets(study)
-    labels = read_labels(labels_h5)
+    labels = read_labels(study / "labels.h5")
     shape = labels.xy.shape[:2]
     pose, height = np.zeros((0, *shape, 2), np.float32), np.zeros((0, *shape), np.float32)
     for included, subset in zip(inclusion, subsets.itertuples(), strict=True):
@@ -51,7 +51,7 @@ def collect_out_of_bag(study: Path, labels_h5: Path, out: Path) -> None:
     error = read_hdf5(study / "scores.h5", ["error"])["error"]
     frame = ("frame", "keypoint", "place")
     write_hdf5(
-        out,
+        study / "out_of_bag.h5",
         {
             "error": Array(values.out_of_bag_error(error, inclusion), ("frame",), "px"),
             "distractor_pose": Array(np.moveaxis(pose, 0, 2), (*frame, "xy"), "px"),

@@ -49,24 +49,14 @@ def removed_frames(values: pd.DataFrame, by: str, removed: str, network: int, st
     return np.sort(frames[-int(count) :] if kind == "best" else frames[: int(count)])
 
 
-def write_pruned(
-    path: Path,
-    frames_csv: Path,
-    labels_h5: Path,
-    frame_values_csv: Path,
-    *,
-    by: str,
-    removed: str,
-    network: int,
-    study_seed: int,
-) -> None:
-    """Write the subset of one network: the pool without what is left out."""
-    frames, values = read_frames(frames_csv), read_table(frame_values_csv)
+def write_pruned(study: Path, by: str, removed: str, network: int, study_seed: int) -> None:
+    """Write the subset of one network of the folder `study`: the pool without what is left out."""
+    frames, values = read_frames(study / "frames.csv"), read_table(study / "frame_values.csv")
     out = removed_frames(values, by, removed, network, study_seed)
     chosen = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), out)
-    write_chosen(
-        path, frames, read_labels(labels_h5), chosen, "prune", PRUNE_PERCENT, network, f"prune_network-{network}"
-    )
+    path, labels = study / f"prune/{removed}/subsets/{subset_path(PRUNE_PERCENT, network)}.json", study / "labels.h5"
+    cluster = f"prune_network-{network}"
+    write_chosen(path, frames, read_labels(labels), chosen, "prune", PRUNE_PERCENT, network, cluster)
 
 
 def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) -> pd.DataFrame:
@@ -102,19 +92,17 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) 
     return table
 
 
-def write_prune(
-    folder: Path, frames_csv: Path, labels_h5: Path, prune_csv: Path, *, prune: Prune, level: float
-) -> None:
-    """Score all networks below `folder` on the held-out frames and write `prune.csv`."""
-    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
-    label = read_labels(labels_h5).xy[held_out]
+def write_prune(study: Path, prune: Prune, level: float) -> None:
+    """Score all networks of the folder `study` that were trained for this on its held-out frames; write `prune.csv`."""
+    held_out = (read_frames(study / "frames.csv")["split"] == "held-out").to_numpy()
+    label = read_labels(study / "labels.h5").xy[held_out]
     scores = {}
     for removed in prune_sets(prune.counts, prune.draws):
-        files = [folder / removed / subset_path(PRUNE_PERCENT, network) / "predictions.h5"
+        files = [study / "prune" / removed / subset_path(PRUNE_PERCENT, network) / "predictions.h5"
                  for network in range(1, prune.networks + 1)]  # fmt: skip
         pose = np.concatenate([read_hdf5(file, ["pose"])["pose"][:, held_out] for file in files])
         scores[removed] = network_scores(pose, label)
-    write_csv(prune_csv, compare_pruned(scores, prune, level))
+    write_csv(study / "prune.csv", compare_pruned(scores, prune, level))
 
 
 def statement(table: pd.DataFrame, alpha: float) -> str:

@@ -14,24 +14,16 @@ from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.scoremaps import CONSENSUS_FORMS
 
 
-def write_pseudo_subset(
-    path: Path,
-    subset_json: Path,
-    frames_csv: Path,
-    labels_h5: Path,
-    consensus_h5: Path,
-    *,
-    pseudo: Pseudo,
-    form: str,
-) -> None:
-    """Write the subset with the frames of the pool outside it that the consensus is sure of.
+def write_pseudo_subset(study: Path, arm: str, place: str, pseudo: Pseudo, form: str) -> None:
+    """Write a subset of an arm, with the frames of the pool outside it that the baseline's consensus of it is sure of.
 
     Args:
-        consensus_h5: of the baseline's ensemble of the same subset.
+        place: of the subset in paths, `percent-050/seed-2`.
         pseudo: the arm's `pseudo`. form: of consensus.
     """
-    subset, labels, frames = read_subset(subset_json), read_labels(labels_h5), read_frames(frames_csv)
-    consensus = read_hdf5(consensus_h5, ["pose", "confidence"])
+    subset, labels = read_subset(study / f"subsets/{place}.json"), read_labels(study / "labels.h5")
+    frames = read_frames(study / "frames.csv")
+    consensus = read_hdf5(study / "ensembles" / place / "consensus.h5", ["pose", "confidence"])
     added = pseudo_labels(
         consensus["pose"][list(CONSENSUS_FORMS).index(form)],
         consensus["confidence"],
@@ -43,6 +35,7 @@ def write_pseudo_subset(
     xy[subset.frames] = subset.xy
     chosen = np.union1d(subset.frames, np.flatnonzero(np.isfinite(added).any(axis=(1, 2))))
     extended = Labels(xy, labels.keypoints, labels.skeleton, labels.paths, labels.digests, labels.sizes)
+    path = study / "arms" / arm / f"subsets/{place}.json"
     write_chosen(path, frames, extended, chosen, subset.design, subset.percent, subset.seed, subset.cluster)
 
 

@@ -67,23 +67,14 @@ def side_frames(
     return np.sort(np.concatenate([base, added]))
 
 
-def write_side(
-    path: Path,
-    frames_csv: Path,
-    labels_h5: Path,
-    frame_values_csv: Path,
-    *,
-    toggle: Toggle,
-    side: str,
-    pair: int,
-    study_seed: int,
-) -> None:
-    """Write the subset of one side of one pair."""
-    frames = read_frames(frames_csv)
-    group = group_of(read_table(frame_values_csv), toggle)
+def write_side(study: Path, toggle: Toggle, side: str, pair: int, study_seed: int) -> None:
+    """Write the subset of one side of one pair of the folder `study`."""
+    frames = read_frames(study / "frames.csv")
+    group = group_of(read_table(study / "frame_values.csv"), toggle)
     pool = np.flatnonzero(frames["split"] == "pool")
     chosen = side_frames(pool, group, parts=toggle.parts, side=side, pair=pair, study_seed=study_seed)
-    write_chosen(path, frames, read_labels(labels_h5), chosen, "toggle", TOGGLE_PERCENT, pair, f"toggle_pair-{pair}")
+    path, labels = study / f"toggle/{side}/subsets/{subset_path(TOGGLE_PERCENT, pair)}.json", study / "labels.h5"
+    write_chosen(path, frames, read_labels(labels), chosen, "toggle", TOGGLE_PERCENT, pair, f"toggle_pair-{pair}")
 
 
 def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
@@ -110,31 +101,25 @@ def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def write_toggle(
-    folder: Path,
-    frames_csv: Path,
-    labels_h5: Path,
-    frame_values_csv: Path,
-    toggle_csv: Path,
-    *,
-    toggle: Toggle,
-    level: float,
-) -> pd.DataFrame:
-    """Score all sides below `folder` on the held-out frames and write `toggle.csv`: no rows if nothing is flagged."""
-    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
-    label = read_labels(labels_h5).xy
+def write_toggle(study: Path, toggle: Toggle, level: float) -> pd.DataFrame:
+    """Score all sides on the held-out frames of the folder `study`; write `toggle.csv`, empty if nothing is flagged."""
+    held_out = (read_frames(study / "frames.csv")["split"] == "held-out").to_numpy()
+    label = read_labels(study / "labels.h5").xy
     pairs = range(1, toggle.pairs + 1)
-    added = parts_of(group_of(read_table(frame_values_csv), toggle), toggle.parts)
+    added = parts_of(group_of(read_table(study / "frame_values.csv"), toggle), toggle.parts)
     sides = [side for side in added if len(added["with"]) and (side == "without" or len(added[side]))]
     scores = {
         side: np.array(
-            [_label_scores(folder / side / subset_path(TOGGLE_PERCENT, pair), label, held_out) for pair in pairs]
+            [
+                _label_scores(study / "toggle" / side / subset_path(TOGGLE_PERCENT, pair), label, held_out)
+                for pair in pairs
+            ]
         )
         for side in sides
     }
     table = compare_sides(scores, level)
     table["frames"] = [" ".join(map(str, added[side])) for side in table["arm"]]
-    write_csv(toggle_csv, table)
+    write_csv(study / "toggle.csv", table)
     return table
 
 

@@ -60,15 +60,14 @@ def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         }
 
 
-def collect_members(study: Path, labels_h5: Path, distractor_radius: float, members_h5: Path) -> None:
-    """Read the predictions of all subsets in `subsets.csv` and write `members.h5`.
+def collect_members(study: Path, distractor_radius: float) -> None:
+    """Read the predictions of all subsets of the folder `study` and write `members.h5`.
 
     Args:
-        study: the study's folder, which holds `subsets.csv` and `ensembles/`.
         distractor_radius: px, that of the predictions; kept with them.
     """
     subsets, _ = read_subsets(study)
-    labels = read_labels(labels_h5)
+    labels = read_labels(study / "labels.h5")
     shape = (len(subsets), *labels.xy.shape[:2])
     out = {name: np.full((*shape, 2), np.nan, np.float32) for name in ("mean_pose", "distractor_pose")}
     out |= {
@@ -79,7 +78,7 @@ def collect_members(study: Path, labels_h5: Path, distractor_radius: float, memb
         folder = study / "ensembles" / subset_path(subset.percent, subset.seed)
         for name, values in of_networks(read_hdf5(folder / "predictions.h5", _READ)).items():
             out[name][index] = values
-    write_members(members_h5, out, subsets["subset"].tolist(), labels.keypoints, distractor_radius)
+    write_members(study / "members.h5", out, subsets["subset"].tolist(), labels.keypoints, distractor_radius)
 
 
 def write_members(

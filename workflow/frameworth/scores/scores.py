@@ -38,20 +38,19 @@ def rmse(errors: np.ndarray) -> float:
     return float(np.sqrt((known**2).mean())) if len(known) else float("nan")
 
 
-def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, scores_h5: Path, rmse_csv: Path) -> None:
-    """Read the predictions of all subsets in `subsets.csv` and write both files.
+def collect_scores(study: Path, form: str) -> None:
+    """Read the predictions of all subsets of the folder `study` and write both files.
 
     Networks that diverged are left out; a subset all of whose networks did has NaN throughout.
 
     Args:
-        study: the study's folder, which holds `subsets.csv` and `ensembles/`.
         form: the form of consensus that `consensus_pose` and `consensus_error` are of.
 
     Raises UserError if all networks of the study diverged.
     """
     subsets, _ = read_subsets(study)
-    labels = read_labels(labels_h5)
-    held_out = (read_frames(frames_csv)["split"] == "held-out").to_numpy()
+    labels = read_labels(study / "labels.h5")
+    held_out = (read_frames(study / "frames.csv")["split"] == "held-out").to_numpy()
     shape = (len(subsets), *labels.xy.shape[:2])
     others = ("member_bias_squared", "member_variance", "consensus_error", "consensus_confidence")
     out = {name: np.full(shape, np.nan, np.float32) for name in (*SCORES, *others)}
@@ -88,13 +87,13 @@ def collect_scores(study: Path, frames_csv: Path, labels_h5: Path, form: str, sc
     unit |= {"consensus_error": "px", "member_bias_squared": "px^2", "member_variance": "px^2"}
     dims = ("subset", "frame", "keypoint")
     write_hdf5(
-        scores_h5,
+        study / "scores.h5",
         {name: Array(values, dims, unit.get(name, "")) for name, values in out.items()}
         | {"consensus_pose": Array(consensus_pose, (*dims, "xy"), "px")},
         {"subset": subsets["subset"].to_numpy()} | pose_scales(shape[1], labels.keypoints),
-        {"consensus_form": form} | made_from(labels_h5, study / "subsets.h5"),
+        {"consensus_form": form} | made_from(study / "labels.h5", study / "subsets.h5"),
     )
-    write_csv(rmse_csv, pd.DataFrame(rows))
+    write_csv(study / "rmse.csv", pd.DataFrame(rows))
 
 
 def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray) -> list[dict[str, object]]:

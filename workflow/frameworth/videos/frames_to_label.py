@@ -22,14 +22,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_frames_to_label(
-    consensus_files: Sequence[Path], frames_csv: Path, out: Path, *, count: int, seconds_apart: float
-) -> None:
-    """Choose frames of all videos together, as `frames_to_label` does, and write the table."""
-    table = read_frames(frames_csv)
+def write_frames_to_label(study: Path, consensus_files: Sequence[Path], *, count: int, seconds_apart: float) -> None:
+    """Choose frames of all videos of the folder `study` together, as `frames_to_label` does, and write the table."""
+    table = read_frames(study / "frames.csv")
     videos = [read_video_consensus(file) for file in consensus_files]
     labelled = [labelled_frames(video.video, table["video"], table["image"]) for video in videos]
-    write_csv(out, frames_to_label(videos, labelled, count=count, seconds_apart=seconds_apart))
+    table = frames_to_label(videos, labelled, count=count, seconds_apart=seconds_apart)
+    write_csv(study / "frames_to_label.csv", table)
 
 
 def frames_to_label(
