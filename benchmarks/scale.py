@@ -65,35 +65,24 @@ def main() -> None:
 
 
 def _commands(study: Path, config: StudyConfig) -> list[tuple[str, list[str]]]:
-    names = {name: str(study / f"{name}.{kind}") for name, kind in (("frames", "csv"), ("labels", "h5"))}
-    files = ["--frames", names["frames"], "--labels", names["labels"]]
+    frames = ["--frames", str(study / "frames.csv")]
     content, training = config.model_dump(), ["--training", json.dumps(config.training.for_weights)]
     options = ["--options", json.dumps(result_options(config).model_dump())]
-    outputs = {"scores": str(study / "scores.h5"), "rmse": str(study / "rmse.csv")}
-    scores = ["--form", config.prediction.consensus, "--scores", outputs["scores"], "--rmse", outputs["rmse"]]
-    groups = ["--groups", json.dumps(config.influence.groups)]
+    influence = ["--groups", json.dumps(config.influence.groups), "--estimator", config.influence.estimator]
     commands = [
-        ("subsets", ["subsets", str(study), "--frames", names["frames"], "--grid", json.dumps(content["subsets"])]),
-        ("scores", ["scores", str(study), *files, *scores]),
-        (
-            "influence",
-            ["influence", str(study), "--frames", names["frames"], "--scores", outputs["scores"], *groups,
-             "--estimator", config.influence.estimator, "--influence", str(study / "influence.h5")],
-        ),
+        ("subsets", ["subsets", str(study), *frames, "--grid", json.dumps(content["subsets"])]),
+        ("scores", ["scores", str(study), "--form", config.prediction.consensus]),
+        ("influence", ["influence", str(study), *influence]),
         ("labels to check", ["labels-to-check", str(study), "--expected-false", str(config.flags.expected_false)]),
         ("frame values", ["frame-values", str(study), *options]),
         ("summary", ["summary", str(study), *options, *training]),
         ("validation", ["validation", str(study), *options]),
-        (
-            "members",
-            ["members", str(study), "--labels", names["labels"], "--members", str(study / "members.h5"),
-             "--distractor-radius", str(config.distractor_radius)],
-        ),
+        ("members", ["members", str(study), "--distractor-radius", str(config.distractor_radius)]),
         ("distractors", ["distractors", str(study), *options]),
         ("outliers", ["outliers", str(study), *options]),
         ("plan", ["plan-table", str(study), *options, *training]),
         ("add", ["add", str(study), *options]),
-    ]  # fmt: skip
+    ]
     figures = figure_names(config.figures.pairs, config.figures.pair_list)
     commands.append(("figures", ["figure", *figures, "--study", str(study), *options]))
     return [*commands, ("report", ["report-page", str(study), *options, "--config", json.dumps(content)])]
