@@ -27,11 +27,11 @@ def measure(study: Path, spoilt_csv: Path) -> dict[str, Any]:
     """How well a study's suspicion finds the spoilt frames among all labelled ones, and what the study took.
 
     Returns:
-        frames, spoilt: counts. auroc, auroc_low, auroc_high: of suspicion, with a 95 % bootstrap interval over frames,
-        spoilt and other frames resampled each among themselves; NaN where all are spoilt. precision_at_n: share of
-        spoilt frames among the first n, n being their number. ranks: of the spoilt frames, ascending. flagged_spoilt,
-        flagged_other: counts. by_kind: of each kind the count, AUROC against all frames that are not spoilt, and how
-        many are flagged. A frame without a suspicion counts as the least suspicious.
+        frames, spoilt: counts. auroc, auroc_low, auroc_high: of suspicion, with a 95 % interval over frames; NaN where
+        all are spoilt. precision_at_n: share of spoilt frames among the first n, n being their number. ranks: of the
+        spoilt frames, ascending. flagged_spoilt, flagged_other: counts. by_kind: of each kind the count, AUROC against
+        all frames that are not spoilt, and how many are flagged. A frame without a suspicion counts as the least
+        suspicious.
 
     Raises UserError if the study lacks a spoilt frame, or a file.
     """

@@ -57,6 +57,19 @@ def test_parts_without_any_knowledge_are_called_better_than_chance_in_about_the_
     assert called <= 6  # 2 expected at 5 %; 6 is 2.9 standard errors above
 
 
+@pytest.mark.parametrize("planted", [1, 4])
+def test_of_few_planted_frames_a_part_is_seldom_said_to_find_them_worse_than_the_score(planted):
+    """Both know as much; resampling called one better in .53 of studies with one planted frame, in .13 with four."""
+    rng, called = np.random.default_rng(0), 0
+    truth = np.arange(50 + planted) < planted
+    for _ in range(300):
+        common = 1.5 * truth + rng.normal(size=len(truth))
+        score, part = (common + rng.normal(size=len(truth)) for _ in range(2))
+        _, _, (_, _, _, low, high) = auroc_rows({COMBINED: score, "part": part}, truth, 0.95)
+        called += low > 0 or high < 0
+    assert called / 300 < 0.07
+
+
 def test_parts_that_have_nothing_in_common_agree_by_nothing():
     rng = np.random.default_rng(1)
     common = rng.normal(size=300)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.answers.validation import auroc, interval, interval_of_auroc, within_kinds
+from frameworth.answers.validation import auroc, interval, interval_of_auroc, placements
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
@@ -103,7 +103,7 @@ def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarr
 
 
 def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) -> list[tuple[object, ...]]:
-    """(`auroc` or `auroc difference` of the score to a method, method, value, low, high); intervals resample frames.
+    """(`auroc` or `auroc difference` of the score to a method, method, value, low, high), intervals over frames.
 
     Args:
         methods: [n] each, higher is more suspicious; unknown counts as least. truth: bool [n].
@@ -115,12 +115,9 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
     for name, values in filled.items():
         if name == COMBINED:
             continue
-
-        def difference(rows: np.ndarray, values: np.ndarray = values) -> float:
-            return auroc(truth[rows], filled[COMBINED][rows]) - auroc(truth[rows], values[rows])
-
-        ends = interval(difference, within_kinds(truth), level)
-        rows.append(("auroc difference", name, difference(np.arange(len(truth))), *ends))
+        difference, error, freedom = placements(truth, filled[COMBINED], values)
+        half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+        rows.append(("auroc difference", name, difference, difference - half, difference + half))
     return rows
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 from sklearn.model_selection import GroupKFold
 
@@ -172,15 +174,46 @@ def interval(
 
 
 def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
-    """Interval of the AUROC, by drawing frames with replacement within both kinds, for the same networks.
+    """Interval of the AUROC over frames of both kinds, for the same networks, by t on the logit.
 
-    Where the kinds do not overlap, every draw gives 1. Then the m frames of the rarer kind make m pairs of different
-    frames, and all pairs are in order. This happens with chance AUROC^m, so the low end is ((1 − level)/2)^(1/m).
+    Resampled frames give intervals that are far too narrow, as planted errors are few: of ten, 95 % ones hold in .83 of
+    studies, of two in .67. With a single frame of a kind nobody knows how such frames differ, and it is [0, 1].
+
+    Where the kinds do not overlap, nothing seems to vary. Then the m frames of the rarer kind make m pairs of different
+    frames, and all pairs are in order. This happens with chance AUROC^m, so the low end is ((1 − level)/2)^(1/m). Where
+    all are in the wrong order it is the same, turned round.
+
+    Source: Brunner and Munzel 2000, Biometrical Journal 42; Pauly, Asendorf and Konietschke 2016, ibid. 58 (logit).
     """
-    if _told_apart(truth, suspicion):
+    value, error, freedom = placements(truth, suspicion)
+    if error == 0 and value in (0, 1):
         rarer = min(np.count_nonzero(truth), np.count_nonzero(~truth))
-        return float(((1 - level) / 2) ** (1 / rarer)), 1.0
-    return interval(lambda rows: auroc(truth[rows], suspicion[rows]), within_kinds(truth), level)
+        most = ((1 - level) / 2) ** (1 / rarer)
+        return (float(most), 1.0) if value else (0.0, float(1 - most))
+    if not np.isfinite(error):
+        return 0.0, 1.0
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error / (value * (1 - value))
+    return float(expit(logit(value) - half)), float(expit(logit(value) + half))
+
+
+def placements(truth: np.ndarray, suspicion: np.ndarray, other: np.ndarray | None = None) -> tuple[float, float, float]:
+    """The AUROC of `suspicion`, or that less the AUROC of `other`; its standard error and degrees of freedom.
+
+    From each frame's own share of frames of the other kind that it is in order with (DeLong, DeLong and Clarke-Pearson
+    1988), with Satterthwaite's degrees of freedom. The error is NaN with fewer than two frames of a kind.
+    """
+    in_order = _in_order(truth, suspicion) - (0 if other is None else _in_order(truth, other))
+    if min(in_order.shape) < 2:
+        apart = other is None and in_order.min() == in_order.max() and in_order.flat[0] in (0, 1)
+        return float(in_order.mean()), 0.0 if apart else float("nan"), 1.0
+    variances = [np.array(in_order.mean(axis=1 - kind).var(ddof=1) / in_order.shape[kind]) for kind in (0, 1)]
+    freedom = values.satterthwaite(variances, [count - 1 for count in in_order.shape])
+    return float(in_order.mean()), float(np.sqrt(sum(variances))), float(freedom)
+
+
+def _in_order(truth: np.ndarray, suspicion: np.ndarray) -> np.ndarray:
+    """Whether each frame of `truth` is more suspicious than each other one; ½ where alike."""
+    return (np.sign(suspicion[truth][:, None] - suspicion[~truth][None, :]) + 1) / 2
 
 
 def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:

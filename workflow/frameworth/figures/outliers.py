@@ -20,7 +20,7 @@ _NOTE = (
     "Left: the {frames} frames of the highest scores and their parts (0: the typical frame of the pool, 2: among "
     "the highest few percent). Right: {right}"
 )
-_AUROC = "the chance that a frame with a planted error ranks above another; bars resample frames, dotted: chance."
+_AUROC = "the chance that a frame with a planted error ranks above another; bars are intervals, dotted: chance."
 _AGREEMENT = "rank correlation of each part with the mean of the others; bars resample frames. Nothing was planted."
 
 
