@@ -12,7 +12,7 @@ import pytest
 
 from frameworth.answers.answer import Toggled, further_frames, half_and_twice, sentences, toggled
 from frameworth.answers.coverage import animal_length
-from frameworth.answers.frame_values import summary
+from frameworth.answers.frame_values import networks_to_decide, summary
 from frameworth.answers.further_labels import ALL, write_further_labels
 from frameworth.answers.next_step import next_step
 from frameworth.results.results import Results
@@ -85,6 +85,9 @@ def test_labels_to_check_are_counted_with_those_expected_to_be_right():
     assert "Check the 9 flagged frames first (2 held out" in told()
     assert "about 1 may be right" in told()
     assert "hardly any is likely to be right" in told(labels_flagged_expected_false=0.01)
+    assert "2 flagged frames first: their labels look wrong, though chance alone flags about 4" in told(
+        labels_flagged=2, labels_flagged_held_out=0, labels_flagged_expected_false=3.8
+    )
     none = told(**CHANGES["none flagged"])
     assert "No frame stands out enough" in none
     assert "look wrong" not in none
@@ -162,9 +165,18 @@ def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
     assert further_frames(table, curve.assign(fitted=np.nan), 40) is None
 
 
+def test_an_error_falls_by_no_more_than_all_of_it():
+    curve = pd.DataFrame({"keypoint": ALL, "frames": [40], "fitted": np.log([2.0])})
+    change = {"keypoint": ALL, "value": -0.3, "ci_low": -2.0, "ci_high": 0.5, "verdict": "cannot be told"}
+    found = further_frames(pd.DataFrame([change | {"frames": 20}, change | {"frames": 80}]), curve, 40)
+    assert found["low_px"] == found["half_low_px"] == -found["error_px"] == pytest.approx(-1)
+    assert "may fall by 100 % or rise" in told(further_frames=found)
+
+
 def test_single_frames_that_are_decided_are_counted_and_the_others_named_undecided():
     text = told(**CHANGES["single frames"])
-    assert "2 harm, 1 help, 3 are worse than average" in text
+    assert "2 harm, 1 helps, 3 are worse than average" in text
+    assert "1 harms, 1 is better than average" in told(verdicts={"harmful": 1, "better than average": 1})
     assert "the others need more than 36 networks" in text
     assert "decided one by one" not in told()
 
@@ -174,8 +186,26 @@ def test_what_is_undecided_is_one_sentence_with_how_many_networks_would_decide()
     assert last.startswith("36 networks cannot decide")
     for words in ("harm", "which single frames harm most", "about 5,300"):
         assert words in last
-    assert "million" in told(networks_to_decide_top=None)
+    assert "over a million would tell" in told(networks_to_decide_top=1_000_000)
+    assert "(about 36 would tell)" in told(networks_to_decide_top=0)
+    few = told(networks_to_decide_top=None)  # too few subsets to know
+    assert "which single frames harm most." in few and "would tell" not in few
     assert "cannot decide" not in told(verdicts={"harmful": 60})
+
+
+def test_networks_are_counted_for_frames_that_are_undecided_and_not_for_flagged_ones():
+    """A flagged frame may be decided many times over: what the others take does not follow from it."""
+    values = pd.DataFrame(
+        {
+            "verdict": ["check label"] * 5 + ["undecided"] * 3,
+            "value": [9.0, 8, 7, 6, 5, 3, 2, np.nan],
+            "networks_factor": [0.1] * 5 + [4.0, 6.0, np.nan],
+        }
+    )
+    assert networks_to_decide(values, 10) == 40
+    assert networks_to_decide(values.assign(networks_factor=np.inf), 10) == 1_000_000
+    assert networks_to_decide(values.assign(networks_factor=np.nan), 10) is None
+    assert networks_to_decide(values.head(5), 10) is None
 
 
 def test_what_a_method_calls_harmful_is_told_beside_what_is_not_decided():
@@ -234,6 +264,10 @@ def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_ag
     checks = checks.assign(flagged=checks["split"].isin(splits))
     step = next_step(study.folder, numbers, checks, CONFIG, "a b.yaml")
     assert words in step.sentence
+    if "pool" in splits:  # networks are counted one by one: subsets may have unlike numbers of them
+        rmse = study.rmse[(study.rmse["kind"] != "network") | (study.rmse["subset"] == "percent-090_seed-1")]
+        write_csv(study.folder / "rmse.csv", rmse)
+        assert "again the 2 networks" in next_step(study.folder, numbers, checks, CONFIG, "a.yaml").sentence
     report, apply = step.command.split("   # ")
     assert report == "frameworth report --configfile 'a b.yaml' --open"
     assert "frameworth apply" in apply

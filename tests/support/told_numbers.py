@@ -33,7 +33,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "none flagged": {"labels_flagged": 0, "labels_flagged_held_out": 0, "group_size": 0, "group_test_p": np.nan},
     "one flagged": {"labels_flagged": 1, "labels_flagged_held_out": 0, "group_size": 0},
     "chance": {"group_test_p": 0.4, "further_frames": OPEN},
-    "nothing decided": {"group_test_p": 0.4, "further_frames": None, "networks_to_decide_top": None},
+    "nothing decided": {"group_test_p": 0.4, "further_frames": None, "networks_to_decide_top": 1_000_000},
     "hardly": {"further_frames": HARDLY},
     "single frames": {"verdicts": {"harmful": 2, "helpful": 1, "worse than average": 3, "undecided": 50}},
     "single frames and no more": {

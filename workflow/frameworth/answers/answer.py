@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.answers.further_labels import ALL
+from frameworth.attribution.inference.power import MOST_NETWORKS
 from frameworth.scores.learning import FEW_FRAMES
 from frameworth.text import readable, rounded
 
@@ -61,11 +62,13 @@ def further_frames(changes: pd.DataFrame, curve: pd.DataFrame, pool: int) -> dic
     now = curve.loc[(curve["keypoint"] == ALL) & (curve["frames"] == pool), "fitted"].dropna()
     if gain.empty or now.empty:
         return None
-    changed = np.exp(now.iloc[0]) * np.expm1(gain[["value", "ci_low", "ci_high"]].to_numpy(float))
+    error = float(np.expm1(now.iloc[0]))
+    # Draws of log(1 + px) know no bound, but no error falls below 0.
+    changed = np.maximum(np.exp(now.iloc[0]) * np.expm1(gain[["value", "ci_low", "ci_high"]].to_numpy(float)), -error)
     names = ("change_px", "low_px", "high_px")
     return {
         "frames": round(gain["frames"].iloc[-1]) - pool,
-        "error_px": float(np.expm1(now.iloc[0])),
+        "error_px": error,
         **dict(zip(names, map(float, changed[-1]), strict=True)),
         "verdict": str(gain["verdict"].iloc[-1]),
         "half_frames": round(gain["frames"].iloc[0]),
@@ -102,11 +105,13 @@ def _labels(answer: dict[str, Any]) -> str:
         return "No frame stands out enough to call its labels wrong; the list begins with the most suspicious."
     wrong = answer["labels_flagged_expected_false"]
     measured = f" ({held_out} held out, where errors are measured)" if held_out else ""
+    chance = f", though chance alone flags about {'one' if round(wrong) <= 1 else _count(wrong)}"
     if flags == 1:
-        still = ", though chance alone flags about one" if wrong >= _HARDLY_ANY else ""
+        still = chance if wrong >= _HARDLY_ANY else ""
         return f"Check the flagged frame first{measured}, then go down the list: its labels look wrong{still}."
     fine = f"about {_count(wrong)} may be right" if wrong >= _HARDLY_ANY else "hardly any is likely to be right"
-    return f"Check the {flags} flagged frames first{measured}: their labels look wrong, and {fine}."
+    still = chance if round(wrong) >= flags else f", and {fine}"
+    return f"Check the {flags} flagged frames first{measured}: their labels look wrong{still}."
 
 
 def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
@@ -150,18 +155,18 @@ def _more_frames(answer: dict[str, Any]) -> str:
     return f"{frames} {verb} the error, by at most {_percent(most / percent)}, but perhaps by hardly any."
 
 
-_CALLED = {
-    "harmful": "harm",
-    "helpful": "help",
-    "worse than average": "are worse than average",
-    "better than average": "are better than average",
+_CALLED = {  # of one frame, and of several
+    "harmful": ("harms", "harm"),
+    "helpful": ("helps", "help"),
+    "worse than average": ("is worse than average", "are worse than average"),
+    "better than average": ("is better than average", "are better than average"),
 }
 
 
 def _one_by_one(answer: dict[str, Any]) -> str:
     """The single frames that are decided; empty where none is."""
     verdicts = answer["verdicts"]
-    parts = [f"{verdicts[name]} {words}" for name, words in _CALLED.items() if verdicts.get(name)]
+    parts = [f"{verdicts[name]} {words[verdicts[name] > 1]}" for name, words in _CALLED.items() if verdicts.get(name)]
     if not parts:
         return ""
     others = f"the others need more than {answer['networks']} networks"
@@ -170,7 +175,8 @@ def _one_by_one(answer: dict[str, Any]) -> str:
 
 def _called(answer: dict[str, Any]) -> str:
     """How many frames each method that calls harm calls harmful, a clause for each; that is not decided."""
-    return "".join(f"; by {name}, {count or 'none'} harm" for name, count in answer["called_by_methods"].items())
+    called = answer["called_by_methods"].items()
+    return "".join(f"; by {name}, {count or 'none'} {_CALLED['harmful'][count != 1]}" for name, count in called)
 
 
 def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
@@ -182,13 +188,19 @@ def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
     if more:
         open_questions.append("whether more labels help")
     if answer["verdicts"].get("undecided") and not _one_by_one(answer):
-        needed = answer["networks_to_decide_top"]
-        would = f"about {_count(answer['networks'] + needed)}" if needed else "over a million"
-        open_questions.append(f"which single frames harm most ({would} would tell){_called(answer)}")
+        would = _would_tell(answer["networks"], answer["networks_to_decide_top"])
+        open_questions.append(f"which single frames harm most{would}{_called(answer)}")
     if not open_questions:
         return ""
     last = f" or {open_questions[-1]}" if len(open_questions) > 1 else open_questions[-1]
     return f"{answer['networks']} networks cannot decide {', '.join(open_questions[:-1])}{last}."
+
+
+def _would_tell(networks: int, more: int | None) -> str:
+    """How many networks would decide single frames, in brackets; empty where too few subsets tell."""
+    if more is None:
+        return ""
+    return " (over a million would tell)" if more >= MOST_NETWORKS else f" (about {_count(networks + more)} would tell)"
 
 
 def _these(size: int, name: str) -> str:

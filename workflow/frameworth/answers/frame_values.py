@@ -14,6 +14,7 @@ from frameworth.answers.coverage import animal_length
 from frameworth.answers.further_labels import far_frames
 from frameworth.answers.held_out import RESAMPLES, held_out_influence, memorization
 from frameworth.attribution.inference import values
+from frameworth.attribution.inference.power import MOST_NETWORKS
 from frameworth.attribution.label_checks import check_name, first_to_check
 from frameworth.attribution.method_values import method_values
 from frameworth.results.results import Results
@@ -22,7 +23,7 @@ from frameworth.storage.files import json_plain, write_csv, write_json
 
 CHECK_FIRST = 8  # labels that the answer, the terminal and the report begin with
 LEAST_GROUP = 2  # flagged or planted frames that are judged together; a single frame is judged as one of all
-_HIGHEST = 5  # frames of the highest values, for which networks are counted that would decide them
+_HIGHEST = 5  # undecided frames of the highest values, for which networks are counted that would decide them
 
 
 def write_frame_values(results: Results) -> None:
@@ -176,15 +177,17 @@ def networks_factor(shrunken: np.ndarray, standard_error: np.ndarray, critical: 
 
 
 def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
-    """How many more networks would decide the frames of the highest values: the median over these.
+    """How many more networks would decide the undecided frames of the highest values: the median over these.
 
-    It is None if their values are shrunk to nothing.
+    It is at most `MOST_NETWORKS`, as where their values are shrunk to nothing. It is None if there is no such frame, or
+    if there are too few independent subsets to tell.
     """
-    top = table.sort_values("value", ascending=False, kind="stable", na_position="last").head(_HIGHEST)
-    needed = float(np.median(top["networks_factor"])) * networks
-    if not np.isfinite(needed) or needed > 1e6:
+    told = table[table["verdict"] == "undecided"].dropna(subset="networks_factor")
+    if told.empty:
         return None
-    return max(0, round(needed) - networks)
+    top = told.sort_values("value", ascending=False, kind="stable").head(_HIGHEST)
+    needed = float(np.median(top["networks_factor"])) * networks
+    return round(min(max(needed - networks, 0), MOST_NETWORKS))
 
 
 def _not_learned(results: Results) -> list[str]:

@@ -12,6 +12,7 @@ import pandas as pd
 from frameworth.config.model import StudyConfig
 from frameworth.labels.subsets import read_subsets
 from frameworth.plan.pilot import chosen_training
+from frameworth.storage.files import read_table
 from frameworth.text import command, duration
 from frameworth.training.measured import measured_networks, network_seconds
 
@@ -38,11 +39,13 @@ def next_step(
     subsets, inclusion = read_subsets(folder)
     each = _seconds_each(folder, config, int(subsets["frames"].median()), inclusion.shape[1])
     device = config.training.device
-    members = summary["networks"] / len(subsets)
     if summary["labels_flagged"]:
         flagged = checks.loc[checks["flagged"], "frame"].to_numpy()
-        networks = round(members * inclusion[:, flagged].any(axis=1).sum())
-        again = f"training again the {networks} networks that saw them takes {_about(networks, each, device)}"
+        rows = read_table(folder / "rmse.csv")
+        of_subset = rows.loc[rows["kind"] == "network", "subset"]
+        networks = int(of_subset.isin(subsets.loc[inclusion[:, flagged].any(axis=1), "subset"]).sum())
+        saw = f"the {networks} networks that saw them" if networks > 1 else "the network that saw them"
+        again = f"training again {saw} takes {_about(networks, each, device)}"
         return NextStep(
             f"Next, correct these labels on the report's page; {again if networks else 'no network is trained again'}.",
             f"{show}   # mend them there, then: frameworth apply",
