@@ -40,6 +40,15 @@ def test_a_history_effect_that_is_built_in_is_found_and_one_that_is_not_is_not()
     assert welch <= 11
 
 
+def test_comparisons_are_judged_by_how_many_there_are():
+    table = steps_by_history(*study(np.random.default_rng(2), 0.3), 0.95)
+    compared = table[table["against"].notna() & (table["score"] == "log_error")].set_index("history")
+    assert len(compared) == 2
+    assert compared.loc["continued", "p_adjusted"] == pytest.approx(2 * compared.loc["continued", "p"])
+    assert compared.loc["independent", "p_adjusted"] == compared.loc["independent", "p"]
+    assert table.loc[table["against"].isna(), ["p", "p_adjusted"]].isna().all(axis=None)
+
+
 def test_a_study_of_one_design_has_its_own_steps_only():
     networks, _ = study(np.random.default_rng(1), 0.0)
     table = steps_by_history(networks[networks["design"] == "nested"], None, 0.95)

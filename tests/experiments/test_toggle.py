@@ -45,6 +45,17 @@ def test_the_comparison_is_a_paired_t_test():
     assert table.loc[0, "p"] < 1e-6
 
 
+def test_of_many_parts_none_is_said_to_harm_that_chance_alone_explains():
+    rng = np.random.default_rng(0)
+    said = 0
+    for _ in range(200):
+        sides = {f"part-{number}": rng.normal(size=12) for number in range(1, 7)}
+        table = compare_sides({"without": np.zeros(12), "with": rng.normal(size=12)} | sides, 0.95).assign(frames="1 2")
+        said += any("harms" in sentence or "helps" in sentence for sentence in statement(table, 0.05)[1:])
+        assert table.loc[0, "p_adjusted"] == table.loc[0, "p"]
+    assert said <= 18  # 10 expected at 5 %; without counting the parts it would be 53
+
+
 def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():
     """A group whose effect differs from frame to frame: an interval over networks alone is of these frames only."""
     held, of_these = 0, 0

@@ -10,10 +10,12 @@ import pandas as pd
 from scipy import stats
 
 from frameworth.attribution.inference.paired import paired_difference
+from frameworth.attribution.inference.values import holm
 from frameworth.experiments.arm_comparison import SCORES
 
 _FRESH = ("nested", "independent")
-_COLUMNS = ["low", "high", "history", "against", "score", "change", "standard_error", "ci_low", "ci_high", "seeds"]
+_COLUMNS = ["low", "high", "history", "against", "score", "change", "standard_error", "ci_low", "ci_high", "seeds",
+            "p", "p_adjusted"]  # fmt: skip
 
 
 def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, level: float) -> pd.DataFrame:
@@ -24,7 +26,8 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
         arm_scores: `arm_scores.csv`, where `start` is the percent of the networks continued; None without arms.
 
     Returns a row per step, history and score, with `against` empty; then `against` names the history that the change
-    is compared with (independent steps against nested by Welch's t, continued against nested in pairs).
+    is compared with (independent steps against nested by Welch's t, continued against nested in pairs), with p and
+    `p_adjusted`, Holm's over all comparisons of the score.
     """
     rows: list[dict[str, Any]] = []
     if arm_scores is None:
@@ -51,7 +54,10 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
             ends = arm_scores[is_continued].groupby("seed")[score].mean()
             rows += [step | row for row in _in_pairs("continued", ends - values["nested", low], level)]
             rows += [step | row for row in _in_pairs("continued", ends - values["nested", high], level, "nested")]
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    for _, compared in table[table["against"].notna()].groupby("score"):
+        table.loc[compared.index, "p_adjusted"] = holm(compared["p"].to_numpy(float))
+    return table
 
 
 def _of(values: pd.Series, design: str, percent: int) -> pd.Series:
@@ -81,7 +87,8 @@ def _row(
     history: str, change: float, error: float, freedom: float, level: float, against: str | None = None
 ) -> dict[str, Any]:
     half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    p = 2 * float(stats.t.sf(abs(change) / error, freedom)) if against and error > 0 else np.nan
     return {
         "history": history, "against": against, "change": change, "standard_error": error,
-        "ci_low": change - half, "ci_high": change + half, "seeds": round(freedom) + 1,
+        "ci_low": change - half, "ci_high": change + half, "seeds": round(freedom) + 1, "p": p,
     }  # fmt: skip

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from frameworth.attribution.inference.paired import paired_difference, two_way_error
-from frameworth.attribution.inference.values import mean_of_known
+from frameworth.attribution.inference.values import holm, mean_of_known
 from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
@@ -28,7 +28,8 @@ from frameworth.storage.files import read_table, write_csv
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.text import readable
 
-COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high"]
+COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high",
+           "p_adjusted"]  # fmt: skip
 
 
 def group_of(values: pd.DataFrame, toggle: Toggle) -> np.ndarray:
@@ -81,7 +82,8 @@ def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
     """Paired differences of each side to `without`: mean, standard error, t, two-sided p and interval, over pairs.
 
     `two_way_low`, `two_way_high` hold for other held-out frames as well as for other networks; NaN where the frames'
-    scores are not given. A pair of which a network diverged, NaN, is left out.
+    scores are not given. A pair of which a network diverged, NaN, is left out. `p_adjusted` is Holm's over the parts:
+    of many, one differs by chance. The whole group is one question of its own.
 
     Args:
         scores: by side, the held-out score of each pair [pairs], or of each pair's labels [pairs, frames, keypoints].
@@ -98,7 +100,10 @@ def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
         wide = stats.t.ppf((1 + level) / 2, least - 1) * two_way_error(labels)
         ends = {"two_way_low": paired.difference - wide, "two_way_high": paired.difference + wide}
         rows.append({"arm": side, **paired._asdict(), **ends})
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(p_adjusted=lambda made: made["p"])
+    parts = table["arm"] != "with"
+    table.loc[parts, "p_adjusted"] = holm(table.loc[parts, "p"].to_numpy(float))
+    return table
 
 
 def write_toggle(study: Path, toggle: Toggle, level: float) -> pd.DataFrame:
@@ -151,7 +156,7 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
         change = f"{readable(row.difference, '+')} ± {readable(row.standard_error)}"
         sentences.append(
             f"{group}: its {size} frames in otherwise common subsets change the held-out error by {change} log(1 + px) "
-            f"over {row.pairs} pairs (t = {row.t:.1f}): {effect if row.p < alpha else 'which may be chance'}."
-            f"{_elsewhere(row.two_way_low, row.two_way_high, row.p < alpha)}"
+            f"over {row.pairs} pairs (t = {row.t:.1f}): {effect if row.p_adjusted < alpha else 'which may be chance'}."
+            f"{_elsewhere(row.two_way_low, row.two_way_high, row.p_adjusted < alpha)}"
         )
     return sentences

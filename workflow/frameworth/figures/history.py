@@ -11,6 +11,10 @@ from frameworth.results.results import Results
 
 READS = ("arm_scores.csv",)
 
+_SAID = {  # continued networks begin where nested ones do, so that their ends are compared
+    "independent": "the step of independent subsets lies {} that of nested ones",
+    "continued": "continued networks end {} nested ones",
+}
 _COLOURS = {"nested": _style.BLUE, "independent": _style.ORANGE, "continued": _style.GREEN}
 
 
@@ -36,9 +40,10 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         _style.intervals(axes, of_score, "change", names, shades)
         axes.set_xlabel(label)
     contrasts = table[table["against"].notna() & (table["score"] == "log_error")]
-    decided = contrasts[(contrasts["ci_low"] > 0) | (contrasts["ci_high"] < 0)]
-    parts = [f"{r.low} → {r.high} %: {r.history} ends {'above' if r.change > 0 else 'below'} {r.against}"
+    decided = contrasts[contrasts["p_adjusted"] < 1 - results.level]
+    parts = [f"{r.low} → {r.high} %: {_SAID[r.history].format('above' if r.change > 0 else 'below')}"
              for r in decided.itertuples()]  # fmt: skip
     title = "; ".join(parts) or "No step to a larger subset depends on history as far as can be told"
-    _style.headline(figure, title, f"{note} Mean over seeds with {100 * results.level:g} % t intervals.")
+    note = f"{note} Mean over seeds with {_style.stated(results.level)} t intervals."
+    _style.headline(figure, title, f"{note} The title counts how many comparisons there are (Holm).")
     return figure

@@ -10,7 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from scipy import stats
 
+from frameworth.attribution.inference.paired import paired_difference
+from frameworth.attribution.inference.values import satterthwaite
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
@@ -19,12 +22,16 @@ _COLUMNS = ["subset", "percent", "seed", "design", "cluster", "frames", "kind", 
 
 
 class Step(NamedTuple):
-    """The mean change of the RMSE (px) from one percent to another, its standard error, and its seeds."""
+    """The mean change of the RMSE (px) from one percent to another, its standard error, and its seeds.
+
+    It is clear if it is more than `reach` from 0, which is half of its t interval.
+    """
 
     low: int
     high: int
     change: float
     error: float
+    reach: float
     seeds: int
     fell: int
 
@@ -51,7 +58,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     ladder = nested if _joined(nested) else consensus
     mean = ladder.groupby("percent")["rmse_px"].mean()
     axes.plot(mean.index, mean, "o-", color=_style.DARK, lw=2.5, ms=6, zorder=4, label="mean over seeds")
-    steps = [step for low, high in _pairs(results, ladder) if (step := _step(ladder, low, high))]
+    level = results.level
+    steps = [step for low, high in _pairs(results, ladder) if (step := _step(ladder, low, high, level))]
     for step in steps:
         _annotate(axes, step)
     percents = sorted(table["percent"].unique())
@@ -61,7 +69,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
     _room(axes, table["rmse_px"])
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    _style.headline(figure, _title(consensus, steps), _note(table, consensus, nested))
+    _style.headline(figure, _title(consensus, steps), _note(table, consensus, nested, steps, level))
     return figure
 
 
@@ -91,18 +99,22 @@ def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
     return pairs or list(dict.fromkeys(steps[:1] + steps[-1:]))
 
 
-def _step(ladder: pd.DataFrame, low: int, high: int) -> Step | None:
+def _step(ladder: pd.DataFrame, low: int, high: int, level: float) -> Step | None:
     """Paired by seed where the subsets are nested, else between means."""
     first, last = (ladder[ladder["percent"] == p].set_index("cluster")["rmse_px"].dropna() for p in (low, high))
     both = first.index.intersection(last.index)
     if len(both):
-        change = (last[both] - first[both]).to_numpy()
-        error = change.std(ddof=1) / np.sqrt(len(change)) if len(change) > 1 else np.nan
-        return Step(low, high, float(change.mean()), float(error), len(change), int((change < 0).sum()))
+        paired = paired_difference((last[both] - first[both]).to_numpy(), both.to_numpy(), level)
+        reach = paired.ci_high - paired.difference
+        fell = int((last[both] < first[both]).sum())
+        return Step(low, high, paired.difference, paired.standard_error, reach, len(both), fell)
     if not len(first) or not len(last):
         return None
-    error = np.sqrt(first.var(ddof=1) / len(first) + last.var(ddof=1) / len(last))
-    return Step(low, high, float(last.mean() - first.mean()), float(error), 0, 0)
+    variances = [np.array(part.var(ddof=1) / len(part)) for part in (first, last)]
+    error = float(np.sqrt(sum(variances)))
+    freedom = satterthwaite(variances, (len(first) - 1, len(last) - 1))
+    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    return Step(low, high, float(last.mean() - first.mean()), error, reach, 0, 0)
 
 
 def _room(axes: Axes, rmse: pd.Series) -> None:
@@ -147,19 +159,19 @@ def _in_words(step: Step) -> str:
 
 
 def _verb(step: Step) -> str:
-    if abs(step.change) < 2 * step.error:
+    if abs(step.change) <= step.reach:
         return "does not clearly change"
     way = "falls" if step.change < 0 else "rises"
     return way if np.isfinite(step.error) else f"{way} in the only seed"
 
 
-def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame) -> str:
+def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame, steps: list[Step], level: float) -> str:
     networks = int((table["kind"] == "network").sum())
     of_subsets = f"{_style.counted(networks, 'network')} of {_style.counted(len(consensus), 'subset')}"
     text = f"{of_subsets}; root mean square over held-out labels."
     if _joined(nested):
-        text += (
-            " The mean and the steps are those of the nested seeds, ± one standard error of the mean change;"
-            " a change below two of these is called not clear."
-        )
+        text += " The mean and the steps are those of the nested seeds."
+    if any(np.isfinite(step.error) for step in steps):
+        clear = f"a change whose {_style.stated(level)} t interval holds 0 is called not clear"
+        text += f" Steps are told with ± one standard error of the mean change; {clear}."
     return text

@@ -37,11 +37,14 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         axes.set(xlim=(0, 100), xlabel="share of the variance (%)")
         first = rows.iloc[0]
         axes.set_title(f"{_style.plain(arm)}, {percent} %: {first['subsets']} subsets, {first['networks']} networks")
-    most = groups[0][1].nlargest(1, "share").iloc[0]
-    title = f"Most of the variance: {most['component']} ({_style.percentage(most['share'])})"
+    parts = []
+    for (arm, percent), rows in groups:
+        most = rows.nlargest(1, "share").iloc[0]
+        parts.append(f"{most['component']} ({arm}, {percent} %: {_style.percentage(most['share'])})")
+    title = f"The largest part of the variance: {'; '.join(parts)}"
     note = (
         "Variance of the held-out log error between networks of one size; bars: estimates, lines: "
-        f"{100 * results.level:g} % intervals. Rest: what the combination of weights, order and augmentation adds."
+        f"{_style.stated(results.level)} intervals. Rest: what the combination of weights, order and augmentation adds."
     )
     _style.headline(figure, title, note)
     return figure
