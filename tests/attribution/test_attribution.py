@@ -274,6 +274,24 @@ def test_a_verdict_has_the_sign_of_what_was_tested():
     assert ((told == np.sign(tested)) | ((told == 0) & ~decided)).all()
 
 
+def test_complements_are_not_taken_for_independent_by_the_plain_difference():
+    """What one half of a pair has the other lacks, so that frames that matter make a difference twice as uncertain."""
+    held, told = 0, 0
+    for number in range(40):
+        rng = np.random.default_rng(number)
+        study = grid([("paired", (50,), 20)], 24, number)
+        effects = rng.normal(0, 1, 24)
+        score = study.inclusion @ effects + rng.normal(0, 0.5, len(study.inclusion))
+        found = estimate_influence(
+            study.inclusion, score[:, None], percents=study.percents, clusters=study.clusters, design="paired",
+            estimator="difference-of-means", resamples=1, random_state=0,
+        )  # fmt: skip
+        truth = 24 / 23 * (effects - effects.mean())
+        inside = (found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0])
+        held, told = held + inside.sum(), told + len(inside)
+    assert held / told > 0.92
+
+
 def test_intervals_lie_about_the_tested_value_which_is_the_size_centred_difference():
     study = grid(HALVES, 12, 1)
     scores = np.random.default_rng(0).normal(size=(24, 2))

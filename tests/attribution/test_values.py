@@ -74,6 +74,16 @@ def test_one_size_has_no_slope():
     assert values.slope_at_main_size(np.ones(4), np.full(4, 5), np.full(4, 50), np.arange(4)) is None
 
 
+def test_percents_that_are_as_many_frames_are_one_size_for_the_slope():
+    """52 % of ten frames are five, as 50 % are: nothing is added from the one to the other."""
+    percents, sizes = np.repeat([50, 52, 90], [6, 3, 4]), np.repeat([5, 5, 9], [6, 3, 4])
+    score = np.where(percents == 90, 1.0, 3.0)
+    slope = values.slope_at_main_size(score, sizes, percents, np.arange(13))
+    assert (slope.low, slope.high, slope.per_frame) == (50, 90, -0.5)
+    assert [(found.low, found.high) for found in values.slopes(score, sizes, percents, np.arange(13))] == [(50, 90)]
+    assert values.slope_at_main_size(score[:9], sizes[:9], percents[:9], np.arange(9)) is None
+
+
 def slope(score, percents, clusters):
     return values.slope_at_main_size(score, percents * 6 // 10, percents, clusters)
 

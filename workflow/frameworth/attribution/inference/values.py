@@ -135,23 +135,34 @@ class Slope:
 def slope_at_main_size(
     score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> Slope | None:
-    """Slope at the percent that most subsets have, between its neighbours (one-sided at an end); None with one size.
+    """Slope at the percent that most subsets have, between the next smaller and larger; None with one size.
+
+    It is one-sided at an end. Of a small pool two percents may be as many frames: a slope takes two sizes.
 
     Args:
         score: [S] or [S, T]. sizes: frames in each subset [S].
     """
     names, counts = np.unique(percents, return_counts=True)
-    if len(names) < 2:
+    main, size = int(names[counts.argmax()]), _mean_sizes(sizes, percents)
+    smaller = [name for name in size if size[name] < size[main]]
+    larger = [name for name in size if size[name] > size[main]]
+    if not smaller and not larger:
         return None
-    main = int(counts.argmax())
-    low, high = names[max(main - 1, 0)], names[min(main + 1, len(names) - 1)]
-    return _slope(score, sizes, percents, clusters, int(names[main]), int(low), int(high))
+    low, high = max(smaller, default=main), min(larger, default=main)
+    return _slope(score, sizes, percents, clusters, main, low, high)
 
 
 def slopes(score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> tuple[Slope, ...]:
-    """Slopes between all neighbouring percents, ascending."""
-    names = [int(name) for name in np.unique(percents)]
-    return tuple(_slope(score, sizes, percents, clusters, low, low, high) for low, high in pairwise(names))
+    """Slopes between all neighbouring percents, ascending; of percents that are as many frames the first counts."""
+    first: dict[float, int] = {}
+    for name, size in _mean_sizes(sizes, percents).items():
+        first.setdefault(size, name)
+    return tuple(_slope(score, sizes, percents, clusters, low, low, high) for low, high in pairwise(first.values()))
+
+
+def _mean_sizes(sizes: np.ndarray, percents: np.ndarray) -> dict[int, float]:
+    """Frames in the subsets of each percent, ascending."""
+    return {int(percent): float(sizes[percents == percent].mean()) for percent in np.unique(percents)}
 
 
 def _slope(
