@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.simulation import grid
-from frameworth.answers.distractors import distractors, held_out_means, place_of_change
+from frameworth.answers.distractors import distractors, held_out_means, place_of_change, weights_of_subsets
 from frameworth.attribution.estimators import size_centred
 from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
@@ -79,12 +79,27 @@ def test_the_place_is_where_the_confidence_changes_not_where_it_is_high():
     at_second = held & (np.arange(40) % 4 == 0)
     pose = np.where(at_second[:, None], [50.0, 50.0], [10.0, 10.0]) + rng.normal(0, 1, (40, 2))
     height = np.where(at_second, 0.5, 0.9)
-    place = place_of_change(pose, height, held, np.full(40, 50), 1.0, 8.0)
+    weight = weights_of_subsets(held[:, None], height[:, None], np.full(40, 50), np.arange(40))[:, 0]
+    place = place_of_change(pose, height, weight, 1.0, 8.0)
     assert (place.x, place.y) == pytest.approx((50, 50), abs=1)
     assert place.change == pytest.approx(0.25)  # half of the subsets with it have 0.5 there, none without
-    there = place_of_change(pose, height, held, np.full(40, 50), -1.0, 8.0)
+    there = place_of_change(pose, height, weight, -1.0, 8.0)
     assert (there.x, there.y) == pytest.approx((10, 10), abs=1)
     assert there.change == pytest.approx(-0.45)
+
+
+def test_what_changes_at_a_place_that_holds_all_distractors_is_the_whole_change_whatever_the_sizes():
+    """Percents weigh by their noise, and a percent that one subset drew tells nothing."""
+    rng = np.random.default_rng(3)
+    percents = np.repeat([20, 50, 90, 95], [6, 12, 8, 1])
+    inclusion, clusters = rng.random((27, 5)) < 0.5, np.arange(27)
+    score = rng.uniform(0, 1, (27, 1)) * np.where(percents == 20, 4, 1)[:, None]
+    weight = weights_of_subsets(inclusion, score, percents, clusters)
+    whole = size_centred.estimate(Sample(inclusion, score, percents, clusters)).value[:, 0]
+    for frame in range(5):
+        sign = float(np.sign(whole[frame]))
+        place = place_of_change(np.zeros((27, 2)), score[:, 0], weight[:, frame], sign, 8.0)
+        assert place.change == pytest.approx(whole[frame])
 
 
 @pytest.fixture(scope="module")

@@ -149,6 +149,9 @@ def test_the_plan_costs_what_the_pilots_networks_took(study):
     text = "\n".join(plan_lines(plan, "CPU"))
     assert "CPU-hours" in text
     assert "at most so many" in text  # no half was trained twice
+    # A single flagged frame is no group: then one is assumed, and said to be.
+    alone = plan._replace(basis=plan.basis | {"flagged": 1, "group": 2})
+    assert "group of 2 (assumed, as fewer than two frames are flagged)" in plan_lines(alone, "CPU")[0]
 
 
 def test_a_pilot_of_too_few_subsets_is_refused(tmp_path):
@@ -189,7 +192,7 @@ def test_the_command_prints_the_effects_that_were_asked_for(study, tmp_path, mon
     (tmp_path / "results" / "pilot").symlink_to(study.folder)
     done = command(tmp_path, monkeypatch, "--effect", "0.03", "--effect", "0.3", "--power", "0.9")
     assert done.exit_code == 0, done.output
-    assert "with a chance of 90%" in done.output
+    assert "with a chance of 90 %" in done.output
     effects = [line.split()[0] for line in done.output.splitlines() if line.startswith("    0")]
     assert effects == ["0.03", "0.3"] * 3
 

@@ -165,6 +165,9 @@ def test_the_ceiling_is_the_share_of_a_networks_spread_that_its_subset_makes_in_
     )  # fmt: skip
     (row,) = seeds._ceiling(results, 50)
     assert row["r_squared"] == pytest.approx(1, abs=1e-3)
+    table.loc[3, f"mean_{score}"] = np.nan  # a network that diverged tells nothing, the others do
+    (row,) = seeds._ceiling(results, 50)
+    assert row["r_squared"] == pytest.approx(1, abs=1e-3)
 
 
 def test_each_network_has_its_mean_in_every_score_that_values_may_be_of():

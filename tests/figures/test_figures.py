@@ -230,12 +230,40 @@ def test_learning_curve_pairs_a_step_by_seed_and_says_its_sign(study: Results):
     assert any(f"{change} px ±" in text.get_text() for text in figure.axes[0].texts)
 
 
+def test_a_step_of_three_seeds_is_clear_only_beyond_its_t_interval():
+    """Twice the standard error of three changes is passed by chance alone in one study of six."""
+    rows = [(percent, f"seed-{seed}", error) for seed, change in enumerate((1.0, 2.0, 3.0))
+            for percent, error in ((10, 9.0), (30, 9.0 - change))]  # fmt: skip
+    ladder = pd.DataFrame(rows, columns=["percent", "cluster", "rmse_px"])
+    step = learning_curve._step(ladder, 10, 30, 0.95)
+    assert (step.change, step.fell, step.seeds) == (-2, 3, 3)
+    assert step.error == pytest.approx(1 / np.sqrt(3))
+    assert learning_curve._verb(step) == "does not clearly change"
+    assert learning_curve._verb(learning_curve._step(ladder, 10, 30, 0.9)) == "falls"
+    fresh = ladder.assign(cluster=ladder["cluster"] + ladder["percent"].astype(str))
+    step = learning_curve._step(fresh, 10, 30, 0.95)  # Welch: all of the noise is on one side, with two degrees
+    assert step.reach == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4)
+
+
+def test_levels_and_shares_are_told_as_they_are():
+    assert [_style.stated(level) for level in (0.95, 0.975, 0.999)] == ["95\u00a0%", "97.5\u00a0%", "99.9\u00a0%"]
+    assert [_style.percentage(share) for share in (-0.5, -0.034, 0.25)] == ["−50\u00a0%", "−3.4\u00a0%", "25\u00a0%"]
+
+
 def test_frame_values_says_when_nothing_is_decided(study: Results):
     table = frame_values.table(study)
     assert table["value"].is_monotonic_increasing
     assert frame_values._title(table.assign(verdict="undecided", ci_low=-1.0, ci_high=1.0)) == (
         f"No frame's value is decided: all {len(table)} intervals include 0"
     )
+    # A flagged frame may stand out from 0, and of one that no subset holds there is no interval.
+    some = table.assign(verdict="undecided", ci_low=-1.0, ci_high=1.0)
+    some.loc[0, ["verdict", "ci_low"]] = ["check label", 0.5]
+    some.loc[1, ["ci_low", "ci_high"]] = np.nan
+    of_whom = "intervals of frames that are not flagged"
+    assert frame_values._title(some).endswith(f"all {len(table) - 2} {of_whom} include 0")
+    some.loc[2, "ci_low"] = 0.5
+    assert f"of {len(table) - 2} {of_whom} {len(table) - 3} include 0" in frame_values._title(some)
     verdicts = ["harmful", "helpful", "helpful"] + ["undecided"] * (len(table) - 3)
     assert "3 of 24 frames are decided: 1 harmful, 2 helpful" in frame_values._title(table.assign(verdict=verdicts))
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from frameworth.answers.held_out import RESAMPLES, influence_on
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample, centred
+from frameworth.attribution.estimators._estimate import Sample, centred, comparable, precisions
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.results.results import Results
@@ -49,19 +49,16 @@ class Place(NamedTuple):
     change: float
 
 
-def place_of_change(
-    pose: np.ndarray, height: np.ndarray, included: np.ndarray, percents: np.ndarray, sign: float, radius: float
-) -> Place:
+def place_of_change(pose: np.ndarray, height: np.ndarray, weight: np.ndarray, sign: float, radius: float) -> Place:
     """The place at which the size-centred difference of the distractors' confidence is largest in the way of `sign`.
 
     At a place a subset's confidence is `height` if its distractor lies within `radius` of it, else 0.
 
     Args:
         pose: [S, 2] px, NaN where there is no distractor. height: [S].
-        included: bool [S], the subset holds the training frame.
+        weight: [S], by which a subset's score enters the size-centred difference.
     """
-    z = centred(included[:, None], percents)[:, 0]
-    weight = z / (z @ z) * np.nan_to_num(height)
+    weight = weight * np.nan_to_num(height)
     seen = np.flatnonzero(np.isfinite(pose).all(axis=1) & (weight != 0))
     # The candidates that speak most for the change: one of them lies in the middle of where they crowd.
     tried = seen[np.argsort(-sign * weight[seen], kind="stable")[:_PLACES_TRIED]]
@@ -72,6 +69,22 @@ def place_of_change(
     share = np.maximum(sign * weight[crowd], 0)
     centre = (share / share.sum()) @ pose[crowd]
     return Place(float(centre[0]), float(centre[1]), float(changes[best]))
+
+
+def weights_of_subsets(
+    inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
+) -> np.ndarray:
+    """By which the score of each subset enters the size-centred difference of each frame, [S, n].
+
+    Args:
+        score: [S, M], of which the differences are; networks that diverged say nothing of any label.
+    """
+    out, roots = np.zeros(inclusion.shape), precisions(score, percents, clusters)[:, None]
+    for rows, _ in comparable(score, percents, clusters):
+        z = centred(inclusion[rows], percents[rows]) * roots[rows]
+        squared = (z**2).sum(axis=0)
+        out[rows] = roots[rows] * z / np.where(squared > 0, squared, np.nan)
+    return out
 
 
 class Distractors(NamedTuple):
@@ -160,12 +173,13 @@ def _place_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     asked, where = np.unique(labels, return_inverse=True)
     confidence, mass = (difference(name, asked, False).value[frames, where] for name in ("log_confidence", "log_mass"))
     evaluated, keypoints = np.unravel_index(labels, shape)
+    every = parts["distractor_confidence"].reshape(len(percents), -1)
+    weight = weights_of_subsets(inclusion, every, percents, results.clusters)
     places = [
         place_of_change(
             distractors["distractor_pose"][:, held_out[j], k].astype(float),
             distractors["distractor_confidence"][:, held_out[j], k].astype(float),
-            inclusion[:, i],
-            percents,
+            weight[:, i],
             float(np.sign(change.value[i, label])),
             results.distractor_radius,
         )

@@ -89,7 +89,8 @@ def _worth(results: Results, frame: int) -> list[str]:
         text = f"Value {told(row['value'], row['value_px'], unit)} against an average frame (negative is better)"
         if np.isfinite(row["ci_low"]):
             low, high = readable(row["ci_low"], "+"), readable(row["ci_high"], "+")
-            text += f"; before shrinking the interval is {low} to {high} {unit}"
+            shrunken = "" if np.isclose(row["value"], row["tested_value"]) else "before shrinking "
+            text += f"; {shrunken}the interval is {low} to {high} {unit}"
         if np.isfinite(row["p_adjusted"]):
             text += f", p = {row['p_adjusted']:.2g} among all frames"
         lines.append(text + ".")

@@ -27,7 +27,7 @@ LEAST_SUBSETS = 8  # of one percent; with fewer the noise is not known
 EFFECTS = (0.01, 0.02, 0.05, 0.1)  # log(1 + px): about as many hundredths of the error
 NETWORKS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 POWER = 0.8
-_ASSUMED_SHARE = 0.1  # of the pool, as the group where no label is flagged
+_ASSUMED_SHARE = 0.1  # of the pool, as the group where fewer than two frames are flagged
 _COLUMNS = ["method", "effect", "networks", "power", "hours"]
 _NEEDED = [*_COLUMNS[:3], "networks_low", "networks_high", *_COLUMNS[3:]]
 
@@ -145,6 +145,11 @@ def _basis(results: Results, pilot: Pilot, hours: float) -> dict[str, Any]:
     )
 
 
+def kind_of_group(basis: dict[str, Any]) -> str:
+    """In words, what the group of `plan.json` is: a single flagged frame is none."""
+    return "flagged" if basis["flagged"] == basis["group"] else "assumed, as fewer than two frames are flagged"
+
+
 def _hours(results: Results, training: Training, pilot: Pilot) -> float:
     """Hours of one network, from the speed of those that are finished; NaN where none tells."""
     measured = measured_networks(results.folder, training)
@@ -169,11 +174,11 @@ def _value_variance(results: Results) -> float:
 def plan_lines(larger: LargerStudy, device: str) -> list[str]:
     """The plan as lines of text for a terminal."""
     basis, chance = larger.basis, larger.needed["power"].iloc[0]
-    kind = "flagged" if basis["flagged"] else "assumed, as no label is flagged"
+    kind = kind_of_group(basis)
     lines = [
         f"A network's score on a new subset of {basis['percent']} % deviates by {basis['network_deviation']:.4f} "
         f"log(1 + px); pool of {basis['pool']} frames, group of {basis['group']} ({kind}).",
-        f"Networks to see an effect with a chance of {chance:.0%} (limits by the noise's own uncertainty):",
+        f"Networks to see an effect with a chance of {100 * chance:g} % (limits by the noise's own uncertainty):",
         "",
         f"  {'effect, log(1 + px) per frame':<32}{'networks':>10}  {'limits':<20}{device + '-hours':>10}",
     ]

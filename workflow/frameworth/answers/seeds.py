@@ -147,7 +147,7 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
 
 def _ceiling(results: Results, percent: int) -> list[dict[str, object]]:
     """The share of one network's spread that its subset makes, from subsets trained twice; none without such."""
-    networks = results.networks[results.networks["percent"] == percent]
+    networks = results.networks[results.networks["percent"] == percent].dropna(subset=f"mean_{results.score}")
     score, subset = networks[f"mean_{results.score}"].to_numpy(), networks["subset"].to_numpy()
     whole = components(score, subset)
     if whole.pairs < 2 or not np.isfinite(whole.share_of_subset):

@@ -158,9 +158,14 @@ def counted(number: int, noun: str) -> str:
 
 
 def percentage(share: float) -> str:
-    """A share of 1 as a percentage, with a decimal where it is small."""
-    digits = 0 if share >= 0.1 or round(100 * share, 1) % 1 == 0 else 1
-    return f"{100 * share:.{digits}f}{NBSP}%"
+    """A share of 1 as a percentage, with a decimal where it is small, and a true minus."""
+    digits = 0 if abs(share) >= 0.1 or round(100 * share, 1) % 1 == 0 else 1
+    return f"{100 * share:z.{digits}f}{NBSP}%".replace("-", "−")
+
+
+def stated(level: float) -> str:
+    """A level that was asked for as a percentage, with all its digits."""
+    return f"{100 * level:g}{NBSP}%"
 
 
 def as_image(axes: Axes, picture: np.ndarray, box: tuple[float, float, float, float] | None = None) -> None:

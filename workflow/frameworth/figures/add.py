@@ -21,7 +21,7 @@ _IN_WORDS = {
 }
 _NOTE = (
     "Left: mean of log(1 + px) over held-out labels against the frames trained on (dots), and the likely curve with "
-    "{level:.0%} intervals, averaged over shapes; right of the dotted line it is a forecast. Middle: its change with "
+    "{level} intervals, averaged over shapes; right of the dotted line it is a forecast. Middle: its change with "
     "{times:g} times the frames, for single keypoints with intervals that hold for all together; one below {least:g} "
     "is called none. Right: poses about their centroid in the plane of "
     "their first two principal components (px); grey the pool, coloured the held-out frames by error; ringed: "
@@ -44,7 +44,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     gains = table.groupby("keypoint", sort=False).last().reset_index()
     _gains(middle, gains)
     _plane(right, results.add_poses, figure)
-    note = _NOTE.format(level=results.level, times=TIMES[-1], least=WORTHWHILE)
+    note = _NOTE.format(level=_style.stated(results.level), times=TIMES[-1], least=WORTHWHILE)
     _style.headline(figure, _title(gains, results), note)
     return figure
 

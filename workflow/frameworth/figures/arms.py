@@ -37,8 +37,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         axes.set_xlabel(f"{label}: below 0 is better")
     note = (
         "Arm minus baseline, the same subsets, seeds and members; mean over subsets with its "
-        f"{100 * results.level:g} % t interval over clusters. Where an interval is missing, fewer than two independent "
-        "subsets were trained."
+        f"{_style.stated(results.level)} t interval over clusters. Where an interval is missing, fewer than two "
+        "independent subsets were trained."
     )
     _style.headline(figure, statement(table, 1 - results.level), note)
     return figure

@@ -24,7 +24,7 @@ _NOTE = (
     "(of their mean, less what chance adds to it) against the variance between networks that did not see the frame; "
     "0.01 stands for less. It is bias, the label's own error, and the accident of which frames are in the pool; "
     "red, where that can be told: more than half of the error is not that accident, beyond chance (false discovery "
-    "rate {alpha:.2g}). Right: expected error of the mean pose of r networks on held-out labels, with 95 % bars "
+    "rate {alpha:.2g}). Right: expected error of the mean pose of r networks on held-out labels, with {level} bars "
     "where there are 8 clusters; ∞ is extrapolated. The consensus of figures and tables is another form where the "
     "config says so."
 )
@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     labels = table[(table["about"] == "label") & (table["percent"] == percent)].dropna(subset="network_variance")
     curves = table[table["about"].isin([_OF_SUBSET, _ACROSS_SUBSETS])]
     alpha = 1 - results.level
-    note = _NOTE.format(percent=percent, alpha=alpha)
+    note = _NOTE.format(percent=percent, alpha=alpha, level=_style.stated(results.level))
     if labels.empty and curves.empty:
         return _style.message("What networks share cannot be told: no percent has two networks", note)
     figure = _style.new_figure(10, 4.8)

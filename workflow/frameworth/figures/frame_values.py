@@ -69,11 +69,14 @@ def _title(table: pd.DataFrame) -> str:
     if table["ci_low"].isna().all():
         return "No frame is decided: there are too few independent subsets for intervals"
     if decided.empty:
-        crossing = int(((table["ci_low"] <= 0) & (table["ci_high"] >= 0)).sum())
-        if crossing == len(table):
-            return f"No frame's value is decided: all {len(table)} intervals include 0"
+        # Those of flagged frames may hold, but a wrong label's value is not told.
+        judged = table[table["verdict"] != "check label"].dropna(subset="ci_low")
+        of_whom = "" if (table["verdict"] != "check label").all() else " of frames that are not flagged"
+        crossing = int(((judged["ci_low"] <= 0) & (judged["ci_high"] >= 0)).sum())
+        if crossing == len(judged):
+            return f"No frame's value is decided: all {len(judged)} intervals{of_whom} include 0"
         return (
-            f"No frame's value is decided: of {len(table)} intervals {crossing} include 0, and none of "
+            f"No frame's value is decided: of {len(judged)} intervals{of_whom} {crossing} include 0, and none of "
             "the rest holds once it is counted how many frames were looked at"
         )
     counts = [f"{count} {verdict}" for verdict in _DECIDED if (count := int((decided["verdict"] == verdict).sum()))]
@@ -86,7 +89,7 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     in_px = "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "
     text = (
         f"Relative value: change in {results.unit} over held-out frames when the frame takes the place of an "
-        f"average one; below 0 is better. {in_px}Intervals hold {_style.percentage(results.level)} "
+        f"average one; below 0 is better. {in_px}Intervals hold {_style.stated(results.level)} "
         "for one frame each, about the size-centred difference (ticks), which estimators that shrink (dots) pull "
         "towards 0; verdicts also count how many frames were looked at."
     )

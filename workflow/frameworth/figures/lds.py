@@ -15,11 +15,11 @@ _QUANTITIES = {
 }
 _NOTE = (
     "Left: rank correlation between the score measured for a subset and the sum of its frames' values, estimated from "
-    "other subsets; bars, where that is tested: what values of no use reach in 95 % of redraws of the design, with "
+    "other subsets; bars, where that is tested: what values of no use reach in {level} of redraws of the design, with "
     "the values estimated anew. Dashed, its interval shaded: the most that one network per subset can reach, where 20 "
     "subsets were trained twice. Methods that ask finished networks are tested on networks that were not asked. Right, "
-    "where errors were planted: the chance that a planted frame ranks above another; bars resample frames. Dotted: "
-    "chance."
+    "where errors were planted: the chance that a planted frame ranks above another; bars: {level} intervals over "
+    "frames. Dotted: chance."
 )
 
 
@@ -30,11 +30,11 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A row per estimator, beside chance or with intervals; a panel per quantity that the study has."""
-    score = results.score
+    score, note = results.score, _NOTE.format(level=_style.stated(results.level))
     drawn = [name for name in _QUANTITIES if (table["quantity"] == name).any()]
     figure = _style.new_figure(9, 4.2)
     if not drawn:
-        _style.headline(figure, "There are too few subsets to predict any from the others", _NOTE)
+        _style.headline(figure, "There are too few subsets to predict any from the others", note)
         return figure
     for axes, quantity in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
         rows = table[table["quantity"] == quantity]
@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
             for ceiling in table[table["quantity"] == "lds ceiling"].itertuples():
                 axes.axvline(ceiling.value, color=_style.DARK, ls="--", lw=1)
                 axes.axvspan(ceiling.ci_low, ceiling.ci_high, color=_style.GREY, alpha=0.15, lw=0)
-    _style.headline(figure, _title(table, results), _NOTE)
+    _style.headline(figure, _title(table, results), note)
     return figure
 
 

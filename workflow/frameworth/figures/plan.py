@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frameworth.answers.larger_study import POWER
+from frameworth.answers.larger_study import POWER, kind_of_group
 from frameworth.attribution.inference.power import GROUP, METHODS, SINGLE, TOGGLE
 from frameworth.figures import _style
 from frameworth.results.results import Results
@@ -22,7 +22,7 @@ _NOTE = (
     "Chance of seeing that each frame is worse than the average by so much (log(1 + px), about as many hundredths "
     "of the error), by predicted power from this study's noise: a single frame by max-T over the pool, the group of "
     "{group} frames ({kind}) by random subsets of one network each, and toggled in and out of common subsets. "
-    "Dots: {power:.0%}, bars: as far as the noise itself is uncertain; dotted: the networks of this "
+    "Dots: {power}, bars: as far as the noise itself is uncertain; dotted: the networks of this "
     "study.{toggle}{hours}"
 )
 
@@ -88,8 +88,8 @@ def _note(basis: dict[str, Any]) -> str:
     hours, twice = basis["hours_per_network"], basis["member_deviation"] is not None
     return _NOTE.format(
         group=basis["group"],
-        kind="flagged" if basis["flagged"] else "a tenth of the pool, as no label is flagged",
-        power=POWER,
+        kind=kind_of_group(basis),
+        power=_style.stated(POWER),
         toggle="" if twice else " No subset of this size was trained twice: the toggle needs at most so many.",
         hours="" if hours is None else f" A network takes {duration(3600 * hours)}.",
     )

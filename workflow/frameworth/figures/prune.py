@@ -44,8 +44,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     note = (
         f"Networks on the whole pool without these frames, {table['pairs'].max()} for each; bars: "
-        f"{100 * results.level:g} % t interval of the difference to leaving none out, paired by initial weights. The "
-        "figure's table also has the differences to random frames, which the title speaks of."
+        f"{_style.stated(results.level)} t interval of the difference to leaving none out, paired by initial weights. "
+        "The figure's table also has the differences to random frames, which the title speaks of."
     )
     _style.headline(figure, statement(table, 1 - results.level), note)
     return figure

@@ -45,7 +45,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _bars(right, explained[explained["percent"] == percent], ceiling)
     note = _NOTE.format(
         percent=percent,
-        level=_style.percentage(results.level),
+        level=_style.stated(results.level),
         in_px=f"; their RMSE lies between {scored['rmse_px'].min():.3g} and {scored['rmse_px'].max():.3g} px",
         ceiling="" if len(ceiling) else ", of which this percent has too few (`repeat` trains some)",
     )
