@@ -39,10 +39,25 @@ def main() -> None:
             continue
         path = TABLES / f"{name}.csv"
         if not arguments.draw:
-            write_csv(path, question.collect())
+            write_csv(path, with_rows_of_others(question.collect(), path))
         table = pd.read_csv(path)
         print(f"\n{question.__doc__.splitlines()[0]}\n\n{question.answer(table).to_string(index=False)}")
         question.draw(table).savefig(FIGURES / f"{name}.png", dpi=110, bbox_inches="tight")
+
+
+def with_rows_of_others(collected: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """What was collected, behind the rows in the table at `path` of studies that are not here.
+
+    So studies of some projects can be run again, or on another day, without the others.
+    """
+    if not path.exists():
+        return collected
+    before = pd.read_csv(path)
+    if collected.empty:
+        return before
+    names = [name for name in ("project", "planting", "budget") if name in before]
+    here = pd.MultiIndex.from_frame(collected[names])
+    return pd.concat([before[~pd.MultiIndex.from_frame(before[names]).isin(here)], collected])
 
 
 if __name__ == "__main__":

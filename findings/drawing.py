@@ -20,14 +20,16 @@ def intervals_by_project(
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(rows)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(chance, color="0.7", lw=0.8)
-    projects = list(dict.fromkeys(table["project"]))
+    projects = [project for project in PROJECTS if project in set(table["project"])]
     for place, project in enumerate(projects):
         part = table[table["project"] == project]
         at = [rows.index(entry) + 0.2 * (place - (len(projects) - 1) / 2) for entry in part[about]]
         half = part[[*ends]].sub(part[value], axis=0).abs().to_numpy().T
-        axes.errorbar(part[value], at, xerr=half, fmt="o", ms=4, label=PROJECTS[project])
+        colour = f"C{list(PROJECTS).index(project)}"  # the same in all figures
+        axes.errorbar(part[value], at, xerr=half, fmt="o", ms=4, color=colour, label=PROJECTS[project])
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     figure.legend(fontsize=8, loc="outside right upper")
     axes.set_xlabel(label)
+    axes.locator_params(axis="x", nbins=6)
     return figure

@@ -29,7 +29,8 @@ PHASES = {True: "left paw ahead", False: "right paw ahead"}
 
 def collect() -> pd.DataFrame:
     """A row per group, pair, phase of the held-out frames and kind of keypoints; see `errors_of`."""
-    return pd.DataFrame(errors_of(finished(STUDIES)[PROJECT]))
+    folders = finished(STUDIES)
+    return pd.DataFrame(errors_of(folders[PROJECT])) if PROJECT in folders else pd.DataFrame()
 
 
 def errors_of(folder: Path) -> Iterator[dict[str, object]]:
@@ -53,8 +54,8 @@ def errors_of(folder: Path) -> Iterator[dict[str, object]]:
                 of_phase = ~results.pool & ((ahead > 0) if phase else (ahead < 0))
                 for keypoints, of_kind in (("paws", paw), ("others", ~paw)):
                     yield {
-                        "group": GROUPS[row.arm], "ahead_px": float(np.median(ahead[group])), "pair": pair,
-                        "phase": name, "frames": int(of_phase.sum()), "keypoints": keypoints,
+                        "project": PROJECT, "group": GROUPS[row.arm], "ahead_px": float(np.median(ahead[group])),
+                        "pair": pair, "phase": name, "frames": int(of_phase.sum()), "keypoints": keypoints,
                         "change": float(np.nanmean(change[of_phase][:, of_kind])),
                     }  # fmt: skip
 

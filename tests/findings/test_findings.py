@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from findings.__main__ import TABLES, all_questions
+from findings.__main__ import TABLES, all_questions, with_rows_of_others
 from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
 from findings.questions import acting, harmful, methods, more_data, phases
@@ -190,6 +190,17 @@ def test_frames_of_a_phase_are_told_by_the_paw_that_is_ahead_and_measured_on_bot
     assert told["frames"].groupby("phase").first().to_dict() == {"left paw ahead": 1, "right paw ahead": 2}
     changes = {("right paw ahead", "paws"): 1.0}
     assert all(row["change"] == changes.get(place, 0.0) for place, row in told.iterrows())
+
+
+def test_studies_that_are_not_here_keep_their_rows_and_those_that_are_renew_theirs(tmp_path: Path) -> None:
+    table = tmp_path / "methods.csv"
+    places = [("mirrors", 1), ("mirrors", 2), ("openfield", 1)]
+    write_csv(table, pd.DataFrame(places, columns=["project", "planting"]).assign(value=1.0))
+    collected = pd.DataFrame({"project": ["mirrors", "reaching"], "planting": [2, 1], "value": 2.0})
+    renewed = with_rows_of_others(collected, table).set_index(["project", "planting"])["value"]
+    expected = {("mirrors", 1): 1, ("openfield", 1): 1, ("mirrors", 2): 2, ("reaching", 1): 2}
+    assert renewed.to_dict() == expected and renewed.index.is_unique
+    assert with_rows_of_others(pd.DataFrame(), table)["value"].tolist() == [1.0] * 3
 
 
 def test_intervals_of_projects_are_drawn_in_the_row_of_what_they_are_about() -> None:

@@ -194,7 +194,9 @@ def announce_study():
 
 def print_summary():
     """Say where the results are and what they come to."""
-    given = str(workflow.configfiles[-1]) if workflow.configfiles else f"config/{STUDY}.yaml"
+    # Of several files, or with --config, none alone is the study's config; its record is.
+    alone = len(workflow.configfiles) == 1 and not workflow.config_settings.config
+    given = str(workflow.configfiles[0]) if alone else f"{RESULTS}/config.json"
     print("\n".join(["", *closing_lines(Path(RESULTS), CONFIG, given), ""]))
 
 
