@@ -56,6 +56,14 @@ def test_of_many_parts_none_is_said_to_harm_that_chance_alone_explains():
     assert said <= 18  # 10 expected at 5 %; without counting the parts it would be 53
 
 
+@pytest.mark.parametrize(("left", "said"), [(0, "nothing can be told"), (1, "nothing can be told"), (2, "its 1 frame")])
+def test_of_no_or_one_pair_that_is_left_nothing_is_told(left: int, said: str):
+    harm = np.where(np.arange(4) < left, [1.0, 2.0, 3.0, 4.0], np.nan)
+    (sentence,) = statement(compare_sides({"without": np.zeros(4), "with": harm}, 0.95).assign(frames=7), 0.05)
+    assert said in sentence
+    assert "nan" not in sentence
+
+
 def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():
     """A group whose effect differs from frame to frame: an interval over networks alone is of these frames only."""
     held, of_these = 0, 0

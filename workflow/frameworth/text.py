@@ -15,6 +15,11 @@ def readable(value: float, sign: str = "") -> str:
     return (f"{value:{sign},.0f}" if "e" in text else text).replace("-", "−")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 subset`, `2 subsets`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def command(name: str, configfile: str) -> str:
     """A command of frameworth with the study's config, for a terminal."""
     return f"frameworth {name} --configfile {shlex.quote(configfile)}"

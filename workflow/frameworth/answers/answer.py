@@ -16,7 +16,7 @@ import pandas as pd
 from frameworth.answers.further_labels import ALL
 from frameworth.attribution.inference.power import MOST_NETWORKS
 from frameworth.scores.learning import FEW_FRAMES
-from frameworth.text import readable, rounded
+from frameworth.text import counted, readable, rounded
 
 _LEAST_PX = 0.01
 _HARDLY_ANY = 0.5  # right frames expected among the flagged
@@ -169,7 +169,7 @@ def _one_by_one(answer: dict[str, Any]) -> str:
     parts = [f"{verdicts[name]} {words[verdicts[name] > 1]}" for name, words in _CALLED.items() if verdicts.get(name)]
     if not parts:
         return ""
-    others = f"the others need more than {answer['networks']} networks"
+    others = f"the others need more than {counted(answer['networks'], 'network')}"
     return f"Frames decided one by one: {', '.join(parts)}; {others}{_called(answer)}."
 
 
@@ -193,7 +193,7 @@ def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
     if not open_questions:
         return ""
     last = f" or {open_questions[-1]}" if len(open_questions) > 1 else open_questions[-1]
-    return f"{answer['networks']} networks cannot decide {', '.join(open_questions[:-1])}{last}."
+    return f"{counted(answer['networks'], 'network')} cannot decide {', '.join(open_questions[:-1])}{last}."
 
 
 def _would_tell(networks: int, more: int | None) -> str:

@@ -13,6 +13,7 @@ from frameworth.attribution.marked_right import digest_of_labels, marked_right, 
 from frameworth.errors import UserError
 from frameworth.labels.corrected import Name
 from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.text import counted
 
 COLUMNS = ("video", "image", "mark", "keypoint", "x", "y", "was_x", "was_y")
 _GIVE = "give the file that your browser downloaded from the report"
@@ -40,7 +41,8 @@ def apply_corrections(
     right = _marked(table, source, changes)
     if right:
         write_marked_right(study, marked_right(study) | {name: digest_of_labels(xy) for name, xy in right.items()})
-        lines.append(f"{len(right)} frames are marked as right: they are not flagged again with these labels.")
+        they = "is marked as right: it is" if len(right) == 1 else "are marked as right: they are"
+        lines.append(f"{counted(len(right), 'frame')} {they} not flagged again with these labels.")
     if changes:
         return [*lines, *what_follows(study, held_out, seed, keep_snapshots)]
     if right:

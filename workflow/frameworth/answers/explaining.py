@@ -14,7 +14,7 @@ from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
-from frameworth.text import readable, told
+from frameworth.text import counted, readable, told
 
 _STRONGEST = 3
 
@@ -112,7 +112,7 @@ def _keypoints(results: Results, frame: int) -> list[str]:
     """Each label and where networks that were not trained on the frame put it."""
     unseen = ~results.inclusion[:, frame]
     median = study_suspects(results).place[frame]
-    lines = [f"Labels, and the weighted median of the {unseen.sum()} ensembles that did not see the frame (px):"]
+    lines = [f"Labels, and the weighted median of {counted(unseen.sum(), 'ensemble')} that did not see the frame (px):"]
     for name, label, there in zip(results.labels.keypoints, results.labels.xy[frame], median, strict=True):
         apart = float(np.linalg.norm(there - label))
         lines.append(

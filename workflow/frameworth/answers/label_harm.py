@@ -13,7 +13,7 @@ from frameworth.attribution.methods.base import Method
 from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.text import readable
+from frameworth.text import counted, readable
 
 HARMFUL = "harmful"
 _RESAMPLES = 999  # of the labels of each network
@@ -74,7 +74,8 @@ def move_words(row: pd.Series) -> str:
     far = np.hypot(row["move_x"], row["move_y"])
     so_far = f"{readable(far)} px " if np.isfinite(far) else ""
     towards = _towards(row["direction_x"], row["direction_y"])
-    return f"{row['networks']} networks would move it {so_far}{towards} (agreement {100 * row['agreement']:.0f} %)"
+    networks = counted(row["networks"], "network")
+    return f"{networks} would move it {so_far}{towards} (agreement {100 * row['agreement']:.0f} %)"
 
 
 def _towards(across: float, below: float) -> str:

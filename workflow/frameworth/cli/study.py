@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from frameworth.cli._common import FILE, Cores, friendly
-from frameworth.text import command
+from frameworth.text import command, counted
 
 if TYPE_CHECKING:  # these import pandas and more, which a command must not wait for
     from frameworth.config.model import StudyConfig
@@ -331,7 +331,7 @@ def check(configfile: Path, strict: bool) -> None:
     checked = check_study_file(configfile)
     for line in checked.lines():
         print(line)
-    print(f"{configfile}: {checked.count('error')} errors, {checked.count('warning')} warnings")
+    print(f"{configfile}: {counted(checked.count('error'), 'error')}, {counted(checked.count('warning'), 'warning')}")
     for line in checked.first_look:
         print(line)
     if checked.count("error"):

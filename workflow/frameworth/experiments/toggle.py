@@ -26,7 +26,7 @@ from frameworth.plan.names import subset_path
 from frameworth.plan.requests import TOGGLE_PERCENT
 from frameworth.storage.files import read_table, write_csv
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.text import readable
+from frameworth.text import counted, readable, rounded
 
 COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "ci_high", "two_way_low", "two_way_high",
            "p_adjusted"]  # fmt: skip
@@ -149,14 +149,18 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
     for row in table.itertuples():
         size = len(row.frames.split()) if isinstance(row.frames, str) else 1
         group = "The toggled group" if row.arm == "with" else f"Of the toggled group {row.arm}"
-        if not row.pairs:
-            sentences.append(f"{group}: a network of each pair diverged, so that nothing can be told.")
+        if row.pairs < 2:
+            lost = (
+                "a network of each pair diverged" if not row.pairs else "all pairs but one have a network that diverged"
+            )
+            sentences.append(f"{group}: {lost}, so that nothing can be told.")
             continue
-        effect = "it harms" if row.t > 0 else "it helps"
+        decided = row.p_adjusted < alpha
+        effect = ("it harms" if row.t > 0 else "it helps") if decided else "which may be chance"
         change = f"{readable(row.difference, '+')} ± {readable(row.standard_error)}"
         sentences.append(
-            f"{group}: its {size} frames in otherwise common subsets change the held-out error by {change} log(1 + px) "
-            f"over {row.pairs} pairs (t = {row.t:.1f}): {effect if row.p_adjusted < alpha else 'which may be chance'}."
-            f"{_elsewhere(row.two_way_low, row.two_way_high, row.p_adjusted < alpha)}"
+            f"{group}: its {counted(size, 'frame')} in otherwise common subsets {'changes' if size == 1 else 'change'} "
+            f"the held-out error by {change} log(1 + px) over {counted(row.pairs, 'pair')} "
+            f"(t = {readable(rounded(row.t))}): {effect}.{_elsewhere(row.two_way_low, row.two_way_high, decided)}"
         )
     return sentences

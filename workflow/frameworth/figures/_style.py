@@ -152,11 +152,6 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{value:+z.{digits}f}".replace("-", "−")
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 subset`, `2 subsets`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def percentage(share: float) -> str:
     """A share of 1 as a percentage, with a decimal where it is small, and a true minus."""
     digits = 0 if abs(share) >= 0.1 or round(100 * share, 1) % 1 == 0 else 1

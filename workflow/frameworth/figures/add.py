@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from frameworth.answers.further_labels import ALL, TIMES, WORTHWHILE
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.text import counted
 
 READS = ("add.csv", "add_curve.csv", "add_poses.csv")
 
@@ -96,7 +97,7 @@ def _title(gains: pd.DataFrame, results: Results) -> str:
     if len(frames):
         first = ", ".join(str(int(frame)) for frame in frames["frame"].head(_LISTED))
         more = "…" * (len(frames) > _LISTED)
-        text += f"; thin poses: {_style.counted(len(frames), 'held-out frame')} ({first}{more})"
+        text += f"; thin poses: {counted(len(frames), 'held-out frame')} ({first}{more})"
     if far := results.summary["far_frames"]:
         value, low, high = (_style.signed(far[name]) for name in ("correlation", "low", "high"))
         higher = "errors are higher" if far["low"] > 0 else "errors are not shown to be higher"

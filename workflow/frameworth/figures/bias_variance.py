@@ -14,6 +14,7 @@ from frameworth.attribution.inference import values
 from frameworth.errors import UserError
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.text import counted
 
 READS = ("members.h5",)
 
@@ -215,5 +216,5 @@ def _bias(labels: pd.DataFrame, alpha: float) -> str:
     biased = labels[labels["bias_share_q"] < alpha]
     return (
         f"over fresh pools at least {_style.percentage(max(share, 0))} would stay (bias and errors of labels), "
-        f"most of it, beyond chance, at {len(biased)} of {_style.counted(len(labels), 'label')}"
+        f"most of it, beyond chance, at {len(biased)} of {counted(len(labels), 'label')}"
     )

@@ -14,6 +14,7 @@ from matplotlib.typing import HashableList
 from frameworth.figures import _style
 from frameworth.labels.images import read_image
 from frameworth.results.results import Results
+from frameworth.text import counted
 
 READS = ("members.h5", "distractors.csv", "distractors_groups.csv", "distractors_places.csv")
 
@@ -113,8 +114,8 @@ def _title(table: pd.DataFrame, results: Results) -> str:
         ]
         nothing = "cannot be told from the rest by the confidence at labels or elsewhere"
         text = f"The {group['group']} frames {' and '.join(moves) or nothing}; decided"
-    decided = _style.counted(int((table["distractor_confidence_p"] < alpha).sum()), "single frame")
-    single = _style.counted(int((cells["distractor_confidence_q"] < alpha).sum()), "change")
+    decided = counted(int((table["distractor_confidence_p"] < alpha).sum()), "single frame")
+    single = counted(int((cells["distractor_confidence_q"] < alpha).sum()), "change")
     moved = f"{decided} on average over held-out labels"
     return f"{text}: {moved}; beyond chance: {single} at single held-out labels"
 

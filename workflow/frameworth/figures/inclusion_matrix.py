@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.text import counted
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -44,7 +45,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     colours = _style.percent_colours(table["percent"])
     for percent, rows in table.groupby("percent"):
         size = 5 if len(table) < 100 else 2.5
-        name = f"{percent} % ({_style.counted(len(rows), 'subset')})"
+        name = f"{percent} % ({counted(len(rows), 'subset')})"
         strip.plot(rows["rmse_px"], rows["rank"], "o", color=colours[percent], ms=size, label=name)
     strip.set_xlabel("RMSE on held-out frames (px)")
     strip.legend(title="size of the subset", loc="upper right")
@@ -67,7 +68,7 @@ def _title(table: pd.DataFrame) -> str:
         f"err by {same.min():.1f} to {same.max():.1f}{_style.NBSP}px"
     )
     if len(same) < 2:
-        number = _style.counted(len(known), "subset")
+        number = counted(len(known), "subset")
         return f"{number}, no two of the same size: which frames matter cannot be seen"
     if len(sizes) < 2 or known["rmse_px"].var(ddof=0) == 0:
         return f"Which frames a subset holds matters, or chance does: {spread}"

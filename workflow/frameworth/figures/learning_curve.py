@@ -16,6 +16,7 @@ from frameworth.attribution.inference.paired import paired_difference
 from frameworth.attribution.inference.values import satterthwaite
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.text import counted
 
 _LOGARITHMIC = 6  # ratio of the largest to the smallest error above which the axis is logarithmic
 _COLUMNS = ["subset", "percent", "seed", "design", "cluster", "frames", "kind", "member", "rmse_px"]
@@ -64,7 +65,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         _annotate(axes, step)
     percents = sorted(table["percent"].unique())
     frames = table.groupby("percent")["frames"].first()
-    axes.set_xticks(percents, [f"{p} %\n{_style.counted(frames[p], 'frame')}" for p in percents])
+    axes.set_xticks(percents, [f"{p} %\n{counted(frames[p], 'frame')}" for p in percents])
     axes.set_xlim(percents[0] - 6, percents[-1] + 6)
     axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
     _room(axes, table["rmse_px"])
@@ -136,7 +137,7 @@ def _annotate(axes: Axes, step: Step) -> None:
     colour = _style.BLUE if step.change < 0 else _style.RED
     axes.axvspan(step.low, step.high, color=colour, alpha=0.09, lw=0, zorder=0)
     error = f" ± {step.error:.2f}" if np.isfinite(step.error) else ""
-    seeds = f"\nfell in {step.fell} of {_style.counted(step.seeds, 'seed')}" if step.seeds else ""
+    seeds = f"\nfell in {step.fell} of {counted(step.seeds, 'seed')}" if step.seeds else ""
     text = f"{step.low} → {step.high} %\n{_style.signed(step.change)} px{error}{seeds}"
     place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
     axes.text((step.low + step.high) / 2, 0.98, text, fontsize=8, color=_style.DARK, **place)
@@ -149,7 +150,7 @@ def _title(consensus: pd.DataFrame, steps: list[Step]) -> str:
     low, high, mean = (getattr(consensus["rmse_px"], name)() for name in ("min", "max", "mean"))
     return (
         f"At {percents} of the pool the consensus is off by {mean:.2f} px on average "
-        f"({_style.counted(len(consensus), 'subset')}, {low:.2f} to {high:.2f}{_style.NBSP}px)"
+        f"({counted(len(consensus), 'subset')}, {low:.2f} to {high:.2f}{_style.NBSP}px)"
     )
 
 
@@ -167,7 +168,7 @@ def _verb(step: Step) -> str:
 
 def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame, steps: list[Step], level: float) -> str:
     networks = int((table["kind"] == "network").sum())
-    of_subsets = f"{_style.counted(networks, 'network')} of {_style.counted(len(consensus), 'subset')}"
+    of_subsets = f"{counted(networks, 'network')} of {counted(len(consensus), 'subset')}"
     text = f"{of_subsets}; root mean square over held-out labels."
     if _joined(nested):
         text += " The mean and the steps are those of the nested seeds."

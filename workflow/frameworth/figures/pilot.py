@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from frameworth.figures import _style
 from frameworth.plan.pilot import SIZE_GAIN, STEPS_GAIN
 from frameworth.results.results import Results
-from frameworth.text import duration
+from frameworth.text import counted, duration
 
 READS = ("pilot.json",)
 
@@ -55,7 +55,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         f"{steps_gain}. Held-out frames have no say."
     )
     if lost := int(table["error_px"].isna().sum()):
-        note += f" {_style.counted(lost, 'network')} diverged and cannot be drawn."
+        note += f" {counted(lost, 'network')} diverged and cannot be drawn."
     _style.headline(figure, _title(table, taken), note)
     return figure
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.text import counted
 
 READS = ("frames_to_label.csv",)
 
@@ -79,6 +80,6 @@ def _title(table: pd.DataFrame, chosen: pd.DataFrame, shown: int) -> str:
         text = (
             f"Ensembles typically disagree by {typical:.1f} px, and by "
             f"{chosen['disagreement_px'].min():.1f} to {chosen['disagreement_px'].max():.1f} px in "
-            f"{_style.counted(len(chosen), 'frame')} proposed for labelling"
+            f"{counted(len(chosen), 'frame')} proposed for labelling"
         )
     return text if shown == videos else f"{text} (the first {shown} of {videos} videos)"
