@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
-from sklearn.metrics import roc_auc_score
 
 from findings.drawing import intervals_by_project
 from findings.reading import finished
+from frameworth.answers.validation import auroc
 from frameworth.attribution.method_values import LEVEL as SINGLED_OUT
 from frameworth.attribution.method_values import outlying
 from frameworth.attribution.methods import method
@@ -96,12 +96,8 @@ def _auroc_draws(rows: pd.DataFrame) -> np.ndarray:
     kinds = [known["value"].to_numpy()[known["planted"] == planted] for planted in (True, False)]
     rng = np.random.default_rng(rows["planting"].iloc[0])  # the same frames for each method
     drawn = [[rng.choice(kind, len(kind)) for kind in kinds] for _ in range(DRAWS)]
-    return np.array([_auroc(*pair) for pair in [kinds, *drawn]])
-
-
-def _auroc(planted: np.ndarray, good: np.ndarray) -> float:
-    truth = np.r_[np.ones(len(planted)), np.zeros(len(good))]
-    return float(roc_auc_score(truth, np.r_[planted, good]))
+    truth = np.arange(len(known)) < len(kinds[0])
+    return np.array([auroc(truth, np.concatenate(pair)) for pair in [kinds, *drawn]])
 
 
 def interval(draws: np.ndarray) -> dict[str, float]:
