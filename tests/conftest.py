@@ -31,6 +31,24 @@ def engine() -> None:
     import_module("frameworth.engine.deeplabcut.framework")
 
 
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with a synthetic study `tiny` that has come to its end, to be copied, and its config."""
+    from frameworth.storage.digests import keep_digests
+    from synthetic_study import write_study
+    from tiny import config, write_config
+
+    folder = tmp_path_factory.mktemp("finished")
+    keep_digests(folder / "results" / "tiny")
+    write_study(folder / "results" / "tiny", frames=20, halves=10, ladder_seeds=2)
+    blocks = [
+        {"design": "balanced", "percents": [50], "seeds": 10},
+        {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 2, "members": 2},
+    ]
+    write_config(folder / "study.yaml", config("demo", influence={"groups": [[10, 30]]}, subsets=blocks))
+    return folder
+
+
 def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the workflow in the working directory `folder`, as `snakemake` on a shell."""
     command = [

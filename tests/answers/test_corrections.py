@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,27 @@ from frameworth.attribution.label_checks import label_checks
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import read_project
 from frameworth.results.results import Results
-from frameworth.storage.digests import digest_of_file
 from project_of_study import project_of
+from small_study import digests
 from synthetic_study import write_study
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Results:
-    study = write_study(tmp_path / "walk", frames=24, halves=8, ladder_seeds=0)
-    project_of(study, tmp_path / "project")
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A study, and the project that it was made from beside it."""
+    folder = tmp_path_factory.mktemp("original")
+    study = write_study(folder / "walk", frames=24, halves=8, ladder_seeds=0)
+    project_of(study, folder / "project")
     return study
+
+
+@pytest.fixture
+def study(original: Results, tmp_path: Path) -> Results:
+    """A copy, to be changed by one test."""
+    shutil.copytree(original.folder.parent, tmp_path, dirs_exist_ok=True)
+    return Results(tmp_path / "walk", original.options)
 
 
 def table(study: Results, *rows: tuple) -> Path:
@@ -57,7 +67,7 @@ def checked_again(study: Results) -> pd.DataFrame:
 
 def test_labels_are_placed_and_deleted_in_a_copy_and_the_project_keeps_every_byte(study: Results):
     project = study.folder.parent / "project"
-    before = {path: digest_of_file(path) for path in project.rglob("*") if path.is_file()}
+    before = digests(project)
     rows = [(3, "placed", "nose", (30.5, 41.25)), (3, "deleted", "tail base", None)]
     rows.append((7, "placed", "right ear", (12, 13)))  # which had no label
     said = apply(study, table(study, *rows))
@@ -67,7 +77,7 @@ def test_labels_are_placed_and_deleted_in_a_copy_and_the_project_keeps_every_byt
     np.testing.assert_array_equal(now[3], [[30.5, 41.25], *was[3][1:3], [np.nan, np.nan]])
     np.testing.assert_array_equal(now[7][2], [12, 13])
     assert all(np.array_equal(now[frame], was[frame], equal_nan=True) for frame in was.keys() - {3, 7})
-    assert {path: digest_of_file(path) for path in project.rglob("*") if path.is_file()} == before
+    assert digests(project) == before
 
 
 def test_a_frame_marked_as_right_is_not_flagged_again_until_its_labels_change(study: Results):

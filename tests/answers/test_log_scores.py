@@ -49,6 +49,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, int, int]:
     return Results(folder, made.options), lowers, raises
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_study(tmp_path_factory.mktemp("made"), frames=32, halves=24, ladder_seeds=0)
+
+
 def judged_by(study: Results, score: str) -> Results:
     return Results(study.folder, study.options | {"influence": study.options.influence | {"score": score}})
 
@@ -98,8 +103,7 @@ def test_the_config_takes_it_and_log_probability_is_what_is_meant_without_one(sc
     assert check_config(config("project")).influence.score == "log_probability"
 
 
-def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(tmp_path: Path):
-    made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
+def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(made: Results):
     found, pool = summary(made), np.flatnonzero(made.pool)
     score = np.stack([made.held_out_score(name) for name in ("log_probability", "error")], axis=1)
     z, u = (part - part.mean(axis=0) for part in (made.inclusion[:, pool].astype(float), score))  # all are halves
@@ -113,8 +117,7 @@ def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(tmp_path: Path)
     assert any("do worse with" in line for line in found["statement"]) is decided
 
 
-def test_a_frames_value_is_told_in_px_beside_the_score_that_is_tested(tmp_path: Path):
-    made = write_study(tmp_path, frames=32, halves=24, ladder_seeds=0)
+def test_a_frames_value_is_told_in_px_beside_the_score_that_is_tested(made: Results):
     row = made.frame_values.iloc[0]
     both = f"Value {readable(row['value_px'], '+')} px ({readable(row['value'], '+')} −log(probability)) against"
     assert any(line.startswith(both) for line in explain(made, int(row["frame"])))

@@ -18,10 +18,9 @@ from frameworth.__main__ import main
 from frameworth.attribution.suspicion.geometry import _distances
 from frameworth.cli.first_look import first_look
 from frameworth.labels.deeplabcut import read_project
-from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.sources import inspect_labels
 from simulated_poses import simulated_poses
-from tiny import draw
+from tiny import draw, with_labels
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 NAMES = {"mouse": "openfield-Pranav-2018-10-30", "hand": "reaching"}
@@ -170,15 +169,10 @@ def spoilt(tmp_path, monkeypatch) -> str:
     draw(tmp_path / "mice", frames=24)
     project = read_project(tmp_path / "mice")
     (row,) = np.flatnonzero(np.isfinite(project.xy).all(axis=(1, 2)))[:1]
-    video = project.videos[row]
-    rows = [i for i, name in enumerate(project.videos) if name == video]
     xy = project.xy.copy()
     xy[row, [0, 3]] = xy[row, [3, 0]]
-    for table in (tmp_path / "mice/labeled-data" / video).glob("CollectedData_*"):
-        table.unlink()
-    images = [project.images[i] for i in rows]
-    write_collected_data(tmp_path / "mice", project.scorer, project.keypoints, [video] * len(rows), images, xy[rows])
-    return f"{video}/{project.images[row]}"
+    with_labels(tmp_path / "mice", xy)
+    return f"{project.videos[row]}/{project.images[row]}"
 
 
 @pytest.mark.slow

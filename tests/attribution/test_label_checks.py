@@ -22,11 +22,10 @@ from frameworth.attribution.label_checks import (
     write_label_checks,
 )
 from frameworth.colours import keypoint_colours
-from frameworth.errors import UserError
-from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.results.results import Results
 from frameworth.storage.files import write_csv
 from frameworth.text import readable
+from project_of_study import project_of
 from report_study import CONFIG, page_of, write_reported_study
 from synthetic_study import write_study
 
@@ -114,14 +113,7 @@ def test_a_frame_of_the_pool_that_does_not_stand_out_is_explained_as_that(study:
 
 
 def test_a_wrong_held_out_label_is_written_into_the_review(study: Results, tmp_path: Path):
-    labelled = [path for path in study.labels.paths if "img001" not in path]  # DeepLabCut keeps no frame without labels
-    names = [Path(path).name for path in labelled]
-    write_collected_data(tmp_path / "walk", "Ann", study.labels.keypoints, ["walk"] * len(names), names,
-                         study.labels.xy[[study.labels.paths.index(path) for path in labelled]])  # fmt: skip
-    (tmp_path / "walk" / "config.yaml").write_text("bodyparts: [nose, left ear, right ear, tail base]\nscorer: Ann\n")
-    for path in labelled:
-        (tmp_path / "walk" / "labeled-data" / "walk" / Path(path).name).write_bytes(Path(path).read_bytes())
-    write_review(study.folder, tmp_path / "walk")
+    write_review(study.folder, project_of(study, tmp_path / "walk"))
     written = json.loads((study.folder / "review" / "written.json").read_text())["frames"]
     assert {row["image"] for row in written} == set(study.label_checks["image"].head(12))
     assert f"img{wrong(study):03d}.png" in {row["image"] for row in written}
@@ -202,11 +194,6 @@ def test_many_keypoints_have_as_many_colours_and_neighbours_are_told_apart(count
 )
 def test_numbers_are_printed_without_an_exponent(value: float, text: str):
     assert readable(value) == text
-
-
-def test_a_result_that_cannot_be_read_names_itself(tmp_path: Path):
-    with pytest.raises(UserError, match=r"labels_to_check\.csv: there is no such file"):
-        _ = Results(tmp_path).label_checks
 
 
 def test_the_verdict_check_label_is_that_of_the_list_of_labels_to_check(study: Results):

@@ -15,14 +15,9 @@ from benchmarks.spoil import shuffle, spoil
 from benchmarks.trial import measure, what_was_learned
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import LabelledProject, read_project
-from frameworth.labels.deeplabcut_tables import write_collected_data
-from frameworth.storage.digests import digest_of_file
 from frameworth.storage.files import write_csv, write_json
-from tiny import draw
-
-
-def digests(folder: Path) -> dict[Path, str]:
-    return {path: digest_of_file(path) for path in folder.rglob("*") if path.is_file()}
+from small_study import digests
+from tiny import draw, with_labels
 
 
 def rows_of(project: LabelledProject, table: pd.DataFrame) -> list[int]:
@@ -77,9 +72,7 @@ def test_the_same_seed_spoils_the_same_and_frames_held_out_by_a_study_are_spoilt
 
 
 def test_where_there_is_no_room_to_shift_the_animal_one_keypoint_is_moved_and_told_so(source, tmp_path):
-    project = read_project(source)
-    corners = np.tile([[1.5, 1.5], [62.5, 1.5], [1.5, 46.5], [62.5, 46.5]], (30, 1, 1))
-    write_collected_data(source, project.scorer, project.keypoints, project.videos, project.images, corners)
+    with_labels(source, np.tile([[1.5, 1.5], [62.5, 1.5], [1.5, 46.5], [62.5, 46.5]], (30, 1, 1)))
     table = spoil(source, tmp_path / "trial", share=0.2, seed=1)
     assert table["kind"].value_counts().to_dict() == {"moved": 4, "exchanged": 2}
 

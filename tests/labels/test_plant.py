@@ -1,27 +1,24 @@
 """Planted errors: the right share, of the kinds asked for, in a copy; held-out frames and the source untouched."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from frameworth.errors import UserError
-from frameworth.labels.deeplabcut import LabelledProject, read_project
-from frameworth.labels.deeplabcut_tables import write_collected_data
+from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.label_errors import animal_length, exchange_neighbours, move_one
 from frameworth.labels.plant import plant_errors
 from frameworth.plan.split import hold_out
-from frameworth.storage.digests import digest_of_file
-from tiny import HELD_OUT, draw
+from small_study import digests
+from tiny import HELD_OUT, draw, with_labels
 
 
 def planted(tmp_path, **changes):
     source = draw(tmp_path / "source", frames=40)
     options = {"held_out": HELD_OUT, "seed": 1, "share": 0.3, "kinds": ["shifted", "swapped", "elsewhere", "missing"]}
-    before = {path: digest_of_file(path) for path in source.rglob("*") if path.is_file()}
+    before = digests(source)
     plant_errors(source, tmp_path / "copy", **(options | changes))
-    assert before == {path: digest_of_file(path) for path in source.rglob("*") if path.is_file()}
+    assert digests(source) == before
     kinds = pd.read_csv(tmp_path / "copy" / "planted.csv").set_index(["video", "image"])["planted"]
     return read_project(source), read_project(tmp_path / "copy"), kinds
 
@@ -61,13 +58,6 @@ def longest(xy: np.ndarray) -> float:
     """The largest distance between two labels [K, 2], pair by pair."""
     known = [point for point in xy if np.isfinite(point).all()]
     return max(float(np.hypot(*(one - other))) for one in known for other in known)
-
-
-def with_labels(folder: Path, xy: np.ndarray) -> LabelledProject:
-    """The drawn project in `folder` with labels [N, K, 2] of one's own, every bit of them."""
-    project = read_project(folder)
-    write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy, decimals=None)
-    return read_project(folder)
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 import frameworth
-from frameworth.errors import UserError
 from frameworth.storage.hdf5 import read_hdf5
 from synthetic_study import write_study
 
@@ -85,17 +84,3 @@ def test_the_dataset_says_where_it_comes_from(folder, study):
         assert study.attrs["scores_digest"] == file.attrs["digest"]
     assert study.attrs["study"] == "mice"
     assert study.attrs["deeplabcut"]
-
-
-def test_a_folder_that_is_no_study_is_named_in_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"is no study.*results/\{study\}") as caught:
-        frameworth.load(tmp_path)
-    assert str(tmp_path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_study_that_has_not_come_to_its_end_names_the_missing_file(folder, tmp_path):
-    for name in ("frames.csv", "labels.h5", "subsets.csv", "subsets.h5"):
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
-    with pytest.raises(UserError, match=r"scores\.h5: there is no such file"):
-        frameworth.load(tmp_path)

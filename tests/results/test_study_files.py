@@ -14,30 +14,14 @@ from frameworth.__main__ import main
 from frameworth.errors import UserError
 from frameworth.labels.labels import Labels, read_labels, write_labels
 from frameworth.results.study_files import ESTIMATED
-from frameworth.storage.digests import keep_digests
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import Array, made_from, read_hdf5, write_hdf5
-from synthetic_study import write_study
-from tiny import config, write_config
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("original")
-    keep_digests(folder / "results" / "tiny")
-    write_study(folder / "results" / "tiny", frames=20, halves=10, ladder_seeds=2)
-    blocks = [
-        {"design": "balanced", "percents": [50], "seeds": 10},
-        {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 2, "members": 2},
-    ]
-    write_config(folder / "study.yaml", config("demo", influence={"groups": [[10, 30]]}, subsets=blocks))
-    return folder
 
 
 @pytest.fixture
-def study(original, tmp_path, monkeypatch):
+def study(finished_study, tmp_path, monkeypatch):
     """A copy of a whole study, to be changed; the folder of its results."""
-    shutil.copytree(original, tmp_path / "copy")
+    shutil.copytree(finished_study, tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
     return tmp_path / "copy" / "results" / "tiny"
 

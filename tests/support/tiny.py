@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -19,6 +23,8 @@ from demo.drawing import draw_project
 from frameworth.cli.study_record import write_record
 from frameworth.config.model import StudyConfig
 from frameworth.config.training import Training
+from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.identity import network_hash, network_seed
@@ -45,18 +51,21 @@ TRAINING = Training.model_validate({
 })  # fmt: skip
 
 
-def draw(folder: Path, frames: int = 16, seed: int = 1) -> Path:
+def draw(folder: Path, frames: int = 16) -> Path:
     """A labelled DeepLabCut project of `frames` frames of 64×48 px."""
+    return shutil.copytree(_drawn(frames), folder, dirs_exist_ok=True)
+
+
+@functools.cache
+def _drawn(frames: int) -> Path:
+    """The project, drawn once for all tests of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="drawn-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     draw_project(
-        folder,
-        frames=frames,
-        width=64,
-        height=48,
-        seed=seed,
-        planted=0.1,
-        pool=lambda videos, images: ~hold_out(videos, images, seed=seed, pictures=None, **HELD_OUT),
-    )
-    return folder
+        folder / "project", frames=frames, width=64, height=48, seed=1, planted=0.1,
+        pool=lambda videos, images: ~hold_out(videos, images, seed=1, pictures=None, **HELD_OUT),
+    )  # fmt: skip
+    return folder / "project"
 
 
 def write_subset(path: Path, frames: Path, labels: Path, *, seed: int, **options: Any) -> None:
@@ -172,3 +181,10 @@ def correct_label(project: Path, video: str, image: str, shift: float = 3.0) -> 
     table = pd.read_csv(path, header=[0, 1, 2], index_col=[0, 1, 2])
     table.loc[("labeled-data", video, image)] += shift
     table.to_csv(path)
+
+
+def with_labels(project: Path, xy: np.ndarray) -> LabelledProject:
+    """Give a project labels [N, K, 2] of one's own, every bit of them, and read it."""
+    was = read_project(project)
+    write_collected_data(project, was.scorer, was.keypoints, was.videos, was.images, xy, decimals=None)
+    return read_project(project)
