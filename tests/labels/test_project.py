@@ -1,4 +1,4 @@
-"""Reading DeepLabCut projects: label formats, index styles, what is refused, and that nothing runs."""
+"""Reading DeepLabCut projects: label formats, index styles, and that nothing runs."""
 
 from __future__ import annotations
 
@@ -10,147 +10,83 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-import label_tables
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import inspect_project, read_project
 from frameworth.labels.names import natural_key
-from label_tables import of_individuals, write_table
+from label_tables import of_individuals
+from two_videos import BOTH, IMAGES, TwoVideos, same
 
 OPENFIELD = Path(
     os.environ.get("FRAMEWORTH_OPENFIELD")
     or Path(__file__).resolve().parents[3] / "shared" / "data" / "openfield-Pranav-2018-10-30"
 )
-CONFIG = """# Project definitions (do not edit)
-Task: reach
-scorer: 'Ann'
-date: Oct30
-multianimalproject: false
-project_path: WILL BE AUTOMATICALLY UPDATED BY DEMO CODE
-video_sets:
-  WILL BE AUTOMATICALLY UPDATED BY DEMO CODE:
-    crop: 0, 640, 0, 480
-bodyparts:
-- snout
-- no
-skeleton:
-- - snout
-  - no
-- - snout
-  - tail
-"""
-IMAGES = ["img10.png", "img2.png"]
-VALUES = np.array([[1.5, 2.25, 3.0, 4.0], [5.0, 6.0, np.nan, np.nan]])  # rows as IMAGES; snout x y, no x y
-
-
-def label_table(video: str = "mouse", keypoints: tuple[str, ...] = ("snout", "no"), sign: str = "") -> pd.DataFrame:
-    return label_tables.label_table(video, IMAGES, VALUES, keypoints, sign)
-
-
-def make_video(root: Path, video: str) -> Path:
-    folder = root / "labeled-data" / video
-    folder.mkdir(parents=True)
-    for image in IMAGES:
-        Image.new("L", (16, 12)).save(folder / image)
-    return folder
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A project of one video with images but without labels."""
-    root = tmp_path / "reach-Ann"
-    make_video(root, "mouse")
-    (root / "config.yaml").write_text(CONFIG)
-    return root
-
-
-def label_path(root: Path, suffix: str = "csv", scorer: str = "Ann") -> Path:
-    return root / "labeled-data" / "mouse" / f"CollectedData_{scorer}.{suffix}"
-
-
-def assert_hand_made(root: Path) -> None:
-    project = read_project(root)
-    assert project.images == ("img2.png", "img10.png")
-    assert project.videos == ("mouse", "mouse")
-    assert project.keypoints == ("snout", "no")
-    expected = [[[5.0, 6.0], [np.nan, np.nan]], [[1.5, 2.25], [3.0, 4.0]]]
-    assert project.xy.dtype == np.float64
-    np.testing.assert_array_equal(project.xy, expected)
+def project(tmp_path: Path) -> TwoVideos:
+    return TwoVideos(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("layout", "sign"),
-    [("fixed", ""), ("fixed", "/"), ("fixed", "\\"), ("table", "/")],
+    ("suffix", "layout", "sign"),
+    [*((kind, "fixed", sign) for kind in ("csv", "h5") for sign in ("", "/", "\\")), ("h5", "table", "/")],
 )
-def test_both_h5_layouts_and_both_index_styles_are_read(root: Path, layout: str, sign: str) -> None:
-    write_table(label_table(sign=sign), label_path(root, "h5"), layout)
-    assert_hand_made(root)
+def test_csv_and_both_layouts_of_hdf5_are_read_whatever_the_style_of_their_rows(
+    project: TwoVideos, suffix: str, layout: str, sign: str
+) -> None:
+    project.save(project.table(sign=sign), suffixes=[suffix], layout=layout)
+    same(project.read(), BOTH)
 
 
-@pytest.mark.parametrize("sign", ["", "/", "\\"])
-def test_a_csv_of_each_index_style_is_read(root: Path, sign: str) -> None:
-    label_table(sign=sign).to_csv(label_path(root))
-    assert_hand_made(root)
+def test_the_configuration_is_read_as_text(project: TwoVideos) -> None:
+    names = ("snout", "no", "tail")
+    for video in ("day1", "day2"):
+        project.save(project.table(video, names), video)
+    project.config |= {"bodyparts": list(names), "skeleton": [["snout", "no"], ["snout", "paw"]]}
+    project.write()
+    config = project.root / "config.yaml"
+    config.write_text(config.read_text().replace("'no'", "no"))  # YAML 1.1 would make it False
+    read = project.read()
+    assert (read.scorer, read.keypoints) == ("Ann", names)
+    assert read.skeleton == (("snout", "no"),)  # the pair with an unknown keypoint is dropped
+    assert read.root == project.root.resolve()
+    assert all(path.is_absolute() and path.is_file() for path in read.paths)
 
 
-def test_a_csv_with_windows_line_ends_and_a_byte_order_mark_is_read(root: Path) -> None:
-    text = label_table().to_csv()
-    label_path(root).write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode() + b"\r\n")
-    assert_hand_made(root)
-
-
-def test_the_configuration_is_read_as_text(root: Path) -> None:
-    label_table().to_csv(label_path(root))
-    project = read_project(root)
-    assert project.scorer == "Ann"
-    assert project.keypoints == ("snout", "no")  # YAML 1.1 would make it False
-    assert project.skeleton == (("snout", "no"),)  # the pair with an unknown keypoint is dropped
-    assert project.root == root.resolve()
-    assert all(path.is_absolute() and path.is_file() for path in project.paths)
-
-
-def test_videos_and_images_come_in_natural_order(root: Path) -> None:
-    label_table().to_csv(label_path(root))
-    for video in ("day10", "day2", "Day1"):
-        folder = make_video(root, video)
-        label_table(video).to_csv(folder / "CollectedData_Ann.csv")
-    project = read_project(root)
-    assert project.videos == ("Day1", "Day1", "day2", "day2", "day10", "day10", "mouse", "mouse")
-    assert project.images == ("img2.png", "img10.png") * 4
+def test_videos_and_images_come_in_natural_order_and_drawn_copies_are_ignored(project: TwoVideos) -> None:
+    for video in ("day10", "Day3", "day1_labeled"):
+        project.add(video)
+    project.listed()  # so that all folders are read
+    read = read_project(project.root)
+    assert list(dict.fromkeys(read.videos)) == ["day1", "day2", "Day3", "day10"]
+    assert read.images == (*IMAGES,) * 4
     assert sorted(["b2", "a10", "a2", "a"], key=natural_key) == ["a", "a2", "a10", "b2"]
 
 
-def test_folders_without_labels_and_drawn_copies_are_ignored(root: Path) -> None:
-    label_table().to_csv(label_path(root))
-    make_video(root, "unlabelled")
-    for name in ("mouse_labeled", "mouse_cropped"):
-        folder = make_video(root, name)
-        label_table(name).to_csv(folder / "CollectedData_Ann.csv")
-    assert_hand_made(root)
+def test_source_files_are_the_configuration_the_labels_and_the_images(project: TwoVideos) -> None:
+    names = {path.relative_to(project.root).as_posix() for path in inspect_project(project.root).sources}
+    own = {f"labeled-data/{video}/{name}" for video in ("day1", "day2") for name in ("CollectedData_Ann.h5", *IMAGES)}
+    assert names == {"config.yaml"} | own
 
 
-def test_the_only_other_scorer_is_used_but_never_one_of_several(root: Path) -> None:
-    label_table().to_csv(label_path(root, scorer="Bob"))
-    write_table(label_table(), label_path(root, "h5", scorer="Bob"))
-    assert_hand_made(root)
-    label_table().to_csv(label_path(root, scorer="Cai"))
-    with pytest.raises(UserError, match=r"labels by Bob, Cai, but none by the scorer 'Ann'"):
-        read_project(root)
+@pytest.mark.parametrize("suffix", ["csv", "h5"])
+def test_of_several_individuals_the_one_with_labels_is_read(project: TwoVideos, suffix: str) -> None:
+    project.config |= {"multianimalproject": True, "bodyparts": "MULTI!", "individuals": ["a", "b", "c"]}
+    project.config["multianimalbodyparts"] = ["snout", "ear", "tail"]
+    project.write()
+    for video in ("day1", "day2"):
+        table = project.table(video)
+        mice = {"a": np.nan * table, "b": table, "c": np.nan * table}
+        project.save(of_individuals(mice), video, [suffix])
+    same(project.read(), BOTH)
 
 
-def test_source_files_are_the_configuration_the_labels_and_the_images(root: Path) -> None:
-    label_table().to_csv(label_path(root))
-    write_table(label_table(), label_path(root, "h5"))
-    make_video(root, "unlabelled")
-    names = [path.relative_to(root).as_posix() for path in inspect_project(root).sources]
-    video = "labeled-data/mouse"
-    assert names == [
-        "config.yaml",
-        f"{video}/CollectedData_Ann.h5",
-        f"{video}/img2.png",
-        f"{video}/img10.png",
-    ]
+def test_a_project_whose_tables_are_all_empty_is_an_error(project: TwoVideos) -> None:
+    for video in ("day1", "day2"):
+        project.save(project.table(video).iloc[:0], video)
+    with pytest.raises(UserError, match="holds no labels"):
+        read_project(project.root)
 
 
 # -- what could run ---------------------------------------------------------------------------------------
@@ -166,10 +102,10 @@ class Hostile:
         return (Path.touch, (self.target,))
 
 
-def test_a_hostile_pickle_is_not_run(root: Path) -> None:
-    target = root.parent / "it-ran"
-    path = label_path(root, "h5")
-    write_table(label_table(sign="/"), path, "table")
+def test_a_hostile_pickle_is_not_run(project: TwoVideos) -> None:
+    target = project.root / "it-ran"
+    project.save(project.table(sign="/"), suffixes=["h5"], layout="table")
+    path = project.folder() / "CollectedData_Ann.h5"
     bomb = np.bytes_(pickle.dumps(Hostile(target), 0))
     with h5py.File(path, "r+") as file:
         group = file["df_with_missing"]
@@ -177,61 +113,20 @@ def test_a_hostile_pickle_is_not_run(root: Path) -> None:
             group.attrs[name] = bomb
         group["table"].attrs["values_block_0_kind"] = bomb
     with pytest.raises(UserError, match=r"cannot be read safely .*CollectedData_Ann\.csv is read instead"):
-        read_project(root)
+        read_project(project.root)
     assert not target.exists()
     with pytest.raises(Exception):  # noqa: B017  what happens to it afterwards does not matter
         pd.read_hdf(path)
     assert target.exists(), "the bomb must be live, or the test proves nothing"
 
 
-def test_a_hostile_pickle_in_an_attribute_that_is_not_needed_is_not_run(root: Path) -> None:
-    target = root.parent / "it-ran"
-    write_table(label_table(), label_path(root, "h5"))
-    with h5py.File(label_path(root, "h5"), "r+") as file:
+def test_a_hostile_pickle_in_an_attribute_that_is_not_needed_is_not_run(project: TwoVideos) -> None:
+    target = project.root / "it-ran"
+    with h5py.File(project.folder() / "CollectedData_Ann.h5", "r+") as file:
         for item in file["df_with_missing"].values():
             item.attrs["name"] = np.bytes_(pickle.dumps(Hostile(target), 0))
-    assert_hand_made(root)
+    same(project.read(), BOTH)
     assert not target.exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"not HDF5 at all", b"\x89HDF\r\n\x1a\n" + bytes(200)])
-def test_a_broken_h5_is_an_error_that_names_it(root: Path, content: bytes) -> None:
-    label_path(root, "h5").write_bytes(content)
-    with pytest.raises(UserError, match=r"CollectedData_Ann\.h5: cannot be read safely"):
-        read_project(root)
-
-
-# -- what is refused --------------------------------------------------------------------------------------
-
-
-def test_a_label_file_of_several_individuals_is_refused(root: Path) -> None:
-    table = label_table(keypoints=("snout", "snout"))
-    columns = [("Ann", f"mouse{i // 2}", *column[1:]) for i, column in enumerate(table.columns)]
-    table.columns = pd.MultiIndex.from_tuples(columns, names=["scorer", "individuals", "bodyparts", "coords"])
-    table.to_csv(label_path(root))
-    with pytest.raises(UserError, match="multi-animal"):
-        read_project(root)
-    write_table(table, label_path(root, "h5"))
-    with pytest.raises(UserError, match=r"\.h5: .*multi-animal"):
-        read_project(root)
-
-
-@pytest.mark.parametrize("suffix", ["csv", "h5"])
-def test_of_several_individuals_the_one_with_labels_is_read(root: Path, suffix: str) -> None:
-    config = CONFIG.replace("multianimalproject: false", "multianimalproject: true\nindividuals: [a, b, c]")
-    (root / "config.yaml").write_text(config.replace("bodyparts:", "multianimalbodyparts:"))
-    table = label_table()
-    mice = {"a": np.nan * table, "b": table, "c": np.nan * table}
-    write_table(of_individuals(mice), label_path(root, suffix))
-    assert np.array_equal(read_project(root).xy.reshape(2, 4), VALUES[::-1], equal_nan=True)
-
-
-def test_a_project_without_labels_is_an_error(root: Path) -> None:
-    with pytest.raises(UserError, match="holds no labels"):
-        read_project(root)
-    label_table().iloc[:0].to_csv(label_path(root))
-    with pytest.raises(UserError, match="holds no labels"):
-        read_project(root)
 
 
 # -- the published open-field example ---------------------------------------------------------------------

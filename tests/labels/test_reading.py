@@ -5,94 +5,31 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from PIL import Image
 
-from frameworth.labels.deeplabcut import LabelledProject, inspect_project
-from label_tables import label_table, write_table
-
-NAMES = ("snout", "ear", "tail")
-XY = np.random.default_rng(3).uniform(5, 40, (12, 3, 2)).round(2)
-
-
-class Project:
-    """Two videos of twelve frames of 64×48 px with the same labels, to be spoilt."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.config: dict[str, Any] = {"scorer": "Ann", "bodyparts": list(NAMES)}
-        self.listed("day1", "day2")
-        for video in ("day1", "day2"):
-            self.add(video)
-
-    def listed(self, *videos: str) -> None:
-        self.config["video_sets"] = {f"C:\\videos\\{video}.avi": {"crop": "0, 64, 0, 48"} for video in videos}
-        self.write()
-
-    def write(self, encoding: str = "utf-8") -> None:
-        text = yaml.safe_dump(self.config, allow_unicode=True)
-        (self.root / "config.yaml").write_bytes(text.encode(encoding))
-
-    def add(self, video: str) -> None:
-        self.folder(video).mkdir(parents=True)
-        for index in range(12):
-            Image.new("L", (64, 48)).save(self.folder(video) / f"img{index:02d}.png")
-        self.save(self.table(video), video)
-
-    def folder(self, video: str) -> Path:
-        return self.root / "labeled-data" / video
-
-    def table(self, video: str = "day1", names: tuple[str, ...] = NAMES) -> pd.DataFrame:
-        return label_table(video, [f"img{index:02d}.png" for index in range(12)], XY.reshape(12, 6).copy(), names)
-
-    def save(self, table: pd.DataFrame, video: str = "day1") -> None:
-        for suffix in ("csv", "h5"):
-            write_table(table, self.folder(video) / f"CollectedData_Ann.{suffix}")
-
-    def csv(self, change: Callable[[str], str]) -> None:
-        """Leave day1 with its CSV alone, changed."""
-        path = self.folder("day1") / "CollectedData_Ann.csv"
-        path.with_suffix(".h5").unlink()
-        path.write_text(change(path.read_text()))
-
-    def read(self, *words: str) -> LabelledProject:
-        """The project, which has one warning for each of `words` and no other."""
-        found = inspect_project(self.root)
-        assert [problem.severity for problem in found.problems] == ["warning"] * len(words), found.problems
-        assert all(word in str(problem) for word, problem in zip(words, found.problems, strict=True)), found.problems
-        assert found.project is not None
-        return found.project
+from frameworth.labels.deeplabcut import inspect_project
+from two_videos import BOTH, NAMES, XY, TwoVideos, same
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path) -> TwoVideos:
+    return TwoVideos(tmp_path)
 
 
-def both() -> np.ndarray:
-    return np.concatenate([XY, XY])
-
-
-def same(project: LabelledProject, expected: np.ndarray) -> None:
-    np.testing.assert_allclose(project.xy, expected, rtol=0, atol=1e-9)
-
-
-def test_folders_that_are_not_listed_and_copies_that_are(project: Project) -> None:
+def test_folders_that_are_not_listed_and_copies_that_are(project: TwoVideos) -> None:
     project.add("day3_cropped")
     project.listed("day1", "day3_cropped")
     read = project.read("1 labelled folders are not listed under video_sets of config.yaml (day2)")
     assert set(read.videos) == {"day1", "day3_cropped"}
-    same(read, both())
+    same(read, BOTH)
 
 
-def test_a_bodypart_that_a_table_lacks(project: Project) -> None:
+def test_a_bodypart_that_a_table_lacks(project: TwoVideos) -> None:
     project.save(project.table().drop(columns="tail", level="bodyparts"))
-    expected = both()
+    expected = BOTH.copy()
     expected[:12, 2] = np.nan
     same(project.read("no x and y of 'tail'"), expected)
 
@@ -100,7 +37,7 @@ def test_a_bodypart_that_a_table_lacks(project: Project) -> None:
 @pytest.mark.parametrize("individual", ["", "mouse1"])
 @pytest.mark.parametrize("multi", [False, True])
 @pytest.mark.parametrize("h5", [False, True])
-def test_one_individual(project: Project, individual: str, multi: bool, h5: bool) -> None:
+def test_one_individual(project: TwoVideos, individual: str, multi: bool, h5: bool) -> None:
     table = project.table()
     columns = [(scorer, individual, *rest) for scorer, *rest in table.columns]
     table.columns = pd.MultiIndex.from_tuples(columns, names=["scorer", "individuals", "bodyparts", "coords"])
@@ -111,38 +48,38 @@ def test_one_individual(project: Project, individual: str, multi: bool, h5: bool
         several = {"multianimalproject": True, "bodyparts": "MULTI!", "individuals": ["mouse1"]}
         project.config |= several | {"multianimalbodyparts": list(NAMES), "uniquebodyparts": []}
         project.write()
-    same(project.read(), both())
+    same(project.read(), BOTH)
 
 
-def test_labels_at_zero_and_outside(project: Project) -> None:
+def test_labels_at_zero_and_outside(project: TwoVideos) -> None:
     table = project.table()
     table.iloc[[1, 3], [0, 1]] = 0.0
     table.iloc[2, 2], table.iloc[4, 5] = 64.0, -2.5
     project.save(table)
-    expected = both()
+    expected = BOTH.copy()
     expected[[1, 3, 2, 4], [0, 0, 1, 2]] = np.nan
     same(project.read("2 labels lie at (0, 0)", "2 of 34 labels lie outside"), expected)
 
 
-def test_hdf5_and_csv_that_differ(project: Project) -> None:
+def test_hdf5_and_csv_that_differ(project: TwoVideos) -> None:
     table = project.table()
     table.iloc[3, 0] += 9
     table.drop(table.index[5]).to_csv(project.folder("day1") / "CollectedData_Ann.csv")
-    same(project.read("differs from CollectedData_Ann.h5 in 2 frames (img03.png)"), both())
+    same(project.read("differs from CollectedData_Ann.h5 in 2 frames (img03.png)"), BOTH)
 
 
-def test_a_table_without_rows(project: Project) -> None:
+def test_a_table_without_rows(project: TwoVideos) -> None:
     project.save(project.table().iloc[:0])
     same(project.read("holds no rows"), XY)
 
 
-def test_names_of_macos(project: Project) -> None:
+def test_names_of_macos(project: TwoVideos) -> None:
     project.add("M\u00e4use")
     project.listed("day1", "M\u00e4use")
     project.folder("M\u00e4use").rename(project.folder(unicodedata.normalize("NFD", "M\u00e4use")))
     for path in sorted(project.folder("day1").iterdir()):
         path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07")
-    same(project.read("(day2)"), both())
+    same(project.read("(day2)"), BOTH)
 
 
 @pytest.mark.parametrize(
@@ -150,35 +87,34 @@ def test_names_of_macos(project: Project) -> None:
     [
         lambda text: text.replace(",", ";").replace(".", ",").replace(",png", ".png"),
         lambda text: "".join(f"{line},,\n" for line in text.splitlines()) + "," * 10 + "\n",
+        lambda text: "\ufeff" + text.replace("\n", "\r\n") + "\r\n",
     ],
-    ids=["semicolons", "empty columns"],
+    ids=["semicolons", "empty columns", "Windows"],
 )
-def test_a_csv_of_a_spreadsheet(project: Project, change: Callable[[str], str]) -> None:
+def test_a_csv_of_a_spreadsheet(project: TwoVideos, change: Callable[[str], str]) -> None:
     project.csv(change)
-    same(project.read(), both())
+    same(project.read(), BOTH)
 
 
-def test_labels_by_others_than_the_scorer_are_left_out_if_there_are_hers(project: Project) -> None:
+def test_labels_by_others_than_the_scorer_are_left_out_if_there_are_hers(project: TwoVideos) -> None:
     table = project.table("day2")
-    for suffix in (".h5", ".csv"):
-        (project.folder("day2") / f"CollectedData_Ann{suffix}").unlink()
+    project.save(table, "day2", suffixes=[])  # which takes away what there is
     table.to_csv(project.folder("day2") / "CollectedData_Bob.csv")
     same(project.read("1 folders have labels by others than the scorer 'Ann' of config.yaml (day2: Bob)"), XY)
     project.save(table.rename(columns={"Ann": "Bob"}, level="scorer"), "day2")
-    (project.folder("day2") / "CollectedData_Bob.csv").unlink()
     same(project.read("its columns are by 'Bob', not by the scorer 'Ann': left out"), XY)
 
 
-def test_all_folders_are_read_if_those_listed_have_no_labels(project: Project) -> None:
+def test_all_folders_are_read_if_those_listed_have_no_labels(project: TwoVideos) -> None:
     project.listed("day3")
     project.folder("day3").mkdir()
     project.add("day1_cropped")
     read = project.read("1 labelled folders look like cropped copies of others (day1_cropped): left out")
     assert set(read.videos) == {"day1", "day2"}
-    same(read, both())
+    same(read, BOTH)
 
 
-def test_a_line_tells_what_many_folders_have_in_common(project: Project) -> None:
+def test_a_line_tells_what_many_folders_have_in_common(project: TwoVideos) -> None:
     for number in range(3, 12):
         project.add(f"day{number}")
     project.listed(*(f"day{number}" for number in range(1, 12)))
@@ -193,23 +129,23 @@ def test_a_line_tells_what_many_folders_have_in_common(project: Project) -> None
     assert len(read.images) == 66
 
 
-def test_a_bodypart_with_a_blank(project: Project) -> None:
+def test_a_bodypart_with_a_blank(project: TwoVideos) -> None:
     project.config["bodyparts"] = ["snout", "ear", "tail "]
     project.write()
     project.save(project.table(names=("snout", "ear", "tail ")))
-    same(project.read(), both())
+    same(project.read(), BOTH)
 
 
-def test_cells_that_pandas_takes_for_missing(project: Project) -> None:
+def test_cells_that_pandas_takes_for_missing(project: TwoVideos) -> None:
     table = project.table()
     table.iloc[2:, :2] = np.nan
     project.csv(lambda _: table.to_csv(na_rep="NA"))
-    expected = both()
+    expected = BOTH.copy()
     expected[2:12, 0] = np.nan
     same(project.read(), expected)
 
 
-def test_cells_that_are_no_numbers_are_told_in_a_line(project: Project) -> None:
+def test_cells_that_are_no_numbers_are_told_in_a_line(project: TwoVideos) -> None:
     table = project.table().astype(object)
     table.iloc[2:, :2] = "left"
     project.csv(lambda _: table.to_csv())
