@@ -85,11 +85,9 @@ def test_what_has_settled_is_said_so():
         {"ranking": name, "share": 1.0, "draw": 0, "networks": 8, "agreement": a}
         for name, a in (("check", 0.9), ("value", 0.5))
     ]
-    assert settled_sentence(pd.DataFrame(rows)) == (
-        "A second study of these frames and labels, of this size, would agree (rank correlation) on the order of "
-        "labels to check by 0.95 (settled) and on the order of values by 0.67 (not settled): that is "
-        "repeatability, not that the order is right."
-    )
+    said = settled_sentence(pd.DataFrame(rows))
+    assert "labels to check by 0.95 (settled)" in said
+    assert "values by 0.67 (not settled)" in said
 
 
 def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():

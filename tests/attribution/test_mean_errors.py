@@ -87,10 +87,8 @@ def test_a_missing_label_neither_counts_nor_spreads():
 
 
 @pytest.mark.filterwarnings("error")
-def test_frames_that_are_mostly_or_all_alike_make_no_infinite_suspicion():
-    alike = np.append(np.full(9, 2.0), 4.0)[:, None]  # median deviation 0, mean deviation .2
+def test_frames_that_are_all_alike_or_unknown_make_no_infinite_suspicion():
     none = np.zeros((10, 2))
-    assert robust_deviation(alike, none)[:, 0] == pytest.approx([*[0] * 9, 2 / (1.2533 * 0.2)])
     assert (robust_deviation(np.full((10, 1), 2.0), none) == 0).all()
     assert np.isnan(robust_deviation(np.full((10, 2), np.nan), none)).all()
 

@@ -124,20 +124,6 @@ def test_a_ladder_of_three_seeds_beside_halves_gives_a_slope_that_is_called_one_
     assert 0.03 < np.mean(called) < 0.09
 
 
-def test_the_slopes_standard_error_covers():
-    """Three sizes of a nested design with noise shared by the rows of a seed: z is about standard normal."""
-    rng = np.random.default_rng(0)
-    z = []
-    for _ in range(400):
-        shared = rng.normal(size=20).repeat(3)
-        score = shared + rng.normal(size=60) - np.tile([0, 1, 2], 20)
-        slope = values.slope_at_main_size(
-            score, np.tile([10, 20, 30], 20), np.tile([10, 20, 30], 20), np.arange(20).repeat(3)
-        )
-        z.append((slope.per_frame + 0.1) / slope.standard_error)
-    assert 0.9 < np.std(z) < 1.15
-
-
 def test_the_group_test_rejects_as_often_as_it_says_where_there_is_no_effect():
     rng = np.random.default_rng(1)
     p = [

@@ -60,14 +60,13 @@ def titles(figure: object) -> str:
     return " ".join(figure.get_suptitle().split())
 
 
-def test_names_are_known_without_importing_matplotlib():
-    code = "import sys; from frameworth.figures import figure_names; print(len(figure_names(3, [[1, 2]])))"
-    code += "; print([name for name in ('matplotlib', 'seaborn', 'pandas', 'numpy') if name in sys.modules])"
-    said = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"
-    )
-    count, imported = said.stdout.split("\n")[:2]
-    assert int(count) == len(figure_names(3, [[1, 2]]))
+def test_names_and_what_figures_read_are_known_without_importing_matplotlib():
+    code = "import sys; from frameworth.figures import figure_names, figure_reads\n"
+    code += "print(len(figure_names(3, [[1, 2]])), figure_reads('outliers'))\n"
+    code += "print([name for name in ('matplotlib', 'seaborn', 'pandas', 'numpy') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    known, imported = said.stdout.splitlines()
+    assert known == f"{len(figure_names(3, [[1, 2]]))} ('outliers.csv', 'outliers_methods.csv')"
     assert imported == "[]"
 
 
@@ -321,7 +320,8 @@ def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tm
     ],
     ids=["one subset", "one percent, nothing planted", "one seed, one member"],
 )
-def test_studies_that_lack_things_are_drawn(tmp_path: Path, grid: dict[str, int]):
+def test_studies_that_lack_things_are_drawn(tmp_path: Path, grid: dict[str, int], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_style, "save", lambda figure, *_: figure.draw_without_rendering())  # to save time
     study = write_study(tmp_path, **grid, questions=True)
     like_bias = {"influence_confidence", "influence_probability", "influence_variance"}
     for name in figure_names(1, study.options.figures.pair_list):

@@ -110,12 +110,6 @@ def test_nothing_is_planted_when_nothing_is_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "planted.csv").read_text() == "video,image,planted\n"
 
 
-def test_every_label_lies_inside_its_image(project: LabelledProject) -> None:
-    xy = project.xy[~np.isnan(project.xy).any(axis=2)]
-    assert (xy > 0).all()
-    assert (xy < [WIDTH, HEIGHT]).all()
-
-
 def test_a_few_keypoints_are_missing_and_no_frame_is_without_labels(project: LabelledProject) -> None:
     missing = np.isnan(project.xy).any(axis=2)
     assert 0.01 < missing.mean() < 0.1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
@@ -244,10 +243,3 @@ def test_a_stage_opens_nothing_that_its_rule_does_not_declare(
     with opened(monkeypatch) as files:
         run_stage(stage, str(study), *given)
     assert of_study(files, study) <= declared[STAGES[stage]]
-
-
-def test_what_a_figure_reads_is_known_without_importing_it():
-    code = "import sys; from frameworth.figures import figure_reads; print(figure_reads('outliers'))"
-    code += "; print([name for name in ('matplotlib', 'pandas', 'numpy') if name in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines() == ["('outliers.csv', 'outliers_methods.csv')", "[]"]
