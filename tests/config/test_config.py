@@ -46,18 +46,14 @@ def test_checking_does_not_change_what_was_given():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": 5}, ["labels", "quotes"]),
         ({"subsets": [{"design": "balanced", "percents": [0], "seeds": 2}]}, ["subsets[0].percents[0]", "at least 1"]),
-        ({"subsets": [{"design": "nested", "percents": [140], "seeds": 2}]}, ["140", "at most 100"]),
         ({"subsets": [{"design": "latin", "percents": [50], "seeds": 2}]}, ["latin", "balanced", "nested"]),
         ({"subsets": [{"design": "nested", "percents": [50]}]}, ["subsets[0]", "seeds is missing"]),
-        ({"subsets": [{"design": "nested", "percents": [50], "seeds": 0}]}, ["subsets[0].seeds"]),
         ({"subsets": [{"design": "paired", "percents": [50], "seeds": 3}]}, ["even number"]),
         (
             {"subsets": [{"design": "nested", "percents": [10, 30], "seeds": 2, "members": [1]}]},
             ["subsets[0].members", "1 numbers for 2 percents"],
         ),
-        ({"training": {"device": "tpu"}}, ["training.device", "cuda"]),
         ({"held_out": {"fraction": 1}}, ["held_out.fraction", "below 1"]),
     ],
     ids=lambda value: "" if isinstance(value, list) else json.dumps(value)[:60],
@@ -146,17 +142,11 @@ def test_the_config_page_is_what_the_model_says(repository):
     assert (repository / "config" / "README.md").read_text() == config_page()
 
 
-@pytest.mark.parametrize(("text", "words"), [("a: [", "not valid YAML"), ("- 1", "mapping"), ("", "mapping")])
-def test_an_unreadable_config_is_refused_by_its_name(tmp_path, text, words):
-    path = tmp_path / "study.yaml"
-    path.write_text(text)
-    with path.open() as file, pytest.raises(UserError, match=rf"study\.yaml.*{words}"):
-        read_config(file)
-
-
-@pytest.mark.parametrize("data", ["study: mäuse\n".encode("latin-1"), "study: mice\n".encode("utf-16")])
-def test_a_config_in_another_encoding_is_refused_by_its_name(tmp_path, data):
+@pytest.mark.parametrize(
+    ("data", "words"), [(b"a: [", "not valid YAML"), ("study: mäuse\n".encode("latin-1"), "not UTF-8")]
+)
+def test_a_config_file_that_cannot_be_read_is_refused_by_its_name(tmp_path, data, words):
     path = tmp_path / "study.yaml"
     path.write_bytes(data)
-    with path.open(encoding="utf-8") as file, pytest.raises(UserError, match=r"study\.yaml.*UTF-8"):
+    with path.open(encoding="utf-8") as file, pytest.raises(UserError, match=rf"study\.yaml.*{words}"):
         read_config(file)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import run_snakemake
 from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
 from frameworth.experiments.toggle import compare_sides, group_of, parts_of, statement, write_side, write_toggle
 from frameworth.training.ensemble import run_ensembles
 from small_ensemble import OPTIONS
-from tiny import config, draw, prepare, write_config
+from small_study import run_config
+from tiny import config, draw, prepare
 
 pytestmark = pytest.mark.slow
 
@@ -82,14 +82,9 @@ def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():
 
 def test_the_workflow_toggles_frames_of_a_study_with_common_bases_and_seeds(tmp_path):
     draw(tmp_path / "project", frames=20)
-    path = write_config(
-        tmp_path / "study.yaml", config("project", toggle={"pairs": 2, "frames": [0, 1, 2], "parts": 2})
-    )
-    frames = tmp_path / "results/tiny/frames.csv"
-    run_snakemake(tmp_path, "--configfile", str(path), "--", "results/tiny/frames.csv")
-    pool = pd.read_csv(frames).query("split == 'pool'")["frame"].tolist()[:3]
-    path = write_config(tmp_path / "study.yaml", config("project", toggle={"pairs": 2, "frames": pool, "parts": 2}))
-    run_snakemake(tmp_path, "--configfile", str(path), "--", "results/tiny/toggle.csv")
+    run_config(tmp_path, config("project"), "results/tiny/frames.csv")
+    pool = pd.read_csv(tmp_path / "results/tiny/frames.csv").query("split == 'pool'")["frame"].tolist()[:3]
+    run_config(tmp_path, config("project", toggle={"pairs": 2, "frames": pool, "parts": 2}), "results/tiny/toggle.csv")
     table = pd.read_csv(tmp_path / "results/tiny/toggle.csv").set_index("arm")
     assert table["frames"].to_dict() == {
         "with": " ".join(map(str, pool)), "part-1": " ".join(map(str, pool[:2])), "part-2": str(pool[2]),

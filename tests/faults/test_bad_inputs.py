@@ -15,8 +15,8 @@ from bad_inputs.cases import CASES, Case
 from bad_inputs.study import Study
 from conftest import run_snakemake
 from frameworth.__main__ import main
-from frameworth.storage.digests import digest_of_file
 from frameworth.training.gpus import machine_has_gpu
+from small_study import state
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -31,13 +31,6 @@ def study(good: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study
     """A copy of the good study, in the working directory."""
     monkeypatch.chdir(tmp_path)
     return good.copied_to(tmp_path)
-
-
-def state(folder: Path) -> dict[str, tuple[int, str]]:
-    return {
-        str(path): (path.lstat().st_mtime_ns, digest_of_file(path) if path.is_file() else "")
-        for path in folder.rglob("*")
-    }
 
 
 def by_name(name: str) -> Case:
@@ -76,14 +69,7 @@ def test_what_is_wrong_is_told_and_nothing_is_run_or_written(study: Study, case:
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "a misspelt key",
-        "template code",
-        "HDF5 whose column names are a program",
-        "turned by EXIF",
-        "cuda without a GPU",
-    ],
+    "name", ["template code", "HDF5 whose column names are a program", "turned by EXIF", "cuda without a GPU"]
 )
 def test_the_workflow_refuses_the_same_before_any_job(study: Study, name: str) -> None:
     case = by_name(name)

@@ -82,8 +82,10 @@ def test_a_list_among_the_videos_of_a_label_file_is_refused(drawn: LabelledProje
         write_imported(labels, tmp_path / "imported")
 
 
-@pytest.mark.parametrize("write", [slp_embedded, nwb])
-@pytest.mark.parametrize("how", ["link", "hidden link", "raw values", "virtual values"])
+@pytest.mark.parametrize(
+    ("write", "how"),
+    [(nwb, "link"), *((slp_embedded, how) for how in ("link", "hidden link", "raw values", "virtual values"))],
+)
 def test_labels_that_take_content_from_another_file_are_refused_by_its_name(
     drawn: LabelledProject, tmp_path: Path, write: object, how: str
 ) -> None:

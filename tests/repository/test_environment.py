@@ -8,8 +8,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from conftest import run_snakemake
-from tiny import config, draw, write_config
+from small_study import run_config
+from tiny import config, draw
 from tools.environments import NOT_IN_RULES, PYTHON, environments
 
 pytestmark = pytest.mark.slow
@@ -50,8 +50,7 @@ def test_without_an_image_apptainer_is_refused_before_any_job(repository, tmp_pa
     if (repository / "envs/frameworth.sif").exists():
         pytest.skip("this checkout has an image")
     draw(tmp_path / "project")
-    path = write_config(tmp_path / "study.yaml", config("project"))
-    done = run_snakemake(tmp_path, "--configfile", str(path), "--sdm", "apptainer", check=False)
+    done = run_config(tmp_path, config("project"), "--sdm", "apptainer", check=False)
     assert done.returncode != 0
     (line,) = [line for line in done.stderr.splitlines() if "frameworth.sif" in line]
     assert "build it from envs/frameworth.def" in line

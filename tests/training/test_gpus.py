@@ -8,9 +8,10 @@ import time
 import pytest
 import yaml
 
-from conftest import REPOSITORY, run_snakemake
+from conftest import REPOSITORY
 from frameworth.training.gpus import is_chosen, networks_per_gpu
-from tiny import config, draw, write_config
+from small_study import run_config
+from tiny import config, draw
 
 pytestmark = pytest.mark.slow
 
@@ -76,8 +77,7 @@ def test_one_gpu_that_is_named_is_left_alone_and_of_several_one_is_taken():
 
 def test_an_impossible_number_of_networks_per_gpu_fails_before_any_job(tmp_path):
     draw(tmp_path / "project")
-    path = write_config(tmp_path / "study.yaml", config("project"))
-    done = run_snakemake(tmp_path, "--configfile", str(path), "--resources", "networks_per_gpu=0", check=False)
+    done = run_config(tmp_path, config("project"), "--resources", "networks_per_gpu=0", check=False)
     assert done.returncode != 0
     assert "networks_per_gpu: 0 must be at least 1" in done.stderr
     assert not (tmp_path / "results").exists()
@@ -89,6 +89,5 @@ def test_the_profile_for_gpus_without_a_scheduler_limits_jobs_that_train(reposit
     draw(tmp_path / "project")
     study = config("project")
     study["training"]["device"] = "auto"
-    path = write_config(tmp_path / "study.yaml", study)
-    done = run_snakemake(tmp_path, "--configfile", str(path), "--workflow-profile", str(profile.parent), "-n")
+    done = run_config(tmp_path, study, "--workflow-profile", str(profile.parent), "-n")
     assert "gpu=1" in (done.stdout + done.stderr).split("rule ensemble_of_1:")[1].split("rule ")[0]

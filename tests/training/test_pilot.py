@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import run_snakemake
 from frameworth.answers.closing import in_numbers, pilot_sentences
 from frameworth.cli.checking import check_study
 from frameworth.cli.networks import StudyNetworks
@@ -26,7 +25,8 @@ from frameworth.storage.files import write_json
 from frameworth.training.pilot import run_pilot
 from frameworth.training.predict import load_predictors, predict
 from frameworth.training.scaling import ScaledFrames
-from tiny import TRAINING, config, correct_label, draw, prepare, write_config
+from small_study import SmallStudy
+from tiny import TRAINING, config, draw, prepare
 
 pytestmark = pytest.mark.slow
 
@@ -99,10 +99,6 @@ def test_only_the_size_taken_is_trained_longer_and_none_is_left_if_all_diverged(
 def piloted(pilot=PILOT, **training):
     given = {key: value for key, value in REST.items() if key != "net_type"} | {"device": "cpu"} | training
     return config("project", pilot=pilot) | {"training": given}
-
-
-def problems(given):
-    return [str(problem) for problem in inspect_config(given)[1] if "subsets" not in problem.where]
 
 
 def test_what_the_config_gives_is_not_chosen():
@@ -273,37 +269,24 @@ def test_the_figure_draws_the_table_and_says_what_was_taken(tmp_path):
     assert "pilot" not in figure_names(0, [])
 
 
-class Study:
-    """A study with a pilot: its working directory, its config, and runs of it."""
-
-    def __init__(self, folder):
-        self.folder, self.project = folder, draw(folder / "project")
-        self.results = folder / "results/tiny"
-        blocks = [{"design": "balanced", "percents": [50], "seeds": 2, "members": 1}]
-        self.config = piloted(crop=None) | {"subsets": blocks}
+class Piloted(SmallStudy):
+    """A study with a pilot."""
 
     @property
     def checked(self):
         return check_config(self.config)
 
     def make(self, *options):
-        path = write_config(self.folder / "study.yaml", self.config)
+        """Have its two networks; which of the rules that train ran for that."""
         targets = [f"results/tiny/ensembles/percent-050/seed-{seed}/predictions.h5" for seed in (1, 2)]
-        done = run_snakemake(self.folder, *options, "--configfile", str(path), "--", *targets)
-        text = done.stdout + done.stderr
-        return {name for name in ("pilot", "ensemble_of_1") if re.search(rf"^{name} +\d", text, re.M)}
-
-    def trained(self):
-        return {path: path.stat().st_mtime_ns for path in self.results.glob(".store/*/training.json")}
-
-    def correct_label(self, frame):
-        row = pd.read_csv(self.results / "frames.csv").loc[frame]
-        correct_label(self.project, row.video, row.image)
+        return {"pilot", "ensemble_of_1"} & self.jobs(*targets, *options).keys()
 
 
 def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    study = Study(tmp_path)
+    draw(tmp_path / "project")
+    blocks = [{"design": "balanced", "percents": [50], "seeds": 2, "members": 1}]
+    study = Piloted(tmp_path, piloted(crop=None) | {"subsets": blocks})
     text = describe(study.checked, cores=1)
     # Two sizes and twice the steps are three networks, of which one is of the grid.
     assert "at most 3 networks" in text
