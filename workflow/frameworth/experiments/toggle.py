@@ -100,10 +100,15 @@ def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
         wide = stats.t.ppf((1 + level) / 2, least - 1) * two_way_error(labels)
         ends = {"two_way_low": paired.difference - wide, "two_way_high": paired.difference + wide}
         rows.append({"arm": side, **paired._asdict(), **ends})
-    table = pd.DataFrame(rows, columns=COLUMNS).assign(p_adjusted=lambda made: made["p"])
-    parts = table["arm"] != "with"
-    table.loc[parts, "p_adjusted"] = holm(table.loc[parts, "p"].to_numpy(float))
-    return table
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.assign(p_adjusted=adjusted(table))
+
+
+def adjusted(table: pd.DataFrame) -> np.ndarray:
+    """p of each side of `toggle.csv`, of the parts by Holm's rule over them."""
+    p, parts = table["p"].to_numpy(float, copy=True), (table["arm"] != "with").to_numpy()
+    p[parts] = holm(p[parts])
+    return p
 
 
 def write_toggle(study: Path, toggle: Toggle, level: float) -> pd.DataFrame:
@@ -146,7 +151,7 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
     if table.empty:
         return ["No label of the pool is flagged, so there was nothing to toggle; toggle.frames names frames."]
     sentences = []
-    for row in table.itertuples():
+    for row in table.assign(p_adjusted=adjusted(table)).itertuples():
         size = len(row.frames.split()) if isinstance(row.frames, str) else 1
         group = "The toggled group" if row.arm == "with" else f"Of the toggled group {row.arm}"
         if row.pairs < 2:
