@@ -38,6 +38,10 @@ class Sample:
         """`self_frame` for each target, int [T]."""
         return np.broadcast_to(self.self_frame, self.scores.shape[1:])
 
+    def unknown(self) -> np.ndarray:
+        """NaN for each frame and target, float [N, T]."""
+        return np.full((self.inclusion.shape[1], self.scores.shape[1]), np.nan)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Sample):
@@ -87,24 +91,21 @@ def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np
             yield np.flatnonzero(known[:, column]), np.flatnonzero(which.ravel() == index)
 
 
-def comparable(
-    scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def comparable(sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """As `columns_by_missing_rows`, without rows whose percent one cluster alone drew: they say nothing within it."""
-    for rows, columns in columns_by_missing_rows(scores):
-        drawn = percents[rows]
-        several = [percent for percent in np.unique(drawn) if len(np.unique(clusters[rows[drawn == percent]])) > 1]
+    for rows, columns in columns_by_missing_rows(sample.scores):
+        drawn, clusters = sample.percents[rows], sample.clusters[rows]
+        several = [percent for percent in np.unique(drawn) if len(np.unique(clusters[drawn == percent])) > 1]
         rows = rows[np.isin(drawn, several)]
         if len(rows):
             yield rows, columns
 
 
-def decidable(
-    inclusion: np.ndarray, scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def decidable(sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """What is `comparable`, with the frames that some but not all of these rows hold, bool [N]."""
-    for rows, columns in comparable(scores, percents, clusters):
-        varies = inclusion[rows].any(axis=0) & ~inclusion[rows].all(axis=0)
+    for rows, columns in comparable(sample):
+        included = sample.inclusion[rows]
+        varies = included.any(axis=0) & ~included.all(axis=0)
         if varies.any():
             yield rows, columns, varies
 

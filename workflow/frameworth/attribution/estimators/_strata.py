@@ -35,21 +35,17 @@ def semivalue(
     Args:
         marginal_weights: ω_1…ω_n for n frames.
     """
-    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
-    frames, targets = inclusion.shape[1], scores.shape[1]
-    value = np.full((frames, targets), np.nan)
-    error = np.full((frames, targets), np.nan)
-    counted = 0
-    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
-        included, of_rows = inclusion[rows][:, varies], percents[rows]
+    value, error, counted = sample.unknown(), sample.unknown(), 0
+    for rows, columns, varies in decidable(sample):
+        included, of_rows = sample.inclusion[rows][:, varies], sample.percents[rows]
         weights = _weights_of_percents(name, marginal_weights, included, of_rows)
-        groups = clusters[rows]
+        groups = sample.clusters[rows]
         names = np.unique(groups)
         counted = max(counted, len(names))
         for frame in np.unique(sample.own[columns]):
             some = columns[sample.own[columns] == frame]
             own_frame = int(np.flatnonzero(np.flatnonzero(varies) == frame)[0]) if frame >= 0 and varies[frame] else -1
-            u = scores[np.ix_(rows, some)].astype(float)
+            u = sample.scores[np.ix_(rows, some)].astype(float)
             whole = _differences(included, u, of_rows, weights, own_frame)
             value[np.ix_(varies, some)] = whole
             if not with_errors or len(names) < LEAST_CLUSTERS:

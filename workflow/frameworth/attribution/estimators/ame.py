@@ -19,11 +19,9 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
     """
-    inclusion, scores, clusters = sample.inclusion, sample.scores, sample.clusters
-    frames, targets = inclusion.shape[1], scores.shape[1]
-    value = np.full((frames, targets), np.nan)
-    for rows, columns in columns_by_missing_rows(scores):
-        included = inclusion[rows]
+    value, clusters = sample.unknown(), sample.clusters
+    for rows, columns in columns_by_missing_rows(sample.scores):
+        included = sample.inclusion[rows]
         varies = included.any(axis=0) & ~included.all(axis=0)
         share = included[:, varies].mean(axis=1)
         inside = (share > 0) & (share < 1)
@@ -32,10 +30,10 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
             continue
         x, root = marginal_effect_regressors(included, share)
         for target in columns:
-            u = scores[rows, target].astype(float)
+            u = sample.scores[rows, target].astype(float)
             effects = root * lasso_over_clusters(x, u, clusters[rows], lambda part, fit: part - part[fit].mean(axis=0))
             value[varies, target] = scale_of(len(effects), False) * (effects - effects.mean())
-    return Estimate(value, np.full_like(value, np.nan), len(np.unique(clusters)), own_errors=False)
+    return Estimate(value, sample.unknown(), len(np.unique(clusters)), own_errors=False)
 
 
 def marginal_effect_regressors(included: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:

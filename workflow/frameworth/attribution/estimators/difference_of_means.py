@@ -22,15 +22,12 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     Returns an Estimate [N, T]; NaN for frames in every or in no subset, standard errors NaN where a side has
     fewer than two subsets.
     """
-    inclusion, scores, clusters = sample.inclusion, sample.scores, sample.clusters
-    frames, targets = inclusion.shape[1], scores.shape[1]
-    value = np.full((frames, targets), np.nan)
-    error = np.full((frames, targets), np.nan)
-    groups = columns_by_missing_rows(scores)
+    value, error = sample.unknown(), sample.unknown()
+    groups = columns_by_missing_rows(sample.scores)
     for rows, columns in ((rows, some) for rows, every in groups for some in in_portions(every)):
-        u = scores[np.ix_(rows, columns)].astype(float)
+        u = sample.scores[np.ix_(rows, columns)].astype(float)
         u -= u.mean(axis=0)  # sums of squares lose digits far from 0
-        included = inclusion[rows].T.astype(float)
+        included = sample.inclusion[rows].T.astype(float)
         count = included.sum(axis=1)[:, None]
         others = len(rows) - count
         total = included @ u  # the sum over the other side is its negative
@@ -44,5 +41,5 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
             variance = np.maximum(squares - count * mean**2, 0) / (count - 1) / count
             variance += np.maximum(other_squares - others * other_mean**2, 0) / (others - 1) / others
             error[:, columns] = np.where((count > 1) & (others > 1), np.sqrt(variance), np.nan)
-    independent = len(np.unique(clusters))
-    return Estimate(value, error, independent, own_errors=independent == len(clusters))
+    independent = len(np.unique(sample.clusters))
+    return Estimate(value, error, independent, own_errors=independent == len(sample.clusters))

@@ -6,13 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import (
-    Estimate,
-    Sample,
-    decidable,
-    scale_of,
-    without_own,
-)
+from frameworth.attribution.estimators._estimate import Estimate, Sample, decidable, scale_of, without_own
 from frameworth.attribution.estimators._sparse import lasso_over_clusters
 
 
@@ -26,16 +20,13 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
     """
-    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
-    frames, targets = inclusion.shape[1], scores.shape[1]
-    value = np.full((frames, targets), np.nan)
-    counted = 0
-    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
-        counted = max(counted, len(np.unique(clusters[rows])))
-        centre = _size_means(percents[rows])
+    value, counted = sample.unknown(), 0
+    for rows, columns, varies in decidable(sample):
+        counted = max(counted, len(np.unique(sample.clusters[rows])))
+        centre = _size_means(sample.percents[rows])
         everything = np.ones(len(rows), bool)
         for target in columns:
-            x, u = inclusion[rows][:, varies].astype(float), scores[rows, target].astype(float)
+            x, u = sample.inclusion[rows][:, varies].astype(float), sample.scores[rows, target].astype(float)
             frame = sample.own[target]
             own_varies = frame >= 0 and varies[frame]
             if own_varies:
@@ -44,16 +35,13 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
                 z_own = x[:, place]
                 slope = z_own @ u / (z_own @ z_own)
                 x, u = without_own(x, z_own), without_own(u, z_own)
-            effects = lasso_over_clusters(x, u, clusters[rows], centre)
-            if own_varies:
-                effects -= np.delete(effects, place).mean()
-            else:
-                effects -= effects.mean()
+            effects = lasso_over_clusters(x, u, sample.clusters[rows], centre)
+            effects -= (np.delete(effects, place) if own_varies else effects).mean()
             effects *= scale_of(len(effects), own_varies)
             if own_varies:
                 effects[place] = slope
             value[varies, target] = effects
-    return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
+    return Estimate(value, sample.unknown(), counted, own_errors=False)
 
 
 def _size_means(percents: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

@@ -32,20 +32,18 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
     """
-    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
-    frames, targets = inclusion.shape[1], scores.shape[1]
-    value = np.full((frames, targets), np.nan)
-    counted = 0
-    roots = precisions(scores, percents, clusters)
-    for rows, columns, varies in decidable(inclusion, scores, percents, clusters):
+    percents, clusters = sample.percents, sample.clusters
+    value, counted = sample.unknown(), 0
+    roots = precisions(sample.scores, percents, clusters)
+    for rows, columns, varies in decidable(sample):
         counted = max(counted, len(np.unique(clusters[rows])))
-        model = _Model(inclusion[rows][:, varies], percents[rows], clusters[rows], roots[rows])
-        place = np.full(frames + 1, -1)  # the last stands for self_frame −1
+        model = _Model(sample.inclusion[rows][:, varies], percents[rows], clusters[rows], roots[rows])
+        place = np.full(len(varies) + 1, -1)  # the last stands for self_frame −1
         place[:-1][varies] = np.arange(np.count_nonzero(varies))
         for some in in_portions(columns):
-            u = scores[np.ix_(rows, some)].astype(float) * roots[rows, None]
+            u = sample.scores[np.ix_(rows, some)].astype(float) * roots[rows, None]
             value[np.ix_(varies, some)] = model.values(u, place[sample.own[some]])
-    return Estimate(value, np.full_like(value, np.nan), counted, own_errors=False)
+    return Estimate(value, sample.unknown(), counted, own_errors=False)
 
 
 class _Whitened:

@@ -28,23 +28,20 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 
     Returns an Estimate [N, T]; NaN for frames in every or in no subset of all percents.
     """
-    inclusion, scores, percents, clusters = sample.inclusion, sample.scores, sample.percents, sample.clusters
-    frames, targets = inclusion.shape[1], scores.shape[1]
-    value = np.full((frames, targets), np.nan)
-    error = np.full((frames, targets), np.nan)
-    counted = 0
-    roots = precisions(scores, percents, clusters)[:, None]
-    for rows, columns in comparable(scores, percents, clusters):
+    percents, clusters = sample.percents, sample.clusters
+    value, error, counted = sample.unknown(), sample.unknown(), 0
+    roots = precisions(sample.scores, percents, clusters)[:, None]
+    for rows, columns in comparable(sample):
         blocks = ClusterBlocks(percents[rows], clusters[rows])
         counted = max(counted, blocks.clusters)
-        z = centred(inclusion[rows], percents[rows]) * roots[rows]
+        z = centred(sample.inclusion[rows], percents[rows]) * roots[rows]
         own_frame = sample.own[columns]
         for frame in np.unique(own_frame):
             some = columns[own_frame == frame]
-            u = centred(scores[np.ix_(rows, some)], percents[rows]) * roots[rows]
+            u = centred(sample.scores[np.ix_(rows, some)], percents[rows]) * roots[rows]
             fixed = [int(frame)] if frame >= 0 else []
-            slope_and_error = slopes(z, u, blocks, fixed, with_errors and blocks.clusters >= LEAST_CLUSTERS)
-            value[:, some], error[:, some] = slope_and_error
+            enough = with_errors and blocks.clusters >= LEAST_CLUSTERS
+            value[:, some], error[:, some] = slopes(z, u, blocks, fixed, enough)
     return Estimate(value, error, counted, own_errors=False)
 
 

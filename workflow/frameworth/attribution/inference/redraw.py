@@ -74,7 +74,7 @@ def largest_statistics(
     """
     pool = np.flatnonzero(study.inclusion.any(axis=0))
     out = np.full((resamples, study.scores.shape[1]), np.nan)
-    for rows, columns in comparable(study.scores, study.percents, study.clusters):
+    for rows, columns in comparable(study):
         of_rows, inclusion = (study.percents[rows], study.clusters[rows]), study.inclusion[rows]
         blocks, weights = size_centred.ClusterBlocks(*of_rows), study.roots[rows, None]
         by_fixed: dict[tuple[int, ...], list[int]] = {}

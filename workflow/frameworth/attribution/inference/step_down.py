@@ -143,7 +143,7 @@ def _ratio(value: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 def _beside(study: Study, fixed: list[int], decided: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the one target: slopes beside the decided frames, these relative to the average of all, CR3 errors; [N]."""
-    ((rows, _),) = comparable(study.scores, study.percents, study.clusters)
+    ((rows, _),) = comparable(study)
     z, u = _centred(study, rows, [0])
     blocks = size_centred.ClusterBlocks(study.percents[rows], study.clusters[rows])
     slope, error = size_centred.slopes(z, u, blocks, [*fixed, *decided], True)
@@ -159,7 +159,7 @@ def _balance(study: Study, fixed: list[list[int]]) -> np.ndarray:
     out = np.ones((study.inclusion.shape[1], len(fixed)))
     if not (study.designs == "balanced").any():
         return out
-    for rows, columns in comparable(study.scores, study.percents, study.clusters):
+    for rows, columns in comparable(study):
         for beside in {tuple(fixed[target]) for target in columns}:
             targets = [target for target in columns if tuple(fixed[target]) == beside]
             z, u = _centred(study, rows, targets)
