@@ -13,9 +13,7 @@ rule out_of_bag:
     """Collect what the baseline's networks say of frames that they had not seen."""
     input:
         FILES.ensembles(GRID, "predictions.h5"),
-        f"{RESULTS}/scores.h5",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-        f"{RESULTS}/labels.h5",
+        FILES("scores.h5", "subsets.csv", "subsets.h5", "labels.h5"),
     output:
         f"{RESULTS}/out_of_bag.h5",
     log:
@@ -31,10 +29,9 @@ rule out_of_bag:
 rule arm_subset:
     """Add pseudo-labelled frames to one subset."""
     input:
+        FILES("frames.csv", "labels.h5"),
         f"{RESULTS}/subsets/{{subset}}.json",
         f"{RESULTS}/ensembles/{{subset}}/consensus.h5",
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
     output:
         f"{RESULTS}/arms/{{arm}}/subsets/{{subset}}.json",
     log:
@@ -44,7 +41,7 @@ rule arm_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        study=RESULTS,
+        study=subpath(input[0], parent=True),
         pseudo=lambda wildcards: as_json(CONFIG.arms[wildcards.arm].pseudo),
         form=CONFIG.prediction.consensus,
     shell:
@@ -56,8 +53,7 @@ rule arms:
     """Compare the arms with the baseline."""
     input:
         FILES.arm_predictions(),
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
+        FILES("frames.csv", "labels.h5"),
     output:
         f"{RESULTS}/arm_scores.csv",
         f"{RESULTS}/arms.csv",

@@ -8,16 +8,8 @@ for JOB in FILES.figure_jobs():
         name:
             JOB.rule
         input:
-            frames=f"{RESULTS}/frames.csv",
-            labels=f"{RESULTS}/labels.h5",
-            subsets=multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
-            scores=f"{RESULTS}/scores.h5",
-            rmse=f"{RESULTS}/rmse.csv",
-            influence=f"{RESULTS}/influence.h5",
-            values=f"{RESULTS}/frame_values.csv",
-            checks=f"{RESULTS}/labels_to_check.csv",
-            summary=f"{RESULTS}/summary.json",
-            validation=f"{RESULTS}/validation.csv",
+            FILES("frames.csv", "labels.h5", "subsets.csv", "subsets.h5", "scores.h5", "rmse.csv", "influence.h5"),
+            FILES("frame_values.csv", "labels_to_check.csv", "summary.json", "validation.csv"),
             further=JOB.further,
         output:
             [figure_of_report(name) for name in JOB.names],

@@ -14,9 +14,7 @@ localrules:
 rule influence:
     """Estimate the influence of every training frame on every frame and keypoint."""
     input:
-        f"{RESULTS}/scores.h5",
-        f"{RESULTS}/frames.csv",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("scores.h5", "frames.csv", "subsets.csv", "subsets.h5"),
     output:
         f"{RESULTS}/influence.h5",
     log:
@@ -37,12 +35,8 @@ rule influence:
 rule frame_values:
     """Rank the frames of the pool."""
     input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/scores.h5",
-        f"{RESULTS}/influence.h5",
-        f"{RESULTS}/labels_to_check.csv",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("frames.csv", "labels.h5", "subsets.csv", "subsets.h5"),
+        FILES("scores.h5", "influence.h5", "labels_to_check.csv"),
         methods=FILES.method_influences(),
     output:
         report(
@@ -66,10 +60,7 @@ rule labels_to_check:
     """Rank the labels of all frames, of the pool and held out, by how far they stand out."""
     input:
         [marked] if Path(marked := f"{RESULTS}/marked_right.csv").exists() else [],
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/scores.h5",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("frames.csv", "labels.h5", "scores.h5", "subsets.csv", "subsets.h5"),
     output:
         report(
             f"{RESULTS}/labels_to_check.csv",
@@ -95,14 +86,8 @@ rule labels_to_check:
 rule summary:
     """Say in numbers and sentences what the study came to."""
     input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/scores.h5",
-        f"{RESULTS}/rmse.csv",
-        f"{RESULTS}/frame_values.csv",
-        f"{RESULTS}/labels_to_check.csv",
-        multiext(f"{RESULTS}/add", ".csv", "_curve.csv", "_poses.csv"),
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("frames.csv", "labels.h5", "subsets.csv", "subsets.h5", "scores.h5", "rmse.csv"),
+        FILES("frame_values.csv", "labels_to_check.csv", "add.csv", "add_curve.csv", "add_poses.csv"),
         pilot=FILES.pilot(),
     output:
         f"{RESULTS}/summary.json",
@@ -123,12 +108,7 @@ rule summary:
 rule validation:
     """Test the values: on held-out subsets, and by planted errors."""
     input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/scores.h5",
-        f"{RESULTS}/rmse.csv",
-        f"{RESULTS}/influence.h5",
-        f"{RESULTS}/labels_to_check.csv",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("frames.csv", "scores.h5", "rmse.csv", "influence.h5", "labels_to_check.csv", "subsets.csv", "subsets.h5"),
         methods=FILES.method_influences(),
     output:
         f"{RESULTS}/validation.csv",

@@ -67,11 +67,8 @@ for METHOD in FILES.methods:
             name:
                 f"{METHOD}_labels"
             input:
-                f"{RESULTS}/frames.csv",
-                f"{RESULTS}/labels.h5",
-                f"{RESULTS}/scores.h5",
                 f"{RESULTS}/{method(METHOD).artefact}",
-                multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+                FILES("frames.csv", "labels.h5", "scores.h5", "subsets.csv", "subsets.h5"),
             output:
                 f"{RESULTS}/{method(METHOD).label_table}",
             log:

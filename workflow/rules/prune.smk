@@ -12,9 +12,7 @@ localrules:
 rule prune_subset:
     """Write the pool without some frames."""
     input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/frame_values.csv",
+        FILES("frames.csv", "labels.h5", "frame_values.csv"),
     output:
         f"{RESULTS}/prune/{{removed}}/subsets/percent-100/seed-{{network}}.json",
     log:
@@ -25,7 +23,7 @@ rule prune_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        study=RESULTS,
+        study=subpath(input[0], parent=True),
         by=CONFIG.prune and CONFIG.prune.by,
         study_seed=CONFIG.seed,
     shell:
@@ -37,8 +35,7 @@ rule prune:
     """Compare what was left out, network by network."""
     input:
         FILES.ensembles(PRUNE, "predictions.h5"),
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
+        FILES("frames.csv", "labels.h5"),
     output:
         f"{RESULTS}/prune.csv",
     log:

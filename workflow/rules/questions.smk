@@ -15,8 +15,7 @@ rule members:
     """Collect what all networks say of labels and of other places."""
     input:
         FILES.ensembles(GRID, "predictions.h5"),
-        f"{RESULTS}/labels.h5",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("labels.h5", "subsets.csv", "subsets.h5"),
     output:
         f"{RESULTS}/members.h5",
     log:
@@ -35,11 +34,7 @@ rule members:
 rule distractors:
     """Say whether training frames lower labels or raise other places."""
     input:
-        f"{RESULTS}/members.h5",
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/frame_values.csv",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("members.h5", "frames.csv", "labels.h5", "frame_values.csv", "subsets.csv", "subsets.h5"),
     output:
         multiext(f"{RESULTS}/distractors", ".csv", "_groups.csv", "_places.csv"),
     log:
@@ -58,9 +53,7 @@ rule distractors:
 rule outliers:
     """Rank outliers by one score, and say what it and its parts find."""
     input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/frame_values.csv",
-        f"{RESULTS}/distractors.csv",
+        FILES("frames.csv", "frame_values.csv", "distractors.csv"),
     output:
         multiext(f"{RESULTS}/outliers", ".csv", "_methods.csv"),
     log:
@@ -78,11 +71,7 @@ rule plan:
     """Work out what a larger study would take."""
     input:
         FILES.ensembles(GRID, "training.json"),
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/rmse.csv",
-        f"{RESULTS}/frame_values.csv",
-        f"{RESULTS}/summary.json",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("frames.csv", "rmse.csv", "frame_values.csv", "summary.json", "subsets.csv", "subsets.h5"),
         pilot=FILES.pilot(),
     output:
         multiext(f"{RESULTS}/plan", ".csv", "_power.csv", ".json"),
@@ -103,11 +92,7 @@ rule plan:
 rule add:
     """Extrapolate the learning curve, and find poses that the pool hardly holds."""
     input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/rmse.csv",
-        f"{RESULTS}/scores.h5",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("frames.csv", "labels.h5", "rmse.csv", "scores.h5", "subsets.csv", "subsets.h5"),
     output:
         multiext(f"{RESULTS}/add", ".csv", "_curve.csv", "_poses.csv"),
     log:

@@ -11,16 +11,13 @@ localrules:
 rule review:
     """Write the frames whose labels to check, for napari-deeplabcut."""
     input:
-        checks=f"{RESULTS}/labels_to_check.csv",
-        scores=f"{RESULTS}/scores.h5",
-        labels=f"{RESULTS}/labels.h5",
-        subsets=f"{RESULTS}/subsets.h5",
+        FILES("labels_to_check.csv", "scores.h5", "labels.h5", "subsets.h5"),
     log:
         f"{LOGS}/review.log",
     conda:
         "../../envs/frameworth.yaml"
     params:
-        study=subpath(input.labels, parent=True),
+        study=subpath(input[0], parent=True),
         project=lambda wildcards: FILES.project,
     shell:
         "python -m frameworth review {params.study:q} --project {params.project:q} 2> {log:q}"
@@ -29,15 +26,13 @@ rule review:
 rule apply_review:
     """Copy the project with the labels that were corrected in the review, and say what that outdates."""
     input:
-        labels=f"{RESULTS}/labels.h5",
-        subsets=f"{RESULTS}/subsets.h5",
-        rmse=f"{RESULTS}/rmse.csv",
+        FILES("labels.h5", "subsets.h5", "rmse.csv"),
     log:
         f"{LOGS}/apply_review.log",
     conda:
         "../../envs/frameworth.yaml"
     params:
-        study=subpath(input.labels, parent=True),
+        study=subpath(input[0], parent=True),
         project=lambda wildcards: FILES.project,
         held_out=as_json(CONFIG.held_out),
         seed=CONFIG.seed,

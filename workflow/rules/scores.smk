@@ -10,9 +10,7 @@ rule scores:
     """Score all networks and ensembles against the labels."""
     input:
         FILES.ensembles(GRID, "predictions.h5", "consensus.h5"),
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        multiext(f"{RESULTS}/subsets", ".csv", ".h5"),
+        FILES("frames.csv", "labels.h5", "subsets.csv", "subsets.h5"),
     output:
         f"{RESULTS}/scores.h5",
         f"{RESULTS}/rmse.csv",

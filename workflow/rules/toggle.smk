@@ -11,9 +11,7 @@ localrules:
 rule toggle_subset:
     """Draw one side of one pair."""
     input:
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/frame_values.csv",
+        FILES("frames.csv", "labels.h5", "frame_values.csv"),
     output:
         f"{RESULTS}/toggle/{{side}}/subsets/percent-050/seed-{{pair}}.json",
     log:
@@ -21,7 +19,7 @@ rule toggle_subset:
     conda:
         "../../envs/frameworth.yaml"
     params:
-        study=RESULTS,
+        study=subpath(input[0], parent=True),
         toggle=as_json(CONFIG.toggle),
         study_seed=CONFIG.seed,
     shell:
@@ -33,9 +31,7 @@ rule toggle:
     """Compare the sides pair by pair."""
     input:
         FILES.ensembles(TOGGLE, "predictions.h5"),
-        f"{RESULTS}/frames.csv",
-        f"{RESULTS}/labels.h5",
-        f"{RESULTS}/frame_values.csv",
+        FILES("frames.csv", "labels.h5", "frame_values.csv"),
     output:
         f"{RESULTS}/toggle.csv",
     log:
