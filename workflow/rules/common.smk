@@ -9,7 +9,6 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from frameworth.attribution.methods import method
-from frameworth.cli.announcing import start_announcing
 from frameworth.cli.artefacts import Artefacts
 from frameworth.cli.checking import check_study, read_config_file
 from frameworth.answers.closing import closing_lines
@@ -19,7 +18,7 @@ from frameworth.cli.costs import Costs, measured, study_memory, study_size
 from frameworth.config.section import Section
 from frameworth.errors import UserError
 from frameworth.figures import figure_category, figure_module
-from frameworth.cli.running import refuse_places
+from frameworth.cli.running import refuse_places, start_announcing
 from frameworth.cli.study_record import write_record
 from frameworth.plan.jobs import runs_of, subset_jobs, training_jobs
 from frameworth.plan.requests import GRID, PRUNE, TOGGLE, requests

@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from sklearn.decomposition import PCA
 
 from frameworth.answers.coverage import nearest, pose_distances
 from frameworth.answers.learning_curve import LearningCurve, learning_curve
-from frameworth.answers.validation import interval
+from frameworth.answers.validation import rank_correlation
 from frameworth.attribution.inference import values
 from frameworth.results.results import Results
 from frameworth.storage.files import write_tables
@@ -159,13 +158,7 @@ def far_frames(poses: pd.DataFrame, level: float) -> dict[str, float] | None:
     """
     held_out = poses[poses["split"] == "held-out"].dropna(subset=["pose_distance", "log_error"])
     pair = held_out[["pose_distance", "log_error"]].to_numpy().T
-    count = pair.shape[1]
-    if count < 8 or (np.ptp(pair, axis=1) == 0).any():
+    if pair.shape[1] < 8 or (np.ptp(pair, axis=1) == 0).any():
         return None
-
-    def correlation(some: np.ndarray) -> float:
-        ranks = stats.rankdata(pair[:, some], axis=1)
-        return float(np.corrcoef(ranks)[0, 1]) if (np.ptp(ranks, axis=1) > 0).all() else np.nan
-
-    low, high = interval(correlation, lambda rng: rng.integers(0, count, count), level)
-    return {"correlation": correlation(np.arange(count)), "low": low, "high": high} if np.isfinite(low) else None
+    correlation, low, high = rank_correlation(pair, level)
+    return {"correlation": correlation, "low": low, "high": high} if np.isfinite(low) else None

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.answers.validation import auroc, interval, interval_of_auroc, placements
+from frameworth.answers.validation import auroc, interval_of_auroc, placements, rank_correlation
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
@@ -130,18 +130,7 @@ def agreement_rows(methods: dict[str, np.ndarray], level: float) -> list[tuple[o
         known = np.isfinite(values) & np.isfinite(rest)
         if known.sum() < 4 or np.ptp(values[known]) == 0:
             continue
-        pair = np.stack([values[known], rest[known]])
-        frames = pair.shape[1]
-
-        def correlation(rows: np.ndarray, pair: np.ndarray = pair) -> float:
-            ranks = stats.rankdata(pair[:, rows], axis=1)
-            return float(np.corrcoef(ranks)[0, 1]) if (np.ptp(ranks, axis=1) > 0).all() else np.nan
-
-        def draw(rng: np.random.Generator, frames: int = frames) -> np.ndarray:
-            return rng.integers(0, frames, frames)
-
-        ends = interval(correlation, draw, level)
-        rows.append(("agreement", name, correlation(np.arange(frames)), *ends))
+        rows.append(("agreement", name, *rank_correlation(np.stack([values[known], rest[known]]), level)))
     return rows
 
 

@@ -173,6 +173,18 @@ def interval(
     return float(low), float(high)
 
 
+def rank_correlation(pair: np.ndarray, level: float) -> tuple[float, float, float]:
+    """Spearman's correlation of two quantities of n frames, [2, n], and its interval by drawing frames anew."""
+    count = pair.shape[1]
+
+    def correlation(rows: np.ndarray) -> float:
+        ranks = rankdata(pair[:, rows], axis=1)
+        return float(np.corrcoef(ranks)[0, 1]) if (np.ptp(ranks, axis=1) > 0).all() else np.nan
+
+    ends = interval(correlation, lambda rng: rng.integers(0, count, (count,)), level)
+    return correlation(np.arange(count)), *ends
+
+
 def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
     """Interval of the AUROC over frames of both kinds, for the same networks, by t on the logit.
 

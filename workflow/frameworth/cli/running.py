@@ -22,6 +22,7 @@ from typing import IO, Any, TextIO
 
 import psutil
 
+from frameworth.config.model import StudyConfig
 from frameworth.errors import UserError, printable
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -139,6 +140,27 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     if code:
         print(f"{SAID}not finished; see {log}. {failed.advice()}", file=screen)
     return code
+
+
+def start_announcing(config: StudyConfig, *, cores: int, measure: bool) -> None:
+    """Start the command `announce`, which says what is coming and how far it is beside a run's jobs.
+
+    It is a process of its own, as it may train a few steps; it writes to this one's standard error, and ends with it.
+
+    Args:
+        cores: jobs that run side by side. measure: whether it may train a few steps if no network is finished.
+    """
+    command = [sys.executable, "-m", "frameworth", "announce", "--configfile", "-", "--cores", str(cores)]
+    process = subprocess.Popen(
+        [*command, "--measure" if measure else "--no-measure"],
+        stdin=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")},
+        stdout=sys.stderr,
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(config.model_dump(), sort_keys=True))
+    process.stdin.close()
 
 
 def with_events(command: Sequence[str], descriptor: int) -> list[str]:

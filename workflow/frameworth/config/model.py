@@ -242,27 +242,22 @@ class StudyConfig(Section):
         return self.prediction.distractor_radius
 
 
-def influence_model() -> type[Influence]:
-    """The model of a config's `influence`, with a section for each method that asks networks."""
-    return _influence_model(methods_there_are())
-
-
-@cache
-def _influence_model(methods: tuple[str, ...]) -> type[Influence]:
-    sections: dict[str, Any] = {name: (LeftOut[method_section(name)], None) for name in methods}  # type: ignore[misc]
-    return create_model("Influence", __base__=Influence, __doc__=Influence.__doc__, **sections)
-
-
 def config_model() -> type[StudyConfig]:
     """The model of a config as it is given, with a section below `influence` for each method that asks networks."""
-    return _config_model(methods_there_are())
+    return _models(methods_there_are())[0]
+
+
+def influence_model() -> type[Influence]:
+    """The model of its `influence`."""
+    return _models(methods_there_are())[1]
 
 
 @cache
-def _config_model(methods: tuple[str, ...]) -> type[StudyConfig]:
-    influence = _influence_model(methods)
+def _models(methods: tuple[str, ...]) -> tuple[type[StudyConfig], type[Influence]]:
+    sections: dict[str, Any] = {name: (LeftOut[method_section(name)], None) for name in methods}  # type: ignore[misc]
+    influence = create_model("Influence", __base__=Influence, __doc__=Influence.__doc__, **sections)
     fields: dict[str, Any] = {"influence": (influence, influence()), "training": (SerializeAsAny[Training], Training())}
-    return create_model("StudyConfig", __base__=StudyConfig, __doc__=StudyConfig.__doc__, **fields)
+    return create_model("StudyConfig", __base__=StudyConfig, __doc__=StudyConfig.__doc__, **fields), influence
 
 
 def parse_keys(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Problem]]:
