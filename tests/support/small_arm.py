@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from frameworth.config.experiments import Arm
-from frameworth.experiments.arm_training import run_arm
+from frameworth.experiments.arm_training import networks_of_arm
+from frameworth.training.ensemble import run_ensembles
 from small_ensemble import OPTIONS
 
 CUTOUT: dict[str, Any] = {"place": "distractor", "size": 6, "probability": 1.0, "fill": "mean"}
@@ -18,10 +20,14 @@ def arm_of(
 ) -> list[dict[str, Any]]:
     """Train an arm on the subset of `root`; the records of its networks, each with its file in the store."""
     subset = root / "subset-50-1.json"
-    run_arm(
-        [subset], root / "labels.h5", root / folder, root / store,
-        arm=Arm.model_validate(arm), baseline=root / "ensembles", out_of_bag=root / "out_of_bag.h5", members=members,
-        **(OPTIONS | changes),
+    options = OPTIONS | changes
+    variants = partial(
+        networks_of_arm, arm=Arm.model_validate(arm), labels_h5=root / "labels.h5", store=root / store,
+        baseline=root / "ensembles", out_of_bag=root / "out_of_bag.h5", training=options["training"],
+        study_seed=options["study_seed"], members=members,
     )  # fmt: skip
+    run_ensembles(
+        [subset], root / "labels.h5", root / folder, root / store, members=members, variants=variants, **options
+    )
     records = json.loads((root / folder / "percent-050/seed-1/training.json").read_text())["members"]
     return [record | {"file": root / store / record["hash"] / "network.pt"} for record in records]

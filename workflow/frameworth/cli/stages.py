@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
@@ -149,27 +150,23 @@ def ensemble(
     out_of_bag: Annotated[Path | None, "What out-of-bag wrote, for an arm that is steered by it."] = None,
 ) -> None:
     """Train the networks of the files SUBSETS, predict all frames, and form each one's consensus."""
-    options: dict[str, Any] = {
-        "training": training,
-        "study_seed": study_seed,
-        "members": members,
-        "device": device,
-        "consensus": consensus,
-        "distractor_radius": distractor_radius,
-        "imagenet": imagenet,
-        "keep_snapshots": keep_snapshots,
-    }
     with sigterm_stops():
-        if arm is None:
-            from frameworth.training.ensemble import run_ensembles
+        from frameworth.experiments.arm_training import networks_of_arm
+        from frameworth.training.ensemble import run_ensembles
 
-            windows = json.loads(os.environ.get("FRAMEWORTH_WINDOWS", "{}"))  # no option: it would outdate networks
-            run_ensembles(subsets, labels, folder, store, windows=windows, **options)
-        else:
-            from frameworth.experiments.arm_training import run_arm
-
+        variants = None
+        if arm is not None:
             assert baseline is not None and out_of_bag is not None
-            run_arm(subsets, labels, folder, store, arm=arm, baseline=baseline, out_of_bag=out_of_bag, **options)
+            variants = partial(
+                networks_of_arm, arm=arm, labels_h5=labels, store=store, baseline=baseline, out_of_bag=out_of_bag,
+                training=training, study_seed=study_seed, members=members,
+            )  # fmt: skip
+        windows = json.loads(os.environ.get("FRAMEWORTH_WINDOWS", "{}"))  # no option: it would outdate networks
+        run_ensembles(
+            subsets, labels, folder, store, training=training, study_seed=study_seed, members=members, device=device,
+            consensus=consensus, distractor_radius=distractor_radius, imagenet=imagenet, keep_snapshots=keep_snapshots,
+            variants=variants, windows=windows,
+        )  # fmt: skip
 
 
 @stage(stages)

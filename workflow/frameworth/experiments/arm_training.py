@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +15,40 @@ from frameworth.labels.subsets import Subset
 from frameworth.plan.names import subset_path
 from frameworth.storage.files import read_json
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.training.ensemble import run_ensembles
 from frameworth.training.scaling import ScaledFrames
 from frameworth.training.variants import Variant, arm_variants
 
 
-def run_arm(
-    subset_jsons: Sequence[Path],
-    labels_h5: Path,
-    folder: Path,
-    store: Path,
-    *,
+def networks_of_arm(
+    subset: Subset,
     arm: Arm,
+    labels_h5: Path,
+    store: Path,
     baseline: Path,
     out_of_bag: Path,
     training: Training,
     study_seed: int,
     members: int,
-    **options: Any,
-) -> None:
-    """As `run_ensembles`, for one arm.
+) -> list[tuple[int, Variant]]:
+    """The seed and variant of each of an arm's networks on a subset.
 
     Args:
         arm: the arm's options, of a checked config.
         baseline: the study's `ensembles/`; read by arms with `start_from`.
         out_of_bag: `out_of_bag.h5`; read by arms with `curriculum`, and with patches over distractors.
     """
-
-    def variants(subset: Subset) -> list[tuple[int, Variant]]:
-        shared: dict[str, Any] = {}
-        if arm.curriculum:
-            error = read_hdf5(out_of_bag, ["error"])["error"]
-            shared["ranks"] = ranks_of(error, subset.frames, arm.curriculum == "hard-first")
-        if arm.augment:
-            labels = read_labels(labels_h5)
-            shared["cutout"] = cutout_of(arm.augment.distractor_cutout, subset, labels, out_of_bag, training)
-        starts = []
-        if arm.start_from:
-            record = baseline / subset_path(arm.start_from.percent, subset.seed) / "training.json"
-            starts = [started_from(record, store, member) for member in range(members)]
-        return arm_variants(arm, subset.percent, subset.seed, members, study_seed, starts, **shared)
-
-    run_ensembles(
-        subset_jsons, labels_h5, folder, store,
-        training=training, study_seed=study_seed, members=members, variants=variants, **options,
-    )  # fmt: skip
+    shared: dict[str, Any] = {}
+    if arm.curriculum:
+        error = read_hdf5(out_of_bag, ["error"])["error"]
+        shared["ranks"] = ranks_of(error, subset.frames, arm.curriculum == "hard-first")
+    if arm.augment:
+        labels = read_labels(labels_h5)
+        shared["cutout"] = cutout_of(arm.augment.distractor_cutout, subset, labels, out_of_bag, training)
+    starts = []
+    if arm.start_from:
+        record = baseline / subset_path(arm.start_from.percent, subset.seed) / "training.json"
+        starts = [started_from(record, store, member) for member in range(members)]
+    return arm_variants(arm, subset.percent, subset.seed, members, study_seed, starts, **shared)
 
 
 def cutout_of(

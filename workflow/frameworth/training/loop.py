@@ -20,7 +20,7 @@ from frameworth.engine.devices import make_deterministic, seed_network
 from frameworth.storage.provenance import provenance
 from frameworth.training.divergence import final_loss, why_diverged
 from frameworth.training.preemption import Preempted, sigterm_waits
-from frameworth.training.store import Entry
+from frameworth.training.store import CHECKPOINT, Entry, before_step
 from frameworth.training.variants import BASELINE, Variant, ordered_batches
 
 CHECKPOINT_SECONDS = 30  # at most a minute of work may be lost; a save and a slow step fit in what remains
@@ -202,7 +202,7 @@ def _descend(
     """
     steps, batch_size = descent.job.steps, descent.job.training.batch_size
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
-    if checkpoint := entry.read_checkpoint():
+    if checkpoint := entry.read_state(CHECKPOINT):
         descent.put_back(checkpoint)
         state = checkpoint["state"] | {"resumed": checkpoint["state"]["resumed"] + 1}
     first, started, saved = state["step"], time.monotonic(), time.monotonic()
@@ -213,13 +213,13 @@ def _descend(
     patches_before = state.get("patches", 0)
     for step in range(first, steps):
         if step == descent.job.kept_step:
-            entry.write_state(step, descent.state())
+            entry.write_state(before_step(step), descent.state())
         losses.append(descent.advance(step))
         now, stop = time.monotonic(), stopping()
         if step + 1 < steps and (stop or now - saved > CHECKPOINT_SECONDS):
             state = _advanced(state, losses, step + 1, wall_before, started, patches_before + descent.augment.patches)
             losses = []
-            entry.write_checkpoint(descent.state() | {"state": state})
+            entry.write_state(CHECKPOINT, descent.state() | {"state": state})
             if stop:
                 raise Preempted(f"stopped by {stop} at step {step + 1} of {steps}; the next attempt continues there")
             saved = time.monotonic()

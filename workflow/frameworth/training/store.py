@@ -25,6 +25,12 @@ from frameworth.storage.locking import wait_for_lock
 
 # Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
 PREDICTION_RECIPE = 1
+CHECKPOINT = "checkpoint.pt"  # the last state of an unfinished training
+
+
+def before_step(step: int) -> str:
+    """The file of the state before a step, for whoever goes through the training again from there."""
+    return f"before-step-{step}.pt"
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,6 @@ class Entry:
     def record(self) -> Path:
         """The finished network's training record."""
         return self.folder / "training.json"
-
-    @property
-    def _checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
 
     @property
     def progress(self) -> Path:
@@ -69,28 +71,26 @@ class Entry:
         print(f"warning: {self.network}: damaged; this network is trained again", file=sys.stderr)
         return False
 
-    def read_checkpoint(self) -> dict[str, Any] | None:
-        """The last checkpoint, or None if there is none; one that is damaged is dropped, and said to be."""
-        return _read_or_dropped(self._checkpoint)
+    def read_state(self, name: str) -> dict[str, Any] | None:
+        """A state of the training, `CHECKPOINT` or one `before_step`; None if it is not kept.
 
-    def write_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint, atomically."""
-        write_bytes(self._checkpoint, saved_bytes(state))
+        One that is damaged is dropped, and said to be.
+        """
+        path = self.folder / name
+        try:
+            return read_archive(path) if path.exists() else None
+        except UserError as error:
+            remove_file(path)
+            print(f"warning: {error}: dropped, training starts again from the beginning", file=sys.stderr)
+            return None
 
-    def _state(self, step: int) -> Path:
-        return self.folder / f"before-step-{step}.pt"
+    def write_state(self, name: str, state: dict[str, Any]) -> None:
+        """Keep a state of the training, in place of one of this name."""
+        write_bytes(self.folder / name, saved_bytes(state))
 
-    def read_state(self, step: int) -> dict[str, Any] | None:
-        """The state kept from before a step of the training, or None; one that is damaged is dropped."""
-        return _read_or_dropped(self._state(step))
-
-    def write_state(self, step: int, state: dict[str, Any]) -> None:
-        """Keep the state before a step, for whoever goes through the training again from there."""
-        write_bytes(self._state(step), saved_bytes(state))
-
-    def drop_state(self, step: int) -> None:
-        """Drop the state kept from before a step."""
-        remove_file(self._state(step))
+    def drop_state(self, name: str) -> None:
+        """Drop a state of the training, if it is kept."""
+        remove_file(self.folder / name)
 
     def write_progress(self, step: int, steps: int, samples_per_second: float) -> None:
         """Tell how far the training is; the rate is 0 before it is known."""
@@ -100,7 +100,7 @@ class Entry:
         """Keep the finished network and its record, and drop the checkpoint and what told of progress."""
         write_bytes(self.network, saved_bytes(state))
         write_json(self.record, record)
-        remove_file(self._checkpoint)
+        self.drop_state(CHECKPOINT)
         remove_file(self.progress)
 
     def read_record(self) -> dict[str, Any]:
@@ -139,17 +139,6 @@ class PredictionsEntry:
         for path, file in zip(kept, files, strict=True) if right else ():
             link_or_copy(path, file)
         return right
-
-
-def _read_or_dropped(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        return read_archive(path)
-    except UserError as error:
-        remove_file(path)
-        print(f"warning: {error}: dropped, training starts again from the beginning", file=sys.stderr)
-        return None
 
 
 def saved_bytes(state: dict[str, Any]) -> bytes:

@@ -74,20 +74,22 @@ def _derivatives(
     from frameworth.attribution.adjoint import check_differentiable, differentiate
     from frameworth.training.ensemble import training_data
     from frameworth.training.loop import Descent, NetworkJob
+    from frameworth.training.store import before_step
 
     subset, frames, device = trained.subset, trained.frames, trained.device
     images, xy = training_data(subset, frames)
     job = NetworkJob(subset.keypoints, images, xy, trained.training, trained.network_seed, device)
     first = window_start(options.window, job.steps)
+    kept_as = before_step(first)
     descent = Descent(job)
     network = descent.network
     check_differentiable(descent)
-    if kept := trained.entry.read_state(first):
+    if kept := trained.entry.read_state(kept_as):
         descent.put_back(kept)
     else:
         for step in range(first):
             descent.advance(step)
-        trained.entry.write_state(first, descent.state())  # whoever is killed after this need not begin anew
+        trained.entry.write_state(kept_as, descent.state())  # whoever is killed after this need not begin anew
 
     def score_gradient() -> list[torch.Tensor]:
         weights = zip(network.parameters(), trained.network.parameters(), strict=True)
@@ -101,7 +103,7 @@ def _derivatives(
     derivatives = differentiate(
         descent, first, len(images), len(subset.keypoints), score_gradient, _STATES_BYTES, place, pixels
     )
-    trained.entry.drop_state(first)
+    trained.entry.drop_state(kept_as)
     return derivatives, first, job.steps
 
 
