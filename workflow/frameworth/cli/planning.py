@@ -34,11 +34,7 @@ def planned_networks(config: StudyConfig) -> int:
 
 
 def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
-    """Some lines that say what is coming; from finished networks, or a few training steps of the study's network.
-
-    Args:
-        measure: whether to train these steps here, if no network is finished yet.
-    """
+    """Lines that say what is coming; from finished networks, else, to `measure`, from a few steps trained here."""
     subsets = planned_subsets(config)
     left = StudyNetworks(config).left()
     more = [subset for part in (ARMS, TOGGLE, PRUNE) for subset in left.subsets[part]]

@@ -41,11 +41,7 @@ class Progress:
 
 
 def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -> Progress:
-    """How far the study of a checked config is; raises UserError if its labels cannot be read.
-
-    Args:
-        networks: of the same config, where it is asked again and again.
-    """
+    """How far the study of a config, or of its `networks`, is; raises UserError if its labels cannot be read."""
     if config.labels != "demo" and not Path(config.labels).exists():
         study_sources(config)  # says what is wrong
     planned = planned_networks(config)

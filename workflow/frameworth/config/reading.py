@@ -16,11 +16,7 @@ def encoding_problem(name: str, problem: UnicodeDecodeError) -> Problem:
 
 
 def parse_config(text: str, name: str) -> tuple[dict[str, Any], list[Problem]]:
-    """The keys of a config's YAML, and what is wrong with it as a file; nothing in it is run.
-
-    Args:
-        name: the file's, for messages.
-    """
+    """The keys of a config's YAML, and what is wrong with it as a file of this name; nothing in it is run."""
     try:
         loader = _UniqueKeys(text)
         given = loader.get_single_data()

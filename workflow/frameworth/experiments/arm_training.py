@@ -69,12 +69,9 @@ def cutout_of(
 
 
 def started_from(record: Path, store: Path, member: int) -> dict[str, Any]:
-    """The network of the baseline that a member of a warm start continues: `start` and `start_hash`.
+    """The network that a member of a warm start continues, of the ensemble with this `training.json`.
 
-    Args:
-        record: `training.json` of the ensemble that it is of.
-
-    Raises UserError if it is not in the store.
+    Returns `start` and `start_hash`. Raises UserError if it is not in the store.
     """
     name = read_json(record)["members"][member]["hash"]
     file = store / name / "network.pt"

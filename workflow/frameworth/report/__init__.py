@@ -55,10 +55,7 @@ _UNITS = {
 
 
 def write_report(results: Results, path: Path, config: StudyConfig) -> None:
-    """Write the page to `path`, with the figures of `results.folder/figures` inside.
-
-    Args:
-        config: the study's whole config, which the page shows.
+    """Write the page to `path`, with the figures of `results.folder/figures` and the whole config inside.
 
     Raises UserError if a figure, an image or an artefact of the study is missing or damaged.
     """

@@ -81,10 +81,8 @@ class NetworkJob:
 def train_network(job: NetworkJob, entry: Entry, say: Callable[[str], object] = lambda line: None) -> None:
     """Train until the budget is spent and keep the network in `entry`, from whose checkpoint training continues.
 
-    SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted.
-
-    Args:
-        say: called with a line at the start and at each checkpoint.
+    SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted. At the start and at each
+    checkpoint `say` is called with a line.
     """
     make_deterministic(job.device)
     if own_loop := job.engine.own_loop():

@@ -32,11 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def out_of_memory_line(error: BaseException, training: Training | None) -> str:
-    """What to tell.
-
-    Args:
-        training: that of the config, where the job has networks.
-    """
+    """What to tell; `training` is that of the config, where the job has networks."""
     sizes = ""
     if training:
         keys = {"batch_size": training.batch_size, "crop": training.crop, "scale": training.scale}

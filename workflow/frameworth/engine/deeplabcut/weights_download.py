@@ -14,11 +14,7 @@ _FILES = ("model.safetensors", "pytorch_model.bin")  # of which timm takes the f
 def check_download(backbone: str) -> None:
     """Compare the weights in the hub's cache with the SHA-256 that the hub gave for them, which names their blob.
 
-    Of a few old networks timm has the weights from elsewhere, and nothing is compared.
-
-    Args:
-        backbone: timm's name of a network.
-
+    `backbone` is timm's name; of a few old networks timm has the weights from elsewhere, and nothing is compared.
     Raises UserError naming the file if they differ.
     """
     import timm
