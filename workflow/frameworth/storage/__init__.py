@@ -1,1 +1,1 @@
-"""Files that are whole or not there: atomic writing, digests, HDF5, locks, full disks."""
+"""Files that are whole or not there: atomic writing, digests, HDF5, full disks."""

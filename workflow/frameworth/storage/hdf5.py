@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import h5py
@@ -16,10 +19,18 @@ from frameworth.errors import UserError, one_line
 from frameworth.storage.digests import damaged, whole
 from frameworth.storage.files import atomic_path
 from frameworth.storage.full_disk import written_to_its_end
-from frameworth.storage.provenance import provenance
 
 # What h5py and numpy raise for a file whose bytes are not those that were written.
 _BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, MemoryError)
+
+
+_PACKAGES = ("deeplabcut", "torch", "timm", "albumentations", "numpy", "scipy", "pandas", "h5py", "snakemake")
+
+
+@cache
+def provenance() -> dict[str, str]:
+    """The versions of Python and of the packages that determine results, by name."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.engine.base import Engine
 from frameworth.engine.devices import make_deterministic, seed_network
-from frameworth.storage.provenance import provenance
+from frameworth.storage.hdf5 import provenance
 from frameworth.training.divergence import final_loss, why_diverged
 from frameworth.training.preemption import Preempted, sigterm_waits
 from frameworth.training.store import CHECKPOINT, Entry, before_step

@@ -7,13 +7,15 @@ keeps an ensemble's predictions here instead, under a hash of all that determine
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
@@ -21,11 +23,13 @@ from frameworth.errors import UserError, one_line
 from frameworth.storage.digests import damaged, is_recorded, whole
 from frameworth.storage.files import digest_of_json, link_or_copy, read_json, remove_file, write_bytes, write_json
 from frameworth.storage.hdf5 import read_attributes
-from frameworth.storage.locking import wait_for_lock
 
 # Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
 PREDICTION_RECIPE = 1
 CHECKPOINT = "checkpoint.pt"  # the last state of an unfinished training
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of file systems that know none
+_noted: set[Path] = set()
 
 
 def before_step(step: int) -> str:
@@ -59,7 +63,7 @@ class Entry:
         """Hold the entry: a second process that wants the same network waits. The lock dies with the process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as handle:
-            wait_for_lock(handle, self.folder.parent)
+            _wait_for_lock(handle, self.folder.parent)
             yield
 
     def is_finished(self) -> bool:
@@ -139,6 +143,26 @@ class PredictionsEntry:
         for path, file in zip(kept, files, strict=True) if right else ():
             link_or_copy(path, file)
         return right
+
+
+def _wait_for_lock(handle: TextIO, folder: Path) -> None:
+    """Lock the open file for this process alone, and wait for another that has it.
+
+    Where the file system knows no locks it is only noted, once per `folder` and process: two runs that are kept from
+    each other by Snakemake's own lock do not need this one.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        if folder not in _noted:
+            _noted.add(folder)
+            print(
+                f"warning: {folder}: its file system knows no locks ({error.strerror}); let no two runs train there at "
+                "the same time, or the same network may be trained twice",
+                file=sys.stderr,
+            )
 
 
 def saved_bytes(state: dict[str, Any]) -> bytes:
