@@ -16,8 +16,7 @@ import pytest
 from conftest import REPOSITORY, run_snakemake
 from frameworth.cli.progress import Meter, study_progress
 from frameworth.plan.config import read_config
-from frameworth.storage.locking import wait_for_lock
-from frameworth.training.store import Entry
+from frameworth.training.store import Entry, wait_for_lock
 from tiny import config, draw, prepare, wait_until, write_config
 
 PATIENCE = 180  # seconds

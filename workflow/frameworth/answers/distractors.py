@@ -80,7 +80,7 @@ def weights_of_subsets(
         score: [S, M], of which the differences are; networks that diverged say nothing of any label.
     """
     out, roots = np.zeros(inclusion.shape), precisions(score, percents, clusters)[:, None]
-    for rows, _ in comparable(score, percents, clusters):
+    for rows, _ in comparable(Sample(inclusion, score, percents, clusters)):
         z = centred(inclusion[rows], percents[rows]) * roots[rows]
         squared = (z**2).sum(axis=0)
         out[rows] = roots[rows] * z / np.where(squared > 0, squared, np.nan)

@@ -63,7 +63,7 @@ class Entry:
         """Hold the entry: a second process that wants the same network waits. The lock dies with the process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as handle:
-            _wait_for_lock(handle, self.folder.parent)
+            wait_for_lock(handle, self.folder.parent)
             yield
 
     def is_finished(self) -> bool:
@@ -145,7 +145,7 @@ class PredictionsEntry:
         return right
 
 
-def _wait_for_lock(handle: TextIO, folder: Path) -> None:
+def wait_for_lock(handle: TextIO, folder: Path) -> None:
     """Lock the open file for this process alone, and wait for another that has it.
 
     Where the file system knows no locks it is only noted, once per `folder` and process: two runs that are kept from
