@@ -283,6 +283,17 @@ def test_memorization_is_the_diagonal_of_the_influence_on_the_error(study: Resul
     assert row["memorization_px"] == value[row["frame"], row["frame"], keypoint]
 
 
+def test_wrong_labels_are_said_to_be_learnt_by_heart_only_if_chance_would_hardly_pick_such_frames():
+    """Frames differ in how much is learnt: three of thirty of which somewhat more is say nothing."""
+    change = -np.random.default_rng(0).exponential(2, 30)
+    spoilt = pd.Series(np.isin(np.arange(30), np.argsort(change)[[4, 9, 14]]))
+    title = memorization._title(pd.DataFrame({"memorization_px": change}), spoilt, 0.05)
+    assert title.endswith("which may be chance")
+    most = pd.Series(np.isin(np.arange(30), np.argsort(change)[:3]))
+    title = memorization._title(pd.DataFrame({"memorization_px": change}), most, 0.05)
+    assert title.endswith("wrong labels are learnt by heart")
+
+
 def test_principal_components_place_the_ground_truth_where_no_displacement_is():
     rng = np.random.default_rng(1)
     direction = np.array([3.0, 4.0, 0.0]) / 5

@@ -105,10 +105,13 @@ def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarr
 def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) -> list[tuple[object, ...]]:
     """(`auroc` or `auroc difference` of the score to a method, method, value, low, high), intervals over frames.
 
+    Those of the differences hold for all methods together (Bonferroni).
+
     Args:
         methods: [n] each, higher is more suspicious; unknown counts as least. truth: bool [n].
     """
     filled = {name: _filled(values) for name, values in methods.items() if np.isfinite(values).any()}
+    tail = (1 - level) / 2 / max(1, len(filled) - 1)
     rows: list[tuple[object, ...]] = []
     for name, values in filled.items():
         rows.append(("auroc", name, auroc(truth, values), *interval_of_auroc(truth, values, level)))
@@ -116,7 +119,7 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
         if name == COMBINED:
             continue
         difference, error, freedom = placements(truth, filled[COMBINED], values)
-        half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+        half = float(stats.t.isf(tail, freedom)) * error
         rows.append(("auroc difference", name, difference, difference - half, difference + half))
     return rows
 

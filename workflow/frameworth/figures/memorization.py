@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from frameworth.answers.held_out import RESAMPLES
+from frameworth.attribution.inference.values import group_is_worse
 from frameworth.figures import _matrix, _style
 from frameworth.results.results import Results
 
@@ -49,21 +51,22 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.legend(loc="lower left")
     _style.headline(
         figure,
-        _title(frames, spoilt),
+        _title(frames, spoilt, 1 - results.level),
         "Means over labelled keypoints, between subsets of the same size. A frame far below 0 is fitted "
         "only because it is in the training set: it is rare, or its label is wrong.",
     )
     return figure
 
 
-def _title(frames: pd.DataFrame, spoilt: pd.Series) -> str:
+def _title(frames: pd.DataFrame, spoilt: pd.Series, alpha: float) -> str:
     change = frames["memorization_px"]
     if change.isna().all():
         return "Memorization cannot be told: no frame is both in some subsets and absent from others"
     text = f"Training on a frame changes its own error by {_style.signed(change[~spoilt].mean(), 1)} px"
     if spoilt.any():
         text += f", and by {_style.signed(change[spoilt].mean(), 1)} px where a label error was planted"
-        by_heart = change[spoilt].mean() < 1.5 * change[~spoilt].mean() < 0
-        return f"{text}: wrong labels are learnt by heart" if by_heart else text
+        drawn = group_is_worse(-change.to_numpy(), spoilt.to_numpy(), RESAMPLES, np.random.default_rng(0))
+        by_heart = change[spoilt].mean() < 0 and drawn[1] < alpha
+        return f"{text}: wrong labels are learnt by heart" if by_heart else f"{text}, which may be chance"
     share = (-change / frames["out_of_bag_error"]).median()
     return f"{text} on average: the typical frame loses {_style.percentage(share)} of its out-of-bag error"
