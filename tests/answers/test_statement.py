@@ -12,6 +12,7 @@ import pytest
 
 from frameworth.answers.answer import Toggled, further_frames, half_and_twice, sentences, toggled
 from frameworth.answers.coverage import animal_length
+from frameworth.answers.explaining import _beside_usual
 from frameworth.answers.frame_values import networks_to_decide, summary
 from frameworth.answers.further_labels import ALL, write_further_labels
 from frameworth.answers.next_step import next_step
@@ -88,6 +89,8 @@ def test_labels_to_check_are_counted_with_those_expected_to_be_right():
     assert "2 flagged frames first: their labels look wrong, though chance alone flags about 4" in told(
         labels_flagged=2, labels_flagged_held_out=0, labels_flagged_expected_false=3.8
     )
+    alone = told(labels_flagged=1, labels_flagged_held_out=1)
+    assert "the flagged frame first (held out, where errors are measured), then" in alone
     none = told(**CHANGES["none flagged"])
     assert "No frame stands out enough" in none
     assert "look wrong" not in none
@@ -206,6 +209,13 @@ def test_networks_are_counted_for_frames_that_are_undecided_and_not_for_flagged_
     assert networks_to_decide(values.assign(networks_factor=np.inf), 10) == 1_000_000
     assert networks_to_decide(values.assign(networks_factor=np.nan), 10) is None
     assert networks_to_decide(values.head(5), 10) is None
+
+
+def test_a_frames_value_in_a_unit_of_millionths_is_told_beside_the_usual_one():
+    assert _beside_usual(5.4e-6, 3e-6) == "+1.8 times what is usual"
+    assert _beside_usual(-6e-6, 3e-6) == "−2 times what is usual"
+    assert _beside_usual(0.012, 0.01) == "+0.012"
+    assert _beside_usual(0.0, 0.0) == "+0"
 
 
 def test_what_a_method_calls_harmful_is_told_beside_what_is_not_decided():

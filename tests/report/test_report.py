@@ -19,9 +19,10 @@ import yaml
 from frameworth import report
 from frameworth.answers.closing import closing_lines
 from frameworth.attribution.inference.values import out_of_bag_consensus
+from frameworth.attribution.methods import method
 from frameworth.errors import UserError
 from frameworth.figures import figure_names
-from frameworth.report import trust_sentence
+from frameworth.report import readable_columns, trust_sentence
 from frameworth.report.gallery import reason
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed_positions, packed_signed, relative_precision
@@ -287,6 +288,18 @@ def test_what_does_not_fit_is_said(study: Results, monkeypatch: pytest.MonkeyPat
     for words in ("frames have no picture", "rounded to about", "error in px only", "mean over keypoints only",
                   "of the 8 subsets", "the figure memorization is in the figures folder only"):  # fmt: skip
         assert words in said
+
+
+def test_what_a_method_says_in_millionths_is_told_in_millionths_and_not_as_nothing():
+    asked_by = method("metagradient")
+    values = pd.DataFrame({"metagradient_value": [5.4e-6, -2e-5, np.nan], "metagradient_se": [1e-6, 2e-6, np.nan]})
+    table, units = readable_columns(values.assign(value_px=1e-6), [asked_by])
+    assert table["metagradient_value"].tolist()[:2] == pytest.approx([5.4, -20])
+    assert table["metagradient_se"].tolist()[:2] == pytest.approx([1, 2])
+    assert units["metagradient_value"] == units["metagradient_se"] == "× 10⁻⁶"
+    large, units = readable_columns(1e4 * values, [asked_by])
+    assert large["metagradient_value"][1] == pytest.approx(-0.2)
+    assert "metagradient_value" not in units
 
 
 @pytest.mark.parametrize(("p", "words"), [(0.02, "better than chance"), (0.2, "no better than chance")])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 
-_LEAST = 1e-4  # what is smaller is said to be about 0
+LEAST = 1e-4  # what is smaller is said to be about 0
 
 
 def readable(value: float, sign: str = "") -> str:
     """A finite number in words; with `sign` "+" a positive one has its sign."""
-    if 0 < abs(value) < _LEAST:
+    if 0 < abs(value) < LEAST:
         return "about 0"
     text = f"{value:{sign}.3g}"
     return (f"{value:{sign},.0f}" if "e" in text else text).replace("-", "−")

@@ -104,7 +104,8 @@ def _labels(answer: dict[str, Any]) -> str:
     if not flags:
         return "No frame stands out enough to call its labels wrong; the list begins with the most suspicious."
     wrong = answer["labels_flagged_expected_false"]
-    measured = f" ({held_out} held out, where errors are measured)" if held_out else ""
+    of_them = f"{held_out} " if flags > 1 else ""
+    measured = f" ({of_them}held out, where errors are measured)" if held_out else ""
     chance = f", though chance alone flags about {'one' if round(wrong) <= 1 else _count(wrong)}"
     if flags == 1:
         still = chance if wrong >= _HARDLY_ANY else ""

@@ -14,7 +14,7 @@ from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
-from frameworth.text import counted, readable, told
+from frameworth.text import LEAST, counted, readable, told
 
 _STRONGEST = 3
 
@@ -101,10 +101,10 @@ def _worth(results: Results, frame: int) -> list[str]:
             single = ", singled out: most frames harm less" if row[asked_by.p_column] < LEVEL else ""
             if asked_by.calls_harm:
                 single += f"; {row[asked_by.verdict_column]}"
-            lines.append(f"{asked_by.sentence} {readable(asked_by.sign * row[column], '+')} "
-                         f"(rank {rank} of {len(table)}, 1 harms most{single}).")  # fmt: skip
+            said = _beside_usual(asked_by.sign * row[column], table[column].abs().mean())
+            lines.append(f"{asked_by.sentence} {said} (rank {rank} of {len(table)}, 1 harms most{single}).")
     if np.isfinite(row["memorization"]):
-        lines.append(f"Trained on, its own error changes by {row['memorization']:+.1f} px.")
+        lines.append(f"Trained on, its own error changes by {_signed(row['memorization'])} px.")
     return lines
 
 
@@ -153,9 +153,20 @@ def _moves(results: Results, frame: int) -> list[str]:
     for other, keypoint in zip(*np.unravel_index(order, strength.shape), strict=True):
         lines.append(
             f"  {results.labels.keypoints[keypoint]} in frame {other} ({names[other]}): "
-            f"{value[other, keypoint]:+.1f} ± {error[other, keypoint]:.1f} px"
+            f"{_signed(value[other, keypoint])} ± {error[other, keypoint]:.1f} px"
         )
     return lines
+
+
+def _beside_usual(value: float, usual: float) -> str:
+    """A value in words; one of a unit in which all are next to nothing, against their mean size."""
+    if abs(value) >= LEAST or not usual > 0:
+        return readable(value, "+")
+    return f"{readable(value / usual, '+')} times what is usual"
+
+
+def _signed(px: float) -> str:
+    return f"{px:+.1f}".replace("-", "−")
 
 
 def _place(xy: np.ndarray) -> str:

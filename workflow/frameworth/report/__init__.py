@@ -23,6 +23,7 @@ from frameworth.answers.closing import answer, in_numbers, notes
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.methods import method, method_names
+from frameworth.attribution.methods.base import Method
 from frameworth.colours import keypoint_colours
 from frameworth.config.model import StudyConfig
 from frameworth.errors import UserError
@@ -47,6 +48,8 @@ BUDGETS = {"page": 38_000_000, "pictures": 9_000_000, "matrix": 17_000_000, "det
 _MOST_ROWS = 1000  # of the table; the gallery has all frames
 # What a reader asks first comes first; figures not named here follow in the order of their names.
 _ORDER = ("labels_to_check", "learning_curve", "frame_values", "influence_pair", "influence_bias")
+_TINY = 1e-3
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS = {
     "out_of_bag_error": "px",
     "memorization": "px",
@@ -61,6 +64,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
     """
     rank = results.label_checks.set_index("frame")["rank"]
     table = results.frame_values.drop(columns="check_priority").sort_values("frame", key=rank.get)
+    table, units = readable_columns(table, results.asked_methods)
     pool = table["frame"].tolist()
     consensus = study_suspects(results).place
     ranked = ranked_frames(results)
@@ -121,7 +125,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             curve=learning_picture(results.add_curve, int(results.pool.sum())) if results.learning.learned else None,
             left_out=left_out,
             figures=figures,
-            columns=[(name, _UNITS.get(name, "")) for name in table.columns],
+            columns=[(name, units.get(name, "")) for name in table.columns],
             rows=table.head(_MOST_ROWS).map(_cell).to_numpy().tolist(),
             rows_in_all=len(table),
             sizes=_sizes(results),
@@ -249,6 +253,19 @@ def _sizes(results: Results) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def readable_columns(table: pd.DataFrame, methods: Sequence[Method[Any]]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """`frame_values.csv` with its units; what a method says in tiny numbers is told in a thousandth, a millionth…"""
+    units = dict(_UNITS)
+    for asked_by in methods:
+        largest = table[asked_by.value_column].abs().max()
+        if 0 < largest < _TINY:
+            power = 3 * int(np.floor(np.log10(largest) / 3))
+            for column in (asked_by.value_column, asked_by.error_column):
+                table = table.assign(**{column: table[column] / 10.0**power})
+                units[column] = f"× 10{str(power).translate(_SUPERSCRIPT)}"
+    return table, units
 
 
 def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> str:
