@@ -5,16 +5,18 @@ make findings-methods
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
+from scipy import stats
 
 from findings.drawing import intervals_by_project
 from findings.reading import finished
-from frameworth.answers.validation import auroc
+from frameworth.answers.validation import interval_on_logit, placements
+from frameworth.attribution.inference.values import satterthwaite
 from frameworth.attribution.method_values import LEVEL as SINGLED_OUT
 from frameworth.attribution.method_values import outlying
 from frameworth.attribution.methods import method
@@ -25,7 +27,6 @@ from frameworth.storage.hdf5 import read_hdf5
 STUDIES = "methods"
 PLANTINGS = (1, 2, 3, 4)
 METHODS = {"warm": "warm influence", "metagradient": "metagradients"}
-DRAWS = 999
 LEVEL = 0.95
 
 
@@ -66,44 +67,49 @@ def frames_of(folder: Path, name: str) -> pd.DataFrame:
 def answer(table: pd.DataFrame) -> pd.DataFrame:
     """A row per project and method, over its plantings, and `difference`s of the first method from the second.
 
-    `auroc` of planted frames among the pool's, the mean over plantings, with an interval by drawing planted and good
-    frames again within each planting, for the same networks; `called` and `singled_out` frames, of them `_good`;
-    `plantings_wrong`, in which a good frame is called, with the share's 95 % interval (Clopper and Pearson 1934).
+    `auroc` of planted frames among those of the pool that both methods judge, the mean over plantings, with an interval
+    over frames, for the same networks; `called` and `singled_out` frames, of them `_good`; `plantings_wrong`, in which
+    a good frame is called, with the share's 95 % interval (Clopper and Pearson 1934).
     """
     rows = []
     for project, of_project in table.groupby("project", sort=False):
-        drawn = {name: aurocs(part) for name, part in of_project.groupby("method", sort=False)}
-        for name, part in of_project.groupby("method", sort=False):
-            row = {"project": project, "method": name, "plantings": part["planting"].nunique()}
-            row |= {"cost": part.groupby("planting")["cost"].first().mean(), **interval(drawn[name])}
+        for ranking in rankings(of_project):
+            part = of_project[of_project["method"] == ranking["method"]]
+            if part.empty:  # of the difference
+                rows.append({"project": project, **ranking})
+                continue
+            row = {"project": project, "plantings": part["planting"].nunique(), **ranking}
+            row |= {"cost": part.groupby("planting")["cost"].first().mean()}
             for calls in ("called", "singled_out"):
                 row |= {calls: part[calls].sum(), f"{calls}_good": (part[calls] & ~part["planted"]).sum()}
             wrong = part[part["called"] & ~part["planted"]]["planting"].nunique()
-            share = binomtest(wrong, row["plantings"]).proportion_ci()
+            share = stats.binomtest(wrong, row["plantings"]).proportion_ci()
             rows.append(row | {"plantings_wrong": wrong, "wrong_low": share.low, "wrong_high": share.high})
-        first, second = METHODS
-        rows.append({"project": project, "method": "difference", **interval(drawn[second] - drawn[first])})
     return pd.DataFrame(rows).round(3)
 
 
-def aurocs(part: pd.DataFrame) -> np.ndarray:
-    """AUROC of a method, the mean over its plantings, then the same with frames drawn again: [1 + DRAWS]."""
-    return np.mean([_auroc_draws(rows) for _, rows in part.groupby("planting")], axis=0)
+def rankings(table: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """Of one project: the AUROC of each method, and by how much the second's is above the first's, with intervals."""
+    first, second = METHODS
+    for name, value, other in ((first, first, None), (second, second, None), ("difference", second, first)):
+        plantings = [_ranked(part, value, other) for _, part in table.groupby("planting")]
+        auroc, errors, freedoms, planted = (np.array(column) for column in zip(*plantings, strict=True))
+        shares = list((errors / len(plantings)) ** 2)
+        mean, error, freedom = auroc.mean(), np.sqrt(sum(shares)), satterthwaite(shares, list(freedoms))
+        if other is None:
+            low, high = interval_on_logit(mean, error, float(freedom), planted.sum(), LEVEL)
+        else:
+            half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+            low, high = max(mean - half, -1), min(mean + half, 1)
+        yield {"method": name, "auroc": mean, "auroc_low": low, "auroc_high": high}
 
 
-def _auroc_draws(rows: pd.DataFrame) -> np.ndarray:
-    known = rows.dropna(subset="value").sort_values("frame")
-    kinds = [known["value"].to_numpy()[known["planted"] == planted] for planted in (True, False)]
-    rng = np.random.default_rng(rows["planting"].iloc[0])  # the same frames for each method
-    drawn = [[rng.choice(kind, len(kind)) for kind in kinds] for _ in range(DRAWS)]
-    truth = np.arange(len(known)) < len(kinds[0])
-    return np.array([auroc(truth, np.concatenate(pair)) for pair in [kinds, *drawn]])
-
-
-def interval(draws: np.ndarray) -> dict[str, float]:
-    """What was measured, first of the draws, and the interval of the others."""
-    low, high = np.quantile(draws[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {"auroc": float(draws[0]), "auroc_low": float(low), "auroc_high": float(high)}
+def _ranked(table: pd.DataFrame, value: str, other: str | None) -> tuple[float, float, float, int]:
+    """`placements` of one planting by a method, or less those by another, and how many frames are planted."""
+    wide = table.pivot_table(index="frame", columns="method", values="value").dropna()
+    truth = table.groupby("frame")["planted"].first()[wide.index].to_numpy()
+    values = [wide[name].to_numpy() for name in (value, other) if name is not None]
+    return (*placements(truth, *values), int(truth.sum()))
 
 
 def draw(table: pd.DataFrame) -> Figure:

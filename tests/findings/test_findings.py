@@ -145,12 +145,13 @@ def test_methods_are_told_by_how_they_rank_planted_frames_and_by_the_good_ones_t
     table = of_methods(warm=[2.5, 0, 1, -1, 4, 0.5], metagradient=[5, 4, 1, -1, 2.5, 0])
     warm, metagradient, difference = methods.answer(table).to_dict("records")
     assert warm["auroc"] == 0.5  # 3 of 4 and 1 of 4 pairs in order
-    assert metagradient["auroc"] == metagradient["auroc_low"] == 1
+    assert metagradient["auroc"] == metagradient["auroc_high"] == 1
+    assert metagradient["auroc_low"] == pytest.approx(0.025 ** (1 / 4), abs=1e-3)  # of four planted frames
     assert (warm["called"], warm["called_good"], warm["plantings_wrong"], warm["plantings"]) == (2, 2, 2, 2)
     assert (metagradient["called"], metagradient["called_good"], metagradient["plantings_wrong"]) == (4, 0, 0)
     assert (metagradient["singled_out"], metagradient["singled_out_good"], metagradient["cost"]) == (6, 2, 15)
     assert difference["auroc"] == 0.5
-    assert 0 <= difference["auroc_low"] < 0.5 < difference["auroc_high"] <= 1
+    assert difference["auroc_low"] < 0 and difference["auroc_high"] == 1  # four frames tell nothing
 
 
 def test_a_group_that_harms_is_told_from_none_and_from_random_frames_pair_by_pair() -> None:

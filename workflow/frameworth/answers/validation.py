@@ -197,9 +197,17 @@ def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) ->
 
     Source: Brunner and Munzel 2000, Biometrical Journal 42; Pauly, Asendorf and Konietschke 2016, ibid. 58 (logit).
     """
-    value, error, freedom = placements(truth, suspicion)
+    rarer = int(min(truth.sum(), (~truth).sum()))
+    return interval_on_logit(*placements(truth, suspicion), rarer, level)
+
+
+def interval_on_logit(value: float, error: float, freedom: float, rarer: int, level: float) -> tuple[float, float]:
+    """The interval of an AUROC from its standard error and degrees of freedom; see `interval_of_auroc`.
+
+    Args:
+        rarer: frames of the rarer kind.
+    """
     if error == 0 and value in (0, 1):
-        rarer = min(np.count_nonzero(truth), np.count_nonzero(~truth))
         most = ((1 - level) / 2) ** (1 / rarer)
         return (float(most), 1.0) if value else (0.0, float(1 - most))
     if not np.isfinite(error):
