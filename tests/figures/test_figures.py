@@ -229,6 +229,16 @@ def test_learning_curve_pairs_a_step_by_seed_and_says_its_sign(study: Results):
     assert any(f"{change} px ±" in text.get_text() for text in figure.axes[0].texts)
 
 
+def test_a_consensus_of_more_networks_is_not_taken_for_one_of_more_frames():
+    ladder = pd.DataFrame({"subset": ["a", "b"], "percent": [30, 70], "cluster": "seed-1", "rmse_px": [4.0, 5.0]})
+    networks = pd.concat([ladder.assign(rmse_px=[8.0, 5.0]), ladder.head(1).assign(rmse_px=6.0)])
+    whose, compared = learning_curve._comparable(ladder, networks)
+    assert whose == "The error of single networks"
+    assert compared.set_index("percent")["rmse_px"].to_dict() == {30: 7, 70: 5}
+    whose, compared = learning_curve._comparable(ladder, networks.drop_duplicates("subset"))
+    assert (whose, compared["rmse_px"].tolist()) == ("The consensus error", [4, 5])
+
+
 def test_a_step_of_three_seeds_is_clear_only_beyond_its_t_interval():
     """Twice the standard error of three changes is passed by chance alone in one study of six."""
     rows = [(percent, f"seed-{seed}", error) for seed, change in enumerate((1.0, 2.0, 3.0))

@@ -60,7 +60,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     mean = ladder.groupby("percent")["rmse_px"].mean()
     axes.plot(mean.index, mean, "o-", color=_style.DARK, lw=2.5, ms=6, zorder=4, label="mean over seeds")
     level = results.level
-    steps = [step for low, high in _pairs(results, ladder) if (step := _step(ladder, low, high, level))]
+    whose, compared = _comparable(ladder, networks)
+    steps = [step for low, high in _pairs(results, ladder) if (step := _step(compared, low, high, level))]
     for step in steps:
         _annotate(axes, step)
     percents = sorted(table["percent"].unique())
@@ -70,7 +71,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
     _room(axes, table["rmse_px"])
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    _style.headline(figure, _title(consensus, steps), _note(table, consensus, nested, steps, level))
+    _style.headline(figure, _title(consensus, steps, whose), _note(table, consensus, nested, steps, level))
     return figure
 
 
@@ -90,6 +91,18 @@ def _seeds(axes: Axes, consensus: pd.DataFrame, nested: pd.DataFrame) -> None:
     for index, (_, rows) in enumerate(nested.sort_values("percent").groupby("cluster")):
         axes.plot(rows["percent"], rows["rmse_px"], "o-", color=_style.BLUE, lw=1, ms=3.5, alpha=0.6,
                   zorder=3, label=None if index else "consensus, one line per seed (nested)")  # fmt: skip
+
+
+def _comparable(ladder: pd.DataFrame, networks: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Whose error steps are told of, and a row of it per subset.
+
+    A consensus is better the more networks it is of. Where subsets differ in that, single networks are compared.
+    """
+    of_ladder = networks[networks["subset"].isin(ladder["subset"])]
+    if np.ptp(of_ladder["subset"].value_counts().to_numpy()) == 0:
+        return "The consensus error", ladder
+    means = of_ladder.groupby(["subset", "percent", "cluster"], as_index=False)["rmse_px"].mean()
+    return "The error of single networks", means
 
 
 def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
@@ -143,9 +156,9 @@ def _annotate(axes: Axes, step: Step) -> None:
     axes.text((step.low + step.high) / 2, 0.98, text, fontsize=8, color=_style.DARK, **place)
 
 
-def _title(consensus: pd.DataFrame, steps: list[Step]) -> str:
+def _title(consensus: pd.DataFrame, steps: list[Step], whose: str) -> str:
     if steps:
-        return "The consensus error " + " and ".join(map(_in_words, steps))
+        return f"{whose} " + " and ".join(map(_in_words, steps))
     percents = ", ".join(f"{percent} %" for percent in sorted(consensus["percent"].unique()))
     low, high, mean = (getattr(consensus["rmse_px"], name)() for name in ("min", "max", "mean"))
     return (
