@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import torch
 
-from conftest import run_snakemake
 from frameworth.cli.planning import planned_networks
 from frameworth.config.experiments import Arm, StartFrom
 from frameworth.engine.cutout import Cutout
@@ -33,7 +32,8 @@ from frameworth.training.ensemble import run_ensembles
 from frameworth.training.variants import BASELINE, Variant, batch_indices, ordered_batches
 from small_arm import CUTOUT, arm_of
 from small_ensemble import OPTIONS
-from tiny import TRAINING, config, draw, kill_while_training, prepare, write_config
+from small_study import run_config
+from tiny import TRAINING, config, draw, kill_while_training, prepare
 
 pytestmark = pytest.mark.slow
 
@@ -355,13 +355,11 @@ def test_the_workflow_compares_two_arms_and_leaves_the_baseline_alone(tmp_path):
     draw(tmp_path / "project")
     content = config("project", subsets=[{"design": "balanced", "percents": [50], "seeds": 2, "members": 1}])
     content["training"]["subsets_per_job"] = 2
-    path = write_config(tmp_path / "study.yaml", content)
-    run_snakemake(tmp_path, "--configfile", str(path), "--", "results/tiny/scores.h5")
+    run_config(tmp_path, content, "results/tiny/scores.h5")
     results = tmp_path / "results/tiny"
     before = {file: digest_of_file(file) for file in results.glob("ensembles/**/*") if file.is_file()}
     content["arms"] = {"cut": {"augment": {"distractor_cutout": {}}}, "pseudo": {"pseudo": {"confidence": 0.0}}}
-    path = write_config(tmp_path / "study.yaml", content)
-    done = run_snakemake(tmp_path, "--configfile", str(path), "--", "results/tiny/figures/arms.png")
+    done = run_config(tmp_path, content, "results/tiny/figures/arms.png")
     assert not re.search(r"^ensembles_050", done.stdout + done.stderr, re.M)  # the job table
     assert {file: digest_of_file(file) for file in before} == before
     table = pd.read_csv(results / "arms.csv")

@@ -13,7 +13,7 @@ from bad_inputs.study import Study
 from conftest import REPOSITORY, Tally
 from films import write_film
 from frameworth.labels.images import read_image
-from frameworth.storage.digests import digest_of_file
+from small_study import state
 
 pytestmark = pytest.mark.skipif(not can_audit(), reason="no strace, or no namespaces")
 
@@ -49,10 +49,6 @@ def run(study: Study, tmp_path: Path, *targets: str) -> Audit:
     assert audit.code == 0, audit.said[-6000:]
     assert state(study.project) == before
     return audit
-
-
-def state(folder: Path) -> dict[Path, tuple[int, str]]:
-    return {path: (path.lstat().st_mtime_ns, digest_of_file(path)) for path in folder.rglob("*") if path.is_file()}
 
 
 def assert_kept_to_itself(audit: Audit, study: Study, tmp_path: Path, tally: Tally) -> None:

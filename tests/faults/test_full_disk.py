@@ -18,7 +18,6 @@ from stages_in_forks import commands_of, run_stage
 from tiny import config, draw, write_config
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system, which takes root")
-MIB = 1 << 20
 
 
 @contextmanager

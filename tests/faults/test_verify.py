@@ -165,14 +165,6 @@ def readers(study: Path):
     }
 
 
-def values_of(read):
-    """What a reader returns, as text, to compare."""
-    with np.printoptions(threshold=10**9):
-        found = read()
-        return repr({name: value.tolist() if hasattr(value, "tolist") else value for name, value in found.items()}
-                    if isinstance(found, dict) else found)  # fmt: skip
-
-
 def test_who_reads_a_damaged_artefact_refuses_it_by_name_and_says_how_to_mend_it(study, tally):
     rng = np.random.default_rng(2)
     tried = 0
@@ -264,12 +256,6 @@ def test_a_networks_damaged_record_comes_back_from_its_ensembles_and_nothing_is_
     capfd.readouterr()
     run_again(study)
     assert "trains" not in capfd.readouterr().err
-
-
-def test_a_record_of_a_digest_has_no_content_that_could_be_damaged(study):
-    records = [path for path in (study / FOLDER).rglob("*") if path.is_file()]
-    assert len(records) == verify_study(study).agreed
-    assert {path.stat().st_size for path in records} == {0}
 
 
 def test_a_damaged_picture_of_a_drawn_project_takes_the_project_with_it_and_not_its_neighbours(study):

@@ -103,8 +103,6 @@ def test_the_first_screen_has_the_answer_the_curve_and_the_first_labels_and_all_
         page.click("#frames > summary")
         page.locator("#gallery button.link").first.click()
         expect(page.locator("#pair h3")).to_be_visible()
-    with opened(browser, study, unfolded=False, viewport={"width": 390, "height": 800}) as page:
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.long
@@ -292,15 +290,6 @@ def test_zoomed_in_a_click_still_finds_its_cell_and_a_double_click_zooms_out(pag
     assert page.evaluate(span) == len(study.pool)
 
 
-def test_a_page_that_is_printed_in_the_dark_comes_out_light(page: Page):
-    page.emulate_media(color_scheme="dark")
-    expect(page.locator("#matrix .xtitle")).to_have_css("fill", "rgb(230, 232, 234)")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    expect(page.locator("#matrix .xtitle")).to_have_css("fill", "rgb(0, 0, 0)")
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    expect(page.locator("#matrix .xtitle")).to_have_css("fill", "rgb(230, 232, 234)")
-
-
 def test_the_distractor_map_has_a_mark_for_every_network(page: Page, study: Results):
     training = int(study.frame_values["frame"].iloc[0])
     page.fill("#training", str(training))
@@ -355,13 +344,18 @@ def colours(page: Page) -> tuple[list[int], list[int]]:
     return page.evaluate(script, ["body", "backgroundColor"]), page.evaluate(script, ["#matrix .xtitle", "fill"])
 
 
-def test_dark_and_light_follow_the_system_even_while_the_page_is_open(page: Page):
+def test_dark_and_light_follow_the_system_even_while_the_page_is_open_and_paper_is_light(page: Page):
+    words, pale = page.locator("#matrix .xtitle"), "rgb(230, 232, 234)"
     background, ink = colours(page)
     assert min(background) > 200 > 100 > max(ink)
     page.emulate_media(color_scheme="dark")
-    expect(page.locator("#matrix .xtitle")).to_have_css("fill", "rgb(230, 232, 234)")
+    expect(words).to_have_css("fill", pale)
     background, ink = colours(page)
     assert max(background) < 60 < 200 < min(ink)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(words).to_have_css("fill", "rgb(0, 0, 0)")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(words).to_have_css("fill", pale)
 
 
 def test_names_that_try_to_be_markup_are_read_as_names(browser: Browser, hostile: Results):
@@ -398,10 +392,10 @@ def test_print_opens_what_is_closed_and_leaves_out_what_is_to_be_worked(page: Pa
 
 
 def test_a_narrow_window_never_scrolls_sideways(browser: Browser, study: Results):
-    with opened(browser, study, viewport={"width": 400, "height": 800}) as page:
+    with opened(browser, study, viewport={"width": 390, "height": 800}) as page:
         page.locator("#gallery button.link").first.click()
         expect(page.locator("#pair h3")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_every_control_has_a_name_and_every_picture_a_text(page: Page):

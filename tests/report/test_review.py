@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import run_snakemake
 from frameworth.answers import review
 from frameworth.answers.review import apply_review, read_review, write_review
 from frameworth.errors import UserError
@@ -23,7 +22,8 @@ from frameworth.plan.split import hold_out
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
-from tiny import HELD_OUT, TRAINING, config, draw, write_config
+from small_study import digests, run_config
+from tiny import HELD_OUT, TRAINING, config, draw
 
 pytestmark = pytest.mark.slow
 
@@ -34,8 +34,7 @@ SUBSETS = [{"design": "balanced", "percents": [50], "seeds": SEEDS, "members": 1
 def run(folder, *arguments, labels="project", check=True):
     study = config(labels, subsets=SUBSETS)
     study["training"]["subsets_per_job"] = SEEDS
-    path = write_config(folder / "study.yaml", study)
-    return run_snakemake(folder, *arguments, "--configfile", str(path), check=check)
+    return run_config(folder, study, *arguments, check=check)
 
 
 def unround(project):
@@ -46,20 +45,16 @@ def unround(project):
         (table + 1 / 3).to_csv(csv)
 
 
-def fingerprint(folder):
-    return {path: digest_of_file(path) for path in folder.rglob("*") if path.is_file()}
-
-
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory):
     """The working directory of a study whose review was asked for, and nothing else."""
     folder = tmp_path_factory.mktemp("reviewed")
     draw(folder / "project")
     unround(folder / "project")
-    before = fingerprint(folder / "project")
+    before = digests(folder / "project")
     printed = run(folder, "review")
     assert "frames to check: results/tiny/review/" in printed.stdout
-    assert fingerprint(folder / "project") == before
+    assert digests(folder / "project") == before
     return folder
 
 
@@ -149,24 +144,24 @@ def test_machine_labels_are_the_median_consensus_of_the_subsets_that_never_saw_t
 
 
 def test_a_review_is_written_again_over_one_that_nobody_touched(study):
-    before = fingerprint(study / "review")
+    before = digests(study / "review")
     write_review(study, Path("project"))
-    assert fingerprint(study / "review") == before
+    assert digests(study / "review") == before
 
 
 def test_a_review_with_corrections_is_not_overwritten(study):
     correct(study, frame(study))
-    before = fingerprint(study / "review")
+    before = digests(study / "review")
     done = run(Path(), "review", check=False)
     assert done.returncode != 0
     name = f"{frame(study)['video']}/{frame(study)['image']}"
     assert re.search(rf"results/tiny/review: the labels of 1 frames were changed \({name}.*apply_review", done.stderr)
-    assert fingerprint(study / "review") == before
+    assert digests(study / "review") == before
 
 
 def test_only_networks_that_saw_a_corrected_frame_are_trained_again_and_the_project_stays(study):
     row = frame(study)
-    source = fingerprint(Path("project"))
+    source = digests(Path("project"))
     trained = {path: path.stat().st_mtime_ns for path in study.glob(".store/*/training.json")}
     saw = int(read_hdf5(study / "subsets.h5")["inclusion"][:, row["frame"]].sum())
     assert 0 < saw < SEEDS
@@ -178,7 +173,7 @@ def test_only_networks_that_saw_a_corrected_frame_are_trained_again_and_the_proj
     after = {path: path.stat().st_mtime_ns for path in study.glob(".store/*/training.json")}
     assert trained.items() <= after.items()
     assert len(after) - len(trained) == saw
-    assert fingerprint(Path("project")) == source
+    assert digests(Path("project")) == source
     # The study has the correction now, so the review may be written anew; and a second one starts from the first.
     run(Path(), "review", labels="results/tiny/corrected_project")
     again = next(frame(study, i) for i in range(5) if frame(study, i)["frame"] != row["frame"])

@@ -13,7 +13,7 @@ from frameworth.errors import UserError
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.identity import network_hash, network_seed
-from frameworth.storage.digests import digest_of_file, keep_digests
+from frameworth.storage.digests import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5
 from frameworth.training.ensemble import run_ensembles
 from small_ensemble import OPTIONS, ensemble
@@ -103,16 +103,6 @@ def test_the_hash_knows_labels_and_images_but_not_where_a_frame_stands_in_the_ta
     other = ("0" * 64, *subset.digests[1:])
     assert network_hash(replace(subset, digests=other), TRAINING.for_weights, 1) != whole
     assert network_hash(replace(subset, frames=subset.frames + 5), TRAINING.for_weights, 1) == whole
-
-
-def test_a_torn_network_in_the_store_is_trained_again_to_the_same_bytes(tmp_path):
-    keep_digests(tmp_path)
-    first = ensemble(tmp_path, "a")
-    whole = (first / "member-0.pt").read_bytes()
-    stored = next((tmp_path / ".store").glob("*/network.pt"))
-    stored.unlink()
-    stored.write_bytes(whole[: len(whole) // 2])
-    assert (ensemble(tmp_path, "b") / "member-0.pt").read_bytes() == whole
 
 
 def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_bytes(tmp_path, capfd):

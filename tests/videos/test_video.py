@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import torch
 
-from conftest import run_snakemake
 from films import write_film
 from frameworth.cli.costs import Costs, StudySize
 from frameworth.config.result_options import ResultOptions
@@ -37,7 +36,8 @@ from frameworth.videos.video import analyse_video, consensus_of_video
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus, write_video_consensus
 from frameworth.videos.video_files import read_video, video_info
 from frameworth.videos.video_names import labelled_frames, video_folder
-from tiny import TRAINING, config, draw, prepare, write_config
+from small_study import run_config
+from tiny import TRAINING, config, draw, prepare
 
 pytestmark = pytest.mark.slow
 
@@ -470,9 +470,8 @@ def test_the_workflow_analyses_videos_of_odd_names_and_a_video_added_alone(tmp_p
     def run(videos: list[str], *arguments: str, check: bool = True):
         study = config("project", videos=videos, video={"frames_to_label": 4, "seconds_apart": 0.5})
         study["training"]["subsets_per_job"] = 3
-        path = write_config(tmp_path / "study.yaml", study)
         targets = ["results/tiny/frames_to_label.csv", "results/tiny/figures/video_disagreement.png"]
-        return run_snakemake(tmp_path, *arguments, "--configfile", str(path), "--", *targets, check=check)
+        return run_config(tmp_path, study, *targets, *arguments, check=check)
 
     refused = run(["a/walk.avi", "broken.avi"], check=False)
     assert refused.returncode != 0

@@ -1,5 +1,6 @@
 """The whole workflow on a small study of real networks, and what makes it run again."""
 
+import copy
 import json
 import re
 import shutil
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 import frameworth
-from conftest import REPOSITORY, run_snakemake
+from conftest import REPOSITORY
 from frameworth.attribution.inference.values import subset_level
 from frameworth.cli.networks import StudyNetworks
 from frameworth.errors import UserError
@@ -21,7 +22,8 @@ from frameworth.plan.config import check_config
 from frameworth.results.verifying import verify_study
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.hdf5 import read_hdf5
-from tiny import config, correct_label, draw, write_config
+from small_study import SmallStudy, state
+from tiny import config, draw
 
 BLOCKS = [
     {"design": "balanced", "percents": [50], "seeds": 8, "members": 1},
@@ -29,68 +31,31 @@ BLOCKS = [
 ]
 
 
-class Study:
-    """A study's working directory, its config, and runs of it."""
-
-    def __init__(self, folder: Path, **changes):
-        self.folder = folder
-        self.project = draw(folder / "project")
-        self.results = folder / "results" / "tiny"
-        self.config = config("project", **({"subsets": BLOCKS, "influence": {"groups": [[30, 70]]}} | changes))
-
-    def run(self, *arguments, check=True):
-        path = write_config(self.folder / "study.yaml", self.config)
-        return run_snakemake(self.folder, *arguments, "--configfile", str(path), check=check)
-
-    def make(self, *targets):
-        path = write_config(self.folder / "study.yaml", self.config)
-        return run_snakemake(self.folder, "--configfile", str(path), "--", *targets)
-
-    def jobs(self, done):
-        """Rules that ran (or would run), with how often, from Snakemake's job table."""
-        table = re.search(r"Job stats:\n.*?\n[- ]+\n(.*?)\ntotal", done.stdout + done.stderr, re.S)
-        if table is None:
-            return {}
-        rows = [line.split() for line in table[1].splitlines()]
-        return {name: int(count) for name, count in rows if name != "all"}
-
-    def trained(self):
-        """The networks of the store and when each was trained (Snakemake touches the networks' own files)."""
-        return {path: path.stat().st_mtime_ns for path in self.results.glob(".store/*/training.json")}
-
-    def correct_label(self, frame, shift=3.0):
-        """Move the labels of a frame in the user's project, as a person would: in the CSV."""
-        frames = pd.read_csv(self.results / "frames.csv")
-        row = frames.loc[frame]
-        correct_label(self.project, row.video, row.image, shift)
+def of(folder: Path) -> SmallStudy:
+    """A study of a drawn project in `folder`."""
+    draw(folder / "project")
+    return SmallStudy(folder, config("project", subsets=BLOCKS, influence={"groups": [[30, 70]]}))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A study that has run to its end, with what was printed."""
-    study = Study(tmp_path_factory.mktemp("study"))
-    before = fingerprint(study.project)
+    study = of(tmp_path_factory.mktemp("study"))
+    before = state(study.project)
     study.printed = study.run()
-    study.untouched = before == fingerprint(study.project)
+    study.untouched = before == state(study.project)
     return study
 
 
 @pytest.fixture
 def study(finished, tmp_path):
     """A copy of the finished study, to be changed by one test."""
-    copy = Study.__new__(Study)
-    copy.folder = tmp_path / "study"
-    shutil.copytree(finished.folder, copy.folder, symlinks=True)
-    copy.project, copy.results = copy.folder / "project", copy.folder / "results" / "tiny"
-    copy.config = json.loads(json.dumps(finished.config))
-    return copy
+    shutil.copytree(finished.folder, tmp_path / "study", symlinks=True)
+    return SmallStudy(tmp_path / "study", copy.deepcopy(finished.config))
 
 
-def fingerprint(folder):
-    return {path: (path.stat().st_mtime_ns, digest_of_file(path)) for path in folder.rglob("*") if path.is_file()}
-
-
-def test_every_artefact_is_there_and_whole(finished):
+def test_every_artefact_is_there_and_whole_and_the_users_project_is_not_touched(finished):
+    assert finished.untouched
     for name in (
         "frames.csv", "subsets.csv", "scores.h5", "influence.h5", "frame_values.csv", "labels_to_check.csv",
         "report.html", "subsets/percent-050/seed-2.json", "ensembles/percent-030/seed-1/member-1.pt",
@@ -103,10 +68,6 @@ def test_every_artefact_is_there_and_whole(finished):
         assert (finished.results / name).stat().st_size > 0, name
     found = verify_study(finished.results)
     assert (found.damages, found.unrecorded) == ([], [])
-
-
-def test_the_users_project_is_not_touched(finished):
-    assert finished.untouched
 
 
 def test_the_collected_matrix_is_what_the_subsets_files_say(finished):
@@ -212,7 +173,7 @@ def test_afterwards_there_is_nothing_to_do_for_the_catalogues_snakefile_either(f
 def test_one_seed_more_trains_only_its_own_networks(study):
     before = study.trained()
     study.config["subsets"][0]["seeds"] = 9
-    jobs = study.jobs(study.make("results/tiny/scores.h5"))
+    jobs = study.jobs("results/tiny/scores.h5")
     assert jobs["ensemble_of_1"] == 1
     assert [name for name in jobs if name.startswith("subset_")] == ["subset_balanced_050_new"]
     assert "ensemble_of_2" not in jobs
@@ -241,7 +202,7 @@ def test_corrected_labels_train_only_the_networks_that_saw_them_and_these_are_fo
     study.correct_label(frame)
     saw_it = members[inclusion[:, frame]].sum()
     assert still_to_train(study) == (saw_it, saw_it)
-    study.run(str(Path("results/tiny/scores.h5")))
+    study.run("results/tiny/scores.h5")
     assert still_to_train(study) == (0, 0)
     after = study.trained()
     assert before.items() <= after.items()
@@ -255,7 +216,7 @@ def test_networks_survive_the_loss_of_all_declared_files(study):
     networks = {path: digest_of_file(path) for path in study.results.glob("ensembles/**/*.pt")}
     shutil.rmtree(study.results / "ensembles")
     (study.results / "scores.h5").unlink()
-    study.run(str(Path("results/tiny/scores.h5")))
+    study.run("results/tiny/scores.h5")
     assert study.trained() == before
     assert {path: digest_of_file(path) for path in study.results.glob("ensembles/**/*.pt")} == networks
 
@@ -263,7 +224,7 @@ def test_networks_survive_the_loss_of_all_declared_files(study):
 def test_without_snapshots_no_network_stays_and_none_is_trained_for_it_while_more_steps_train_all(study):
     before = study.trained()
     study.config["training"]["steps"] += 1
-    jobs = study.jobs(study.run("-n"))
+    jobs = study.jobs("-n")
     assert (jobs["ensemble_of_1"], jobs["ensemble_of_2"]) == (8, 2)
     study.config["training"]["steps"] -= 1
     study.config["keep_snapshots"] = False
@@ -271,26 +232,25 @@ def test_without_snapshots_no_network_stays_and_none_is_trained_for_it_while_mor
     assert study.trained() == before
     assert not [path for path in study.results.rglob("*.pt") if path.is_file()]
     study.config["figures"] = {"pairs": 2}
-    jobs = study.jobs(study.run("-n"))
+    jobs = study.jobs("-n")
     assert jobs
     assert all(name.startswith("draw_") or name == "report_page" for name in jobs)
 
 
 def test_jobs_of_several_subsets_give_the_same_networks_and_a_new_seed_trains_only_its_own(finished, tmp_path):
     networks = "ensembles/percent-*/seed-*/member-*.pt"
-    together = Study(tmp_path / "together")
+    together = of(tmp_path / "together")
     together.config["training"]["subsets_per_job"] = 3
     targets = [f"results/tiny/{path.relative_to(finished.results)}" for path in finished.results.glob(networks)]
-    done = together.make(*targets)
-    assert together.jobs(done)["ensembles_050_of_1_part_3"] == 1
+    assert together.jobs(*targets)["ensembles_050_of_1_part_3"] == 1
     assert len(targets) == 12
     for target in targets:
         ours, theirs = together.folder / target, finished.folder / target
         assert digest_of_file(ours) == digest_of_file(theirs), target
     before = together.trained()
     together.config["subsets"] = [BLOCKS[0] | {"seeds": 9}, BLOCKS[1]]
-    more = together.make(*targets, "results/tiny/ensembles/percent-050/seed-9/member-0.pt")
-    assert not {"ensembles_050_of_1_part_1", "ensembles_050_of_1_part_2"} & together.jobs(more).keys()
+    more = together.jobs(*targets, "results/tiny/ensembles/percent-050/seed-9/member-0.pt")
+    assert not {"ensembles_050_of_1_part_1", "ensembles_050_of_1_part_2"} & more.keys()
     after = together.trained()
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
