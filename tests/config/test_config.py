@@ -83,6 +83,14 @@ def test_whole_numbers_exponents_and_days_are_taken_as_they_are_meant():
     assert isinstance(config.seed, int)
 
 
+def test_numbers_that_snakemake_hands_on_as_texts_from_its_command_line_are_numbers():
+    """Of `--config training='{steps: 5, scale: 0.5}'` it makes texts."""
+    told = check_config({**GOOD, "training": {"steps": "5", "scale": "0.5"}, "influence": {"groups": [["50", "30"]]}})
+    assert (told.training.steps, told.training.scale, told.influence.groups) == (5, 0.5, [[50, 30]])
+    assert type(told.training.steps) is int
+    assert "5 px" in refusal({"training": {"steps": "5 px"}})
+
+
 def test_an_empty_section_is_one_that_was_left_out():
     empty = dict.fromkeys(("training", "held_out", "subsets", "videos", "influence", "seed"))
     assert check_config(GOOD | empty) == check_config(GOOD)

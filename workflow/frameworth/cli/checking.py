@@ -158,6 +158,7 @@ def _together(config: StudyConfig, project: LabelledProject | None, pictures: Pi
         return
     yield from _subset_problems(config, pool)
     yield from _frame_number_problems(config, total, held_out)
+    yield from _count_problems(config, total, pool)
 
 
 def _split(config: StudyConfig, project: LabelledProject, pictures: Pictures | None) -> np.ndarray:
@@ -250,6 +251,18 @@ def _frame_number_problems(config: StudyConfig, total: int, held_out: np.ndarray
     if toggle and toggled and toggle.parts > len(toggled):
         what = f"{toggle.parts} parts of {len(toggled)} frames leave some empty"
         yield error("config: toggle.parts", what, "ask for fewer")
+
+
+def _count_problems(config: StudyConfig, total: int, pool: int) -> Iterator[Problem]:
+    if config.flags.expected_false >= total:
+        what = f"{config.flags.expected_false:g} of {total} frames would be all of them, which tells none from another"
+        yield error("config: flags.expected_false", what, "ask for fewer")
+    if config.toggle and len(config.toggle.frames or []) >= pool:
+        what = f"names all {pool} frames of the pool, so that the sides of a pair have none in common"
+        yield error("config: toggle.frames", what, "name fewer")
+    if config.prune and (most := max(config.prune.counts)) > pool // 2:
+        what = f"the worst {most} and the best {most} of a pool of {pool} frames overlap"
+        yield error("config: prune.counts", what, f"leave out at most {pool // 2}")
 
 
 def _film_problems(config: StudyConfig) -> Iterator[Problem]:

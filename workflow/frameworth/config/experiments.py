@@ -11,7 +11,7 @@ from frameworth.config.registries import Ranking
 from frameworth.config.section import Section
 
 Count = Annotated[Integer, Field(ge=1)]
-Several = Annotated[Integer, Field(ge=2)]
+Several = Annotated[Integer, Field(ge=2, le=1000)]
 
 
 class Toggle(Section):
@@ -117,7 +117,7 @@ class Prune(Section):
     """How many frames to leave out."""
     networks: Several = 8
     """Networks for each, with initial weights of their own; differences are paired by these."""
-    draws: Count = 2
+    draws: Annotated[Integer, Field(ge=1, le=1000)] = 2
     """Random sets of frames to leave out, for each count and network."""
     by: Ranking = "check_priority"
     """

@@ -1,7 +1,8 @@
 """The kinds of values in a config, each taken as people mean it.
 
-What YAML or a text editor made of a value is undone: `1e-3`, which YAML takes for a text, is a number, 50.0 is 50 where
-an integer is wanted, 2024-05-01 is a name and not a day, a single value is a list of one, and ~ or $HOME is a folder.
+What YAML, a text editor or a command line made of a value is undone: `1e-3`, which YAML takes for a text, is a number,
+and so is the text "5", which Snakemake makes of `--config training='{steps: 5}'`; 50.0 is 50 where an integer is
+wanted, 2024-05-01 is a name and not a day, a single value is a list of one, and ~ or $HOME is a folder.
 A number stays as it was written: 1 and 1.0 are told apart by everything that hashes a config.
 """
 
@@ -19,7 +20,7 @@ from pydantic_core import PydanticCustomError
 T = TypeVar("T")
 A_NUMBER, A_LIST = "a number", "a list"  # what `OneOrList` says of a value, on the way to what is wrong with it
 
-_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+_NUMBER = re.compile(r"(?a:[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)")
 
 
 def expanded(path: str) -> str:
@@ -27,18 +28,20 @@ def expanded(path: str) -> str:
     return path if os.path.exists(path) else os.path.expanduser(os.path.expandvars(path))  # noqa: PTH110, PTH111 (pathlib raises for some)
 
 
-def _read_exponent(value: Any) -> Any:
-    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+def _read_number(value: Any) -> Any:
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        return value
+    return int(value) if value.isdecimal() else float(value)
 
 
 def as_integer(value: Any) -> Any:
-    """50 for 50.0 and for "5e1"; anything else as it is."""
-    value = _read_exponent(value)
+    """50 for 50.0, "50" and "5e1"; anything else as it is."""
+    value = _read_number(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _as_number(value: Any) -> float:
-    value = _read_exponent(value)
+    value = _read_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("number_type", "not a number")
     if not math.isfinite(value):

@@ -30,12 +30,13 @@ from frameworth.config.section import Section
 from frameworth.config.training import Pilot, Training, UnsizedTraining
 from frameworth.errors import Problem, error
 
+MOST_MEMBERS = 1000  # networks of one subset
 _MOST_VALUES = 200_000  # more than the largest grid that a config may list
 
 Count = Annotated[Integer, Field(ge=1)]
 Positive = Annotated[Number, Field(gt=0)]
 Side = Annotated[Integer, Field(ge=48, le=640)]
-Members = Annotated[Integer, Field(ge=1, le=1000)]
+Members = Annotated[Integer, Field(ge=1, le=MOST_MEMBERS)]
 Seed = Annotated[Integer, Field(ge=1, le=2147483647)]
 PlantedKind = Literal["shifted", "swapped", "elsewhere", "missing", "moved", "exchanged", "biased", "run"]
 FrameNumber = Annotated[Integer, Field(ge=0)]

@@ -52,7 +52,7 @@ class UnsizedTraining(Section):
 
     net_type: Text = "resnet_50"
     """A DeepLabCut network with a single-animal heatmap head."""
-    backbone: LeftOut[Text] = None
+    backbone: LeftOut[Annotated[Text, Field(min_length=1)]] = None
     """
     Any timm network that gives features of stride 16 or 8 px, in place of the backbone of net_type: ResNets,
     EfficientNet, MobileNet, ConvNeXt, RegNet and others. The ImageNet weights of tf_efficientnet_lite0 are in the

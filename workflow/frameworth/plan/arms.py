@@ -5,12 +5,13 @@ An arm is a named variant of training. It shares subsets and seeds with the base
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from frameworth.config.experiments import Arm
-from frameworth.config.model import Block, StudyConfig
+from frameworth.config.model import MOST_MEMBERS, Block, StudyConfig
 from frameworth.config.registries import asked_methods
 from frameworth.config.section import Section
 from frameworth.errors import UserError
@@ -82,6 +83,9 @@ def check_arms(config: StudyConfig) -> None:
             raise UserError(f"{where}: {change} needs training.engine: fast")
         if arm.replicate and arm.members:
             raise UserError(f"{where}.members: the members of an arm with replicate are its combinations; leave it out")
+        if arm.replicate and (asked := math.prod(arm.replicate.model_dump().values())) > MOST_MEMBERS:
+            what = f"asks for {asked} networks of each subset; at most {MOST_MEMBERS} are possible"
+            raise UserError(f"{where}.replicate: {what}; ask for fewer combinations")
         if arm.start_from and not config.keep_snapshots:
             raise UserError(
                 f"{where}.start_from takes finished networks further, but keep_snapshots: false keeps none; leave out "
