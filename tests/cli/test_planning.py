@@ -9,7 +9,7 @@ from frameworth.cli.planning import describe
 from frameworth.figures import figure_names
 from frameworth.plan.config import check_config
 from frameworth.training.measured import Measured
-from tiny import config, draw
+from tiny import config, draw, pretend_networks, read_frames_of
 
 
 def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
@@ -48,6 +48,21 @@ def test_what_methods_have_still_to_ask_is_told_with_its_time(tmp_path, monkeypa
     text = describe(study, cores=2)
     assert re.search(r"2 networks are asked .*influence.metagradient.*, in about \d+ s", text)
     assert "2 networks are asked what frames do (`influence.warm`)" in text
+
+
+def test_a_method_that_is_asked_for_after_all_networks_are_trained_is_told_with_its_time_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "project")
+    study = check_config(config("project"))
+    read_frames_of(study)
+    for seed in (1, 2, 3):
+        pretend_networks(study, 50, seed)
+    monkeypatch.setattr(planning, "measured", lambda config: Measured(0.5, "cpu", 3, 1000))
+    assert "influence.warm" not in describe(study, cores=2)
+    told = describe(check_config(config("project", influence={"warm": {"networks": 2}})), cores=2)
+    assert "0 networks in 0 jobs still to come" in told
+    assert "Training takes" not in told
+    assert re.search(r"2 networks are asked .*influence.warm.*, in about \d+ s", told)
 
 
 @pytest.mark.slow

@@ -47,14 +47,15 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
         *_pilot_lines(config, left),
         *_experiment_lines(config, left),
     ]
-    if of_grid or more:
+    asked = _to_ask(config)
+    if of_grid or more or asked:
         costs = Costs(config, study_size(config, study_sources(config)), measured(config))
         if costs.speed is None and measure:
             print("Measures a few training steps…", file=sys.stderr, flush=True)
             costs = replace(costs, speed=_measure(costs))
         if costs.speed:
-            lines += _cost(costs, costs.speed, [*of_grid, *more], cores)
-            lines += _method_lines(costs, cores)
+            lines += _cost(costs, costs.speed, [*of_grid, *more], cores) if of_grid or more else []
+            lines += _method_lines(costs, asked, cores)
         else:
             lines.append("What it takes is told once a network is finished.")
         figures = len(
@@ -113,20 +114,24 @@ def _pilot_lines(config: StudyConfig, left: Left) -> list[str]:
     ]
 
 
-def _method_lines(costs: Costs, cores: int) -> list[str]:
-    """What it takes to ask the networks that methods have still to ask."""
-    config, lines = costs.config, []
+def _to_ask(config: StudyConfig) -> dict[str, int]:
+    """By method, how many networks it has still to ask."""
+    left = {}
     for name in asked_methods(config.influence):
-        answers = [
-            config.folder / name / f"{subset_path(subset.percent, subset.seed)}.h5"
-            for subset in base_subsets(config, name)
-        ]
-        if left := sum(not answer.exists() for answer in answers):
-            seconds = left * (costs.method_seconds(name) + _START_SECONDS)
-            lines.append(
-                f"Then {left} networks are asked what frames do (`influence.{name}`), in about "
-                f"{duration(seconds / min(cores, left))}."
-            )
+        answers = (f"{subset_path(subset.percent, subset.seed)}.h5" for subset in base_subsets(config, name))
+        left[name] = sum(not (config.folder / name / answer).exists() for answer in answers)
+    return {name: count for name, count in left.items() if count}
+
+
+def _method_lines(costs: Costs, to_ask: dict[str, int], cores: int) -> list[str]:
+    """What it takes to ask the networks that methods have still to ask."""
+    lines = []
+    for name, left in to_ask.items():
+        seconds = left * (costs.method_seconds(name) + _START_SECONDS)
+        lines.append(
+            f"Then {left} networks are asked what frames do (`influence.{name}`), in about "
+            f"{duration(seconds / min(cores, left))}."
+        )
     return lines
 
 
