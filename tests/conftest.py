@@ -45,7 +45,8 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"design": "balanced", "percents": [50], "seeds": 10},
         {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 2, "members": 2},
     ]
-    write_config(folder / "study.yaml", config("demo", influence={"groups": [[10, 30]]}, subsets=blocks))
+    influence = {"estimator": "size-centred", "groups": [[10, 30]]}
+    write_config(folder / "study.yaml", config("demo", influence=influence, subsets=blocks))
     return folder
 
 

@@ -266,6 +266,30 @@ def test_explain_compares_each_label_with_the_networks_that_did_not_see_the_fram
     assert re.search(rf"nose: .*, {apart:.1f} px apart", done.output)
 
 
+@pytest.mark.parametrize(("changed", "was"), [({"score": "error"}, "log_probability"), ({"level": 0.9}, 0.95)])
+def test_numbers_that_were_estimated_otherwise_than_the_config_says_are_not_told_as_the_configs(study, changed, was):
+    config_of_mice = yaml.safe_load(Path("study.yaml").read_text())
+    write_config(Path("study.yaml"), config_of_mice | {"influence": config_of_mice["influence"] | changed})
+    ((key, now),) = changed.items()
+    for command in (["explain", "1"], ["plan"]):
+        done = called(*command, "--configfile", "study.yaml")
+        assert done.exit_code == 2
+        assert f"influence.{key}: is {now}, and results/tiny was estimated with {was}" in done.output
+    told = called("status", "--configfile", "study.yaml").output
+    assert "This was found before the labels or the config changed:" in told
+    assert "Next    frameworth run --configfile study.yaml\n" in told
+
+
+def test_explain_tells_what_there_is_while_a_method_that_the_config_asks_for_has_still_to_run(study):
+    frame = str(study.frame_values.iloc[0]["frame"])
+    before = called("explain", frame, "--configfile", "study.yaml")
+    config_of_mice = yaml.safe_load(Path("study.yaml").read_text())
+    asked = {"metagradient": {"networks": 2}}
+    write_config(Path("study.yaml"), config_of_mice | {"influence": config_of_mice["influence"] | asked})
+    done = called("explain", frame, "--configfile", "study.yaml")
+    assert (done.exit_code, done.output) == (0, before.output)
+
+
 @pytest.mark.parametrize("frame", ["99", "walk/none.png"])
 def test_explain_names_a_frame_that_is_not_there(study, frame):
     done = called("explain", frame, "--configfile", "study.yaml")
@@ -422,6 +446,15 @@ def test_run_refuses_a_number_of_cores_with_which_nothing_would_run(here, cores)
     assert cores in done.output
     assert "all" in done.output
     assert not (here / "logs").exists()
+
+
+@pytest.mark.parametrize("option", ["--config", "-C", "--configfile=other.yaml", "--directory", "-d"])
+def test_run_refuses_to_run_another_study_than_the_one_whose_answer_it_would_tell(here, option):
+    write_config(here / "study.yaml", config("demo"))
+    done = called("run", "--configfile", "study.yaml", "--", option, "study=other")
+    assert done.exit_code == 2
+    assert done.output.startswith(f"frameworth: {option.partition('=')[0]}: ")
+    assert not (here / "logs" / "tiny" / "run.log").exists()
 
 
 def test_run_names_the_profiles_that_there_are(here):

@@ -164,4 +164,4 @@ def test_a_file_that_a_run_takes_away_while_it_is_read_is_told(study, monkeypatc
         raise FileNotFoundError(2, "No such file or directory", str(study / "frame_values.csv"))
 
     monkeypatch.setattr(frameworth.results.results.Results, "frame_values", property(taken))
-    assert "frame_values.csv: went away while it was read, as the study is being run" in line_of("explain")
+    assert "frame_values.csv: is gone; if the study is being run, wait for its end" in line_of("explain")

@@ -403,6 +403,7 @@ def _summary(
         "called_by_methods": {},
         "score": "log_probability",
         "estimator": "size-centred",
+        "level": 0.95,
         "diverged": [],
         "learned": True,
         "learned_frames": len(pool),

@@ -88,6 +88,7 @@ def summary(results: Results) -> dict[str, Any]:
         "score": results.score,
         "score_unit": results.unit,
         "estimator": results.estimator,
+        "level": results.level,
         "consensus": results.consensus,
         "check_first": first["frame"].tolist(),
         "check_first_names": [check_name(row) for row in first.to_dict("records")],

@@ -38,6 +38,7 @@ _GO_ON = "Finished networks are kept: run the same command again to go on"
 _MEND = "Mend what is named above, then run the same command again; finished networks are kept"
 _MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
 
+_OTHER_STUDY = ("--config", "-C", "--configfile", "--configfiles", "--directory", "-d")
 _LABELS = "/labels_to_check.csv"
 _STOPPED = ": stopped by SIG"
 _LOCKED_ADVICE = (
@@ -47,7 +48,15 @@ _LOCKED_ADVICE = (
 
 
 def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
-    """The command that runs this workflow with a study's config, from whatever folder."""
+    """The command that runs this workflow with a study's config, from whatever folder.
+
+    Raises UserError for a profile that is not there, and for arguments with which it would run another study.
+    """
+    if others := [name for name in (argument.partition("=")[0] for argument in arguments) if name in _OTHER_STUDY]:
+        raise UserError(
+            f"{others[0]}: what follows `--` may not name another config or folder, as the answer is told of the study "
+            "of --configfile; change that file or the folder, or call snakemake itself"
+        )
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
     if profile is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,14 +125,14 @@ def status(configfile: TextIO) -> None:
     from frameworth.cli.progress import progress_sentence, study_progress
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
-    from frameworth.results.study_files import being_read, require
+    from frameworth.results.study_files import being_read, estimated_otherwise, require
     from frameworth.training.divergence import diverged_sentence, recorded_diverged
 
     config = read_config(configfile)
-    folder, outdated, finished = config.folder, False, True
+    folder, changed, finished = config.folder, False, True
     try:
         now = study_progress(config)
-        outdated, finished = now.outdated > 0, now.finished == now.planned
+        changed, finished = now.outdated > 0 or now.guessed, now.finished == now.planned
         print(f"Study {config.study}: {progress_sentence(now)}")
     except UserError as refused:
         print(f"Study {config.study}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
@@ -145,8 +146,9 @@ def status(configfile: TextIO) -> None:
         return
     with being_read(folder):
         require(folder, ["summary.json"], _first(configfile))
-        lines = closing_lines(folder, config, configfile.name, finished=finished)
-    print("\nThis was found before the labels or the config changed:" if outdated else "")
+        otherwise = estimated_otherwise(folder, config.influence)
+        lines = closing_lines(folder, config, configfile.name, finished=finished and not otherwise)
+    print("\nThis was found before the labels or the config changed:" if changed or otherwise else "")
     print("\n".join(lines))
 
 
@@ -158,15 +160,19 @@ def _first(configfile: TextIO) -> str:
 def _reading(config: StudyConfig, configfile: TextIO, *further: str) -> Iterator[Results]:
     """The results of a study that has been estimated, while they are read.
 
-    Raises UserError if a file that it needs, or one of `further`, is missing or damaged, or goes away in the meantime.
+    Raises UserError if a file that it needs, or one of `further`, is missing or damaged, or goes away in the meantime,
+    and if the config would have it estimated otherwise.
     """
     from frameworth.config.result_options import result_options
+    from frameworth.errors import UserError
     from frameworth.results.results import Results
-    from frameworth.results.study_files import ESTIMATED, being_read, require, require_one_study
+    from frameworth.results.study_files import ESTIMATED, being_read, estimated_otherwise, require, require_one_study
 
     with being_read(config.folder):
-        require(config.folder, (*ESTIMATED, *further), _first(configfile))
+        require(config.folder, (*ESTIMATED, "labels_to_check.csv", "summary.json", *further), _first(configfile))
         require_one_study(config.folder, _first(configfile))
+        if changed := estimated_otherwise(config.folder, config.influence):
+            raise UserError(f"{changed}; set it back, or {command('run', configfile.name)}")
         yield Results(config.folder, result_options(config))
 
 
@@ -214,10 +220,11 @@ def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
     from frameworth.plan.config import read_config
     from frameworth.plan.pilot import possible_trainings
 
-    if wrong := [size for size in effect if not size > 0]:
-        raise UserError(f"--effect: {wrong[0]:g} must be above 0; it says by how much a frame is worse than average")
+    if wrong := [size for size in effect if not 0 < size < math.inf]:
+        what = "must be above 0 and finite; it says by how much a frame is worse than average"
+        raise UserError(f"--effect: {wrong[0]:g} {what}")
     config = read_config(configfile)
-    with _reading(config, configfile, "rmse.csv", "summary.json") as results:
+    with _reading(config, configfile, "rmse.csv") as results:
         larger = larger_study(results, possible_trainings(config)[0], effect or EFFECTS, power)
     speed = measured(config)
     print("\n".join(plan_lines(larger, "GPU" if speed and speed.device == "cuda" else "CPU")))

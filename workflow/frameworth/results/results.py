@@ -210,10 +210,14 @@ class Results:
 
     @cached_property
     def label_harm(self) -> dict[str, pd.DataFrame]:
-        """By the asked methods that tell of single labels, their tables: a row per label that was told of."""
+        """By the asked methods that tell of single labels, their tables: a row per label that was told of.
+
+        Those that are not there yet are left out: the config may ask for a method before the study is run again.
+        """
         tables = {asked_by.name: asked_by.label_table for asked_by in self.asked_methods if asked_by.label_table}
         text = ("video", "image", "keypoint")
-        return {name: read_table(self.folder / table, text=text) for name, table in tables.items()}
+        paths = {name: self.folder / table for name, table in tables.items()}
+        return {name: read_table(path, text=text) for name, path in paths.items() if path.exists()}
 
     def experiment(self, name: str) -> pd.DataFrame | None:
         """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""

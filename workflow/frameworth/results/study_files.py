@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from frameworth.attribution.inference.values import out_of_bag_error
+from frameworth.config.model import Influence
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
 from frameworth.storage.digests import whole
-from frameworth.storage.files import read_table
+from frameworth.storage.files import read_json, read_table
 from frameworth.storage.hdf5 import is_made_from, read_hdf5
 
 SCORED = ("frames.csv", "labels.h5", "subsets.csv", "subsets.h5", "scores.h5")
@@ -26,14 +27,24 @@ ESTIMATED = (*SCORED, "influence.h5", "frame_values.csv")
 RUN_FIRST = "run `frameworth run` with the study's config first"
 
 
+def estimated_otherwise(folder: Path, influence: Influence) -> str:
+    """What of a config's `influence` is not as it was when the study was estimated, in words; empty if nothing is."""
+    was = read_json(folder / "summary.json")
+    for key in ("score", "estimator", "level"):
+        now = getattr(influence, key)
+        if was.get(key, now) != now:
+            return f"config: influence.{key}: is {now}, and {folder} was estimated with {was[key]}"
+    return ""
+
+
 @contextmanager
 def being_read(folder: Path) -> Iterator[None]:
-    """Raise UserError for a file that goes away while it is read, because a run makes it anew."""
+    """Raise UserError for a file that is gone when it is read: a run makes it anew, or somebody removed it."""
     try:
         yield
     except FileNotFoundError as gone:
         path = gone.filename or folder
-        raise UserError(f"{path}: went away while it was read, as the study is being run; wait for its end") from None
+        raise UserError(f"{path}: is gone; if the study is being run, wait for its end, else {RUN_FIRST}") from None
 
 
 def require(folder: Path, names: Sequence[str], todo: str = RUN_FIRST) -> None:
