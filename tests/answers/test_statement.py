@@ -140,6 +140,8 @@ def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the
     harm = HELPED | {"change_px": 0.8, "low_px": 0.4, "high_px": 1.2, "verdict": "would lose"}
     assert "would raise the error by 20 %" in told(further_frames=harm)
     assert "would hardly change the error, by at most 1 %" in told(further_frames=HARDLY)
+    small = told(further_frames=HARDLY | {"error_px": 0.3})  # 0.05 px of 0.3 are no small part
+    assert "not decided: the error may fall by 10 % or rise by 17 %" in small
     unclear = told(further_frames=OPEN)
     assert "not decided: the error may fall by 30 % or rise by 7.5 %" in unclear
     assert "whether more labels help" not in unclear

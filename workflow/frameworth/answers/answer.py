@@ -20,6 +20,7 @@ from frameworth.text import counted, readable, rounded
 
 _LEAST_PX = 0.01
 _HARDLY_ANY = 0.5  # right frames expected among the flagged
+_HARDLY = 0.1  # of the error
 
 
 @dataclass(frozen=True)
@@ -144,14 +145,14 @@ def _more_frames(answer: dict[str, Any]) -> str:
         shares = (100 * abs(px) / further["error_px"] for px in (further["change_px"], *sorted((low, high), key=abs)))
         verb = "lower" if further["verdict"] == "would gain" else "raise"
         return f"{frames} {verb} the error by " + "{:.0f} % (between {:.0f} and {:.0f} %).".format(*shares)
-    if further["verdict"] == "would hardly change":
-        most = max(abs(low), abs(high))
+    most = max(abs(low), abs(high))
+    # An error of less than a pixel may change by a large share of it though by next to nothing in px.
+    if further["verdict"] == "would hardly change" and most <= _HARDLY * further["error_px"]:
         return f"{frames} hardly change the error, by at most {100 * most / further['error_px']:.0f} %."
     undecided = f"What {further['frames']} more frames like these would do is not decided: the error may"
     percent = further["error_px"] / 100
     if low < 0 < high:
         return f"{undecided} fall by {_percent(-low / percent)} or rise by {_percent(high / percent)}."
-    most = max(abs(low), abs(high))
     verb = "lower" if low < 0 else "raise"
     return f"{frames} {verb} the error, by at most {_percent(most / percent)}, but perhaps by hardly any."
 

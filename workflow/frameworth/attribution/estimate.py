@@ -36,8 +36,8 @@ class Influence:
         absolute: [N, T] (n−1)/n · value + the slope of the score per added frame at the percent of most subsets;
             NaN with one size. Of estimators with errors of their own it is `tested_absolute`.
         tested_value: [N, T] the unshrunken estimate of the same quantity that is tested: the size-centred difference
-            beside the decided frames (see `step_down`), or with one size `value` where the estimator has errors of its
-            own.
+            beside the decided frames (see `step_down`), or with independent subsets of one size `value` where the
+            estimator has errors of its own.
         tested_absolute: [N, T] (n−1)/n · tested_value + slope.
         standard_error, ci_low, ci_high, p_value: [N, T] of `tested_value`, with t(clusters − 1); p_value is for no
             influence, one cell at a time.
@@ -143,8 +143,9 @@ def estimate_influence(
             )
     else:
         tested = size_centred.estimate(sample, with_errors=False).value
-    # Over several sizes a difference of an estimator's own may be confounded with size, which no error of it knows.
-    if point.own_errors and len(np.unique(percents)) == 1:
+    # Over several sizes a difference of an estimator's own may be confounded with size, which no error of it knows. Nor
+    # need it know of clusters: of complementary pairs each half has what the other lacks.
+    if point.own_errors and len(np.unique(percents)) == 1 and len(np.unique(clusters)) == len(clusters):
         tested = point.value
         if with_errors:
             error, known = point.standard_error, point.clusters

@@ -65,8 +65,8 @@ class Estimate:
             NaN where it cannot be told.
         standard_error: float [N, T], NaN where it cannot be told, was not asked for, or the estimator has none.
         clusters: number of independent clusters behind the standard error.
-        own_errors: intervals and tests of subsets of one size rest on `value` and `standard_error`; otherwise, and
-            over several sizes always, on the size-centred difference.
+        own_errors: intervals and tests of independent subsets of one size rest on `value` and `standard_error`; those
+            of others always on the size-centred difference.
     """
 
     value: np.ndarray

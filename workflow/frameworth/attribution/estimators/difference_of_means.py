@@ -11,8 +11,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Mean of `scores` over subsets with a frame minus the mean over subsets without it.
 
     value_it = mean_{s∋i} u_st − mean_{s∌i} u_st, and the standard error of two independent means,
-    √(v₁/n₁ + v₀/n₀) (Welch 1947), which does not know of clusters, so that it counts only where there are none (of
-    complementary pairs each half has what the other lacks). Over several percents the difference is
+    √(v₁/n₁ + v₀/n₀) (Welch 1947), which does not know of clusters. Over several percents the difference is
     confounded with size: where the error falls with size, every frame seems to help. Members are averaged
     beforehand, and the target's own inclusion is not adjusted for. Assumes subsets of one size, or S uniform on the
     power set. Cost: two matrix products, O(S·N·T).
@@ -41,5 +40,4 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
             variance = np.maximum(squares - count * mean**2, 0) / (count - 1) / count
             variance += np.maximum(other_squares - others * other_mean**2, 0) / (others - 1) / others
             error[:, columns] = np.where((count > 1) & (others > 1), np.sqrt(variance), np.nan)
-    independent = len(np.unique(sample.clusters))
-    return Estimate(value, error, independent, own_errors=independent == len(sample.clusters))
+    return Estimate(value, error, len(np.unique(sample.clusters)), own_errors=True)
