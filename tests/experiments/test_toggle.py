@@ -8,7 +8,15 @@ import pytest
 
 from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
-from frameworth.experiments.toggle import compare_sides, group_of, parts_of, statement, write_side, write_toggle
+from frameworth.experiments.toggle import (
+    compare_sides,
+    group_of,
+    parts_of,
+    side_frames,
+    statement,
+    write_side,
+    write_toggle,
+)
 from frameworth.training.ensemble import run_ensembles
 from small_ensemble import OPTIONS
 from small_study import run_config
@@ -25,6 +33,13 @@ def test_the_group_is_what_is_flagged_unless_frames_are_named():
     with pytest.raises(UserError, match="frame 5 is not in the pool"):
         group_of(VALUES, Toggle(frames=[5]))
     assert group_of(VALUES.assign(verdict="undecided"), Toggle()).tolist() == []
+
+
+def test_a_group_that_is_the_whole_pool_has_no_common_frames_and_is_refused():
+    pool = np.arange(4)
+    with pytest.raises(UserError, match="the group is the whole pool"):
+        side_frames(pool, pool[::-1], parts=1, side="with", pair=1, study_seed=1)
+    assert list(side_frames(pool, pool[:3], parts=1, side="without", pair=1, study_seed=1)) == [3]
 
 
 def test_parts_make_up_the_group():

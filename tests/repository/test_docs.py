@@ -116,6 +116,15 @@ def test_the_rule_graph_of_the_page_for_developers_is_that_of_the_rules():
     assert f"```mermaid\n{rule_graph()}```" in (DOCS / "developing.md").read_text()
 
 
+def test_no_command_of_the_pages_has_snakemake_take_a_file_to_make_for_a_config():
+    """What follows `--configfile` is taken for further configs, up to the next option or `--`."""
+    commands = [command for page in PAGES for command in re.findall(r"snakemake [^`\n#]*", page.read_text())]
+    given = [words for command in commands if (words := re.findall(r"--configfile((?: +[^\s-]\S*)+)", command))]
+    assert len(given) > 8
+    for words in given:
+        assert all(word.endswith(".yaml") for word in " ".join(words).split()), words
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):

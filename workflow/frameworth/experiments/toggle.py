@@ -59,11 +59,16 @@ def side_frames(
 
     Args:
         pool: numbers of the frames that may be trained on. group: those that are toggled.
+
+    Raises UserError if the group is the whole pool.
     """
     rest = np.setdiff1d(pool, group)
     added = parts_of(group, parts)[side]
     if len(group) == 0 or (side != "without" and len(added) == 0):
         return group[:0]
+    if len(rest) == 0:
+        what = "the group is the whole pool, so that the sides of a pair would have no frame in common"
+        raise UserError(f"toggle: {what}; name fewer in toggle.frames, or lower flags.expected_false")
     base = rest[draw_subset("balanced", len(rest), TOGGLE_PERCENT, pair, study_seed)]
     return np.sort(np.concatenate([base, added]))
 
