@@ -182,7 +182,8 @@ def test_power_rises_with_networks_to_one_without_gaps_where_the_noncentral_t_is
 
 
 def command(folder, monkeypatch, *arguments):
-    (folder / "pilot.yaml").write_text(yaml.safe_dump(config("project") | {"study": "pilot"}))
+    as_drawn = {"influence": {"estimator": "size-centred"}}  # what the drawn study was estimated by
+    (folder / "pilot.yaml").write_text(yaml.safe_dump(config("project", **as_drawn) | {"study": "pilot"}))
     monkeypatch.chdir(folder)
     return CliRunner().invoke(commands, ["plan", "--configfile", "pilot.yaml", *arguments])
 

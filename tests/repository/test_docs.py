@@ -46,7 +46,7 @@ def test_the_estimator_of_the_page_is_an_estimator_as_soon_as_its_file_is_there(
 
 
 def test_intervals_and_tests_rest_on_the_standard_error_that_an_added_estimator_says_is_its_own(tmp_path, monkeypatch):
-    page = code("extending/estimator.md").replace("np.full_like(value, np.nan), 0", "np.full_like(value, 123.0), 40")
+    page = code("extending/estimator.md").replace("sample.unknown(), 0", "np.full_like(value, 123.0), 40")
     (tmp_path / "own_error.py").write_text(page.replace("own_errors=False", "own_errors=True"))
     (tmp_path / "no_error.py").write_text(page)
     monkeypatch.setattr(estimators, "__path__", [*estimators.__path__, str(tmp_path)])
