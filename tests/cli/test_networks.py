@@ -249,6 +249,18 @@ def test_nothing_is_read_of_images_that_labels_h5_knows(study, monkeypatch):
     assert study.left().networks == 0
 
 
+def test_images_that_were_touched_and_hold_the_same_outdate_nothing(study):
+    """As after a project was copied: networks that are known by what rests on the labels stay known, too."""
+    for path in Path("project").rglob("*.png"):
+        path.chmod(0o600)
+    found = present_frames(study.config)
+    assert found.same_pool
+    assert found.same_labels
+    first, second = (Path("project", "labeled-data", row.video, row.image) for row in study.pool()[:2].itertuples())
+    shutil.copy(first, second)
+    assert not present_frames(study.config).same_pool
+
+
 def test_counting_again_sees_what_was_trained_in_between(study):
     study.given["subsets"][0]["seeds"] = 5
     networks = StudyNetworks(study.config)

@@ -11,6 +11,7 @@ import numpy as np
 from frameworth.cli.study_record import recorded_config, recorded_frames
 from frameworth.config.model import StudyConfig
 from frameworth.errors import UserError
+from frameworth.labels.corrected import Name
 from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.imported import is_import
@@ -53,17 +54,17 @@ def present_frames(config: StudyConfig) -> PresentFrames | None:
     held_out = hold_out(
         project.videos, project.images, fraction=share.fraction, by=share.by, seed=config.seed, pictures=None
     )
-    recorded = _recorded_labels(folder / "labels.h5", project)
-    same_pool = recorded is not None and list(split) == names
-    same_pool &= [split.get(name) == "held-out" for name in names] == held_out.tolist()
-    if recorded is None or not same_pool:
+    before = _recorded_labels(folder / "labels.h5", project)
+    recorded = None if before is None or _touched(project, folder / "labels.h5") else before
+    if recorded is None or not _is_split(split, names, held_out):
         with tempfile.TemporaryDirectory() as name:
             files = Path(name) / "frames.csv", Path(name) / "labels.h5"
             collect_frames(root, share.model_dump(), config.seed, *files)
-            recorded, split = read_labels(files[1]), recorded_frames(files[0].parent)
-            held_out = np.array([split[name] == "held-out" for name in names])
-    same = same_pool and recorded.keypoints == project.keypoints
-    same &= np.array_equal(recorded.xy, project.xy, equal_nan=True)
+            recorded, drawn = read_labels(files[1]), recorded_frames(files[0].parent)
+            held_out = np.array([drawn[name] == "held-out" for name in names])
+    same_pool = before is not None and before.digests == recorded.digests and _is_split(split, names, held_out)
+    same = before is not None and same_pool and before.keypoints == project.keypoints
+    same &= before is not None and np.array_equal(before.xy, project.xy, equal_nan=True)
     xy = np.where(np.isfinite(project.xy).all(axis=2, keepdims=True), project.xy, np.nan)
     return PresentFrames(project.keypoints, recorded.digests, xy, np.flatnonzero(~held_out), same_pool, same)
 
@@ -77,15 +78,28 @@ def in_order(*paths: Path) -> bool:
     return times == sorted(times)
 
 
+def _is_split(split: dict[Name, str], names: list[Name], held_out: np.ndarray) -> bool:
+    """Whether frames.csv has just these frames, in this order, and holds out just these."""
+    return list(split) == names and [split[name] == "held-out" for name in names] == held_out.tolist()
+
+
 def _recorded_labels(labels_h5: Path, project: LabelledProject) -> Labels | None:
-    """The study's labels.h5, if it is of the same image files and none was touched since."""
+    """The study's labels.h5, if it is of the same image files."""
     try:
-        recorded, since = read_labels(labels_h5), labels_h5.stat().st_mtime
-        stats = [path.stat() for path in project.paths]
+        recorded = read_labels(labels_h5)
     except (UserError, OSError):
         return None
-    touched = any(max(stat.st_mtime, stat.st_ctime) > since for stat in stats)
-    return None if touched or recorded.paths != tuple(map(str, project.paths)) else recorded
+    return recorded if recorded.paths == tuple(map(str, project.paths)) else None
+
+
+def _touched(project: LabelledProject, labels_h5: Path) -> bool:
+    """Whether an image was touched since labels.h5 was written, which copying it or its permissions do, too."""
+    try:
+        stats = [path.stat() for path in project.paths]
+    except OSError:
+        return True
+    since = labels_h5.stat().st_mtime
+    return any(max(stat.st_mtime, stat.st_ctime) > since for stat in stats)
 
 
 def project_folder(config: StudyConfig) -> Path | None:
