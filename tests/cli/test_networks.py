@@ -250,7 +250,7 @@ def test_nothing_is_read_of_images_that_labels_h5_knows(study, monkeypatch):
 
 
 def test_images_that_were_touched_and_hold_the_same_outdate_nothing(study):
-    """As after a project was restored from a copy: networks that are known by what rests on the labels stay known, too."""
+    """As after a restored copy: networks that are known by what rests on the labels stay known, too."""
     for path in Path("project").rglob("*.png"):
         path.chmod(0o600)
     found = present_frames(study.config)
