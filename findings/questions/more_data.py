@@ -68,16 +68,17 @@ def spread_of_networks(networks: pd.DataFrame) -> float:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel per budget and project: a line per seed, the mean over seeds bold."""
-    figure = Figure(figsize=(3.2 * len(PROJECTS), 5.6), layout="constrained")
-    grid = figure.subplots(len(BUDGETS), len(PROJECTS), sharex=True, sharey="col", squeeze=False)
+    projects = [project for project in PROJECTS if project in set(table["project"])]
+    figure = Figure(figsize=(3.2 * max(len(projects), 2), 5.6), layout="constrained")
+    grid = figure.subplots(len(BUDGETS), len(projects), sharex=True, sharey="col", squeeze=False)
     for row, (budget, in_words) in zip(grid, BUDGETS.items(), strict=True):
-        for axes, (project, name) in zip(row, PROJECTS.items(), strict=True):
+        for axes, project in zip(row, projects, strict=True):
             part = table[(table["budget"] == budget) & (table["project"] == project)]
             curves = part.pivot_table(index="percent", columns="seed", values="log_error", aggfunc="mean")
             if len(curves):
                 axes.plot(curves.index, curves, color="0.6", lw=0.8)
                 axes.plot(curves.index, curves.mean(axis=1), "o-", color="0.1", lw=2.2)
-            axes.set_title(f"{name}, {in_words}", fontsize=10)
+            axes.set_title(f"{PROJECTS[project]}, {in_words}", fontsize=10)
             axes.set_xticks([10, 30, 70, 90])
         row[0].set_ylabel("mean log(1 + px)")
     figure.supxlabel("percent of the pool", fontsize=10)
