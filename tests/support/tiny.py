@@ -30,6 +30,7 @@ from frameworth.labels.subsets import read_subset, write_subsets
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_path
 from frameworth.plan.split import hold_out
+from frameworth.storage.digests import announce, settle
 from frameworth.storage.files import write_json
 
 HELD_OUT = {"fraction": 0.25, "by": "frame"}
@@ -53,7 +54,10 @@ TRAINING = Training.model_validate({
 
 def draw(folder: Path, frames: int = 16) -> Path:
     """A labelled DeepLabCut project of `frames` frames of 64×48 px."""
-    return shutil.copytree(_drawn(frames), folder, dirs_exist_ok=True)
+    shutil.copytree(_drawn(frames), folder, dirs_exist_ok=True)
+    for path in filter(Path.is_file, folder.rglob("*")):
+        settle(path, announce(path, path))  # a study's digests are recorded, as where it is drawn
+    return folder
 
 
 @functools.cache

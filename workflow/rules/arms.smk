@@ -45,7 +45,7 @@ rule arm_subset:
         pseudo=lambda wildcards: as_json(CONFIG.arms[wildcards.arm].pseudo),
         form=CONFIG.prediction.consensus,
     shell:
-        "python -m frameworth arm-subset {params.study:q} {wildcards.arm} {wildcards.subset} "
+        "python -m frameworth arm-subset {params.study:q} {wildcards.arm} {wildcards.subset:q} "
         "--pseudo {params.pseudo:q} --form {params.form} 2> {log:q}"
 
 
