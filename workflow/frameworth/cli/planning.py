@@ -34,7 +34,11 @@ def planned_networks(config: StudyConfig) -> int:
 
 
 def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
-    """Lines that say what is coming; from finished networks, else, to `measure`, from a few steps trained here."""
+    """Lines that say what is coming, and how long it takes.
+
+    Args:
+        measure: whether to train a few steps here if no network is finished that tells the time.
+    """
     subsets = planned_subsets(config)
     left = StudyNetworks(config).left()
     more = [subset for part in (ARMS, TOGGLE, PRUNE) for subset in left.subsets[part]]
