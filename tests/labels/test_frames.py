@@ -78,6 +78,22 @@ def test_frames_csv_and_labels_h5_say_what_the_project_holds(tmp_path):
     assert len(set(labels.digests)) == 20
 
 
+def test_a_study_and_project_that_are_moved_together_or_seen_through_a_link_find_their_images(tmp_path):
+    home, scratch = tmp_path / "home", tmp_path / "scratch/deep/results"
+    draw(home / "lab/project", frames=20)
+    scratch.mkdir(parents=True)
+    (home / "lab/results").symlink_to(scratch)
+    for study in (home / "lab/results/linked", home / "lab/study"):
+        study.mkdir()
+        collect_frames(home / "lab/project", HELD_OUT, 1, study / "frames.csv", study / "labels.h5")
+    expected = read_project(home / "lab/project").paths
+    for study in ("results/linked", "study"):
+        assert read_labels(home / "lab" / study / "labels.h5").paths == tuple(map(str, expected))
+    (home / "lab").rename(tmp_path / "moved")
+    expected = read_project(tmp_path / "moved/project").paths
+    assert read_labels(tmp_path / "moved/study/labels.h5").paths == tuple(map(str, expected))
+
+
 def test_what_was_planted_in_videos_named_like_missing_values_is_known(tmp_path):
     source, project = read_project(draw(tmp_path / "drawn", frames=20)), tmp_path / "project"
     names = dict(zip(dict.fromkeys(source.videos), ("NA", "null", "None"), strict=True))

@@ -1,7 +1,11 @@
-"""`labels.h5`: the hand labels of all frames as arrays, with the path and digest of each image."""
+"""`labels.h5`: the hand labels of all frames as arrays, with the path and digest of each image.
+
+The file holds paths from its own folder to the images, so that a study and its project can be moved together.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +22,7 @@ class Labels:
         xy: float64 [N, K, 2], px of the original image, NaN where not labelled.
         keypoints: K names.
         skeleton: pairs of indices into `keypoints`, [L, 2].
-        paths: [N] path of each image.
+        paths: [N] absolute path of each image.
         digests: [N] SHA-256 of each image file.
         sizes: int [N, 2], width and height in px.
     """
@@ -33,12 +37,13 @@ class Labels:
 
 def write_labels(path: Path | str, labels: Labels) -> None:
     """Write `labels` to `path` atomically."""
+    folder = Path(path).parent.resolve()
     write_hdf5(
         path,
         {
             "label": Array(labels.xy, ("frame", "keypoint", "xy"), "px"),
             "size": Array(labels.sizes, ("frame", "width_height"), "px"),
-            "path": Array(np.array(labels.paths), ("frame",)),
+            "path": Array(np.array([os.path.relpath(image, folder) for image in labels.paths]), ("frame",)),
             "digest": Array(np.array(labels.digests), ("frame",)),
             "skeleton": Array(labels.skeleton, ("bone", "end")),
         },
@@ -49,11 +54,12 @@ def write_labels(path: Path | str, labels: Labels) -> None:
 def read_labels(path: Path | str) -> Labels:
     """Read what `write_labels` wrote; raises UserError if the file is missing or damaged."""
     arrays = read_hdf5(path)
+    folder = Path(path).parent.resolve()
     return Labels(
         xy=arrays["label"],
         keypoints=tuple(arrays["keypoint"].tolist()),
         skeleton=arrays["skeleton"].reshape(-1, 2),
-        paths=tuple(arrays["path"].tolist()),
+        paths=tuple(os.path.normpath(folder / image) for image in arrays["path"].tolist()),
         digests=tuple(arrays["digest"].tolist()),
         sizes=arrays["size"],
     )
