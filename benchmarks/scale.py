@@ -75,13 +75,13 @@ def _commands(study: Path, config: StudyConfig) -> list[tuple[str, list[str]]]:
         ("influence", ["influence", str(study), *influence]),
         ("labels to check", ["labels-to-check", str(study), "--expected-false", str(config.flags.expected_false)]),
         ("frame values", ["frame-values", str(study), *options]),
+        ("add", ["add", str(study), *options]),
         ("summary", ["summary", str(study), *options, *training]),
         ("validation", ["validation", str(study), *options]),
         ("members", ["members", str(study), "--distractor-radius", str(config.distractor_radius)]),
         ("distractors", ["distractors", str(study), *options]),
         ("outliers", ["outliers", str(study), *options]),
         ("plan", ["plan-table", str(study), *options, *training]),
-        ("add", ["add", str(study), *options]),
     ]
     figures = figure_names(config.figures.pairs, config.figures.pair_list)
     commands.append(("figures", ["figure", *figures, "--study", str(study), *options]))

@@ -32,4 +32,9 @@ class ResultOptions(Section):
 
 def result_options(config: StudyConfig) -> ResultOptions:
     """Those by which commands read a finished study."""
-    return ResultOptions(influence=config.influence, figures=config.figures, consensus=config.prediction.consensus)
+    return ResultOptions(
+        influence=config.influence,
+        validation=config.validation,
+        figures=config.figures,
+        consensus=config.prediction.consensus,
+    )
