@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-plantings findings-methods findings-harmful findings-acting findings-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-paper findings-plantings findings-methods findings-harmful findings-acting findings-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -147,6 +147,14 @@ findings-more-data: .venv/ready
 	    --config study=more-data-$$budget-$$project || exit 1; \
 	done; done
 	$(BIN)/python -m findings more-data
+
+# The grid of config/paper.yaml on networks that have learned: 120 for each project.
+findings-paper: .venv/ready
+	for project in $(PROJECTS); do \
+	  $(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml findings/studies/all.yaml findings/projects/$$project.yaml \
+	    findings/studies/steps.yaml --config study=paper-$$project || exit 1; \
+	done
+	$(BIN)/python -m findings paper
 
 # Three plantings, each in a pool of its own, and the project as published in a fourth.
 findings-plantings: .venv/ready

@@ -11,7 +11,7 @@ import pytest
 from findings.__main__ import TABLES, all_questions, with_rows_of_others
 from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
-from findings.questions import acting, harmful, methods, more_data, phases
+from findings.questions import acting, harmful, influences, methods, more_data, paper, phases
 from findings.questions.acting import changes
 from findings.questions.confidence import effects
 from findings.questions.more_data import BUDGETS, answer
@@ -21,6 +21,7 @@ from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.plant import plant_errors
 from frameworth.plan.split import hold_out
+from frameworth.results.results import Results
 from frameworth.storage.files import read_table, write_csv
 from frameworth.storage.hdf5 import Array, pose_scales, write_hdf5
 from synthetic_study import write_study
@@ -73,6 +74,50 @@ def test_networks_of_studies_that_were_run_are_read_and_consensus_left_out(
     assert networks(folder).to_dict("records") == [
         {"percent": 10, "seed": 2, "member": 1, "log_error": 1.5, "median_px": 4.0}
     ]
+
+
+def test_the_consensus_is_followed_seed_by_seed_and_apart_from_single_networks() -> None:
+    curves = {"network": [9, 7, 6, 6], "argmax": [8, 5, 5, 6], "softmax": [30, 31, 29, 28]}
+    table = pd.DataFrame(
+        {"project": "openfield", "whose": whose, "percent": percent, "seed": seed,
+         "rmse_px": px + seed * (1 + 0.01 * step), "log_error": np.log1p(px), "median_px": 1.0}
+        for whose, curve in curves.items()
+        for step, (percent, px) in enumerate(zip([10, 30, 70, 90], curve, strict=True))
+        for seed in (1, 2, 3)
+    )  # fmt: skip
+    rows = paper.answer(table).set_index(["whose", "low"])
+    assert rows.loc[(paper.WHOSE["network"], 10), ["change_px", "rose_px"]].tolist() == [-1.98, 0]
+    assert rows.loc[(paper.WHOSE["argmax"], 70), ["change_px", "rose_px", "rose", "seeds"]].tolist() == [1.02, 3, 3, 3]
+    assert rows.loc[(paper.WHOSE["softmax"], 10), "change"] == pytest.approx(np.log(32 / 31), abs=1e-3)
+    assert len(paper.draw(table).axes) == 3
+
+
+def test_influences_of_one_group_of_percents_are_counted_with_their_sides_and_the_decided_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = tmp_path / "results/paper-openfield"
+    write_study(study, frames=20, halves=4, ladder_seeds=8)
+    (study / "report.html").touch()
+    pool = Results(study).pool
+    names = [f"error/size-centred/{group}/{part}" for group in ("10-30", "70-90") for part in ("value", "q_value")]
+    arrays = {name: np.full((20, 20, 3), np.nan) for name in names}
+    value, q = arrays[names[0]], arrays[names[1]]
+    value[np.ix_(pool, ~pool)], q[np.ix_(pool, ~pool)] = 0.0, 1.0
+    i, j = np.flatnonzero(pool)[0], np.flatnonzero(~pool)[0]
+    value[i, j], q[i, j] = [2.0, -1.0, 1.0], [0.04, 0.2, 0.06]
+    value[i, i], q[i, i] = 9.0, 0.0  # on itself, which is no held-out frame
+    value[j, j], q[j, j] = np.nan, np.nan
+    arrays[names[2]], arrays[names[3]] = value / 2, np.ones_like(q)
+    write_hdf5(
+        study / "influence.h5", {name: Array(array, ("of", "on", "keypoint")) for name, array in arrays.items()}, {}
+    )
+    table = influences.collect()
+    assert table["high_px"].max() == 2.0 and len(table) == 2 * influences.BINS
+    cells = pool.sum() * (~pool).sum() * 3
+    told = influences.answer(table).set_index("group")
+    assert told["cells"].tolist() == [cells] * 2 and told["decided"].tolist() == [1, 0]
+    assert told.loc["10-30", ["harms", "helps"]].tolist() == pytest.approx([2 / cells, 1 / cells], abs=1e-3)
 
 
 def test_a_planted_frame_changes_the_confidence_elsewhere_by_as_much_as_it_was_made_to(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""The paper's grid on networks that have learned: does the consensus of more data get worse?
+
+make findings-paper
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from findings.reading import PROJECTS, finished
+from frameworth.attribution.inference.paired import paired_difference
+from frameworth.results.results import Results
+
+STUDIES = "paper"
+WHOSE = {
+    "network": "single networks",
+    "argmax": "consensus: maximum of the mean map",
+    "softmax": "consensus: the paper's rule",
+}
+LEVEL = 0.95
+STEPS = ((10, 30), (30, 70), (70, 90))
+
+
+def collect() -> pd.DataFrame:
+    """A row per project, subset and whose errors: of the mean over its networks, or of one form of their consensus.
+
+    `log_error` is the mean log(1 + px) over held-out labels, `rmse_px` and `median_px` are in px.
+    """
+    parts = []
+    for project, folder in finished(STUDIES).items():
+        rmse = Results(folder).rmse
+        rows = rmse.assign(project=project, whose=rmse["form"].fillna("network"), log_error=rmse["mean_log_error"])
+        rows = rows[rows["whose"].isin(WHOSE)]
+        subset = ["project", "whose", "percent", "seed"]
+        parts.append(rows.groupby(subset, as_index=False)[["log_error", "rmse_px", "median_px"]].mean())
+    return pd.concat(parts)
+
+
+def answer(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per project, whose errors, and step between percents.
+
+    `change` of the mean log(1 + px) and `change_px` of the RMSE, each with its t interval over seeds; `rose` and
+    `rose_px`: seeds in which it rose. The consensus is of fewer networks from 70 % on, as the paper's is.
+    """
+    rows = []
+    for (project, whose), part in table.groupby(["project", "whose"], sort=False):
+        for low, high in STEPS:
+            row = {"project": project, "whose": WHOSE[whose], "low": low, "high": high}
+            for score, unit in (("log_error", ""), ("rmse_px", "_px")):
+                wide = part.pivot_table(index="seed", columns="percent", values=score)
+                change = (wide[high] - wide[low]).dropna()
+                mean = paired_difference(change.to_numpy(), change.index.to_numpy(), LEVEL)
+                row |= {f"change{unit}": mean.difference, f"low{unit or '_log'}": mean.ci_low}
+                row |= {f"high{unit or '_log'}": mean.ci_high, f"rose{unit}": int((change > 0).sum())}
+            rows.append(row | {"seeds": len(change)})
+    return pd.DataFrame(rows).round(3)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel per project and whose errors: RMSE against percent, a line per seed, the mean bold."""
+    projects = [project for project in PROJECTS if project in set(table["project"])]
+    figure = Figure(figsize=(9.5, 3 * len(projects)), layout="constrained")
+    grid = figure.subplots(len(projects), len(WHOSE), sharex=True, squeeze=False)
+    for row, project in zip(grid, projects, strict=True):
+        for axes, (whose, words) in zip(row, WHOSE.items(), strict=True):
+            part = table[(table["project"] == project) & (table["whose"] == whose)]
+            curves = part.pivot_table(index="percent", columns="seed", values="rmse_px")
+            axes.plot(curves.index, curves, color="0.6", lw=0.8)
+            axes.plot(curves.index, curves.mean(axis=1), "o-", color="0.1", lw=2.2)
+            axes.set_title(f"{PROJECTS[project]},\n{words}", fontsize=10)
+            axes.set_xticks([10, 30, 70, 90])
+        row[0].set_ylabel("RMSE on held-out labels (px)")
+    figure.supxlabel("percent of the pool", fontsize=10)
+    return figure
