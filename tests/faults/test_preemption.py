@@ -102,7 +102,9 @@ def test_sigterm_to_frameworth_run_ends_snakemake_and_leaves_checkpoints_to_go_o
         run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=tmp_path)
     wait_until(lambda: log.exists() and "trains from step 0" in log.read_text(), run)
     started = psutil.Process(run.pid).children(recursive=True)
-    run.terminate()
+    for _ in range(4):  # an impatient supervisor sends it again
+        run.terminate()
+        time.sleep(0.5)
     assert run.wait(PATIENCE) != 0
     assert not [process for process in started if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
     assert "was stopped: percent-050_seed-1 member 0: stopped by SIGTERM at step" in (tmp_path / "printed").read_text()

@@ -125,8 +125,9 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
             os.close(event_pipe)
 
             def end(*_: object) -> None:
-                failed.stopped = True
-                _end(process.pid)
+                if not failed.stopped:  # a second one can hang Snakemake while it ends
+                    failed.stopped = True
+                    _end(process.pid)
 
             before = signal.signal(signal.SIGTERM, end)
             assert process.stdout is not None
