@@ -10,9 +10,9 @@ from frameworth.config.model import config_model
 
 HEAD = """# The config of a study
 
-A YAML file, given to Snakemake with `--configfile config/mine.yaml`. Two keys are enough, `study` and `labels`;
-keys that are not listed here are refused. `demo.yaml` is the bundled demo and is read only when no config is
-given; `openfield.yaml` and `paper.yaml` are examples to copy. Threads, memory and partitions belong to profiles.
+A config is a YAML file, given with `--configfile config/mine.yaml`. Two keys are enough, `study` and `labels`. Keys
+that are not listed here are refused. `demo.yaml` is the bundled demo, which Snakemake takes when no config is given.
+The other files here are examples to copy. Threads, memory and partitions belong to profiles.
 
 This page is written from the model in `workflow/frameworth/config` by `make config-page`.
 
@@ -39,7 +39,8 @@ def _rows(schema: dict[str, Any], prefix: str, sections: dict[str, Any]) -> Iter
         shown = "" if default is None or isinstance(default, dict) else f"`{json.dumps(default)}`"
         text = " ".join(part.get("description", "").split())
         if "enum" in part:
-            text += f" One of {', '.join(f'`{value}`' for value in part['enum'])}."
+            named = (value if isinstance(value, str) else json.dumps(value) for value in part["enum"])
+            text += f" One of {', '.join(f'`{value}`' for value in named)}."
         yield name, "required" if key in schema.get("required", []) else shown, text.replace("|", "\\|")
         yield from _rows(part, f"{name}.", sections)
         yield from _rows(_resolved(part.get("items", {}), sections), f"{name}[].", sections)

@@ -266,7 +266,7 @@ def report(configfile: TextIO, show: bool) -> None:
 @study.command()
 @click.argument("frame")
 @_CONFIGFILE
-@click.option("--pixels", is_flag=True, help="Draw where in the picture its harm sits, by a method that tells.")
+@click.option("--pixels", is_flag=True, help="Draw where in the picture the harm sits, with influence.metagradient.")
 @friendly
 @_examples(
     "frameworth explain 12 --configfile config/mine.yaml",
@@ -349,7 +349,9 @@ def check(configfile: Path, strict: bool) -> None:
 
 @study.command()
 @click.argument("folder", type=FILE)
-@click.option("--remove", is_flag=True, help="Remove what is damaged, so that the next run makes it anew.")
+@click.option(
+    "--remove", is_flag=True, help="Remove what is damaged or was left by killed runs; the next run makes it anew."
+)
 @friendly
 @_examples("frameworth verify results/mine", "frameworth verify results/mine --remove")
 def verify(folder: Path, remove: bool) -> None:

@@ -25,7 +25,7 @@ class Toggle(Section):
     frames: LeftOut[Distinct[Annotated[Integer, Field(ge=0)]]] = None
     """The frames to toggle (numbers as in frames.csv); the flagged ones where left out."""
     parts: Annotated[Integer, Field(ge=1, le=1000)] = 1
-    """More than 1 also toggles each such part of the group alone (by suspicion), to find who does it."""
+    """More than 1 also toggles each such part of the group alone (by suspicion), to find which does the harm."""
 
 
 class DistractorCutout(Section):
@@ -54,7 +54,7 @@ class Augment(Section):
 class Replicate(Section):
     """
     All combinations of so many initial weights, data orders and augmentations on each subset: how much of the variance
-    is whose.
+    is due to each.
     """
 
     weights: Several = 2

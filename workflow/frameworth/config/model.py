@@ -159,7 +159,7 @@ class Flags(Section):
     """Which labels are flagged as ones to check."""
 
     expected_false: Positive = 1
-    """So many frames would be flagged if all labels were right. More flags more wrong labels, and more right ones."""
+    """How many frames would be flagged if all labels were right. A larger number flags more, wrong and right ones."""
 
 
 class Video(Section):
@@ -211,7 +211,7 @@ class StudyConfig(Section):
     keep_snapshots: bool = True
     """
     Whether the trained networks are kept (member-*.pt). With false only their predictions and training records are,
-    which saves disk; a corrected held-out label or another distractor_radius then needs them trained anew.
+    which saves disk; after a corrected label, or with another distractor_radius, all are then trained again.
     """
     influence: Influence = Influence()
     validation: Validation = Validation()

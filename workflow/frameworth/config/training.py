@@ -83,8 +83,8 @@ class UnsizedTraining(Section):
     augmentation: Augmentation = Augmentation()
     engine: EngineName = "fast"
     """
-    fast (frameworth's loop around DeepLabCut's networks, targets and losses), stock (DeepLabCut's own runner, several
-    times slower), or another engine that has a file.
+    fast (frameworth's loop around DeepLabCut's networks, targets and losses), stock (DeepLabCut's own runner, which is
+    slower and keeps no checkpoints), or another engine that has a file.
     """
     precision: Literal["float32", "bfloat16"] = "float32"
     """float32, or bfloat16 for mixed precision on GPUs that have it."""
