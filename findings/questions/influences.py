@@ -16,7 +16,7 @@ from frameworth.storage.hdf5 import read_hdf5
 STUDIES = "paper"
 ESTIMATOR = "size-centred"  # the one with standard errors that cover
 GROUPS = ("10-30", "70-90")
-BINS = 61  # odd: one bin is centred on 0
+BINS = 121  # odd: one bin is centred on 0
 FALSE_DISCOVERY = 0.05
 
 
@@ -28,19 +28,18 @@ def collect() -> pd.DataFrame:
     """
     rows = []
     for project, folder in finished(STUDIES).items():
-        results = Results(folder)
-        for group in GROUPS:
-            names = [f"error/{ESTIMATOR}/{group}/{part}" for part in ("value", "q_value")]
-            arrays = read_hdf5(folder / "influence.h5", names)
-            value, q = (arrays[name][results.pool][:, ~results.pool] for name in names)
+        pool = Results(folder).pool
+        names = [f"error/{ESTIMATOR}/{group}/{part}" for group in GROUPS for part in ("value", "q_value")]
+        arrays = read_hdf5(folder / "influence.h5", names)
+        on_held_out = [arrays[name][pool][:, ~pool] for name in names]
+        reach = max(float(np.nanmax(np.abs(value))) for value in on_held_out[::2])
+        edges = np.linspace(-reach, reach, BINS + 1)
+        for group, value, q in zip(GROUPS, on_held_out[::2], on_held_out[1::2], strict=True):
             known = np.isfinite(value)
-            value, decided = value[known], q[known] < FALSE_DISCOVERY
-            reach = float(np.abs(value).max())
-            edges = np.linspace(-reach, reach, BINS + 1)
-            counts = [np.histogram(part, edges)[0] for part in (value, value[decided])]
-            for low, high, cells, clear in zip(edges, edges[1:], *counts, strict=False):
+            counts = [np.histogram(value[some], edges)[0] for some in (known, known & (q < FALSE_DISCOVERY))]
+            for low, high, cells, decided in zip(edges, edges[1:], *counts, strict=False):
                 row = {"project": project, "group": group, "low_px": low, "high_px": high}
-                rows.append(row | {"cells": cells, "decided": clear})
+                rows.append(row | {"cells": cells, "decided": decided})
     return pd.DataFrame(rows).round(3)
 
 
