@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY, run_snakemake
+from frameworth.results.verifying import remove_damaged, verify_study
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.hdf5 import read_attributes, read_hdf5
 from tiny import config, draw, write_config
@@ -105,6 +106,10 @@ def survive(tmp_path, tally, stages, wanted):
     expected, found = (results(tmp_path / name) for name in ("undisturbed", "killed"))
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
+    # A kill in the middle of a write leaves its half, which is named and taken away, and nothing else is damaged.
+    damages = verify_study(folder / "results/tiny").damages
+    assert {damage.path for damage in damages} == set(folder.glob("results/**/*.part"))
+    remove_damaged(folder / "results/tiny", damages)
     assert not list(folder.glob("results/**/*.part"))
     return kills
 
