@@ -155,6 +155,23 @@ def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_pat
     assert "tail base" in said
 
 
+def test_of_two_videos_or_labellers_that_differ_it_is_told_that_nobody_can_know_which_one_is_off(tmp_path: Path):
+    made = write_study(tmp_path / "walk", frames=60, halves=16, ladder_seeds=0, planted=False)
+    for off_from, by in ((0, "video"), (30, "labeller")):
+        study = Results(made.folder, made.options)
+        study.frames["video"] = "one"
+        study.frames[by] = np.repeat(["one", "two"], 30)
+        off = np.zeros(study.labels.xy.shape[:2], complex)
+        off[off_from : off_from + 30, 3] = 12
+        study.labels.xy[:] += turned(off, np.nan_to_num(study.labels.xy))
+        write_errors_over_frames(study)
+        table = errors_over_frames(study)
+        assert set(table.loc[table["called"], by]) == {"one", "two"}
+        (said,) = sentences_over_frames(study.folder)
+        assert "The labels of tail base differ in one direction between one and two, by 1" in said
+        assert "which of the two is off cannot be told" in said
+
+
 def test_a_study_of_one_video_without_runs_has_an_empty_table_and_no_sentence(tmp_path: Path):
     study = write_study(tmp_path / "walk", frames=16, halves=6, ladder_seeds=0, planted=False)
     write_errors_over_frames(study)

@@ -68,18 +68,31 @@ def write_errors_over_frames(results: Results) -> None:
 
 
 def sentences_over_frames(study: Path) -> list[str]:
-    """A sentence for each of the first errors of each kind that are called; none if the study has no such table."""
+    """A sentence for each of the first errors of each kind that are called; none if the study has no such table.
+
+    Of two videos or labellers that differ nobody can know which one is off: they share a sentence.
+    """
     path = study / FILE
     if not path.exists():
         return []
     table = read_table(path, text=("video", "labeller", "first_image", "last_image", "keypoint"))
-    called = table[table["called"].astype(bool)].groupby("kind", sort=False).head(_MOST_NAMED)
+    table["name"] = table["labeller"].fillna(table["video"])
+    of_keypoint = table.groupby(["kind", "keypoint"])
+    alone = (of_keypoint["kind"].transform("size") != 2) | (table["kind"] == "run")
+    table["both"] = of_keypoint["name"].transform(lambda names: " and ".join(sorted(names))).mask(alone)
+    called = table[table["called"].astype(bool)]
+    called = called[alone | ~called.duplicated(["kind", "keypoint"])].groupby("kind", sort=False).head(_MOST_NAMED)
     return [_sentence(row) for row in called.to_dict("records")]
 
 
 def _sentence(row: dict[str, Any]) -> str:
     p = f"p {'< 0.0001' if row['p_adjusted'] < 1e-4 else '= ' + readable(row['p_adjusted'])} over all"
     off = f"the labels of {row['keypoint']} are off in one direction: by {row['distance_px']:.1f} px against the other"
+    if isinstance(row["both"], str):
+        return (
+            f"The labels of {row['keypoint']} differ in one direction between {row['both']}, by "
+            f"{row['distance_px']:.1f} px ({p}): which of the two is off cannot be told."
+        )
     if row["kind"] == "biased":
         return f"In {row['video']} {off} videos ({p}). A labeller may mean another place."
     if row["kind"] == "biased labeller":

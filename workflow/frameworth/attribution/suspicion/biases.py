@@ -50,7 +50,8 @@ def biased_groups(
     Differences of labels from where networks see the keypoint are brought into the animal's own axes and into spreads
     of the keypoint, bounded, and averaged. Networks miss one video differently from another even where labels are
     right. So the averages of all keypoints and groups differ from each other by more than so few frames explain. By how
-    much is estimated by their median, and a group has to stand out against that.
+    much is estimated by their median, and a group has to stand out against that. Of two groups that differ nobody can
+    know which one is off, so both are called.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
@@ -133,9 +134,10 @@ def _pairs(standard: np.ndarray, groups: np.ndarray, wrong: set[tuple[int, int]]
 def _frames(
     standard: np.ndarray, groups: np.ndarray, group: int, keypoint: int, wrong: set[tuple[int, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The frames of a group that have a keypoint, and those of the others, without groups where it is biased."""
+    """The frames of a group that have a keypoint, and those of the others, of three and more without biased groups."""
     known = np.isfinite(standard[:, keypoint])
-    biased = np.isin(groups, [other for other, of_keypoint in wrong if of_keypoint == keypoint])
+    several = (np.unique(groups[known], return_counts=True)[1] >= LEAST_FRAMES).sum() > 2
+    biased = np.isin(groups, [other for other, of_keypoint in wrong if several and of_keypoint == keypoint])
     return np.flatnonzero(known & (groups == group)), np.flatnonzero(known & (groups != group) & ~biased)
 
 
