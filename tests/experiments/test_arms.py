@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 import torch
 
+from frameworth.attribution.inference.paired import paired_difference
 from frameworth.cli.planning import planned_networks
 from frameworth.config.experiments import Arm, StartFrom
 from frameworth.engine.cutout import Cutout
 from frameworth.engine.deeplabcut.augmentation import Augmentation
 from frameworth.engine.deeplabcut.networks import build_network, pose_config
 from frameworth.errors import UserError
-from frameworth.experiments.arm_comparison import compare_arms
+from frameworth.experiments.arm_comparison import compare_arms, statement
 from frameworth.experiments.out_of_bag import ranks_of, strongest_places
 from frameworth.experiments.pseudo import pseudo_labels
 from frameworth.labels.subsets import read_subset
@@ -293,6 +294,22 @@ def test_an_effect_that_is_built_in_lies_in_its_interval_as_often_as_is_said():
     assert 0.91 <= covered / rounds <= 0.985
 
 
+def test_over_designs_whose_clusters_are_of_unlike_size_the_error_is_that_of_leaving_out_each_cluster():
+    """Twelve halves and two ladders of four: by residuals of clusters .91 of intervals held the truth, so .93 do."""
+    clusters = np.repeat(np.arange(14), [1] * 12 + [4] * 2)
+    differences = np.random.default_rng(0).normal(size=14)[clusters]
+    left = [differences[clusters != cluster].mean() for cluster in range(14)]
+    error = paired_difference(differences, clusters, 0.95).standard_error
+    assert error == pytest.approx(np.sqrt(13 * np.var(left)))
+
+
+def test_of_arms_that_only_part_the_variance_it_is_not_said_that_none_can_be_told_from_the_baseline():
+    scores = simulated(0.0, np.random.default_rng(0))
+    replicating = scores.assign(order=scores["order"].where(scores["arm"] == "baseline", 0))
+    assert statement(compare_arms(replicating, 0.95), 0.05) == ""
+    assert statement(compare_arms(scores, 0.95), 0.05) == "No arm can be told from the baseline"
+
+
 def test_without_effects_few_studies_have_any_verdict():
     rng, false, rounds = np.random.default_rng(4), 0, 200
     for _ in range(rounds):
@@ -310,6 +327,8 @@ def test_pairs_are_of_the_same_member_and_a_diverged_network_is_left_out():
     assert table.loc[("log_error", "30"), "pairs"] == 2
     assert table.loc[("rmse_px", "30"), "pairs"] == 3
     assert abs(table.loc[("log_error", "70"), "difference"] - 1) < 0.5
+    spoke = scores[(scores["arm"] == "arm-0") & (scores["percent"] == 30)]["log_error"]
+    assert table.loc[("log_error", "30"), ["baseline", "difference"]].sum() == pytest.approx(spoke.mean())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from frameworth.answers.answer import Toggled, toggled
 from frameworth.config.experiments import Toggle
 from frameworth.errors import UserError
 from frameworth.experiments.toggle import (
@@ -77,6 +78,13 @@ def test_of_no_or_one_pair_that_is_left_nothing_is_told(left: int, said: str):
     (sentence,) = statement(compare_sides({"without": np.zeros(4), "with": harm}, 0.95).assign(frames=7), 0.05)
     assert said in sentence
     assert "nan" not in sentence
+
+
+def test_where_a_single_frame_is_held_out_what_it_says_is_not_said_to_hold_for_others():
+    effect = 0.2 + 0.05 * np.random.default_rng(0).normal(size=(16, 1, 3))
+    table = compare_sides({"without": np.zeros_like(effect), "with": effect}, 0.95).assign(frames="1 2 3")
+    assert statement(table, 0.05)[0].endswith("On other held-out frames it may be nothing: these are few.")
+    assert toggled(table, 0.05) == Toggled(3, pytest.approx(effect.mean()), decided=True, elsewhere=False)
 
 
 def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():

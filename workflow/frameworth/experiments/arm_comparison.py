@@ -71,9 +71,9 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
             among the answers.
 
     Returns a row per arm, score and percent, and where an arm has several percents one for all of them: `baseline`
-    (its mean), `difference` (arm minus baseline), `standard_error`, `t`, `p`, `ci_low`, `ci_high`, `pairs`
-    (subsets), `clusters`, and `p_adjusted` (Holm's, over all arms and percents of the same score: `statement`
-    collects what is decided among them).
+    (its mean over the same subsets), `difference` (arm minus baseline), `standard_error`, `t`, `p`, `ci_low`,
+    `ci_high`, `pairs` (subsets), `clusters`, and `p_adjusted` (Holm's, over all arms and percents of the same score:
+    `statement` collects what is decided among them).
     """
     keys = ["percent", "seed", "member"]
     baseline = scores[scores["arm"] == BASELINE]
@@ -89,11 +89,13 @@ def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
         for score in SCORES:
             for name, part in parts:
                 part = part.assign(difference=part[score] - part[f"{score}_baseline"])
-                by_subset = part.groupby(["percent", "seed"]).agg(
-                    difference=("difference", "mean"), cluster=("cluster", "first")
+                by_subset = (
+                    part.dropna(subset="difference")
+                    .groupby(["percent", "seed"])
+                    .agg({"difference": "mean", f"{score}_baseline": "mean", "cluster": "first"})
                 )
                 paired = paired_difference(by_subset["difference"].to_numpy(), by_subset["cluster"].to_numpy(), level)
-                level_of = float(part[f"{score}_baseline"].mean())
+                level_of = float(by_subset[f"{score}_baseline"].mean())
                 rows.append({"arm": arm, "score": score, "percent": name, "baseline": level_of, **paired._asdict()})
     columns = ["arm", "score", "percent", "baseline", "difference", "standard_error", "t", "p", "ci_low", "ci_high",
                "pairs", "clusters"]  # fmt: skip
@@ -113,8 +115,10 @@ def write_arms(study: Path, asked: AskedArms, level: float) -> None:
 
 
 def statement(table: pd.DataFrame, alpha: float) -> str:
-    """What `arms.csv` says of each arm that can be told from the baseline."""
+    """What `arms.csv` says of each arm that can be told from the baseline; empty if none is compared with it."""
     rows = table[table["score"] == "log_error"]
+    if rows.empty:
+        return ""
     decided = rows[rows["p_adjusted"] < alpha]
     if decided.empty:
         return "No arm can be told from the baseline"

@@ -146,7 +146,7 @@ def _label_scores(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> np
 
 def _elsewhere(low: float, high: float, decided: bool) -> str:
     """Whether what these held-out frames say holds for others of their kind; empty where it need not be said."""
-    if not decided or not np.isfinite(low) or not low < 0 < high:
+    if not decided or low > 0 or high < 0:  # neither where a single frame is held out
         return ""
     return " On other held-out frames it may be nothing: these are few."
 

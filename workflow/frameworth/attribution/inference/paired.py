@@ -22,7 +22,7 @@ class Paired(NamedTuple):
 
 
 def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: float) -> Paired:
-    """The mean of `differences` [n], with t(G − 1) over G independent clusters.
+    """The mean of `differences` [n], with t(G − 1) and the jackknife's error over G independent clusters.
 
     Differences that are NaN are left out; they are NaN where a network diverged, for instance.
     """
@@ -33,8 +33,9 @@ def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: floa
     mean = float(differences.mean()) if pairs else float("nan")
     if groups < 2:
         return Paired(mean, *(float("nan"),) * 5, pairs, groups)
-    sums = np.bincount(member, weights=differences - mean)
-    error = float(np.sqrt(groups / (groups - 1) * (sums**2).sum()) / pairs)
+    # Without each cluster in turn: a large one moves the mean more than its own residuals tell.
+    without = (differences.sum() - np.bincount(member, differences)) / (pairs - np.bincount(member))
+    error = float(np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum()))
     half = float(stats.t.ppf((1 + level) / 2, groups - 1)) * error
     t = mean / error if error > 0 else float("nan")
     p = float(2 * stats.t.sf(abs(t), groups - 1))
