@@ -37,15 +37,15 @@ def next_step(
     if not summary["learned"]:
         return NextStep("", f"{run}   # after you changed the config")
     subsets, inclusion = read_subsets(folder)
-    each = _seconds_each(folder, config, int(subsets["frames"].median()), inclusion.shape[1])
-    device = config.training.device
     if summary["labels_flagged"]:
         flagged = checks.loc[checks["flagged"], "frame"].to_numpy()
         rows = read_table(folder / "rmse.csv")
         of_subset = rows.loc[rows["kind"] == "network", "subset"]
-        networks = int(of_subset.isin(subsets.loc[inclusion[:, flagged].any(axis=1), "subset"]).sum())
-        saw = f"the {networks} networks that saw them" if networks > 1 else "the network that saw them"
-        again = f"training again {saw} takes {_about(networks, each, device)}"
+        outdated = inclusion[:, flagged].any(axis=1) | (not config.keep_snapshots)
+        networks = int(of_subset.isin(subsets.loc[outdated, "subset"]).sum())
+        which = "that saw them" if config.keep_snapshots else "(none is kept)"
+        the = f"the {networks} networks" if networks > 1 else "the network"
+        again = f"training again {the} {which} takes {_about(networks, folder, config)}"
         return NextStep(
             f"Next, correct these labels on the report's page; {again if networks else 'no network is trained again'}.",
             f"{show}   # mend them there, then: frameworth apply",
@@ -55,22 +55,21 @@ def next_step(
             "Next, label more frames: the report shows the poses that the labelled frames hardly hold.",
             show,
         )
-    takes = _about(summary["networks"], each, device)
     return NextStep(
-        f"Next, double the networks (`seeds` in the config), which takes {takes} and "
-        "narrows what is uncertain by almost a third.",
+        f"Next, double the networks (`seeds` in the config), which takes {_about(summary['networks'], folder, config)} "
+        "and narrows what is uncertain by almost a third.",
         f"{run}   # after you doubled `seeds`",
     )
 
 
-def _seconds_each(folder: Path, config: StudyConfig, trained_on: int, predicted: int) -> float | None:
-    """Seconds of one network, by those that are finished; None where none tells."""
+def _about(networks: int, folder: Path, config: StudyConfig) -> str:
+    """Time of training so many networks on this machine's cores, or one after the other on a GPU, by those that are
+    finished."""
     training = chosen_training(config)
     measured = measured_networks(folder, training) if training else None
-    return network_seconds(training, trained_on, predicted, measured.step) if training and measured else None
-
-
-def _about(networks: int, each: float | None, device: str) -> str:
-    """Time of training so many networks on this machine's cores, or one after the other on a GPU."""
-    side_by_side = min(networks, cpu_count() or 1) if device == "cpu" else 1
-    return f"about {duration(networks * each / side_by_side)} here" if each else "time"
+    if training is None or measured is None:
+        return "time"
+    subsets, inclusion = read_subsets(folder)
+    each = network_seconds(training, int(subsets["frames"].median()), inclusion.shape[1], measured.step)
+    side_by_side = max(1, min(networks, cpu_count() or 1)) if measured.device == "cpu" else 1
+    return f"about {duration(networks * each / side_by_side)} here"
