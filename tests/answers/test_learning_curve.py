@@ -85,6 +85,7 @@ def test_with_one_shape_and_one_kind_of_noise_it_is_ordinary_regression(monkeypa
 @pytest.mark.parametrize(
     ("frames", "words"),
     [
+        ([], "no held-out frame has such a label"),
         ([30] * 40, "1 size of subsets, where a curve needs 3"),
         ([6, 18, 42, 54, 6], "5 subsets of 4 sizes, where the noise needs 8"),
     ],

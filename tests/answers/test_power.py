@@ -154,6 +154,11 @@ def test_the_plan_costs_what_the_pilots_networks_took(study):
     assert "group of 2 (assumed, as fewer than two frames are flagged)" in plan_lines(alone, "CPU")[0]
 
 
+def test_of_effects_that_no_number_of_networks_sees_it_is_told_that_it_takes_more_than_a_million(study):
+    text = plan_lines(larger_study(study, TRAINING, effects=[1e-9]), "CPU")
+    assert sum("more than 1e6" in line for line in text) >= 2
+
+
 def test_a_pilot_of_too_few_subsets_is_refused(tmp_path):
     few = write_study(tmp_path, frames=16, halves=7, ladder_seeds=0)
     with pytest.raises(UserError, match=r"too few subsets of 50 % \(7\) to know the noise; a pilot needs 8"):

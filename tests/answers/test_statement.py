@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from frameworth.answers.answer import Toggled, further_frames, half_and_twice, sentences, toggled
 from frameworth.answers.coverage import animal_length
-from frameworth.answers.explaining import _beside_usual
+from frameworth.answers.explaining import _beside_usual, explain
 from frameworth.answers.frame_values import networks_to_decide, summary
 from frameworth.answers.further_labels import ALL, write_further_labels
 from frameworth.answers.next_step import next_step
@@ -283,6 +284,42 @@ def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_ag
     report, apply = step.command.split("   # ")
     assert report == "frameworth report --configfile 'a b.yaml' --open"
     assert "frameworth apply" in apply
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_what_is_trained_again_is_told_with_its_time_for_the_device_that_was_measured_and_for_networks_that_are_kept(
+    study: Results, device: str, monkeypatch: pytest.MonkeyPatch
+):
+    record = study.folder / "ensembles/percent-050/seed-1/training.json"
+    record.parent.mkdir(parents=True)
+    config = CONFIG.model_copy(update={"training": CONFIG.training.model_copy(update={"device": device})})
+    took = {"batch_size": config.training.batch_size, "steps": config.training.steps, "device_type": "cpu"}
+    record.write_text(json.dumps({"members": [took | {"wall_seconds": 600.0}]}))
+    monkeypatch.setattr("frameworth.answers.next_step.cpu_count", lambda: 4)
+    held_out = study.label_checks.assign(flagged=study.label_checks["split"] == "held-out")
+    numbers = study.summary | {"labels_flagged": 6}
+    assert "no network is trained again" in next_step(study.folder, numbers, held_out, config, "a.yaml").sentence
+    unkept = config.model_copy(update={"keep_snapshots": False})
+    said = next_step(study.folder, numbers, held_out, unkept, "a.yaml").sentence
+    assert "training again the 40 networks (none is kept) takes about 101 min here" in said
+
+
+def test_of_two_held_out_labels_alone_what_a_frame_moves_has_as_many_lines_and_networks_that_diverged_say_nothing(
+    study: Results,
+):
+    held_out, frame = np.flatnonzero(~study.pool), int(np.flatnonzero(study.pool)[2])
+    influence = {name: array.copy() for name, array in study.influence("error", "size-centred").items()}
+    influence["standard_error"][:, held_out[1:]] = np.nan
+    influence["standard_error"][:, held_out[0], 2:] = np.nan
+    influence["value"][:, held_out[0], :2] = -0.03
+    study.influence = lambda *_: influence
+    unseen = ~study.inclusion[:, frame]
+    study.scores["consensus_pose"][np.flatnonzero(unseen)[0]] = np.nan
+    lines = explain(study, frame)
+    moved = lines[lines.index(next(line for line in lines if "seems to move most" in line)) + 1 :]
+    assert len(moved) == 2
+    assert all("−0.03 ± " in line for line in moved)
+    assert any(f"weighted median of {unseen.sum() - 1} ensembles" in line for line in lines)
 
 
 def test_with_no_label_flagged_what_comes_next_is_more_labels_where_they_help_and_more_networks_else(study: Results):

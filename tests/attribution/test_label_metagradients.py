@@ -3,10 +3,11 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from frameworth.answers.explaining import explain
-from frameworth.answers.label_harm import label_harm, write_label_harm
+from frameworth.answers.label_harm import label_harm, label_words, write_label_harm
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.label_metagradients import label_metagradients
 from frameworth.attribution.methods import method
@@ -53,6 +54,23 @@ def test_a_label_is_to_move_against_the_derivative_and_networks_that_differ_do_n
     assert found.direction[0, 0] == pytest.approx([-0.6, -0.8])
     assert found.agreement[0, 0] == pytest.approx(1)
     assert np.median(found.agreement[1:]) < 0.4
+
+
+def test_of_a_keypoints_only_label_and_of_one_that_no_network_would_move_the_words_say_so_and_have_no_nan():
+    rng = np.random.default_rng(3)
+    change, position, labelled = derivatives(rng)
+    labelled[1:, 1] = False
+    position[:, 3, 0] = 0 * position[:, 3, 0]
+    found = label_metagradients(change, position, labelled, 9, rng)
+    said = []
+    for frame, keypoint in ((0, 1), (3, 0)):
+        direction = dict(zip(("direction_x", "direction_y"), found.direction[frame, keypoint], strict=True))
+        names = ("value", "standard_error", "agreement", "networks")
+        row = {name: getattr(found, name)[frame, keypoint] for name in names} | direction
+        said.append(label_words(pd.Series(row | {"verdict": "undecided", "move_x": np.nan, "move_y": np.nan})))
+    assert said[0].startswith("no other label of its keypoint to compare it with; ")
+    assert said[1].endswith("networks would not move it")
+    assert "nan" not in " ".join(said)
 
 
 def test_a_missing_label_is_told_nothing_of():

@@ -150,7 +150,7 @@ def test_after_the_first_networks_the_cost_is_told_from_these(tmp_path, monkeypa
     (place / "member-0.pt").write_bytes(bytes(2_000_000))
     text = describe(study, cores=2)
     assert "2 networks in 2 jobs still to come" in text
-    assert "1000000 ms per step of 4 frames on a CPU, as 1 finished networks took" in text
+    assert "1000000 ms per step of 4 frames on a CPU, as 1 finished network took" in text
     assert "4.1 CPU-hours in all" in text  # 2 networks of 6 steps, 16 frames predicted by each
     assert "about 4 MB for the networks" in text
 

@@ -63,6 +63,10 @@ def test_a_method_that_is_asked_for_after_all_networks_are_trained_is_told_with_
     assert "0 networks in 0 jobs still to come" in told
     assert "Training takes" not in told
     assert re.search(r"2 networks are asked .*influence.warm.*, in about \d+ s", told)
+    alone = check_config(config("project", influence={"warm": {"networks": 1}}))
+    told = describe(alone.model_copy(update={"videos": ["walk.mp4"]}), cores=2)
+    assert "Then 1 network is asked what frames do" in told
+    assert re.search(r"1 video is looked at by \d+ networks? ", told)
 
 
 @pytest.mark.slow

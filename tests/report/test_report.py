@@ -115,6 +115,9 @@ def test_without_scripts_the_answer_comes_before_the_labels_to_check_the_table_a
     assert [page.index(text) for text in first] == sorted(page.index(text) for text in first)
     assert study.summary["statement"][0] in unescape(page)
     assert page.count("<tr><td>") == len(study.frame_values)
+    by_suspicion = study.label_checks["frame"][study.label_checks["split"] == "pool"]
+    assert re.findall(r"<tr><td>(\d+)<", page) == by_suspicion.astype(str).tolist()
+    assert "<caption>Sorted by suspicion of the labels</caption>" in page
 
 
 @pytest.mark.slow

@@ -289,7 +289,7 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
     study = Piloted(tmp_path, piloted(crop=None) | {"subsets": blocks})
     text = describe(study.checked, cores=1)
     # Two sizes and twice the steps are three networks, of which one is of the grid.
-    assert "at most 3 networks" in text
+    assert "at most 3 networks tries 2 image sizes and up to 6 steps, up to 2 networks more" in text
     assert "Training takes at most" in text
     assert planned_networks(study.checked) == StudyNetworks(study.checked).left().networks == 2 + 2
     assert chosen_training(study.checked) is None

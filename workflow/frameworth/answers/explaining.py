@@ -104,13 +104,14 @@ def _worth(results: Results, frame: int) -> list[str]:
             said = _beside_usual(asked_by.sign * row[column], table[column].abs().mean())
             lines.append(f"{asked_by.sentence} {said} (rank {rank} of {len(table)}, 1 harms most{single}).")
     if np.isfinite(row["memorization"]):
-        lines.append(f"Trained on, its own error changes by {_signed(row['memorization'])} px.")
+        lines.append(f"Trained on, its own error changes by {readable(row['memorization'], '+')} px.")
     return lines
 
 
 def _keypoints(results: Results, frame: int) -> list[str]:
     """Each label and where networks that were not trained on the frame put it."""
-    unseen = ~results.inclusion[:, frame]
+    speak = np.isfinite(results.scores["consensus_pose"][:, frame]).any(axis=(1, 2))
+    unseen = speak & ~results.inclusion[:, frame]
     median = study_suspects(results).place[frame]
     lines = [f"Labels, and the weighted median of {counted(unseen.sum(), 'ensemble')} that did not see the frame (px):"]
     for name, label, there in zip(results.labels.keypoints, results.labels.xy[frame], median, strict=True):
@@ -147,13 +148,13 @@ def _moves(results: Results, frame: int) -> list[str]:
         strength = np.where(~results.pool[:, None] & (error > 0), value / error, np.nan)
     if not np.isfinite(strength).any():
         return ["What it does to single held-out frames cannot be told from so few subsets."]
-    order = np.argsort(-np.abs(np.nan_to_num(strength)), axis=None)[:_STRONGEST]
+    order = np.argsort(-np.abs(strength), axis=None)[: min(_STRONGEST, np.isfinite(strength).sum())]
     names = results.frames["video"] + "/" + results.frames["image"]
     lines = ["Held-out frames that it seems to move most (the strongest of many look stronger than they are):"]
     for other, keypoint in zip(*np.unravel_index(order, strength.shape), strict=True):
         lines.append(
             f"  {results.labels.keypoints[keypoint]} in frame {other} ({names[other]}): "
-            f"{_signed(value[other, keypoint])} ± {error[other, keypoint]:.1f} px"
+            f"{readable(value[other, keypoint], '+')} ± {readable(error[other, keypoint])} px"
         )
     return lines
 
@@ -163,10 +164,6 @@ def _beside_usual(value: float, usual: float) -> str:
     if abs(value) >= LEAST or not usual > 0:
         return readable(value, "+")
     return f"{readable(value / usual, '+')} times what is usual"
-
-
-def _signed(px: float) -> str:
-    return f"{px:+.1f}".replace("-", "−")
 
 
 def _place(xy: np.ndarray) -> str:

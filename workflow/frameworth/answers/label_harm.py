@@ -65,6 +65,8 @@ def label_words(row: pd.Series) -> str:
 
 def value_words(row: pd.Series) -> str:
     """What more weight on a label does, of a row of the table: `+3.2 ± 0.4`, where 1 is as much as usual."""
+    if np.isnan(row["value"]):
+        return "no other label of its keypoint to compare it with"
     error = f" ± {readable(row['standard_error'])}" if np.isfinite(row["standard_error"]) else ""
     return readable(row["value"], "+") + error
 
@@ -75,6 +77,8 @@ def move_words(row: pd.Series) -> str:
     so_far = f"{readable(far)} px " if np.isfinite(far) else ""
     towards = _towards(row["direction_x"], row["direction_y"])
     networks = counted(row["networks"], "network")
+    if np.isnan(row["agreement"]):
+        return f"{networks} would not move it"
     return f"{networks} would move it {so_far}{towards} (agreement {100 * row['agreement']:.0f} %)"
 
 

@@ -197,5 +197,5 @@ def plan_lines(larger: LargerStudy, device: str) -> list[str]:
     return [*lines, "", *(f"Chance that {percent} % hold any of the group: {chance:.3g}" for percent, chance in shares)]
 
 
-def _count(networks: float) -> str:
-    return f"{networks:,.0f}" if np.isfinite(networks) else "more than 1e6"
+def _count(networks: float | None) -> str:
+    return "more than 1e6" if networks is None or np.isnan(networks) else f"{networks:,.0f}"

@@ -102,6 +102,8 @@ def learning_curve(
 
 def _too_few(frames: np.ndarray) -> str:
     sizes = len(np.unique(frames))
+    if not sizes:
+        return "no held-out frame has such a label"
     if sizes < LEAST_SIZES:
         return f"{sizes} size{'' if sizes == 1 else 's'} of subsets, where a curve needs {LEAST_SIZES}"
     least = max(LEAST_SUBSETS, sizes + 1)

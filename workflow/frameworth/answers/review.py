@@ -27,6 +27,7 @@ from frameworth.plan.split import hold_out
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
 from frameworth.storage.files import copy_file, read_table, replaced_folder, write_csv, write_json, write_text
+from frameworth.text import counted
 
 UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
 MACHINE = "frameworth_out-of-bag"
@@ -80,7 +81,8 @@ def write_review(study: Path, project: Path) -> list[str]:
         _write_record(new, scorer, labels.keypoints, videos, images, labels.xy[frames])
     return [
         *([] if results.learning.learned else learning_sentences(results.learning)),
-        f"{len(frames)} frames to check: {folder}/ (open a folder below its labeled-data/ in napari-deeplabcut).",
+        f"{counted(len(frames), 'frame')} to check: {folder}/ (open a folder below its labeled-data/ in "
+        "napari-deeplabcut).",
         "Then the same command with `apply_review` in place of `review` reads the corrected labels.",
     ]
 
@@ -230,8 +232,9 @@ def _keep_corrections(folder: Path, results: Results) -> None:
     unsaved = [name for name, now in review.changes.items() if not same_labels(now, known.get(name))]
     if unsaved:
         raise UserError(
-            f"{folder}: the labels of {len(unsaved)} frames were changed ({'/'.join(unsaved[0])} …) and are not in the "
-            "study; run apply_review and go on with the corrected project, or delete the folder, then run review again"
+            f"{folder}: the labels of {counted(len(unsaved), 'frame')} were changed ({'/'.join(unsaved[0])} …) and are "
+            "not in the study; run apply_review and go on with the corrected project, or delete the folder, then run "
+            "review again"
         )
 
 

@@ -17,9 +17,16 @@ from frameworth.labels.sources import study_sources
 from frameworth.plan.arms import trained_arms
 from frameworth.plan.grid import PlannedSubset, base_subsets, planned_subsets, video_networks
 from frameworth.plan.names import subset_path
-from frameworth.plan.pilot import chosen_training, further_networks, pilot_budget, pilot_sentence, recorded_pilot
+from frameworth.plan.pilot import (
+    chosen_training,
+    further_networks,
+    pilot_budget,
+    pilot_sentence,
+    recorded_pilot,
+    steps_tried,
+)
 from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, requests
-from frameworth.text import duration
+from frameworth.text import counted, duration
 from frameworth.training.measured import Measured
 
 MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
@@ -45,8 +52,8 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
     of_grid = left.subsets[GRID]
     most = "up to " if GRID in left.guessed else ""
     lines = [
-        f"Study {config.study}: {sum(s.members for s in subsets)} networks on {len(subsets)} subsets, "
-        f"{most}{sum(s.members for s in of_grid)} networks in {_jobs(config, of_grid)} jobs still to come.",
+        f"Study {config.study}: {_networks(subsets)} on {counted(len(subsets), 'subset')}, "
+        f"{most}{_networks(of_grid)} in {counted(_jobs(config, of_grid), 'job')} still to come.",
         *uncertain_lines(left),
         *_pilot_lines(config, left),
         *_experiment_lines(config, left),
@@ -71,7 +78,8 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
         )
     fate = "are kept and never trained twice" if config.keep_snapshots else "go once their predictions are written"
     if config.videos:
-        lines.append(f"{len(config.videos)} videos are looked at by {len(video_networks(config))} networks (`videos`).")
+        videos, networks = len(config.videos), counted(len(video_networks(config)), "network")
+        lines.append(f"{counted(videos, 'video')} {_are(videos)} looked at by {networks} (`videos`).")
     lines.append(f"Results go to {config.folder}/; finished networks {fate}.")
     return "\n".join(lines)
 
@@ -97,7 +105,7 @@ def _experiment_lines(config: StudyConfig, left: Left) -> list[str]:
         if subsets := left.subsets[part]:
             most = "up to " if part in left.guessed else ""
             comma = "" if part == ARMS else ","
-            lines.append(f"Then {most}{sum(s.members for s in subsets)} networks more{comma} {which}.")
+            lines.append(f"Then {most}{_networks(subsets)} more{comma} {which}.")
     return lines
 
 
@@ -111,10 +119,11 @@ def _pilot_lines(config: StudyConfig, left: Left) -> list[str]:
     networks, _ = pilot_budget(pilot, config.training)
     tried = [f"{len(pilot.choices)} image sizes"] * (len(pilot.choices) > 1)
     if config.training.steps is None:
-        tried.append(f"up to {pilot.most_steps} steps")
+        tried.append(f"up to {steps_tried(pilot, config.training)[-1]} steps")
     return [
-        f"First a pilot of at most {networks} networks tries {' and '.join(tried)}, up to {left.pilot} networks more "
-        "(`pilot`). What follows is for the largest size and the most steps: it takes at most that."
+        f"First a pilot of at most {counted(networks, 'network')} tries {' and '.join(tried)}, up to "
+        f"{counted(left.pilot, 'network')} more (`pilot`). "
+        "What follows is for the largest size and the most steps: it takes at most that."
     ]
 
 
@@ -133,7 +142,7 @@ def _method_lines(costs: Costs, to_ask: dict[str, int], cores: int) -> list[str]
     for name, left in to_ask.items():
         seconds = left * (costs.method_seconds(name) + _START_SECONDS)
         lines.append(
-            f"Then {left} networks are asked what frames do (`influence.{name}`), in about "
+            f"Then {counted(left, 'network')} {_are(left)} asked what frames do (`influence.{name}`), in about "
             f"{duration(seconds / min(cores, left))}."
         )
     return lines
@@ -183,7 +192,9 @@ def _cost(costs: Costs, speed: Measured, left: list[PlannedSubset], cores: int) 
         kept = min(cores, jobs) * config.training.subsets_per_job * max(subset.members for subset in left)
     predictions = sum(prediction_bytes(costs.size, subset.members) for subset in left)
     device = "GPU" if speed.device == "cuda" else "CPU"
-    source = f"as {speed.networks} finished networks took" if speed.networks else "measured just now on this machine"
+    source = "measured just now on this machine"
+    if speed.networks:
+        source = f"as {counted(speed.networks, 'finished network')} took"
     about = "at most" if first else "about"
     busy = f"Other work on this machine makes it {speed.busy:.0f} times as long while it lasts."
     return [
@@ -194,6 +205,14 @@ def _cost(costs: Costs, speed: Measured, left: list[PlannedSubset], cores: int) 
         f"On disk {about} {_bytes(kept * speed.network_bytes)} for the networks and {_bytes(predictions)} for what "
         "they predict.",
     ]
+
+
+def _networks(subsets: list[PlannedSubset]) -> str:
+    return counted(sum(subset.members for subset in subsets), "network")
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _bytes(count: float) -> str:

@@ -28,7 +28,7 @@ from frameworth.config.training import Pilot, Training, UnsizedTraining
 from frameworth.errors import UserError
 from frameworth.plan.grid import PlannedSubset, nearest_to
 from frameworth.storage.files import digest_of_json, read_json
-from frameworth.text import duration, readable
+from frameworth.text import counted, duration, readable
 
 NAME = "pilot.json"
 SIZE_GAIN = 0.03  # by which the error of a dearer size must be lower, and more
@@ -146,7 +146,7 @@ def pilot_sentence(pilot: dict[str, Any]) -> str:
     larger = "; larger images were not tried" if largest else ""
     return (
         f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
-        f"(others' labels missed by {readable(taken['error_px'])} px{after}; {networks} pilot networks, "
+        f"(others' labels missed by {readable(taken['error_px'])} px{after}; {counted(networks, 'pilot network')}, "
         f"{duration(pilot['seconds'])}{larger})"
     )
 

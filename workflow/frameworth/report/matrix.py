@@ -47,7 +47,7 @@ def matrix(results: Results, first: Sequence[int], budget: int) -> Part:
     if kept < panels:
         left_out.append("it is the mean over keypoints only")
     if len(rows) < len(first):
-        left_out.append(f"it has the first {len(rows):,} of {len(first):,} training frames by check priority")
+        left_out.append(f"it has the first {len(rows):,} of {len(first):,} training frames by suspicion")
     return Part(arrays, {"rows": rows, "keypoints": keypoints, "scores": shown}, left_out)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from frameworth.config.training import Training
 from frameworth.scores.scores import rmse
+from frameworth.text import counted
 
 # Shares of medians, set by the cases in docs/validation.md.
 LEARNED = 0.5  # of the guess's error: the error at labels not trained on must not be above it
@@ -129,7 +130,7 @@ def learning_sentences(measured: Learning) -> list[str]:
         return [f"{start}: of {measured.diverged} of {measured.subsets} subsets all networks diverged."]
     if measured.why_not == "unmeasured":
         return [f"{start}: there are too few labels in the pool to train on and to measure by."]
-    few = [f"This rests on {measured.frames} frames only."] if measured.frames < FEW_FRAMES else []
+    few = [f"This rests on {counted(measured.frames, 'frame')} only."] if measured.frames < FEW_FRAMES else []
     return [
         f"{start}.",
         f"They miss labels they were not trained on by {measured.other_px:.1f} px (median), those they were trained on "
@@ -151,7 +152,7 @@ def what_to_change(measured: Learning, training: Training, size: tuple[int, int]
         return ["Label more frames."]
     if measured.why_not == "not transferred":
         return [
-            f"Either the labels do not fit the images, or {frames} frames in a subset are far too few.",
+            f"Either the labels do not fit the images, or a subset of {counted(frames, 'frame')} is far too small.",
             "Look at the report's pictures: labels may be mixed up between frames.",
             "If they fit, label more.",
         ]

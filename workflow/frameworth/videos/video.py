@@ -13,6 +13,7 @@ import numpy as np
 from frameworth.config.training import Training
 from frameworth.engine.base import Predictor
 from frameworth.labels.subsets import read_subset
+from frameworth.text import counted
 from frameworth.training.divergence import without_diverged
 from frameworth.training.gpus import take_device
 from frameworth.training.predict import JointMaps, frames_at_once, load_predictors, spread_of
@@ -54,8 +55,9 @@ def analyse_video(
         print(f"{video}: {line}", file=sys.stderr, flush=True)
 
     if len(networks) < asked:
-        say(f"{asked - len(networks)} networks diverged and are left out")
-    say(f"{len(networks)} networks of {len(sizes)} ensembles, {info.frames or 'an unknown number of'} frames")
+        say(f"left out because they diverged: {counted(asked - len(networks), 'network')}")
+    many = f"{counted(len(networks), 'network')} of {counted(len(sizes), 'ensemble')}"
+    say(f"{many}, {info.frames or 'an unknown number of'} frames")
     agreed = consensus_of_video(
         video, info, predictors, sizes, subset.keypoints, scale=training.scale, form=consensus, say=say
     )
