@@ -173,7 +173,8 @@ def test_of_two_videos_or_labellers_that_differ_it_is_told_that_nobody_can_know_
     right = row | {"keypoint": "ear", "called": False}
     three = [row | {by: "one", "keypoint": "tail"}, *(right | {by: name, "keypoint": "tail"} for name in ("two", "x"))]
     pair = [changed | {by: name} for changed in (row, right) for name in ("two", "one")]
-    write_csv(tmp_path / FILE, pd.DataFrame([*pair, *three]).assign(first_image="", last_image=""))
+    columns = [*row, "video", "labeller", "first_image", "last_image"]
+    write_csv(tmp_path / FILE, pd.DataFrame([*pair, *three], columns=columns))
     both, alone = sentences_over_frames(tmp_path)
     assert both == (
         "The labels of nose differ in one direction between one and two, by 8.0 px (p = 0.01 over all): which of the "

@@ -305,14 +305,14 @@ def test_what_is_trained_again_is_told_with_its_time_for_the_device_that_was_mea
 
 
 def test_of_two_held_out_labels_alone_what_a_frame_moves_has_as_many_lines_and_networks_that_diverged_say_nothing(
-    study: Results,
+    study: Results, monkeypatch: pytest.MonkeyPatch
 ):
     held_out, frame = np.flatnonzero(~study.pool), int(np.flatnonzero(study.pool)[2])
     influence = {name: array.copy() for name, array in study.influence("error", "size-centred").items()}
     influence["standard_error"][:, held_out[1:]] = np.nan
     influence["standard_error"][:, held_out[0], 2:] = np.nan
     influence["value"][:, held_out[0], :2] = -0.03
-    study.influence = lambda *_: influence
+    monkeypatch.setattr(Results, "influence", lambda *_: influence)
     unseen = ~study.inclusion[:, frame]
     study.scores["consensus_pose"][np.flatnonzero(unseen)[0]] = np.nan
     lines = explain(study, frame)

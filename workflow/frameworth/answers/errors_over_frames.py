@@ -81,7 +81,8 @@ def sentences_over_frames(study: Path) -> list[str]:
     alone = (of_keypoint["kind"].transform("size") != 2) | (table["kind"] == "run")
     table["both"] = of_keypoint["name"].transform(lambda names: " and ".join(sorted(names))).mask(alone)
     called = table[table["called"].astype(bool)]
-    called = called[alone | ~called.duplicated(["kind", "keypoint"])].groupby("kind", sort=False).head(_MOST_NAMED)
+    once = called["both"].isna() | ~called.duplicated(["kind", "keypoint"])
+    called = called[once].groupby("kind", sort=False).head(_MOST_NAMED)
     return [_sentence(row) for row in called.to_dict("records")]
 
 
