@@ -63,8 +63,7 @@ def next_step(
 
 
 def _about(networks: int, folder: Path, config: StudyConfig) -> str:
-    """Time of training so many networks on this machine's cores, or one after the other on a GPU, by those that are
-    finished."""
+    """Time of so many networks on this machine's cores, or one by one on a GPU, by those that are finished."""
     training = chosen_training(config)
     measured = measured_networks(folder, training) if training else None
     if training is None or measured is None:
