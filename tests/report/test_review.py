@@ -155,7 +155,7 @@ def test_a_review_with_corrections_is_not_overwritten(study):
     done = run(Path(), "review", check=False)
     assert done.returncode != 0
     name = f"{frame(study)['video']}/{frame(study)['image']}"
-    assert re.search(rf"results/tiny/review: the labels of 1 frames were changed \({name}.*apply_review", done.stderr)
+    assert re.search(rf"results/tiny/review: the labels of 1 frame were changed \({name}.*apply_review", done.stderr)
     assert digests(study / "review") == before
 
 
