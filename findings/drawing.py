@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from findings.reading import PROJECTS
@@ -33,3 +34,13 @@ def intervals_by_project(
     axes.set_xlabel(label)
     axes.locator_params(axis="x", nbins=6)
     return figure
+
+
+def curve_by_seed(axes: Axes, networks: pd.DataFrame, score: str, title: str) -> None:
+    """Draw a `score` against percent, a line for each seed (the mean over its rows), and bold the mean over seeds."""
+    curves = networks.pivot_table(index="percent", columns="seed", values=score)
+    if len(curves):
+        axes.plot(curves.index, curves, color="0.6", lw=0.8)
+        axes.plot(curves.index, curves.mean(axis=1), "o-", color="0.1", lw=2.2)
+    axes.set_title(title, fontsize=10)
+    axes.set_xticks([10, 30, 70, 90])

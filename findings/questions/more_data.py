@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
+from findings.drawing import curve_by_seed
 from findings.reading import PROJECTS, finished, networks
 from frameworth.attribution.inference.paired import paired_difference
 
@@ -74,12 +75,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for row, (budget, in_words) in zip(grid, BUDGETS.items(), strict=True):
         for axes, project in zip(row, projects, strict=True):
             part = table[(table["budget"] == budget) & (table["project"] == project)]
-            curves = part.pivot_table(index="percent", columns="seed", values="log_error", aggfunc="mean")
-            if len(curves):
-                axes.plot(curves.index, curves, color="0.6", lw=0.8)
-                axes.plot(curves.index, curves.mean(axis=1), "o-", color="0.1", lw=2.2)
-            axes.set_title(f"{PROJECTS[project]}, {in_words}", fontsize=10)
-            axes.set_xticks([10, 30, 70, 90])
+            curve_by_seed(axes, part, "log_error", f"{PROJECTS[project]}, {in_words}")
         row[0].set_ylabel("mean log(1 + px)")
     figure.supxlabel("percent of the pool", fontsize=10)
     return figure

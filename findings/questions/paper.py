@@ -8,6 +8,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from findings.drawing import curve_by_seed
 from findings.reading import PROJECTS, finished
 from frameworth.attribution.inference.paired import paired_difference
 from frameworth.results.results import Results
@@ -40,19 +41,19 @@ def collect() -> pd.DataFrame:
 def answer(table: pd.DataFrame) -> pd.DataFrame:
     """A row per project, whose errors, and step between percents.
 
-    `change` of the mean log(1 + px) and `change_px` of the RMSE, each with its t interval over seeds; `rose` and
+    `change_log` of the mean log(1 + px) and `change_px` of the RMSE, each with its t interval over seeds; `rose_log`,
     `rose_px`: seeds in which it rose. The consensus is of fewer networks from 70 % on, as the paper's is.
     """
     rows = []
     for (project, whose), part in table.groupby(["project", "whose"], sort=False):
         for low, high in STEPS:
             row = {"project": project, "whose": WHOSE[whose], "low": low, "high": high}
-            for score, unit in (("log_error", ""), ("rmse_px", "_px")):
+            for score, unit in (("log_error", "log"), ("rmse_px", "px")):
                 wide = part.pivot_table(index="seed", columns="percent", values=score)
                 change = (wide[high] - wide[low]).dropna()
                 mean = paired_difference(change.to_numpy(), change.index.to_numpy(), LEVEL)
-                row |= {f"change{unit}": mean.difference, f"low{unit or '_log'}": mean.ci_low}
-                row |= {f"high{unit or '_log'}": mean.ci_high, f"rose{unit}": int((change > 0).sum())}
+                row |= {f"change_{unit}": mean.difference, f"ci_low_{unit}": mean.ci_low}
+                row |= {f"ci_high_{unit}": mean.ci_high, f"rose_{unit}": int((change > 0).sum())}
             rows.append(row | {"seeds": len(change)})
     return pd.DataFrame(rows).round(3)
 
@@ -65,11 +66,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for row, project in zip(grid, projects, strict=True):
         for axes, (whose, words) in zip(row, WHOSE.items(), strict=True):
             part = table[(table["project"] == project) & (table["whose"] == whose)]
-            curves = part.pivot_table(index="percent", columns="seed", values="rmse_px")
-            axes.plot(curves.index, curves, color="0.6", lw=0.8)
-            axes.plot(curves.index, curves.mean(axis=1), "o-", color="0.1", lw=2.2)
-            axes.set_title(f"{PROJECTS[project]},\n{words}", fontsize=10)
-            axes.set_xticks([10, 30, 70, 90])
+            curve_by_seed(axes, part, "rmse_px", f"{PROJECTS[project]},\n{words}")
         row[0].set_ylabel("RMSE on held-out labels (px)")
     figure.supxlabel("percent of the pool", fontsize=10)
     return figure
