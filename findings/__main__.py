@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("studies", choices=sorted({question.STUDIES for question in all_questions().values()}))
     parser.add_argument("--draw", action="store_true", help="from the tables that are there, without studies")
     arguments = parser.parse_args()
+    if not arguments.draw and not any(Path("results").glob(f"{arguments.studies}-*/report.html")):
+        parser.error(f"no finished study lies in results/{arguments.studies}-*: type make findings-{arguments.studies}")
     TABLES.mkdir(parents=True, exist_ok=True)
     FIGURES.mkdir(parents=True, exist_ok=True)
     for name, question in all_questions().items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from findings.questions.confidence import PLANTINGS, STUDIES
+from findings.questions.confidence import PLANTINGS, PUBLISHED, STUDIES
 from findings.reading import PROJECTS, finished
 from frameworth.storage.files import read_table
 
@@ -25,8 +25,8 @@ def collect() -> pd.DataFrame:
 def answer(table: pd.DataFrame) -> pd.DataFrame:
     """By predictor, the R² of each study side by side, and the mean over the plantings."""
     wide = table.pivot_table(index=["project", "predictor"], columns="planting", values="r_squared", sort=False)
-    wide["plantings"] = wide.drop(columns="unspoilt", errors="ignore").mean(axis=1)
-    return wide.round(2).reset_index()
+    wide["mean of plantings"] = wide.drop(columns=PUBLISHED, errors="ignore").mean(axis=1)
+    return wide.rename(columns=PLANTINGS).round(2).reset_index()
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -11,15 +11,16 @@ import pytest
 from findings.__main__ import TABLES, all_questions, with_rows_of_others
 from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
-from findings.questions import acting, harmful, influences, methods, more_data, paper, phases
+from findings.questions import acting, confidence, harmful, influences, methods, more_data, paper, phases, seeds
 from findings.questions.acting import changes
-from findings.questions.confidence import effects
+from findings.questions.confidence import change_per_frame, effects
 from findings.questions.more_data import BUDGETS, answer
 from findings.reading import finished, networks
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.plant import plant_errors
+from frameworth.plan.designs import draw_subset
 from frameworth.plan.split import hold_out
 from frameworth.results.results import Results
 from frameworth.storage.files import read_table, write_csv
@@ -128,6 +129,44 @@ def test_a_planted_frame_changes_the_confidence_elsewhere_by_as_much_as_it_was_m
     assert row["change"] == pytest.approx(0.1, abs=0.01)
     assert row["ci_low"] < 0.1 < row["ci_high"]
     assert row["subsets"] == 40 - 16  # those that flag are left out
+
+
+def test_intervals_of_a_frames_change_hold_it_though_ladders_share_frames_and_small_subsets_scatter_more() -> None:
+    rng, held, studies = np.random.default_rng(1), 0, 300
+    rows = [("balanced", 50, seed) for seed in range(17, 33)]
+    rows += [("nested", percent, seed) for seed in range(1, 5) for percent in (10, 30, 70, 90)]
+    percents = np.array([percent for _, percent, _ in rows])
+    inclusion = np.array([draw_subset(design, 87, percent, seed, 1) for design, percent, seed in rows])
+    for _ in range(studies):
+        worth, group = rng.normal(0, 0.1, 87), np.arange(87) < 11
+        worth[rng.permutation(87)] = worth
+        score = inclusion @ worth + rng.normal(0, np.where(percents == 10, 3, 1))
+        change = change_per_frame(score, inclusion[:, group].sum(axis=1), percents)
+        held += change["ci_low"] < worth[group].mean() - worth[~group].mean() < change["ci_high"]
+    assert 0.92 <= held / studies <= 0.99
+
+
+def test_plantings_are_averaged_with_the_freedom_that_their_errors_leave() -> None:
+    row = {"project": "reaching", "group": "planted", "sizes": "all", "score": "log_mass"}
+    changes = {1: (0.3, 0.2, 10), 2: (0.1, 0.2, 10), confidence.PUBLISHED: (9.0, 0.1, 10)}
+    table = pd.DataFrame(
+        row | {"planting": planting, "change": change, "error": error, "freedom": freedom}
+        for planting, (change, error, freedom) in changes.items()
+    )
+    (told,) = confidence.answer(table).to_dict("records")
+    half = 2.086 * 0.2 / np.sqrt(2)  # t with 20 degrees of freedom
+    assert (told["change"], told["plantings"]) == (0.2, 2)
+    assert [told["ci_low"], told["ci_high"]] == pytest.approx([0.2 - half, 0.2 + half], abs=2e-4)
+
+
+def test_what_explains_good_subsets_is_averaged_over_plantings_without_the_project_as_published() -> None:
+    r_squared = {1: 0.2, 2: 0.4, confidence.PUBLISHED: 0.9}
+    table = pd.DataFrame(
+        {"project": "mirrors", "planting": planting, "predictor": "flagged", "r_squared": value}
+        for planting, value in r_squared.items()
+    )
+    (told,) = seeds.answer(table).to_dict("records")
+    assert told["mean of plantings"] == 0.3 and told["as published"] == 0.9
 
 
 def test_the_list_is_followed_from_its_top_over_the_pool_alone_and_random_frames_are_as_many(tmp_path: Path) -> None:
