@@ -55,3 +55,14 @@ def test_a_study_of_one_design_has_its_own_steps_only():
     assert set(table["history"]) == {"nested"}
     assert table["against"].isna().all()
     assert (np.abs(table["change"] + 1) < 0.2).all()
+
+
+def test_a_block_of_another_percent_between_hides_no_step_of_a_ladder():
+    networks, arm = study(np.random.default_rng(1), 0.0)
+    between = networks.query("design == 'independent' and percent == 10").assign(percent=20)
+    networks = pd.concat([networks.query("design == 'nested'"), between])
+    table = steps_by_history(networks, arm, 0.95)
+    told = table[(table["score"] == "log_error") & table["against"].isna()][["low", "high", "history"]].itertuples(
+        index=False, name=None
+    )
+    assert list(told) == [(10, 30, "nested"), (10, 30, "continued")]

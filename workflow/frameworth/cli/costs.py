@@ -58,7 +58,7 @@ class StudySize:
 
 
 def study_size(config: StudyConfig, sources: Sequence[Path]) -> StudySize:
-    """The size of a study from its config, or from its labels, whose files `project.sources.study_sources` lists.
+    """The size of a study from its config, or from its labels, whose files `labels.sources.study_sources` lists.
 
     Raises UserError if the first image cannot be read.
     """

@@ -135,7 +135,7 @@ def status(configfile: TextIO) -> None:
         changed, finished = now.outdated > 0 or now.guessed, now.finished == now.planned
         print(f"Study {config.study}: {progress_sentence(now)}")
     except UserError as refused:
-        print(f"Study {config.study}: its networks cannot be counted, as its labels cannot be read:\n{refused}")
+        print(f"Study {config.study}: its networks cannot be counted:\n{refused}")
     if not (folder / "summary.json").exists():
         if diverged := diverged_sentence(*recorded_diverged(folder)):
             print(f"So far {diverged}")

@@ -33,8 +33,10 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
     if arm_scores is None:
         arm_scores = pd.DataFrame(columns=["start", "percent", "design", "seed", *SCORES])
     means = networks.groupby(["design", "percent", "seed"])[list(SCORES)].mean()
-    percents = sorted(networks.loc[networks["design"].isin(_FRESH), "percent"].unique())
-    for low, high in pairwise(percents):
+    steps = {
+        step for design in _FRESH for step in pairwise(sorted(networks.query("design == @design")["percent"].unique()))
+    }
+    for low, high in sorted(steps):
         for score in SCORES:
             values = {key: _of(means[score], *key) for key in ((d, p) for d in _FRESH for p in (low, high))}
             step = {"low": low, "high": high, "score": score}

@@ -24,6 +24,7 @@ from frameworth.plan.names import prune_sets, subset_path
 from frameworth.plan.requests import PRUNE_PERCENT
 from frameworth.storage.files import read_table, write_csv
 from frameworth.storage.hdf5 import read_hdf5
+from frameworth.text import readable
 
 
 def removed_frames(values: pd.DataFrame, by: str, removed: str, network: int, study_seed: int) -> np.ndarray:
@@ -113,6 +114,7 @@ def statement(table: pd.DataFrame, alpha: float) -> str:
     same = "" if (rows["by"] == "check_priority").all() else "; they were judged on the frames that measure this"
     if decided.empty:
         return "Leaving out the frames judged worst cannot be told from leaving out random ones"
-    parts = [f"{count} ({change:+.3f})" for count, change in zip(decided["count"], decided["difference"], strict=True)]
+    changes_by_count = zip(decided["count"], decided["difference"], strict=True)
+    parts = [f"{count} ({readable(change, '+')})" for count, change in changes_by_count]
     changes = f"{', '.join(parts)} log(1 + px){same}"
     return f"Leaving out the worst frames in place of random ones changes the error: {changes}"

@@ -133,7 +133,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             validation=results.validation.map(_cell).to_dict("records"),
             options=results.options,
             unit=data["unit"],
-            level=f"{100 * results.level:g}",
+            wrong=f"{100 * (1 - results.level):.3g}",
             provenance=_provenance(results, config),
             config=yaml.safe_dump(config.model_dump(), allow_unicode=True),
         )
@@ -248,7 +248,7 @@ def _sizes(results: Results) -> list[dict[str, str]]:
                 "seeds": _seeds(subsets["seed"].to_numpy()),
                 "networks": str(len(networks)),
                 "rmse": _cell(float(networks.mean())),
-                "range": f"{_cell(float(networks.min()))} to {_cell(float(networks.max()))}",
+                "range": " to ".join(_cell(float(end)) for end in (networks.min(), networks.max()) if np.isfinite(end)),
                 "consensus": _cell(float(joint.mean())),
             }
         )
