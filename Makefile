@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-paper findings-plantings findings-methods findings-harmful findings-acting findings-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-paper findings-plantings findings-methods findings-drops findings-harmful findings-acting findings-arms clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -171,6 +171,13 @@ findings-methods: .venv/ready
 	    --config study=methods-$$seed-$$project seed=$$seed || exit 1; \
 	done; done
 	$(BIN)/python -m findings methods
+
+# What metagradients foretell of other subsets of 50, 90 and 95 %.
+findings-drops: .venv/ready
+	for project in $(PROJECTS); do \
+	  $(STUDY) findings/studies/drops.yaml findings/studies/steps.yaml --config study=drops-$$project || exit 1; \
+	done
+	$(BIN)/python -m findings drops
 
 # The frames that metagradients judge worst in the projects as published, in and out of networks with fresh seeds.
 findings-harmful: .venv/ready

@@ -11,7 +11,7 @@ import pytest
 from findings.__main__ import TABLES, all_questions, with_rows_of_others
 from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
-from findings.questions import acting, confidence, harmful, influences, methods, more_data, paper, phases, seeds
+from findings.questions import acting, confidence, drops, harmful, influences, methods, more_data, paper, phases, seeds
 from findings.questions.acting import changes
 from findings.questions.confidence import change_per_frame, effects
 from findings.questions.more_data import BUDGETS, answer
@@ -276,6 +276,23 @@ def test_frames_of_a_phase_are_told_by_the_paw_that_is_ahead_and_measured_on_bot
     assert told["frames"].groupby("phase").first().to_dict() == {"left paw ahead": 1, "right paw ahead": 2}
     changes = {("right paw ahead", "paws"): 1.0}
     assert all(row["change"] == changes.get(place, 0.0) for place, row in told.iterrows())
+
+
+def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is_something_to_foretell() -> None:
+    rng, seeds = np.random.default_rng(4), 40
+    worth = {50: 1.0, 95: 0.0}  # how much of the measured score is foretold
+    table = pd.DataFrame(
+        {"project": "mirrors", "percent": percent, "seed": seed, "predicted": percent + predicted,
+         "log_error": part * predicted + rng.standard_normal(), "log_probability": predicted**3}
+        for percent, part in worth.items()
+        for seed, predicted in enumerate(rng.standard_normal(seeds))
+    )  # fmt: skip
+    rows = drops.answer(table).set_index("comparison")
+    assert rows["subsets"].tolist() == [seeds] * 4
+    told, nothing = rows.loc["50 % of the pool, log(1 + px)"], rows.loc["95 % of the pool, log(1 + px)"]
+    assert 0.5 < told["correlation"] < 0.9 and told["p"] < 0.001 and told["ci_low"] > 0
+    assert nothing["ci_low"] < 0 < nothing["ci_high"] and nothing["p"] > 0.05
+    assert rows.loc["95 % of the pool, −log(probability)", "correlation"] == 1
 
 
 def test_studies_that_are_not_here_keep_their_rows_and_those_that_are_renew_theirs(tmp_path: Path) -> None:
