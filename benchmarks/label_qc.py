@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from frameworth.answers.validation import interval_of_auroc
+from frameworth.attribution.inference.auroc import interval_of_auroc
 from frameworth.errors import UserError
 from frameworth.labels.labels import Labels
 from frameworth.results.results import Results

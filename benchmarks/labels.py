@@ -33,7 +33,7 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.label_qc import ENVIRONMENT, suspicions
 from benchmarks.peers import FOLDER
 from benchmarks.suspects import SHARE, WHOLE
-from frameworth.answers.validation import interval_of_auroc
+from frameworth.attribution.inference.auroc import interval_of_auroc
 from frameworth.attribution.inference.values import out_of_bag_error
 from frameworth.attribution.suspicion.geometry import suspect_geometry
 from frameworth.attribution.suspicion.runs import runs

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from frameworth.answers.validation import auroc, interval_of_auroc
+from frameworth.attribution.inference.auroc import auroc, interval_of_auroc
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.errors import UserError
 from frameworth.storage.files import read_json

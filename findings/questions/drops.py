@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from findings.drawing import intervals_by_project
 from findings.reading import finished
-from frameworth.answers.validation import linear_datamodeling_score, rank_correlation
+from frameworth.answers.validation import linear_datamodeling_score
+from frameworth.attribution.inference.resampling import rank_correlation
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.results.results import Results
 

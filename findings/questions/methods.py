@@ -15,7 +15,7 @@ from scipy import stats
 
 from findings.drawing import intervals_by_project
 from findings.reading import finished
-from frameworth.answers.validation import interval_on_logit, placements
+from frameworth.attribution.inference.auroc import interval_on_logit, placements
 from frameworth.attribution.inference.values import satterthwaite
 from frameworth.attribution.method_values import LEVEL as SINGLED_OUT
 from frameworth.attribution.method_values import outlying

@@ -5,22 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 from scipy.stats import spearmanr
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.simulation import grid, simulate
 from frameworth.answers.validation import (
     Subsets,
     _lds_rows,
     _method_rows,
-    auroc,
-    average_precision,
-    interval_of_auroc,
     linear_datamodeling_score,
-    resampled_clusters,
     scores_out_of_fold,
     validation,
 )
@@ -80,14 +73,6 @@ def test_values_are_said_to_predict_in_no_more_than_the_nominal_share_of_studies
     assert np.median(p[6.0]) == 0.05
 
 
-def test_clusters_are_resampled_whole():
-    clusters = np.array(["a", "a", "b", "c", "c", "c"])
-    rows = resampled_clusters(clusters, np.random.default_rng(0))
-    assert len(set(clusters[rows])) <= 3
-    for name, count in zip(*np.unique(clusters[rows], return_counts=True), strict=True):
-        assert count % (clusters == name).sum() == 0
-
-
 @pytest.mark.slow
 def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_planted(tmp_path, few_redraws):
     results = write_study(tmp_path, frames=32, halves=60, ladder_seeds=8, members=2)
@@ -106,28 +91,6 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     assert ceiling["ci_low"] <= ceiling["value"] <= ceiling["ci_high"]
     assert table["value"].between(-1, 1).all()
     assert set(table.loc["lds"].index.get_level_values("method")) == {"difference-of-means", "size-centred", "ame"}
-
-
-def test_an_auroc_of_one_is_not_known_to_be_one():
-    """With three right and two wrong frames told apart: two pairs in order, which chance alone does in a quarter."""
-    truth = np.array([False, False, False, True, True])
-    assert interval_of_auroc(truth, np.arange(5.0), 0.5) == (0.5, 1.0)
-    assert interval_of_auroc(truth, -np.arange(5.0), 0.5) == (0.0, 0.5)
-    low, high = interval_of_auroc(truth, np.array([1.0, 2, 5, 3, 4]), 0.95)
-    assert low < 4 / 6 <= high
-    # How a single wrong frame differs from others like it, nobody knows.
-    assert interval_of_auroc(np.arange(5) == 3, np.array([1.0, 2, 5, 3, 4]), 0.95) == (0, 1)
-
-
-@pytest.mark.parametrize("wrong", [4, 10])
-def test_intervals_of_an_auroc_hold_it_though_wrong_frames_are_few(wrong):
-    """By resampling they held it in .80 of studies with four wrong frames, in .83 with ten."""
-    rng, held, studies = np.random.default_rng(wrong), 0, 400
-    truth = np.arange(50 + wrong) < wrong
-    for _ in range(studies):
-        low, high = interval_of_auroc(truth, rng.normal(size=len(truth)) + 2.2 * truth, 0.95)
-        held += low <= stats.norm.cdf(2.2 / np.sqrt(2)) <= high
-    assert held / studies > 0.93
 
 
 def with_warm(results, per_frame, bases=6):
@@ -169,14 +132,3 @@ def test_the_figure_shows_values_by_the_score_that_is_tested_and_others_by_their
     names = [text.get_text() for text in axes.get_yticklabels()]
     shown = dict(zip(names, axes.collections[-1].get_offsets()[:, 0], strict=True))
     assert shown == {"value (regression)": 0.8, "label suspicion": 0.9, "out-of-bag error": 0.7}
-
-
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40).filter(
-        lambda frames: 0 < sum(is_wrong for is_wrong, _ in frames) < len(frames)
-    )
-)
-def test_what_finds_wrong_frames_is_measured_as_scikit_learn_does(frames):
-    truth, suspicion = (np.array(column) for column in zip(*frames, strict=True))
-    assert auroc(truth, suspicion) == pytest.approx(roc_auc_score(truth, suspicion))
-    assert average_precision(truth, suspicion) == pytest.approx(average_precision_score(truth, suspicion))

@@ -22,8 +22,9 @@ from frameworth.__main__ import main
 from frameworth.answers.explaining import frame_number
 from frameworth.cli import first_config, progress
 from frameworth.cli.checking import LEAST_SIDE
+from frameworth.cli.failures import Failures
 from frameworth.cli.first_config import Look, study_name
-from frameworth.cli.running import Failures, run_workflow, runs_whole_study, snakemake_command
+from frameworth.cli.running import run_workflow, runs_whole_study, snakemake_command
 from frameworth.config.experiments import Prune
 from frameworth.experiments.prune import compare_pruned
 from frameworth.labels.deeplabcut import read_project

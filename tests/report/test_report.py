@@ -22,11 +22,11 @@ from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.methods import method
 from frameworth.errors import UserError
 from frameworth.figures import figure_names
-from frameworth.report import readable_columns, trust_sentence
 from frameworth.report.gallery import reason
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed_positions, packed_signed, relative_precision
 from frameworth.report.pictures import pictures
+from frameworth.report.tables import readable_columns, trust_sentence
 from frameworth.results.results import Results
 from frameworth.storage.files import digest_of_json, write_csv
 from frameworth.storage.hdf5 import read_attributes

@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 
 from frameworth.answers.coverage import nearest, pose_distances
 from frameworth.answers.learning_curve import LearningCurve, learning_curve
-from frameworth.answers.validation import rank_correlation
 from frameworth.attribution.inference import values
+from frameworth.attribution.inference.resampling import rank_correlation
 from frameworth.results.results import Results
 from frameworth.storage.files import write_tables
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.answers.validation import auroc, interval_of_auroc, placements, rank_correlation
+from frameworth.attribution.inference.auroc import auroc, interval_of_auroc, placements
+from frameworth.attribution.inference.resampling import rank_correlation
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results

@@ -18,10 +18,11 @@ from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.errors import UserError
 from frameworth.labels.corrected import Name, write_corrected_copy
-from frameworth.labels.deeplabcut import LabelledProject, read_label_file, read_project
+from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.deeplabcut_tables import write_collected_data, write_machine_labels
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.project_config import project_config
+from frameworth.labels.readers.deeplabcut_labels import read_label_file
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.split import hold_out
 from frameworth.results.results import Results

@@ -10,8 +10,9 @@ from scipy import stats
 from sklearn.model_selection import GroupKFold
 
 from frameworth.answers.coverage import appearance_distances, mean_nearest, pose_distances
-from frameworth.answers.validation import interval, resampled_clusters, values_from
+from frameworth.answers.validation import values_from
 from frameworth.attribution.inference.components import components
+from frameworth.attribution.inference.resampling import interval, resampled_clusters
 from frameworth.results.results import Results
 
 LEAST_SUBSETS = 12  # of a percent; with fewer a share of variance says nothing

@@ -11,8 +11,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.special import expit, logit
 from scipy.stats import rankdata
 from sklearn.model_selection import GroupKFold
 
@@ -20,14 +18,15 @@ from frameworth.answers.held_out import memorization
 from frameworth.attribution.estimators import estimator
 from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
+from frameworth.attribution.inference.auroc import auroc, average_precision, interval_of_auroc
 from frameworth.attribution.inference.redraw import redrawn
+from frameworth.attribution.inference.resampling import interval, within_kinds
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.influence_file import ALWAYS
 from frameworth.results.results import MethodAnswers, Results
 
 FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
 REDRAWS = 99
-RESAMPLES = 400
 Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of (inclusion, rows): the values [N] that rows say
 LEAST_SUBSETS = 20  # with fewer, and fewer pairs of networks, a correlation over them says nothing
 
@@ -128,112 +127,6 @@ def _scores(
             groups = subsets.percents * len(split) + fold
             scores[row, column] = linear_datamodeling_score(predicted, subsets.score, groups)
     return scores.mean(axis=1).tolist()
-
-
-def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The chance that a frame of `truth`, bool [N], is more suspicious than another one; ties count half.
-
-    scikit-learn's roc_auc_score says the same, but takes a hundred times as long. This is too slow for resampling.
-    """
-    true = int(np.count_nonzero(truth))
-    return float((rankdata(suspicion)[truth].sum() - true * (true + 1) / 2) / (true * (len(truth) - true)))
-
-
-def average_precision(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The mean, over the frames of `truth`, of the share of `truth` among all that are as suspicious or more.
-
-    scikit-learn's average_precision_score says the same, see `auroc`.
-    """
-    order = np.argsort(-suspicion, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(suspicion[order]) != 0, True))
-    true = np.cumsum(truth[order])[ends]
-    return float((np.diff(true, prepend=0) * true / (ends + 1)).sum() / true[-1])
-
-
-def within_kinds(truth: np.ndarray) -> Callable[[np.random.Generator], np.ndarray]:
-    """Draws frames with replacement, as many of each kind as there are: those of `truth`, bool [N], and the others."""
-    kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
-    return lambda rng: np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
-
-
-def resampled_clusters(clusters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows of clusters drawn with replacement, as indices."""
-    names, which = np.unique(clusters, return_inverse=True)
-    rows = [np.flatnonzero(which == index) for index in range(len(names))]
-    return np.concatenate([rows[index] for index in rng.integers(0, len(names), len(names))])
-
-
-def interval(
-    statistic: Callable[[np.ndarray], float], draw: Callable[[np.random.Generator], np.ndarray], level: float
-) -> tuple[float, float]:
-    """Percentile bootstrap of `statistic` over rows that `draw` gives."""
-    rng = np.random.default_rng(0)
-    drawn = np.array([statistic(draw(rng)) for _ in range(RESAMPLES)])
-    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def rank_correlation(pair: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Spearman's correlation of two quantities of n frames, [2, n], and its interval by drawing frames anew."""
-    count = pair.shape[1]
-
-    def correlation(rows: np.ndarray) -> float:
-        ranks = rankdata(pair[:, rows], axis=1)
-        return float(np.corrcoef(ranks)[0, 1]) if (np.ptp(ranks, axis=1) > 0).all() else np.nan
-
-    ends = interval(correlation, lambda rng: rng.integers(0, count, (count,)), level)
-    return correlation(np.arange(count)), *ends
-
-
-def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
-    """Interval of the AUROC over frames of both kinds, for the same networks, by t on the logit.
-
-    Resampled frames give intervals that are far too narrow, as planted errors are few: of ten, 95 % ones hold in .83 of
-    studies, of two in .67. With a single frame of a kind nobody knows how such frames differ, and it is [0, 1].
-
-    Where the kinds do not overlap, nothing seems to vary. Then the m frames of the rarer kind make m pairs of different
-    frames, and all pairs are in order. This happens with chance AUROC^m, so the low end is ((1 − level)/2)^(1/m). Where
-    all are in the wrong order it is the same, turned round.
-
-    Source: Brunner and Munzel 2000, Biometrical Journal 42; Pauly, Asendorf and Konietschke 2016, ibid. 58 (logit).
-    """
-    rarer = int(min(truth.sum(), (~truth).sum()))
-    return interval_on_logit(*placements(truth, suspicion), rarer, level)
-
-
-def interval_on_logit(value: float, error: float, freedom: float, rarer: int, level: float) -> tuple[float, float]:
-    """The interval of an AUROC from its standard error and degrees of freedom; see `interval_of_auroc`.
-
-    Args:
-        rarer: frames of the rarer kind.
-    """
-    if error == 0 and value in (0, 1):
-        most = ((1 - level) / 2) ** (1 / rarer)
-        return (float(most), 1.0) if value else (0.0, float(1 - most))
-    if not np.isfinite(error):
-        return 0.0, 1.0
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error / (value * (1 - value))
-    return float(expit(logit(value) - half)), float(expit(logit(value) + half))
-
-
-def placements(truth: np.ndarray, suspicion: np.ndarray, other: np.ndarray | None = None) -> tuple[float, float, float]:
-    """The AUROC of `suspicion`, or that less the AUROC of `other`; its standard error and degrees of freedom.
-
-    From each frame's own share of frames of the other kind that it is in order with (DeLong, DeLong and Clarke-Pearson
-    1988), with Satterthwaite's degrees of freedom. The error is NaN with fewer than two frames of a kind.
-    """
-    in_order = _in_order(truth, suspicion) - (0 if other is None else _in_order(truth, other))
-    if min(in_order.shape) < 2:
-        apart = other is None and in_order.min() == in_order.max() and in_order.flat[0] in (0, 1)
-        return float(in_order.mean()), 0.0 if apart else float("nan"), 1.0
-    variances = [np.array(in_order.mean(axis=1 - kind).var(ddof=1) / in_order.shape[kind]) for kind in (0, 1)]
-    freedom = values.satterthwaite(variances, [count - 1 for count in in_order.shape])
-    return float(in_order.mean()), float(np.sqrt(sum(variances))), float(freedom)
-
-
-def _in_order(truth: np.ndarray, suspicion: np.ndarray) -> np.ndarray:
-    """Whether each frame of `truth` is more suspicious than each other one; ½ where alike."""
-    return (np.sign(suspicion[truth][:, None] - suspicion[~truth][None, :]) + 1) / 2
 
 
 def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:

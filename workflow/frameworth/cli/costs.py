@@ -13,9 +13,9 @@ from frameworth.attribution.methods.base import Frames
 from frameworth.config.model import StudyConfig
 from frameworth.config.training import Training
 from frameworth.errors import UserError
-from frameworth.labels.deeplabcut import project_keypoints
 from frameworth.labels.images import DECODED_BYTES_KEPT, image_size
 from frameworth.labels.imported import is_import, read_imported
+from frameworth.labels.readers.deeplabcut_config import project_keypoints
 from frameworth.plan.designs import subset_size
 from frameworth.plan.grid import PlannedSubset, base_subsets, method_options
 from frameworth.plan.pilot import chosen_training, pilot_budget, possible_trainings, recorded_pilot

@@ -1,7 +1,4 @@
-"""Running the workflow for a person: Snakemake's words go to a log, the terminal shows how far it is.
-
-What went wrong is said in one line per failed job: the last thing that its log says, and where the log lies.
-"""
+"""Running the workflow for a person: Snakemake's words go to a log, the terminal shows how far it is."""
 
 from __future__ import annotations
 
@@ -9,42 +6,25 @@ import contextlib
 import json
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, TextIO
 
 import psutil
 
+from frameworth.cli.display import Display
+from frameworth.cli.failures import SAID, Failures
 from frameworth.config.model import StudyConfig
 from frameworth.errors import UserError, printable
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROFILES = REPOSITORY / "profiles"
-SAID = "frameworth: "  # what the lines that are for the person begin with in Snakemake's output
-WATCH = SAID + "networks "  # and those of `Meter`
-
-_PLAIN_LINE_SECONDS = 30  # between lines where the output is no terminal
-_OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")  # before Snakemake has a logger that tells events
-_SLURM_REFUSED = re.compile(r"^SLURM sbatch failed\. The error message was '?(.+?)'?\.?$", re.MULTILINE)
-
-_GO_ON = "Finished networks are kept: run the same command again to go on"
-_MEND = "Mend what is named above, then run the same command again; finished networks are kept"
-_MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
-
 _OTHER_STUDY = ("--config", "-C", "--configfile", "--configfiles", "--directory", "-d")
-_LABELS = "/labels_to_check.csv"
-_STOPPED = ": stopped by SIG"
-_LOCKED_ADVICE = (
-    "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
-    "`-- --unlock` at its end, then again without"
-)
 
 
 def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
@@ -107,7 +87,7 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     failed = Failures(command)
-    display = _Display(screen)
+    display = Display(screen)
     events, event_pipe = os.pipe()
     libraries = [str(REPOSITORY / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with log.open("a", buffering=1) as record:
@@ -210,153 +190,3 @@ def _lines(events: IO[str], output: IO[str], failed: Failures) -> Iterator[tuple
             ended += 1
         else:
             yield is_event, line
-
-
-class Failures:
-    """What went wrong in a run of Snakemake.
-
-    Attributes:
-        stopped: whether the person stopped the run, so that a job that says nothing was stopped and did not fail.
-    """
-
-    def __init__(self, command: Sequence[str] = ()) -> None:
-        self.stopped = False
-        self._profile = next((path for option, path in pairwise(command) if option == "--workflow-profile"), None)
-        self._started = False
-        self._locked = False
-        self._slurm: list[str] = []
-        self._jobs: list[tuple[str, Path | None]] = []
-        self._refused: list[str] = []
-
-    def happened(self, event: dict[str, Any]) -> None:
-        """Take in what the logger plugin told."""
-        match event["event"]:
-            case "job_started":
-                self._started = True
-            case "job_error":
-                if refused := _SLURM_REFUSED.match(str(event["rule_msg"])):
-                    self._slurm.append(refused[1])  # the job never ran, and has no words of its own
-                else:
-                    self._jobs.append((event["rule_name"], Path(event["log"][0]) if event["log"] else None))
-            case "error":
-                self._locked |= event["exception"] == "LockException"
-                # Once jobs have started, a WorkflowError says no more than that some of them did not complete.
-                if not (self._started and event["exception"] == "WorkflowError"):
-                    self._refused += _reasons(event["msg"], event["exception"])
-
-    def read(self, line: str) -> None:
-        """Take in one line of Snakemake's output, which says what is wrong with its own options."""
-        if refused := _OPTION_REFUSED.match(line):
-            self._refused.append(refused[1])
-
-    def lines(self) -> list[str]:
-        """One line per failed job with the last words of its log; else why nothing was started."""
-        if self._locked:
-            return [f"frameworth: {_LOCKED_ADVICE}"]
-        jobs = {(rule, log): f"frameworth: {self._told(rule, log)}" for rule, log in self._jobs}
-        where = f"{self._profile}/config.yaml" if self._profile else "the profile's config.yaml"
-        jobs |= {
-            (words, None): f"frameworth: SLURM refused a job: {words}; partition and account are set in {where}"
-            for words in self._slurm
-        }
-        return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
-
-    def _told(self, rule: str, log: Path | None) -> str:
-        if self.stopped and not _said(log):
-            return f"{rule} was stopped"
-        words = _last_words(log)
-        return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
-
-    def advice(self) -> str:
-        """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
-        if self._locked:
-            return "Nothing was run"  # the line has what to do
-        if self._slurm:
-            return _MEND
-        if self._jobs:
-            return _MEND if any(_names_what_to_mend(log) for _, log in self._jobs) else _GO_ON
-        return _MEND_FIRST if self._refused else _GO_ON
-
-
-def _reasons(text: str, exception: str) -> list[str]:
-    """What an error of Snakemake's says, without its own name and the places in the workflow."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("  File ")]
-    return [line.strip().removeprefix("Error: ") for line in lines if not line.startswith(exception)]
-
-
-def _names_what_to_mend(log: Path | None) -> bool:
-    """Whether a job ended with a line for the person, and not because it was stopped."""
-    return any(line.startswith(SAID) and _STOPPED not in line for line in (_said(log) or [])[-1:])
-
-
-def _last_words(log: Path | None) -> str:
-    """The last line that a command of ours or Python said in a job's log, and where the log lies."""
-    said = _said(log)
-    if said is None:
-        return "it left no log"
-    ours = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
-    last = ours[-1] if ours else (said[-1] if said else "it said nothing")
-    return f"{last} (log: {log})"
-
-
-def _said(log: Path | None) -> list[str] | None:
-    """The lines of a job's log; None if it left none."""
-    if log is None or not log.exists():
-        return None
-    return [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-
-
-class _Display:
-    """The state of a run: one line that is overwritten on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, screen: TextIO) -> None:
-        self._screen = screen
-        self._terminal = screen.isatty()
-        self._networks = ""
-        self._jobs = ""
-        self._labels: dict[int, str] = {}
-        self._shown = 0.0
-        self._last = ""
-
-    def happened(self, event: dict[str, Any]) -> None:
-        """Show what the logger plugin told."""
-        match event["event"]:
-            case "progress":
-                self._jobs = f"jobs {event['done']} of {event['total']}"
-                self._show()
-            case "job_info":
-                for path in event["output"]:
-                    if path.endswith(_LABELS) and not path.endswith(f"/figures{_LABELS}"):  # which is drawn from it
-                        self._labels[event["jobid"]] = path
-            case "job_finished":
-                if path := self._labels.get(event["job_id"]):
-                    self._say(f"the list of labels to check is there: {path}; figures and the report follow")
-
-    def read(self, line: str) -> None:
-        """Show a line of this program's in Snakemake's output."""
-        if line.startswith(WATCH):
-            self._networks = printable(line.removeprefix(SAID).strip())
-            self._show()
-        elif line.startswith(SAID):
-            self._say(line.removeprefix(SAID).strip())
-
-    def _show(self) -> None:
-        text = "; ".join(part for part in (self._networks, self._jobs) if part)
-        now = time.monotonic()
-        if text == self._last or (not self._terminal and now - self._shown < _PLAIN_LINE_SECONDS):
-            return
-        self._shown, self._last = now, text
-        if self._terminal:
-            print(f"\r\033[K{text}", end="", file=self._screen, flush=True)
-        else:
-            print(text, file=self._screen, flush=True)
-
-    def _say(self, text: str) -> None:
-        self.close()
-        print(printable(text), file=self._screen, flush=True)
-
-    def close(self) -> None:
-        """Clear the line that is overwritten."""
-        if self._terminal and self._last:
-            print("\r\033[K", end="", file=self._screen, flush=True)
-            self._last = ""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.labels.deeplabcut import LabelledProject, label_tables, row_images
+from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.deeplabcut_tables import write_stored_labels
 from frameworth.labels.labellers import labellers_file
+from frameworth.labels.readers.deeplabcut_labels import label_tables, row_images
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable
 from frameworth.storage.files import copy_file
 

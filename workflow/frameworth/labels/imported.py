@@ -17,11 +17,12 @@ from PIL import Image
 
 from frameworth.errors import Problem, RefusedError, UserError, error, one_line, refuse_errors
 from frameworth.labels import labellers
-from frameworth.labels.deeplabcut import LabelledProject, drop_invisible
+from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_files import IGNORED_FOLDERS
 from frameworth.labels.project_config import project_config
 from frameworth.labels.readers.coco import is_coco, read_coco
+from frameworth.labels.readers.deeplabcut_labels import drop_invisible
 from frameworth.labels.readers.label_studio import is_json_min, is_label_studio, read_label_studio
 from frameworth.labels.readers.lightning_pose import read_lightning_pose
 from frameworth.labels.readers.sleap import read_sleap

@@ -12,10 +12,10 @@ from frameworth.labels.deeplabcut import (
     inspect_project,
     keypoint_problems,
     misread_names,
-    name_problems,
 )
 from frameworth.labels.imported import SUFFIXES, is_import, read_imported
 from frameworth.labels.pictures import Pictures, inspect_pictures
+from frameworth.labels.readers.deeplabcut_config import name_problems
 from frameworth.labels.readers.ultralytics import is_pose_set
 
 

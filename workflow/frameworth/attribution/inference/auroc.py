@@ -1,0 +1,81 @@
+"""How well a number per frame finds frames of one kind among the others. Numpy in, numpy out."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+from scipy.special import expit, logit
+from scipy.stats import rankdata
+
+from frameworth.attribution.inference.values import satterthwaite
+
+
+def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
+    """The chance that a frame of `truth`, bool [N], is more suspicious than another one; ties count half.
+
+    scikit-learn's roc_auc_score says the same, but takes a hundred times as long. This is too slow for resampling.
+    """
+    true = int(np.count_nonzero(truth))
+    return float((rankdata(suspicion)[truth].sum() - true * (true + 1) / 2) / (true * (len(truth) - true)))
+
+
+def average_precision(truth: np.ndarray, suspicion: np.ndarray) -> float:
+    """The mean, over the frames of `truth`, of the share of `truth` among all that are as suspicious or more.
+
+    scikit-learn's average_precision_score says the same, see `auroc`.
+    """
+    order = np.argsort(-suspicion, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(suspicion[order]) != 0, True))
+    true = np.cumsum(truth[order])[ends]
+    return float((np.diff(true, prepend=0) * true / (ends + 1)).sum() / true[-1])
+
+
+def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
+    """Interval of the AUROC over frames of both kinds, for the same networks, by t on the logit.
+
+    Resampled frames give intervals that are far too narrow, as planted errors are few: of ten, 95 % ones hold in .83 of
+    studies, of two in .67. With a single frame of a kind nobody knows how such frames differ, and it is [0, 1].
+
+    Where the kinds do not overlap, nothing seems to vary. Then the m frames of the rarer kind make m pairs of different
+    frames, and all pairs are in order. This happens with chance AUROC^m, so the low end is ((1 − level)/2)^(1/m). Where
+    all are in the wrong order it is the same, turned round.
+
+    Source: Brunner and Munzel 2000, Biometrical Journal 42; Pauly, Asendorf and Konietschke 2016, ibid. 58 (logit).
+    """
+    rarer = int(min(truth.sum(), (~truth).sum()))
+    return interval_on_logit(*placements(truth, suspicion), rarer, level)
+
+
+def interval_on_logit(value: float, error: float, freedom: float, rarer: int, level: float) -> tuple[float, float]:
+    """The interval of an AUROC from its standard error and degrees of freedom; see `interval_of_auroc`.
+
+    Args:
+        rarer: frames of the rarer kind.
+    """
+    if error == 0 and value in (0, 1):
+        most = ((1 - level) / 2) ** (1 / rarer)
+        return (float(most), 1.0) if value else (0.0, float(1 - most))
+    if not np.isfinite(error):
+        return 0.0, 1.0
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error / (value * (1 - value))
+    return float(expit(logit(value) - half)), float(expit(logit(value) + half))
+
+
+def placements(truth: np.ndarray, suspicion: np.ndarray, other: np.ndarray | None = None) -> tuple[float, float, float]:
+    """The AUROC of `suspicion`, or that less the AUROC of `other`; its standard error and degrees of freedom.
+
+    From each frame's own share of frames of the other kind that it is in order with (DeLong, DeLong and Clarke-Pearson
+    1988), with Satterthwaite's degrees of freedom. The error is NaN with fewer than two frames of a kind.
+    """
+    in_order = _in_order(truth, suspicion) - (0 if other is None else _in_order(truth, other))
+    if min(in_order.shape) < 2:
+        apart = other is None and in_order.min() == in_order.max() and in_order.flat[0] in (0, 1)
+        return float(in_order.mean()), 0.0 if apart else float("nan"), 1.0
+    variances = [np.array(in_order.mean(axis=1 - kind).var(ddof=1) / in_order.shape[kind]) for kind in (0, 1)]
+    freedom = satterthwaite(variances, [count - 1 for count in in_order.shape])
+    return float(in_order.mean()), float(np.sqrt(sum(variances))), float(freedom)
+
+
+def _in_order(truth: np.ndarray, suspicion: np.ndarray) -> np.ndarray:
+    """Whether each frame of `truth` is more suspicious than each other one; ½ where alike."""
+    return (np.sign(suspicion[truth][:, None] - suspicion[~truth][None, :]) + 1) / 2

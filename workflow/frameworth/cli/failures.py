@@ -1,0 +1,118 @@
+"""What went wrong in a run of Snakemake: one line per failed job, with the last words of its log and where it lies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+SAID = "frameworth: "  # what the lines that are for the person begin with in Snakemake's output
+
+_OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")  # before Snakemake has a logger that tells events
+_SLURM_REFUSED = re.compile(r"^SLURM sbatch failed\. The error message was '?(.+?)'?\.?$", re.MULTILINE)
+
+_GO_ON = "Finished networks are kept: run the same command again to go on"
+_MEND = "Mend what is named above, then run the same command again; finished networks are kept"
+_MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
+
+_STOPPED = ": stopped by SIG"
+_LOCKED_ADVICE = (
+    "another run works in this folder; wait for it. If there is none, one was killed: type the same command once with "
+    "`-- --unlock` at its end, then again without"
+)
+
+
+class Failures:
+    """What went wrong in a run of Snakemake.
+
+    Attributes:
+        stopped: whether the person stopped the run, so that a job that says nothing was stopped and did not fail.
+    """
+
+    def __init__(self, command: Sequence[str] = ()) -> None:
+        self.stopped = False
+        self._profile = next((path for option, path in pairwise(command) if option == "--workflow-profile"), None)
+        self._started = False
+        self._locked = False
+        self._slurm: list[str] = []
+        self._jobs: list[tuple[str, Path | None]] = []
+        self._refused: list[str] = []
+
+    def happened(self, event: dict[str, Any]) -> None:
+        """Take in what the logger plugin told."""
+        match event["event"]:
+            case "job_started":
+                self._started = True
+            case "job_error":
+                if refused := _SLURM_REFUSED.match(str(event["rule_msg"])):
+                    self._slurm.append(refused[1])  # the job never ran, and has no words of its own
+                else:
+                    self._jobs.append((event["rule_name"], Path(event["log"][0]) if event["log"] else None))
+            case "error":
+                self._locked |= event["exception"] == "LockException"
+                # Once jobs have started, a WorkflowError says no more than that some of them did not complete.
+                if not (self._started and event["exception"] == "WorkflowError"):
+                    self._refused += _reasons(event["msg"], event["exception"])
+
+    def read(self, line: str) -> None:
+        """Take in one line of Snakemake's output, which says what is wrong with its own options."""
+        if refused := _OPTION_REFUSED.match(line):
+            self._refused.append(refused[1])
+
+    def lines(self) -> list[str]:
+        """One line per failed job with the last words of its log; else why nothing was started."""
+        if self._locked:
+            return [f"frameworth: {_LOCKED_ADVICE}"]
+        jobs = {(rule, log): f"frameworth: {self._told(rule, log)}" for rule, log in self._jobs}
+        where = f"{self._profile}/config.yaml" if self._profile else "the profile's config.yaml"
+        jobs |= {
+            (words, None): f"frameworth: SLURM refused a job: {words}; partition and account are set in {where}"
+            for words in self._slurm
+        }
+        return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
+
+    def _told(self, rule: str, log: Path | None) -> str:
+        if self.stopped and not _said(log):
+            return f"{rule} was stopped"
+        words = _last_words(log)
+        return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
+
+    def advice(self) -> str:
+        """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
+        if self._locked:
+            return "Nothing was run"  # the line has what to do
+        if self._slurm:
+            return _MEND
+        if self._jobs:
+            return _MEND if any(_names_what_to_mend(log) for _, log in self._jobs) else _GO_ON
+        return _MEND_FIRST if self._refused else _GO_ON
+
+
+def _reasons(text: str, exception: str) -> list[str]:
+    """What an error of Snakemake's says, without its own name and the places in the workflow."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("  File ")]
+    return [line.strip().removeprefix("Error: ") for line in lines if not line.startswith(exception)]
+
+
+def _names_what_to_mend(log: Path | None) -> bool:
+    """Whether a job ended with a line for the person, and not because it was stopped."""
+    return any(line.startswith(SAID) and _STOPPED not in line for line in (_said(log) or [])[-1:])
+
+
+def _last_words(log: Path | None) -> str:
+    """The last line that a command of ours or Python said in a job's log, and where the log lies."""
+    said = _said(log)
+    if said is None:
+        return "it left no log"
+    ours = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
+    last = ours[-1] if ours else (said[-1] if said else "it said nothing")
+    return f"{last} (log: {log})"
+
+
+def _said(log: Path | None) -> list[str] | None:
+    """The lines of a job's log; None if it left none."""
+    if log is None or not log.exists():
+        return None
+    return [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
