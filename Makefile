@@ -172,10 +172,13 @@ findings-methods: .venv/ready
 	done; done
 	$(BIN)/python -m findings methods
 
-# What metagradients foretell of other subsets of 50, 90 and 95 %.
+# What metagradients of networks on 95 % and on halves foretell of other subsets of 50, 90 and 95 %.
 findings-drops: .venv/ready
 	for project in $(PROJECTS); do \
 	  $(STUDY) findings/studies/drops.yaml findings/studies/steps.yaml --config study=drops-$$project || exit 1; \
+	  mkdir -p results/drops-halves-$$project && cp -aln results/drops-$$project/.store results/drops-halves-$$project; \
+	  $(STUDY) findings/studies/drops.yaml findings/studies/drops-halves.yaml findings/studies/steps.yaml \
+	    --config study=drops-halves-$$project || exit 1; \
 	done
 	$(BIN)/python -m findings drops
 

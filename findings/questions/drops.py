@@ -10,24 +10,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import rankdata
 
 from findings.drawing import intervals_by_project
 from findings.reading import finished
-from frameworth.answers.validation import linear_datamodeling_score
 from frameworth.attribution.inference.resampling import rank_correlation
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.results.results import Results
 
 STUDIES = "drops"
+BASES = {"drops": "95 % asked", "drops-halves": "halves asked"}
 SCORES = {"log_error": "log(1 + px)", "log_probability": "−log(probability)"}
 LEVEL = 0.95
 RELABELLED = 9999
 
 
 def collect() -> pd.DataFrame:
-    """A row per project and subset that no asked network was trained on; see `subsets_of`."""
-    parts = [subsets_of(folder).assign(project=project) for project, folder in finished(STUDIES).items()]
-    return pd.concat(parts)[["project", *parts[0].columns[:-1]]]
+    """A row per project, percent of the asked networks, and subset of others; see `subsets_of`."""
+    parts = [
+        subsets_of(folder).assign(project=project, base=base)
+        for studies, base in BASES.items()
+        for project, folder in finished(studies).items()
+    ]
+    table = pd.concat(parts)[["project", "base", *parts[0].columns[:-2]]]
+    # What is foretold from either base is compared on the same subsets.
+    subset = ["project", "percent", "seed"]
+    bases = table.groupby("project")["base"].transform("nunique")
+    return table[table.groupby(subset)["base"].transform("nunique") == bases]
 
 
 def subsets_of(folder: Path) -> pd.DataFrame:
@@ -42,16 +51,17 @@ def subsets_of(folder: Path) -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per project, score and percent: the rank correlation, its interval over subsets, and p by relabelling."""
+    """A row per project, base, score and percent: the rank correlation, its interval, and p by relabelling subsets."""
     rows = []
-    for (project, percent), part in table.groupby(["project", "percent"], sort=False):
-        predicted, percents = part["predicted"].to_numpy(), part["percent"].to_numpy()
+    for (project, base, percent), part in table.groupby(["project", "base", "percent"], sort=False):
+        predicted = part["predicted"].to_numpy()
         for score, words in SCORES.items():
-            measured, rng = part[score].to_numpy(), np.random.default_rng(0)
-            value, low, high = rank_correlation(np.stack([predicted, measured]), LEVEL)
-            shuffled = (rng.permutation(measured) for _ in range(RELABELLED))
-            above = sum(linear_datamodeling_score(predicted, other, percents) >= value - 1e-12 for other in shuffled)
-            row = {"project": project, "comparison": f"{percent} % of the pool, {words}", "subsets": len(part)}
+            pair = np.stack([predicted, part[score].to_numpy()])
+            value, low, high = rank_correlation(pair, LEVEL)
+            ranks = rankdata(pair, axis=1) - (len(part) + 1) / 2
+            shuffled = np.random.default_rng(0).permuted(np.tile(ranks[1], (RELABELLED, 1)), axis=1)
+            above = np.count_nonzero(shuffled @ ranks[0] >= ranks[1] @ ranks[0] - 1e-9)
+            row = {"project": project, "comparison": f"{percent} % of the pool, {words}, {base}", "subsets": len(part)}
             rows.append(
                 row | {"correlation": value, "ci_low": low, "ci_high": high, "p": (1 + above) / (1 + RELABELLED)}
             )

@@ -282,17 +282,17 @@ def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is
     rng, seeds = np.random.default_rng(4), 40
     worth = {50: 1.0, 95: 0.0}  # how much of the measured score is foretold
     table = pd.DataFrame(
-        {"project": "mirrors", "percent": percent, "seed": seed, "predicted": percent + predicted,
+        {"project": "mirrors", "base": "halves", "percent": percent, "seed": seed, "predicted": percent + predicted,
          "log_error": part * predicted + rng.standard_normal(), "log_probability": predicted**3}
         for percent, part in worth.items()
         for seed, predicted in enumerate(rng.standard_normal(seeds))
     )  # fmt: skip
     rows = drops.answer(table).set_index("comparison")
     assert rows["subsets"].tolist() == [seeds] * 4
-    told, nothing = rows.loc["50 % of the pool, log(1 + px)"], rows.loc["95 % of the pool, log(1 + px)"]
+    told, nothing = (rows.loc[f"{percent} % of the pool, log(1 + px), halves"] for percent in (50, 95))
     assert 0.5 < told["correlation"] < 0.9 and told["p"] < 0.001 and told["ci_low"] > 0
     assert nothing["ci_low"] < 0 < nothing["ci_high"] and nothing["p"] > 0.05
-    assert rows.loc["95 % of the pool, −log(probability)", "correlation"] == 1
+    assert rows.loc["95 % of the pool, −log(probability), halves", "correlation"] == 1
 
 
 def test_studies_that_are_not_here_keep_their_rows_and_those_that_are_renew_theirs(tmp_path: Path) -> None:
