@@ -54,13 +54,13 @@ def simulated(number, strength, blocks, frames):
 
 @pytest.mark.slow
 def test_out_of_fold_predictions_see_additive_effects_and_nothing_where_there_is_none():
-    found = {}
+    correlations = {}
     for strength in (4.0, 0.0):
         studies = [simulated(number, strength, [("independent", (50,), 80)], 30) for number in range(5)]
         scores = [scores_out_of_fold({"": study.by_estimator("regression")}, study)[""] for study in studies]
-        found[strength] = np.mean(scores)
-    assert found[4.0] > 0.75
-    assert abs(found[0.0]) < 0.15
+        correlations[strength] = np.mean(scores)
+    assert correlations[4.0] > 0.75
+    assert abs(correlations[0.0]) < 0.15
 
 
 @pytest.mark.slow
@@ -96,8 +96,8 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     assert table.loc[("auroc", "out-of-bag error", "error"), "value"] > 0.9
     suspicion = table.loc[("auroc", "label suspicion", "pose")]
     truth = results.planted[results.pool]
-    own = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
-    assert suspicion["value"] == roc_auc_score(truth, own) > 0.9
+    suspicions = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
+    assert suspicion["value"] == roc_auc_score(truth, suspicions) > 0.9
     assert suspicion["ci_low"] <= suspicion["value"] <= suspicion["ci_high"]
     assert table.loc[("lds", "size-centred", "log_probability"), "p"] < 0.05
     lds = table.loc["lds"]["p"].dropna()
@@ -122,12 +122,12 @@ def test_an_auroc_of_one_is_not_known_to_be_one():
 @pytest.mark.parametrize("wrong", [4, 10])
 def test_intervals_of_an_auroc_hold_it_though_wrong_frames_are_few(wrong):
     """By resampling they held it in .80 of studies with four wrong frames, in .83 with ten."""
-    rng, held, studies = np.random.default_rng(wrong), 0, 400
+    rng, covered, studies = np.random.default_rng(wrong), 0, 400
     truth = np.arange(50 + wrong) < wrong
     for _ in range(studies):
         low, high = interval_of_auroc(truth, rng.normal(size=len(truth)) + 2.2 * truth, 0.95)
-        held += low <= stats.norm.cdf(2.2 / np.sqrt(2)) <= high
-    assert held / studies > 0.93
+        covered += low <= stats.norm.cdf(2.2 / np.sqrt(2)) <= high
+    assert covered / studies > 0.93
 
 
 def with_warm(results, per_frame, bases=6):
