@@ -191,20 +191,20 @@ def rankings(stored: Stored) -> dict[str, Ranking]:
         """The mean over keypoints and over networks, bool [S, N]."""
         return lambda xy: out_of_bag_error(distance(stored.poses, xy), ~networks)
 
-    found: dict[str, Ranking] = {
+    by_name: dict[str, Ranking] = {
         OURS: ours,
         "geometry alone": lambda xy: suspect_geometry(xy).suspicion,
         "out-of-bag error": error_by(~stored.inclusion),
         IN_SAMPLE: error_by(stored.inclusion),
     }
     if is_installed("trekr"):
-        found["TREKR"] = trekr
+        by_name["TREKR"] = trekr
     if (ENVIRONMENT / "ready").exists():
-        found["SLEAP"] = lambda xy: suspicions(replace(stored.labels, xy=xy), list(stored.videos), ENVIRONMENT)[0]
+        by_name["SLEAP"] = lambda xy: suspicions(replace(stored.labels, xy=xy), list(stored.videos), ENVIRONMENT)[0]
     if is_installed("cleanlab"):
-        found["cleanlab, regression"] = lambda xy: cleanlab_regression(xy, stored.place)
-        found["cleanlab, ObjectLab"] = lambda xy: cleanlab_objectlab(xy, stored.place, stored.labels.sizes)
-    return found
+        by_name["cleanlab, regression"] = lambda xy: cleanlab_regression(xy, stored.place)
+        by_name["cleanlab, ObjectLab"] = lambda xy: cleanlab_objectlab(xy, stored.place, stored.labels.sizes)
+    return by_name
 
 
 def left_out() -> list[str]:
@@ -271,9 +271,9 @@ def cleanlab_objectlab(xy: np.ndarray, place: np.ndarray, sizes: np.ndarray) -> 
     predicted = np.concatenate([place - half, place + half, np.ones((*known.shape, 1))], axis=2)
     labels = [{"bboxes": labelled[row, known[row]], "labels": np.flatnonzero(known[row])} for row in rows]
     predictions = [[predicted[row, [k]][known[row, [k]]] for k in range(known.shape[1])] for row in rows]
-    found = np.full(len(xy), np.nan)
-    found[rows] = -quality_of(labels, predictions, verbose=False)
-    return found
+    suspicion = np.full(len(xy), np.nan)
+    suspicion[rows] = -quality_of(labels, predictions, verbose=False)
+    return suspicion
 
 
 def judge(wrong: np.ndarray, suspicion: np.ndarray) -> tuple[float, float]:
@@ -322,29 +322,29 @@ def measure(stored: Stored, rank: Mapping[str, Ranking], plantings: int) -> list
                 if truth.any():
                     each[name].append(judge(truth, suspicion))
         if any(spoilt):
-            found = {name: _over_plantings(np.array(values)) for name, values in each.items() if values}
-            rows.append({"kind": kind, "plantings": plantings, "spoilt": spoilt[0], "rankings": found})
+            measures = {name: _over_plantings(np.array(values)) for name, values in each.items() if values}
+            rows.append({"kind": kind, "plantings": plantings, "spoilt": spoilt[0], "rankings": measures})
     planted = stored.planted & stored.judged
     if planted.any():
-        found = {}
+        measures = {}
         for name in rank:
             truth, suspicion = judged_by(name, stored.labels.xy, planted, stored.judged)
             auroc, precision = judge(truth, suspicion)
             interval = list(interval_of_auroc(truth, _filled(suspicion), LEVEL))
-            found[name] = {"auroc": auroc, "auroc_interval": interval, "precision": precision}
+            measures[name] = {"auroc": auroc, "auroc_interval": interval, "precision": precision}
         kind = "spoilt before training"
-        rows.append({"kind": kind, "plantings": 1, "spoilt": int(planted.sum()), "rankings": found})
+        rows.append({"kind": kind, "plantings": 1, "spoilt": int(planted.sum()), "rankings": measures})
     return rows
 
 
 def _over_plantings(values: np.ndarray) -> dict[str, Any]:
     """Of AUROC and precision [plantings, 2]."""
-    found: dict[str, Any] = {}
+    measures: dict[str, Any] = {}
     for name, of in zip(("auroc", "precision"), values.T, strict=True):
         away = stats.t.ppf((1 + LEVEL) / 2, len(of) - 1) * of.std(ddof=1) / np.sqrt(len(of)) if len(of) > 1 else np.nan
         interval = [max(0.0, float(of.mean() - away)), min(1.0, float(of.mean() + away))]
-        found |= {name: float(of.mean())} | ({f"{name}_interval": interval} if len(of) > 1 else {})
-    return found | {"auroc_each": values[:, 0].tolist()}
+        measures |= {name: float(of.mean())} | ({f"{name}_interval": interval} if len(of) > 1 else {})
+    return measures | {"auroc_each": values[:, 0].tolist()}
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -388,12 +388,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     missing = left_out()
     for line in missing:
         print(line, flush=True)
-    found = {}
+    studies = {}
     try:
         for study in options.studies:
             stored = read_stored(study, options.spoilt)
             rows = measure(stored, rankings(stored), options.plantings)
-            found[study.name] = {
+            studies[study.name] = {
                 "frames": int(stored.judged.sum()),
                 "keypoints": stored.poses.shape[2],
                 "subsets": len(stored.poses),
@@ -406,7 +406,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as refused:
         raise SystemExit(str(refused)) from None
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_json(options.out, {"left_out": missing, "versions": versions(), "studies": found})
+    write_json(options.out, {"left_out": missing, "versions": versions(), "studies": studies})
 
 
 if __name__ == "__main__":

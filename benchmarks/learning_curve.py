@@ -71,8 +71,8 @@ def study(
     frames = design.inclusion.sum(axis=1)
     which = np.unique(design.clusters, return_inverse=True)[1]
     fall, share = rng.uniform(-0.5, 1), rng.uniform(0, 0.6)
-    shared, own = (rng.standard_t(_TAILS, len(frames)) / np.sqrt(_TAILS / (_TAILS - 2)) for _ in range(2))
-    noise = np.sqrt(share) * shared[which] + np.sqrt(1 - share) * own
+    shared, unshared = (rng.standard_t(_TAILS, len(frames)) / np.sqrt(_TAILS / (_TAILS - 2)) for _ in range(2))
+    noise = np.sqrt(share) * shared[which] + np.sqrt(1 - share) * unshared
     return truth(frames.astype(float)) + deviation * (2 * frames / pool) ** -fall * noise, frames, design.clusters
 
 
@@ -84,8 +84,8 @@ def simulated(name: str, blocks: Sequence[Block], deviation: float, studies: int
     for number in range(studies):
         score, frames, clusters = study(np.random.default_rng(number), truth, blocks, POOL, deviation)
         asked = [POOL / 2, 2 * POOL]
-        found = learning_curve(score, frames, clusters, np.ones(len(score), int), POOL, asked, 0.95)
-        low[number], high[number] = found.change_low, found.change_high
+        curve = learning_curve(score, frames, clusters, np.ones(len(score), int), POOL, asked, 0.95)
+        low[number], high[number] = curve.change_low, curve.change_high
     covered, width = ((low <= true) & (true <= high)).mean(axis=0), (high - low) / 2
     (half, twice), within = np.median(width, axis=0), (width[:, 1] <= 0.05).mean()
     numbers = (true[0], covered[0], half, true[1], covered[1], twice, within)
@@ -97,19 +97,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=300)
     studies = parser.parse_args().studies
-    found = {}
+    outcomes = {}
     for design, blocks in DESIGNS.items():
         for deviation in DEVIATIONS:
             for name in TRUTHS:
                 outcome = simulated(name, blocks, deviation, studies)
-                found[f"{design}; {deviation}; {name}"] = asdict(outcome)
+                outcomes[f"{design}; {deviation}; {name}"] = asdict(outcome)
                 print(
                     f"| {design} | {deviation} | {name} | {outcome.true_half:+.3f} | {outcome.covered_half:.3f} | "
                     f"± {outcome.half_width_half:.3f} | {outcome.true_twice:+.3f} | {outcome.covered_twice:.3f} | "
                     f"± {outcome.half_width_twice:.3f} | {outcome.within_twice:.2f} |",
                     flush=True,
                 )
-    write_json(OUT, {"studies": studies, "outcomes": found})
+    write_json(OUT, {"studies": studies, "outcomes": outcomes})
 
 
 if __name__ == "__main__":

@@ -78,9 +78,9 @@ class Tally(Counter[str]):
 @pytest.fixture
 def tally(request: pytest.FixtureRequest, record_property: Any) -> Iterator[Tally]:
     """What a test counts; told at the end of all tests, and kept with `--tally FILE`."""
-    found, began = Tally(), time.monotonic()
-    yield found
-    record_property("tally", [request.node.name, dict(found), round(time.monotonic() - began)])
+    counts, began = Tally(), time.monotonic()
+    yield counts
+    record_property("tally", [request.node.name, dict(counts), round(time.monotonic() - began)])
 
 
 SLOW_ROOMS = ("workflow", "faults", "benchmarks")
@@ -104,7 +104,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Tell what tests counted, those that passed."""
     stats = terminalreporter.stats
     failed = {report.nodeid for kind in ("failed", "error") for report in stats.get(kind, [])}
-    reports = [report for found in stats.values() for report in found if hasattr(report, "when")]
+    reports = [report for of_kind in stats.values() for report in of_kind if hasattr(report, "when")]
     counted = {
         value[0]: {"file": report.nodeid.split("::")[0], "counts": value[1], "seconds": value[2]}
         for report in reports
@@ -115,8 +115,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not counted:
         return
     terminalreporter.section("counted")
-    for name, found in counted.items():
-        terminalreporter.line(f"{name}: {', '.join(f'{count} {what}' for what, count in found['counts'].items())}")
+    for name, record in counted.items():
+        terminalreporter.line(f"{name}: {', '.join(f'{count} {what}' for what, count in record['counts'].items())}")
     if file := config.getoption("tally"):
         file.parent.mkdir(parents=True, exist_ok=True)
         before = json.loads(file.read_text()) if file.exists() else {}

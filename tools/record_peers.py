@@ -112,12 +112,12 @@ def _dattri(predicted: np.ndarray, measured: np.ndarray) -> list[float]:
     """The score of one test point whose attribution is given per subset: identity indices."""
     from dattri.metric import lds
 
-    found = []
+    scores = []
     for target in range(predicted.shape[1]):
         # Subset s holds training point s alone, so that the sum over its points is the prediction itself.
         truth = torch.tensor(measured[:, target : target + 1]), torch.arange(len(predicted))[:, None]
-        found.append(float(lds(torch.tensor(predicted[:, target : target + 1]), truth)[0][0]))
-    return found
+        scores.append(float(lds(torch.tensor(predicted[:, target : target + 1]), truth)[0][0]))
+    return scores
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ def page(counted: dict[str, dict[str, Any]]) -> str:
     Args:
         counted: what `pytest --tally` wrote, by the tests' names.
     """
-    lines = [HEAD.read_text(), f"In all: {_totals([found['counts'] for found in counted.values()])}.\n"]
+    lines = [HEAD.read_text(), f"In all: {_totals([test['counts'] for test in counted.values()])}.\n"]
     order = sorted(counted.items(), key=lambda item: (item[1]["file"], item[0]))
     for file, tests in groupby(order, key=lambda item: item[1]["file"]):
         lines += [f"## {_title(file)}\n", "| test | counted | takes |", "|---|---|---|"]
-        for name, found in tests:
-            counts = ", ".join(f"{_number(count)} {what}" for what, count in found["counts"].items())
-            lines.append(f"| {_sentence(name)} | {counts} | {found['seconds']:,} s |")
+        for name, test in tests:
+            counts = ", ".join(f"{_number(count)} {what}" for what, count in test["counts"].items())
+            lines.append(f"| {_sentence(name)} | {counts} | {test['seconds']:,} s |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -41,8 +41,10 @@ SUMS = {
 
 def _totals(counts: list[dict[str, float]]) -> str:
     """What all tests counted together, and the longest that anything took to recover."""
-    sums = [f"{_number(sum(one.get(key, 0) for one in counts))} {what}" for key, what in SUMS.items()]
-    longest = max((seconds for one in counts for key, seconds in one.items() if "recover" in key), default=0)
+    sums = [f"{_number(sum(test_counts.get(key, 0) for test_counts in counts))} {what}" for key, what in SUMS.items()]
+    longest = max(
+        (seconds for test_counts in counts for key, seconds in test_counts.items() if "recover" in key), default=0
+    )
     return ", ".join([*sums, f"{_number(longest)} seconds at most to recover"])
 
 

@@ -49,10 +49,10 @@ def rule_graph() -> str:
         config.write_text(json.dumps(EVERYTHING))  # JSON is YAML
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
         command += ["--directory", folder, "--configfile", str(config), "--rulegraph", "mermaid-js"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    names = {number: _shown(rule) for number, rule in _NODE.findall(said)}
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    names = {number: _shown(rule) for number, rule in _NODE.findall(output)}
     graph = nx.DiGraph()
-    graph.add_edges_from((names[a], names[b]) for a, b in _EDGE.findall(said) if names[a] != names[b])
+    graph.add_edges_from((names[a], names[b]) for a, b in _EDGE.findall(output) if names[a] != names[b])
     graph.remove_node("all")
     return "flowchart LR\n" + "".join(f"  {line}\n" for line in _lines(nx.transitive_reduction(graph).edges))
 

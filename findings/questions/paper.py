@@ -45,9 +45,9 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
     `rose_px`: seeds in which it rose. The consensus is of fewer networks from 70 % on, as the paper's is.
     """
     rows = []
-    for (project, whose), part in table.groupby(["project", "whose"], sort=False):
+    for (project, form), part in table.groupby(["project", "whose"], sort=False):
         for low, high in STEPS:
-            row = {"project": project, "whose": WHOSE[whose], "low": low, "high": high}
+            row = {"project": project, "whose": WHOSE[form], "low": low, "high": high}
             for score, unit in (("log_error", "log"), ("rmse_px", "px")):
                 wide = part.pivot_table(index="seed", columns="percent", values=score)
                 change = (wide[high] - wide[low]).dropna()
@@ -64,8 +64,8 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(9.5, 3 * len(projects)), layout="constrained")
     grid = figure.subplots(len(projects), len(WHOSE), sharex=True, squeeze=False)
     for row, project in zip(grid, projects, strict=True):
-        for axes, (whose, words) in zip(row, WHOSE.items(), strict=True):
-            part = table[(table["project"] == project) & (table["whose"] == whose)]
+        for axes, (form, words) in zip(row, WHOSE.items(), strict=True):
+            part = table[(table["project"] == project) & (table["whose"] == form)]
             curve_by_seed(axes, part, "rmse_px", f"{PROJECTS[project]},\n{words}")
         row[0].set_ylabel("RMSE on held-out labels (px)")
     figure.supxlabel("percent of the pool", fontsize=10)

@@ -33,10 +33,10 @@ def as_parts(offsets, fraction=0.0, level=0.95):
 
 def test_bias_and_both_variances_add_up_to_the_mean_squared_error_exactly():
     offsets = ensembles(np.random.default_rng(0), 7, 3, 5, 2.0, 1.0, 0.5)
-    found = as_parts(offsets)
-    summed = found.shared_squared + found.subset_variance + found.member_variance
-    np.testing.assert_allclose(summed, found.mean_squared_error, rtol=1e-12)
-    np.testing.assert_allclose(found.mean_squared_error[:, 0], (offsets**2).sum(-1).mean((0, 1)), rtol=1e-12)
+    decomposition = as_parts(offsets)
+    summed = decomposition.shared_squared + decomposition.subset_variance + decomposition.member_variance
+    np.testing.assert_allclose(summed, decomposition.mean_squared_error, rtol=1e-12)
+    np.testing.assert_allclose(decomposition.mean_squared_error[:, 0], (offsets**2).sum(-1).mean((0, 1)), rtol=1e-12)
 
 
 def test_they_add_up_where_only_some_subsets_were_trained_twice():
@@ -46,51 +46,51 @@ def test_they_add_up_where_only_some_subsets_were_trained_twice():
     mean = np.where((members == 2)[:, None, None], offsets.mean(axis=1), offsets[:, 0])
     within = ((offsets - offsets.mean(axis=1)[:, None]) ** 2).sum(-1).mean(1) * (members == 2)[:, None]
     unseen = np.ones((9, 4), bool)
-    found = parts(mean[:, :, None], within[:, :, None], members, unseen, np.full(4, 0.5), np.arange(9), 0.95)
-    summed = found.shared_squared + found.subset_variance + found.member_variance
+    decomposition = parts(mean[:, :, None], within[:, :, None], members, unseen, np.full(4, 0.5), np.arange(9), 0.95)
+    summed = decomposition.shared_squared + decomposition.subset_variance + decomposition.member_variance
     np.testing.assert_allclose(summed[:, 0], (mean**2).sum(-1).mean(0) + within.mean(0), rtol=1e-12)
 
 
 def test_the_parts_are_unbiased_with_two_members_and_few_subsets():
-    found = as_parts(ensembles(np.random.default_rng(2), 4, 2, 20000, 1.5, 1.0, 0.7))
-    assert found.shared_squared.mean() == pytest.approx(1.5**2, abs=0.04)
-    assert found.subset_variance.mean() == pytest.approx(2 * 1.0, abs=0.05)
-    assert found.member_variance.mean() == pytest.approx(2 * 0.49, abs=0.02)
+    decomposition = as_parts(ensembles(np.random.default_rng(2), 4, 2, 20000, 1.5, 1.0, 0.7))
+    assert decomposition.shared_squared.mean() == pytest.approx(1.5**2, abs=0.04)
+    assert decomposition.subset_variance.mean() == pytest.approx(2 * 1.0, abs=0.05)
+    assert decomposition.member_variance.mean() == pytest.approx(2 * 0.49, abs=0.02)
 
 
 def test_a_subset_that_holds_the_frame_says_nothing_of_its_label():
     offset = np.ones((6, 1, 1, 2))
     offset[3:] = 100.0
     unseen = np.array([True] * 3 + [False] * 3)[:, None]
-    found = parts(offset, np.zeros((6, 1, 1)), np.ones(6, int), unseen, np.full(1, 0.5), np.arange(6), 0.95)
-    assert found.shared_squared[0, 0] == pytest.approx(2)
-    assert found.subsets[0, 0] == 3
+    decomposition = parts(offset, np.zeros((6, 1, 1)), np.ones(6, int), unseen, np.full(1, 0.5), np.arange(6), 0.95)
+    assert decomposition.shared_squared[0, 0] == pytest.approx(2)
+    assert decomposition.subsets[0, 0] == 3
 
 
 def test_one_member_per_subset_leaves_the_two_variances_unknown_but_not_their_sum():
-    found = as_parts(ensembles(np.random.default_rng(3), 12, 1, 4000, 1.0, 1.0, 1.0))
-    assert np.isnan(found.member_variance).all()
-    assert np.isnan(found.subset_variance).all()
-    assert found.network_variance.mean() == pytest.approx(4, abs=0.1)
+    decomposition = as_parts(ensembles(np.random.default_rng(3), 12, 1, 4000, 1.0, 1.0, 1.0))
+    assert np.isnan(decomposition.member_variance).all()
+    assert np.isnan(decomposition.subset_variance).all()
+    assert decomposition.network_variance.mean() == pytest.approx(4, abs=0.1)
 
 
 def test_labels_of_bias_are_found_and_without_bias_hardly_any_is_called():
     rng = np.random.default_rng(4)
     offsets = ensembles(rng, 24, 2, 400, 0.0, 1.0, 0.3)
     offsets[:, :, :40] += [3.0, 0.0]
-    found = as_parts(offsets).bias_share_q[:, 0] < 0.05
-    assert found[:40].mean() > 0.95
-    assert found[40:].sum() <= 6
+    called = as_parts(offsets).bias_share_q[:, 0] < 0.05
+    assert called[:40].mean() > 0.95
+    assert called[40:].sum() <= 6
 
 
 def test_the_intervals_of_the_shares_cover_the_truth():
     shared, deviation, of_member = 1.5, 1.0, 0.5
     offsets = ensembles(np.random.default_rng(5), 24, 2, 4000, shared, deviation, of_member)
-    found = as_parts(offsets, fraction=0.25)
+    decomposition = as_parts(offsets, fraction=0.25)
     whole = shared**2 + 2 * deviation**2 + 2 * of_member**2
     for truth, low, high in (
-        (shared**2 / whole, found.shared_share_low, found.shared_share_high),
-        ((shared**2 - 2 * deviation**2 / 3) / whole, found.bias_share_low, found.bias_share_high),
+        (shared**2 / whole, decomposition.shared_share_low, decomposition.shared_share_high),
+        ((shared**2 - 2 * deviation**2 / 3) / whole, decomposition.bias_share_low, decomposition.bias_share_high),
     ):
         assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(0.95, abs=0.025)
     few = as_parts(ensembles(np.random.default_rng(6), 7, 1, 3, shared, 1.0, 0.0))
@@ -99,9 +99,9 @@ def test_the_intervals_of_the_shares_cover_the_truth():
 
 def test_without_two_networks_of_a_subset_nothing_is_called_bias():
     """The subsets' part of the variance is what the correction rests on."""
-    found = as_parts(ensembles(np.random.default_rng(9), 24, 1, 50, 9.0, 1.0, 0.5), fraction=0.5)
-    assert (found.shared_share > 0.9).all()
-    assert np.isnan(found.bias_share).all() and not (found.bias_share_q < 1).any()
+    decomposition = as_parts(ensembles(np.random.default_rng(9), 24, 1, 50, 9.0, 1.0, 0.5), fraction=0.5)
+    assert (decomposition.shared_share > 0.9).all()
+    assert np.isnan(decomposition.bias_share).all() and not (decomposition.bias_share_q < 1).any()
 
 
 def ridge_studies(inputs, percent, frames=80, studies=10, noise=1.0):
@@ -121,12 +121,16 @@ def ridge_studies(inputs, percent, frames=80, studies=10, noise=1.0):
 
         x, y = drawn(frames)
         subsets = grid([("balanced" if percent == 50 else "independent", (percent,), 48)], frames, number).inclusion
-        offsets = np.stack([learned(x[held], y[held], at) - at @ truth for held in subsets])[:, None]
-        found = as_parts(offsets + noise * rng.normal(size=(48, 2, 20, 2)), fraction=percent / 100)
+        offsets = np.stack([learned(x[subset], y[subset], at) - at @ truth for subset in subsets])[:, None]
+        decomposition = as_parts(offsets + noise * rng.normal(size=(48, 2, 20, 2)), fraction=percent / 100)
         fresh = np.stack([learned(*drawn(frames * percent // 100), at) - at @ truth for _ in range(60)])
         variance = fresh.var(axis=0, ddof=1).sum(axis=-1)
         bias = (fresh.mean(axis=0) ** 2).sum(axis=-1) - variance / 60
-        parts = found.shared_squared.mean(), found.bias_squared.mean(), found.mean_squared_error.mean()
+        parts = (
+            decomposition.shared_squared.mean(),
+            decomposition.bias_squared.mean(),
+            decomposition.mean_squared_error.mean(),
+        )
         shares.append([parts[0] / parts[2], parts[1] / parts[2], (bias / (bias + variance + 2 * noise**2)).mean()])
     return np.mean(shares, axis=0)
 
@@ -151,8 +155,8 @@ def test_the_error_of_r_members_is_the_mean_over_all_choices_of_r():
     bias, variance = mean @ mean, ((offsets - mean) ** 2).sum(axis=1).mean()
     for asked in range(1, 6):
         choices = [offsets[list(some)].mean(axis=0) for some in combinations(range(5), asked)]
-        found = error_of_mean_pose(np.array(bias), np.array(variance), 5, asked)
-        assert found == pytest.approx(np.mean([pose @ pose for pose in choices]))
+        error = error_of_mean_pose(np.array(bias), np.array(variance), 5, asked)
+        assert error == pytest.approx(np.mean([pose @ pose for pose in choices]))
 
 
 def test_both_curves_begin_at_the_error_of_one_network_and_end_at_what_is_left():

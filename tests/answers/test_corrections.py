@@ -50,8 +50,8 @@ def table(study: Results, *rows: tuple) -> Path:
 
 
 def apply(study: Results, corrections: Path) -> list[str]:
-    own = {"held_out": HELD_OUT, "seed": 1, "keep_snapshots": True}
-    return apply_corrections(corrections, study.folder, study.folder.parent / "project", **own)
+    options = {"held_out": HELD_OUT, "seed": 1, "keep_snapshots": True}
+    return apply_corrections(corrections, study.folder, study.folder.parent / "project", **options)
 
 
 def rows_of(study: Results, folder: Path) -> dict[int, np.ndarray]:
@@ -70,9 +70,9 @@ def test_labels_are_placed_and_deleted_in_a_copy_and_the_project_keeps_every_byt
     before = digests(project)
     rows = [(3, "placed", "nose", (30.5, 41.25)), (3, "deleted", "tail base", None)]
     rows.append((7, "placed", "right ear", (12, 13)))  # which had no label
-    said = apply(study, table(study, *rows))
-    assert "2 corrected and 0 removed frames" in said[0]
-    assert "networks" in said[1]
+    lines = apply(study, table(study, *rows))
+    assert "2 corrected and 0 removed frames" in lines[0]
+    assert "networks" in lines[1]
     now, was = rows_of(study, study.folder / "corrected_project"), rows_of(study, project)
     np.testing.assert_array_equal(now[3], [[30.5, 41.25], *was[3][1:3], [np.nan, np.nan]])
     np.testing.assert_array_equal(now[7][2], [12, 13])
@@ -83,16 +83,16 @@ def test_labels_are_placed_and_deleted_in_a_copy_and_the_project_keeps_every_byt
 def test_a_frame_marked_as_right_is_not_flagged_again_until_its_labels_change(study: Results):
     first = study.label_checks.iloc[0]
     assert first["flagged"]
-    said = apply(study, table(study, (first["frame"], "right", "", None)))
-    assert "marked as right" in said[0]
+    lines = apply(study, table(study, (first["frame"], "right", "", None)))
+    assert "marked as right" in lines[0]
     assert not (study.folder / "corrected_project").exists()
     again = checked_again(study)
     assert again["marked_right"].sum() == 1
-    own, others = again.loc[first["frame"]], again.drop(index=first["frame"])
-    assert own["marked_right"]
-    assert not own["flagged"]
-    assert own["rank"] > others["rank"][others["suspicion"].notna()].max()
-    assert own["suspicion"] == pytest.approx(first["suspicion"])
+    marked, others = again.loc[first["frame"]], again.drop(index=first["frame"])
+    assert marked["marked_right"]
+    assert not marked["flagged"]
+    assert marked["rank"] > others["rank"][others["suspicion"].notna()].max()
+    assert marked["suspicion"] == pytest.approx(first["suspicion"])
     other = Results(study.folder, study.options)
     other.labels.xy[first["frame"], 3] += 1
     assert not label_checks(other)["marked_right"].any()

@@ -29,22 +29,22 @@ def predictions(**changes):
 def test_the_sum_of_a_map_is_confidence_over_probability_at_the_label():
     maps = np.random.default_rng(0).uniform(0, 1, (2, 3, 1, 6, 8))
     xy = np.random.default_rng(1).uniform(4, 40, (2, 3, 1, 2))
-    found = of_networks(
+    pooled = of_networks(
         predictions(
             confidence_at_label=at_position(maps, xy, 8.0).astype(np.float32),
             probability_at_label=at_position(probability_maps(maps), xy, 8.0).astype(np.float32),
         )
     )
-    np.testing.assert_allclose(found["log_mass"], np.log(maps.sum(axis=(-2, -1))).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(pooled["log_mass"], np.log(maps.sum(axis=(-2, -1))).mean(axis=0), rtol=1e-5)
 
 
 def test_a_member_without_confidence_at_the_label_is_left_out_and_little_confidence_is_background():
     confidence = np.array([[[0.0], [1e-9], [0.5]], [[0.4], [0.4], [np.nan]]])
     probability = np.array([[[0.0], [1e-9], [0.1]], [[0.1], [0.1], [np.nan]]])
-    found = of_networks(predictions(confidence_at_label=confidence, probability_at_label=probability))
-    assert found["log_mass"][0, 0] == pytest.approx(np.log(4))
-    assert found["log_confidence"][0, 0] == pytest.approx(np.log(0.4))
-    assert found["log_confidence"][1, 0] == pytest.approx((np.log(LEAST_CONFIDENCE) + np.log(0.4)) / 2)
+    pooled = of_networks(predictions(confidence_at_label=confidence, probability_at_label=probability))
+    assert pooled["log_mass"][0, 0] == pytest.approx(np.log(4))
+    assert pooled["log_confidence"][0, 0] == pytest.approx(np.log(0.4))
+    assert pooled["log_confidence"][1, 0] == pytest.approx((np.log(LEAST_CONFIDENCE) + np.log(0.4)) / 2)
     # An all-zero map's probability is uniform, its confidence 0: its sum is no ratio of the two.
     nothing = of_networks(predictions(confidence_at_label=np.zeros((2, 3, 1))))
     assert np.isnan(nothing["log_mass"]).all()
@@ -56,12 +56,12 @@ def test_no_peak_away_from_a_label_is_a_distractor_of_confidence_0_and_no_label_
     place = np.arange(12.0).reshape(2, 3, 1, 2)
     confidence = np.full((2, 3, 1), 0.5)
     confidence[:, 2] = np.nan
-    found = of_networks(
+    pooled = of_networks(
         predictions(distractor_confidence=height, distractor_pose=place, confidence_at_label=confidence)
     )
-    np.testing.assert_allclose(found["distractor_confidence"][:, 0], [0.15, 0.3, np.nan])
-    np.testing.assert_array_equal(found["distractor_pose"][0, 0], place[1, 0, 0])
-    np.testing.assert_array_equal(found["distractor_pose"][1, 0], place[0, 1, 0])
+    np.testing.assert_allclose(pooled["distractor_confidence"][:, 0], [0.15, 0.3, np.nan])
+    np.testing.assert_array_equal(pooled["distractor_pose"][0, 0], place[1, 0, 0])
+    np.testing.assert_array_equal(pooled["distractor_pose"][1, 0], place[0, 1, 0])
 
 
 def test_a_label_that_is_missing_in_some_subsets_does_not_shift_their_means():
@@ -74,12 +74,12 @@ def test_a_label_that_is_missing_in_some_subsets_does_not_shift_their_means():
 
 def test_the_place_is_where_the_confidence_changes_not_where_it_is_high():
     rng = np.random.default_rng(0)
-    held = np.arange(40) % 2 == 0
+    included = np.arange(40) % 2 == 0
     # A tall lookalike at (10, 10) that is there with and without; another at (50, 50) only with the frame.
-    at_second = held & (np.arange(40) % 4 == 0)
+    at_second = included & (np.arange(40) % 4 == 0)
     pose = np.where(at_second[:, None], [50.0, 50.0], [10.0, 10.0]) + rng.normal(0, 1, (40, 2))
     height = np.where(at_second, 0.5, 0.9)
-    weight = weights_of_subsets(held[:, None], height[:, None], np.full(40, 50), np.arange(40))[:, 0]
+    weight = weights_of_subsets(included[:, None], height[:, None], np.full(40, 50), np.arange(40))[:, 0]
     place = place_of_change(pose, height, weight, 1.0, 8.0)
     assert (place.x, place.y) == pytest.approx((50, 50), abs=1)
     assert place.change == pytest.approx(0.25)  # half of the subsets with it have 0.5 there, none without
@@ -136,7 +136,7 @@ def test_without_any_effect_changes_at_single_labels_are_beyond_chance_in_about_
         design = grid([("independent", (50,), 30)], 16, number)
         # Confidences of distractors: mostly none, now and then high.
         score = np.where(rng.random((30, 60)) < 0.4, rng.beta(1, 3, (30, 60)), 0)
-        found = size_centred.estimate(Sample(design.inclusion, score, design.percents, design.clusters))
-        q = false_discovery(p_values(found.value, found.standard_error, found.clusters))
+        estimate = size_centred.estimate(Sample(design.inclusion, score, design.percents, design.clusters))
+        q = false_discovery(p_values(estimate.value, estimate.standard_error, estimate.clusters))
         wrong += bool((q < 0.05).any())
     assert wrong / 120 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 120)

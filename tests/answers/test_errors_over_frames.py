@@ -31,16 +31,16 @@ def study(seed: int, *, between: float = 0.0, frames: int = 120, **options) -> t
     """A study of six videos; in each, networks are off by `between` px on each axis in the animal's own axes."""
     rng = np.random.default_rng([seed, 3])
     made, videos = simulated_poses(rng, frames=frames, **options), np.arange(frames) * VIDEOS // frames
-    own = rng.normal(0, between, (VIDEOS, made.labels.shape[1], 2))[videos]
-    made.poses[:] += turned(own[..., 0] + 1j * own[..., 1], made.truth)
+    offset = rng.normal(0, between, (VIDEOS, made.labels.shape[1], 2))[videos]
+    made.poses[:] += turned(offset[..., 0] + 1j * offset[..., 1], made.truth)
     return made, videos
 
 
 def turned(off: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Differences [N, K] in the animal's own axes as px of the image [N, K, 2]."""
     points = truth[..., 0] + 1j * truth[..., 1]
-    found = off * direction(points, mean_shape(points))[:, None]
-    return np.stack([found.real, found.imag], axis=-1)
+    rotated = off * direction(points, mean_shape(points))[:, None]
+    return np.stack([rotated.real, rotated.imag], axis=-1)
 
 
 def biased(made: Simulated, rows: np.ndarray, keypoint: int, px: float) -> np.ndarray:
@@ -54,9 +54,9 @@ def test_a_video_whose_labels_of_a_keypoint_point_one_way_is_named_with_its_offs
     called, offsets = [], []
     for seed in range(8):
         made, videos = study(seed, subsets=16)
-        found = biased_groups(made.poses, biased(made, videos == 2, 1, 8.0), made.inclusion, videos)
-        called.append((found[0].group, found[0].keypoint) == (2, 1) and found[0].p_adjusted < 0.05)
-        offsets.append(np.hypot(*found[0].offset))
+        biases = biased_groups(made.poses, biased(made, videos == 2, 1, 8.0), made.inclusion, videos)
+        called.append((biases[0].group, biases[0].keypoint) == (2, 1) and biases[0].p_adjusted < 0.05)
+        offsets.append(np.hypot(*biases[0].offset))
     assert np.mean(called) >= 0.75
     assert np.median(offsets) == pytest.approx(8, abs=1.5)
 
@@ -78,9 +78,9 @@ def test_networks_that_hold_no_frame_of_the_video_judge_it_where_there_are():
     inclusion[:4, videos == 0] = False
     poses = made.poses.copy()
     poses[4:, videos == 0] += (labels - made.labels)[videos == 0]  # who saw the video has learned its bias
-    found = biased_groups(poses, labels, inclusion, videos)
-    assert (found[0].group, found[0].keypoint, found[0].unseen) == (0, 2, True)
-    assert found[0].p_adjusted < 0.05
+    biases = biased_groups(poses, labels, inclusion, videos)
+    assert (biases[0].group, biases[0].keypoint, biases[0].unseen) == (0, 2, True)
+    assert biases[0].p_adjusted < 0.05
     blind = biased_groups(poses[4:], labels, inclusion[4:], videos)
     assert blind[0].p_adjusted > 0.05
     assert not next(bias for bias in blind if bias.group == 0).unseen
@@ -90,9 +90,9 @@ def test_of_one_video_or_few_frames_nothing_is_said():
     made, videos = study(2)
     assert biased_groups(made.poses, made.labels, made.inclusion, 0 * videos) == []
     made.labels[videos == 3, 1] = np.nan
-    told = {(bias.group, bias.keypoint) for bias in biased_groups(made.poses, made.labels, made.inclusion, videos)}
-    assert (3, 1) not in told
-    assert (3, 0) in told
+    judged = {(bias.group, bias.keypoint) for bias in biased_groups(made.poses, made.labels, made.inclusion, videos)}
+    assert (3, 1) not in judged
+    assert (3, 0) in judged
 
 
 def filmed(seed: int, length: int = 3, frames: int = 120, **options) -> tuple[Simulated, np.ndarray]:
@@ -110,8 +110,8 @@ def filmed(seed: int, length: int = 3, frames: int = 120, **options) -> tuple[Si
 
 def test_runs_are_neighbours_of_one_video_that_hardly_move():
     place = np.array([[0, 10], [0.1, 10], [5, 15], [5, 15.2], [5, 15.1], [5, 15]]) + 0j
-    found = runs(place, np.array([0, 0, 0, 0, 1, 1]))
-    assert [part.tolist() for part in found] == [[0, 1], [2, 3], [4, 5]]
+    stretches = runs(place, np.array([0, 0, 0, 0, 1, 1]))
+    assert [part.tolist() for part in stretches] == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_an_error_that_networks_learned_from_the_neighbours_is_seen_by_those_that_saw_none():
@@ -122,9 +122,11 @@ def test_an_error_that_networks_learned_from_the_neighbours_is_seen_by_those_tha
         labels[rows, 1] += [24, -14]
         learned = made.inclusion[:, rows].any(axis=1)
         poses[np.ix_(learned, rows, [1])] += [24, -14]
-        found = repeated_errors(poses, labels, made.inclusion, videos)
-        hits.append(found[0].frames.tolist() == rows.tolist() and found[0].keypoint == 1 and found[0].p_adjusted < 0.1)
-        assert 0 < found[0].networks <= (~learned).sum()
+        repeated = repeated_errors(poses, labels, made.inclusion, videos)
+        hits.append(
+            repeated[0].frames.tolist() == rows.tolist() and repeated[0].keypoint == 1 and repeated[0].p_adjusted < 0.1
+        )
+        assert 0 < repeated[0].networks <= (~learned).sum()
     assert np.mean(hits) >= 0.75
 
 
@@ -133,8 +135,8 @@ def test_right_runs_are_seldom_called(freedom):
     calls = []
     for seed in range(30):
         made, videos = filmed(seed, freedom=freedom, keypoints=(4, 8)[seed % 2], subsets=24)
-        found = repeated_errors(made.poses, made.labels, made.inclusion, videos)
-        calls.append(bool(found) and found[0].p_adjusted < 0.05)
+        repeated = repeated_errors(made.poses, made.labels, made.inclusion, videos)
+        calls.append(bool(repeated) and repeated[0].p_adjusted < 0.05)
     assert np.mean(calls) <= 0.17
 
 
@@ -153,16 +155,16 @@ def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_pat
     write_errors_over_frames(study)
     summary = study.summary | {"learned": True, "diverged": [], "networks": 16}
     lines = notes(study.folder, CONFIG, summary)
-    (said,) = [line for line in lines if "one direction" in line]
-    assert "two" in said
-    assert "tail base" in said
+    (sentence,) = [line for line in lines if "one direction" in line]
+    assert "two" in sentence
+    assert "tail base" in sentence
 
 
 @pytest.mark.parametrize("off", [0, 1])
 def test_of_two_videos_that_differ_both_are_called_whichever_is_off(off: int):
     made, videos = study(1, subsets=16)
-    found = biased_groups(made.poses, biased(made, videos % 2 == off, 1, 8.0), made.inclusion, videos % 2)
-    assert {(bias.group, bias.keypoint) for bias in found if bias.p_adjusted < 0.05} == {(0, 1), (1, 1)}
+    biases = biased_groups(made.poses, biased(made, videos % 2 == off, 1, 8.0), made.inclusion, videos % 2)
+    assert {(bias.group, bias.keypoint) for bias in biases if bias.p_adjusted < 0.05} == {(0, 1), (1, 1)}
 
 
 @pytest.mark.parametrize(("kind", "by"), [("biased", "video"), ("biased labeller", "labeller")])
@@ -194,11 +196,11 @@ def test_a_labeller_whose_labels_point_one_way_in_every_video_is_named_and_no_vi
     made = write_study(tmp_path / "walk", frames=96, halves=16, ladder_seeds=0, planted=False)
     study = Results(made.folder, made.options)
     study.frames["video"] = np.repeat(["one", "two", "three"], 32)
-    who = np.array(["ann", "ben", "cleo"], object)[np.arange(96) % 3]
-    who[:4] = None  # nobody knows whose these are
-    study.frames["labeller"] = who
+    labellers = np.array(["ann", "ben", "cleo"], object)[np.arange(96) % 3]
+    labellers[:4] = None  # nobody knows whose these are
+    study.frames["labeller"] = labellers
     off = np.zeros(study.labels.xy.shape[:2], complex)
-    off[who == "ann", 2] = 12
+    off[labellers == "ann", 2] = 12
     study.labels.xy[:] += turned(off, np.nan_to_num(study.labels.xy))
     table = errors_over_frames(study)
     called = table[table["called"]].to_dict("records")
@@ -207,6 +209,6 @@ def test_a_labeller_whose_labels_point_one_way_in_every_video_is_named_and_no_vi
     ]
     assert called[0]["distance_px"] == pytest.approx(12, abs=3)
     write_errors_over_frames(study)
-    (said,) = sentences_over_frames(study.folder)
-    assert "ann" in said
-    assert "right ear" in said
+    (sentence,) = sentences_over_frames(study.folder)
+    assert "ann" in sentence
+    assert "right ear" in sentence

@@ -16,7 +16,7 @@ from frameworth.plan.names import subset_path
 from frameworth.results.results import Results
 from frameworth.scores.scores import collect_scores
 from frameworth.storage.hdf5 import read_hdf5
-from frameworth.text import readable, told
+from frameworth.text import px_and_score, readable
 from frameworth.training.predictions import Predictions, write_predictions
 from frameworth.training.scoremaps import CONSENSUS_FORMS
 from synthetic_study import write_study
@@ -84,13 +84,21 @@ def test_the_scores_of_a_subset_are_means_of_its_networks_logs(tmp_path: Path):
     study = write_study(tmp_path, frames=32, halves=8, ladder_seeds=0, planted=False, missing=False)
     pose = np.repeat(study.scores["consensus_pose"][:1], 2, axis=0)
     flat = np.ones(pose.shape[:3], np.float32)
-    own = flat * np.array([0.5, 0.0], np.float32)[:, None, None]  # the map of the second is 0 at every label
-    one = Predictions(
-        pose, flat, own, own / 10, pose, flat, np.repeat(pose[:1], len(CONSENSUS_FORMS), axis=0), flat[0], flat[0]
+    at_label = flat * np.array([0.5, 0.0], np.float32)[:, None, None]  # the map of the second is 0 at every label
+    predictions = Predictions(
+        pose,
+        flat,
+        at_label,
+        at_label / 10,
+        pose,
+        flat,
+        np.repeat(pose[:1], len(CONSENSUS_FORMS), axis=0),
+        flat[0],
+        flat[0],
     )
     for subset in study.subsets.itertuples():
         folder = tmp_path / "ensembles" / subset_path(subset.percent, subset.seed)
-        write_predictions(one, study.labels.keypoints, folder / "predictions.h5", folder / "consensus.h5")
+        write_predictions(predictions, study.labels.keypoints, folder / "predictions.h5", folder / "consensus.h5")
     collect_scores(tmp_path, "argmax")
     scores = read_hdf5(tmp_path / "scores.h5")
     assert scores["log_confidence"] == pytest.approx((np.log(2) + np.log(1e3)) / 2, rel=1e-6)
@@ -104,17 +112,17 @@ def test_the_config_takes_it_and_log_probability_is_what_is_meant_without_one(sc
 
 
 def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(made: Results):
-    found, pool = summary(made), np.flatnonzero(made.pool)
+    answer, pool = summary(made), np.flatnonzero(made.pool)
     score = np.stack([made.held_out_score(name) for name in ("log_probability", "error")], axis=1)
     z, u = (part - part.mean(axis=0) for part in (made.inclusion[:, pool].astype(float), score))  # all are halves
     value = z.T @ u / (z**2).sum(axis=0)[:, None]
     group = made.planted[pool]
     expected = value[group].mean(axis=0) - value[~group].mean(axis=0)
-    assert found["group_difference"] == pytest.approx(expected[0], rel=1e-4)
-    assert found["group_difference_px"] == pytest.approx(expected[1], rel=1e-4)
-    assert found["score_unit"] == "−log(probability)"
-    decided = bool(found["group_test_p"] < 0.05)
-    assert any("do worse with" in line for line in found["statement"]) is decided
+    assert answer["group_difference"] == pytest.approx(expected[0], rel=1e-4)
+    assert answer["group_difference_px"] == pytest.approx(expected[1], rel=1e-4)
+    assert answer["score_unit"] == "−log(probability)"
+    decided = bool(answer["group_test_p"] < 0.05)
+    assert any("do worse with" in line for line in answer["statement"]) is decided
 
 
 def test_a_frames_value_is_told_in_px_beside_the_score_that_is_tested(made: Results):
@@ -124,7 +132,7 @@ def test_a_frames_value_is_told_in_px_beside_the_score_that_is_tested(made: Resu
 
 
 def test_a_score_in_px_is_told_once():
-    assert told(0.25, 0.25, "px") == "+0.25 px"
+    assert px_and_score(0.25, 0.25, "px") == "+0.25 px"
 
 
 def test_the_plan_is_in_log_px_whichever_score_the_study_tests(tmp_path: Path):

@@ -18,10 +18,10 @@ from synthetic_study import write_study
 
 
 def test_rank_normal_scores_follow_bloms_formula_and_one_huge_value_is_only_the_largest():
-    found = rank_normal(np.array([3.0, 1e9, np.nan, 1.0, 1.0]))
+    scores = rank_normal(np.array([3.0, 1e9, np.nan, 1.0, 1.0]))
     places = (np.array([3, 4, 1.5, 1.5]) - 0.375) / 4.25
-    np.testing.assert_allclose(found[[0, 1, 3, 4]], norm.ppf(places))
-    assert np.isnan(found[2])
+    np.testing.assert_allclose(scores[[0, 1, 3, 4]], norm.ppf(places))
+    assert np.isnan(scores[2])
 
 
 def test_a_part_that_is_unknown_of_a_frame_is_left_out_of_its_mean():
@@ -92,8 +92,8 @@ def test_the_table_turns_memorization_round_and_compares_with_what_is_known(tmp_
     frames, methods = outliers(study)
     assert len(frames) == study.pool.sum()
     assert frames["outlier_score"].dropna().is_monotonic_decreasing
-    own = study.frame_values.set_index("frame")["memorization"]
-    np.testing.assert_allclose(frames["memorization"], -own.reindex(frames["frame"]))
+    memorization = study.frame_values.set_index("frame")["memorization"]
+    np.testing.assert_allclose(frames["memorization"], -memorization.reindex(frames["frame"]))
     assert set(methods["quantity"]) == ({"auroc", "auroc difference"} if planted else {"agreement"})
     if planted:
         of_score = (methods["quantity"] == "auroc") & (methods["method"] == COMBINED)

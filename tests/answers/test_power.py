@@ -54,11 +54,11 @@ def test_predicted_power_for_a_single_frame_is_that_of_simulated_studies(effect:
     for number in range(studies):
         study = grid([("independent", (50,), networks)], PILOT.pool, number)
         score = effect * study.inclusion[:, 0] + np.random.default_rng(number).normal(size=networks)
-        found = estimate_influence(
+        influence = estimate_influence(
             study.inclusion, score[:, None], percents=study.percents, clusters=study.clusters,
             design="independent", estimator="size-centred", resamples=199, random_state=0,
         )  # fmt: skip
-        decided += found.p_adjusted[0, 0] < 0.05
+        decided += influence.p_adjusted[0, 0] < 0.05
     # The frame's value is relative to the average of all: n/(n − 1) of what the others lack, which is 0.
     predicted = power_single(PILOT, effect, networks, 0.05)
     assert within(decided / studies, predicted, studies), (decided / studies, predicted)
@@ -69,7 +69,7 @@ def test_predicted_power_for_a_single_frame_is_that_of_simulated_studies(effect:
 def test_predicted_power_for_a_group_is_that_of_simulated_studies(effect: float, value_variance: float):
     pilot = Pilot(**{**vars(PILOT), "value_variance": value_variance})
     group = np.arange(pilot.pool) < pilot.group
-    studies, networks, found = 300, 48, 0
+    studies, networks, decided = 300, 48, 0
     for number in range(studies):
         rng = np.random.default_rng(number)
         study = grid([("independent", (50,), networks)], pilot.pool, number)
@@ -79,9 +79,9 @@ def test_predicted_power_for_a_group_is_that_of_simulated_studies(effect: float,
         score = study.inclusion @ effects + rng.normal(0, noise, networks)
         sample = Sample(study.inclusion, score[:, None], study.percents, study.clusters)
         value = size_centred.estimate(sample, with_errors=False).value[:, 0]
-        found += values.group_is_worse(value, group, 199, rng)[1] < 0.05
+        decided += values.group_is_worse(value, group, 199, rng)[1] < 0.05
     predicted = power_group(pilot, effect, networks, 0.05)
-    assert within(found / studies, predicted, studies), (found / studies, predicted)
+    assert within(decided / studies, predicted, studies), (decided / studies, predicted)
 
 
 @pytest.mark.slow
@@ -91,9 +91,10 @@ def test_predicted_power_of_a_toggle_is_that_of_simulated_pairs(effect: float):
     for number in range(studies):
         rng = np.random.default_rng(number)
         base = rng.normal(0, np.sqrt(0.6), networks // 2)
-        own = rng.normal(0, np.sqrt(PILOT.member_variance), (2, networks // 2))
+        noise = rng.normal(0, np.sqrt(PILOT.member_variance), (2, networks // 2))
         gain = PILOT.group * effect * (PILOT.pool - 1) / PILOT.pool
-        decided += compare_sides({"without": base + own[0], "with": base + own[1] + gain}, 0.95)["p"][0] < 0.05
+        sides = {"without": base + noise[0], "with": base + noise[1] + gain}
+        decided += compare_sides(sides, 0.95)["p"][0] < 0.05
     predicted = power_toggle(PILOT, effect, networks, 0.05)
     assert within(decided / studies, predicted, studies), (decided / studies, predicted)
 

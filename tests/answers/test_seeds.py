@@ -70,13 +70,13 @@ def test_images_that_differ_by_a_level_of_grey_everywhere_are_that_far_apart(tmp
 
 def test_variances_of_subsets_and_members_are_unbiased_where_some_subsets_were_trained_twice():
     rng = np.random.default_rng(0)
-    found = []
+    estimates = []
     for _ in range(1500):
         subset = np.concatenate([np.arange(12), np.arange(5)])
         score = rng.normal(0, 0.8, 12)[subset] + rng.normal(0, 0.5, 17)
         parts = components(score, subset)
-        found.append((parts.subset, parts.member, parts.network))
-    subset, member, network = np.mean(found, axis=0)
+        estimates.append((parts.subset, parts.member, parts.network))
+    subset, member, network = np.mean(estimates, axis=0)
     assert subset == pytest.approx(0.64, abs=0.03)
     assert member == pytest.approx(0.25, abs=0.015)
     assert network == pytest.approx(0.89, abs=0.03)
@@ -87,25 +87,25 @@ def test_variances_of_subsets_and_members_are_unbiased_where_some_subsets_were_t
 
 @pytest.mark.slow
 def test_values_explain_the_share_that_effects_make_and_nothing_where_there_are_none():
-    found = {}
+    shares = {}
     for strength in (2.0, 0.0):
-        found[strength] = []
+        shares[strength] = []
         for number in range(12):
             study = grid([("balanced", (50,), 60)], 20, number)
             score, _ = simulate(study, "additive", strength, np.random.default_rng(number))
             percents, clusters = study.percents, study.clusters
             summed = summed_values(study.inclusion, score, percents, clusters)
-            found[strength].append(r_squared(score, *out_of_fold(summed, False, score, percents, clusters)))
+            shares[strength].append(r_squared(score, *out_of_fold(summed, False, score, percents, clusters)))
     # Effects of variance 4 beside noise of variance 1: at most .8, less what estimating 20 values from 54 rows costs.
-    assert 0.5 < np.mean(found[2.0]) < 0.8
-    assert np.mean(found[0.0]) < 0.02
+    assert 0.5 < np.mean(shares[2.0]) < 0.8
+    assert np.mean(shares[0.0]) < 0.02
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("truth", [0.0, 0.2, 0.5, 0.75])
 def test_intervals_of_what_a_share_of_frames_explains_hold_the_truth_with_sixteen_subsets(truth):
     """By resampling clusters with the predictions kept they held .2, .5 and .75 in .72, .87 and .92 of studies."""
-    held, shown, rounds = 0, 0, 300
+    covered, shown, rounds = 0, 0, 300
     for number in range(rounds):
         rng = np.random.default_rng([number, 8])
         study = grid([("balanced", (50,), 16)], 87, number % 20)
@@ -113,9 +113,9 @@ def test_intervals_of_what_a_share_of_frames_explains_hold_the_truth_with_sixtee
         x = (x - x.mean()) / x.std()
         score = np.sqrt(truth) * x + np.sqrt(1 - truth) * rng.normal(size=16)
         low, high = r_squared_interval(score, x, 0.95, 16)
-        held += low <= truth <= high
+        covered += low <= truth <= high
         shown += low > LEAST_SHOWN
-    assert held / rounds >= 0.92
+    assert covered / rounds >= 0.92
     if truth == 0:
         assert shown / rounds <= 0.08
 

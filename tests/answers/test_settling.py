@@ -35,8 +35,8 @@ def simulated(seed, subsets, noise, draws=10):
     def suspicion(part):
         return suspicious(log_error[part], inclusion[part])
 
-    found = agreement(suspicion, score, inclusion, whole_pool, table, np.ones(subsets, int), **arguments)
-    return found, rng, typical
+    agreements = agreement(suspicion, score, inclusion, whole_pool, table, np.ones(subsets, int), **arguments)
+    return agreements, rng, typical
 
 
 @pytest.mark.slow
@@ -85,9 +85,9 @@ def test_what_has_settled_is_said_so():
         {"ranking": name, "share": 1.0, "draw": 0, "networks": 8, "agreement": a}
         for name, a in (("check", 0.9), ("value", 0.5))
     ]
-    said = settled_sentence(pd.DataFrame(rows))
-    assert "labels to check by 0.95 (settled)" in said
-    assert "values by 0.67 (not settled)" in said
+    sentence = settled_sentence(pd.DataFrame(rows))
+    assert "labels to check by 0.95 (settled)" in sentence
+    assert "values by 0.67 (not settled)" in sentence
 
 
 def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():
@@ -97,7 +97,7 @@ def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():
     table = pd.DataFrame({"percent": 50, "cluster": np.arange(24), "design": "balanced"})
     score = rng.normal(size=24)
 
-    def found(log_error, inclusion, pool):
+    def agreements_of(log_error, inclusion, pool):
         arguments = {"estimator": "size-centred", "draws": 4, "rng": np.random.default_rng(0)}
 
         def suspicion(part):
@@ -108,7 +108,7 @@ def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():
 
     pool = np.arange(FRAMES + 10) < FRAMES
     whole = np.pad(inclusion, ((0, 0), (0, 10)))
-    check, value = found(np.concatenate([log_error, held_out], axis=1), whole, pool)
-    check_of_pool, value_of_pool = found(log_error, inclusion, pool[:FRAMES])
+    check, value = agreements_of(np.concatenate([log_error, held_out], axis=1), whole, pool)
+    check_of_pool, value_of_pool = agreements_of(log_error, inclusion, pool[:FRAMES])
     assert np.array_equal(value, value_of_pool)
     assert not np.array_equal(check, check_of_pool)

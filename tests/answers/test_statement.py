@@ -22,8 +22,8 @@ from frameworth.scores.learning import constant_guess_rmse
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import Array, write_hdf5
 from report_study import CONFIG
+from statement_numbers import CHANGES, HARDLY, HELPED, NUMBERS, OPEN
 from synthetic_study import write_study
-from told_numbers import CHANGES, HARDLY, HELPED, NUMBERS, OPEN
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +45,16 @@ def changed(study: Results, table: str, **columns: object) -> Results:
     return Results(study.folder, study.options)
 
 
-def told(group: Toggled | None = None, **numbers: object) -> str:
+def statement(group: Toggled | None = None, **numbers: object) -> str:
     return " ".join(sentences(NUMBERS | numbers, 0.05, group))
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("group", [None, Toggled(7, 0.2, True, False), Toggled(7, 0.2, False, True)])
 def test_five_sentences_of_thirty_words_leave_room_for_the_next_step(change: str, group: Toggled | None):
-    found = sentences(NUMBERS | CHANGES[change], 0.05, group)
-    assert len(found) <= 5
-    for sentence in found:
+    lines = sentences(NUMBERS | CHANGES[change], 0.05, group)
+    assert len(lines) <= 5
+    for sentence in lines:
         assert sentence.endswith(".")
         assert ". " not in sentence
         assert len(sentence.split()) <= 30, sentence
@@ -84,27 +84,28 @@ def test_numbers_that_are_not_known_read_alike_before_and_after_they_were_a_file
 
 
 def test_labels_to_check_are_counted_with_those_expected_to_be_right():
-    assert "Check the 9 flagged frames first (2 held out" in told()
-    assert "about 1 may be right" in told()
-    assert "hardly any is likely to be right" in told(labels_flagged_expected_false=0.01)
-    assert "2 flagged frames first: their labels look wrong, though chance alone flags about 4" in told(
+    assert "Check the 9 flagged frames first (2 held out" in statement()
+    assert "about 1 may be right" in statement()
+    assert "hardly any is likely to be right" in statement(labels_flagged_expected_false=0.01)
+    assert "2 flagged frames first: their labels look wrong, though chance alone flags about 4" in statement(
         labels_flagged=2, labels_flagged_held_out=0, labels_flagged_expected_false=3.8
     )
-    alone = told(labels_flagged=1, labels_flagged_held_out=1)
+    alone = statement(labels_flagged=1, labels_flagged_held_out=1)
     assert "the flagged frame first (held out, where errors are measured), then" in alone
-    none = told(**CHANGES["none flagged"])
+    none = statement(**CHANGES["none flagged"])
     assert "No frame stands out enough" in none
     assert "look wrong" not in none
 
 
 def test_the_group_is_said_to_do_harm_only_where_that_is_decided():
-    assert "do worse with the 7 flagged frames" in told()
-    assert "by 0.05 px each" in told()
-    assert "cannot decide whether the 7 frames" not in told()
-    chance = told(group_test_p=0.4)
+    assert "do worse with the 7 flagged frames" in statement()
+    assert "by 0.05 px each" in statement()
+    assert "cannot decide whether the 7 frames" not in statement()
+    chance = statement(group_test_p=0.4)
     assert "do worse" not in chance
     assert "cannot decide whether the 7 flagged frames do harm" in chance
-    assert "px each" not in told(group_difference_px=-0.01)  # the score that is tested decides, px may point elsewhere
+    # The score that is tested decides, px may point elsewhere.
+    assert "px each" not in statement(group_difference_px=-0.01)
 
 
 @pytest.mark.parametrize(("flagged", "judged"), [(1, 0), (2, 2)])
@@ -118,11 +119,11 @@ def test_a_single_flagged_frame_is_no_group_that_could_do_harm(study: Results, f
 
 
 def test_a_group_that_was_toggled_is_judged_by_that():
-    harm = told(Toggled(7, np.log(1.25), True, True), group_test_p=0.4)
+    harm = statement(Toggled(7, np.log(1.25), True, True), group_test_p=0.4)
     assert "the 7 toggled frames raises the error by 1 px." in harm
-    assert "may do nothing" in told(Toggled(7, 0.2, True, False))
-    assert "lowers the error" in told(Toggled(7, -0.2, True, True))
-    chance = told(Toggled(7, 0.2, False, True))
+    assert "may do nothing" in statement(Toggled(7, 0.2, True, False))
+    assert "lowers the error" in statement(Toggled(7, -0.2, True, True))
+    chance = statement(Toggled(7, 0.2, False, True))
     assert "do worse" not in chance
     assert "raises" not in chance
 
@@ -137,19 +138,19 @@ def test_the_row_of_the_whole_group_is_read_and_none_where_all_pairs_diverged():
 
 
 def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the_curve_tells():
-    assert "60 more frames like these would lower the error by 20 % (between 10 and 30 %)" in told()
+    assert "60 more frames like these would lower the error by 20 % (between 10 and 30 %)" in statement()
     harm = HELPED | {"change_px": 0.8, "low_px": 0.4, "high_px": 1.2, "verdict": "would lose"}
-    assert "would raise the error by 20 %" in told(further_frames=harm)
-    assert "would hardly change the error, by at most 1 %" in told(further_frames=HARDLY)
-    small = told(further_frames=HARDLY | {"error_px": 0.3})  # 0.05 px of 0.3 are no small part
+    assert "would raise the error by 20 %" in statement(further_frames=harm)
+    assert "would hardly change the error, by at most 1 %" in statement(further_frames=HARDLY)
+    small = statement(further_frames=HARDLY | {"error_px": 0.3})  # 0.05 px of 0.3 are no small part
     assert "not decided: the error may fall by 10 % or rise by 17 %" in small
-    unclear = told(further_frames=OPEN)
+    unclear = statement(further_frames=OPEN)
     assert "not decided: the error may fall by 30 % or rise by 7.5 %" in unclear
     assert "whether more labels help" not in unclear
-    little = told(further_frames=OPEN | {"low_px": -0.8, "high_px": -0.04})  # by how much may be next to nothing
+    little = statement(further_frames=OPEN | {"low_px": -0.8, "high_px": -0.04})  # by how much may be next to nothing
     assert "lower the error, by at most 20 %" in little
     assert "not decided" not in little
-    assert "whether more labels help" in told(further_frames=None)
+    assert "whether more labels help" in statement(further_frames=None)
 
 
 def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
@@ -159,12 +160,12 @@ def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
         {"frames": 80, "value": np.log(0.8), "ci_low": np.log(0.6), "ci_high": 0.0, "verdict": "b"},
     ]
     table = pd.DataFrame(changes).assign(keypoint=ALL)
-    found = further_frames(table, curve, 40)
-    assert found == {"frames": 40, "error_px": pytest.approx(4), "change_px": pytest.approx(-1),
+    further = further_frames(table, curve, 40)
+    assert further == {"frames": 40, "error_px": pytest.approx(4), "change_px": pytest.approx(-1),
                      "low_px": pytest.approx(-2), "high_px": 0, "verdict": "b", "half_frames": 20,
                      "half_change_px": pytest.approx(1), "half_low_px": 0,
                      "half_high_px": pytest.approx(2)}  # fmt: skip
-    assert half_and_twice(found) == [
+    assert half_and_twice(further) == [
         ("half the frames (20)", "+1 px (+0 to +2)"),
         ("twice the frames", "−1 px (−2 to +0)"),
     ]
@@ -174,17 +175,17 @@ def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
 def test_an_error_falls_by_no_more_than_all_of_it():
     curve = pd.DataFrame({"keypoint": ALL, "frames": [40], "fitted": np.log([2.0])})
     change = {"keypoint": ALL, "value": -0.3, "ci_low": -2.0, "ci_high": 0.5, "verdict": "cannot be told"}
-    found = further_frames(pd.DataFrame([change | {"frames": 20}, change | {"frames": 80}]), curve, 40)
-    assert found["low_px"] == found["half_low_px"] == -found["error_px"] == pytest.approx(-1)
-    assert "may fall by 100 % or rise" in told(further_frames=found)
+    further = further_frames(pd.DataFrame([change | {"frames": 20}, change | {"frames": 80}]), curve, 40)
+    assert further["low_px"] == further["half_low_px"] == -further["error_px"] == pytest.approx(-1)
+    assert "may fall by 100 % or rise" in statement(further_frames=further)
 
 
 def test_single_frames_that_are_decided_are_counted_and_the_others_named_undecided():
-    text = told(**CHANGES["single frames"])
+    text = statement(**CHANGES["single frames"])
     assert "2 harm, 1 helps, 3 are worse than average" in text
-    assert "1 harms, 1 is better than average" in told(verdicts={"harmful": 1, "better than average": 1})
+    assert "1 harms, 1 is better than average" in statement(verdicts={"harmful": 1, "better than average": 1})
     assert "the others need more than 36 networks" in text
-    assert "decided one by one" not in told()
+    assert "decided one by one" not in statement()
 
 
 def test_what_is_undecided_is_one_sentence_with_how_many_networks_would_decide():
@@ -192,11 +193,11 @@ def test_what_is_undecided_is_one_sentence_with_how_many_networks_would_decide()
     assert last.startswith("36 networks cannot decide")
     for words in ("harm", "which single frames harm most", "about 5,300"):
         assert words in last
-    assert "over a million would tell" in told(networks_to_decide_top=1_000_000)
-    assert "(about 36 would tell)" in told(networks_to_decide_top=0)
-    few = told(networks_to_decide_top=None)  # too few subsets to know
+    assert "over a million would tell" in statement(networks_to_decide_top=1_000_000)
+    assert "(about 36 would tell)" in statement(networks_to_decide_top=0)
+    few = statement(networks_to_decide_top=None)  # too few subsets to know
     assert "which single frames harm most." in few and "would tell" not in few
-    assert "cannot decide" not in told(verdicts={"harmful": 60})
+    assert "cannot decide" not in statement(verdicts={"harmful": 60})
 
 
 def test_networks_are_counted_for_frames_that_are_undecided_and_not_for_flagged_ones():
@@ -226,8 +227,8 @@ def test_what_a_method_calls_harmful_is_told_beside_what_is_not_decided():
         sentence for sentence in sentences(NUMBERS | CHANGES["by a method"], 0.05) if "cannot decide" in sentence
     ]
     assert "5,300" in last and "by metagradient, 2 harm" in last
-    assert "by metagradient, none harm" in told(**CHANGES["by a method and nothing else"])
-    assert "by metagradient, 2 harm" in told(**(CHANGES["single frames"] | CHANGES["by a method"]))
+    assert "by metagradient, none harm" in statement(**CHANGES["by a method and nothing else"])
+    assert "by metagradient, 2 harm" in statement(**(CHANGES["single frames"] | CHANGES["by a method"]))
 
 
 def test_the_numbers_of_a_study_are_those_that_the_sentences_tell(study: Results):
@@ -300,8 +301,8 @@ def test_what_is_trained_again_is_told_with_its_time_for_the_device_that_was_mea
     numbers = study.summary | {"labels_flagged": 6}
     assert "no network is trained again" in next_step(study.folder, numbers, held_out, config, "a.yaml").sentence
     unkept = config.model_copy(update={"keep_snapshots": False})
-    said = next_step(study.folder, numbers, held_out, unkept, "a.yaml").sentence
-    assert "training again the 40 networks (none is kept) takes about 101 min here" in said
+    sentence = next_step(study.folder, numbers, held_out, unkept, "a.yaml").sentence
+    assert "training again the 40 networks (none is kept) takes about 101 min here" in sentence
 
 
 def test_of_two_held_out_labels_alone_what_a_frame_moves_has_as_many_lines_and_networks_that_diverged_say_nothing(
@@ -329,7 +330,7 @@ def test_with_no_label_flagged_what_comes_next_is_more_labels_where_they_help_an
         "label more frames"
         in next_step(study.folder, numbers | {"further_frames": HELPED}, checks, config, "a.yaml").sentence
     )
-    for found in (OPEN, HARDLY, None):
-        step = next_step(study.folder, numbers | {"further_frames": found}, checks, config, "a.yaml")
+    for further in (OPEN, HARDLY, None):
+        step = next_step(study.folder, numbers | {"further_frames": further}, checks, config, "a.yaml")
         assert "double the networks" in step.sentence
     assert len(step.sentence.split()) <= 30

@@ -47,13 +47,13 @@ def simulated(number, strength, blocks, frames):
 
 @pytest.mark.slow
 def test_out_of_fold_predictions_see_additive_effects_and_nothing_where_there_is_none():
-    found = {}
+    correlations = {}
     for strength in (4.0, 0.0):
         studies = [simulated(number, strength, [("independent", (50,), 80)], 30) for number in range(5)]
         scores = [scores_out_of_fold({"": study.by_estimator("regression")}, study)[""] for study in studies]
-        found[strength] = np.mean(scores)
-    assert found[4.0] > 0.75
-    assert abs(found[0.0]) < 0.15
+        correlations[strength] = np.mean(scores)
+    assert correlations[4.0] > 0.75
+    assert abs(correlations[0.0]) < 0.15
 
 
 @pytest.mark.slow
@@ -81,8 +81,8 @@ def test_the_table_has_estimators_ceiling_and_detection_and_finds_what_was_plant
     assert table.loc[("auroc", "out-of-bag error", "error"), "value"] > 0.9
     suspicion = table.loc[("auroc", "label suspicion", "pose")]
     truth = results.planted[results.pool]
-    own = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
-    assert suspicion["value"] == roc_auc_score(truth, own) > 0.9
+    suspicions = results.label_checks.set_index("frame").sort_index()["suspicion"][results.pool].fillna(-9)
+    assert suspicion["value"] == roc_auc_score(truth, suspicions) > 0.9
     assert suspicion["ci_low"] <= suspicion["value"] <= suspicion["ci_high"]
     assert table.loc[("lds", "size-centred", "log_probability"), "p"] < 0.05
     lds = table.loc["lds"]["p"].dropna()

@@ -47,34 +47,34 @@ def test_frames_in_every_or_no_subset_are_nan_with_a_warning_that_counts_them(na
     study = grid([("independent", (50,), 16)], 10, 1)
     inclusion = np.hstack([study.inclusion, np.ones((16, 1), bool), np.zeros((16, 1), bool)])
     with pytest.warns(UndecidableFrameWarning, match="1 frames are in every subset and 1 in none"):
-        found = estimate_influence(
+        estimate = estimate_influence(
             inclusion, np.random.default_rng(0).normal(size=(16, 3)), percents=study.percents,
             clusters=study.clusters, design="independent", estimator=name, resamples=0,
         )  # fmt: skip
-    assert np.isnan(found.value[10:]).all()
-    assert np.isfinite(found.value[:10]).all()
-    assert found.n_with[:10].sum() == 80
-    assert found.n_without[10:].tolist() == [0, 16]
+    assert np.isnan(estimate.value[10:]).all()
+    assert np.isfinite(estimate.value[:10]).all()
+    assert estimate.n_with[:10].sum() == 80
+    assert estimate.n_without[10:].tolist() == [0, 16]
 
 
 def test_without_resamples_there_are_point_estimates_only():
     study = grid(HALVES, 12, 1)
-    found = influence(study, np.random.default_rng(0).normal(size=(24, 2)))
-    assert np.isfinite(found.value).all()
+    estimate = influence(study, np.random.default_rng(0).normal(size=(24, 2)))
+    assert np.isfinite(estimate.value).all()
     for name in ("standard_error", "ci_low", "ci_high", "p_value", "p_adjusted", "absolute"):
-        assert np.isnan(getattr(found, name)).all(), name
-    assert found.slopes == ()
+        assert np.isnan(getattr(estimate, name)).all(), name
+    assert estimate.slopes == ()
 
 
-def ridge_by_hand(inclusion, u, percents, clusters, own=-1):
+def ridge_by_hand(inclusion, u, percents, clusters, self_frame=-1):
     """The model's restricted likelihood and prediction, from dense covariance matrices over a fine grid."""
     subsets, frames = inclusion.shape
     roots = precisions(u[:, None], percents, clusters)[:, None]
     z, u = inclusion * roots, u * roots[:, 0]
     x = (percents[:, None] == np.unique(percents)) * roots
-    if own >= 0:
-        x = np.column_stack([x, z[:, own]])
-    others = np.delete(np.arange(frames), own) if own >= 0 else np.arange(frames)
+    if self_frame >= 0:
+        x = np.column_stack([x, z[:, self_frame]])
+    others = np.delete(np.arange(frames), self_frame) if self_frame >= 0 else np.arange(frames)
     same = (clusters[:, None] == clusters[None, :]).astype(float)
     ratios = (0.0,) if len(np.unique(clusters)) == subsets else (0.0, 0.25, 1.0, 4.0)
     best = (np.inf,)
@@ -92,21 +92,21 @@ def ridge_by_hand(inclusion, u, percents, clusters, own=-1):
     effects = best[1] - best[1].mean()
     value = np.zeros(frames)
     value[others] = effects * len(others) / (len(others) - 1)
-    if own >= 0:
-        value[own] = best[2] - best[1].mean()
+    if self_frame >= 0:
+        value[self_frame] = best[2] - best[1].mean()
     return value
 
 
 @pytest.mark.parametrize(
     "blocks", [HALVES, [("nested", LADDER, 9)], [("balanced", (50,), 12), ("paired", (30, 50, 70), 6)]], ids=str
 )
-@pytest.mark.parametrize("own", [-1, 3])
-def test_regression_is_the_best_linear_unbiased_prediction_at_the_restricted_likelihoods_maximum(blocks, own):
+@pytest.mark.parametrize("self_frame", [-1, 3])
+def test_regression_is_the_best_linear_unbiased_prediction_at_the_restricted_likelihoods_maximum(blocks, self_frame):
     study = grid(blocks, 14, 1)
     scores, _ = simulate(study, "additive", 1.5, np.random.default_rng(4))
-    found = influence(study, scores[:, None], estimator="regression", self_frame=np.array([own])).value[:, 0]
-    by_hand = ridge_by_hand(study.inclusion, scores, study.percents, study.clusters, own)
-    assert found == pytest.approx(by_hand, abs=0.02 * np.abs(by_hand).max())
+    estimate = influence(study, scores[:, None], estimator="regression", self_frame=np.array([self_frame])).value[:, 0]
+    by_hand = ridge_by_hand(study.inclusion, scores, study.percents, study.clusters, self_frame)
+    assert estimate == pytest.approx(by_hand, abs=0.02 * np.abs(by_hand).max())
 
 
 def test_regression_treats_each_target_by_its_own_penalty_and_missing_rows():
@@ -149,16 +149,16 @@ def test_exact_semivalues_of_games_of_eight_players_lie_in_their_intervals(name)
         worth, pairs = rng.normal(size=frames), np.triu(rng.normal(size=(frames, frames)), 1)
 
         def game(members, worth=worth, pairs=pairs):
-            held = np.zeros(len(worth))
-            held[list(members)] = 1
-            return held @ worth + held @ pairs @ held + math.sqrt(len(members))
+            included = np.zeros(len(worth))
+            included[list(members)] = 1
+            return included @ worth + included @ pairs @ included + math.sqrt(len(members))
 
         exact = exact_semivalue(game, frames, omega)
         truth = frames / (frames - 1) * (exact - exact.mean())
         study = grid([("independent", percents, 60)], frames, number)
         scores = np.array([game(frozenset(np.flatnonzero(row))) for row in study.inclusion])
-        found = estimator(name)(Sample(study.inclusion, scores[:, None], study.percents, study.clusters))
-        low, high = confidence_interval(found.value, found.standard_error, found.clusters, 0.95)
+        estimate = estimator(name)(Sample(study.inclusion, scores[:, None], study.percents, study.clusters))
+        low, high = confidence_interval(estimate.value, estimate.standard_error, estimate.clusters, 0.95)
         inside += np.count_nonzero((low[:, 0] <= truth) & (truth <= high[:, 0]))
     assert inside >= 85
 
@@ -197,9 +197,9 @@ def test_arrays_that_do_not_fit_are_refused_in_words(change, words):
 def test_with_few_clusters_a_warning_says_so_and_values_remain():
     study = grid([("nested", LADDER, 7)], 20, 1)
     with pytest.warns(FewClustersWarning, match="7 clusters are too few"):
-        found = influence(study, np.random.default_rng(0).normal(size=(28, 1)), resamples=9)
-    assert np.isfinite(found.value).all()
-    assert np.isnan(found.p_adjusted).all()
+        estimate = influence(study, np.random.default_rng(0).normal(size=(28, 1)), resamples=9)
+    assert np.isfinite(estimate.value).all()
+    assert np.isnan(estimate.p_adjusted).all()
 
 
 @pytest.mark.parametrize("fixed", [(), (4,), (4, 11)], ids=str)
@@ -239,10 +239,10 @@ def test_adjusted_p_values_find_a_strong_frame_and_are_the_same_for_the_same_ran
 def test_absolute_values_add_the_slope_of_the_size():
     study = grid([("balanced", (50,), 16), ("nested", (30, 70), 8)], 20, 1)
     scores = (20 - 0.25 * study.inclusion.sum(axis=1))[:, None]
-    found = influence(study, scores)
-    assert found.absolute == pytest.approx(np.full((20, 1), -0.25))
-    assert [(s.low, s.high) for s in found.slopes] == [(30, 50), (50, 70)]
-    assert found.slopes[0].per_frame == pytest.approx([-0.25])
+    estimate = influence(study, scores)
+    assert estimate.absolute == pytest.approx(np.full((20, 1), -0.25))
+    assert [(s.low, s.high) for s in estimate.slopes] == [(30, 50), (50, 70)]
+    assert estimate.slopes[0].per_frame == pytest.approx([-0.25])
 
 
 MIXED = [("balanced", (50,), 24), ("nested", LADDER, 4)]
@@ -253,43 +253,43 @@ def test_a_verdict_has_the_sign_of_what_was_tested():
     rng = np.random.default_rng([28, 21])
     study = grid(MIXED, 60, 8)
     scores = -1.3 * study.inclusion[:, 0] + 0.02 * study.inclusion.sum(axis=1) + 0.45 * rng.normal(size=40)
-    found = influence(study, scores[:, None], resamples=99, random_state=rng)
-    assert abs(found.value[0, 0]) < 0.1
-    assert found.tested_absolute[0, 0] < -0.8
-    assert found.absolute_p_adjusted[0, 0] < 0.05
-    assert found.verdict[0, 0] == "helpful"
-    decided = found.p_adjusted < 0.05
+    estimate = influence(study, scores[:, None], resamples=99, random_state=rng)
+    assert abs(estimate.value[0, 0]) < 0.1
+    assert estimate.tested_absolute[0, 0] < -0.8
+    assert estimate.absolute_p_adjusted[0, 0] < 0.05
+    assert estimate.verdict[0, 0] == "helpful"
+    decided = estimate.p_adjusted < 0.05
     signs = {"harmful": 1, "worse than average": 1, "undecided": 0, "better than average": -1, "helpful": -1}
-    told = np.vectorize(signs.get)(found.verdict)
-    tested = np.where(found.absolute_p_adjusted < 0.05, found.tested_absolute, found.tested_value)
-    assert ((told == np.sign(tested)) | ((told == 0) & ~decided)).all()
+    verdict_sign = np.vectorize(signs.get)(estimate.verdict)
+    tested = np.where(estimate.absolute_p_adjusted < 0.05, estimate.tested_absolute, estimate.tested_value)
+    assert ((verdict_sign == np.sign(tested)) | ((verdict_sign == 0) & ~decided)).all()
 
 
 def test_complements_are_not_taken_for_independent_by_the_plain_difference():
     """What one half of a pair has the other lacks, so that frames that matter make a difference twice as uncertain."""
-    held, told = 0, 0
+    covered, intervals = 0, 0
     for number in range(40):
         rng = np.random.default_rng(number)
         study = grid([("paired", (50,), 20)], 24, number)
         effects = rng.normal(0, 1, 24)
         score = study.inclusion @ effects + rng.normal(0, 0.5, len(study.inclusion))
-        found = estimate_influence(
+        estimate = estimate_influence(
             study.inclusion, score[:, None], percents=study.percents, clusters=study.clusters, design="paired",
             estimator="difference-of-means", resamples=1, random_state=0,
         )  # fmt: skip
         truth = 24 / 23 * (effects - effects.mean())
-        inside = (found.ci_low[:, 0] <= truth) & (truth <= found.ci_high[:, 0])
-        held, told = held + inside.sum(), told + len(inside)
-    assert held / told > 0.92
+        inside = (estimate.ci_low[:, 0] <= truth) & (truth <= estimate.ci_high[:, 0])
+        covered, intervals = covered + inside.sum(), intervals + len(inside)
+    assert covered / intervals > 0.92
 
 
 def test_intervals_lie_about_the_tested_value_which_is_the_size_centred_difference():
     study = grid(HALVES, 12, 1)
     scores = np.random.default_rng(0).normal(size=(24, 2))
-    found = influence(study, scores, resamples=1)
-    assert (found.ci_low + found.ci_high) / 2 == pytest.approx(found.tested_value)
+    estimate = influence(study, scores, resamples=1)
+    assert (estimate.ci_low + estimate.ci_high) / 2 == pytest.approx(estimate.tested_value)
     plain = influence(study, scores, estimator="size-centred")
-    assert found.tested_value == pytest.approx(plain.value)
+    assert estimate.tested_value == pytest.approx(plain.value)
     assert plain.tested_value == pytest.approx(plain.value)
 
 
@@ -298,27 +298,27 @@ def test_on_several_sizes_every_estimator_is_tested_by_the_size_centred_differen
     study = grid(MIXED, 20, 1)
     scores = (np.random.default_rng(0).normal(size=40) - 0.5 * study.inclusion.sum(axis=1))[:, None]
     options = {"resamples": 19, "random_state": 0}
-    found, expected = (influence(study, scores, estimator=each, **options) for each in (name, "size-centred"))
+    estimate, expected = (influence(study, scores, estimator=each, **options) for each in (name, "size-centred"))
     for part in ("tested_value", "tested_absolute", "standard_error", "ci_low", "p_adjusted", "absolute_p_adjusted"):
-        assert getattr(found, part) == pytest.approx(getattr(expected, part)), part
-    assert (found.verdict == expected.verdict).all()
+        assert getattr(estimate, part) == pytest.approx(getattr(expected, part)), part
+    assert (estimate.verdict == expected.verdict).all()
 
 
 @pytest.mark.parametrize("name", ["difference-of-means", "banzhaf"])
 def test_the_slope_is_not_added_to_a_pooled_difference_which_holds_it_already(name):
     """The score falls by a quarter with each frame, whichever: so much is each frame's absolute value."""
     study = grid([("balanced", (50,), 16), ("nested", (30, 70), 8)], 20, 1)
-    found = influence(study, (20 - 0.25 * study.inclusion.sum(axis=1))[:, None], estimator=name)
-    assert found.value.mean() < -0.2  # confounded: no frame is better than another
-    assert found.absolute == pytest.approx(np.full((20, 1), -0.25))
+    estimate = influence(study, (20 - 0.25 * study.inclusion.sum(axis=1))[:, None], estimator=name)
+    assert estimate.value.mean() < -0.2  # confounded: no frame is better than another
+    assert estimate.absolute == pytest.approx(np.full((20, 1), -0.25))
 
 
 def test_without_an_error_of_the_slope_no_absolute_value_is_decided():
     study = grid([("balanced", (50,), 24), ("independent", (30, 70), 1)], 20, 1)
     scores = np.random.default_rng(0).normal(size=26) * 1e-3 + 5 * study.inclusion[:, 0]
-    found = influence(study, scores[:, None], resamples=19)
-    assert np.isnan(found.absolute_p_adjusted).all()
-    assert set(found.verdict[:, 0]) <= {"worse than average", "better than average", "undecided"}
+    estimate = influence(study, scores[:, None], resamples=19)
+    assert np.isnan(estimate.absolute_p_adjusted).all()
+    assert set(estimate.verdict[:, 0]) <= {"worse than average", "better than average", "undecided"}
 
 
 @pytest.mark.parametrize(
@@ -338,9 +338,9 @@ def test_the_papers_grid_calls_a_frame_in_one_of_twenty_studies_without_effects(
         rng = np.random.default_rng([number, 22])
         noise = 0.5 * rng.normal(size=40) / np.sqrt([members[p] for p in study.percents])
         options = {"estimator": "difference-of-means", "resamples": resamples, "random_state": rng}
-        found = influence(study, (noise + [level[p] for p in study.percents])[:, None], **options)
+        estimate = influence(study, (noise + [level[p] for p in study.percents])[:, None], **options)
         # Where the error falls with each frame that is added, `helpful` is true of all.
-        falling = (found.p_adjusted < 0.05).any() or (found.verdict == "harmful").any()
+        falling = (estimate.p_adjusted < 0.05).any() or (estimate.verdict == "harmful").any()
         flat = (influence(study, noise[:, None] + 5, **options).verdict != "undecided").any()
         called.append([falling, flat])
     assert (np.mean(called, axis=0) <= most).all()

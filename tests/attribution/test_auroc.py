@@ -24,12 +24,12 @@ def test_an_auroc_of_one_is_not_known_to_be_one():
 @pytest.mark.parametrize("wrong", [4, 10])
 def test_intervals_of_an_auroc_hold_it_though_wrong_frames_are_few(wrong):
     """By resampling they held it in .80 of studies with four wrong frames, in .83 with ten."""
-    rng, held, studies = np.random.default_rng(wrong), 0, 400
+    rng, covered, studies = np.random.default_rng(wrong), 0, 400
     truth = np.arange(50 + wrong) < wrong
     for _ in range(studies):
         low, high = interval_of_auroc(truth, rng.normal(size=len(truth)) + 2.2 * truth, 0.95)
-        held += low <= stats.norm.cdf(2.2 / np.sqrt(2)) <= high
-    assert held / studies > 0.93
+        covered += low <= stats.norm.cdf(2.2 / np.sqrt(2)) <= high
+    assert covered / studies > 0.93
 
 
 @given(

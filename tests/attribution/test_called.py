@@ -24,8 +24,8 @@ def test_intervals_given_the_call_hold_the_truth_as_often_as_they_say(true, free
     called = np.flatnonzero(np.abs(value) > limit * error)[:500]
     value, error = value[called], error[called]
     low, high = interval_if_called(value, error, freedom, np.zeros_like(value), limit * error, 0.95)
-    held = (low <= true) & (true <= high)
-    assert np.mean(held) == pytest.approx(0.95, abs=0.03)  # 500 have an error of .01
+    covered = (low <= true) & (true <= high)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)  # 500 have an error of .01
     assert np.mean(low > true) == pytest.approx(0.025, abs=0.025)
     half = stats.t.ppf(0.975, freedom) * error
     assert np.mean(np.abs(value - true) < half) < 0.96

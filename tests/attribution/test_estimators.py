@@ -20,11 +20,11 @@ def run(module, inclusion, scores, percents, clusters, self_frame=-1):
     return module.estimate(Sample(inclusion, scores, percents, clusters, np.asarray(self_frame)))
 
 
-def least_squares(inclusion, scores, percents, frame, own, roots=None):
+def least_squares(inclusion, scores, percents, frame, self_frame, roots=None):
     """The coefficient of a frame's inclusion beside the sizes' means, rows multiplied by the roots of their weights."""
     columns = [(percents == p).astype(float) for p in np.unique(percents)]
-    if own not in (-1, frame):
-        columns.append(inclusion[:, own].astype(float))
+    if self_frame not in (-1, frame):
+        columns.append(inclusion[:, self_frame].astype(float))
     columns.append(inclusion[:, frame].astype(float))
     roots = np.ones(len(scores)) if roots is None else roots
     return np.linalg.lstsq(np.column_stack(columns) * roots[:, None], scores * roots, rcond=None)[0][-1]
@@ -60,19 +60,19 @@ def test_the_difference_of_means_is_what_a_loop_gives():
 def test_the_size_centred_difference_and_its_errors_are_a_refitted_jackknife(blocks):
     inclusion, percents, clusters = grid(blocks, 20)
     rng = np.random.default_rng(1)
-    own = np.array([-1, 3, 7, -1])
+    self_frame = np.array([-1, 3, 7, -1])
     scores = rng.normal(size=(len(inclusion), 4)) + inclusion @ rng.normal(size=(20, 4))
     scores[percents == 30] *= 4
-    estimate = run(size_centred, inclusion, scores, percents, clusters, own)
+    estimate = run(size_centred, inclusion, scores, percents, clusters, self_frame)
     roots = precisions(scores, percents, clusters)
     assert roots[percents == 30].max() < 0.7 * roots[percents != 30].min()
     names = np.unique(clusters)
     for i in (0, 3, 7, 19):
         for t in range(4):
-            value = least_squares(inclusion, scores[:, t], percents, i, own[t], roots)
+            value = least_squares(inclusion, scores[:, t], percents, i, self_frame[t], roots)
             assert estimate.value[i, t] == pytest.approx(value)
             left_out = [
-                least_squares(inclusion[keep], scores[keep, t], percents[keep], i, own[t], roots[keep])
+                least_squares(inclusion[keep], scores[keep, t], percents[keep], i, self_frame[t], roots[keep])
                 for keep in (clusters != name for name in names)
             ]
             variance = (len(names) - 1) / len(names) * ((np.array(left_out) - value) ** 2).sum()
@@ -106,7 +106,7 @@ def test_weights_leave_exact_effects_as_they_are_and_parts_add_up_to_the_whole()
 @pytest.mark.parametrize("module", [regression, size_centred])
 def test_noisy_small_subsets_do_not_drown_what_large_ones_say(module):
     """Fifteen ladders whose 10 % subsets have four times the noise, and 30 % half as much again."""
-    found = []
+    correlations = []
     for number in range(12):
         rng = np.random.default_rng([number, 1])
         inclusion, percents, clusters = grid([("nested", LADDER, 15)], 60, number)
@@ -116,8 +116,8 @@ def test_noisy_small_subsets_do_not_drown_what_large_ones_say(module):
         noise = np.select([percents == 10, percents == 30], [4, 1.5], 1) * 0.7
         scores = inclusion @ effects + noise * rng.normal(size=60)
         value = run(module, inclusion, scores[:, None], percents, clusters).value[:, 0]
-        found.append(np.corrcoef(value, effects)[0, 1])
-    assert np.mean(found) > 0.45
+        correlations.append(np.corrcoef(value, effects)[0, 1])
+    assert np.mean(correlations) > 0.45
 
 
 def test_size_confounds_the_difference_of_means_but_not_the_size_centred():

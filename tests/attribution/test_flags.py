@@ -39,8 +39,8 @@ def simulated(studies, keypoints, tails, wrong=0.0):
     for seed in range(studies):
         rng = np.random.default_rng([seed, keypoints])
         deviation, bad = deviations(rng, (90, 120, 200)[seed % 3], keypoints, TAILS[tails], wrong)
-        found = flagged(deviation)
-        rows.append((found[bad].sum() / max(bad.sum(), 1), (found & ~bad).sum()))
+        flags = flagged(deviation)
+        rows.append((flags[bad].sum() / max(bad.sum(), 1), (flags & ~bad).sum()))
     return np.mean(rows, axis=0)
 
 

@@ -49,9 +49,9 @@ def test_one_keypoint_beside_its_place_is_found_and_named(far, least):
         xy, rows = labels(seed), np.arange(seed, 120, 12)
         for row in rows:
             xy[row, row % 6] += far * np.array([np.cos(row), np.sin(row)])
-        found = suspect_geometry(xy)
-        auroc.append(roc_auc_score(np.isin(np.arange(120), rows), found.suspicion))
-        named.append((found.keypoint[rows] == rows % 6).mean())
+        suspects = suspect_geometry(xy)
+        auroc.append(roc_auc_score(np.isin(np.arange(120), rows), suspects.suspicion))
+        named.append((suspects.keypoint[rows] == rows % 6).mean())
     assert np.mean(auroc) > least
     assert np.mean(named) > far / 80
 
@@ -63,11 +63,11 @@ def test_exchanged_keypoints_are_found_and_mostly_named_as_a_pair():
         pairs = [sorted(np.random.default_rng(row).permutation(6)[:2]) for row in rows]
         for row, pair in zip(rows, pairs, strict=True):
             xy[row, pair] = xy[row, pair[::-1]]
-        found = suspect_geometry(xy)
-        auroc.append(roc_auc_score(np.isin(np.arange(120), rows), found.suspicion))
-        said = np.sort([found.keypoint[rows], found.partner[rows]], axis=0)
-        named.append((pairs == said.T).all(axis=1).mean())
-        others.append((np.delete(found.partner, rows) >= 0).mean())
+        suspects = suspect_geometry(xy)
+        auroc.append(roc_auc_score(np.isin(np.arange(120), rows), suspects.suspicion))
+        named_pairs = np.sort([suspects.keypoint[rows], suspects.partner[rows]], axis=0)
+        named.append((pairs == named_pairs.T).all(axis=1).mean())
+        others.append((np.delete(suspects.partner, rows) >= 0).mean())
     assert np.mean(auroc) > 0.93
     assert np.mean(named) > 0.4
     assert np.mean(others) < 0.1
@@ -80,10 +80,10 @@ def test_ears_of_a_symmetric_animal_are_told_apart_though_all_distances_are_the_
     axes = np.stack([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]).transpose(2, 0, 1)
     xy = np.einsum("nij,nkj->nki", axes, animal + rng.normal(0, 2, (80, 4, 2)))
     xy[13, [1, 2]] = xy[13, [2, 1]]
-    found = suspect_geometry(xy)
-    assert found.suspicion.argmax() == 13
-    assert {found.keypoint[13], found.partner[13]} == {1, 2}
-    assert found.flagged[13]
+    suspects = suspect_geometry(xy)
+    assert suspects.suspicion.argmax() == 13
+    assert {suspects.keypoint[13], suspects.partner[13]} == {1, 2}
+    assert suspects.flagged[13]
 
 
 @pytest.mark.slow
@@ -122,15 +122,15 @@ def test_nothing_raises_and_nothing_is_said_of_frames_with_few_labels(seed, fram
     rng = np.random.default_rng(seed)
     xy = np.round(rng.uniform(0, 200, (frames, keypoints, 2)) / coarse) * coarse  # coarse ones coincide
     xy[rng.random((frames, keypoints)) < missing] = np.nan
-    found = suspect_geometry(xy)
+    suspects = suspect_geometry(xy)
     distinct = [len(np.unique(labelled[np.isfinite(labelled).all(axis=1)], axis=0)) > 1 for labelled in xy]
-    told = (np.isfinite(xy).all(axis=2).sum(axis=1) >= 4) & np.array(distinct, bool)
-    assert (np.isfinite(found.suspicion) == (told & (told.sum() >= 8))).all()
-    assert not found.flagged[~told].any()
-    assert ((found.keypoint >= 0) == np.isfinite(found.suspicion)).all()
-    named = np.flatnonzero(found.keypoint >= 0)
-    assert np.isfinite(xy[named, found.keypoint[named]]).all()
-    np.testing.assert_array_equal(found.suspicion, suspect_geometry(xy.copy()).suspicion)
+    judged = (np.isfinite(xy).all(axis=2).sum(axis=1) >= 4) & np.array(distinct, bool)
+    assert (np.isfinite(suspects.suspicion) == (judged & (judged.sum() >= 8))).all()
+    assert not suspects.flagged[~judged].any()
+    assert ((suspects.keypoint >= 0) == np.isfinite(suspects.suspicion)).all()
+    named = np.flatnonzero(suspects.keypoint >= 0)
+    assert np.isfinite(xy[named, suspects.keypoint[named]]).all()
+    np.testing.assert_array_equal(suspects.suspicion, suspect_geometry(xy.copy()).suspicion)
 
 
 def test_an_array_of_another_form_is_refused_with_its_shape():
@@ -150,15 +150,15 @@ def test_exchanged_labels_of_real_animals_are_found(name):
     if not (DATA / name).exists():
         pytest.skip(f"{DATA / name} is not there: real data are not part of the repository")
     project = inspect_labels(DATA / name).project
-    told = np.flatnonzero(np.isfinite(suspect_geometry(project.xy).suspicion))
+    judged = np.flatnonzero(np.isfinite(suspect_geometry(project.xy).suspicion))
     auroc = []
     for seed in range(5):
         rng, xy = np.random.default_rng(seed), project.xy.copy()
-        rows = rng.choice(told, len(told) // 12, replace=False)
+        rows = rng.choice(judged, len(judged) // 12, replace=False)
         for row in rows:
             pair = rng.choice(np.flatnonzero(np.isfinite(xy[row]).all(axis=1)), 2, replace=False)
             xy[row, pair] = xy[row, pair[::-1]]
-        auroc.append(roc_auc_score(np.isin(told, rows), suspect_geometry(xy).suspicion[told]))
+        auroc.append(roc_auc_score(np.isin(judged, rows), suspect_geometry(xy).suspicion[judged]))
     assert np.mean(auroc) > 0.85
 
 
@@ -185,11 +185,13 @@ def test_init_and_check_name_a_few_labels_and_say_that_it_is_a_first_look(spoilt
     for done in (made, checked):
         lines = done.output.splitlines()
         (at,) = [number for number, line in enumerate(lines) if "first look, without networks" in line]
-        said = [line for line in lines[at + 1 :] if line.startswith("  ") and ": " in line and "frameworth" not in line]
-        assert 3 <= len(said) <= 5
-        assert any(line.startswith(f"  {spoilt}: ") for line in said)
+        listed = [
+            line for line in lines[at + 1 :] if line.startswith("  ") and ": " in line and "frameworth" not in line
+        ]
+        assert 3 <= len(listed) <= 5
+        assert any(line.startswith(f"  {spoilt}: ") for line in listed)
         assert {"snout", "leftear", "rightear", "tailbase"} >= {
-            line.split(": ")[1].split(",")[0].split(" ")[0] for line in said
+            line.split(": ")[1].split(",")[0].split(" ")[0] for line in listed
         }
 
 

@@ -100,16 +100,16 @@ def test_a_wrong_held_out_label_is_named_first_in_summary_closing_and_explain(st
     assert row[:3] == ["1.", first.split(" ")[0], "nose"]
     assert "held out; this keypoint alone is off" in " ".join(row)
     assert lines[-1].startswith("Next    frameworth report --configfile mine.yaml --open")
-    said = " ".join(explain(study, wrong(study)))
-    assert "Rank 1 of 32 labels to check, flagged: suspicion" in said
-    assert "most by nose" in said
-    assert "this keypoint alone is off" in said
+    text = " ".join(explain(study, wrong(study)))
+    assert "Rank 1 of 32 labels to check, flagged: suspicion" in text
+    assert "most by nose" in text
+    assert "this keypoint alone is off" in text
 
 
 def test_a_frame_of_the_pool_that_does_not_stand_out_is_explained_as_that(study: Results):
     row = study.label_checks[(study.label_checks["split"] == "pool") & ~study.label_checks["flagged"]].iloc[3]
-    said = " ".join(explain(study, int(row["frame"])))
-    assert f"Rank {row['rank']} of 32 labels to check, not flagged: suspicion {row['suspicion']:.1f}, " in said
+    text = " ".join(explain(study, int(row["frame"])))
+    assert f"Rank {row['rank']} of 32 labels to check, not flagged: suspicion {row['suspicion']:.1f}, " in text
 
 
 def test_a_wrong_held_out_label_is_written_into_the_review(study: Results, tmp_path: Path):

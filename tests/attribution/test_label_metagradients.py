@@ -34,11 +34,11 @@ def test_harmful_labels_of_any_keypoint_are_singled_out_and_few_studies_without_
     change, position, labelled = derivatives(rng)
     change[:, 3, 0] += 6
     change[:, 7, 2] += 60
-    found = label_metagradients(change, position, labelled, 99, rng)
-    assert found.p_adjusted[3, 0] < 0.05
-    assert found.p_adjusted[7, 2] < 0.05
-    assert found.harmful[3, 0]
-    assert found.harmful[7, 2]
+    metagradients = label_metagradients(change, position, labelled, 99, rng)
+    assert metagradients.p_adjusted[3, 0] < 0.05
+    assert metagradients.p_adjusted[7, 2] < 0.05
+    assert metagradients.harmful[3, 0]
+    assert metagradients.harmful[7, 2]
     wrong = 0
     for number in range(40):
         rng = np.random.default_rng(number)
@@ -50,10 +50,10 @@ def test_a_label_is_to_move_against_the_derivative_and_networks_that_differ_do_n
     rng = np.random.default_rng(1)
     change, position, labelled = derivatives(rng, networks=30)
     position[:, 0, 0] = np.array([3.0, 4]) * rng.uniform(0.1, 10, (30, 1))
-    found = label_metagradients(change, position, labelled, 9, rng)
-    assert found.direction[0, 0] == pytest.approx([-0.6, -0.8])
-    assert found.agreement[0, 0] == pytest.approx(1)
-    assert np.median(found.agreement[1:]) < 0.4
+    metagradients = label_metagradients(change, position, labelled, 9, rng)
+    assert metagradients.direction[0, 0] == pytest.approx([-0.6, -0.8])
+    assert metagradients.agreement[0, 0] == pytest.approx(1)
+    assert np.median(metagradients.agreement[1:]) < 0.4
 
 
 def test_of_a_keypoints_only_label_and_of_one_that_no_network_would_move_the_words_say_so_and_have_no_nan():
@@ -61,16 +61,16 @@ def test_of_a_keypoints_only_label_and_of_one_that_no_network_would_move_the_wor
     change, position, labelled = derivatives(rng)
     labelled[1:, 1] = False
     position[:, 3, 0] = 0 * position[:, 3, 0]
-    found = label_metagradients(change, position, labelled, 9, rng)
-    said = []
+    metagradients = label_metagradients(change, position, labelled, 9, rng)
+    words = []
     for frame, keypoint in ((0, 1), (3, 0)):
-        direction = dict(zip(("direction_x", "direction_y"), found.direction[frame, keypoint], strict=True))
+        direction = dict(zip(("direction_x", "direction_y"), metagradients.direction[frame, keypoint], strict=True))
         names = ("value", "standard_error", "agreement", "networks")
-        row = {name: getattr(found, name)[frame, keypoint] for name in names} | direction
-        said.append(label_words(pd.Series(row | {"verdict": "undecided", "move_x": np.nan, "move_y": np.nan})))
-    assert said[0].startswith("no other label of its keypoint to compare it with; ")
-    assert said[1].endswith("networks would not move it")
-    assert "nan" not in " ".join(said)
+        row = {name: getattr(metagradients, name)[frame, keypoint] for name in names} | direction
+        words.append(label_words(pd.Series(row | {"verdict": "undecided", "move_x": np.nan, "move_y": np.nan})))
+    assert words[0].startswith("no other label of its keypoint to compare it with; ")
+    assert words[1].endswith("networks would not move it")
+    assert "nan" not in " ".join(words)
 
 
 def test_a_missing_label_is_told_nothing_of():
@@ -78,11 +78,11 @@ def test_a_missing_label_is_told_nothing_of():
     change, position, labelled = derivatives(rng)
     labelled[5, 1] = False
     position[:, 5, 1] = 0
-    found = label_metagradients(change, position, labelled, 9, rng)
-    assert not found.networks[5, 1]
-    assert np.isnan(found.value[5, 1])
-    assert np.isnan(found.direction[5, 1]).all()
-    assert np.isfinite(found.value).sum() == labelled.sum()
+    metagradients = label_metagradients(change, position, labelled, 9, rng)
+    assert not metagradients.networks[5, 1]
+    assert np.isnan(metagradients.value[5, 1])
+    assert np.isnan(metagradients.direction[5, 1]).all()
+    assert np.isfinite(metagradients.value).sum() == labelled.sum()
 
 
 def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to_move(tmp_path):
@@ -113,12 +113,12 @@ def test_explain_and_report_tell_which_label_harms_and_where_to_it_would_have_to
         lambda rows: (rows["frame"] == frame) & (rows["keypoint"] == "nose")
     ].itertuples()
     assert (label.move_x, label.move_y) == pytest.approx((-left_of_it[frame], 0))
-    told = re.compile(rf"networks would move it {left_of_it[frame]:.3g} px left \(agreement 100 %\)")
-    line = next(line for line in explain(results, frame) if line.startswith("  nose:") and told.search(line))
+    pattern = re.compile(rf"networks would move it {left_of_it[frame]:.3g} px left \(agreement 100 %\)")
+    line = next(line for line in explain(results, frame) if line.startswith("  nose:") and pattern.search(line))
     assert "harmful" in line
-    assert not any(told.search(line) for line in explain(study, frame))
+    assert not any(pattern.search(line) for line in explain(study, frame))
     (record,) = [record for record in ranked_frames(results) if record["frame"] == frame]
-    assert "label of nose harms" in record["reason"] and told.search(record["reason"])
+    assert "label of nose harms" in record["reason"] and pattern.search(record["reason"])
 
 
 def test_where_networks_put_a_keypoint_the_other_way_no_move_is_suggested(tmp_path):

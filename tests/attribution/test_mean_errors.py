@@ -24,29 +24,29 @@ def test_suspicion_is_what_one_computes_by_hand():
     inclusion = np.zeros((3, 9), bool)
     log_error[:, 0, 0] = [9.0, 3.2, 2.8]
     inclusion[0, 0] = True  # the network that was trained on the wrong label does not speak: (3.2 + 2.8) / 2
-    found = robust_deviation(*mean_out_of_bag(log_error, inclusion))
+    deviation = robust_deviation(*mean_out_of_bag(log_error, inclusion))
     # Less the levels 0, .2, −.2 all networks agree, on 3, 1.1, 1.2, …, 1.8: median 1.5, deviations 1.5 .4 .3 .2 .1 0 .1
     # .2 .3 and their median .2.
-    assert found[0, 0] == pytest.approx(1.5 / (1.4826 * 0.2))
-    assert found[1:, 0] == pytest.approx((np.arange(1.1, 1.85, 0.1) - 1.5) / (1.4826 * 0.2))
+    assert deviation[0, 0] == pytest.approx(1.5 / (1.4826 * 0.2))
+    assert deviation[1:, 0] == pytest.approx((np.arange(1.1, 1.85, 0.1) - 1.5) / (1.4826 * 0.2))
 
 
 def test_a_mean_over_few_networks_has_to_lie_farther_off():
     """By hand: spread .2 · 1.4826 of which .04 is noise in the mean; a mean over a fourth as many has .16."""
     noise = np.full((9, 1), 0.04)
     noise[8], noise[0] = 0.16, 0.04
-    found = robust_deviation(GOOD[:, None], noise)
+    deviation = robust_deviation(GOOD[:, None], noise)
     between = (1.4826 * 0.2) ** 2 - noise.mean()
-    assert found[0, 0] == pytest.approx(-0.4 / np.sqrt(between + 0.04))
-    assert found[8, 0] == pytest.approx(0.4 / np.sqrt(between + 0.16))
+    assert deviation[0, 0] == pytest.approx(-0.4 / np.sqrt(between + 0.04))
+    assert deviation[8, 0] == pytest.approx(0.4 / np.sqrt(between + 0.16))
 
 
 def test_the_keypoint_that_stands_out_most_names_the_frame():
     log_error, inclusion = errors()
     log_error[:, 33, 3] += 2.5
-    found = error_probability(log_error, inclusion)
-    assert np.unravel_index(np.nanargmin(found), found.shape) == (33, 3)
-    assert 40 * found[33, 3] < 0.01 < 40 * np.nanmin(np.delete(found, 33, axis=0))
+    p = error_probability(log_error, inclusion)
+    assert np.unravel_index(np.nanargmin(p), p.shape) == (33, 3)
+    assert 40 * p[33, 3] < 0.01 < 40 * np.nanmin(np.delete(p, 33, axis=0))
 
 
 def test_one_keypoint_that_is_far_off_outranks_a_frame_that_is_a_bit_off_everywhere():
@@ -54,16 +54,16 @@ def test_one_keypoint_that_is_far_off_outranks_a_frame_that_is_a_bit_off_everywh
     log_error[:, 3] += 0.9
     log_error[:, 35, 1] += 2.4
     assert log_error[:, 3].mean() > log_error[:, 35].mean()  # the mean over keypoints would have it the other way
-    found = error_probability(log_error, inclusion).min(axis=1)
-    assert np.argsort(found)[:2].tolist() == [35, 3]
+    p = error_probability(log_error, inclusion).min(axis=1)
+    assert np.argsort(p)[:2].tolist() == [35, 3]
 
 
 def test_a_keypoint_that_is_hard_in_all_frames_makes_none_suspicious():
     """Each keypoint is measured by itself: by what factor 1 + px is larger, and how widely it spreads, is all one."""
     log_error, inclusion = errors()
     harder = log_error * [1, 1, 1, 1, 1.7] + [0, 0, 0, 0, 0.8]
-    usual, found = error_probability(log_error, inclusion), error_probability(harder, inclusion)
-    np.testing.assert_allclose(found, usual, rtol=1e-6)
+    usual, of_harder = error_probability(log_error, inclusion), error_probability(harder, inclusion)
+    np.testing.assert_allclose(of_harder, usual, rtol=1e-6)
 
 
 def test_the_order_of_frames_keypoints_and_networks_changes_nothing():
@@ -80,10 +80,10 @@ def test_a_missing_label_neither_counts_nor_spreads():
     log_error[:, 4, 1] = np.nan
     log_error[:, 5] = np.nan
     inclusion[:, 6] = True
-    found = error_probability(log_error, inclusion)
-    assert np.isnan(found[4]).tolist() == [False, True, False, False, False]
-    assert np.isnan(found[[5, 6]]).all()
-    assert np.isfinite(np.delete(found, [4, 5, 6], axis=0)).all()
+    p = error_probability(log_error, inclusion)
+    assert np.isnan(p[4]).tolist() == [False, True, False, False, False]
+    assert np.isnan(p[[5, 6]]).all()
+    assert np.isfinite(np.delete(p, [4, 5, 6], axis=0)).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -100,7 +100,7 @@ def test_a_keypoint_of_few_labels_is_measured_against_all():
     pooled = np.append(GOOD, rare[:3])
     middle = np.median(pooled)
     wanted = (1.9 - middle) / (1.4826 * np.median(np.abs(pooled - middle)))
-    found = robust_deviation(both, np.zeros((9, 2)))
-    assert found[2, 1] == pytest.approx(wanted)
-    assert found[2, 1] < 3
-    np.testing.assert_allclose(found[:, 0], (GOOD - 1.4) / (1.4826 * 0.2))
+    deviation = robust_deviation(both, np.zeros((9, 2)))
+    assert deviation[2, 1] == pytest.approx(wanted)
+    assert deviation[2, 1] < 3
+    np.testing.assert_allclose(deviation[:, 0], (GOOD - 1.4) / (1.4826 * 0.2))

@@ -141,11 +141,11 @@ def test_derivatives_are_those_of_the_whole_training(data, states, monkeypatch):
     monkeypatch.setattr(adjoint, "_FEWEST_STATES", states)
     rng = np.random.default_rng(0)
     experiment = Experiment(data, first=3, steps=8)
-    found = experiment.derivatives()
+    derivatives = experiment.derivatives()
     # Steps so short that no rectifier of the network switches between the two trainings.
-    for step, derivative in ((1e-6, found.weight), (1e-7, found.position)):
+    for step, derivative in ((1e-6, derivatives.weight), (1e-7, derivatives.position)):
         direction = rng.normal(size=derivative.shape)
-        weights, moves = (direction, experiment.still) if derivative is found.weight else (0, direction)
+        weights, moves = (direction, experiment.still) if derivative is derivatives.weight else (0, direction)
         above, below = (experiment.after(experiment.ones + d * weights, d * moves) for d in (step, -step))
         assert (derivative * direction).sum() == pytest.approx((above - below) / (2 * step), rel=1e-4)
 
@@ -221,8 +221,8 @@ def test_only_frames_that_the_network_was_trained_on_are_told_of(data, tmp_path)
 def test_what_all_frames_of_a_network_share_is_taken_off():
     change = np.array([[[5.0, 1], [7, 1], [np.nan] * 2], [[-3, 0], [np.nan] * 2, [-1, 0]]])
     inclusion = np.isfinite(change).all(axis=2)
-    found = METHOD.per_network(change, inclusion)
-    assert np.array_equal(found, [[-1, 1, np.nan], [-1, np.nan, 1]], equal_nan=True)
+    relative = METHOD.per_network(change, inclusion)
+    assert np.array_equal(relative, [[-1, 1, np.nan], [-1, np.nan, 1]], equal_nan=True)
 
 
 def answer(root, out):
@@ -245,8 +245,8 @@ def steps(monkeypatch):
 
 
 def test_the_training_keeps_the_state_that_the_pass_begins_with_and_the_answer_is_that_without(tmp_path, steps):
-    own = tmp_path / "ensembles/percent-050/seed-1"
-    ensemble(tmp_path, "ensembles", windows={str(own): 0.5})
+    folder = tmp_path / "ensembles/percent-050/seed-1"
+    ensemble(tmp_path, "ensembles", windows={str(folder): 0.5})
     steps.clear()
     from_state = answer(tmp_path, "first.h5")
     assert min(steps) == TRAINING.steps // 2

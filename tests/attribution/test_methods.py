@@ -19,9 +19,9 @@ def test_frames_that_are_surely_worse_than_average_stand_out_only_where_frames_h
     rng = np.random.default_rng(0)
     frames = rng.normal(size=60)  # the frames differ, and every network says so
     frames[7] = 9
-    said = method_values(frames + rng.normal(0, 0.1, (12, 60)), 99, rng)
-    assert (said.p_adjusted < 0.05).sum() > 10
-    assert np.flatnonzero(said.stands_out).tolist() == [7]
+    values = method_values(frames + rng.normal(0, 0.1, (12, 60)), 99, rng)
+    assert (values.p_adjusted < 0.05).sum() > 10
+    assert np.flatnonzero(values.stands_out).tolist() == [7]
     alike = np.zeros(60)
     alike[7] = 9
     noisy = method_values(alike + rng.normal(0, 40, (12, 60)), 99, rng)

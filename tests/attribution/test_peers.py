@@ -24,8 +24,8 @@ def peers():
 def test_the_banzhaf_value_is_pydvls_and_opendatavals(peers, peer):
     inclusion = peers["inclusion"].astype(bool)
     rows = len(inclusion)
-    found = banzhaf.estimate(Sample(inclusion, peers["scores"][:, None], np.full(rows, 50), np.arange(rows)))
-    assert found.value[:, 0] == pytest.approx(peers[peer], abs=1e-9)
+    estimate = banzhaf.estimate(Sample(inclusion, peers["scores"][:, None], np.full(rows, 50), np.arange(rows)))
+    assert estimate.value[:, 0] == pytest.approx(peers[peer], abs=1e-9)
 
 
 def lasso(inclusion, scores):
@@ -35,10 +35,10 @@ def lasso(inclusion, scores):
 
 
 def test_the_average_marginal_effect_is_opendatavals_at_one_half_but_for_its_scale(peers):
-    found, root = lasso(peers["halves"], peers["half_scores"])
-    assert found == pytest.approx(peers["opendataval_ame_halves"], abs=1e-9)
+    effects, root = lasso(peers["halves"], peers["half_scores"])
+    assert effects == pytest.approx(peers["opendataval_ame_halves"], abs=1e-9)
     # The paper multiplies by √v = 2; so scaled it is the effect itself.
-    assert root * found[0] == pytest.approx(2.0, abs=0.5)
+    assert root * effects[0] == pytest.approx(2.0, abs=0.5)
 
 
 def test_on_a_grid_of_shares_opendataval_standardises_each_row_by_what_was_drawn(peers):
@@ -46,8 +46,8 @@ def test_on_a_grid_of_shares_opendataval_standardises_each_row_by_what_was_drawn
     rows = np.repeat([0.2, 0.4, 0.6, 0.8], 30).reshape(4, 30).T.ravel()
     inclusion = peers["grid"].astype(bool)
     x, _ = marginal_effect_regressors(inclusion, rows)
-    found = LassoCV(random_state=np.random.RandomState(0)).fit(x, peers["grid_scores"]).coef_
-    assert np.abs(found - peers["opendataval_ame_grid"]).max() > 0.02
+    coefficients = LassoCV(random_state=np.random.RandomState(0)).fit(x, peers["grid_scores"]).coef_
+    assert np.abs(coefficients - peers["opendataval_ame_grid"]).max() > 0.02
 
 
 def test_the_linear_datamodeling_score_is_dattris(peers):
@@ -63,6 +63,6 @@ def test_where_pydvl_is_not_installed_the_benchmark_says_so(tmp_path, capsys):
 
 @pytest.mark.skipif(not (FOLDER / "ready").exists(), reason="pyDVL is not installed; `make peers` installs it")
 def test_banzhaf_values_are_pydvls_and_take_less_than_a_twentieth_of_its_time():
-    found = banzhaf_speed(100, 50)
-    assert found["largest_difference"] < 1e-9
-    assert found["ratio"] >= 20
+    speed = banzhaf_speed(100, 50)
+    assert speed["largest_difference"] < 1e-9
+    assert speed["ratio"] >= 20

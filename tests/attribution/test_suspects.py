@@ -39,10 +39,10 @@ def by_mean_error(made: Simulated, labels: np.ndarray) -> np.ndarray:
     return -error_probability(error, made.inclusion).min(axis=1)
 
 
-def assert_equal(one: Suspects, other: Suspects, skip: tuple[str, ...] = ()) -> None:
+def assert_equal(actual: Suspects, expected: Suspects, skip: tuple[str, ...] = ()) -> None:
     for field in dataclasses.fields(Suspects):
         if field.name not in skip:
-            first, second = getattr(one, field.name), getattr(other, field.name)
+            first, second = getattr(actual, field.name), getattr(expected, field.name)
             if first.dtype.kind == "f":
                 np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-7, err_msg=field.name)
             else:
@@ -98,10 +98,10 @@ def test_what_others_foretell_is_the_regression_on_them():
     """Keypoint 0 follows the mean of the others closely: its remainder is what was added to it, and no more."""
     rng = np.random.default_rng(2)
     off = rng.normal(size=(2000, 3)) + 1j * rng.normal(size=(2000, 3))
-    own = 0.2 * (rng.normal(size=2000) + 1j * rng.normal(size=2000))
-    off[:, 0] = (off[:, 1] + off[:, 2]) / np.sqrt(2) + own
+    added = 0.2 * (rng.normal(size=2000) + 1j * rng.normal(size=2000))
+    off[:, 0] = (off[:, 1] + off[:, 2]) / np.sqrt(2) + added
     rest = given_others(off)
-    assert np.abs(rest[:, 0] - own).mean() < 0.6 * np.abs(own).mean()  # others are bounded, and correlations shrunk
+    assert np.abs(rest[:, 0] - added).mean() < 0.6 * np.abs(added).mean()  # others are bounded, and correlations shrunk
     assert np.abs(rest[:, 1]).mean() < 0.8 * np.abs(off[:, 1]).mean()
     off[:, 2] = np.nan
     alone = given_others(off)
@@ -124,9 +124,9 @@ def test_the_gain_of_an_exchange_by_hand():
     """Labels 4 and 0 px from their own places, which are 4 px apart along x; standard deviations 1 and 2 px."""
     place, label = np.array([[0j, 4 + 0j]]), np.array([[4 + 0j, 4 + 0j]])
     gain = exchange_gain(at_each_place(label, place, np.array([[1.0, 2.0]])))
-    own = -3 * np.log1p(4**2 / 4)
+    unexchanged = -3 * np.log1p(4**2 / 4)
     exchanged = -3 * np.log1p(4**2 / 4)
-    assert gain[0, 0, 1] == pytest.approx(exchanged - own)
+    assert gain[0, 0, 1] == pytest.approx(exchanged - unexchanged)
     assert gain[0, 1, 0] == gain[0, 0, 1]
     assert np.isneginf(np.diag(gain[0])).all()
     label = np.array([[4 + 0j, 0j]])
@@ -168,15 +168,16 @@ def test_planted_errors_rank_above_right_frames_and_are_called_by_their_kind(kin
         made = study(seed, frames=120, keypoints=6)
         rows = np.arange(seed, 120, 16)
         labels = spoilt(made, kind, rows)
-        found, wrong = suspects(made, labels), np.isin(np.arange(120), rows)
-        auroc.append(roc_auc_score(wrong, found.suspicion))
+        suspected, wrong = suspects(made, labels), np.isin(np.arange(120), rows)
+        auroc.append(roc_auc_score(wrong, suspected.suspicion))
         before.append(roc_auc_score(wrong, by_mean_error(made, labels)))
-        called.append((found.kind[rows] == named).mean())
+        called.append((suspected.kind[rows] == named).mean())
         if kind == "exchanged":
-            pairs = np.sort(np.stack([found.keypoint, found.partner])[:, rows], axis=0)[:, found.kind[rows] == kind]
+            pairs = np.sort(np.stack([suspected.keypoint, suspected.partner])[:, rows], axis=0)
+            pairs = pairs[:, suspected.kind[rows] == kind]
             assert (pairs == [[0], [2]]).all()
         else:
-            assert (found.partner[found.kind != "exchanged"] == -1).all()
+            assert (suspected.partner[suspected.kind != "exchanged"] == -1).all()
     assert np.mean(auroc) > least
     assert np.mean(auroc) > np.mean(before) - 0.01
     assert np.mean(called) > 0.7
@@ -204,13 +205,13 @@ def test_an_overlooked_keypoint_is_one_where_networks_agree_more_than_at_others_
     labels = made.labels.copy()
     labels[hidden, 1] = np.nan
     labels[[6, 50], 1] = np.nan  # and two that all of them see
-    found = suspects(made, labels)
-    assert np.isnan(found.p_overlooked[np.isfinite(labels).all(axis=(1, 2))]).all()
-    order = np.argsort(np.where(np.isnan(found.p_overlooked), 2, found.p_overlooked))
+    suspected = suspects(made, labels)
+    assert np.isnan(suspected.p_overlooked[np.isfinite(labels).all(axis=(1, 2))]).all()
+    order = np.argsort(np.where(np.isnan(suspected.p_overlooked), 2, suspected.p_overlooked))
     assert set(order[:2]) == {6, 50}
-    assert (found.kind[[6, 50]] == "overlooked").all()
-    assert (found.keypoint[[6, 50]] == 1).all()
-    np.testing.assert_allclose(found.place[6, 1], np.median(made.poses[~made.inclusion[:, 6], 6, 1], axis=0))
+    assert (suspected.kind[[6, 50]] == "overlooked").all()
+    assert (suspected.keypoint[[6, 50]] == 1).all()
+    np.testing.assert_allclose(suspected.place[6, 1], np.median(made.poses[~made.inclusion[:, 6], 6, 1], axis=0))
 
 
 def test_few_keypoints_without_a_label_are_measured_against_labelled_ones():
@@ -218,9 +219,9 @@ def test_few_keypoints_without_a_label_are_measured_against_labelled_ones():
     labels = made.labels.copy()
     labels[5, 2] = labels[9, 0] = np.nan
     made.poses[:, 9, 0] += np.random.default_rng(1).normal(0, 60, (8, 2))
-    found = suspects(made, labels)
-    assert 0 < found.p_overlooked[5] < found.p_overlooked[9] == 1
-    assert np.isfinite(found.p_overlooked).sum() == 2
+    suspected = suspects(made, labels)
+    assert 0 < suspected.p_overlooked[5] < suspected.p_overlooked[9] == 1
+    assert np.isfinite(suspected.p_overlooked).sum() == 2
 
 
 @pytest.mark.slow
@@ -278,34 +279,36 @@ def test_moving_scaling_and_mirroring_all_coordinates_changes_nothing(seed, scal
     keypoints=st.integers(1, 5),
     subsets=st.integers(1, 6),
     missing=st.sampled_from([0.0, 0.3, 0.9, 1.0]),
-    held=st.sampled_from([0.0, 0.5, 1.0]),
+    inclusion_rate=st.sampled_from([0.0, 0.5, 1.0]),
     exact=st.booleans(),
 )
-@example(seed=1, frames=2, keypoints=2, subsets=2, missing=0.3, held=0.0, exact=False)
+@example(seed=1, frames=2, keypoints=2, subsets=2, missing=0.3, inclusion_rate=0.0, exact=False)
 @pytest.mark.filterwarnings("error")
-def test_nothing_raises_and_what_is_unknown_is_said_to_be(seed, frames, keypoints, subsets, missing, held, exact):
+def test_nothing_raises_and_what_is_unknown_is_said_to_be(
+    seed, frames, keypoints, subsets, missing, inclusion_rate, exact
+):
     rng = np.random.default_rng(seed)
     made = study(seed, frames=frames, keypoints=keypoints, subsets=subsets)
     labels = made.labels.round(-1 if exact else 8)
     poses = np.broadcast_to(labels, made.poses.shape).copy() if exact else made.poses
     labels[rng.random(labels.shape[:2]) < missing] = np.nan
     poses[rng.random(poses.shape[:3]) < missing / 2] = np.nan
-    inclusion = rng.random((subsets, frames)) < held
-    found = suspect_labels(poses, labels, inclusion)
-    assert_equal(found, suspect_labels(poses.copy(), labels.copy(), inclusion.copy()))
-    known = np.isfinite(found.suspicion)
+    inclusion = rng.random((subsets, frames)) < inclusion_rate
+    suspected = suspect_labels(poses, labels, inclusion)
+    assert_equal(suspected, suspect_labels(poses.copy(), labels.copy(), inclusion.copy()))
+    known = np.isfinite(suspected.suspicion)
     seen = np.isfinite(poses).all(axis=-1) & ~inclusion[:, :, None]
     assert not known[
         ~(seen.any(axis=0) & np.isfinite(labels).all(axis=-1).any(axis=1, keepdims=True)).any(axis=1)
     ].any()
     assert known[(seen.any(axis=0) & np.isfinite(labels).all(axis=-1)).any(axis=1)].all()
-    assert not found.flagged[~known].any()
-    assert (found.kind[~known] == "").all()
-    assert np.isin(found.kind[known], KINDS).all()
-    assert (found.keypoint[~known] == -1).all()
-    assert ((found.keypoint == -1) == ((found.kind == "together") | ~known)).all()
+    assert not suspected.flagged[~known].any()
+    assert (suspected.kind[~known] == "").all()
+    assert np.isin(suspected.kind[known], KINDS).all()
+    assert (suspected.keypoint[~known] == -1).all()
+    assert ((suspected.keypoint == -1) == ((suspected.kind == "together") | ~known)).all()
     for kind in KINDS:
-        p = getattr(found, f"p_{kind}")
+        p = getattr(suspected, f"p_{kind}")
         assert ((p >= 0) & (p <= 1) | np.isnan(p)).all()
 
 
@@ -317,9 +320,9 @@ def test_what_networks_say_of_frames_they_were_trained_on_does_not_count():
 
 
 def test_of_labels_that_others_foretell_as_badly_the_one_that_is_itself_off_is_the_wrong_one():
-    own = np.array([[0.2, 7.0, 0.5], [0.2, 3.0, 0.5], [np.nan, 0.1, 0.2], [0.1, 0.1, 0.1]])
+    at_own_place = np.array([[0.2, 7.0, 0.5], [0.2, 3.0, 0.5], [np.nan, 0.1, 0.2], [0.1, 0.1, 0.1]])
     unlikely = np.full((4, 3, 3), 9.0)
-    unlikely[:, range(3), range(3)] = own
+    unlikely[:, range(3), range(3)] = at_own_place
     p = np.array([[0.003, 0.004, 0.4], [0.0001, 0.04, 0.4], [np.nan, 0.3, 0.9], [0.5, 0.5, 0.5]])
     assert wrong_one(p, unlikely).tolist() == [1, 0, 1, 0]
 
@@ -327,11 +330,11 @@ def test_of_labels_that_others_foretell_as_badly_the_one_that_is_itself_off_is_t
 def test_a_single_keypoint_is_judged_by_its_own_errors():
     made = study(7, frames=80, keypoints=1)
     made.labels[11, 0] += 50
-    found = suspects(made)
-    assert found.suspicion.argmax() == 11
-    assert (found.kind == "alone").all()
-    assert np.isnan(found.p_together).all()
-    assert np.isnan(found.p_exchanged).all()
+    suspected = suspects(made)
+    assert suspected.suspicion.argmax() == 11
+    assert (suspected.kind == "alone").all()
+    assert np.isnan(suspected.p_together).all()
+    assert np.isnan(suspected.p_exchanged).all()
 
 
 @pytest.mark.parametrize(

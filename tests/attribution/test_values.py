@@ -32,8 +32,8 @@ def test_a_frame_judged_by_bad_networks_alone_has_the_out_of_bag_error_of_one_th
     inclusion[:10, :20] = rng.random((10, 20)) < 0.1
     times = np.repeat([3.0, 1.0], 10)[:, None]
     error = np.expm1(np.log1p(hard) + np.log(times))[:, :, None]
-    found = values.out_of_bag_error(error, inclusion)
-    assert found[:20] == pytest.approx(found[20:], rel=0.1)
+    out_of_bag = values.out_of_bag_error(error, inclusion)
+    assert out_of_bag[:20] == pytest.approx(out_of_bag[20:], rel=0.1)
     plain = np.nanmean(np.where(inclusion, np.nan, error[:, :, 0]), axis=0)
     assert (plain[:20] / plain[20:]).mean() > 1.2
 
@@ -80,7 +80,7 @@ def test_percents_that_are_as_many_frames_are_one_size_for_the_slope():
     score = np.where(percents == 90, 1.0, 3.0)
     slope = values.slope_at_main_size(score, sizes, percents, np.arange(13))
     assert (slope.low, slope.high, slope.per_frame) == (50, 90, -0.5)
-    assert [(found.low, found.high) for found in values.slopes(score, sizes, percents, np.arange(13))] == [(50, 90)]
+    assert [(step.low, step.high) for step in values.slopes(score, sizes, percents, np.arange(13))] == [(50, 90)]
     assert values.slope_at_main_size(score[:9], sizes[:9], percents[:9], np.arange(9)) is None
 
 
@@ -91,25 +91,25 @@ def slope(score, percents, clusters):
 def test_with_single_clusters_the_slopes_error_and_freedom_are_welchs():
     rng = np.random.default_rng(0)
     few, many = 3 * rng.normal(size=4), rng.normal(size=20)
-    found = slope(np.r_[few, many], np.repeat([30, 50], [4, 20]), np.arange(24))
+    estimate = slope(np.r_[few, many], np.repeat([30, 50], [4, 20]), np.arange(24))
     welch = stats.ttest_ind(many, few, equal_var=False)
-    assert found.standard_error == pytest.approx((many.mean() - few.mean()) / welch.statistic / 12)
-    assert found.freedom == pytest.approx(welch.df)
+    assert estimate.standard_error == pytest.approx((many.mean() - few.mean()) / welch.statistic / 12)
+    assert estimate.freedom == pytest.approx(welch.df)
 
 
 def test_with_clusters_on_both_sides_the_slopes_error_is_that_of_paired_differences():
     low, high = np.random.default_rng(0).normal(size=(2, 8)) + np.arange(8)
-    found = slope(np.r_[low, high], np.repeat([30, 50], 8), np.tile(np.arange(8), 2))
-    assert found.standard_error == pytest.approx((high - low).std(ddof=1) / np.sqrt(8) / 12)
-    assert found.freedom == pytest.approx(7)
+    estimate = slope(np.r_[low, high], np.repeat([30, 50], 8), np.tile(np.arange(8), 2))
+    assert estimate.standard_error == pytest.approx((high - low).std(ddof=1) / np.sqrt(8) / 12)
+    assert estimate.freedom == pytest.approx(7)
 
 
 def test_a_side_that_one_cluster_drew_gives_a_slope_without_an_error():
     score = np.random.default_rng(0).normal(size=24)
     percents = np.repeat([30, 50, 70], [1, 20, 3])
-    found = slope(score, percents, np.r_[np.arange(21), 21, 21, 21])
-    assert np.isfinite(found.per_frame)
-    assert np.isnan([found.standard_error, found.freedom]).all()
+    estimate = slope(score, percents, np.r_[np.arange(21), 21, 21, 21])
+    assert np.isfinite(estimate.per_frame)
+    assert np.isnan([estimate.standard_error, estimate.freedom]).all()
 
 
 def test_a_ladder_of_three_seeds_beside_halves_gives_a_slope_that_is_called_one_time_in_twenty():
@@ -119,8 +119,8 @@ def test_a_ladder_of_three_seeds_beside_halves_gives_a_slope_that_is_called_one_
     clusters = np.r_[np.repeat(np.arange(3), 2), np.arange(3, 27)]
     for _ in range(1500):
         score = rng.normal(size=3)[clusters[:6]] + rng.normal(size=6), 1.4 * rng.normal(size=24)
-        found = slope(np.concatenate(score), percents, clusters)
-        called.append(2 * stats.t.sf(abs(found.per_frame / found.standard_error), found.freedom) < 0.05)
+        estimate = slope(np.concatenate(score), percents, clusters)
+        called.append(2 * stats.t.sf(abs(estimate.per_frame / estimate.standard_error), estimate.freedom) < 0.05)
     assert 0.03 < np.mean(called) < 0.09
 
 

@@ -62,16 +62,16 @@ def test_the_network_is_left_as_it_was_and_frames_do_not_depend_on_each_other(ba
 def test_the_frame_itself_is_learned(base):
     """More steps on a frame lower the loss there, so its own error falls, whatever happens elsewhere."""
     candidates = outside(base)[:4]
-    found = run(base, candidates, steps=60, learning_rate=1e-3)
-    own = [np.nanmean(found[index, frame]) for index, frame in enumerate(candidates)]
-    assert np.mean(own) < -0.2
+    change = run(base, candidates, steps=60, learning_rate=1e-3)
+    at_itself = [np.nanmean(change[index, frame]) for index, frame in enumerate(candidates)]
+    assert np.mean(at_itself) < -0.2
 
 
 def test_missing_labels_have_no_change_and_all_others_have(base):
-    found = run(base, outside(base)[:1])
+    change = run(base, outside(base)[:1])
     missing = np.isnan(base[1].labels.xy).any(axis=2)
-    assert np.isnan(found[0][missing]).all()
-    assert np.isfinite(found[0][~missing]).all()
+    assert np.isnan(change[0][missing]).all()
+    assert np.isfinite(change[0][~missing]).all()
 
 
 def study(rng, effects, networks=6, noise=1.0):
@@ -92,9 +92,9 @@ def test_only_the_other_out_of_bag_frames_count():
     change[0, 1] = np.array([100, 100, 1, 3])[:, None]  # seen, itself, others
     change[0, 2] = np.array([100, 2, 100, 2])[:, None]
     change[0, 3] = np.array([100, 0, 0, 100])[:, None]
-    own = per_network(change, inclusion)
-    assert np.isnan(own[0, 0])
-    assert own[0, 1:] == pytest.approx([2 - 4 / 3, 2 - 4 / 3, 0 - 4 / 3])
+    effect = per_network(change, inclusion)
+    assert np.isnan(effect[0, 0])
+    assert effect[0, 1:] == pytest.approx([2 - 4 / 3, 2 - 4 / 3, 0 - 4 / 3])
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_strong_frames_are_singled_out_and_among_frames_without_effect_few_studi
     assert wrong <= 8
     rng = np.random.default_rng(0)
     effects = np.where(np.arange(40) < 4, 12.0, 0.0)
-    found = method_values(per_network(*study(rng, effects, networks=8)), 199, rng)
-    assert (found.p_adjusted[:4] < 0.05).sum() >= 3
-    assert (found.p_adjusted[4:] < 0.05).sum() <= 1
-    assert np.nanmin(found.value[:4]) > np.nanmax(found.value[4:])
+    values = method_values(per_network(*study(rng, effects, networks=8)), 199, rng)
+    assert (values.p_adjusted[:4] < 0.05).sum() >= 3
+    assert (values.p_adjusted[4:] < 0.05).sum() <= 1
+    assert np.nanmin(values.value[:4]) > np.nanmax(values.value[4:])

@@ -23,9 +23,9 @@ def run(module, *arguments, folder):
 @pytest.mark.long
 def test_the_gpu_benchmark_runs_all_its_ways_on_a_cpu(tmp_path):
     printed = run("gpu", "--tiny", "--steps", "8", "--at-once", "2", folder=tmp_path)
-    found = json.loads((tmp_path / "results/benchmarks/gpu.json").read_text())
-    assert [row["variant"] for row in found["variants"]] == ["stock", "float32", "bfloat16", "bfloat16 × 2"]
-    assert all(row["images_per_second"] > 0 for row in found["variants"])
+    results = json.loads((tmp_path / "results/benchmarks/gpu.json").read_text())
+    assert [row["variant"] for row in results["variants"]] == ["stock", "float32", "bfloat16", "bfloat16 × 2"]
+    assert all(row["images_per_second"] > 0 for row in results["variants"])
     assert "bfloat16 × 2" in printed
 
 
@@ -39,11 +39,11 @@ def test_the_stages_after_training_run_at_a_small_size(tmp_path):
 @pytest.mark.long
 def test_frameworth_is_four_times_as_fast_as_deeplabcut_as_scripted_and_learns_as_well(tmp_path):
     run("speed", "--rounds", "1", "--networks", "12", folder=tmp_path)
-    found = json.loads((tmp_path / "results/benchmarks/speed.json").read_text())
-    assert found["frameworth_to_stock"]["networks_per_hour"] >= 4
-    assert found["frameworth_to_stock_parallel"]["networks_per_hour"] >= 2
-    assert found["frameworth"]["samples_per_second"] >= found["floor"]["samples_per_second"] / 1.25
-    assert found["frameworth_to_stock_parallel"]["log_rmse_interval"][0] <= 0
+    results = json.loads((tmp_path / "results/benchmarks/speed.json").read_text())
+    assert results["frameworth_to_stock"]["networks_per_hour"] >= 4
+    assert results["frameworth_to_stock_parallel"]["networks_per_hour"] >= 2
+    assert results["frameworth"]["samples_per_second"] >= results["floor"]["samples_per_second"] / 1.25
+    assert results["frameworth_to_stock_parallel"]["log_rmse_interval"][0] <= 0
 
 
 def test_intervals_cover_the_truth_where_the_pooled_difference_fails():
@@ -56,9 +56,9 @@ def test_intervals_cover_the_truth_where_the_pooled_difference_fails():
 
 @pytest.mark.parametrize("situation", ["no effect", "a strong frame", "falling error"])
 def test_few_studies_without_an_effect_call_any_frame(situation):
-    found = estimators.false_positives("balanced", situation, 20, 60, 59)
-    assert found["single"] <= 0.08
-    assert found["family_wise"] <= 0.13  # 5 % of 60 studies are 3; 8 or more come by chance 1 time in 100
+    rates = estimators.false_positives("balanced", situation, 20, 60, 59)
+    assert rates["single"] <= 0.08
+    assert rates["family_wise"] <= 0.13  # 5 % of 60 studies are 3; 8 or more come by chance 1 time in 100
 
 
 def test_regression_ranks_at_least_as_well_and_both_beat_the_pooled_difference_on_mixed_sizes():
@@ -81,5 +81,5 @@ def test_a_frame_is_called_wrongly_in_one_of_twenty_studies_and_nine_in_ten_inte
     rows = verdicts.measure(design, 300)
     for row in rows:
         assert row["wrong"] <= 26, row  # 5 % and three standard errors
-    called, held = rows[-1]["called"], rows[-1]["held"]
-    assert held / called > 0.90 - 2 * np.sqrt(0.09 / called)
+    called, covered = rows[-1]["called"], rows[-1]["held"]
+    assert covered / called > 0.90 - 2 * np.sqrt(0.09 / called)

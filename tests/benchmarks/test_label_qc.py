@@ -85,5 +85,7 @@ def test_frames_without_a_label_have_no_suspicion_and_a_missing_keypoint_does_no
     labels = read_labels(displaced / "labels.h5")
     xy = labels.xy.copy()
     xy[3], xy[4, 1] = np.nan, np.nan
-    found, _ = suspicions(replace(labels, xy=xy), read_frames(displaced / "frames.csv")["video"].tolist(), ENVIRONMENT)
-    assert np.flatnonzero(np.isnan(found)).tolist() == [3]
+    suspicion, _ = suspicions(
+        replace(labels, xy=xy), read_frames(displaced / "frames.csv")["video"].tolist(), ENVIRONMENT
+    )
+    assert np.flatnonzero(np.isnan(suspicion)).tolist() == [3]

@@ -66,8 +66,8 @@ def median_error(stored: Stored) -> float:
 
 def by_hand(wrong: np.ndarray, suspicion: np.ndarray) -> float:
     """The share of pairs of a wrong and a right frame that are in order; a tie is half a pair."""
-    pairs = [(one, other) for one in suspicion[wrong] for other in suspicion[~wrong]]
-    return float(np.mean([(one > other) + (one == other) / 2 for one, other in pairs]))
+    pairs = [(of_wrong, of_right) for of_wrong in suspicion[wrong] for of_right in suspicion[~wrong]]
+    return float(np.mean([(of_wrong > of_right) + (of_wrong == of_right) / 2 for of_wrong, of_right in pairs]))
 
 
 def of_networks(stored: Stored) -> dict[str, Ranking]:
@@ -99,23 +99,23 @@ def test_each_kind_of_error_is_measured_over_right_frames_as_one_does_by_hand(st
             if wrong[pool].any():
                 each[IN_SAMPLE].append(1.0)  # networks are where the labels were, and held-out frames do not count
         for name, values in each.items():
-            found = rows[kind]["rankings"][name]
-            assert found["auroc_each"] == pytest.approx(values), (kind, name)
-            assert found["auroc"] == pytest.approx(np.mean(values))
+            measured = rows[kind]["rankings"][name]
+            assert measured["auroc_each"] == pytest.approx(values), (kind, name)
+            assert measured["auroc"] == pytest.approx(np.mean(values))
             if np.std(values) > 0:
                 interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-                assert found["auroc_interval"] == pytest.approx(np.clip(interval, 0, 1))
+                assert measured["auroc_interval"] == pytest.approx(np.clip(interval, 0, 1))
 
 
 def test_errors_that_the_study_planted_are_judged_by_its_own_labels_in_a_row_of_their_own(stored):
     (row,) = [row for row in measure(stored, of_networks(stored), plantings=1) if row["kind"] == TRAINED_ON]
     error = np.linalg.norm(seen(stored) - stored.labels.xy, axis=2).mean(axis=1)
     assert row["spoilt"] == 5
-    found = row["rankings"]["out-of-bag error"]
-    assert found["auroc"] == pytest.approx(by_hand(stored.planted, error))
-    assert found["auroc_interval"][0] <= found["auroc"] <= found["auroc_interval"][1]
+    measured = row["rankings"]["out-of-bag error"]
+    assert measured["auroc"] == pytest.approx(by_hand(stored.planted, error))
+    assert measured["auroc_interval"][0] <= measured["auroc"] <= measured["auroc_interval"][1]
     # They were learned as they are, so that networks that saw them have nothing to say against them.
-    assert row["rankings"][IN_SAMPLE]["auroc"] < 0.8 < found["auroc"]
+    assert row["rankings"][IN_SAMPLE]["auroc"] < 0.8 < measured["auroc"]
     assert TRAINED_ON not in [row["kind"] for row in measure(replace(stored, planted=np.zeros(120, bool)), {}, 1)]
 
 
@@ -143,10 +143,10 @@ def test_each_kind_of_error_is_planted_as_its_name_says(stored, planting):
             assert off.max(axis=1) == pytest.approx(single[name])
         elif name == "neighbours exchanged":
             for row, moved in zip(np.flatnonzero(wrong), off > 0, strict=True):
-                one, other = np.flatnonzero(moved)
-                assert np.array_equal(xy[row, [one, other]], before[row, [other, one]])
+                first, second = np.flatnonzero(moved)
+                assert np.array_equal(xy[row, [first, second]], before[row, [second, first]])
                 apart = np.linalg.norm(before[row][:, None] - before[row], axis=2) + np.diag([np.inf] * 4)
-                assert other == apart[one].argmin() or one == apart[other].argmin()
+                assert second == apart[first].argmin() or first == apart[second].argmin()
         elif name.startswith("whole animal"):
             assert off == pytest.approx(0.05 * WIDTH)
             assert vectors == pytest.approx(np.repeat(vectors[:, :1], 4, axis=1))
@@ -176,9 +176,9 @@ def test_a_finished_study_gives_a_file_and_a_table_and_what_is_not_installed_is_
     monkeypatch.chdir(tmp_path)
     main(["walk", "--plantings", "1"])
     printed = capsys.readouterr().out
-    found = json.loads((tmp_path / "results/benchmarks/labels.json").read_text())
-    (study,) = found["studies"].values()
-    assert found["left_out"] == left_out()
+    results = json.loads((tmp_path / "results/benchmarks/labels.json").read_text())
+    (study,) = results["studies"].values()
+    assert results["left_out"] == left_out()
     assert all(line in printed for line in left_out())
     kinds = [row["kind"] for row in study["rows"]]
     assert {"one keypoint by 14 px", "all", TRAINED_ON} <= set(kinds)

@@ -35,11 +35,11 @@ def source(tmp_path: Path) -> Path:
 
 def test_a_share_of_all_frames_is_spoilt_as_said_and_the_others_keep_every_bit(source, tmp_path):
     before = digests(source)
-    told = spoil(source, tmp_path / "trial", share=0.4, seed=1)
+    returned = spoil(source, tmp_path / "trial", share=0.4, seed=1)
     assert digests(source) == before
     assert not (tmp_path / "trial" / "planted.csv").exists()
     table = pd.read_csv(tmp_path / "trial" / "spoilt.csv")
-    pd.testing.assert_frame_equal(table, told, check_dtype=False)
+    pd.testing.assert_frame_equal(table, returned, check_dtype=False)
     assert table["kind"].value_counts().to_dict() == {"moved": 4, "exchanged": 4, "shifted": 4}
     was, now = read_project(source), read_project(tmp_path / "trial")
     spoilt = rows_of(was, table)
@@ -54,8 +54,8 @@ def test_a_share_of_all_frames_is_spoilt_as_said_and_the_others_keep_every_bit(s
         assert not ((now.xy[row] < 0) | (now.xy[row] > [64, 48])).any()
         count = len(keypoints.split(";"))
         if kind == "exchanged":
-            one, two = np.flatnonzero(off > 0)
-            assert np.array_equal(now.xy[row][[one, two]], was.xy[row][[two, one]])
+            first, second = np.flatnonzero(off > 0)
+            assert np.array_equal(now.xy[row][[first, second]], was.xy[row][[second, first]])
         else:
             assert count == (1 if kind == "moved" else np.isfinite(off).sum())
             assert least - 1e-6 <= np.nanmax(off) <= most + 1e-6
@@ -82,7 +82,7 @@ def test_shuffled_labels_are_those_of_other_frames_each_once(source, tmp_path):
     assert set(table["kind"]) == {"shuffled"}
     assert len(table) == 30
     was, now = read_project(source).xy, read_project(tmp_path / "trial").xy
-    same = np.array([[np.allclose(one, other, equal_nan=True) for other in was] for one in now])
+    same = np.array([[np.allclose(after, before, equal_nan=True) for before in was] for after in now])
     assert (same.sum(axis=0) == 1).all()
     assert (same.sum(axis=1) == 1).all()
     assert not same.diagonal().any()
@@ -113,8 +113,8 @@ def finished(folder: Path, suspicion: list[float], flagged: list[bool]) -> Path:
     folder.mkdir(parents=True)
     write_csv(folder / "labels_to_check.csv", table.sort_values("rank"))
     medians = {"trained_on_median_px": 2.5, "not_trained_on_median_px": 4.0, "constant_guess_median_px": 20.0}
-    told = {"learned": True, "constant_guess_rmse_px": 22.0, "labels_flagged": 3, "pool": 9}
-    write_json(folder / "summary.json", medians | told)
+    others = {"learned": True, "constant_guess_rmse_px": 22.0, "labels_flagged": 3, "pool": 9}
+    write_json(folder / "summary.json", medians | others)
     for seed, members in (("seed-1", [60.0, 90.0]), ("seed-2", [30.0])):
         path = folder / "ensembles" / "percent-050" / seed / "training.json"
         path.parent.mkdir(parents=True)
@@ -136,14 +136,14 @@ def test_a_trial_counts_what_was_found_by_hand(tmp_path):
         tmp_path / "study", [9, 8, 7, 6, 5, np.nan, 4, 3], [True, True, False, False, False, False, False, False]
     )
     spoilt_csv = truth(tmp_path / "spoilt.csv", {0: "moved", 2: "exchanged", 5: "moved"})
-    found = measure(study, spoilt_csv)
+    measured = measure(study, spoilt_csv)
     # An unknown suspicion is as low as the lowest, with which it ties: half a pair.
-    assert found["auroc"] == pytest.approx((5 + 4 + 0.5) / 15)
-    assert found["auroc_low"] <= found["auroc"] <= found["auroc_high"]
-    assert found["ranks"] == [1, 3, 8]
-    assert found["precision_at_n"] == pytest.approx(2 / 3)
-    assert (found["flagged_spoilt"], found["flagged_other"]) == (1, 1)
-    assert found["by_kind"]["moved"] == {"spoilt": 2, "auroc": pytest.approx(5.5 / 10), "flagged": 1}
+    assert measured["auroc"] == pytest.approx((5 + 4 + 0.5) / 15)
+    assert measured["auroc_low"] <= measured["auroc"] <= measured["auroc_high"]
+    assert measured["ranks"] == [1, 3, 8]
+    assert measured["precision_at_n"] == pytest.approx(2 / 3)
+    assert (measured["flagged_spoilt"], measured["flagged_other"]) == (1, 1)
+    assert measured["by_kind"]["moved"] == {"spoilt": 2, "auroc": pytest.approx(5.5 / 10), "flagged": 1}
     learned = what_was_learned(study)
     assert (learned["trained_on_median_px"], learned["not_trained_on_median_px"]) == (2.5, 4.0)
     assert learned["networks"] == 3
@@ -151,22 +151,22 @@ def test_a_trial_counts_what_was_found_by_hand(tmp_path):
     command = [sys.executable, "-m", "benchmarks.trial", str(study), str(spoilt_csv)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = dict(line.split(": ", 1) for line in printed.splitlines())
-    assert {name: json.loads(value) for name, value in lines.items()} == json.loads(json.dumps(learned | found))
+    assert {name: json.loads(value) for name, value in lines.items()} == json.loads(json.dumps(learned | measured))
 
 
 def test_the_interval_covers_chance_where_suspicion_knows_nothing(tmp_path):
     rng = np.random.default_rng(0)
     study = finished(tmp_path / "study", rng.normal(size=200).tolist(), [False] * 200)
-    found = measure(study, truth(tmp_path / "spoilt.csv", dict.fromkeys(range(16), "moved")))
-    assert found["auroc_low"] < 0.5 < found["auroc_high"]
-    assert 0.1 < found["auroc_high"] - found["auroc_low"] < 0.5
+    measured = measure(study, truth(tmp_path / "spoilt.csv", dict.fromkeys(range(16), "moved")))
+    assert measured["auroc_low"] < 0.5 < measured["auroc_high"]
+    assert 0.1 < measured["auroc_high"] - measured["auroc_low"] < 0.5
 
 
 def test_of_shuffled_labels_flags_are_counted_and_no_auroc_is_given(tmp_path):
     study = finished(tmp_path / "study", [3, 2, 1], [True, False, False])
-    found = measure(study, truth(tmp_path / "spoilt.csv", dict.fromkeys(range(3), "shuffled")))
-    assert np.isnan(found["auroc"])
-    assert found["flagged_spoilt"] == 1
+    measured = measure(study, truth(tmp_path / "spoilt.csv", dict.fromkeys(range(3), "shuffled")))
+    assert np.isnan(measured["auroc"])
+    assert measured["flagged_spoilt"] == 1
 
 
 def test_the_truth_of_another_project_is_refused(tmp_path):

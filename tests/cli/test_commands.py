@@ -71,14 +71,14 @@ def test_init_says_what_check_says_and_has_written_the_config_all_the_same(here)
     correct_label(here / "mice", "round-mat", "img0000.png", shift=9999)
     done = called("init", "mice", "--device", "cpu")
     assert done.exit_code == 0, done.output
-    told = [line for line in done.output.splitlines() if line.startswith(("error: ", "warning: "))]
+    problems = [line for line in done.output.splitlines() if line.startswith(("error: ", "warning: "))]
     checked = called("check", "--configfile", "mice.yaml")
     (counts,) = [line for line in checked.output.splitlines() if line.startswith("mice.yaml: ")]
-    found, _, first_look = checked.output.partition(counts)
-    assert told == found.splitlines()
+    problems_of_check, _, first_look = checked.output.partition(counts)
+    assert problems == problems_of_check.splitlines()
     assert "first look, without networks" in first_look
     assert first_look.strip() in done.output
-    assert any("outside the image" in line for line in told)
+    assert any("outside the image" in line for line in problems)
 
 
 def test_init_puts_the_config_beside_others_and_overwrites_nothing(here):
@@ -126,10 +126,10 @@ def look(frames=100, keypoints=4, width=640, height=480, extent=110.0, neighbour
     ],
 )
 def test_sizes_tell_typical_neighbours_apart_and_small_animals_are_cut_out(seen, sides, cropped):
-    found = first_config.sizes_to_try(seen)
+    sizes = first_config.sizes_to_try(seen)
     view = max(2 * seen.extent, 64) if cropped else max(seen.width, seen.height)
-    assert {round(scale * view) for scale in found.scales} == sides
-    assert all((crop is not None) == cropped for crop in found.crops)
+    assert {round(scale * view) for scale in sizes.scales} == sides
+    assert all((crop is not None) == cropped for crop in sizes.crops)
 
 
 @pytest.mark.parametrize("extent", [0.0, 3.0, 30.0, 300.0, 3000.0])
@@ -178,9 +178,9 @@ def test_neighbours_and_extent_are_those_of_the_labels(here):
             others = np.delete(known, place, axis=0)
             nearest += [min(np.linalg.norm(point - other) for other in others)] if len(others) else []
         boxes.append(max(np.ptp(known, axis=0)))
-    found = first_config.look_at(folder)
-    assert found.neighbour == pytest.approx(np.median(nearest))
-    assert found.extent == pytest.approx(np.quantile(boxes, 0.9))
+    seen = first_config.look_at(folder)
+    assert seen.neighbour == pytest.approx(np.median(nearest))
+    assert seen.extent == pytest.approx(np.quantile(boxes, 0.9))
 
 
 def test_init_of_a_project_with_an_error_proposes_no_run_before_it_is_mended(here):
@@ -276,9 +276,9 @@ def test_numbers_that_were_estimated_otherwise_than_the_config_says_are_not_told
         done = called(*command, "--configfile", "study.yaml")
         assert done.exit_code == 2
         assert f"influence.{key}: is {now}, and results/tiny was estimated with {was}" in done.output
-    told = called("status", "--configfile", "study.yaml").output
-    assert "This was found before the labels or the config changed:" in told
-    assert "Next    frameworth run --configfile study.yaml\n" in told
+    output = called("status", "--configfile", "study.yaml").output
+    assert "This was found before the labels or the config changed:" in output
+    assert "Next    frameworth run --configfile study.yaml\n" in output
 
 
 def test_explain_tells_what_there_is_while_a_method_that_the_config_asks_for_has_still_to_run(study):
@@ -315,9 +315,9 @@ def begun(here):
         {"design": "nested", "percents": [10, 30, 70, 90], "seeds": 2, "members": 2},
     ]
     write_config(here / "study.yaml", config("mice", subsets=blocks))
-    told = check_config(yaml.safe_load(Path("study.yaml").read_text()))
-    read_frames_of(told)
-    return told
+    checked = check_config(yaml.safe_load(Path("study.yaml").read_text()))
+    read_frames_of(checked)
+    return checked
 
 
 def test_progress_counts_finished_networks_and_the_shares_of_those_that_train(begun):
@@ -353,12 +353,12 @@ def test_status_says_what_a_correction_outdates(begun):
     frame = pd.read_csv("results/tiny/frames.csv").query("split == 'pool'").iloc[0]
     holds = [frame["frame"] in read_subset(path).frames for path in Path("results/tiny/subsets").rglob("*.json")]
     correct_label(Path("mice"), frame["video"], frame["image"])
-    told = called("status", "--configfile", "study.yaml").output
+    output = called("status", "--configfile", "study.yaml").output
     assert 0 < sum(holds) < 10
     assert (
         f"{10 - sum(holds)} of 26 networks finished for the present labels and config, {16 + sum(holds)} are still to "
         f"be trained ({sum(holds)} of them were trained for others), 0 training now."
-    ) in told
+    ) in output
     refused = called("report", "--configfile", "study.yaml").output
     assert f"{16 + sum(holds)} of 26 networks are still to be trained ({sum(holds)} are outdated); first: " in refused
 
@@ -376,8 +376,8 @@ def test_status_of_a_study_whose_labels_cannot_be_read_says_why_and_what_was_fou
 def test_status_and_check_say_where_labels_are_looked_for_if_nothing_is_there_yet(here):
     write_config(here / "study.yaml", config("mice"))
     for command in ("status", "check"):
-        said = called(command, "--configfile", "study.yaml").output
-        assert f"mice: there is no such folder, seen from {here}" in said
+        output = called(command, "--configfile", "study.yaml").output
+        assert f"mice: there is no such folder, seen from {here}" in output
 
 
 def test_status_tells_networks_and_the_answer_and_names_no_file_that_is_not_there(study):
@@ -402,9 +402,11 @@ def test_status_tells_what_the_experiments_beside_the_baseline_said(study):
     assert "Leaving out" not in called("status", "--configfile", "study.yaml").output
     content = yaml.safe_load(Path("study.yaml").read_text())
     write_config(Path("study.yaml"), content | {"prune": {"counts": [4], "draws": 1}})
-    told = called("status", "--configfile", "study.yaml").output
-    found = re.search(r"Leaving out the worst frames in place of random ones changes the error: 4 \(−(0\.\d+)\)", told)
-    assert float(found[1]) == pytest.approx(0.6, abs=0.05)
+    output = called("status", "--configfile", "study.yaml").output
+    match = re.search(
+        r"Leaving out the worst frames in place of random ones changes the error: 4 \(−(0\.\d+)\)", output
+    )
+    assert float(match[1]) == pytest.approx(0.6, abs=0.05)
 
 
 def run(folder, *arguments):
@@ -432,11 +434,11 @@ def test_run_says_why_a_job_failed_and_where_its_log_is(here):
     picture.write_bytes(whole[: len(whole) // 2])
     done = run(here, "--configfile", "study.yaml")
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("frameworth: ")]
-    assert len(said) == 2
-    assert picture.name in said[0]
-    assert "Mend what is named above, then run the same command again; finished networks are kept" in said[1]
-    assert (here / re.search(r"\(log: (.+)\)", said[0])[1]).exists()
+    lines = [line for line in done.stderr.splitlines() if line.startswith("frameworth: ")]
+    assert len(lines) == 2
+    assert picture.name in lines[0]
+    assert "Mend what is named above, then run the same command again; finished networks are kept" in lines[1]
+    assert (here / re.search(r"\(log: (.+)\)", lines[0])[1]).exists()
 
 
 @pytest.mark.parametrize("cores", ["0", "-1", "abc", "1.5"])
@@ -510,9 +512,9 @@ def test_run_and_init_say_which_folder_may_not_be_written(here, monkeypatch):
     assert f"{here / 'mice.yaml'}: " in done.output
 
 
-def failed_job(rule, log=None, said=None):
+def failed_job(rule, log=None, message=None):
     """What the logger plugin tells of a job that failed."""
-    return {"event": "job_error", "rule_name": rule, "rule_msg": said, "log": [log] if log else []}
+    return {"event": "job_error", "rule_name": rule, "rule_msg": message, "log": [log] if log else []}
 
 
 def error(exception, text):
@@ -531,12 +533,12 @@ NOT_ALL_DONE = error("WorkflowError", "WorkflowError:\nAt least one job did not 
 
 def test_what_slurm_refuses_is_told_in_its_words_with_where_to_mend_it(here):
     failures = Failures(["snakemake", "--workflow-profile", "my/slurm"])
-    said = (
+    message = (
         "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition specified: gpu'.\n"
         "    sbatch call:\n        sbatch --parsable\n"
     )
     for _ in range(2):
-        failures.happened(failed_job("ensemble_of_1", "a.log", said))
+        failures.happened(failed_job("ensemble_of_1", "a.log", message))
     (line,) = failures.lines()
     assert "sbatch: error: invalid partition specified: gpu" in line
     assert "my/slurm/config.yaml" in line
@@ -575,9 +577,9 @@ def test_jobs_that_fail_and_finish_are_told_as_snakemake_runs(here):
     screen = io.StringIO()
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-going", "--quiet", "all"]
     assert run_workflow(command, Path("run.log"), screen) == 1
-    told = screen.getvalue()
-    assert "frameworth: bad failed: no disk (log: b.log)\n" in told
-    assert "jobs 1 of 3" in told
+    output = screen.getvalue()
+    assert "frameworth: bad failed: no disk (log: b.log)\n" in output
+    assert "jobs 1 of 3" in output
     assert '"event"' not in Path("run.log").read_text()
 
 

@@ -53,8 +53,8 @@ def test_speed_is_the_median_of_the_networks_that_trained_as_the_config_says(tmp
         record(tmp_path, seed, seconds)
     record(tmp_path, 4, 1e6, batch_size=8)  # of an earlier config
     record(tmp_path, 5, 1e6, steps=7)
-    found = measured(study)
-    assert (found.step, found.networks, found.network_bytes) == (2.0, 3, 2_000_000)
+    speed = measured(study)
+    assert (speed.step, speed.networks, speed.network_bytes) == (2.0, 3, 2_000_000)
 
 
 def test_minutes_grow_with_what_a_job_trains_and_leave_a_reserve(tmp_path, monkeypatch):
@@ -63,9 +63,9 @@ def test_minutes_grow_with_what_a_job_trains_and_leave_a_reserve(tmp_path, monke
         record(tmp_path, seed, 60.0)
     blocks = [{"design": "nested", "percents": [30, 70], "seeds": 1, "members": [1, 4]}]
     study = check_config(config("project", subsets=blocks))
-    one, four = ([subset] for subset in planned_subsets(study))
+    of_one, of_four = ([subset] for subset in planned_subsets(study))
     costs = Costs(study, SIZE, measured(study))
-    minutes = [costs.minutes(costs.job_seconds(subsets)) for subsets in (one, four, one + four)]
+    minutes = [costs.minutes(costs.job_seconds(subsets)) for subsets in (of_one, of_four, of_one + of_four)]
     # 60 s of training and a prediction of 100 frames, 25 batches at a third of 10 s; three times that and 10 minutes.
     assert minutes[0] == 10 + np.ceil(3 * (60 + 25 * 10 / 3) / 60)
     assert minutes[1] - 10 == pytest.approx(4 * (minutes[0] - 10), abs=4)
@@ -145,8 +145,8 @@ def test_after_the_first_networks_the_cost_is_told_from_these(tmp_path, monkeypa
     study = check_config(config("project"))
     folder = read_frames_of(study)
     place = folder / "ensembles/percent-050/seed-1"
-    told = {"wall_seconds": 6000.0, "steps": 6, "batch_size": 4, "device_type": "cpu"}
-    pretend_trained(study, pretend_networks(study, 50, 1), place, **told)
+    fields = {"wall_seconds": 6000.0, "steps": 6, "batch_size": 4, "device_type": "cpu"}
+    pretend_trained(study, pretend_networks(study, 50, 1), place, **fields)
     (place / "member-0.pt").write_bytes(bytes(2_000_000))
     text = describe(study, cores=2)
     assert "2 networks in 2 jobs still to come" in text

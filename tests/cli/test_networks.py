@@ -253,9 +253,9 @@ def test_images_that_were_touched_and_hold_the_same_outdate_nothing(study):
     """As after a restored copy: networks that are known by what rests on the labels stay known, too."""
     for path in Path("project").rglob("*.png"):
         path.chmod(0o600)
-    found = present_frames(study.config)
-    assert found.same_pool
-    assert found.same_labels
+    present = present_frames(study.config)
+    assert present.same_pool
+    assert present.same_labels
     first, second = (Path("project", "labeled-data", row.video, row.image) for row in study.pool()[:2].itertuples())
     shutil.copy(first, second)
     assert not present_frames(study.config).same_pool
@@ -287,7 +287,7 @@ def test_ten_thousand_networks_of_a_thousand_frames_are_counted_in_seconds():
 
 def test_labels_are_those_that_stage_frames_reads(study):
     project = read_project(Path("project"))
-    found = present_frames(study.config)
-    assert np.array_equal(found.xy, project.xy, equal_nan=True)
-    assert found.digests == tuple(digest_of_file(path) for path in project.paths)
-    assert found.pool.tolist() == study.pool()["frame"].tolist()
+    present = present_frames(study.config)
+    assert np.array_equal(present.xy, project.xy, equal_nan=True)
+    assert present.digests == tuple(digest_of_file(path) for path in project.paths)
+    assert present.pool.tolist() == study.pool()["frame"].tolist()

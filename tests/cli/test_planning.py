@@ -25,16 +25,16 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
     assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
 
 
-@pytest.mark.parametrize(("busy", "said"), [(1.0, False), (4.0, True)])
+@pytest.mark.parametrize(("busy", "mentioned"), [(1.0, False), (4.0, True)])
 def test_on_a_busy_machine_the_time_of_an_idle_one_is_told_and_how_much_longer_it_takes(
-    busy, said, tmp_path, monkeypatch
+    busy, mentioned, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     monkeypatch.setattr(planning, "_measure", lambda costs: Measured(0.5, "cpu", 0, 1000, busy))
     text = planning.describe(check_config(config("project")), cores=2)
     assert "500 ms per step" in text
-    assert ("4 times as long" in text) is said
+    assert ("4 times as long" in text) is mentioned
 
 
 @pytest.mark.slow
@@ -59,14 +59,14 @@ def test_a_method_that_is_asked_for_after_all_networks_are_trained_is_told_with_
         pretend_networks(study, 50, seed)
     monkeypatch.setattr(planning, "measured", lambda config: Measured(0.5, "cpu", 3, 1000))
     assert "influence.warm" not in describe(study, cores=2)
-    told = describe(check_config(config("project", influence={"warm": {"networks": 2}})), cores=2)
-    assert "0 networks in 0 jobs still to come" in told
-    assert "Training takes" not in told
-    assert re.search(r"2 networks are asked .*influence.warm.*, in about \d+ s", told)
+    text = describe(check_config(config("project", influence={"warm": {"networks": 2}})), cores=2)
+    assert "0 networks in 0 jobs still to come" in text
+    assert "Training takes" not in text
+    assert re.search(r"2 networks are asked .*influence.warm.*, in about \d+ s", text)
     alone = check_config(config("project", influence={"warm": {"networks": 1}}))
-    told = describe(alone.model_copy(update={"videos": ["walk.mp4"]}), cores=2)
-    assert "Then 1 network is asked what frames do" in told
-    assert re.search(r"1 video is looked at by \d+ networks? ", told)
+    text = describe(alone.model_copy(update={"videos": ["walk.mp4"]}), cores=2)
+    assert "Then 1 network is asked what frames do" in text
+    assert re.search(r"1 video is looked at by \d+ networks? ", text)
 
 
 @pytest.mark.slow

@@ -85,9 +85,11 @@ def test_whole_numbers_exponents_and_days_are_taken_as_they_are_meant():
 
 def test_numbers_that_snakemake_hands_on_as_texts_from_its_command_line_are_numbers():
     """Of `--config training='{steps: 5, scale: 0.5}'` it makes texts."""
-    told = check_config({**GOOD, "training": {"steps": "5", "scale": "0.5"}, "influence": {"groups": [["50", "30"]]}})
-    assert (told.training.steps, told.training.scale, told.influence.groups) == (5, 0.5, [[50, 30]])
-    assert type(told.training.steps) is int
+    checked = check_config(
+        {**GOOD, "training": {"steps": "5", "scale": "0.5"}, "influence": {"groups": [["50", "30"]]}}
+    )
+    assert (checked.training.steps, checked.training.scale, checked.influence.groups) == (5, 0.5, [[50, 30]])
+    assert type(checked.training.steps) is int
     assert "5 px" in refusal({"training": {"steps": "5 px"}})
 
 

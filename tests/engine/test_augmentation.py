@@ -43,7 +43,7 @@ def draws(kind, chosen, images, xy, count):
 def features(grey, labels):
     """Numbers per draw whose distributions must agree."""
     fine = np.abs(np.diff(grey, axis=-1)).mean(axis=(1, 2, 3))
-    found = {
+    measures = {
         "mean": grey.mean(axis=(1, 2, 3)),
         "spread": grey.std(axis=(1, 2, 3)),
         "sharpness": fine,
@@ -54,8 +54,8 @@ def features(grey, labels):
     }
     for keypoint in range(labels.shape[1]):
         seen = labels[:, keypoint, 2] > 0
-        found |= {f"x{keypoint}": labels[seen, keypoint, 0], f"y{keypoint}": labels[seen, keypoint, 1]}
-    return found
+        measures |= {f"x{keypoint}": labels[seen, keypoint, 0], f"y{keypoint}": labels[seen, keypoint, 1]}
+    return measures
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,13 @@ def test_the_packaged_weights_make_the_network_of_timm_with_its_own_normalisatio
     whole = timm.create_model(LITE).eval()
     load_in_order(whole, backbones._packaged_weights(LITE))
     levels = []
-    whole.blocks[4].register_forward_hook(lambda *told: levels.append(told[2]))
+    whole.blocks[4].register_forward_hook(lambda *hook_arguments: levels.append(hook_arguments[2]))
     levels_of_grey = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 96, 128), np.uint8))
     with torch.no_grad():
         whole(levels_of_grey / 127.5 - 1)  # what TensorFlow's networks are given
-        found = features(LITE)(normalised(levels_of_grey))
-    assert found.shape == (2, 112, 6, 8)
-    assert torch.allclose(found, levels[0], atol=1e-3 * float(levels[0].std()))
+        output = features(LITE)(normalised(levels_of_grey))
+    assert output.shape == (2, 112, 6, 8)
+    assert torch.allclose(output, levels[0], atol=1e-3 * float(levels[0].std()))
 
 
 def test_weights_of_another_network_are_refused():

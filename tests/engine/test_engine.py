@@ -85,13 +85,13 @@ def test_a_peak_comes_back_at_its_place_through_scale_and_stride(tmp_path, confi
     truth = {number + 1: xy[number] * factors[number] for number in range(3)}
     labels = Labels(xy, KEYPOINTS, np.zeros((0, 2), int), tuple(paths), ("",) * 3, sizes)
     oracle = Oracle(config, model, truth)
-    found = predict([oracle, oracle], ScaledFrames(labels, scale), distractor_radius=20)
-    assert np.abs(found.pose - xy).max() < 0.01
+    predictions = predict([oracle, oracle], ScaledFrames(labels, scale), distractor_radius=20)
+    assert np.abs(predictions.pose - xy).max() < 0.01
     for form in ("argmax", "weighted_mean"):
-        assert np.abs(found.consensus_pose[list(CONSENSUS_FORMS).index(form)] - xy).max() < 0.01
+        assert np.abs(predictions.consensus_pose[list(CONSENSUS_FORMS).index(form)] - xy).max() < 0.01
     # Between four cells, 4 px from each in x and y, the map is that much lower than at its peak.
-    assert found.confidence_at_label.min() > np.exp(-32 / (2 * (16 / 3) ** 2)) - 0.01
-    assert np.abs(found.spread).max() < 1e-4
+    assert predictions.confidence_at_label.min() > np.exp(-32 / (2 * (16 / 3) ** 2)) - 0.01
+    assert np.abs(predictions.spread).max() < 1e-4
 
 
 def test_crop_and_padding_move_labels_as_they_move_the_image(config):

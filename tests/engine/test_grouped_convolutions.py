@@ -18,11 +18,11 @@ def test_first_and_second_derivatives_are_those_of_the_ordinary_convolution(opti
 
     def derivatives():
         first = torch.autograd.grad(layers(x).pow(3).sum(), values, create_graph=True)
-        return *first, *torch.autograd.grad(sum(one.pow(2).sum() for one in first), values)
+        return *first, *torch.autograd.grad(sum(derivative.pow(2).sum() for derivative in first), values)
 
     expected = derivatives()
     with FastSecondDerivatives():
-        found = derivatives()
+        fast = derivatives()
         assert "_Convolution" in str(layers[0](x).grad_fn) + str(layers[0](x).grad_fn.next_functions)
-    for one, other in zip(found, expected, strict=True):
-        assert torch.allclose(one, other, rtol=1e-10)
+    for derivative, other in zip(fast, expected, strict=True):
+        assert torch.allclose(derivative, other, rtol=1e-10)

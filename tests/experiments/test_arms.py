@@ -103,10 +103,14 @@ def test_random_places_are_as_many_as_distractors_and_elsewhere():
     pairs = [
         [augmented(cutout(place, 1, 6.0), seed, AFFINE)[2] for place in ("distractor", "random")] for seed in range(60)
     ]
-    for one, other in pairs:
-        assert [len(patches) for patches in one] == [len(patches) for patches in other]
-    assert sum(len(patches) for one, _ in pairs for patches in one) > 50
-    assert any(not np.array_equal(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
+    for at_distractor, at_random in pairs:
+        assert [len(patches) for patches in at_distractor] == [len(patches) for patches in at_random]
+    assert sum(len(patches) for at_distractor, _ in pairs for patches in at_distractor) > 50
+    assert any(
+        not np.array_equal(a, b)
+        for at_distractor, at_random in pairs
+        for a, b in zip(at_distractor, at_random, strict=True)
+    )
 
 
 def test_a_patch_over_the_target_turns_its_map_off_and_nothing_else():
@@ -164,21 +168,21 @@ def test_ranks_follow_the_out_of_bag_error_and_an_unknown_one_is_average():
 
 def test_the_strongest_distractors_are_kept_and_unknown_ones_never():
     pose = np.arange(6.0).reshape(3, 1, 1, 2)
-    found, height = strongest_places(pose, np.array([0.2, 0.0, 0.9]).reshape(3, 1, 1), 4)
+    places, height = strongest_places(pose, np.array([0.2, 0.0, 0.9]).reshape(3, 1, 1), 4)
     assert height.ravel().tolist() == [0.9, 0.2, 0, 0]
-    assert found[:2].reshape(2, 2).tolist() == [[4, 5], [0, 1]]
-    assert np.isnan(found[2:]).all()
+    assert places[:2].reshape(2, 2).tolist() == [[4, 5], [0, 1]]
+    assert np.isnan(places[2:]).all()
 
 
 def test_pseudo_labels_are_the_consensus_where_it_is_sure_and_only_outside():
     pose = np.arange(12.0).reshape(3, 2, 2)
     sure = np.array([[0.9, 0.1], [0.9, 0.9], [0.5, 0.7]])
     outside = np.array([True, False, True])
-    found = pseudo_labels(pose, sure, outside, 0.6, None)
-    assert np.array_equal(found[0, 0], pose[0, 0])
-    assert np.array_equal(found[2, 1], pose[2, 1])
-    assert np.isfinite(found).sum() == 4
-    assert np.array_equal(pseudo_labels(pose, sure, outside, 0.6, pose + 5), found + 5, equal_nan=True)
+    labels = pseudo_labels(pose, sure, outside, 0.6, None)
+    assert np.array_equal(labels[0, 0], pose[0, 0])
+    assert np.array_equal(labels[2, 1], pose[2, 1])
+    assert np.isfinite(labels).sum() == 4
+    assert np.array_equal(pseudo_labels(pose, sure, outside, 0.6, pose + 5), labels + 5, equal_nan=True)
 
 
 @pytest.fixture(scope="module")
@@ -207,11 +211,11 @@ def baseline(tmp_path_factory):
 def test_a_replicating_arm_holds_the_baselines_network_and_others_from_the_same_weights(baseline):
     replicate = {"replicate": {"weights": 2, "orders": 2, "augmentations": 2}}
     records = arm_of(baseline, replicate, "order", training=TRAINING | {"steps": 1})
-    own = run_ensembles(
+    returned = run_ensembles(
         [baseline / "subset-50-1.json"], baseline / "labels.h5", baseline / "one", baseline / ".store",
         members=2, **(OPTIONS | {"training": TRAINING | {"steps": 1}}),
     )  # fmt: skip
-    assert own is None
+    assert returned is None
     baselines = json.loads((baseline / "one/percent-050/seed-1/training.json").read_text())["members"]
     assert [records[0]["hash"], records[7]["hash"]] == [each["hash"] for each in baselines]
     assert len({record["hash"] for record in records}) == 8
@@ -270,11 +274,12 @@ def simulated(effect, rng, seeds=8, arms=1):
     """Scores of a baseline and arms that share what is the subset's; `effect` is what the arms add."""
     rows = []
     subset = {(p, s): rng.normal(0, 0.3) for p in (30, 70) for s in range(1, seeds + 1)}
-    own = {s: rng.normal(0, 0.1, arms) for s in range(1, seeds + 1)}  # an arm's effect on a seed, in all its sizes
+    # An arm's effect on a seed, in all its sizes.
+    seed_effect = {s: rng.normal(0, 0.1, arms) for s in range(1, seeds + 1)}
     for arm in range(-1, arms):
         for (percent, seed), common in subset.items():
             for member in range(2):
-                added = 0.0 if arm < 0 else effect + own[seed][arm]
+                added = 0.0 if arm < 0 else effect + seed_effect[seed][arm]
                 value = 2 + common + added + rng.normal(0, 0.05)
                 name = "baseline" if arm < 0 else f"arm-{arm}"
                 rows.append({
@@ -356,10 +361,10 @@ def test_a_warm_start_goes_from_smaller_to_larger_subsets_of_one_seed_and_design
         {"design": "nested", "percents": [10, 30], "seeds": 2, "members": [1, 2]},
         {"design": "independent", "percents": [30], "seeds": [7], "members": 2},
     ]
-    found = arm_subsets(
+    subsets = arm_subsets(
         Arm(start_from=StartFrom(percent=10)), planned_subsets(check_config(config("p", subsets=blocks)))
     )
-    assert [(s.percent, s.seed, s.members) for s in found] == [(30, 1, 1), (30, 2, 1)]
+    assert [(s.percent, s.seed, s.members) for s in subsets] == [(30, 1, 1), (30, 2, 1)]
 
 
 def test_the_networks_of_arms_and_prune_are_foretold():
@@ -385,11 +390,11 @@ def test_the_workflow_compares_two_arms_and_leaves_the_baseline_alone(tmp_path):
     assert table.groupby("arm")["pairs"].max().to_dict() == {"cut": 2, "pseudo": 2}
     assert (table["difference"] != 0).all()
     listed = json.loads((results / "arms/pseudo/subsets/percent-050/seed-1.json").read_text())["frames"]
-    own = json.loads((results / "subsets/percent-050/seed-1.json").read_text())["frames"]
+    baselines = json.loads((results / "subsets/percent-050/seed-1.json").read_text())["frames"]
     consensus = read_hdf5(results / "ensembles/percent-050/seed-1/consensus.h5")["pose"][3]
     frames = pd.read_csv(results / "frames.csv")
     assert {f["frame"] for f in listed} == set(frames.query("split == 'pool'")["frame"])
-    inside = {f["frame"]: f for f in own}
+    inside = {f["frame"]: f for f in baselines}
     for each in listed:
         expected = inside[each["frame"]]["labels"] if each["frame"] in inside else consensus[each["frame"]].tolist()
         assert each["labels"] == expected

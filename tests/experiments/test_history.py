@@ -12,12 +12,12 @@ def study(rng, history, seeds=8):
     rows, arm = [], []
     for design, first in (("nested", 1), ("independent", 101)):
         for seed in range(first, first + seeds):
-            own = rng.normal(0, 0.2)
+            level_of_seed = rng.normal(0, 0.2)
             for percent, level in ((10, 3.0), (30, 2.0)):
-                value = level + (own if design == "nested" else rng.normal(0, 0.2)) + rng.normal(0, 0.05)
+                value = level + (level_of_seed if design == "nested" else rng.normal(0, 0.2)) + rng.normal(0, 0.05)
                 rows.append({"percent": percent, "seed": seed, "design": design, "log_error": value, "rmse_px": value})
             if design == "nested":
-                value = 2.0 + own + history + rng.normal(0, 0.05)
+                value = 2.0 + level_of_seed + history + rng.normal(0, 0.05)
                 arm.append({"start": 10, "percent": 30, "seed": seed, "design": design,
                             "log_error": value, "rmse_px": value})  # fmt: skip
     return pd.DataFrame(rows), pd.DataFrame(arm)
@@ -62,7 +62,7 @@ def test_a_block_of_another_percent_between_hides_no_step_of_a_ladder():
     between = networks.query("design == 'independent' and percent == 10").assign(percent=20)
     networks = pd.concat([networks.query("design == 'nested'"), between])
     table = steps_by_history(networks, arm, 0.95)
-    told = table[(table["score"] == "log_error") & table["against"].isna()][["low", "high", "history"]].itertuples(
+    steps = table[(table["score"] == "log_error") & table["against"].isna()][["low", "high", "history"]].itertuples(
         index=False, name=None
     )
-    assert list(told) == [(10, 30, "nested"), (10, 30, "continued")]
+    assert list(steps) == [(10, 30, "nested"), (10, 30, "continued")]

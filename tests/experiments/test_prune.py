@@ -29,15 +29,15 @@ def test_worst_and_best_follow_the_ranking_and_random_ones_do_not():
 def scores(effect, rng, networks=8):
     """Networks whose own level is common to all they leave out; `effect` of leaving out the worst."""
     level = rng.normal(3, 0.5, networks)
-    found = {}
+    tables = {}
     for name in prune_sets([4, 8], 2):
         value = level + rng.normal(0, 0.05, networks) + (effect if name.startswith("worst") else 0)
-        found[name] = pd.DataFrame({"log_error": value, "rmse_px": 10 * value})
-    return found
+        tables[name] = pd.DataFrame({"log_error": value, "rmse_px": 10 * value})
+    return tables
 
 
-def worst_against_random(found):
-    table = compare_pruned(found, Prune(counts=[4, 8]), 0.95)
+def worst_against_random(tables):
+    table = compare_pruned(tables, Prune(counts=[4, 8]), 0.95)
     return table.query("score == 'log_error' and removed == 'worst' and against == 'random'")
 
 
@@ -59,9 +59,9 @@ def test_pairing_removes_the_level_of_each_network():
 
 
 def test_it_is_said_where_frames_were_judged_by_the_frames_that_measure_it():
-    found = scores(-1.0, np.random.default_rng(2))
-    said = {}
+    tables = scores(-1.0, np.random.default_rng(2))
+    statements = {}
     for by in ("check_priority", "value"):
-        said[by] = statement(compare_pruned(found, Prune(by=by, counts=[4, 8]), 0.95), 0.05)
-    assert "judged" in said["value"]
-    assert "judged on" not in said["check_priority"]
+        statements[by] = statement(compare_pruned(tables, Prune(by=by, counts=[4, 8]), 0.95), 0.05)
+    assert "judged" in statements["value"]
+    assert "judged on" not in statements["check_priority"]

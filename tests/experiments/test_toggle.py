@@ -44,9 +44,9 @@ def test_a_group_that_is_the_whole_pool_has_no_common_frames_and_is_refused():
 
 
 def test_parts_make_up_the_group():
-    found = parts_of(np.arange(5), 2)
-    assert found["with"].tolist() == [0, 1, 2, 3, 4]
-    assert sorted([*found["part-1"], *found["part-2"]]) == [0, 1, 2, 3, 4]
+    parts = parts_of(np.arange(5), 2)
+    assert parts["with"].tolist() == [0, 1, 2, 3, 4]
+    assert sorted([*parts["part-1"], *parts["part-2"]]) == [0, 1, 2, 3, 4]
     assert list(parts_of(np.arange(5), 1)) == ["without", "with"]
     assert [len(part) for part in parts_of(np.arange(2), 3).values()] == [0, 2, 1, 1, 0]
 
@@ -63,20 +63,22 @@ def test_the_comparison_is_a_paired_t_test():
 
 def test_of_many_parts_none_is_said_to_harm_that_chance_alone_explains():
     rng = np.random.default_rng(0)
-    said = 0
+    called = 0
     for _ in range(200):
         sides = {f"part-{number}": rng.normal(size=12) for number in range(1, 7)}
         table = compare_sides({"without": np.zeros(12), "with": rng.normal(size=12)} | sides, 0.95).assign(frames="1 2")
-        said += any("harms" in sentence or "helps" in sentence for sentence in statement(table, 0.05)[1:])
+        called += any("harms" in sentence or "helps" in sentence for sentence in statement(table, 0.05)[1:])
         assert table.loc[0, "p_adjusted"] == table.loc[0, "p"]
-    assert said <= 18  # 10 expected at 5 %; without counting the parts it would be 53
+    assert called <= 18  # 10 expected at 5 %; without counting the parts it would be 53
 
 
-@pytest.mark.parametrize(("left", "said"), [(0, "nothing can be told"), (1, "nothing can be told"), (2, "its 1 frame")])
-def test_of_no_or_one_pair_that_is_left_nothing_is_told(left: int, said: str):
+@pytest.mark.parametrize(
+    ("left", "words"), [(0, "nothing can be told"), (1, "nothing can be told"), (2, "its 1 frame")]
+)
+def test_of_no_or_one_pair_that_is_left_nothing_is_told(left: int, words: str):
     harm = np.where(np.arange(4) < left, [1.0, 2.0, 3.0, 4.0], np.nan)
     (sentence,) = statement(compare_sides({"without": np.zeros(4), "with": harm}, 0.95).assign(frames=7), 0.05)
-    assert said in sentence
+    assert words in sentence
     assert "nan" not in sentence
 
 
@@ -89,17 +91,17 @@ def test_where_a_single_frame_is_held_out_what_it_says_is_not_said_to_hold_for_o
 
 def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():
     """A group whose effect differs from frame to frame: an interval over networks alone is of these frames only."""
-    held, of_these = 0, 0
+    covered, of_these = 0, 0
     for number in range(200):
         rng = np.random.default_rng(number)
         frames, pairs = 0.1 * rng.normal(size=(1, 24, 1)), 0.05 * rng.normal(size=(16, 1, 1))
         effect = 0.2 + frames + pairs + 0.1 * rng.normal(size=(16, 24, 3))
         effect[:, 0, 1] = np.nan  # a label that is not there
         row = compare_sides({"without": np.zeros_like(effect), "with": effect}, 0.95).iloc[0]
-        held += row["two_way_low"] <= 0.2 <= row["two_way_high"]
+        covered += row["two_way_low"] <= 0.2 <= row["two_way_high"]
         of_these += row["ci_low"] <= 0.2 <= row["ci_high"]
         assert row["difference"] == pytest.approx(np.nanmean(effect))
-    assert held >= 182  # .05 quantile of 200 at .94
+    assert covered >= 182  # .05 quantile of 200 at .94
     assert of_these < 170
 
 
@@ -113,16 +115,16 @@ def test_the_workflow_toggles_frames_of_a_study_with_common_bases_and_seeds(tmp_
         "with": " ".join(map(str, pool)), "part-1": " ".join(map(str, pool[:2])), "part-2": str(pool[2]),
     }  # fmt: skip
     for pair in (1, 2):
-        held, seeds = {}, set()
+        frames, seeds = {}, set()
         for arm in ("without", "with", "part-1", "part-2"):
             folder = tmp_path / "results/tiny/toggle" / arm
             listed = json.loads((folder / f"subsets/percent-050/seed-{pair}.json").read_text())["frames"]
-            held[arm] = {frame["frame"] for frame in listed}
+            frames[arm] = {frame["frame"] for frame in listed}
             record = json.loads((folder / f"percent-050/seed-{pair}/training.json").read_text())
             seeds.add(record["members"][0]["seed"])
-        assert held["with"] - held["without"] == set(pool)
-        assert held["part-1"] | held["part-2"] == held["with"]
-        assert not held["without"] & set(pool)
+        assert frames["with"] - frames["without"] == set(pool)
+        assert frames["part-1"] | frames["part-2"] == frames["with"]
+        assert not frames["without"] & set(pool)
         assert len(seeds) == 1
 
 

@@ -37,31 +37,31 @@ def test_they_are_what_statsmodels_finds_by_reml():
     table = pd.DataFrame({"y": y.ravel(), **dict(zip("sioa", index, strict=True))})
     parts = {name: f"0 + C({name})" for name in "ioa"}
     fit = MixedLM.from_formula("y ~ 1", table, groups="s", re_formula="1", vc_formula=parts).fit(reml=True)
-    found = variance_components(y, 0.95, np.random.default_rng(0)).set_index("component")["variance"]
+    variance = variance_components(y, 0.95, np.random.default_rng(0)).set_index("component")["variance"]
     order = dict(zip(fit.model.exog_vc.names, fit.vcomp, strict=True))
-    assert found["subset"] == pytest.approx(float(fit.cov_re.iloc[0, 0]), rel=0.02)
+    assert variance["subset"] == pytest.approx(float(fit.cov_re.iloc[0, 0]), rel=0.02)
     for name, component in zip("ioa", COMPONENTS[1:4], strict=True):
-        assert found[component] == pytest.approx(order[name], rel=0.02)
-    assert found["rest"] == pytest.approx(fit.scale, rel=0.02)
+        assert variance[component] == pytest.approx(order[name], rel=0.02)
+    assert variance["rest"] == pytest.approx(fit.scale, rel=0.02)
 
 
 def coverage(truth, subsets, rounds, monkeypatch):
     monkeypatch.setattr(module, "_DRAWS", 2000)
     rng, inside = np.random.default_rng(5), np.zeros(5)
     for _ in range(rounds):
-        found = variance_components(simulated(truth, subsets, rng), 0.95, rng)
-        inside += ((found["ci_low"] <= truth) & (truth <= found["ci_high"])).to_numpy()
+        intervals = variance_components(simulated(truth, subsets, rng), 0.95, rng)
+        inside += ((intervals["ci_low"] <= truth) & (truth <= intervals["ci_high"])).to_numpy()
     return inside / rounds
 
 
 def test_intervals_cover_with_eight_subsets(monkeypatch):
-    found = coverage(np.array([2.0, 1.0, 0.0, 0.5, 1.0]), 8, 150, monkeypatch)
-    assert (found >= 0.89).all(), found
+    covered = coverage(np.array([2.0, 1.0, 0.0, 0.5, 1.0]), 8, 150, monkeypatch)
+    assert (covered >= 0.89).all(), covered
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("subsets", [6, 12])
 @pytest.mark.parametrize("truth", [[4, 2, 1, 1, 1], [1, 1, 0, 0.5, 3], [0, 2, 0.3, 0.3, 1]], ids=str)
 def test_intervals_cover_as_they_say_in_many_simulations(truth, subsets, monkeypatch):
-    found = coverage(np.array(truth, float), subsets, 1000, monkeypatch)
-    assert (found >= 0.925).all(), found
+    covered = coverage(np.array(truth, float), subsets, 1000, monkeypatch)
+    assert (covered >= 0.925).all(), covered

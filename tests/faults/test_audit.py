@@ -46,14 +46,14 @@ def run(study: Study, tmp_path: Path, *targets: str) -> Audit:
     command += ["--cores", "2", "--configfile", "study.yaml", "--", *targets]
     before = state(study.project)
     audit = audited(command, study.folder, tmp_path / "calls", [study.project], environment)
-    assert audit.code == 0, audit.said[-6000:]
+    assert audit.code == 0, audit.output[-6000:]
     assert state(study.project) == before
     return audit
 
 
 def assert_kept_to_itself(audit: Audit, study: Study, tmp_path: Path, tally: Tally) -> None:
-    own = [study.folder / name for name in OWN] + [tmp_path / "tmp", tmp_path / "home"]
-    elsewhere = audit.written_outside([*own, *DEVICES])
+    allowed = [study.folder / name for name in OWN] + [tmp_path / "tmp", tmp_path / "home"]
+    elsewhere = audit.written_outside([*allowed, *DEVICES])
     compiled = [path for path in elsewhere if "__pycache__" in path.parts and any(map(path.is_relative_to, SYSTEM))]
     tally.update({"system calls": sum(audit.calls.values()), "files opened": audit.calls["openat"]})
     # PyTorch keeps a cache among the temporary files of the machine.

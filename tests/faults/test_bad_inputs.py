@@ -34,8 +34,8 @@ def study(good: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study
 
 
 def by_name(name: str) -> Case:
-    (found,) = [case for case in CASES if case.name == name]
-    return found
+    (case,) = [case for case in CASES if case.name == name]
+    return case
 
 
 def make(case: Case, study: Study) -> None:
@@ -78,10 +78,10 @@ def test_the_workflow_refuses_the_same_before_any_job(study: Study, name: str) -
     make(case, study)
     before = state(study.project)
     done = run_snakemake(study.folder, "--configfile", "study.yaml", check=False)
-    told = [line for line in done.stderr.splitlines() if all(word in line for word in case.words)]
+    lines = [line for line in done.stderr.splitlines() if all(word in line for word in case.words)]
     assert done.returncode != 0
-    assert len(told) == 1, done.stderr
-    assert told[0].startswith("error: ")
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
     assert "Traceback" not in done.stderr
     assert not (study.folder / "results").exists()
     assert state(study.project) == before

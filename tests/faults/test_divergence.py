@@ -56,8 +56,8 @@ def let_diverge(subset_json, labels_h5, store, training, member, rate):
 def test_what_counts_as_diverged_is_a_loss_or_weight_that_is_not_finite_or_a_hundred_times_the_first(
     losses, finite, untrained, why
 ):
-    found = why_diverged(losses, finite, untrained)
-    assert (why in found) if why else not found
+    reason = why_diverged(losses, finite, untrained)
+    assert (why in reason) if why else not reason
 
 
 @pytest.mark.parametrize("rate", [100.0, 1e30])
@@ -71,18 +71,18 @@ def test_a_network_that_diverges_is_kept_and_said_and_the_consensus_is_that_of_t
     records = json.loads((both / "training.json").read_text())["members"]
     assert [record["diverged"] for record in records] == [False, True]
     assert (both / "member-1.pt").exists()
-    two, one = read_hdf5(both / "predictions.h5"), read_hdf5(alone / "predictions.h5")
-    assert np.isnan(two["pose"][1]).all()
+    of_two, of_one = read_hdf5(both / "predictions.h5"), read_hdf5(alone / "predictions.h5")
+    assert np.isnan(of_two["pose"][1]).all()
     for name in ("pose", "confidence", "confidence_at_label", "distractor_pose"):
-        assert np.array_equal(two[name][:1], one[name], equal_nan=True), name
+        assert np.array_equal(of_two[name][:1], of_one[name], equal_nan=True), name
     assert np.array_equal(*(read_hdf5(folder / "consensus.h5")["pose"] for folder in (both, alone)), equal_nan=True)
     assert recorded_diverged(tmp_path / "both") == (["percent-050/seed-1 member 1"], 2)
     assert without_diverged([both / "member-0.pt", both / "member-1.pt"]) == [both / "member-0.pt"]
     with pytest.raises(UserError, match="all 1 networks asked for diverged"):
         without_diverged([both / "member-1.pt"])
-    told = of_networks(two)
-    assert told["members"] == 1
-    assert np.array_equal(told["mean_pose"], one["pose"][0].astype(float))
+    pooled = of_networks(of_two)
+    assert pooled["members"] == 1
+    assert np.array_equal(pooled["mean_pose"], of_one["pose"][0].astype(float))
 
 
 def scored(root, folder, seeds, training=TRAINING):
@@ -123,10 +123,11 @@ def test_a_study_all_of_whose_networks_diverge_says_so_and_what_to_do(tmp_path):
 def test_a_diverged_network_is_no_base_of_warm_influence(tmp_path, capfd):
     subset, labels = prepare(tmp_path)
     let_diverge(subset, labels, tmp_path / ".store", TRAINING, 0, 1e6)
-    own = ensemble(tmp_path, "study/ensembles")
+    folder = ensemble(tmp_path, "study/ensembles")
     write_network_answer(
-        "warm", subset, labels, tmp_path / "frames.csv", own / "member-0.pt", tmp_path / ".store", tmp_path / "warm.h5",
-        training=TRAINING, options={"steps": 1, "learning_rate": 1e-4, "augment": False}, study_seed=1, device="cpu",
+        "warm", subset, labels, tmp_path / "frames.csv", folder / "member-0.pt", tmp_path / ".store",
+        tmp_path / "warm.h5", training=TRAINING, study_seed=1, device="cpu",
+        options={"steps": 1, "learning_rate": 1e-4, "augment": False},
     )  # fmt: skip
     assert "its network diverged" in capfd.readouterr().err
     assert np.isnan(read_hdf5(tmp_path / "warm.h5")["change"]).all()
@@ -141,13 +142,13 @@ def test_values_are_those_of_a_study_without_the_subsets_that_diverged(estimator
     known = np.isfinite(score[:, 0])
     arguments = {"design": "independent", "estimator": estimator, "resamples": 49, "random_state": 0}
 
-    def found(rows):
+    def influence(rows):
         numbers = np.arange(24)[rows]
         return estimate_influence(
             inclusion[rows], score[rows], percents=np.full(len(numbers), 50), clusters=numbers, **arguments
         )
 
-    whole, rest = found(np.full(24, True)), found(known)
+    whole, rest = influence(np.full(24, True)), influence(known)
     assert whole.value == pytest.approx(rest.value, rel=1e-9, nan_ok=True)
     assert whole.standard_error == pytest.approx(rest.standard_error, rel=1e-9, nan_ok=True)
 

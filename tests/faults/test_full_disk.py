@@ -65,15 +65,15 @@ def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: argument
                 fill(disk, room)
                 ended = run_stage(tmp_path, arguments)
                 (disk / "fill").unlink()
-                counts["trainings"] += ended.said.count("trained 6 steps")
+                counts["trainings"] += ended.output.count("trained 6 steps")
                 if ended.code == 0:
                     break
                 counts["faults"] += 1
                 assert ended.code == 2, (arguments[:2], room, ended)
-                assert "Traceback" not in ended.said
+                assert "Traceback" not in ended.output
                 line = re.fullmatch(r"frameworth: (\S+): cannot be written, there is no space left on its disk .*",
-                                    ended.said.splitlines()[-1])  # fmt: skip
-                assert line, (arguments[:2], room, ended.said)
+                                    ended.output.splitlines()[-1])  # fmt: skip
+                assert line, (arguments[:2], room, ended.output)
                 assert tmp_path / line[1] not in files(disk).keys() - before.keys()
                 assert before.items() <= files(disk).items(), arguments[:2]
                 assert not list(disk.rglob("*.part"))
@@ -83,8 +83,8 @@ def run_on_a_full_disk(tmp_path, rooms, changes, take=lambda arguments: argument
             kept = store_of(disk)
             ended = run_stage(tmp_path, arguments)
             counts["longest"] = max(counts["longest"], time.monotonic() - began)
-            assert ended.code == 0, (arguments[:2], ended.said)
-            counts["trainings"] += ended.said.count("trained 6 steps")
+            assert ended.code == 0, (arguments[:2], ended.output)
+            counts["trainings"] += ended.output.count("trained 6 steps")
             counts["lost"] += len(kept.items() - store_of(disk).items())
         counts["networks"] = len(store_of(disk))
     return counts

@@ -58,7 +58,7 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 SCHEMA = config_model().model_json_schema()
 CONFIGS = of_schema(SCHEMA).map(
-    lambda found: found | {"study": "mine", "labels": "project"} if isinstance(found, dict) else {}
+    lambda config: config | {"study": "mine", "labels": "project"} if isinstance(config, dict) else {}
 )
 
 
@@ -97,10 +97,10 @@ def test_any_text_is_read_as_a_config_or_refused(tally: Tally, text: str) -> Non
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_bytes(text.encode(errors="surrogatepass"))
-        found, problems = read_config_file(path)
-    assert isinstance(found, dict)
-    assert found or problems or not text.strip() or yaml.safe_load(text) == {}
-    checked = check_study(found, "tables")
+        config, problems = read_config_file(path)
+    assert isinstance(config, dict)
+    assert config or problems or not text.strip() or yaml.safe_load(text) == {}
+    checked = check_study(config, "tables")
     is_sound(checked)
     tally.count(refused=bool(problems or checked.count("error")))
 

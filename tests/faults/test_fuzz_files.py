@@ -45,11 +45,11 @@ from tiny import draw
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
     """Small good files of every format that is read: the folder, and the labels in it."""
     drawn = read_project(draw(tmp_path_factory.mktemp("drawn") / "project", frames=6))
-    found = {}
+    by_format = {}
     for name, (write, _) in FORMATS.items():
         folder = tmp_path_factory.mktemp("source")
-        found[name] = (folder, write(drawn, folder).relative_to(folder))
-    return found
+        by_format[name] = (folder, write(drawn, folder).relative_to(folder))
+    return by_format
 
 
 @given(data=st.data())
@@ -62,10 +62,10 @@ def test_any_damage_to_labels_of_other_tools_is_imported_or_refused(
         copy = Path(name) / "source"
         shutil.copytree(folder, copy)
         files = sorted(path for path in copy.rglob("*") if path.is_file())
-        own = [path for path in files if path.suffix in (".slp", ".nwb", ".json", ".csv", ".txt", ".yaml")]
-        path = data.draw(st.sampled_from(own * 4 + files), "file")
-        how = data.draw(st.sampled_from(["bytes", "values", "values"]), "how")
-        if how == "bytes" or not change_values(data, path):
+        label_files = [path for path in files if path.suffix in (".slp", ".nwb", ".json", ".csv", ".txt", ".yaml")]
+        path = data.draw(st.sampled_from(label_files * 4 + files), "file")
+        damage = data.draw(st.sampled_from(["bytes", "values", "values"]), "how")
+        if damage == "bytes" or not change_values(data, path):
             path.write_bytes(damaged(data, path.read_bytes()))
         import_or_refuse(copy / labels, Path(name) / "imported", tally)
 
@@ -94,9 +94,9 @@ def import_or_refuse(labels: Path, folder: Path, tally: Tally) -> None:
     """What is found sound is imported, and what is imported is a project."""
     with bounded(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = inspect_labels(labels)
-        assert all(str(problem).isprintable() for problem in found.problems)
-        wrong = any(problem.severity == "error" for problem in found.problems)
+        inspection = inspect_labels(labels)
+        assert all(str(problem).isprintable() for problem in inspection.problems)
+        wrong = any(problem.severity == "error" for problem in inspection.problems)
         try:
             if not wrong:
                 write_imported(labels, folder)
@@ -226,10 +226,10 @@ PICTURES = list(pictures())
 @fuzzed
 def test_any_bytes_named_as_an_image_are_one_or_refused(tally: Tally, data: st.DataObject) -> None:
     kind, content = data.draw(st.sampled_from(PICTURES), "picture")
-    how = data.draw(st.sampled_from(["damaged", "damaged", "size", "random"]), "how")
-    if how == "random":
+    damage = data.draw(st.sampled_from(["damaged", "damaged", "size", "random"]), "how")
+    if damage == "random":
         content = content[: data.draw(st.sampled_from([0, 4, 8, 16, 33]))] + data.draw(st.binary(max_size=200))
-    elif how == "size":
+    elif damage == "size":
         content = of_size(kind, content, data.draw(SIZES), data.draw(SIZES))
     else:
         content = damaged(data, content)
@@ -237,9 +237,9 @@ def test_any_bytes_named_as_an_image_are_one_or_refused(tally: Tally, data: st.D
         warnings.simplefilter("ignore")
         path = Path(folder) / "img00.png"
         path.write_bytes(content)
-        size, told = inspect_header(path)
+        size, header_problems = inspect_header(path)
         image, problems = inspect_image(path)
-        for problem in (*told, *problems):
+        for problem in (*header_problems, *problems):
             assert str(problem).isprintable()
         if image is None:
             assert any(problem.severity == "error" for problem in problems)

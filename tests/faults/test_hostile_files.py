@@ -45,11 +45,11 @@ def test_ffmpeg_itself_opens_no_list_even_if_nobody_looked_at_the_file_before(tm
         return count
 
     assert frames() == 0
-    told = os.environ.pop("OPENCV_FFMPEG_CAPTURE_OPTIONS")
+    options = os.environ.pop("OPENCV_FFMPEG_CAPTURE_OPTIONS")
     try:
         assert frames() == 3, "FFmpeg does not read lists any more, and this test shows nothing"
     finally:
-        os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = told
+        os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = options
 
 
 # Of each container, what FFmpeg is told beside the file's suffix.
@@ -83,11 +83,11 @@ def test_a_list_among_the_videos_of_a_label_file_is_refused(drawn: LabelledProje
 
 
 @pytest.mark.parametrize(
-    ("write", "how"),
-    [(nwb, "link"), *((slp_embedded, how) for how in ("link", "hidden link", "raw values", "virtual values"))],
+    ("write", "kind"),
+    [(nwb, "link"), *((slp_embedded, kind) for kind in ("link", "hidden link", "raw values", "virtual values"))],
 )
 def test_labels_that_take_content_from_another_file_are_refused_by_its_name(
-    drawn: LabelledProject, tmp_path: Path, write: object, how: str
+    drawn: LabelledProject, tmp_path: Path, write: object, kind: str
 ) -> None:
     labels = write(drawn, tmp_path)  # type: ignore[operator]
     other = tmp_path / "other.h5"
@@ -98,12 +98,12 @@ def test_labels_that_take_content_from_another_file_are_refused_by_its_name(
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         name = names[0]
         del file[name]
-        if how == "link":
+        if kind == "link":
             file[name] = h5py.ExternalLink(other, "secret")
-        elif how == "hidden link":
+        elif kind == "hidden link":
             file["aside"] = h5py.ExternalLink(other, "/")
             file[name] = h5py.SoftLink("/aside/secret")
-        elif how == "raw values":
+        elif kind == "raw values":
             file.create_dataset(name, 12, "f8", external=[(str(other), 0, h5py.h5f.UNLIMITED)])
         else:
             layout = h5py.VirtualLayout(12, "f8")

@@ -103,9 +103,9 @@ def survive(tmp_path, tally, stages, wanted):
     tally.update({"seconds at most to unlock": round(slowest, 1), "seconds of the last run": round(last)})
     assert lost == 0
     assert len(trained(folder)) == NETWORKS
-    expected, found = (results(tmp_path / name) for name in ("undisturbed", "killed"))
-    assert found.keys() == expected.keys()
-    assert [name for name in expected if found[name] != expected[name]] == []
+    expected, after_kills = (results(tmp_path / name) for name in ("undisturbed", "killed"))
+    assert after_kills.keys() == expected.keys()
+    assert [name for name in expected if after_kills[name] != expected[name]] == []
     # A kill in the middle of a write leaves its half, which is named and taken away, and nothing else is damaged.
     damages = verify_study(folder / "results/tiny").damages
     assert {damage.path for damage in damages} == set(folder.glob("results/**/*.part"))

@@ -22,7 +22,7 @@ def arguments(root, training=TRAINING):
 
 
 def last(ended):
-    return ended.said.splitlines()[-1]
+    return ended.output.splitlines()[-1]
 
 
 def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it_may(tmp_path, tally):
@@ -36,14 +36,14 @@ def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it
         if ended.code == 0:
             break
         lost += 1
-        assert ended.code == 2, ended.said
-        assert "Traceback" not in ended.said
-        assert last(ended).startswith("frameworth: memory ran out: this job held "), ended.said
+        assert ended.code == 2, ended.output
+        assert "Traceback" not in ended.output
+        assert last(ended).startswith("frameworth: memory ran out: this job held "), ended.output
         assert "training.batch_size (4), training.crop (null), training.scale (1)" in last(ended)
         assert not list(tmp_path.rglob("ensembles/**/*.h5"))
     assert lost == 3
     ended = run_stage(tmp_path, arguments(tmp_path))
-    assert ended.code == 0, ended.said
+    assert ended.code == 0, ended.output
     tally.update({"jobs without enough memory": lost, "told in one line": lost})
 
 

@@ -58,9 +58,9 @@ def test_a_signal_in_training_writes_a_checkpoint_and_the_next_attempt_continues
     assert 0 < step < STEPS
     capfd.readouterr()
     continued = networks(tmp_path, "hit")
-    said = capfd.readouterr().err
-    assert "member 0: taken from the store" in said
-    assert f"member 1: trains from step {step} to {STEPS}" in said
+    output = capfd.readouterr().err
+    assert "member 0: taken from the store" in output
+    assert f"member 1: trains from step {step} to {STEPS}" in output
     assert len(continued) == 2
     assert continued == networks(tmp_path / "other", "undisturbed")
 

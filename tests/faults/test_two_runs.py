@@ -53,8 +53,8 @@ def test_a_second_run_is_told_of_the_first_and_after_a_kill_how_to_unlock(tmp_pa
     wait_until(lambda: log.exists() and "trains from step 0" in log.read_text(), first)
     second = run(tmp_path, ONE)
     assert second.returncode
-    told = [line for line in second.stderr.splitlines() if line.startswith("frameworth: another run works in this")]
-    assert len(told) == 1
+    lines = [line for line in second.stderr.splitlines() if line.startswith("frameworth: another run works in this")]
+    assert len(lines) == 1
     assert "Traceback" not in second.stderr
     assert first.poll() is None
     os.killpg(first.pid, signal.SIGKILL)
@@ -84,10 +84,10 @@ def test_two_processes_that_want_the_same_network_end_with_one_training(tmp_path
         )
         for name in ("a", "b")
     ]  # fmt: skip
-    said = [process.communicate(timeout=PATIENCE)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert sum(text.count("trained 100 steps") for text in said) == 1
-    assert sum(text.count("taken from the store") for text in said) == 1
+    outputs = [process.communicate(timeout=PATIENCE)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert sum(text.count("trained 100 steps") for text in outputs) == 1
+    assert sum(text.count("taken from the store") for text in outputs) == 1
     networks = [tmp_path / name / "percent-050/seed-1/member-0.pt" for name in ("a", "b")]
     assert networks[0].read_bytes() == networks[1].read_bytes()
 
@@ -112,8 +112,8 @@ def test_no_network_is_trained_again_because_the_clock_jumped(tmp_path, inputs, 
         for file in root.rglob("*"):
             os.utime(file, (now + shift, now + shift))
     done = run_snakemake(tmp_path, "--configfile", str(path), "--", ONE)
-    said = (tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log").read_text()
-    assert "taken from the store" in said or "Nothing to be done" in done.stdout + done.stderr
+    log = (tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log").read_text()
+    assert "taken from the store" in log or "Nothing to be done" in done.stdout + done.stderr
     assert [file.stat().st_ino for file in stored] == inodes
     assert [file.read_bytes() for file in stored] == bytes_
 
@@ -160,8 +160,8 @@ def test_a_file_that_comes_late_is_waited_for_and_nothing_is_trained_again(tmp_p
     thread.join()
     assert seen
     assert late.exists()
-    said = (tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log").read_text()
-    assert said.count("trained 6 steps") == 1
+    log = (tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log").read_text()
+    assert log.count("trained 6 steps") == 1
     assert re.search(r"1 of 1 steps|steps \(100%\) done", done.stdout + done.stderr)
 
 

@@ -70,7 +70,7 @@ def study(made, tmp_path):
     copy = tmp_path / "study"
     shutil.copytree(made, copy)
     for member in copy.glob("ensembles/*/*/member-0.pt"):
-        (name,) = (one["hash"] for one in json.loads(member.with_name("training.json").read_text())["members"])
+        (name,) = (record["hash"] for record in json.loads(member.with_name("training.json").read_text())["members"])
         member.unlink()
         member.hardlink_to(copy / ".store" / name / "network.pt")
     return copy
@@ -115,9 +115,9 @@ def inodes(paths):
 
 def test_a_study_that_nothing_happened_to_is_whole_wherever_it_is_moved(study, tmp_path):
     study = study.rename(tmp_path / "moved to another name")
-    found = verify_study(study)
-    assert (found.damages, found.unrecorded) == ([], [])
-    assert found.agreed > 50
+    verification = verify_study(study)
+    assert (verification.damages, verification.unrecorded) == ([], [])
+    assert verification.agreed > 50
     assert verify(study).exit_code == 0
 
 
@@ -129,7 +129,7 @@ def test_verify_finds_every_flipped_bit_and_every_truncation_of_every_file(study
     rounds = [flip] * ROUNDS + [truncate] * TRUNCATIONS
     for damage in rounds:
         places = {path: damage(path, rng) for path in whole}
-        named = {one.path.stat().st_ino for one in verify_study(study).damages}
+        named = {broken.path.stat().st_ino for broken in verify_study(study).damages}
         assert not [(path, place) for path, place in places.items() if path.stat().st_ino not in named]
         assert len(named) == len(whole)
         for path, content in whole.items():
@@ -218,9 +218,9 @@ def test_a_network_that_is_found_damaged_on_the_way_is_trained_again_and_the_log
     digest = digest_of_file(member)
     truncate(member, np.random.default_rng(5))
     run_again(study)
-    said = capfd.readouterr().err
-    assert said.count("trains from step 0") == 1
-    assert "network.pt: damaged" in said
+    output = capfd.readouterr().err
+    assert output.count("trains from step 0") == 1
+    assert "network.pt: damaged" in output
     assert digest_of_file(member) == digest
 
 
@@ -238,9 +238,9 @@ def test_a_damaged_checkpoint_is_dropped_with_a_warning_and_training_ends_with_t
             truncate(checkpoint, np.random.default_rng(6))
         capfd.readouterr()
         ensemble(tmp_path, folder, store=f".store-{folder}", training=TRAINING | {"steps": 60})
-        said = capfd.readouterr().err
-        assert ("warning" in said and "checkpoint.pt: damaged" in said) == (folder == "hit")
-        assert "trains from step 0 to 60" in said
+        output = capfd.readouterr().err
+        assert ("warning" in output and "checkpoint.pt: damaged" in output) == (folder == "hit")
+        assert "trains from step 0 to 60" in output
     hit, calm = (tmp_path / folder / "percent-050/seed-1/member-0.pt" for folder in ("hit", "calm"))
     assert digest_of_file(hit) == digest_of_file(calm)
 
@@ -374,10 +374,10 @@ def test_after_remove_the_next_run_makes_a_damaged_study_what_it_was(tmp_path, t
 
     refused = run_snakemake(tmp_path, *options, "--forcerun", "influence", "--", *targets[:1], check=False)
     assert refused.returncode != 0
-    said = (tmp_path / "logs/tiny/influence.log").read_text()
-    named, damage, _ = said.removeprefix("frameworth: ").partition(": damaged")
+    log = (tmp_path / "logs/tiny/influence.log").read_text()
+    named, damage, _ = log.removeprefix("frameworth: ").partition(": damaged")
     assert damage and tmp_path / named in damaged  # whichever it reads first
-    assert len(said.splitlines()) == 1
+    assert len(log.splitlines()) == 1
     looked = run_snakemake(tmp_path, *options, "--", "verify", check=False)
     assert looked.returncode != 0
     named = {line.partition(": ")[0] for line in looked.stdout.splitlines() if "as it was written" in line}

@@ -64,8 +64,8 @@ def test_names_and_what_figures_read_are_known_without_importing_matplotlib():
     code = "import sys; from frameworth.figures import figure_names, figure_reads\n"
     code += "print(len(figure_names(3, [[1, 2]])), figure_reads('outliers'))\n"
     code += "print([name for name in ('matplotlib', 'seaborn', 'pandas', 'numpy') if name in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    known, imported = said.stdout.splitlines()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    known, imported = done.stdout.splitlines()
     assert known == f"{len(figure_names(3, [[1, 2]]))} ('outliers.csv', 'outliers_methods.csv')"
     assert imported == "[]"
 
@@ -183,8 +183,8 @@ def test_a_pair_shows_every_subset_on_its_side(study: Results, effect: str):
     assert (error[True] > error[False]) == (effect == "harmful")
     with _style.theme():
         legend = influence_pair.draw(table, study).legends[0]
-    said = [text.get_text() for text in legend.get_texts()]
-    assert said == [
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == [
         f"with frame {training} ({with_frame.sum()} subsets)",
         f"without frame {training} ({(~with_frame).sum()} subsets)",
         "label",
@@ -232,11 +232,11 @@ def test_learning_curve_pairs_a_step_by_seed_and_says_its_sign(study: Results):
 def test_a_consensus_of_more_networks_is_not_taken_for_one_of_more_frames():
     ladder = pd.DataFrame({"subset": ["a", "b"], "percent": [30, 70], "cluster": "seed-1", "rmse_px": [4.0, 5.0]})
     networks = pd.concat([ladder.assign(rmse_px=[8.0, 5.0]), ladder.head(1).assign(rmse_px=6.0)])
-    whose, compared = learning_curve._comparable(ladder, networks)
-    assert whose == "The error of single networks"
+    subject, compared = learning_curve._comparable(ladder, networks)
+    assert subject == "The error of single networks"
     assert compared.set_index("percent")["rmse_px"].to_dict() == {30: 7, 70: 5}
-    whose, compared = learning_curve._comparable(ladder, networks.drop_duplicates("subset"))
-    assert (whose, compared["rmse_px"].tolist()) == ("The consensus error", [4, 5])
+    subject, compared = learning_curve._comparable(ladder, networks.drop_duplicates("subset"))
+    assert (subject, compared["rmse_px"].tolist()) == ("The consensus error", [4, 5])
 
 
 def test_a_step_of_three_seeds_is_clear_only_beyond_its_t_interval():
@@ -308,11 +308,13 @@ def test_principal_components_place_the_ground_truth_where_no_displacement_is():
     rng = np.random.default_rng(1)
     direction = np.array([3.0, 4.0, 0.0]) / 5
     displacement = np.array([0.0, 0.0, 7.0]) + rng.normal(0, 2, (50, 1)) * direction
-    found = error_pca.principal_components(displacement)
-    assert found.share[0] == pytest.approx(1)
-    np.testing.assert_allclose(found.loadings[0], direction, atol=1e-9)
-    np.testing.assert_allclose(found.scores[:, 0] - found.truth[0], displacement @ direction, atol=1e-9)
-    assert found.common == pytest.approx((displacement.mean(axis=0) ** 2).sum() / (displacement**2).sum(axis=1).mean())
+    components = error_pca.principal_components(displacement)
+    assert components.share[0] == pytest.approx(1)
+    np.testing.assert_allclose(components.loadings[0], direction, atol=1e-9)
+    np.testing.assert_allclose(components.scores[:, 0] - components.truth[0], displacement @ direction, atol=1e-9)
+    assert components.common == pytest.approx(
+        (displacement.mean(axis=0) ** 2).sum() / (displacement**2).sum(axis=1).mean()
+    )
 
 
 def test_a_subset_that_found_nothing_does_not_become_the_first_component():

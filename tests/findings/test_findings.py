@@ -80,9 +80,9 @@ def test_networks_of_studies_that_were_run_are_read_and_consensus_left_out(
 def test_the_consensus_is_followed_seed_by_seed_and_apart_from_single_networks() -> None:
     curves = {"network": [9, 7, 6, 6], "argmax": [8, 5, 5, 6], "softmax": [30, 31, 29, 28]}
     table = pd.DataFrame(
-        {"project": "openfield", "whose": whose, "percent": percent, "seed": seed,
+        {"project": "openfield", "whose": form, "percent": percent, "seed": seed,
          "rmse_px": px + seed * (1 + 0.01 * step), "log_error": np.log1p(px), "median_px": 1.0}
-        for whose, curve in curves.items()
+        for form, curve in curves.items()
         for step, (percent, px) in enumerate(zip([10, 30, 70, 90], curve, strict=True))
         for seed in (1, 2, 3)
     )  # fmt: skip
@@ -117,9 +117,9 @@ def test_influences_of_one_group_of_percents_are_counted_with_their_sides_and_th
     table = influences.collect()
     assert table["high_px"].max() == 2.0 and len(table) == 2 * influences.BINS
     cells = pool.sum() * (~pool).sum() * 3
-    told = influences.answer(table).set_index("group")
-    assert told["cells"].tolist() == [cells] * 2 and told["decided"].tolist() == [1, 0]
-    assert told.loc["10-30", ["harms", "helps"]].tolist() == pytest.approx([2 / cells, 1 / cells], abs=1e-3)
+    counts = influences.answer(table).set_index("group")
+    assert counts["cells"].tolist() == [cells] * 2 and counts["decided"].tolist() == [1, 0]
+    assert counts.loc["10-30", ["harms", "helps"]].tolist() == pytest.approx([2 / cells, 1 / cells], abs=1e-3)
 
 
 def test_a_planted_frame_changes_the_confidence_elsewhere_by_as_much_as_it_was_made_to(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_planted_frame_changes_the_confidence_elsewhere_by_as_much_as_it_was_m
 
 
 def test_intervals_of_a_frames_change_hold_it_though_ladders_share_frames_and_small_subsets_scatter_more() -> None:
-    rng, held, studies = np.random.default_rng(1), 0, 300
+    rng, covered, studies = np.random.default_rng(1), 0, 300
     rows = [("balanced", 50, seed) for seed in range(17, 33)]
     rows += [("nested", percent, seed) for seed in range(1, 5) for percent in (10, 30, 70, 90)]
     percents = np.array([percent for _, percent, _ in rows])
@@ -142,8 +142,8 @@ def test_intervals_of_a_frames_change_hold_it_though_ladders_share_frames_and_sm
         worth[rng.permutation(87)] = worth
         score = inclusion @ worth + rng.normal(0, np.where(percents == 10, 3, 1))
         change = change_per_frame(score, inclusion[:, group].sum(axis=1), percents)
-        held += change["ci_low"] < worth[group].mean() - worth[~group].mean() < change["ci_high"]
-    assert 0.92 <= held / studies <= 0.99
+        covered += change["ci_low"] < worth[group].mean() - worth[~group].mean() < change["ci_high"]
+    assert 0.92 <= covered / studies <= 0.99
 
 
 def test_plantings_are_averaged_with_the_freedom_that_their_errors_leave() -> None:
@@ -153,10 +153,10 @@ def test_plantings_are_averaged_with_the_freedom_that_their_errors_leave() -> No
         row | {"planting": planting, "change": change, "error": error, "freedom": freedom}
         for planting, (change, error, freedom) in changes.items()
     )
-    (told,) = confidence.answer(table).to_dict("records")
+    (averaged,) = confidence.answer(table).to_dict("records")
     half = 2.086 * 0.2 / np.sqrt(2)  # t with 20 degrees of freedom
-    assert (told["change"], told["plantings"]) == (0.2, 2)
-    assert [told["ci_low"], told["ci_high"]] == pytest.approx([0.2 - half, 0.2 + half], abs=2e-4)
+    assert (averaged["change"], averaged["plantings"]) == (0.2, 2)
+    assert [averaged["ci_low"], averaged["ci_high"]] == pytest.approx([0.2 - half, 0.2 + half], abs=2e-4)
 
 
 def test_what_explains_good_subsets_is_averaged_over_plantings_without_the_project_as_published() -> None:
@@ -165,8 +165,8 @@ def test_what_explains_good_subsets_is_averaged_over_plantings_without_the_proje
         {"project": "mirrors", "planting": planting, "predictor": "flagged", "r_squared": value}
         for planting, value in r_squared.items()
     )
-    (told,) = seeds.answer(table).to_dict("records")
-    assert told["mean of plantings"] == 0.3 and told["as published"] == 0.9
+    (averaged,) = seeds.answer(table).to_dict("records")
+    assert averaged["mean of plantings"] == 0.3 and averaged["as published"] == 0.9
 
 
 def test_the_list_is_followed_from_its_top_over_the_pool_alone_and_random_frames_are_as_many(tmp_path: Path) -> None:
@@ -271,11 +271,11 @@ def test_frames_of_a_phase_are_told_by_the_paw_that_is_ahead_and_measured_on_bot
             file = tmp_path / "toggle" / side / "percent-050" / f"seed-{pair}" / "predictions.h5"
             file.parent.mkdir(parents=True)
             write_hdf5(file, {"pose": Array(pose, points, "px")}, pose_scales(6, names) | {"member": np.arange(1)}, {})
-    told = phases.answer(pd.DataFrame(phases.errors_of(tmp_path))).set_index(["phase", "keypoints"])
-    assert told["ahead_px"].tolist() == [25.0] * 4 and set(told["group"]) == {"worst"}
-    assert told["frames"].groupby("phase").first().to_dict() == {"left paw ahead": 1, "right paw ahead": 2}
+    rows = phases.answer(pd.DataFrame(phases.errors_of(tmp_path))).set_index(["phase", "keypoints"])
+    assert rows["ahead_px"].tolist() == [25.0] * 4 and set(rows["group"]) == {"worst"}
+    assert rows["frames"].groupby("phase").first().to_dict() == {"left paw ahead": 1, "right paw ahead": 2}
     changes = {("right paw ahead", "paws"): 1.0}
-    assert all(row["change"] == changes.get(place, 0.0) for place, row in told.iterrows())
+    assert all(row["change"] == changes.get(place, 0.0) for place, row in rows.iterrows())
 
 
 def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is_something_to_foretell() -> None:
@@ -289,8 +289,8 @@ def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is
     )  # fmt: skip
     rows = drops.answer(table).set_index("comparison")
     assert rows["subsets"].tolist() == [seeds] * 4
-    told, nothing = (rows.loc[f"{percent} % of the pool, log(1 + px), halves"] for percent in (50, 95))
-    assert 0.5 < told["correlation"] < 0.9 and told["p"] < 0.001 and told["ci_low"] > 0
+    foretold, nothing = (rows.loc[f"{percent} % of the pool, log(1 + px), halves"] for percent in (50, 95))
+    assert 0.5 < foretold["correlation"] < 0.9 and foretold["p"] < 0.001 and foretold["ci_low"] > 0
     assert nothing["ci_low"] < 0 < nothing["ci_high"] and nothing["p"] > 0.05
     assert rows.loc["95 % of the pool, −log(probability), halves", "correlation"] == 1
 

@@ -48,11 +48,11 @@ def test_what_frameworth_does_not_use_is_kept_and_other_cells_stay_to_the_bit(
     write_corrected_copy(source, tmp_path / "copy", {("day1", "img0.png"): moved, ("day1", "img3.png"): None})
 
     owner = ("Ann", *individuals[-1:])
-    own = tables["day1"]
-    own.loc[own.index[0], [(*owner, "tail", "x"), (*owner, "tail", "y")]] = 20, 30
-    own.loc[own.index[3], [(*owner, name, axis) for name in ("tail", "snout") for axis in "xy"]] = np.nan
+    day1 = tables["day1"]
+    day1.loc[day1.index[0], [(*owner, "tail", "x"), (*owner, "tail", "y")]] = 20, 30
+    day1.loc[day1.index[3], [(*owner, name, axis) for name in ("tail", "snout") for axis in "xy"]] = np.nan
     for axis, value in zip("xy", (7.0, 8.0), strict=True):
-        own[(*owner, "ear", axis)] = [value, *[np.nan] * 5]
+        day1[(*owner, "ear", axis)] = [value, *[np.nan] * 5]
     for video, table in tables.items():
         stem = tmp_path / "copy" / "labeled-data" / video / "CollectedData_Ann"
         levels = list(range(table.columns.nlevels))

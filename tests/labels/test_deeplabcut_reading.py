@@ -36,12 +36,12 @@ NOTHING = "holds no labels"
 
 def our_labels(folder: Path) -> Labels:
     """The labels that frameworth reads; errors but those of `STRICTER` fail the test."""
-    found = inspect_project(folder)
-    for problem in found.problems:
+    inspection = inspect_project(folder)
+    for problem in inspection.problems:
         assert problem.severity == "warning" or any(words in str(problem) for words in (*STRICTER, NOTHING)), problem
-    if found.project is None:
+    if inspection.project is None:
         return {}
-    project = found.project
+    project = inspection.project
     return {
         (video, image): {
             name: (x, y) for name, (x, y) in zip(project.keypoints, xy, strict=True) if np.isfinite([x, y]).all()
@@ -201,7 +201,7 @@ def write_project(
             owners = {name: "single" if scene and name == NAMES[-1] else owner for name in names}
         by = (
             folder.columns_by
-            if _sure(folder) and any(_sure(one) and one.columns_by == "Ann" for one in folders)
+            if _sure(folder) and any(_sure(other) and other.columns_by == "Ann" for other in folders)
             else "Ann"
         )
         table = _table(folder, number, names, owners)

@@ -145,8 +145,8 @@ def test_each_planted_error_is_what_its_name_says(folder: Path, tmp_path: Path, 
     """Drawn again without planted errors, the same pictures tell where the labels should have been."""
     clean = read_project(draw(tmp_path, planted=0))
     spoilt = read_project(folder)
-    for one, other in zip(clean.paths, spoilt.paths, strict=True):
-        assert one.read_bytes() == other.read_bytes()
+    for clean_path, spoilt_path in zip(clean.paths, spoilt.paths, strict=True):
+        assert clean_path.read_bytes() == spoilt_path.read_bytes()
     for row, kind in enumerate(kinds):
         truth, xy = clean.xy[row], spoilt.xy[row]
         moved = np.linalg.norm(xy - truth, axis=1)

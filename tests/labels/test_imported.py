@@ -235,8 +235,8 @@ def test_a_deeplabcut_project_is_not_imported(drawn):
 def test_a_study_of_a_label_file_is_planned_beforehand_and_made_through_the_workflow(drawn, tmp_path):
     labels = slp_videos(drawn, tmp_path)
     study = config(labels.name, plant={"share": 0.3})
-    said = describe(check_config(config(str(labels))), cores=1, measure=False)
-    assert "3 networks on 3 subsets" in said
+    text = describe(check_config(config(str(labels))), cores=1, measure=False)
+    assert "3 networks on 3 subsets" in text
     run_config(tmp_path, study, "results/tiny/frames.csv")
     copy = read_project(tmp_path / "results" / "tiny" / "imported_project")
     assert len(copy.images) == 16
@@ -326,8 +326,8 @@ def test_coco_categories_of_one_keypoint_are_one_animal(tmp_path):
     content = coco_content(tmp_path / "images")
     content["categories"] = [{"id": k, "name": name, "keypoints": [name]} for k, name in enumerate(NAMES)]
     content["annotations"] = [
-        one | {"category_id": k, "keypoints": one["keypoints"][3 * k : 3 * k + 3]}
-        for one in content["annotations"]
+        annotation | {"category_id": k, "keypoints": annotation["keypoints"][3 * k : 3 * k + 3]}
+        for annotation in content["annotations"]
         for k in range(3)
     ]
     assert_points(written(tmp_path / "labels.json", content))
@@ -469,8 +469,8 @@ def test_an_export_of_label_studio_is_in_percent(tmp_path):
     assert read.keypoints == ("ear", "snout", "tail")
     assert np.allclose(read.xy, POINTS[:, [1, 0, 2]])
     write_imported(export, tmp_path / "project")
-    who = read_labellers(tmp_path / "project").set_index("image")["labeller"].to_dict()
-    assert who == {f"im{n}.png": ("7", "ann@lab")[n % 3] for n in range(len(POINTS)) if n % 3 < 2}
+    labellers = read_labellers(tmp_path / "project").set_index("image")["labeller"].to_dict()
+    assert labellers == {f"im{n}.png": ("7", "ann@lab")[n % 3] for n in range(len(POINTS)) if n % 3 < 2}
 
 
 def test_a_lightning_pose_table_with_windows_separators_and_visibility(tmp_path):
@@ -483,8 +483,8 @@ def test_a_lightning_pose_table_with_windows_separators_and_visibility(tmp_path)
     xy = POINTS.copy()
     xy[:, 2] = np.nan
     assert_points(tmp_path / "CollectedData.csv", xy)
-    found = inspect_labels(tmp_path).problems[0]
-    assert "CollectedData.csv" in str(found)
+    problem = inspect_labels(tmp_path).problems[0]
+    assert "CollectedData.csv" in str(problem)
 
 
 def test_a_sleap_project_that_moved_with_its_images_finds_them(tmp_path):
@@ -682,11 +682,11 @@ def test_names_that_snakemake_or_tables_misread_are_told_of_other_tools_files_to
     content["categories"][0]["keypoints"][0] = "snout\ttip"
     labels = labels.rename(tmp_path / "labels {v1}.json")
     labels.write_text(json.dumps(content))
-    said = [str(problem) for problem in inspect_labels(labels).problems if problem.severity == "error"]
-    assert len(said) == 2
-    assert "snout\\ttip" in said[0]
-    assert "labels {v1}.json: " in said[1]
-    assert "6 more in images" in said[1]
+    errors = [str(problem) for problem in inspect_labels(labels).problems if problem.severity == "error"]
+    assert len(errors) == 2
+    assert "snout\\ttip" in errors[0]
+    assert "labels {v1}.json: " in errors[1]
+    assert "6 more in images" in errors[1]
 
 
 def test_a_json_list_that_holds_no_tasks_is_no_export_of_label_studio() -> None:

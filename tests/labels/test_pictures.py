@@ -50,10 +50,10 @@ def test_an_image_that_lacks_its_end_is_found_without_thumbnails_too(project, tm
     path = tmp_path / f"torn.{kind}"
     Image.fromarray(PIXELS).save(path)
     data = path.read_bytes()
-    one = replace(project, videos=("day1",), images=(path.name,), paths=(path,), xy=project.xy[:1])
+    torn = replace(project, videos=("day1",), images=(path.name,), paths=(path,), xy=project.xy[:1])
     for left_out in (20, 40, 200):
         path.write_bytes(data[:-left_out])
-        said = [inspect_pictures(one, decode=True, thumbnails=whole) for whole in (False, True)]
-        assert said[0][1] == said[1][1]
-        assert said[0][0].sizes.tolist() == said[1][0].sizes.tolist()
-    assert [problem.severity for problem in said[0][1]] == ["error"]
+        inspected = [inspect_pictures(torn, decode=True, thumbnails=whole) for whole in (False, True)]
+        assert inspected[0][1] == inspected[1][1]
+        assert inspected[0][0].sizes.tolist() == inspected[1][0].sizes.tolist()
+    assert [problem.severity for problem in inspected[0][1]] == ["error"]

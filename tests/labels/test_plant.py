@@ -57,7 +57,7 @@ def test_a_share_that_is_no_frame_is_refused(tmp_path):
 def longest(xy: np.ndarray) -> float:
     """The largest distance between two labels [K, 2], pair by pair."""
     known = [point for point in xy if np.isfinite(point).all()]
-    return max(float(np.hypot(*(one - other))) for one in known for other in known)
+    return max(float(np.hypot(*(first - second))) for first in known for second in known)
 
 
 @pytest.mark.slow
@@ -86,10 +86,10 @@ def test_small_errors_spoil_one_keypoint_or_two_neighbours_and_leave_every_other
             assert 0.2 <= np.hypot(*(now - was)[keypoint]) / longest(was) <= 0.3
             assert ((now[keypoint] >= 0) & (now[keypoint] <= [64, 48])).all()
         else:
-            one, two = changed
-            assert np.array_equal(now[[one, two]], was[[two, one]])
-            apart = np.hypot(*(was[one] - was[two]))
-            to = [np.hypot(*(was - was[point]).T) for point in (one, two)]
+            first, second = changed
+            assert np.array_equal(now[[first, second]], was[[second, first]])
+            apart = np.hypot(*(was[first] - was[second]))
+            to = [np.hypot(*(was - was[point]).T) for point in (first, second)]
             assert any(apart == np.nanmin(distances[distances > 0]) for distances in to)
 
 
@@ -97,13 +97,13 @@ def test_of_one_labelled_keypoint_the_unit_is_the_width_and_it_is_moved_where_it
     source = draw(tmp_path / "source")
     xy = read_project(source).xy
     xy[:] = np.nan
-    own = np.arange(len(xy)), np.arange(len(xy)) % 4  # another keypoint of each frame
-    xy[own] = [30.25, 20.5]
+    labelled = np.arange(len(xy)), np.arange(len(xy)) % 4  # another keypoint of each frame
+    xy[labelled] = [30.25, 20.5]
     with_labels(source, xy)
     plant_errors(source, tmp_path / "copy", held_out=HELD_OUT, seed=1, share=0.5, kinds=["exchanged"])
     kinds = pd.read_csv(tmp_path / "copy" / "planted.csv")["planted"]
     assert set(kinds) == {"moved"}
-    moved = np.hypot(*(read_project(tmp_path / "copy").xy[own] - [30.25, 20.5]).T)
+    moved = np.hypot(*(read_project(tmp_path / "copy").xy[labelled] - [30.25, 20.5]).T)
     assert (moved > 0).sum() == len(kinds)
     assert ((moved[moved > 0] >= 0.1 * 64) & (moved[moved > 0] <= 0.25 * 64)).all()
 
@@ -156,7 +156,7 @@ def test_a_biased_video_is_moved_one_way_in_the_animals_axes_and_a_run_by_the_sa
     off = copy.xy - source.xy
     rows = {kind: [row for row, name in enumerate(names) if kinds.get(name) == kind] for kind in set(kinds)}
     assert set(rows) == {"biased", "run", "moved"}
-    spoilt = sorted(row for own in rows.values() for row in own)
+    spoilt = sorted(row for of_kind in rows.values() for row in of_kind)
     assert not held_out[spoilt].any()
     changed = np.flatnonzero((np.nan_to_num(off) != 0).any(axis=(1, 2)))
     assert changed.tolist() == spoilt

@@ -66,8 +66,10 @@ def test_videos_and_images_come_in_natural_order_and_drawn_copies_are_ignored(pr
 
 def test_source_files_are_the_configuration_the_labels_and_the_images(project: TwoVideos) -> None:
     names = {path.relative_to(project.root).as_posix() for path in inspect_project(project.root).sources}
-    own = {f"labeled-data/{video}/{name}" for video in ("day1", "day2") for name in ("CollectedData_Ann.h5", *IMAGES)}
-    assert names == {"config.yaml"} | own
+    of_videos = {
+        f"labeled-data/{video}/{name}" for video in ("day1", "day2") for name in ("CollectedData_Ann.h5", *IMAGES)
+    }
+    assert names == {"config.yaml"} | of_videos
 
 
 @pytest.mark.parametrize("suffix", ["csv", "h5"])

@@ -37,7 +37,7 @@ def test_paired_subsets_are_complements_and_of_one_cluster(pool, seed, study, pe
         first, second = (50, 2 * seed - 1), (50, 2 * seed)
     else:
         first, second = (percent, seed), (100 - percent, seed)
-    a, b = (draw_subset("paired", pool, *one, study) for one in (first, second))
+    a, b = (draw_subset("paired", pool, *place, study) for place in (first, second))
     assert (a ^ b).all()
     assert cluster_of("paired", *first) == cluster_of("paired", *second)
 
@@ -80,7 +80,7 @@ def test_inclusions_of_a_balanced_design_correlate_less_than_independent_ones(ro
 
     independent = [[draw_subset("independent", 63, 50, seed, s) for seed in range(1, rows + 1)] for s in range(5)]
     assert correlation(balanced_rows(63, 50, rows, 1)) < better_than * np.mean(
-        [correlation(np.array(one)) for one in independent]
+        [correlation(np.array(drawn)) for drawn in independent]
     )
 
 

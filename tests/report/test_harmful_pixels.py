@@ -35,10 +35,10 @@ def test_the_networks_that_were_trained_on_a_frame_are_asked_and_no_others(tmp_p
     root = study.folder
     subset_json, _ = prepare(root)
     ensemble(root, "ensembles")
-    own = root / "subsets/percent-050/seed-1.json"
-    own.parent.mkdir(parents=True)
-    own.write_bytes(subset_json.read_bytes())
-    results, subset = Results(root), read_subset(own)
+    subset_file = root / "subsets/percent-050/seed-1.json"
+    subset_file.parent.mkdir(parents=True)
+    subset_file.write_bytes(subset_json.read_bytes())
+    results, subset = Results(root), read_subset(subset_file)
     (other, *_) = set(np.flatnonzero(results.pool)) - set(subset.frames)
     path, networks = write_harmful_pixels(results, study, int(subset.frames[0]))
     assert networks == 1

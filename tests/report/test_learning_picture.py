@@ -24,9 +24,9 @@ def places(path: str) -> list[tuple[float, float]]:
 
 @pytest.fixture
 def picture() -> LearningPicture:
-    found = learning_picture(table(), 40)
-    assert found is not None
-    return found
+    drawn = learning_picture(table(), 40)
+    assert drawn is not None
+    return drawn
 
 
 def test_dots_lie_on_a_curve_that_passes_through_them_and_say_their_px(picture: LearningPicture):
@@ -47,7 +47,7 @@ def test_the_forecast_begins_at_the_pool_and_the_band_stays_in_the_picture(pictu
 
 
 def test_without_a_curve_there_are_dots_and_with_one_size_no_picture():
-    found = learning_picture(table(curve=False), 40)
-    assert found is not None
-    assert (found.line, found.beyond, found.band) == ("", "", "")
+    drawn = learning_picture(table(curve=False), 40)
+    assert drawn is not None
+    assert (drawn.line, drawn.beyond, drawn.band) == ("", "", "")
     assert learning_picture(table()[:1], 40) is None

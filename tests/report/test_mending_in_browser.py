@@ -35,7 +35,7 @@ def order(study: Results) -> list[int]:
 def test_labels_are_mended_by_keys_alone_kept_over_a_reload_and_applied(browser: Browser, study: Results, tmp_path):  # noqa: F811
     first, second, third = order(study)[:3]
     keypoints = study.labels.keypoints
-    one, two = (keypoints.index(study.label_checks["keypoint"][rank]) for rank in (0, 1))
+    first_keypoint, second_keypoint = (keypoints.index(study.label_checks["keypoint"][rank]) for rank in (0, 1))
     with opened(browser, study, unfolded=False) as page:
         begin(page)
         for key in ("t", "j", "Shift+ArrowRight", "ArrowUp", "n", "Delete", "u", "j", "r"):
@@ -50,7 +50,7 @@ def test_labels_are_mended_by_keys_alone_kept_over_a_reload_and_applied(browser:
         download(again, tmp_path / "corrections.csv")
     table = pd.read_csv(tmp_path / "corrections.csv", keep_default_na=False, na_values=[""])
     assert sorted(table["mark"]) == ["placed", "placed", "right"]
-    said = apply_corrections(
+    lines = apply_corrections(
         tmp_path / "corrections.csv",
         study.folder,
         study.folder.parent / "project",
@@ -58,12 +58,12 @@ def test_labels_are_mended_by_keys_alone_kept_over_a_reload_and_applied(browser:
         seed=1,
         keep_snapshots=True,
     )
-    assert "2 corrected" in said[0]
+    assert "2 corrected" in lines[0]
     copy = read_project(study.folder / "corrected_project")
     now = dict(zip(copy.images, copy.xy, strict=True))
     wanted = study.labels.xy[[first, second]].copy()
-    wanted[0, one] = study_suspects(study).place[first, one]
-    wanted[1, two] += [10, -1]
+    wanted[0, first_keypoint] = study_suspects(study).place[first, first_keypoint]
+    wanted[1, second_keypoint] += [10, -1]
     for frame, xy in zip((first, second), wanted, strict=True):
         np.testing.assert_allclose(now[study.frames["image"][frame]], xy, atol=1e-3)
     assert study.frames["image"][third] == table.loc[table["mark"] == "right", "image"].iloc[0]
@@ -76,9 +76,9 @@ def test_all_labels_of_a_frame_move_alike_and_two_are_exchanged_by_a_key_each_an
 ):
     first, second = order(study)[:2]
     names, labels, place = study.labels.keypoints, study.labels.xy, study_suspects(study).place
-    one = names.index(study.label_checks["keypoint"][1])
-    far = np.linalg.norm(place[second] - labels[second, one], axis=1)
-    far[[k for k in range(len(names)) if k == one or not np.isfinite(labels[second, k]).all()]] = np.inf
+    keypoint = names.index(study.label_checks["keypoint"][1])
+    far = np.linalg.norm(place[second] - labels[second, keypoint], axis=1)
+    far[[k for k in range(len(names)) if k == keypoint or not np.isfinite(labels[second, k]).all()]] = np.inf
     partner = int(np.nanargmin(far))
     with opened(browser, study, unfolded=False) as page:
         begin(page)
@@ -94,12 +94,12 @@ def test_all_labels_of_a_frame_move_alike_and_two_are_exchanged_by_a_key_each_an
         moved[["x", "y"]].to_numpy() - moved[["was_x", "was_y"]].to_numpy(), [by] * len(moved), atol=1e-3
     )
     exchanged = table.loc[study.frames["image"][second]]
-    assert set(exchanged.index) == {names[one], names[partner]}
+    assert set(exchanged.index) == {names[keypoint], names[partner]}
     np.testing.assert_allclose(
-        exchanged.loc[names[one], ["x", "y"]].to_numpy(float), labels[second, partner], atol=1e-3
+        exchanged.loc[names[keypoint], ["x", "y"]].to_numpy(float), labels[second, partner], atol=1e-3
     )
     np.testing.assert_allclose(
-        exchanged.loc[names[partner], ["x", "y"]].to_numpy(float), labels[second, one], atol=1e-3
+        exchanged.loc[names[partner], ["x", "y"]].to_numpy(float), labels[second, keypoint], atol=1e-3
     )
 
 

@@ -287,10 +287,10 @@ def test_what_does_not_fit_is_said(study: Results, monkeypatch: pytest.MonkeyPat
     draw_grey_figures(study)
     assert 'id="left-out"' not in written(study)
     monkeypatch.setattr(report, "BUDGETS", {"page": 0, "pictures": 20_000, "matrix": 1500, "detections": 4000})
-    said = re.search(r'id="left-out">(.*?)</p>', written(study), re.DOTALL)[1]
+    left_out = re.search(r'id="left-out">(.*?)</p>', written(study), re.DOTALL)[1]
     for words in ("frames have no picture", "rounded to about", "error in px only", "mean over keypoints only",
                   "of the 8 subsets", "the figure memorization is in the figures folder only"):  # fmt: skip
-        assert words in said
+        assert words in left_out
 
 
 def test_what_a_method_says_in_millionths_is_told_in_millionths_and_not_as_nothing():
@@ -309,8 +309,8 @@ def test_what_a_method_says_in_millionths_is_told_in_millionths_and_not_as_nothi
 def test_whether_values_can_be_trusted_is_said_in_a_sentence_about_the_studys_own_estimator(p: float, words: str):
     rows = [("lds", "regression", 0.47, p, -0.3, 0.39), ("lds", "shapley", 0.9, np.nan, np.nan, np.nan)]
     table = pd.DataFrame(rows, columns=["quantity", "method", "value", "p", "chance_low", "chance_high"])
-    said = trust_sentence(table, "regression", 0.05)
-    assert words in said
-    assert "+0.47" in said
-    assert ("no better" in said) == (p > 0.05)
+    sentence = trust_sentence(table, "regression", 0.05)
+    assert words in sentence
+    assert "+0.47" in sentence
+    assert ("no better" in sentence) == (p > 0.05)
     assert trust_sentence(table, "shapley", 0.05) == ""

@@ -63,9 +63,9 @@ def opened(browser: Browser, study: Results, unfolded: bool = True, **options: A
     Its questions are unfolded unless the page is to be as it opens.
     """
     context = browser.new_context(**options)
-    page, said, asked = context.new_page(), [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page, complaints, asked = context.new_page(), [], []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     address = (study.folder / "report.html").as_uri()
     page.goto(address)
@@ -76,7 +76,7 @@ def opened(browser: Browser, study: Results, unfolded: bool = True, **options: A
         for part in ("frames", "influence", "learning", "mend"):
             page.wait_for_selector(f"#{part}[data-ready=true]", timeout=60_000)
     yield page
-    assert said == []
+    assert complaints == []
     assert asked == [address]
     context.close()
 

@@ -131,13 +131,13 @@ def test_machine_labels_are_the_median_consensus_of_the_subsets_that_never_saw_t
         for (top, video, image), row in table.iterrows():
             assert top == "labeled-data"
             number = frames[video, image]
-            without = [one for one, held in zip(consensus, inclusion[:, number], strict=True) if not held]
-            found = row.to_numpy().reshape(-1, 3)
+            without = [subset for subset, included in zip(consensus, inclusion[:, number], strict=True) if not included]
+            labels = row.to_numpy().reshape(-1, 3)
             assert np.allclose(
-                found[:, :2], np.median([one["pose"][argmax, number] for one in without], axis=0), atol=1e-4
+                labels[:, :2], np.median([subset["pose"][argmax, number] for subset in without], axis=0), atol=1e-4
             )
             assert np.allclose(
-                found[:, 2], np.median([one["confidence"][number] for one in without], axis=0), atol=1e-6
+                labels[:, 2], np.median([subset["confidence"][number] for subset in without], axis=0), atol=1e-6
             )
             checked += 1
     assert checked >= 5
@@ -166,9 +166,9 @@ def test_only_networks_that_saw_a_corrected_frame_are_trained_again_and_the_proj
     saw = int(read_hdf5(study / "subsets.h5")["inclusion"][:, row["frame"]].sum())
     assert 0 < saw < SEEDS
     correct(study, row)
-    said = run(Path(), "apply_review").stdout
-    assert f"outdates {saw} of {SEEDS} networks, on {saw} of {SEEDS} subsets; the other {SEEDS - saw} " in said
-    assert "labels: results/tiny/corrected_project" in said
+    output = run(Path(), "apply_review").stdout
+    assert f"outdates {saw} of {SEEDS} networks, on {saw} of {SEEDS} subsets; the other {SEEDS - saw} " in output
+    assert "labels: results/tiny/corrected_project" in output
     run(Path(), "results/tiny/frame_values.csv", labels="results/tiny/corrected_project")
     after = {path: path.stat().st_mtime_ns for path in study.glob(".store/*/training.json")}
     assert trained.items() <= after.items()
@@ -209,17 +209,17 @@ def test_a_corrected_frame_no_longer_counts_as_planted(study):
     )
 
 
-@pytest.mark.parametrize("how", ["row deleted", "all labels deleted"])
-def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_told_truly(study, tmp_path, how):
+@pytest.mark.parametrize("deletion", ["row deleted", "all labels deleted"])
+def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_told_truly(study, tmp_path, deletion):
     row = frame(study)
     csv, table = table_of(study, row)
     index = ("labeled-data", row["video"], row["image"])
-    if how == "row deleted":
+    if deletion == "row deleted":
         table = table.drop(index=[index])
     else:
         table.loc[index] = np.nan
     table.to_csv(csv)
-    said = " ".join(apply(study))
+    text = " ".join(apply(study))
     copy = read_project(study / "corrected_project")
     assert (row["video"], row["image"]) not in zip(copy.videos, copy.images, strict=True)
     assert len(copy.images) == 15
@@ -230,17 +230,17 @@ def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_told_truly
     for seed in range(1, SEEDS + 1):
         write_subsets(tmp_path, frames, labels, design="balanced", percent=50, seeds=[seed], study_seed=1)
         subset = read_subset(tmp_path / f"{subset_path(50, seed)}.json")
-        found = network_hash(subset, training(study), network_seed(1, 50, seed, 0))
-        missing += not (study / ".store" / found).exists()
-    assert f"outdates {missing} of {SEEDS} networks" in said
+        network = network_hash(subset, training(study), network_seed(1, 50, seed, 0))
+        missing += not (study / ".store" / network).exists()
+    assert f"outdates {missing} of {SEEDS} networks" in text
 
 
 def test_labels_as_they_were_outdate_no_network_though_two_frames_share_a_picture(tmp_path):
     """A held-out frame and one of the pool show the same picture, so both are on one side of the split."""
     project = read_project(draw(tmp_path / "project"))
     split = hold_out(project.videos, project.images, seed=1, pictures=None, **HELD_OUT)
-    one, other = np.flatnonzero(split)[0], np.flatnonzero(~split)[0]
-    shutil.copy(project.paths[other], project.paths[one])
+    held_out, in_pool = np.flatnonzero(split)[0], np.flatnonzero(~split)[0]
+    shutil.copy(project.paths[in_pool], project.paths[held_out])
     collect_frames(tmp_path / "project", HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
     frames = pd.read_csv(tmp_path / "frames.csv")
     pool = np.flatnonzero(frames["split"] == "pool")

@@ -77,14 +77,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     global _OPENED
     plain = h5py.File.__init__
 
-    def told(self: h5py.File, name: Any, mode: str = "r", *rest: Any, **named: Any) -> None:
+    def record_and_open(self: h5py.File, name: Any, mode: str = "r", *rest: Any, **named: Any) -> None:
         if mode == "r" and isinstance(name, str | os.PathLike):
             files.append(os.fspath(name))
         plain(self, name, mode, *rest, **named)
 
     files: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(h5py.File, "__init__", told)
+        patch.setattr(h5py.File, "__init__", record_and_open)
         _OPENED = files
         try:
             yield files
@@ -202,9 +202,9 @@ def test_a_figure_opens_nothing_that_its_rule_does_not_declare(
     monkeypatch.setattr(_style, "save", lambda *_: None)  # what takes long, and reads nothing
     with opened(monkeypatch) as files:
         run_stage("figure", name, "--study", str(study), "--options", json.dumps(options))
-    found = of_study(files, study)
-    assert found <= declared[f"figures/{name}.png"]
-    assert set(figure_reads(module)) <= found  # nor does it name what it has no need of
+    opened_files = of_study(files, study)
+    assert opened_files <= declared[f"figures/{name}.png"]
+    assert set(figure_reads(module)) <= opened_files  # nor does it name what it has no need of
 
 
 STAGES = {

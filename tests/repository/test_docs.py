@@ -40,9 +40,9 @@ def test_the_estimator_of_the_page_is_an_estimator_as_soon_as_its_file_is_there(
     scores = np.where(inclusion[:, [3]], 5.0, 1.0) + rng.normal(0, 0.1, (40, 1))
     scores[0] = 1000
     kinds = {"percents": np.full(40, 50), "clusters": np.arange(40), "design": "independent", "resamples": 0}
-    found = estimate_influence(inclusion, scores, estimator="difference-of-medians", **kinds)
-    assert found.value[3, 0] == pytest.approx(4, abs=0.2)
-    assert np.abs(np.delete(found.value[:, 0], 3)).max() < 4
+    influence = estimate_influence(inclusion, scores, estimator="difference-of-medians", **kinds)
+    assert influence.value[3, 0] == pytest.approx(4, abs=0.2)
+    assert np.abs(np.delete(influence.value[:, 0], 3)).max() < 4
 
 
 def test_intervals_and_tests_rest_on_the_standard_error_that_an_added_estimator_says_is_its_own(tmp_path, monkeypatch):
@@ -54,13 +54,15 @@ def test_intervals_and_tests_rest_on_the_standard_error_that_an_added_estimator_
     inclusion = np.array([rng.permutation(20) < 10 for _ in range(40)])
     scores = 4.0 * inclusion[:, [3]] + rng.normal(0, 0.1, (40, 1))
     kinds = {"percents": np.full(40, 50), "clusters": np.arange(40), "design": "independent", "resamples": 19}
-    own, others = (estimate_influence(inclusion, scores, estimator=name, **kinds) for name in ("own-error", "no-error"))
-    assert (own.standard_error == 123).all()
-    assert own.tested_value == pytest.approx(own.value)
-    assert own.p_value == pytest.approx(2 * stats.t.sf(np.abs(own.value) / 123, 39))
-    assert set(own.verdict[:, 0]) == {"undecided"}
-    assert others.standard_error.max() < 5
-    assert others.verdict[3, 0] == "worse than average"
+    with_error, without_error = (
+        estimate_influence(inclusion, scores, estimator=name, **kinds) for name in ("own-error", "no-error")
+    )
+    assert (with_error.standard_error == 123).all()
+    assert with_error.tested_value == pytest.approx(with_error.value)
+    assert with_error.p_value == pytest.approx(2 * stats.t.sf(np.abs(with_error.value) / 123, 39))
+    assert set(with_error.verdict[:, 0]) == {"undecided"}
+    assert without_error.standard_error.max() < 5
+    assert without_error.verdict[3, 0] == "worse than average"
 
 
 def test_the_figure_of_the_page_is_a_figure_as_soon_as_its_file_is_there(tmp_path, monkeypatch):
@@ -82,14 +84,14 @@ def test_the_page_for_developers_names_every_room_of_the_library_and_no_other():
 
 def imports_of(module):
     """The modules of the library, as paths in it, that a module imports, also within functions."""
-    found = set()
+    paths = set()
     for node in ast.walk(ast.parse((LIBRARY / module).read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("frameworth."):
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             for name in names:
                 path = name.removeprefix("frameworth.").replace(".", "/")
-                found |= {f"{path}.py", f"{path}/__init__.py"}
-    return found
+                paths |= {f"{path}.py", f"{path}/__init__.py"}
+    return paths
 
 
 def test_on_the_walks_of_the_page_for_developers_each_module_imports_or_is_imported_by_one_named_before_it():
@@ -104,8 +106,8 @@ def test_on_the_walks_of_the_page_for_developers_each_module_imports_or_is_impor
 
 def test_the_arms_of_the_page_are_planned_beside_the_baseline(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = check_config(yaml.safe_load(code("extending/arm.md", "yaml")))
-    text = describe(told, cores=1, measure=False)
+    checked = check_config(yaml.safe_load(code("extending/arm.md", "yaml")))
+    text = describe(checked, cores=1, measure=False)
     assert "4 networks on 4 subsets" in text
     assert "12 networks more in the arms small-patches, large-patches, random-patches" in text
 

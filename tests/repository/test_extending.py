@@ -71,9 +71,9 @@ def train(folder, subsets, store, out):
 def test_the_engine_of_the_page_trains_predicts_and_gives_the_same_bytes_twice(study):
     assert check_config(config("demo", training=SMALL)).training.engine == "small"
     assert "`small`" in config_page()
-    own = study / "ensembles" / "percent-050" / "seed-1"
+    ensemble = study / "ensembles" / "percent-050" / "seed-1"
     labels, subset = read_labels(study / "labels.h5"), read_subset(study / "subset-50-1.json")
-    error = distance(read_hdf5(own / "predictions.h5", ["pose"])["pose"][0], labels.xy)
+    error = distance(read_hdf5(ensemble / "predictions.h5", ["pose"])["pose"][0], labels.xy)
     guess = distance(np.nanmean(labels.xy, axis=0), labels.xy)
     assert np.nanmean(error[subset.frames]) < 4 < np.nanmean(guess)
     train(study, [study / "subset-50-1.json"], study / ".again", study / "again")
@@ -116,9 +116,9 @@ def test_the_method_of_the_page_asks_networks_and_values_frames(study, patch):
             "--options", {"learning_rate": 0.001}, "--study-seed", 1, "--device", "cpu", "--out", answers[-1],
         )  # fmt: skip
     run("method-influence", "alignment", *answers, "--out", study / "alignment.h5")
-    (said,) = Results(study, ResultOptions(influence=asked)).methods
-    assert said.method.name == "alignment"
-    assert np.isnan(said.harm[said.inclusion]).all()
-    assert np.isfinite(said.harm).sum() >= 8
+    (method_answers,) = Results(study, ResultOptions(influence=asked)).methods
+    assert method_answers.method.name == "alignment"
+    assert np.isnan(method_answers.harm[method_answers.inclusion]).all()
+    assert np.isfinite(method_answers.harm).sum() >= 8
     known = read_hdf5(study / "alignment.h5", ["change"])["change"]
     assert np.nanmax(known[:, np.arange(16), np.arange(16)]) < 0  # a step on a frame lowers its own loss

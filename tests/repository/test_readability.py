@@ -4,7 +4,7 @@ import pytest
 
 from conftest import REPOSITORY
 from frameworth.answers.answer import sentences as answer_sentences
-from told_numbers import CHANGES, NUMBERS
+from statement_numbers import CHANGES, NUMBERS
 from tools.readability import grade, prose, sentences, syllables
 
 HARDEST = 10  # years of school
@@ -33,7 +33,7 @@ def test_no_page_is_hard(page):
 @pytest.mark.parametrize("page", FIRST)
 def test_a_first_page_reads_easily(page):
     text = prose((REPOSITORY / page).read_text())
-    too_long = [one for one in sentences(text) if len(one.split()) > LONGEST]
+    too_long = [sentence for sentence in sentences(text) if len(sentence.split()) > LONGEST]
     assert too_long == []
     assert grade(text) <= HARDEST
 

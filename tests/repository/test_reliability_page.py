@@ -23,8 +23,8 @@ def test_the_page_begins_with_what_all_tests_counted_together():
     counts = [{"tried": 60, "good": 20, "refused": 40}, {"tried": 1000}, kills, {"kills": 2, "seconds to recover": 34}]
     made = page(
         {
-            f"test_{n}": {"file": "tests/faults/test_audit.py", "counts": one, "seconds": 1}
-            for n, one in enumerate(counts)
+            f"test_{n}": {"file": "tests/faults/test_audit.py", "counts": counted, "seconds": 1}
+            for n, counted in enumerate(counts)
         }
     )
     assert "In all: 1,060 inputs tried by fuzzing, 22 kills, " in made

@@ -24,9 +24,9 @@ def test_every_page_is_in_the_navigation_once():
 
 def test_pages_are_copied_as_they_are_and_the_first_one_has_the_navigation_added(source: Path):
     for name in pages():
-        own, copied = ((folder / name).read_text() for folder in (REPOSITORY, source))
-        assert copied.startswith(own)
-        assert (copied == own) == (name != "README.md")
+        original, copied = ((folder / name).read_text() for folder in (REPOSITORY, source))
+        assert copied.startswith(original)
+        assert (copied == original) == (name != "README.md")
 
 
 def test_every_figure_has_a_paragraph_and_those_that_the_demo_drew_a_picture(source: Path):

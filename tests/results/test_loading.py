@@ -23,8 +23,8 @@ def study(folder):
 
 
 def test_a_label_is_found_by_the_name_of_its_image_and_keypoint(folder, study):
-    one = study.label.sel(keypoint="left ear").isel(frame=int(np.flatnonzero(study.image == "img003.png")[0]))
-    assert one.sel(xy="y").item() == read_hdf5(folder / "labels.h5")["label"][3, 1, 1]
+    label = study.label.sel(keypoint="left ear").isel(frame=int(np.flatnonzero(study.image == "img003.png")[0]))
+    assert label.sel(xy="y").item() == read_hdf5(folder / "labels.h5")["label"][3, 1, 1]
     assert study.label.attrs["units"] == "px"
     assert np.isnan(study.label.sel(frame=0, keypoint="right ear")).all()
 

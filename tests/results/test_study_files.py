@@ -90,8 +90,8 @@ def test_scores_of_the_labels_before_a_correction_are_not_mixed_with_the_new_one
     xy = read_labels(study / "labels.h5").xy
     xy[4, 0] += [2.0, 0.0]
     corrected(study, xy=xy)
-    told = f"{study}/scores.h5: was made from other labels than {study}/labels.h5 holds; run `frameworth run`"
-    assert refused_by_load(study).startswith(told)
+    message = f"{study}/scores.h5: was made from other labels than {study}/labels.h5 holds; run `frameworth run`"
+    assert refused_by_load(study).startswith(message)
     assert "results/tiny/scores.h5: was made from other labels than results/tiny/labels.h5 holds; first: " in line_of(
         "explain"
     )

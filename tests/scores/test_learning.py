@@ -28,9 +28,9 @@ def test_there_is_no_constant_guess_for_keypoints_that_only_held_out_frames_have
 def test_the_guess_of_a_label_of_the_pool_is_the_mean_of_the_other_frames_and_does_not_see_it():
     label = np.array([[[0.0, 0.0]], [[4.0, 0.0]], [[8.0, 3.0]], [[np.nan, np.nan]], [[4.0, 9.0]]])
     pool = np.array([True, True, True, True, False])
-    found = constant_guess_error(label, pool)[:, 0]
+    guess = constant_guess_error(label, pool)[:, 0]
     wanted = [np.hypot(6, 1.5), np.hypot(0, 1.5), np.hypot(6, 3), np.nan, np.hypot(0, 8)]
-    np.testing.assert_allclose(found, wanted)
+    np.testing.assert_allclose(guess, wanted)
     assert np.isnan(constant_guess_error(label[:1], pool[:1])).all()  # no other frame
 
 
@@ -39,13 +39,13 @@ def test_errors_are_told_at_labels_trained_on_and_at_all_others_of_the_size_that
     error = np.concatenate([error, error + 500])
     inclusion = np.array([[True, False, False], [False, True, False]] * 2)
     label = np.array([[[0.0, 0], [0, 0]], [[30, 40], [np.nan, np.nan]], [[30, 40], [0, 90]]])
-    found = learning(error, label, inclusion, np.array([True, True, False]), np.array([50, 50, 10, 90]))
-    assert (found.percent, found.subsets, found.frames) == (50, 2, 3)
-    assert found.trained_px == 2.0  # of 1, 3, 2
+    outcome = learning(error, label, inclusion, np.array([True, True, False]), np.array([50, 50, 10, 90]))
+    assert (outcome.percent, outcome.subsets, outcome.frames) == (50, 2, 3)
+    assert outcome.trained_px == 2.0  # of 1, 3, 2
     # Of 8, 50, 60, 6, 70, 80: the second keypoint of frame 0 has no other label in the pool to be guessed from.
-    assert found.other_px == 55.0
+    assert outcome.other_px == 55.0
     # The guess at the same labels: 50, 25, 90, 50, 25, 90.
-    assert found.guess_px == 50.0
+    assert outcome.guess_px == 50.0
 
 
 def study_of(trained: float, other: float, guess: float, frames: int = 30) -> Learning:
@@ -77,10 +77,10 @@ def study_of(trained: float, other: float, guess: float, frames: int = 30) -> Le
     ],
 )
 def test_the_cases_that_the_rule_was_set_by_are_told_right(trained, other, guess, why_not):
-    found = study_of(trained, other, guess)
-    assert (found.trained_px, found.other_px, found.guess_px) == pytest.approx((trained, other, guess))
-    assert found.why_not == why_not
-    assert found.learned is (why_not is None)
+    outcome = study_of(trained, other, guess)
+    assert (outcome.trained_px, outcome.other_px, outcome.guess_px) == pytest.approx((trained, other, guess))
+    assert outcome.why_not == why_not
+    assert outcome.learned is (why_not is None)
 
 
 def test_networks_that_diverged_and_pools_without_labels_have_not_learned_and_say_why():
@@ -92,37 +92,37 @@ def test_networks_that_diverged_and_pools_without_labels_have_not_learned_and_sa
     pool = np.ones(frames, bool)
     assert learning(error, label, inclusion, pool, np.full(6, 50)).why_not == "diverged"
     nowhere = np.full_like(label, np.nan)
-    found = learning(np.full((6, frames, 1), np.nan), nowhere, inclusion, pool, np.full(6, 50))
-    assert not found.learned
+    outcome = learning(np.full((6, frames, 1), np.nan), nowhere, inclusion, pool, np.full(6, 50))
+    assert not outcome.learned
     error[:4] = 2.0
     error[4:] = np.nan
-    found = learning(error, label, inclusion, pool, np.full(6, 50))
-    assert found.learned  # the rest learned
+    outcome = learning(error, label, inclusion, pool, np.full(6, 50))
+    assert outcome.learned  # the rest learned
     assert not learning(error, np.where(pool[:, None, None], np.nan, label), inclusion, pool, np.full(6, 50)).learned
 
 
 def test_the_first_sentence_has_the_numbers_and_says_where_they_rest_on_few_frames():
     few, many = study_of(2.7, 5.8, 34.6, frames=10), study_of(21.5, 27.2, 34.6)
-    for found in (few, many):
-        told = " ".join(learning_sentences(found))
-        assert all(f"{px:.1f} px" in told for px in (found.trained_px, found.other_px, found.guess_px))
-        assert ("10 frames only" in told) is (found is few)
-        assert ("not learned" in told) is (found is many)
+    for outcome in (few, many):
+        text = " ".join(learning_sentences(outcome))
+        assert all(f"{px:.1f} px" in text for px in (outcome.trained_px, outcome.other_px, outcome.guess_px))
+        assert ("10 frames only" in text) is (outcome is few)
+        assert ("not learned" in text) is (outcome is many)
 
 
 def test_the_reason_names_the_keys_to_change_and_what_they_are_now():
     training = Training(steps=480, scale=0.1, weights="random", learning_rate=0.5)
-    told = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), training, (406, 396), 45))
+    text = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), training, (406, 396), 45))
     for words in ("training.steps (now 480)", "training.scale, now 0.1", "41 × 40 px", "training.weights"):
-        assert words in told
+        assert words in text
     epochs = Training(epochs=9)
-    told = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), epochs, (406, 396), 45))
-    assert "training.epochs (now 9)" in told
-    assert "training.weights" not in told
-    told = " ".join(what_to_change(study_of(1.5, 38.0, 34.6), training, (406, 396), 45))
-    assert "labels do not fit the images" in told
-    assert "45 frames" in told
-    assert "training" not in told.replace("trained", "")
+    text = " ".join(what_to_change(study_of(21.5, 27.2, 34.6), epochs, (406, 396), 45))
+    assert "training.epochs (now 9)" in text
+    assert "training.weights" not in text
+    text = " ".join(what_to_change(study_of(1.5, 38.0, 34.6), training, (406, 396), 45))
+    assert "labels do not fit the images" in text
+    assert "45 frames" in text
+    assert "training" not in text.replace("trained", "")
 
 
 def drawn(rng: np.random.Generator, kind: str, frames: int) -> bool:

@@ -47,8 +47,8 @@ def test_a_size_with_one_subset_has_no_deviation():
 
 def test_logs_of_confidence_and_probability_rise_where_these_fall_and_stop_at_background():
     confidence, probability = np.array([0.5, 0.0, 1e-9, np.nan]), np.array([np.exp(-3), 0.0, 1e-9, np.nan])
-    said = AtLabels(np.zeros((4, 2)), confidence, probability, np.zeros((4, 2)))
+    outputs = AtLabels(np.zeros((4, 2)), confidence, probability, np.zeros((4, 2)))
     logs = [np.log(2), np.log(1000), np.log(1000), np.nan]
-    assert SCORES["log_confidence"].of(said) == pytest.approx(logs, nan_ok=True)
+    assert SCORES["log_confidence"].of(outputs) == pytest.approx(logs, nan_ok=True)
     logs = [3, np.log(1e6), np.log(1e6), np.nan]
-    assert SCORES["log_probability"].of(said) == pytest.approx(logs, nan_ok=True)
+    assert SCORES["log_probability"].of(outputs) == pytest.approx(logs, nan_ok=True)

@@ -55,9 +55,9 @@ def test_a_folder_is_replaced_whole_or_not_at_all_and_without_litter(tmp_path):
 
 def test_what_is_written_is_read_with_its_dimensions_units_and_provenance(tmp_path):
     write_example(tmp_path / "a.h5")
-    found = read_hdf5(tmp_path / "a.h5")
-    assert found["group/value"].tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert found["name"].tolist() == ["a", "ü"]
+    arrays = read_hdf5(tmp_path / "a.h5")
+    assert arrays["group/value"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert arrays["name"].tolist() == ["a", "ü"]
     attributes = read_attributes(tmp_path / "a.h5")
     assert attributes["note"] == "something"
     assert attributes["numpy"] == np.__version__
@@ -135,7 +135,7 @@ WRITERS = {
 
 def writes(source: str) -> list[str]:
     """Calls in a module's source that write files, other than into what `atomic_path` yields (called temporary)."""
-    found = []
+    calls = []
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
@@ -145,8 +145,8 @@ def writes(source: str) -> list[str]:
         opened = opens and any(re.fullmatch(r"'[rbt]*[wax+][rwaxbt+]*'", part) for part in given)
         method = "." in called and {called, called.rpartition(".")[2]} & WRITERS
         if (opened or method) and given[:1] != ["temporary"]:
-            found.append(ast.unparse(node))
-    return found
+            calls.append(ast.unparse(node))
+    return calls
 
 
 @pytest.mark.slow
@@ -158,5 +158,5 @@ def test_nothing_writes_files_but_through_the_module_that_does_it_atomically():
     for path in sorted(library.rglob("*.py")):
         name = str(path.relative_to(library))
         if name not in WRITES_BY_ITSELF:
-            guilty |= {name: found} if (found := writes(path.read_text())) else {}
+            guilty |= {name: calls} if (calls := writes(path.read_text())) else {}
     assert not guilty

@@ -37,7 +37,7 @@ class Audit:
     """What a command did.
 
     Attributes:
-        code: its exit status. said: what it printed.
+        code: its exit status. output: what it printed.
         calls: how often each of the traced system calls was made; others are not counted.
         written: absolute paths of what was opened for writing, made, renamed, removed or changed, also in vain.
         addresses: whom which program tried to reach, as strace writes addresses, less unnamed and local sockets.
@@ -46,7 +46,7 @@ class Audit:
     """
 
     code: int = 0
-    said: str = ""
+    output: str = ""
     calls: Counter[str] = field(default_factory=Counter)
     written: set[Path] = field(default_factory=set)
     addresses: set[tuple[str, str]] = field(default_factory=set)
@@ -107,10 +107,10 @@ def _read(record: Path, folder: Path, audit: Audit) -> None:
     folders: dict[str, Path] = {}
     programs: dict[str, str] = {}
     for line in _whole_lines(record):
-        found = _CALL.match(line)
-        if found is None:
+        match = _CALL.match(line)
+        if match is None:
             continue
-        process, call, arguments, result, target = found.groups()
+        process, call, arguments, result, target = match.groups()
         here = folders.setdefault(process, folder)
         audit.calls[call] += 1
         if call in _FORK and int(result if result != "?" else 0) > 0:

@@ -50,7 +50,7 @@ def bounded() -> Iterator[None]:
         raise AssertionError(f"took more than {MOST_SECONDS} s")
 
     before = {number: signal.signal(number, late) for number in (signal.SIGPROF, signal.SIGALRM)}
-    held = _most_held()
+    memory_before = _peak_memory()
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     signal.alarm(6 * MOST_SECONDS)
     try:
@@ -60,10 +60,10 @@ def bounded() -> Iterator[None]:
         signal.alarm(0)
         for number, handler in before.items():
             signal.signal(number, handler)
-    assert _most_held() - held < MOST_BYTES
+    assert _peak_memory() - memory_before < MOST_BYTES
 
 
-def _most_held() -> int:
+def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -100,7 +100,7 @@ def changed_value(data: st.DataObject, value: Any) -> Any:
         inner = changed_value(data, value[key])
         gone = inner is ... or data.draw(st.integers(0, 9), "gone") == 0
         if isinstance(value, dict):
-            return {name: inner if name == key else one for name, one in value.items() if name != key or not gone}
+            return {name: inner if name == key else part for name, part in value.items() if name != key or not gone}
         again = data.draw(st.integers(0, 9), "again") == 0
         return [*value[:key], *([] if gone else [inner]), *([inner] if again and not gone else []), *value[key + 1 :]]
     return data.draw(VALUES | st.just(...), "instead")

@@ -20,9 +20,9 @@ def begin(page: Page) -> None:
 
 def download(page: Page, path: Path) -> None:
     """Save the corrections as the browser downloads them."""
-    with page.expect_download() as found:
+    with page.expect_download() as download_info:
         page.keyboard.press("d")
-    found.value.save_as(path)
+    download_info.value.save_as(path)
 
 
 def take_the_networks_places(report: Path, frames: int, keypoints: int, path: Path) -> None:

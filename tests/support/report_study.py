@@ -35,12 +35,12 @@ def write_reported_study(folder: Path, **options: Any) -> Results:
     shape = study.labels.xy.shape[:2]
     for row, subset in study.subsets.iterrows():
         members = int(((study.rmse["subset"] == subset["subset"]) & (study.rmse["kind"] == "network")).sum())
-        own = (members, *shape)
+        per_network = (members, *shape)
         pose = np.repeat(study.scores["consensus_pose"][row][None], members, axis=0)
-        places = rng.uniform(0, study.labels.sizes[:, None], (*own, 2)).astype(np.float32)
-        flat = np.full(own, 0.5, np.float32)
+        places = rng.uniform(0, study.labels.sizes[:, None], (*per_network, 2)).astype(np.float32)
+        flat = np.full(per_network, 0.5, np.float32)
         predictions = Predictions(
-            pose, flat, flat, flat, places, rng.uniform(0, 1, own).astype(np.float32),
+            pose, flat, flat, flat, places, rng.uniform(0, 1, per_network).astype(np.float32),
             np.repeat(pose[:1], len(CONSENSUS_FORMS), axis=0), flat[0], flat[0],
         )  # fmt: skip
         ensemble = folder / "ensembles" / subset_path(subset["percent"], subset["seed"])

@@ -24,7 +24,7 @@ class Ended:
     """How a stage ended: its exit code, and all that it said."""
 
     code: int
-    said: str
+    output: str
 
 
 def run_stage(folder: Path, arguments: list[str], spare_mib: int | None = None, first: str = "") -> Ended:
@@ -45,5 +45,7 @@ def run_stage(folder: Path, arguments: list[str], spare_mib: int | None = None, 
 def commands_of(folder: Path, configfile: Path, *wanted: str) -> list[list[str]]:
     """What the rules of a study would run, each as arguments of `python -m frameworth`, in an order that works."""
     done = run_snakemake(folder, "--configfile", str(configfile), "--dry-run", "--printshellcmds", *wanted)
-    found = re.findall(r"^Shell command: (?:exec )?python -m frameworth (.*) 2> \S+$", done.stdout + done.stderr, re.M)
-    return [shlex.split(command) for command in found]
+    commands = re.findall(
+        r"^Shell command: (?:exec )?python -m frameworth (.*) 2> \S+$", done.stdout + done.stderr, re.M
+    )
+    return [shlex.split(command) for command in commands]

@@ -98,8 +98,8 @@ def write_study(
     write_csv(folder / "subsets.csv", grid.table)
     write_hdf5(folder / "subsets.h5", {"inclusion": Array(grid.inclusion, ("subset", "frame"))}, {})
     poses = _member_poses(grid, truth, distractor, xy, kinds, rng)
-    said = _said(poses, truth, xy)
-    scores = _scores(said)
+    outputs = _outputs(poses, truth, xy)
+    scores = _scores(outputs)
     units = {name: score.unit for name, score in SCORES.items()} | {"consensus_error": "px", "consensus_pose": "px"}
     dims, scores_h5 = ("subset", "frame", "keypoint", "xy"), folder / "scores.h5"
     write_hdf5(
@@ -108,9 +108,9 @@ def write_study(
         pose_scales(frames, KEYPOINTS),
         made_from(folder / "labels.h5", folder / "subsets.h5"),
     )
-    members = _members(grid, said, distractor, kinds, rng)
+    members = _members(grid, outputs, distractor, kinds, rng)
     write_members(folder / "members.h5", members, grid.table["subset"].tolist(), KEYPOINTS, 16.0)
-    write_csv(folder / "rmse.csv", _rmse(grid, said, scores["consensus_pose"], ~pool))
+    write_csv(folder / "rmse.csv", _rmse(grid, outputs, scores["consensus_pose"], ~pool))
     groups = [[10, 30], [70, 90]] if ladder_seeds else []
     write_influence(folder, groups, "size-centred")
     study = Results(folder)
@@ -274,8 +274,8 @@ def _member_poses(
     log_error = (log_error + rng.normal(0, 0.15, log_error.shape)).reshape(subsets, 1, total, keypoints, 1)
     shape = (subsets, most, total, keypoints, 2)
     common = rng.normal(0, 1, (1, 1, total, keypoints, 2))
-    own = rng.normal(0, 1, (subsets, 1, total, keypoints, 2))
-    free = truth + np.exp(log_error) * 0.6 * (0.8 * common + 0.5 * own + 0.3 * rng.normal(0, 1, shape))
+    of_subset = rng.normal(0, 1, (subsets, 1, total, keypoints, 2))
+    free = truth + np.exp(log_error) * 0.6 * (0.8 * common + 0.5 * of_subset + 0.3 * rng.normal(0, 1, shape))
     lost = rng.random((subsets, most, total, 1)) < 0.02
     free[..., 0, :] = np.where(lost, distractor[:, None, :][:, 0], free[..., 0, :])
     target = np.where(np.isfinite(xy), xy, truth)
@@ -285,31 +285,31 @@ def _member_poses(
     return poses
 
 
-def _said(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> AtLabels:
+def _outputs(poses: np.ndarray, truth: np.ndarray, xy: np.ndarray) -> AtLabels:
     confidence = np.exp(-distance(poses, truth) / 8) + 0 * xy[..., 0]
     return AtLabels(poses, confidence, 0.03 * confidence, xy)
 
 
-def _scores(said: AtLabels) -> dict[str, np.ndarray]:
-    consensus = np.nanmean(said.pose, axis=1)
-    bias = ((consensus - said.label) ** 2).sum(axis=-1)
-    return {name: mean_of_known(score.of(said), 1) for name, score in SCORES.items()} | {
+def _scores(outputs: AtLabels) -> dict[str, np.ndarray]:
+    consensus = np.nanmean(outputs.pose, axis=1)
+    bias = ((consensus - outputs.label) ** 2).sum(axis=-1)
+    return {name: mean_of_known(score.of(outputs), 1) for name, score in SCORES.items()} | {
         "consensus_pose": consensus,
         "consensus_error": np.sqrt(bias),
-        "consensus_confidence": mean_of_known(said.confidence, 1),
+        "consensus_confidence": mean_of_known(outputs.confidence, 1),
         "member_bias_squared": bias,
-        "member_variance": mean_of_known(said.error**2, 1) - bias,
+        "member_variance": mean_of_known(outputs.error**2, 1) - bias,
     }
 
 
 def _members(
-    grid: Grid, said: AtLabels, distractor: np.ndarray, kinds: np.ndarray, rng: np.random.Generator
+    grid: Grid, outputs: AtLabels, distractor: np.ndarray, kinds: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """What `members.h5` holds: the lookalike's confidence rises with the planted frames that a subset holds."""
     share = grid.inclusion[:, kinds != ""].mean(axis=1) if (kinds != "").any() else np.zeros(len(grid.table))
     made = []
     for index, count in enumerate(grid.members):
-        pose, confidence = said.pose[index, :count], said.confidence[index, :count]
+        pose, confidence = outputs.pose[index, :count], outputs.confidence[index, :count]
         height = 0.1 + 0.3 * share[index] + rng.normal(0, 0.02, confidence.shape)
         place = distractor[:, None] + rng.normal(0, 2, pose.shape)
         made.append(
@@ -318,34 +318,35 @@ def _members(
                     "pose": pose,
                     "confidence_at_label": confidence,
                     "probability_at_label": confidence / (2 + 4 * height),
-                    "distractor_pose": np.where(np.isfinite(said.label), place, np.nan),
-                    "distractor_confidence": height + 0 * said.label[..., 0],
+                    "distractor_pose": np.where(np.isfinite(outputs.label), place, np.nan),
+                    "distractor_confidence": height + 0 * outputs.label[..., 0],
                 }
             )
         )
-    return {name: np.stack([one[name] for one in made]) for name in made[0]}
+    return {name: np.stack([subset[name] for subset in made]) for name in made[0]}
 
 
-def _rmse(grid: Grid, said: AtLabels, consensus: np.ndarray, held_out: np.ndarray) -> pd.DataFrame:
+def _rmse(grid: Grid, outputs: AtLabels, consensus: np.ndarray, held_out: np.ndarray) -> pd.DataFrame:
     rows = []
     for index, subset in enumerate(grid.table.itertuples()):
-        own = index, slice(grid.members[index])
+        of_subset = index, slice(grid.members[index])
         predictions = SimpleNamespace(
-            pose=said.pose[own], confidence_at_label=said.confidence[own], probability_at_label=said.probability[own],
+            pose=outputs.pose[of_subset], confidence_at_label=outputs.confidence[of_subset],
+            probability_at_label=outputs.probability[of_subset],
             consensus_pose=np.stack([consensus[index]] * len(CONSENSUS_FORMS)),
         )  # fmt: skip
         keys = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
-        rows += [keys | row for row in _rmse_rows(predictions, said.label, held_out)]
+        rows += [keys | row for row in _rmse_rows(predictions, outputs.label, held_out)]
     return pd.DataFrame(rows)
 
 
 def _frame_values(study: Results) -> pd.DataFrame:
     pool = study.pool
     measured = np.stack([study.held_out_score(name) for name in ("log_probability", "error")], axis=1)
-    found = size_centred.estimate(Sample(study.inclusion[:, pool], measured, study.percents, study.clusters))
-    value, error = found.value[:, 0], found.standard_error[:, 0]
-    low, high = confidence_interval(value, error, found.clusters, 0.95)
-    p = np.minimum(1, p_values(value, error, found.clusters) * pool.sum())
+    estimate = size_centred.estimate(Sample(study.inclusion[:, pool], measured, study.percents, study.clusters))
+    value, error = estimate.value[:, 0], estimate.standard_error[:, 0]
+    low, high = confidence_interval(value, error, estimate.clusters, 0.95)
+    p = np.minimum(1, p_values(value, error, estimate.clusters) * pool.sum())
     out_of_bag = out_of_bag_error(study.scores["error"], study.inclusion)[pool]
     frames = study.frames[pool].reset_index(drop=True)
     flagged = study.label_checks.set_index("frame")["flagged"].loc[frames["frame"]]
@@ -366,7 +367,7 @@ def _frame_values(study: Results) -> pd.DataFrame:
         networks_factor=3.0,
         memorization=memorization(study)[pool],
         verdict=np.where(flagged, "check label", np.where(p < 0.05, decided, "undecided")),
-        value_px=found.value[:, 1],
+        value_px=estimate.value[:, 1],
     )
     return table.sort_values("check_priority").reset_index(drop=True)
 

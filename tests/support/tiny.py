@@ -122,11 +122,11 @@ def pretend_networks(study: StudyConfig, percent: int, seed: int, members: int =
     return path
 
 
-def pretend_trained(study: StudyConfig, subset_json: Path, place: Path, members: int = 1, **told: Any) -> None:
+def pretend_trained(study: StudyConfig, subset_json: Path, place: Path, members: int = 1, **record: Any) -> None:
     """Put the networks of a subset, empty, into the store, and what its job leaves at `place`.
 
     Args:
-        told: what each network's record says besides its hash.
+        record: what each network's record says besides its hash.
     """
     store, subset = study.folder / ".store", read_subset(subset_json)
     seeds = [network_seed(study.seed, subset.percent, subset.seed, member) for member in range(members)]
@@ -137,7 +137,7 @@ def pretend_trained(study: StudyConfig, subset_json: Path, place: Path, members:
         (store / name / "network.pt").touch()
     place.mkdir(parents=True, exist_ok=True)
     (place / "predictions.h5").touch()
-    (place / "training.json").write_text(json.dumps({"members": [{"hash": name} | told for name in names]}))
+    (place / "training.json").write_text(json.dumps({"members": [{"hash": name} | record for name in names]}))
 
 
 def write_config(path: Path, content: dict[str, Any]) -> Path:

@@ -71,11 +71,13 @@ class TwoVideos:
 
     def read(self, *words: str) -> LabelledProject:
         """The project, which has one warning for each of `words` and no other."""
-        found = inspect_project(self.root)
-        assert [problem.severity for problem in found.problems] == ["warning"] * len(words), found.problems
-        assert all(word in str(problem) for word, problem in zip(words, found.problems, strict=True)), found.problems
-        assert found.project is not None
-        return found.project
+        inspection = inspect_project(self.root)
+        assert [problem.severity for problem in inspection.problems] == ["warning"] * len(words), inspection.problems
+        assert all(word in str(problem) for word, problem in zip(words, inspection.problems, strict=True)), (
+            inspection.problems
+        )
+        assert inspection.project is not None
+        return inspection.project
 
 
 def same(project: LabelledProject, expected: np.ndarray) -> None:

@@ -46,9 +46,9 @@ def test_deeplabcut_finds_and_reads_the_table_by_its_name(tables):
     assert Path(path).name == "consensus_dlc.h5"
     assert table.columns.names == ["scorer", "bodyparts", "coords"]
     for row, name in enumerate(zip(tables.project.videos, tables.project.images, strict=True)):
-        one = table.loc[("labeled-data", *name)]
+        cells = table.loc[("labeled-data", *name)]
         for index, keypoint in enumerate(tables.project.keypoints):
-            x, y, likelihood = (one[SCORER, keypoint, part] for part in ("x", "y", "likelihood"))
+            x, y, likelihood = (cells[SCORER, keypoint, part] for part in ("x", "y", "likelihood"))
             assert [x, y] == tables.pose[row, index].tolist()
             assert likelihood == tables.confidence[row, index]
 

@@ -28,13 +28,13 @@ def start(tmp_path):
     """Starts jobs that take a place each on one of two GPUs with two places, and keep it until they are killed."""
     jobs = []
 
-    def one():
+    def start_job():
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
         command = [sys.executable, "-c", JOB, str(tmp_path)]
         jobs.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
         return jobs[-1]
 
-    yield one
+    yield start_job
     for job in jobs:
         job.kill()
         job.wait()

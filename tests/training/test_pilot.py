@@ -118,11 +118,11 @@ def test_what_the_config_gives_is_not_chosen():
 
 def test_a_pilot_with_nothing_left_to_choose_does_nothing_and_says_so():
     given = piloted(steps=9, scale=0.7)
-    found, told = inspect_config(given)
-    assert [problem.severity for problem in told] == ["warning"]
-    assert "pilot" in str(told[0])
+    checked, problems = inspect_config(given)
+    assert [problem.severity for problem in problems] == ["warning"]
+    assert "pilot" in str(problems[0])
     plain = check_config({key: part for key, part in given.items() if key != "pilot"})
-    assert found == plain
+    assert checked == plain
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_mistaken_pilot_is_refused(given, words):
 def test_an_image_that_one_of_the_choices_makes_too_small_is_told_of(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
-    told = check_study(piloted(PILOT | {"choices": [{"scale": 1}, {"scale": 0.2}]}), "headers").lines()
-    assert any("64×48" in line and "16" in line for line in told)
+    lines = check_study(piloted(PILOT | {"choices": [{"scale": 1}, {"scale": 0.2}]}), "headers").lines()
+    assert any("64×48" in line and "16" in line for line in lines)
 
 
 # -- real networks -----------------------------------------------------------------------------------------------
@@ -172,28 +172,28 @@ def ask(folder, options, labels="labels.h5", store=".store", out="pilot.json"):
 
 def test_errors_are_of_the_pools_other_labels_in_px_of_the_original(pilot):
     folder, options = pilot
-    found = json.loads((folder / "pilot.json").read_text())
+    record = json.loads((folder / "pilot.json").read_text())
     labels, frames = read_labels(folder / "labels.h5"), pd.read_csv(folder / "frames.csv")
     subset = read_subset(folder / "subset-50-1.json")
     inside = set(subset.frames)
     others = [f for f in frames.index[frames["split"] == "pool"] if f not in inside]
-    assert len(found["tries"]) >= 3
-    for one in found["tries"]:
-        own = options["training"].sized(options["pilot"].choices[one["choice"] - 1], one["steps"])
-        assert one["hash"] == network_hash(subset, own.for_weights, network_seed(1, 50, 1, 0))
-        network = folder / ".store" / one["hash"] / "network.pt"
-        predictors = load_predictors([network], own, subset.keypoints, "cpu")
-        pose = predict(predictors, ScaledFrames(labels, own.scale), distractor_radius=9).pose[0]
+    assert len(record["tries"]) >= 3
+    for attempt in record["tries"]:
+        sized = options["training"].sized(options["pilot"].choices[attempt["choice"] - 1], attempt["steps"])
+        assert attempt["hash"] == network_hash(subset, sized.for_weights, network_seed(1, 50, 1, 0))
+        network = folder / ".store" / attempt["hash"] / "network.pt"
+        predictors = load_predictors([network], sized, subset.keypoints, "cpu")
+        pose = predict(predictors, ScaledFrames(labels, sized.scale), distractor_radius=9).pose[0]
         px = np.hypot(*(pose - labels.xy).transpose(2, 0, 1))
-        assert one["error_px"] == pytest.approx(np.nanmedian(px[others]))
-        assert one["trained_on_px"] == pytest.approx(np.nanmedian(px[sorted(inside)]))
-    assert [one["px_per_step"] for one in found["tries"][:2]] == [4 * 64 * 48, 4 * 32 * 32]
+        assert attempt["error_px"] == pytest.approx(np.nanmedian(px[others]))
+        assert attempt["trained_on_px"] == pytest.approx(np.nanmedian(px[sorted(inside)]))
+    assert [attempt["px_per_step"] for attempt in record["tries"][:2]] == [4 * 64 * 48, 4 * 32 * 32]
 
 
 def test_the_networks_of_the_grid_are_those_that_the_numbers_would_give(pilot):
     folder, _ = pilot
-    found = json.loads((folder / "pilot.json").read_text())
-    taken = found["tries"][found["taken"]]
+    record = json.loads((folder / "pilot.json").read_text())
+    taken = record["tries"][record["taken"]]
     resolved = resolved_training(REST, folder / "pilot.json")
     assert resolved == Training(**REST, **{key: taken[key] for key in (*SIZE, "steps")})
     assert resolved_training(REST | {"steps": 99}, folder / "pilot.json") == resolved | {"steps": 99}
@@ -237,16 +237,16 @@ def test_a_pilot_that_runs_again_answers_as_before_and_another_question_is_asked
 
 def test_without_snapshots_only_the_network_of_the_grid_stays(pilot):
     folder, options = pilot
-    found = ask(folder, options | {"keep_snapshots": False}, store="thin", out="thin.json")
+    record = ask(folder, options | {"keep_snapshots": False}, store="thin", out="thin.json")
     kept = {path.parent.name for path in (folder / "thin").glob("*/network.pt")}
-    assert kept == {found["tries"][found["taken"]]["hash"]}
+    assert kept == {record["tries"][record["taken"]]["hash"]}
 
 
 def test_a_given_number_of_steps_leaves_only_the_size_to_choose(pilot):
     folder, options = pilot
-    found = ask(folder, options | {"training": UnsizedTraining(**REST, steps=50)}, out="fixed.json")
-    assert [one["steps"] for one in found["tries"]] == [3, 3]
-    assert found["chosen"]["steps"] == 50
+    record = ask(folder, options | {"training": UnsizedTraining(**REST, steps=50)}, out="fixed.json")
+    assert [attempt["steps"] for attempt in record["tries"]] == [3, 3]
+    assert record["chosen"]["steps"] == 50
 
 
 # -- a study -----------------------------------------------------------------------------------------------------
@@ -298,9 +298,9 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
 
     assert study.make() == {"pilot", "ensemble_of_1"}
     answer = (study.results / "pilot.json").read_bytes()
-    found = json.loads(answer)
-    tries = found["tries"]
-    taken = tries[found["taken"]]
+    record = json.loads(answer)
+    tries = record["tries"]
+    taken = tries[record["taken"]]
     hashes = [
         json.loads((study.results / f"ensembles/percent-050/seed-{seed}/training.json").read_text())["members"][0][
             "hash"
@@ -308,7 +308,7 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
         for seed in (1, 2)
     ]
     assert hashes[0] == taken["hash"]  # trained once
-    assert {path.parent.name for path in study.trained()} == {one["hash"] for one in tries} | {hashes[1]}
+    assert {path.parent.name for path in study.trained()} == {attempt["hash"] for attempt in tries} | {hashes[1]}
     assert meter.left().networks == StudyNetworks(study.checked).left().networks == 0
     now = study_progress(study.checked)
     assert (now.finished, now.planned) == (len(tries) + 1, len(tries) + 1)
@@ -318,7 +318,7 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
     assert "at most" not in text
 
     # The numbers themselves in the config, without a pilot, are the same networks.
-    plain = study.config | {"training": study.config["training"] | found["chosen"]}
+    plain = study.config | {"training": study.config["training"] | record["chosen"]}
     del plain["pilot"]
     assert StudyNetworks(check_config(plain)).left().networks == 0
     assert not [line for line in check_study(plain, "tables").lines() if "trained again" in line]

@@ -78,8 +78,8 @@ def consensus(form, maps, poses, offsets=None):
 def test_the_paper_rule_finds_the_centre_of_a_known_gaussian():
     # A Gaussian below 1 whose odds are nearly Gaussian too: the expectation is its centre.
     map_ = gaussian(61.0, 47.0, peak=0.01)
-    found = consensus("softmax", [map_, map_], [[61, 47, 0.1]] * 2)
-    assert found == pytest.approx([61.0, 47.0], abs=0.05)
+    position = consensus("softmax", [map_, map_], [[61, 47, 0.1]] * 2)
+    assert position == pytest.approx([61.0, 47.0], abs=0.05)
 
 
 def test_the_paper_rule_is_the_expectation_over_the_odds():
@@ -100,8 +100,8 @@ def test_one_member_far_off_moves_the_mean_map_but_not_the_median_map():
 
 def test_positions_are_weighted_by_confidence():
     maps = [gaussian(30, 30), gaussian(50, 30)]
-    found = consensus("weighted_mean", maps, [[30, 30, 0.9], [50, 30, 0.3]])
-    assert found == pytest.approx([35, 30])
+    position = consensus("weighted_mean", maps, [[30, 30, 0.9], [50, 30, 0.3]])
+    assert position == pytest.approx([35, 30])
 
 
 def test_the_best_cell_is_refined_by_the_mean_offset():

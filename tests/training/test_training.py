@@ -33,9 +33,9 @@ def test_members_are_different_networks_and_a_third_leaves_two_untrained(tmp_pat
     assert digest_of_file(two / "member-0.pt") != digest_of_file(two / "member-1.pt")
     capfd.readouterr()
     three = ensemble(tmp_path, "three", members=3)
-    said = capfd.readouterr().err
-    assert said.count("taken from the store") == 2
-    assert said.count("trained 6 steps") == 1
+    output = capfd.readouterr().err
+    assert output.count("taken from the store") == 2
+    assert output.count("trained 6 steps") == 1
     for member in (0, 1):
         name = f"member-{member}.pt"
         assert digest_of_file(two / name) == digest_of_file(three / name)
@@ -55,15 +55,15 @@ def test_a_network_loads_with_weights_only_and_its_record_says_how_it_was_made(t
 
 def test_predictions_hold_all_frames_and_confidences_lie_between_0_and_1(tmp_path):
     folder = ensemble(tmp_path, "a", members=2)
-    found, labels = read_hdf5(folder / "predictions.h5"), read_labels(tmp_path / "labels.h5")
-    assert found["pose"].shape == (2, *labels.xy.shape)
-    assert np.isfinite(found["pose"]).all()
+    predictions, labels = read_hdf5(folder / "predictions.h5"), read_labels(tmp_path / "labels.h5")
+    assert predictions["pose"].shape == (2, *labels.xy.shape)
+    assert np.isfinite(predictions["pose"]).all()
     for name in ("confidence", "confidence_at_label", "probability_at_label"):
-        known = found[name][np.isfinite(found[name])]
+        known = predictions[name][np.isfinite(predictions[name])]
         assert ((known >= 0) & (known <= 1)).all()
     missing = np.isnan(labels.xy[..., 0])
-    assert np.isnan(found["confidence_at_label"][:, missing]).all()
-    assert np.isfinite(found["confidence_at_label"][:, ~missing]).all()
+    assert np.isnan(predictions["confidence_at_label"][:, missing]).all()
+    assert np.isfinite(predictions["confidence_at_label"][:, ~missing]).all()
 
 
 def test_the_consensus_table_holds_the_form_that_is_asked_for(tmp_path):
@@ -115,8 +115,8 @@ def test_a_killed_training_continues_from_its_checkpoint_and_ends_with_the_same_
         tmp_path,
         ".store-2",
     )
-    (told,) = (json.loads(path.read_text()) for path in tmp_path.rglob("progress.json"))
-    assert 0 <= told["step"] < told["steps"]
+    (progress,) = (json.loads(path.read_text()) for path in tmp_path.rglob("progress.json"))
+    assert 0 <= progress["step"] < progress["steps"]
     capfd.readouterr()
     resumed = ensemble(tmp_path, "killed", store=".store-2", training=steps)
     assert int(re.search(r"trains from step (\d+) to 60", capfd.readouterr().err)[1]) > 0

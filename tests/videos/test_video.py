@@ -121,13 +121,13 @@ def test_a_video_cut_short_is_analysed_as_far_as_it_goes_with_a_warning(tmp_path
     whole = write_film(tmp_path / "whole.avi", pictures * 3, codec="MJPG")
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    said: list[str] = []
-    found = consensus_of_video(
+    lines: list[str] = []
+    consensus = consensus_of_video(
         str(cut), video_info(cut), [Constant(1, 1), Constant(2, 1)], [1, 1], ["nose"], scale=1, form="argmax",
-        say=said.append,
+        say=lines.append,
     )  # fmt: skip
-    assert 0 < len(found.seconds) < 48
-    assert f"the file states 48 frames, but only {len(found.seconds)} can be decoded" in said[-1]
+    assert 0 < len(consensus.seconds) < 48
+    assert f"the file states 48 frames, but only {len(consensus.seconds)} can be decoded" in lines[-1]
 
 
 @pytest.mark.parametrize("scale", [1, 0.5])
@@ -145,15 +145,15 @@ def test_the_consensus_of_a_video_is_that_of_its_frames_as_images(tmp_path, pict
     )  # fmt: skip
     images = predict(predictors, ScaledFrames(labels, scale), distractor_radius=10)
     for form in CONSENSUS_FORMS:
-        found = consensus_of_video(
+        consensus = consensus_of_video(
             str(path), video_info(path), predictors, [1, 1, 1], KEYPOINTS, scale=scale, form=form, say=quiet
         )
         expected = images.consensus_pose[list(CONSENSUS_FORMS).index(form)]
-        assert found.pose == pytest.approx(expected, abs=1e-3), form
-        assert found.confidence == pytest.approx(images.consensus_confidence, abs=1e-5)
-    assert np.ptp(found.pose, axis=0).max() > 1  # frames differ, so a wrong order would be seen
+        assert consensus.pose == pytest.approx(expected, abs=1e-3), form
+        assert consensus.confidence == pytest.approx(images.consensus_confidence, abs=1e-5)
+    assert np.ptp(consensus.pose, axis=0).max() > 1  # frames differ, so a wrong order would be seen
     # By argmax, the form that came last, a network alone says what it says as a member.
-    assert found.disagreement == pytest.approx(images.spread, abs=1e-3)
+    assert consensus.disagreement == pytest.approx(images.spread, abs=1e-3)
 
 
 def test_disagreement_is_between_ensembles_not_between_members(tmp_path, pictures):
@@ -164,12 +164,12 @@ def test_disagreement_is_between_ensembles_not_between_members(tmp_path, picture
     """
     path = write_film(tmp_path / "walk.mp4", [cv2.resize(picture, (128, 96)) for picture in pictures[:3]])
     members = [Constant(0, 1), Constant(1, 1), Constant(3, 1), Constant(3, 1)]
-    found = consensus_of_video(
+    consensus = consensus_of_video(
         str(path), video_info(path), members, [2, 1, 1], ["nose"], scale=0.5, form="weighted_mean", say=quiet
     )
     expected = np.sqrt((26 + 2 / 3) ** 2 / 3 + 2 * (13 + 1 / 3) ** 2 / 3)
-    assert found.disagreement == pytest.approx(np.full((3, 1), expected), rel=1e-5)
-    assert found.pose == pytest.approx(np.broadcast_to([2 * (4 + 12 + 28 + 28) / 4, 24], (3, 1, 2)), rel=1e-5)
+    assert consensus.disagreement == pytest.approx(np.full((3, 1), expected), rel=1e-5)
+    assert consensus.pose == pytest.approx(np.broadcast_to([2 * (4 + 12 + 28 + 28) / 4, 24], (3, 1, 2)), rel=1e-5)
 
 
 def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(tmp_path, pictures, monkeypatch):
@@ -193,8 +193,8 @@ def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(
     info, real = video_info(path), cv2.VideoCapture
     monkeypatch.setattr(video_files.cv2, "VideoCapture", Counting)
     members = [Constant(column, 1) for column in range(6)]
-    found = consensus_of_video(str(path), info, members, [1] * 6, ["nose"], scale=1, form="argmax", say=quiet)
-    assert decoded.count(True) == len(found.seconds) == 128
+    consensus = consensus_of_video(str(path), info, members, [1] * 6, ["nose"], scale=1, form="argmax", say=quiet)
+    assert decoded.count(True) == len(consensus.seconds) == 128
     assert all(member.seen == [10] * 12 + [8] for member in members)
 
 
@@ -202,15 +202,15 @@ def test_progress_is_told_with_what_is_left(tmp_path, pictures, monkeypatch):
     path = write_film(tmp_path / "long.mp4", pictures * 2)
     monkeypatch.setattr("frameworth.training.predict._BATCH_PIXELS", 8 * 64 * 48)
     monkeypatch.setattr("frameworth.videos.video.SAY_SECONDS", -1)
-    said: list[str] = []
+    lines: list[str] = []
     consensus_of_video(
         str(path), video_info(path), [Constant(1, 1), Constant(2, 2)], [1, 1], ["nose"], scale=1, form="argmax",
-        say=said.append,
+        say=lines.append,
     )  # fmt: skip
-    assert len(said) == 5
-    assert said[1].startswith("frame 16 of 32, ")
-    assert said[1].endswith(" s left")
-    assert said[-1].startswith("32 frames in ")
+    assert len(lines) == 5
+    assert lines[1].startswith("frame 16 of 32, ")
+    assert lines[1].endswith(" s left")
+    assert lines[-1].startswith("32 frames in ")
 
 
 @pytest.fixture(scope="module")
@@ -230,13 +230,13 @@ def analysed(tmp_path_factory, pictures, networks):
 
 def test_networks_from_files_say_what_they_say_in_memory(analysed, predictors):
     folder, video = analysed
-    found = read_video_consensus(folder / "consensus.h5")
+    consensus = read_video_consensus(folder / "consensus.h5")
     again = consensus_of_video(
         video, video_info(video), predictors, [1, 1, 1], KEYPOINTS, scale=1, form="argmax", say=quiet
     )
-    assert (found.video, found.keypoints, found.size.tolist()) == (video, KEYPOINTS, [64, 48])
+    assert (consensus.video, consensus.keypoints, consensus.size.tolist()) == (video, KEYPOINTS, [64, 48])
     for name in ("pose", "confidence", "disagreement", "seconds"):
-        assert np.array_equal(getattr(found, name), getattr(again, name)), name
+        assert np.array_equal(getattr(consensus, name), getattr(again, name)), name
 
 
 def test_deeplabcut_and_movement_load_the_tables(analysed, tmp_path):
@@ -244,18 +244,18 @@ def test_deeplabcut_and_movement_load_the_tables(analysed, tmp_path):
     from movement.io import load_poses
 
     folder, _ = analysed
-    found = read_video_consensus(folder / "consensus.h5")
+    consensus = read_video_consensus(folder / "consensus.h5")
     scorer = "frameworth_percent-050"
     (tmp_path / f"walk{scorer}.h5").write_bytes((folder / "consensus_dlc.h5").read_bytes())
     table = load_analyzed_data(tmp_path, "walk", scorer)[0]
     assert table.index.tolist() == list(range(16))
     assert table.columns.names == ["scorer", "bodyparts", "coords"]
-    assert table[scorer]["snout"][["x", "y"]].to_numpy() == pytest.approx(found.pose[:, 0], abs=1e-4)
-    assert table[scorer]["tailbase"]["likelihood"].to_numpy() == pytest.approx(found.confidence[:, 3], abs=1e-6)
+    assert table[scorer]["snout"][["x", "y"]].to_numpy() == pytest.approx(consensus.pose[:, 0], abs=1e-4)
+    assert table[scorer]["tailbase"]["likelihood"].to_numpy() == pytest.approx(consensus.confidence[:, 3], abs=1e-6)
     for kind in ("h5", "csv"):
         poses = load_poses.from_dlc_file(folder / f"consensus_dlc.{kind}", fps=25)
         position = poses["position"].sel(keypoints=list(KEYPOINTS)).squeeze("individuals", drop=True)
-        assert position.transpose("time", "keypoints", "space").to_numpy() == pytest.approx(found.pose, abs=1e-4)
+        assert position.transpose("time", "keypoints", "space").to_numpy() == pytest.approx(consensus.pose, abs=1e-4)
 
 
 def test_the_consensus_goes_to_sleap_as_docs_videos_says(analysed, tmp_path):
@@ -275,8 +275,8 @@ def test_the_consensus_goes_to_sleap_as_docs_videos_says(analysed, tmp_path):
     again = sleap_io.load_slp(tmp_path / "walk.slp")
     assert [frame.frame_idx for frame in again] == list(range(16))
     assert again.skeleton.node_names == list(KEYPOINTS)
-    found = np.stack([frame[0].numpy() for frame in again])
-    assert found == pytest.approx(consensus["pose"], abs=1e-4)
+    poses = np.stack([frame[0].numpy() for frame in again])
+    assert poses == pytest.approx(consensus["pose"], abs=1e-4)
 
 
 # -- which frames to label --------------------------------------------------------------------------------
@@ -426,8 +426,8 @@ def test_networks_are_those_of_the_largest_subsets_a_first_of_each_before_a_seco
 
 def test_minutes_grow_with_frames_and_networks(tmp_path, monkeypatch):
     made = study_with(tmp_path, monkeypatch)
-    size, found = StudySize(100, 640, 480, 4), Measured(0.24, "cuda", 5, 0)
-    costs = Costs(made, size, found)
+    size, speed = StudySize(100, 640, 480, 4), Measured(0.24, "cuda", 5, 0)
+    costs = Costs(made, size, speed)
     few, many = (costs.minutes(costs.video_seconds(frames, 16)) for frames in (4_000, 40_000))
     assert few == 10 + 3 * 16 * 4_000 / 4 * 0.24 / 3 / 60
     assert many - 10 == pytest.approx(10 * (few - 10), abs=1)

@@ -153,13 +153,13 @@ def test_trainings_ran_side_by_side_but_never_on_the_same_gpu(undisturbed):
     uses = [use for use in undisturbed.slurm.gpu_uses() if use[0] in ours]
     assert len(uses) == len(SUBSETS)
     overlapping = [
-        (one, other)
-        for place, one in enumerate(uses)
-        for other in uses[place + 1 :]
-        if max(one[2], other[2]) < min(one[3], other[3])
+        (first, second)
+        for place, first in enumerate(uses)
+        for second in uses[place + 1 :]
+        if max(first[2], second[2]) < min(first[3], second[3])
     ]
     assert overlapping
-    assert all(one[1] != other[1] for one, other in overlapping)
+    assert all(first[1] != second[1] for first, second in overlapping)
 
 
 def test_afterwards_there_is_nothing_to_do_on_the_cluster(undisturbed):

@@ -44,18 +44,18 @@ def tour(tmp_path_factory):
     if CHROMIUM is None:
         pytest.skip("Debian's package chromium is not installed")
     folder = tmp_path_factory.mktemp("tour")
-    said, trained, first, before = [], [], None, None
+    printed, trained, first, before = [], [], None, None
     results = folder / "results" / "mice"
     for block in blocks(TUTORIAL)[1:]:  # the first activates the environment
         if "frameworth apply" in block:
             before = pd.read_csv(results / "labels_to_check.csv")
             take_the_networks_places(results / "report.html", MENDED, 4, folder / "corrections.csv")
-        said.append(typed(block, folder))
+        printed.append(typed(block, folder))
         trained.append(len(list(results.glob(".store/*/training.json"))))
         checks = results / "labels_to_check.csv"
         if first is None and checks.exists():
             first = pd.read_csv(checks)
-    return folder, said, trained, first, before
+    return folder, printed, trained, first, before
 
 
 def test_the_gross_planted_errors_are_at_the_top_of_a_project_that_the_workflow_has_never_seen(tour):
@@ -82,9 +82,9 @@ def test_more_seeds_train_only_what_is_new(tour):
 
 
 def test_a_corrected_label_trains_only_the_networks_that_saw_it(tour):
-    _, said, trained, *_ = tour
-    told = next(text for text in said if "outdates" in text)
-    outdated, of = map(int, re.search(r"outdates (\d+) of (\d+) networks", told).groups())
+    _, printed, trained, *_ = tour
+    message = next(text for text in printed if "outdates" in text)
+    outdated, of = map(int, re.search(r"outdates (\d+) of (\d+) networks", message).groups())
     assert of == 20
     assert 0 < outdated < of
     before = trained[-2]  # with those of the pilot
@@ -122,11 +122,11 @@ def test_what_the_readme_has_make_do_is_what_decides_whether_a_change_lands():
 
 def test_make_runs_the_study_that_snakemake_runs_by_itself_with_the_quiet_terminal():
     outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "CORES"}
-    said = subprocess.run(
+    output = subprocess.run(
         ["make", "-n", "-o", ".venv/ready"], cwd=REPOSITORY, env=outside, capture_output=True, text=True, check=True
     ).stdout
     (demo,) = re.findall(r'configfile: "(.+)"', (REPOSITORY / "Snakefile").read_text())
-    assert said.split() == [".venv/bin/frameworth", "run", "--configfile", demo, "--cores", "all"]
+    assert output.split() == [".venv/bin/frameworth", "run", "--configfile", demo, "--cores", "all"]
 
 
 def test_every_command_of_the_readme_and_of_the_page_on_using_it_can_be_typed(tour, tmp_path):

@@ -66,8 +66,8 @@ def test_every_artefact_is_there_and_whole_and_the_users_project_is_not_touched(
         "add_curve.csv", "add_poses.csv",
     ):  # fmt: skip
         assert (finished.results / name).stat().st_size > 0, name
-    found = verify_study(finished.results)
-    assert (found.damages, found.unrecorded) == ([], [])
+    verification = verify_study(finished.results)
+    assert (verification.damages, verification.unrecorded) == ([], [])
 
 
 def test_the_collected_matrix_is_what_the_subsets_files_say(finished):
@@ -133,8 +133,8 @@ def test_the_study_loads_with_names_that_lead_to_the_files_numbers(finished):
     without = (study.error / times_average).where(~study.inclusion).mean("subset").mean("keypoint")
     values = pd.read_csv(finished.results / "frame_values.csv").set_index("frame")
     assert np.allclose(without.sel(frame=values.index), values["out_of_bag_error"], rtol=1e-5)
-    own = study.influence.sel(score="error", estimator="size-centred", group="all")
-    diagonal = [own.sel(training_frame=i, frame=i).mean("keypoint").item() for i in values.index]
+    influence = study.influence.sel(score="error", estimator="size-centred", group="all")
+    diagonal = [influence.sel(training_frame=i, frame=i).mean("keypoint").item() for i in values.index]
     assert np.allclose(diagonal, values["memorization"], rtol=1e-4, equal_nan=True)
     assert study.value.attrs["units"] == "−log(probability)"
 

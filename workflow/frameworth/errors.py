@@ -25,9 +25,9 @@ def commands_a_terminal(name: str) -> bool:
     return any(unicodedata.category(char) == "Cc" and char != "\n" for char in name)
 
 
-def one_line(said: object) -> str:
+def one_line(error: object) -> str:
     """What a library's error or warning says, in at most 300 characters of one line; its kind if it says nothing."""
-    return " ".join(str(said).split())[:300] or type(said).__name__
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 class UserError(Exception):

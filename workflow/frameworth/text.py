@@ -34,7 +34,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:.0f} days"
 
 
-def told(value: float, px: float, unit: str) -> str:
+def px_and_score(value: float, px: float, unit: str) -> str:
     """A value of the score that is tested, px before it: `+0.3 px (+0.12 −log(probability))`; alone where it is px."""
     in_px = f"{readable(px, '+')} px"
     return in_px if unit == "px" else f"{in_px} ({readable(value, '+')} {unit})"

@@ -42,9 +42,9 @@ class LogHandler(LogHandlerBase):
         if event not in _PASSED_ON:
             return
         assert self.settings.descriptor is not None
-        told = {"event": str(event)} | {name: getattr(record, name) for name in _PASSED_ON[event]}
+        message = {"event": str(event)} | {name: getattr(record, name) for name in _PASSED_ON[event]}
         try:
-            os.write(self.settings.descriptor, f"{json.dumps(told, default=list)}\n".encode())
+            os.write(self.settings.descriptor, f"{json.dumps(message, default=list)}\n".encode())
         except BrokenPipeError:
             return
 

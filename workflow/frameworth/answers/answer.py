@@ -130,8 +130,8 @@ def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
         return ""
     frames = _these(answer["group_size"], answer["group_name"])
     px = _known(answer["group_difference_px"])
-    how = f", by {_px(px)} each" if px > 0 else ""
-    return f"Networks do worse with {frames} than with others in their place{how}."
+    amount = f", by {_px(px)} each" if px > 0 else ""
+    return f"Networks do worse with {frames} than with others in their place{amount}."
 
 
 def _more_frames(answer: dict[str, Any]) -> str:

@@ -119,8 +119,8 @@ def _experiments(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
     if config.arms and (path := folder / "arms.csv").exists():
         from frameworth.experiments import arm_comparison
 
-        if said := arm_comparison.statement(read_table(path), alpha):
-            lines.append(f"{said}.")
+        if statement := arm_comparison.statement(read_table(path), alpha):
+            lines.append(f"{statement}.")
     if learned and config.prune and (path := folder / "prune.csv").exists():
         from frameworth.experiments import prune
 

@@ -14,7 +14,7 @@ from frameworth.attribution.methods import method, method_names
 from frameworth.errors import UserError, printable
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
-from frameworth.text import LEAST, counted, readable, told
+from frameworth.text import LEAST, counted, px_and_score, readable
 
 _STRONGEST = 3
 
@@ -86,7 +86,9 @@ def _worth(results: Results, frame: int) -> list[str]:
     unit = results.unit
     lines = [f"Verdict: {row['verdict']}."]
     if np.isfinite(row["value"]):
-        text = f"Value {told(row['value'], row['value_px'], unit)} against an average frame (negative is better)"
+        text = (
+            f"Value {px_and_score(row['value'], row['value_px'], unit)} against an average frame (negative is better)"
+        )
         if np.isfinite(row["ci_low"]):
             low, high = readable(row["ci_low"], "+"), readable(row["ci_high"], "+")
             shrunken = "" if np.isclose(row["value"], row["tested_value"]) else "before shrinking "
@@ -101,8 +103,8 @@ def _worth(results: Results, frame: int) -> list[str]:
             single = ", singled out: most frames harm less" if row[asked_by.p_column] < LEVEL else ""
             if asked_by.calls_harm:
                 single += f"; {row[asked_by.verdict_column]}"
-            said = _beside_usual(asked_by.sign * row[column], table[column].abs().mean())
-            lines.append(f"{asked_by.sentence} {said} (rank {rank} of {len(table)}, 1 harms most{single}).")
+            value = _beside_usual(asked_by.sign * row[column], table[column].abs().mean())
+            lines.append(f"{asked_by.sentence} {value} (rank {rank} of {len(table)}, 1 harms most{single}).")
     if np.isfinite(row["memorization"]):
         lines.append(f"Trained on, its own error changes by {readable(row['memorization'], '+')} px.")
     return lines

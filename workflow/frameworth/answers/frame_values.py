@@ -55,12 +55,12 @@ def frame_values(results: Results) -> pd.DataFrame:
         value_px=in_px.value[pool, 0],
     )
     for answers in results.methods:
-        said = method_values(answers.harm, RESAMPLES, np.random.default_rng(0))
-        table[answers.method.value_column] = said.value[pool]
-        table[answers.method.error_column] = said.standard_error[pool]
-        table[answers.method.p_column] = said.p_adjusted[pool]
+        estimate = method_values(answers.harm, RESAMPLES, np.random.default_rng(0))
+        table[answers.method.value_column] = estimate.value[pool]
+        table[answers.method.error_column] = estimate.standard_error[pool]
+        table[answers.method.p_column] = estimate.p_adjusted[pool]
         if answers.method.calls_harm:
-            harmful = said.stands_out[pool] & results.learning.learned
+            harmful = estimate.stands_out[pool] & results.learning.learned
             table[answers.method.verdict_column] = np.where(harmful, "harmful", "undecided")
     return table.sort_values("check_priority").reset_index(drop=True)
 
@@ -183,10 +183,10 @@ def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
     It is at most `MOST_NETWORKS`, as where their values are shrunk to nothing. It is None if there is no such frame, or
     if there are too few independent subsets to tell.
     """
-    told = table[table["verdict"] == "undecided"].dropna(subset="networks_factor")
-    if told.empty:
+    undecided = table[table["verdict"] == "undecided"].dropna(subset="networks_factor")
+    if undecided.empty:
         return None
-    top = told.sort_values("value", ascending=False, kind="stable").head(_HIGHEST)
+    top = undecided.sort_values("value", ascending=False, kind="stable").head(_HIGHEST)
     needed = float(np.median(top["networks_factor"])) * networks
     return round(min(max(needed - networks, 0), MOST_NETWORKS))
 

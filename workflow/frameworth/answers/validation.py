@@ -129,7 +129,7 @@ def _scores(
     return scores.mean(axis=1).tolist()
 
 
-def _told_apart(truth: np.ndarray, suspicion: np.ndarray) -> bool:
+def _separated(truth: np.ndarray, suspicion: np.ndarray) -> bool:
     return bool(suspicion[truth].min() > suspicion[~truth].max())
 
 
@@ -260,7 +260,7 @@ def _detection_rows(results: Results) -> list[tuple[object, ...]]:
 
         rows.append(("auroc", method, score, auroc(truth, suspicion), *interval_of_auroc(truth, suspicion, level)))
         # Resampled frames that are told apart without fail stay so: of that no interval can be had.
-        apart = _told_apart(truth, suspicion)
+        apart = _separated(truth, suspicion)
         ends = (np.nan, np.nan) if apart else interval(precision, within_kinds(truth), level)
         rows.append(("average precision", method, score, average_precision(truth, suspicion), *ends))
     return rows

@@ -65,7 +65,7 @@ class Failures:
         """One line per failed job with the last words of its log; else why nothing was started."""
         if self._locked:
             return [f"frameworth: {_LOCKED_ADVICE}"]
-        jobs = {(rule, log): f"frameworth: {self._told(rule, log)}" for rule, log in self._jobs}
+        jobs = {(rule, log): f"frameworth: {self._failure_line(rule, log)}" for rule, log in self._jobs}
         where = f"{self._profile}/config.yaml" if self._profile else "the profile's config.yaml"
         jobs |= {
             (words, None): f"frameworth: SLURM refused a job: {words}; partition and account are set in {where}"
@@ -73,8 +73,8 @@ class Failures:
         }
         return list(jobs.values()) or [f"frameworth: {line}" for line in dict.fromkeys(self._refused)]
 
-    def _told(self, rule: str, log: Path | None) -> str:
-        if self.stopped and not _said(log):
+    def _failure_line(self, rule: str, log: Path | None) -> str:
+        if self.stopped and not _log_lines(log):
             return f"{rule} was stopped"
         words = _last_words(log)
         return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
@@ -98,20 +98,20 @@ def _reasons(text: str, exception: str) -> list[str]:
 
 def _names_what_to_mend(log: Path | None) -> bool:
     """Whether a job ended with a line for the person, and not because it was stopped."""
-    return any(line.startswith(SAID) and _STOPPED not in line for line in (_said(log) or [])[-1:])
+    return any(line.startswith(SAID) and _STOPPED not in line for line in (_log_lines(log) or [])[-1:])
 
 
 def _last_words(log: Path | None) -> str:
     """The last line that a command of ours or Python said in a job's log, and where the log lies."""
-    said = _said(log)
-    if said is None:
+    lines = _log_lines(log)
+    if lines is None:
         return "it left no log"
-    ours = [line.removeprefix(SAID) for line in said if line.startswith(SAID)]
-    last = ours[-1] if ours else (said[-1] if said else "it said nothing")
+    ours = [line.removeprefix(SAID) for line in lines if line.startswith(SAID)]
+    last = ours[-1] if ours else (lines[-1] if lines else "it said nothing")
     return f"{last} (log: {log})"
 
 
-def _said(log: Path | None) -> list[str] | None:
+def _log_lines(log: Path | None) -> list[str] | None:
     """The lines of a job's log; None if it left none."""
     if log is None or not log.exists():
         return None

@@ -289,8 +289,8 @@ def explain(frame: str, configfile: TextIO, pixels: bool) -> None:
             from frameworth.report.harmful_pixels import write_harmful_pixels
 
             path, networks = write_harmful_pixels(results, config, number)
-            said = "by one network" if networks == 1 else f"the mean of {networks} networks"
-            print(f"\nWhere in the picture its harm sits, {said}: {path}")
+            source = "by one network" if networks == 1 else f"the mean of {networks} networks"
+            print(f"\nWhere in the picture its harm sits, {source}: {path}")
 
 
 @study.command()

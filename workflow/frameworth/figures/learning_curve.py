@@ -60,7 +60,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     mean = ladder.groupby("percent")["rmse_px"].mean()
     axes.plot(mean.index, mean, "o-", color=_style.DARK, lw=2.5, ms=6, zorder=4, label="mean over seeds")
     level = results.level
-    whose, compared = _comparable(ladder, networks)
+    subject, compared = _comparable(ladder, networks)
     steps = [step for low, high in _pairs(results, ladder) if (step := _step(compared, low, high, level))]
     for step in steps:
         _annotate(axes, step)
@@ -71,7 +71,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
     _room(axes, table["rmse_px"])
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    _style.headline(figure, _title(consensus, steps, whose), _note(table, consensus, nested, steps, level))
+    _style.headline(figure, _title(consensus, steps, subject), _note(table, consensus, nested, steps, level))
     return figure
 
 
@@ -156,9 +156,9 @@ def _annotate(axes: Axes, step: Step) -> None:
     axes.text((step.low + step.high) / 2, 0.98, text, fontsize=8, color=_style.DARK, **place)
 
 
-def _title(consensus: pd.DataFrame, steps: list[Step], whose: str) -> str:
+def _title(consensus: pd.DataFrame, steps: list[Step], subject: str) -> str:
     if steps:
-        return f"{whose} " + " and ".join(map(_in_words, steps))
+        return f"{subject} " + " and ".join(map(_in_words, steps))
     percents = ", ".join(f"{percent} %" for percent in sorted(consensus["percent"].unique()))
     low, high, mean = (getattr(consensus["rmse_px"], name)() for name in ("min", "max", "mean"))
     return (

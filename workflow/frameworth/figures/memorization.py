@@ -32,8 +32,8 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """Mean memorization over keypoints against the out-of-bag error of each frame."""
-    how = {"out_of_bag_error": "mean", "memorization_px": "mean", "planted": "first"}
-    frames = table.groupby("frame").agg({name: how[name] for name in how if name in table})
+    aggregations = {"out_of_bag_error": "mean", "memorization_px": "mean", "planted": "first"}
+    frames = table.groupby("frame").agg({name: aggregations[name] for name in aggregations if name in table})
     figure = _style.new_figure(7.4, 4.8)
     axes = figure.subplots()
     reach = float(np.nanmax(frames["out_of_bag_error"], initial=1.0)) * 1.05

@@ -34,8 +34,8 @@ def table(results: Results) -> pd.DataFrame:
         part = pd.DataFrame({"stretch": stretch, "time_s": video.seconds, "disagreement_px": score, "median_px": score})
         ranks = chosen[chosen["video"] == video.video].set_index("frame")["rank"]
         part["rank"] = ranks.reindex(np.arange(frames)).to_numpy()
-        how = {"time_s": "first", "disagreement_px": "max", "median_px": "median", "rank": "min"}
-        part = part.groupby("stretch", as_index=False).agg(how).drop(columns="stretch")
+        aggregations = {"time_s": "first", "disagreement_px": "max", "median_px": "median", "rank": "min"}
+        part = part.groupby("stretch", as_index=False).agg(aggregations).drop(columns="stretch")
         part.insert(0, "video", video.video)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)

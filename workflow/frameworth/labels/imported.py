@@ -79,8 +79,8 @@ def write_imported(labels: Path, folder: Path) -> None:
         folder, SCORER, imported.keypoints, imported.videos, imported.images, imported.xy, decimals=None
     )
     if any(imported.labellers):
-        who = zip(imported.videos, imported.images, imported.labellers, strict=True)
-        write_csv(folder / labellers.FILE, pd.DataFrame(who, columns=labellers.COLUMNS))
+        rows = zip(imported.videos, imported.images, imported.labellers, strict=True)
+        write_csv(folder / labellers.FILE, pd.DataFrame(rows, columns=labellers.COLUMNS))
     task = _safe(labels.stem) or "labels"
     write_text(folder / "config.yaml", project_config(task, SCORER, imported.keypoints, imported.skeleton, sizes))
 

@@ -101,14 +101,14 @@ def _left_out(data: Path, folders: _Folders, used: _Folders, are_listed: bool, s
     Args:
         are_listed: whether `used` are those that `video_sets` lists. scorer: whose files are read; None for anybody's.
     """
-    said = []
+    problems = []
     others = [folder.name for folder, files in folders.items() if files and folder not in used]
     if others and are_listed:
         what = f"{len(others)} labelled folders are not listed under video_sets of config.yaml ({others[0]}): left out"
-        said.append(warning(data, what, "add their videos there, or leave them: DeepLabCut does not train on them"))
+        problems.append(warning(data, what, "add their videos there, or leave them: DeepLabCut does not train on them"))
     elif others:
         what = f"{len(others)} labelled folders look like cropped copies of others ({others[0]}): left out"
-        said.append(warning(data, what, "list their videos under video_sets of config.yaml if they are to be used"))
+        problems.append(warning(data, what, "list their videos under video_sets of config.yaml if they are to be used"))
     theirs = [folder for folder, files in used.items() if scorer is not None and files and scorer not in files]
     if theirs:
         names = ", ".join(sorted(used[theirs[0]]))
@@ -116,13 +116,13 @@ def _left_out(data: Path, folders: _Folders, used: _Folders, are_listed: bool, s
             f"{len(theirs)} folders have labels by others than the scorer '{scorer}' of config.yaml "
             f"({theirs[0].name}: {names}) and are left out"
         )
-        said.append(warning(data, what, "name their files and columns after the scorer, or leave them as they are"))
+        problems.append(warning(data, what, "name their files and columns after the scorer, or leave them as they are"))
     bare = [folder.name for folder, files in used.items() if not files and images_of(folder)]
     if bare:
         what = f"{len(bare)} folders have images but no label file ({bare[0]})"
         todo = "label their frames in DeepLabCut, or leave them as they are: their videos are not used"
-        said.append(warning(data, what, todo))
-    return said
+        problems.append(warning(data, what, todo))
+    return problems
 
 
 def _unreadable(folder: Path, problem: OSError) -> Problem:

@@ -11,7 +11,7 @@ from frameworth.answers.label_harm import HARMFUL, move_words, value_words
 from frameworth.attribution.label_checks import where_off
 from frameworth.attribution.methods import method, method_names
 from frameworth.results.results import Results
-from frameworth.text import readable, told
+from frameworth.text import px_and_score, readable
 
 HELD_OUT = "held out"  # in place of a verdict: no network is trained on such a frame
 _CHECKS = ("rank", "suspicion", "kind", "out_of_bag_error", "flagged")
@@ -101,7 +101,8 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
         low, high = _signed(row["called_ci_low"]), _signed(row["called_ci_high"])
         return (
             f"In place of an average frame it changes the held-out error by "
-            f"{told(row['value'], row['value_px'], unit)}, shrunken; given that it was called, {low} to {high} {unit}."
+            f"{px_and_score(row['value'], row['value_px'], unit)}, shrunken; given that it was called, "
+            f"{low} to {high} {unit}."
         )
     low, high = row["ci_low"], row["ci_high"]
     if not np.isfinite([low, high]).all():

@@ -92,12 +92,12 @@ def _draw(path: Path, image: np.ndarray, harm: np.ndarray, xy: np.ndarray, name:
             axes.scatter(*xy.T, c=keypoint_colours(len(xy)), marker="x", s=24, linewidths=1.2)
             axes.set_axis_off()
         figure.colorbar(shown, ax=marked, shrink=0.8).set_label("harm to the held-out score")
-        said = f"{networks} network{'s' if networks > 1 else ''}"
+        averaged_over = f"{networks} network{'s' if networks > 1 else ''}"
         _style.headline(
             figure,
             f"{name}: where in the picture its harm sits",
             f"Red places make the held-out score worse through training: painted over in the frame's mean colour, they "
-            f"would do less harm, to first order. Blue places help. Mean of {said}; crosses are the labels.",
+            f"would do less harm, to first order. Blue places help. Mean of {averaged_over}; crosses are the labels.",
         )
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format="png", dpi=_style.DPI)

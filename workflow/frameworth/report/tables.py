@@ -82,9 +82,9 @@ def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> st
     if asked.empty:
         return ""
     row = asked.iloc[0]
-    how = "better than chance would" if row["p"] < alpha else "no better than chance would"
+    comparison = "better than chance would" if row["p"] < alpha else "no better than chance would"
     return (
-        f"The frames’ values foretell which other subsets do well {how}: the rank correlation is "
+        f"The frames’ values foretell which other subsets do well {comparison}: the rank correlation is "
         f"{readable(row['value'], '+')}, where chance gives {readable(row['chance_low'], '+')} to "
         f"{readable(row['chance_high'], '+')}."
     )

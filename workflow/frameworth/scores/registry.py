@@ -61,12 +61,14 @@ def negative_log(values: np.ndarray, least: float) -> np.ndarray:
 
 
 SCORES = {
-    "confidence": Score("", -1, lambda said: said.confidence),
-    "error": Score("px", 1, lambda said: said.error),
-    "log_confidence": Score("−log(confidence)", 1, lambda said: negative_log(said.confidence, LEAST_CONFIDENCE)),
-    "log_error": Score("log(1 + px)", 1, lambda said: np.log1p(said.error)),  # a few far misses do not rule it
-    "log_probability": Score("−log(probability)", 1, lambda said: negative_log(said.probability, LEAST_PROBABILITY)),
-    "probability": Score("", -1, lambda said: said.probability),
+    "confidence": Score("", -1, lambda outputs: outputs.confidence),
+    "error": Score("px", 1, lambda outputs: outputs.error),
+    "log_confidence": Score("−log(confidence)", 1, lambda outputs: negative_log(outputs.confidence, LEAST_CONFIDENCE)),
+    "log_error": Score("log(1 + px)", 1, lambda outputs: np.log1p(outputs.error)),  # a few far misses do not rule it
+    "log_probability": Score(
+        "−log(probability)", 1, lambda outputs: negative_log(outputs.probability, LEAST_PROBABILITY)
+    ),
+    "probability": Score("", -1, lambda outputs: outputs.probability),
 }
 
 

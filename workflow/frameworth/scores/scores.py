@@ -62,14 +62,14 @@ def collect_scores(study: Path, form: str) -> None:
         speak = not_diverged(predictions.pose)
         pose = predictions.consensus_pose[FORMS.index(form)]
         if speak.any():
-            said = AtLabels(
+            outputs = AtLabels(
                 predictions.pose[speak],
                 predictions.confidence_at_label[speak],
                 predictions.probability_at_label[speak],
                 labels.xy,
             )
             for name, score in SCORES.items():
-                out[name][index] = score.of(said).mean(axis=0)
+                out[name][index] = score.of(outputs).mean(axis=0)
             bias_squared, variance = bias_and_variance(predictions.pose[speak].astype(float), labels.xy)
             out["member_bias_squared"][index] = bias_squared
             out["member_variance"][index] = variance
@@ -106,15 +106,15 @@ def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray
         for member, pose in enumerate(predictions.pose[:, held_out]):
             confidence = predictions.confidence_at_label[[member]][:, held_out]
             probability = predictions.probability_at_label[[member]][:, held_out]
-            said = AtLabels(pose[None], confidence, probability, label)
-            rows.append({"kind": "network", "form": "", "member": member, **_means(said)})
+            outputs = AtLabels(pose[None], confidence, probability, label)
+            rows.append({"kind": "network", "form": "", "member": member, **_means(outputs)})
         for form, pose in zip(FORMS, predictions.consensus_pose[:, held_out], strict=True):
-            said = AtLabels(pose[None], unknown, unknown, label)
-            rows.append({"kind": "consensus", "form": form, "member": "", **_means(said)})
+            outputs = AtLabels(pose[None], unknown, unknown, label)
+            rows.append({"kind": "consensus", "form": form, "member": "", **_means(outputs)})
     return rows
 
 
-def _means(said: AtLabels) -> dict[str, float]:
+def _means(outputs: AtLabels) -> dict[str, float]:
     """What `rmse.csv` says of one network or consensus."""
-    means = {f"mean_{name}": float(np.nanmean(SCORES[name].of(said))) for name in loss_names()}
-    return {"rmse_px": rmse(said.error), "median_px": float(np.nanmedian(said.error))} | means
+    means = {f"mean_{name}": float(np.nanmean(SCORES[name].of(outputs))) for name in loss_names()}
+    return {"rmse_px": rmse(outputs.error), "median_px": float(np.nanmedian(outputs.error))} | means

@@ -38,9 +38,9 @@ def out_of_memory_line(error: BaseException, training: Training | None) -> str:
         keys = {"batch_size": training.batch_size, "crop": training.crop, "scale": training.scale}
         sizes = ", ".join(f"training.{key} ({'null' if value is None else value})" for key, value in keys.items())
     if _of_a_gpu(error):
-        said = " ".join(str(error).removeprefix("CUDA out of memory.").split()).split(". ")
+        sentences = " ".join(str(error).removeprefix("CUDA out of memory.").split()).split(". ")
         return (
-            f"the GPU's memory ran out ({'. '.join(said[:2]).rstrip('.')}); let fewer networks share a GPU "
+            f"the GPU's memory ran out ({'. '.join(sentences[:2]).rstrip('.')}); let fewer networks share a GPU "
             f"(networks_per_gpu), or lower {sizes}, which trains all networks anew"
         )
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

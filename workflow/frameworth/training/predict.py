@@ -41,9 +41,9 @@ class JointMaps:
         """The maps of images of one size, uint8 [F] [h, w, 3]."""
         maps = [predictor(pictures) for predictor in predictors]
         return cls(
-            confidence=np.stack([said.confidence for said in maps]),
-            offset=np.stack([said.offset for said in maps]),
-            poses=np.stack([np.dstack([said.pose, said.pose_confidence]) for said in maps]),
+            confidence=np.stack([output.confidence for output in maps]),
+            offset=np.stack([output.offset for output in maps]),
+            poses=np.stack([np.dstack([output.pose, output.pose_confidence]) for output in maps]),
             stride=maps[0].stride,
         )
 

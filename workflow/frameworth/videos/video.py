@@ -100,7 +100,7 @@ def consensus_of_video(
     ends = np.cumsum(ensembles)
     parts = [slice(end - count, end) for end, count in zip(ends, ensembles, strict=True)]
     seconds, pose, confidence, disagreement = [], [], [], []
-    done, started, said = 0, time.monotonic(), time.monotonic()
+    done, started, last_report = 0, time.monotonic(), time.monotonic()
     for frames in read_video(video, frames_at_once(size)):
         maps = JointMaps.of(predictors, [scaled_image(image, scale) for image in frames.images])
         seconds.append(frames.seconds)
@@ -110,9 +110,9 @@ def consensus_of_video(
         disagreement.append(spread_of(each / factors).astype(np.float32))
         done += len(frames.images)
         now = time.monotonic()
-        if now - said > SAY_SECONDS:
+        if now - last_report > SAY_SECONDS:
             say(_progress(done, info.frames, done / (now - started)))
-            said = now
+            last_report = now
     spent = time.monotonic() - started
     say(f"{done} frames in {spent:.0f} s ({done / spent:.1f} frames/s)")
     if done < info.frames:

@@ -34,7 +34,7 @@ class Sample:
     self_frame: np.ndarray = field(default_factory=lambda: np.array(-1))
 
     @property
-    def own(self) -> np.ndarray:
+    def frame_of_target(self) -> np.ndarray:
         """`self_frame` for each target, int [T]."""
         return np.broadcast_to(self.self_frame, self.scores.shape[1:])
 

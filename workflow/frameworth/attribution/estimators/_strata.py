@@ -42,8 +42,8 @@ def semivalue(
         groups = sample.clusters[rows]
         names = np.unique(groups)
         counted = max(counted, len(names))
-        for frame in np.unique(sample.own[columns]):
-            some = columns[sample.own[columns] == frame]
+        for frame in np.unique(sample.frame_of_target[columns]):
+            some = columns[sample.frame_of_target[columns] == frame]
             own_frame = int(np.flatnonzero(np.flatnonzero(varies) == frame)[0]) if frame >= 0 and varies[frame] else -1
             u = sample.scores[np.ix_(rows, some)].astype(float)
             whole = _differences(included, u, of_rows, weights, own_frame)

@@ -27,7 +27,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
         everything = np.ones(len(rows), bool)
         for target in columns:
             x, u = sample.inclusion[rows][:, varies].astype(float), sample.scores[rows, target].astype(float)
-            frame = sample.own[target]
+            frame = sample.frame_of_target[target]
             own_varies = frame >= 0 and varies[frame]
             if own_varies:
                 place = np.count_nonzero(varies[:frame])

@@ -42,7 +42,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
         place[:-1][varies] = np.arange(np.count_nonzero(varies))
         for some in in_portions(columns):
             u = sample.scores[np.ix_(rows, some)].astype(float) * roots[rows, None]
-            value[np.ix_(varies, some)] = model.values(u, place[sample.own[some]])
+            value[np.ix_(varies, some)] = model.values(u, place[sample.frame_of_target[some]])
     return Estimate(value, sample.unknown(), counted, own_errors=False)
 
 

@@ -35,7 +35,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
         blocks = ClusterBlocks(percents[rows], clusters[rows])
         counted = max(counted, blocks.clusters)
         z = centred(sample.inclusion[rows], percents[rows]) * roots[rows]
-        own_frame = sample.own[columns]
+        own_frame = sample.frame_of_target[columns]
         for frame in np.unique(own_frame):
             some = columns[own_frame == frame]
             u = centred(sample.scores[np.ix_(rows, some)], percents[rows]) * roots[rows]

@@ -295,9 +295,9 @@ def wrong_one(p: np.ndarray, unlikely: np.ndarray) -> np.ndarray:
     By p alone it may be one that others foretell well, among them the one that is off. How unlikely it is at its own
     place counts half, as both rest on the same difference.
     """
-    own = np.nan_to_num(np.einsum("nkk->nk", unlikely))
+    at_own_place = np.nan_to_num(np.einsum("nkk->nk", unlikely))
     with np.errstate(divide="ignore", invalid="ignore"):
-        evidence = np.where(np.isfinite(p), own / 2 - np.log(p), -np.inf)
+        evidence = np.where(np.isfinite(p), at_own_place / 2 - np.log(p), -np.inf)
     return np.round(evidence, 12).argmax(axis=1)
 
 

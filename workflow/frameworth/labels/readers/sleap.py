@@ -67,7 +67,7 @@ def _loaded(path: Path) -> tuple[list[Any], list[str]]:
         options["config"] = False  # none of a folder above
     import sleap_io
 
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
             labels: Any = sleap_io.load_file(str(path), **options)
@@ -76,7 +76,7 @@ def _loaded(path: Path) -> tuple[list[Any], list[str]]:
         except Exception as error:  # whatever a parser raises of a stranger's file
             raise UserError(f"{path}: sleap-io cannot read it ({one_line(error)}); {ADVICE}") from None
     # Of a Label Studio task with two annotations it takes the first, and says so.
-    for remark in said if path.suffix.lower() == ".json" else ():
+    for remark in caught if path.suffix.lower() == ".json" else ():
         if "sleap_io" in remark.filename:
             raise UserError(f"{path}: sleap-io says: {one_line(remark.message)}; mend that first")
     return frames, listed
@@ -107,9 +107,9 @@ def _check_images(csv: Path) -> None:
     folders = {Path(row).parent for row in rows}
     for row in rows:
         places = (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)  # in its order
-        found = next((path for path in places if path.is_file()), None)
-        is_theirs = found != places[1] or len(folders) == 1 or Path(row).parent.name in ("", csv.parent.resolve().name)
-        if found is None or not is_theirs:
+        image = next((path for path in places if path.is_file()), None)
+        is_theirs = image != places[1] or len(folders) == 1 or Path(row).parent.name in ("", csv.parent.resolve().name)
+        if image is None or not is_theirs:
             raise UserError(
                 f"{csv}: labels {row}, but there is no such image beside the file; put it back, or remove its row"
             )
