@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from findings.reading import PROJECTS
+from findings.reading import PROJECTS, projects_in
 
 
 def intervals_by_project(
@@ -21,7 +21,7 @@ def intervals_by_project(
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(rows)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(chance, color="0.7", lw=0.8)
-    projects = [project for project in PROJECTS if project in set(table["project"])]
+    projects = projects_in(table)
     for place, project in enumerate(projects):
         part = table[table["project"] == project]
         at = [rows.index(entry) + 0.2 * (place - (len(projects) - 1) / 2) for entry in part[about]]

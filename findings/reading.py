@@ -17,6 +17,11 @@ def finished(studies: str) -> dict[str, Path]:
     return {project: folder for project, folder in folders.items() if (folder / "report.html").exists()}
 
 
+def projects_in(table: pd.DataFrame) -> list[str]:
+    """The projects that a question's table is about, in the order of `PROJECTS`."""
+    return [project for project in PROJECTS if project in set(table["project"])]
+
+
 def networks(folder: Path) -> pd.DataFrame:
     """A row per network of a study: percent, seed, member, mean log(1 + px) and median px over the held-out labels."""
     rows = Results(folder).networks

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from findings.questions.confidence import PLANTINGS, STUDIES
-from findings.reading import PROJECTS, finished
+from findings.reading import PROJECTS, finished, projects_in
 from frameworth.storage.files import read_table
 
 PARTS = ["mean_squared_error", "shared_squared", "bias_squared", "subset_variance", "member_variance"]
@@ -38,12 +38,13 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axes = figure.subplots()
     held_out = table[table["split"] == "held-out"]
-    for row, project in enumerate(PROJECTS):
+    projects = projects_in(table)
+    for row, project in enumerate(projects):
         part = held_out[held_out["project"] == project]
         for shift, (name, in_words) in enumerate({"shared_squared": "shared", "bias_squared": "bias"}.items()):
             share = part[name] / part["mean_squared_error"]
             axes.plot(share, [row + 0.25 * shift] * len(share), "o", color=f"C{shift}", label=None if row else in_words)
-    axes.set_yticks(range(len(PROJECTS)), list(PROJECTS.values()))
+    axes.set_yticks(range(len(projects)), [PROJECTS[project] for project in projects])
     axes.invert_yaxis()
     axes.axvline(0, color="0.7", lw=0.8)
     axes.set_xlabel("share of the mean squared error at held-out labels, a point for each pool")

@@ -14,7 +14,7 @@ import statsmodels.formula.api as smf
 from matplotlib.figure import Figure
 from scipy import stats
 
-from findings.reading import PROJECTS, finished
+from findings.reading import PROJECTS, finished, projects_in
 from frameworth import suspect_labels
 from frameworth.answers.distractors import PARTS, held_out_means
 from frameworth.results.results import Results
@@ -106,7 +106,8 @@ def draw(table: pd.DataFrame) -> Figure:
     """A panel per score: the change by a planted and by a flagged frame in each study, from all sizes."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     whole = table[table["sizes"] == "all"]
-    places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in PROJECTS for s in PLANTINGS)}
+    projects = projects_in(table)
+    places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in projects for s in PLANTINGS)}
     for axes, (score, in_words) in zip(figure.subplots(1, len(WORDS), sharey=True), WORDS.items(), strict=True):
         axes.axvline(0, color="0.7", lw=0.8)
         for shift, (group, colour) in enumerate({"planted": "#d55e00", "flagged": "#0072b2"}.items()):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from findings.reading import PROJECTS, finished
+from findings.reading import PROJECTS, finished, projects_in
 from frameworth.results.results import Results
 from frameworth.storage.hdf5 import read_hdf5
 
@@ -61,7 +61,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel per project: the outline of the counts, a line for each group of percents."""
-    projects = [project for project in PROJECTS if project in set(table["project"])]
+    projects = projects_in(table)
     figure = Figure(figsize=(7.5, 3.4 * len(projects)), layout="constrained")
     for axes, project in zip(figure.subplots(len(projects), squeeze=False)[:, 0], projects, strict=True):
         for group, part in table[table["project"] == project].groupby("group", sort=False):

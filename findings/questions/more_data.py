@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from findings.drawing import curve_by_seed
-from findings.reading import PROJECTS, finished, networks
+from findings.reading import PROJECTS, finished, networks, projects_in
 from frameworth.attribution.inference.paired import paired_difference
 
 STUDIES = "more-data"
@@ -69,7 +69,7 @@ def spread_of_networks(networks: pd.DataFrame) -> float:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel per budget and project: a line per seed, the mean over seeds bold."""
-    projects = [project for project in PROJECTS if project in set(table["project"])]
+    projects = projects_in(table)
     figure = Figure(figsize=(3.2 * max(len(projects), 2), 5.6), layout="constrained")
     grid = figure.subplots(len(BUDGETS), len(projects), sharex=True, sharey="col", squeeze=False)
     for row, (budget, in_words) in zip(grid, BUDGETS.items(), strict=True):

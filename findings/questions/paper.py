@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from findings.drawing import curve_by_seed
-from findings.reading import PROJECTS, finished
+from findings.reading import PROJECTS, finished, projects_in
 from frameworth.attribution.inference.paired import paired_difference
 from frameworth.results.results import Results
 
@@ -60,7 +60,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel per project and whose errors: RMSE against percent, a line per seed, the mean bold."""
-    projects = [project for project in PROJECTS if project in set(table["project"])]
+    projects = projects_in(table)
     figure = Figure(figsize=(9.5, 3 * len(projects)), layout="constrained")
     grid = figure.subplots(len(projects), len(WHOSE), sharex=True, squeeze=False)
     for row, project in zip(grid, projects, strict=True):
