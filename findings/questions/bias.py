@@ -48,5 +48,5 @@ def draw(table: pd.DataFrame) -> Figure:
     axes.invert_yaxis()
     axes.axvline(0, color="0.7", lw=0.8)
     axes.set_xlabel("share of the mean squared error at held-out labels, a point for each pool")
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right upper")
     return figure

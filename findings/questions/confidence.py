@@ -104,10 +104,10 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel per score: the change by a planted and by a flagged frame in each study, from all sizes."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
     whole = table[table["sizes"] == "all"]
     projects = projects_in(table)
     places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in projects for s in PLANTINGS)}
+    figure = Figure(figsize=(11, 1.4 + 0.35 * len(places)), layout="constrained")
     for axes, (score, in_words) in zip(figure.subplots(1, len(WORDS), sharey=True), WORDS.items(), strict=True):
         axes.axvline(0, color="0.7", lw=0.8)
         for shift, (group, colour) in enumerate({"planted": "#d55e00", "flagged": "#0072b2"}.items()):
@@ -116,7 +116,7 @@ def draw(table: pd.DataFrame) -> Figure:
             half = np.abs(part[["ci_low", "ci_high"]].sub(part["change"], axis=0)).to_numpy().T
             axes.errorbar(part["change"], at, xerr=half, fmt="o", ms=3.5, color=colour, label=f"{group} frames")
         axes.set_title(in_words, fontsize=10)
-    axes.legend(fontsize=8)
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside right upper")
     axes.set_yticks(range(len(places)), [f"{PROJECTS[p]}, {PLANTINGS[s]}" for p, s in places], fontsize=8)
     axes.invert_yaxis()
     figure.supxlabel("change for each frame in the place of another, 95 % intervals", fontsize=10)

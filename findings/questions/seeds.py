@@ -32,18 +32,18 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """A panel per project: R² of each predictor in each study."""
     projects = projects_in(table)
-    figure = Figure(figsize=(3 + 3 * len(projects), 3.4), layout="constrained")
+    figure = Figure(figsize=(5 + 3 * len(projects), 3.4), layout="constrained")
     predictors = list(dict.fromkeys(table["predictor"]))
     panels = figure.subplots(1, len(projects), sharey=True, squeeze=False)[0]
     for axes, project in zip(panels, projects, strict=True):
         axes.axvline(0, color="0.7", lw=0.8)
         for shift, (planting, in_words) in enumerate(PLANTINGS.items()):
             part = table[(table["project"] == project) & (table["planting"] == planting)]
-            at = [predictors.index(predictor) + 0.15 * shift for predictor in part["predictor"]]
+            at = [predictors.index(predictor) + 0.15 * (shift - 1.5) for predictor in part["predictor"]]
             axes.plot(part["r_squared"], at, "o", ms=4, label=in_words)
         axes.set_title(PROJECTS[project], fontsize=10)
     panels[0].set_yticks(range(len(predictors)), predictors, fontsize=8)
     panels[0].invert_yaxis()
-    axes.legend(fontsize=8)
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside right upper")
     figure.supxlabel("R² of the spread between halves, out of fold", fontsize=10)
     return figure
