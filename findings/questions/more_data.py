@@ -43,13 +43,13 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
     for (project, budget), part in table.groupby(["project", "budget"], sort=False):
         noise = spread_of_networks(part)
         seeds = part.groupby(["percent", "seed"])[["log_error", "median_px"]].mean()
-        count = part.groupby(["percent", "seed"]).size()
+        count = part.groupby(["percent", "seed"])["log_error"].count()
         for low, high in STEPS:
             change = (seeds.loc[high] - seeds.loc[low]).dropna()
             mean = paired_difference(change["log_error"].to_numpy(), change.index.to_numpy(), LEVEL)
             rose = int((change["log_error"] > 0).sum())
             share = stats.binomtest(rose, len(change)).proportion_ci()
-            error = noise * np.sqrt(1 / count.loc[low] + 1 / count.loc[high])
+            error = noise * np.sqrt(1 / count.loc[low] + 1 / count.loc[high])[change.index]
             rows.append({
                 "project": project, "budget": budget, "low": low, "high": high, "seeds": len(change),
                 "change": mean.difference, "ci_low": mean.ci_low, "ci_high": mean.ci_high,
@@ -63,7 +63,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 def spread_of_networks(networks: pd.DataFrame) -> float:
     """Standard deviation of the log error between networks of one subset, from the subsets that have several."""
     groups = networks.groupby(["percent", "seed"])["log_error"]
-    squares, freedom = (groups.var() * (groups.size() - 1)).sum(), (groups.size() - 1).sum()
+    squares, freedom = (groups.var() * (groups.count() - 1)).sum(), (groups.count() - 1).clip(lower=0).sum()
     return float(np.sqrt(squares / freedom))
 
 

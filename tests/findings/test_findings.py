@@ -14,7 +14,7 @@ from findings.mending import checked, write_projects
 from findings.questions import acting, confidence, drops, harmful, influences, methods, more_data, paper, phases, seeds
 from findings.questions.acting import changes
 from findings.questions.confidence import change_per_frame, effects
-from findings.questions.more_data import BUDGETS, answer
+from findings.questions.more_data import BUDGETS, answer, spread_of_networks
 from findings.reading import finished, networks
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.labels.deeplabcut import read_project
@@ -54,6 +54,13 @@ def test_where_nothing_changes_half_of_the_seeds_rise_by_the_networks_noise_alon
     rows = answer(ladders(0.0, 0.2, seeds=400))
     assert rows["expected"].between(0.4, 0.6).all()
     assert (rows["rose"] / rows["seeds"]).between(0.4, 0.6).all()
+
+
+def test_networks_that_diverged_make_the_noise_no_smaller() -> None:
+    table, diverged = ladders(0.0, 0.2, seeds=400), np.random.default_rng(1).random(6400) < 0.3
+    table.loc[diverged, "log_error"] = np.nan
+    assert spread_of_networks(table[table["budget"] == "steps"]) == pytest.approx(0.2, rel=0.1)
+    assert answer(table)["expected"].between(0.4, 0.6).all()
 
 
 def test_the_figure_has_a_line_for_each_seed_and_the_mean() -> None:
