@@ -45,7 +45,7 @@ def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
         return None
     row = rows.iloc[0]
     frames = len(row["frames"].split()) if isinstance(row["frames"], str) else 1
-    elsewhere = row["two_way_low"] > 0 or row["two_way_high"] < 0  # False if unknown, with a single held-out frame
+    elsewhere = row["two_way_low"] > 0 or row["two_way_high"] < 0  # False where unknown (one held-out frame)
     return Toggled(frames, float(row["difference"]), bool(row["p"] < alpha), bool(elsewhere))
 
 

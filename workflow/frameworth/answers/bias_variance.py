@@ -146,11 +146,11 @@ def _split(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
 def _accident(fraction: np.ndarray, subset_variance: np.ndarray) -> np.ndarray:
     """What the chance choice of the frames in the pool adds to the squared error that subsets share, px².
 
-    To first order a subset's effect is a sum over its frames. Let σ² be the variance over fresh training sets. Subsets
-    that are a fraction f of one pool, drawn without replacement, vary by (1 − f) σ² (finite population correction;
-    Cochran 1977, theorem 2.2). The other f σ² = f/(1 − f) · `subset_variance` is common to all subsets of the pool. Of
-    an effect that k frames have together only f^k is common, so this is an upper bound. NaN where f = 1, because then
-    there is only one subset to draw.
+    To first order a subset's effect is a sum over its frames. σ² is its variance over fresh training sets of that size.
+    Among subsets that are drawn without replacement, each a fraction f of one pool, the variance is (1 − f) σ² (finite
+    population correction; Cochran 1977, theorem 2.2). The other f σ² = f/(1 − f) · `subset_variance` is common to all
+    subsets of the pool. Of an effect that k frames have together only f^k is common, so this is an upper bound. NaN
+    where f = 1, because then there is only one subset to draw.
     """
     return fraction / np.where(fraction < 1, 1 - fraction, np.nan) * subset_variance
 

@@ -110,7 +110,7 @@ def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:
 
 
 def _experiments(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
-    """The results of arms and pruning. Arms may show what helps networks that have not learned, so they always appear.
+    """Results of arms and pruning. Arms may show what helps networks that have not learned, so they appear then, too.
 
     The folder may contain old tables of experiments that the config no longer has; their labels or settings differ.
     """

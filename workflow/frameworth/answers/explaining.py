@@ -45,7 +45,7 @@ def frame_number(results: Results, frame: str) -> int:
 def explain(results: Results, frame: int) -> list[str]:
     """Lines about a frame: where networks that did not see it put its keypoints, its value, and which frames it moves.
 
-    If the networks have not learned, the lines begin with that. Then, as for a held-out frame, the last two are missing.
+    If the networks have not learned, the lines begin with that. Then, as for held-out frames, the last two are missing.
     """
     learned = results.learning.learned
     row = results.frames.loc[frame]
