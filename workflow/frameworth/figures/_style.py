@@ -134,7 +134,7 @@ def kinds_of_frames(
 
 
 def symmetric_limit(values: np.ndarray, quantile: float) -> float:
-    """The limit v of colours from -v to v: a high quantile of absolute values, so outliers do not make the rest pale."""
+    """The colour limit v of [-v, v]: a high quantile of absolute values, so that outliers do not make the rest pale."""
     sizes = np.abs(values[np.isfinite(values)])
     limit = float(np.quantile(sizes, quantile)) if sizes.size else 0.0
     return limit or float(sizes.max(initial=0.0)) or 1.0
