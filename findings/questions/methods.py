@@ -69,7 +69,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
     `auroc` of planted frames among the pool frames that both methods judge: the mean over plantings, with an interval
     over frames for fixed networks. `called`, `singled_out`: numbers of frames; `…_good`: those that are not planted.
-    `plantings_wrong`: plantings where a good frame is called, with the share's 95 % interval (Clopper and Pearson 1934).
+    `plantings_wrong`: plantings with a good frame called, and the share's 95 % interval (Clopper and Pearson 1934).
     """
     rows = []
     for project, of_project in table.groupby("project", sort=False):
