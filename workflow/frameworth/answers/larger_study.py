@@ -48,7 +48,7 @@ class LargerStudy(NamedTuple):
 def pilot_of(results: Results) -> Pilot:
     """The noise of the study's networks at the percent that most of its subsets have.
 
-    Raises UserError if fewer than 8 subsets have it.
+    Raises UserError if fewer than 8 subsets have it, or if the variance of their networks is not above 0.
     """
     subsets = results.subsets
     percent = int(subsets["percent"].mode().iloc[0])

@@ -1,6 +1,6 @@
 """The review loop: write frames to check as a small DeepLabCut project, and put corrected labels into a copy.
 
-Snakemake does not know these two folders as outputs, because it would delete corrections before it writes them anew.
+These folders are not outputs of Snakemake, which would delete corrections before it writes a folder again.
 """
 
 from __future__ import annotations
@@ -55,10 +55,9 @@ class Review:
 def write_review(study: Path, project: Path) -> list[str]:
     """Write the folder `review` of `study`: the flagged frames and the first twelve of the list, also held-out frames.
 
-    The folder contains images and labels. Its machine labels are where the networks that never saw the frame put each
-    keypoint. Returns lines to print. If the networks have not learned, the lines say so first; people can still see
-    whether labels fit their images. Raises UserError, and changes nothing, if labels in the folder were changed and the
-    study does not have these changes.
+    It contains images and labels. Its machine labels are where networks that never saw the frame put each keypoint. The
+    lines to print are returned; they first say if the networks have not learned, and people can still check labels.
+    Raises UserError, and changes nothing, if labels in the folder were changed and the study lacks these changes.
     """
     results = Results(study)
     folder, labels = study / "review", results.labels
@@ -98,6 +97,8 @@ def apply_review(
     Args:
         held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
         keep_snapshots: of the config. If no networks are kept, all must be trained again to predict new labels.
+
+    Raises UserError if no label was changed, or if the project has other keypoints than the review.
     """
     review = read_review(study / "review")
     changes = review.changes

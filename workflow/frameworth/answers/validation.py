@@ -164,7 +164,7 @@ def validation(results: Results) -> pd.DataFrame:
 
     The quantity `lds` has a row for each estimator. For the study's own estimator and score the row has the central
     part of the scores from redrawn designs (`chance_low`, `chance_high`) and the one-sided p. `lds` also has rows for
-    each method's values, with p against the largest of the method's scores in each redraw. `lds ceiling` is the root of
+    each method's values, with p against the largest score of these rows in each redraw. `lds ceiling` is the root of
     the reliability of one network, with its interval over subsets. If errors were planted, `auroc` and
     `average precision` show how well they are found, with intervals over frames.
     """

@@ -1,6 +1,6 @@
 """The figures: one module each, with `table(results)` (the CSV) and `draw(table, results)`.
 
-All figures read some artefacts of the study. A module whose figure reads further files names them in `READS`, a tuple
+All figures read certain artefacts of the study. A module whose figure reads more files names them in `READS`, a tuple
 of literal names. Snakemake then makes these files first, and draws the figure again when they change.
 
 Every module in this folder is a figure, unless its name begins with an underscore; those are helpers. Importing this

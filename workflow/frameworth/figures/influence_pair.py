@@ -1,11 +1,10 @@
 """One training frame, and what its presence does to one keypoint of another frame.
 
-The pairs `harmful-k` and `helpful-k` are chosen from the size-centred influences of pool frames on held-out
-frames with the right sign. The plain difference of means must have the same sign, so that the picture
-agrees with the number. Of these, the tenth with the largest change in px is ranked by the change over its
-standard error, so that a pair matters in px and does not depend on the luck of one subset. No training frame
-and no evaluated frame is shown twice while there are others. These pairs are the most extreme of many
-estimates, so they look larger than they are; the note below each figure says so.
+The pairs `harmful-k` and `helpful-k` are chosen from the size-centred influences of pool frames on held-out frames
+with the right sign. The plain difference of means must have the same sign, so that the picture agrees with the number.
+Of these, the tenth with the largest change in px is ranked by the change over its standard error, so that a pair
+matters in px and does not depend on the luck of one subset. No training frame or evaluated frame is shown twice while
+there are others. These pairs are the most extreme of many, so they look larger than they are; each note says so.
 """
 
 from __future__ import annotations
