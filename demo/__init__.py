@@ -1,1 +1,1 @@
-"""The demo's labelled project: a DeepLabCut project of small animals, drawn with label errors in its pool."""
+"""The demo: a labelled DeepLabCut project with drawn pictures of small animals, and label errors in its pool."""

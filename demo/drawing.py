@@ -1,8 +1,8 @@
 """Draw the demo: a DeepLabCut project of small animals seen from above, with label errors planted in its pool.
 
-Three videos, each with an animal, a ground and a light of its own: a brown mouse in a box of sawdust, a hooded rat
-on tiles behind the wires of a cage, a grey vole on a round rubber mat. Near the animal often lies a toy that resembles
-it; straw or a bar hides parts of it, shadows pass, and fast movements blur it. Everything follows from the seed.
+There are three videos, each with its own animal, ground and light: a brown mouse in a box of sawdust, a hooded rat on
+tiles behind the wires of a cage, and a grey vole on a round rubber mat. Often a toy that resembles the animal lies near
+it. Straw or a bar may hide parts of it, shadows pass, and fast movements blur it. The seed determines everything.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from frameworth.storage.files import write_bytes, write_csv, write_text
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 SKELETON = (("snout", "leftear"), ("snout", "rightear"), ("leftear", "tailbase"), ("rightear", "tailbase"))
 SCORER = "demo"
-# Planted label errors, in turn: a small one of a single keypoint, then a gross one of the whole animal.
+# The kinds of planted label errors, in turn: a small error of one keypoint, then a gross error of the whole animal.
 KINDS = ("moved", "shifted", "moved", "swapped", "moved", "distractor")
-SMALLEST = 48  # px; below, a shifted label might find no place inside the image
+SMALLEST = 48  # px; in a smaller image there may be no room to shift a label
 
 Pool = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
@@ -34,12 +34,12 @@ Pool = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 def draw_project(folder: Path, *, frames: int, width: int, height: int, seed: int, planted: float, pool: Pool) -> None:
     """Write a DeepLabCut project of `frames` labelled images of `width` × `height` px into `folder`.
 
-    `pool(videos, images)` says which of the frames [N] may be trained on; only they get planted label errors,
-    round(planted · pool size) of them, every second one `moved`: one keypoint by 10-25 % of the largest distance
-    between two labels of its frame, a first guess at 1.5-4 times the median out-of-bag error of networks. The
-    others are gross, in turn `shifted` (all keypoints by 15-30 % of the width), `swapped` (as if the animal faced the
-    other way) and `distractor` (the toy is labelled). `planted.csv` records them. The same arguments give the same
-    bytes on the same machine, and the same pictures whatever is planted. Raises ValueError for too few or small images.
+    `pool(videos, images)` gives the frames that may be trained on, bool [N]. Of these, round(planted · pool size) get a
+    label error. Every second error is `moved`: one keypoint by 10-25 % of the largest distance between two labels of
+    its frame, a rough guess of 1.5-4 times the median out-of-bag error. The others are gross, in turn `shifted` (all
+    keypoints by 15-30 % of the width), `swapped` (as if the animal faced the other way) and `distractor` (the toy is
+    labelled). `planted.csv` records them. The same arguments give the same bytes on the same machine, and pictures do
+    not depend on what is planted. Raises ValueError if there are too few images or if they are too small.
     """
     if min(width, height) < SMALLEST or frames < len(VIDEOS):
         raise ValueError(f"the demo needs at least {SMALLEST} x {SMALLEST} px and {len(VIDEOS)} frames")
@@ -68,14 +68,14 @@ def draw_project(folder: Path, *, frames: int, width: int, height: int, seed: in
 
 
 def _frame_names(frames: int) -> tuple[list[str], list[str]]:
-    """Video and image name of each frame, the videos as even as can be."""
+    """The video name and image name of each frame; the videos have nearly equal numbers of frames."""
     counts = [len(part) for part in np.array_split(np.arange(frames), len(VIDEOS))]
     videos = [video.name for video, count in zip(VIDEOS, counts, strict=True) for _ in range(count)]
     return videos, [f"img{i:04d}.png" for count in counts for i in range(count)]
 
 
 def _plant(pool: np.ndarray, share: float, rng: np.random.Generator) -> list[str]:
-    """Kind of planted error of each frame [N], '' for none."""
+    """The kind of planted error of each frame [N]; '' means none."""
     kinds = [""] * len(pool)
     members = np.flatnonzero(pool)
     for place, row in enumerate(rng.permutation(members)[: round(share * len(members))]):
@@ -84,14 +84,14 @@ def _plant(pool: np.ndarray, share: float, rng: np.random.Generator) -> list[str
 
 
 def _mislabel(kind: str, frame: Frame, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Labels [K, 2] with the planted error of that kind; '' leaves them as they are."""
+    """The labels [K, 2] px with a planted error of this kind; '' changes nothing."""
     xy = frame.labels
     if kind == "moved":
         length = animal_length(xy, size)
         return move_one(xy, size, (SMALL[0] * length, SMALL[1] * length), rng)[0]
     if kind == "shifted":
         return xy + shift_inside(xy, size, (SHIFT[0] * size[0], SHIFT[1] * size[0]), rng)
-    if kind == "swapped":  # left for right and head for tail: the animal as if it faced the other way
+    if kind == "swapped":  # left and right, and head and tail, are exchanged
         return xy[[KEYPOINTS.index(name) for name in ("tailbase", "rightear", "leftear", "snout")]]
     return frame.decoy if kind == "distractor" else xy
 

@@ -1,7 +1,7 @@
 """The demo's pictures: animals seen from above, what lies around them and in front of them, light and camera.
 
-Points are (x, y) in px of the finished image, whose pixel i covers [i, i + 1); pictures are painted at
-`OVERSAMPLING` times that size and averaged down.
+Points are (x, y) in px of the finished image, whose pixel i covers [i, i + 1). Pictures are painted at `OVERSAMPLING`
+times that size and then averaged down.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.special import expit
 
 OVERSAMPLING = 2
-LABEL_NOISE = 0.3  # px, standard deviation of a careful hand
-STRAW = 0.08  # share of frames in which straw hides a keypoint, which is not labelled
+LABEL_NOISE = 0.3  # px, standard deviation of a careful labeller
+STRAW = 0.08  # share of frames in which straw hides a keypoint, which then has no label
 BARS = 0.3  # share of frames with a bar across the animal
 TOYS = 0.65  # share of frames with a toy that resembles the animal
 BLURRED = 0.3  # share of frames in which the animal is too fast for the camera
 SHADOWS = 0.35  # share of frames with a shadow across the image
-STEEPEST = 1.2  # rad, between the animal's heading and the image's x axis
+STEEPEST = 1.2  # rad, largest angle between the animal's heading and the image's x axis
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Step:
 
 
 def walk(count: int, scenery: Scenery, rng: np.random.Generator) -> list[Step]:
-    """A smooth path that crosses the image again and again, with frames far apart.
+    """A smooth path that crosses the image again and again; positions of successive frames are far apart.
 
-    Headings stay within 70 degrees of the direction in which the video is crossed: few networks learn all of them
-    from so few frames.
+    Headings stay within 70 degrees of the direction of crossing, because few networks would learn all headings from
+    so few frames.
     """
     size, length = scenery.size, scenery.length
     low = np.full(2, 0.55 * length)
@@ -79,7 +79,7 @@ def _direction(angle: float | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Build:
-    """The shape of an animal or toy, in shares of its length; positions from tail end (0) to snout (1)."""
+    """The shape of an animal or toy, in shares of its length; positions go from the tail end (0) to the snout (1)."""
 
     outline: tuple[tuple[float, ...], tuple[float, ...]]  # positions, radii
     ear: tuple[float, float, float]  # position, distance from the spine, radius
@@ -88,7 +88,7 @@ class _Build:
 
 @dataclass(frozen=True)
 class _Body:
-    """An animal or toy as round parts: px, from the tail end (position 0) to the snout (position 1)."""
+    """An animal or toy made of balls along a spine, in px, from the tail end (position 0) to the snout (1)."""
 
     spine: np.ndarray  # [S, 2]
     angles: np.ndarray  # [S] rad
@@ -97,7 +97,7 @@ class _Body:
     build: _Build
 
     def at(self, position: float, side: float = 0.0) -> np.ndarray:
-        """The point [2] at a position along the spine, `side` body lengths to its right."""
+        """The point [2] px at a position along the spine, moved `side` body lengths to the right."""
         index = position * (len(self.spine) - 1)
         places = np.arange(len(self.spine))
         point = np.array([np.interp(index, places, self.spine[:, axis]) for axis in (0, 1)])
@@ -126,7 +126,7 @@ _TOY = _Build(
 
 
 def _body(centre: np.ndarray, heading: float, length: float, build: _Build, bend: float = 0, nod: float = 0) -> _Body:
-    """A body around `centre`; `bend` rad between its ends, `nod` rad more from the neck on."""
+    """A body around `centre`, bent by `bend` rad between its ends, and by `nod` rad more from the neck on."""
     position = np.linspace(0, 1, 25)
     angles = heading + bend * (position - 0.5) + nod * np.clip((position - 0.55) / 0.2, 0, 1)
     spine = np.cumsum(_direction(angles), axis=0) * length / len(position)
@@ -146,7 +146,7 @@ def _animal(step: Step, scenery: Scenery, rng: np.random.Generator) -> _Body:
 
 
 def _tail(body: _Body, rng: np.random.Generator) -> np.ndarray:
-    """[T, 2] px: a curved tail."""
+    """The points of a curved tail, [T, 2] px."""
     position = np.linspace(0, 1, 30)
     sweep = rng.uniform(-1.2, 1.2) * position + rng.uniform(0.5, 1.0) * np.sin(
         2 * np.pi * (position * 0.9 + rng.uniform())
@@ -156,7 +156,7 @@ def _tail(body: _Body, rng: np.random.Generator) -> np.ndarray:
 
 
 def _toy(animal: _Body, size: np.ndarray, rng: np.random.Generator) -> _Body:
-    """The distractor: near the animal but not under it, its keypoints inside the image."""
+    """The distractor: a toy near the animal but not under it, with its keypoints inside the image."""
     length = 0.72 * animal.length
     best, best_distance = None, -1.0
     for _ in range(60):
@@ -178,22 +178,22 @@ def _toy(animal: _Body, size: np.ndarray, rng: np.random.Generator) -> _Body:
 
 @dataclass(frozen=True)
 class Video:
-    """What tells one video from another; colours are RGB in [0, 1]."""
+    """The properties that differ between videos; colours are RGB in [0, 1]."""
 
     name: str
     ground: tuple[float, float, float]
     fur: tuple[float, float, float]
-    head: tuple[float, float, float]  # fur from the neck on
+    head: tuple[float, float, float]  # colour of the fur from the neck on
     bar: tuple[float, float, float]  # colour of what stands in front of the animal
     light: tuple[float, float, float]  # direction towards the lamp: x, y, height
     lamp: tuple[float, float]  # where it is brightest, in shares of width and height
-    falloff: float  # of the light, far from the lamp
+    falloff: float  # how much the light falls with distance from the lamp
     scale: float  # length of the animal in shares of the image's height
     build: _Build
     noise: float  # of the camera, grey levels of 255
     floor: str  # sawdust | mat | tiles
     leftwards: bool  # the animal crosses the image from right to left
-    wires: bool  # seen through the wires of a cage, too thin to hide a keypoint
+    wires: bool  # wires of a cage are in front; they are too thin to hide a keypoint
 
 
 VIDEOS = (
@@ -246,14 +246,14 @@ class Scenery:
             _stroke(self.canvas, self, flake, np.full(5, rng.uniform(0.25, 0.55)), shade, opacity=0.75)
 
     def _box(self) -> None:
-        """Wooden walls around the floor, and the shadow at their foot."""
+        """Draw wooden walls around the floor, and their shadow on it."""
         inside = np.minimum(np.minimum(self.x, self.size[0] - self.x), np.minimum(self.y, self.size[1] - self.y))
         self.canvas *= (1 - 0.35 * np.exp(-np.maximum(inside - 2, 0) / 2.5))[..., None]
         wood = np.array((0.62, 0.45, 0.30)) * (1 + 0.06 * np.sin(1.7 * (self.x + self.y)))[..., None]
         self.canvas[inside < 2] = wood[inside < 2]
 
     def _mat(self) -> None:
-        """A ribbed rubber mat in a round arena; outside of it is dark."""
+        """Draw a ribbed rubber mat in a round arena; the area outside the arena is dark."""
         across = np.minimum(np.abs((self.x + 4) % 16 - 8), np.abs((self.y + 4) % 16 - 8))
         self.canvas *= (1 - 0.13 * np.exp(-((across / 0.7) ** 2)))[..., None]
         radius = np.hypot((self.x / self.size[0] - 0.5) / 0.60, (self.y / self.size[1] - 0.5) / 0.60)
@@ -271,7 +271,7 @@ class Scenery:
         self.canvas *= 1 + 0.08 * np.maximum(_noise(self.x.shape, 20, rng), 0)[..., None]
 
     def _clutter(self, rng: np.random.Generator) -> None:
-        """What lies about and looks a little like parts of an animal: pellets, pink beads, ends of cord."""
+        """Draw things that look a little like parts of an animal: pellets, pink beads, ends of cord."""
         unit, fur = self.length, np.array(self.video.fur)
         for _ in range(5):
             place, along = rng.uniform(0.05, 0.95, 2) * self.size, _direction(rng.uniform(0, 2 * np.pi))
@@ -297,7 +297,7 @@ def _noise(shape: tuple[int, ...], sigma: float | tuple[float, float], rng: np.r
 
 
 def draw_frame(scenery: Scenery, step: Step, rng: np.random.Generator) -> Frame:
-    """Draw the animal at a step of its walk, with what lies near it and stands before it."""
+    """Draw the animal at a step of its walk, with the things near it and in front of it."""
     animal = _animal(step, scenery, rng)
     tail = _tail(animal, rng)
     toy = _toy(animal, scenery.size, rng)
@@ -325,20 +325,20 @@ def draw_frame(scenery: Scenery, step: Step, rng: np.random.Generator) -> Frame:
 
 
 def _moving(canvas: np.ndarray, ground: np.ndarray, heading: float, reach: float) -> np.ndarray:
-    """The canvas with all that differs from `ground` smeared over `reach` px along the heading."""
+    """The canvas with everything that differs from `ground` blurred over `reach` px along the heading."""
     half = int(np.ceil(reach * OVERSAMPLING / 2))
     places = np.round(np.linspace(-1, 1, 4 * half + 1)[:, None] * half * _direction(heading)).astype(int) + half
     kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
     kernel[places[:, 1], places[:, 0]] = 1
     kernel /= kernel.sum()
-    # Shadows are soft: where one is too faint to be seen, what lies on the ground must not be smeared.
+    # Shadows have soft edges: where a shadow is too faint to be seen, the ground must not be blurred.
     animal = (np.abs(canvas - ground).max(axis=2) > 0.02).astype(np.float32)[..., None]
     layer = cv2.filter2D(np.concatenate([canvas * animal, animal], axis=2), -1, kernel, borderType=cv2.BORDER_REFLECT)
     return ground * (1 - layer[..., 3:]) + layer[..., :3]
 
 
 def _photograph(canvas: np.ndarray, scenery: Scenery, rng: np.random.Generator) -> np.ndarray:
-    """Light, a passing shadow, exposure, averaging down and the noise of a camera: uint8 [H, W, 3]."""
+    """The picture after light, a passing shadow, exposure, averaging down and camera noise: uint8 [H, W, 3]."""
     exposure = rng.uniform(0.72, 1.12) * (1 + rng.uniform(-0.04, 0.04, 3))
     width, height = scenery.size
     small = (
@@ -357,9 +357,9 @@ def _photograph(canvas: np.ndarray, scenery: Scenery, rng: np.random.Generator) 
 def _paint_bar(
     canvas: np.ndarray, scenery: Scenery, animal: _Body, heading: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """A round bar across the animal; returns which keypoints it hides, bool [K].
+    """Draw a round bar across the animal; returns which keypoints it hides, bool [K].
 
-    A keypoint is hidden that lies under the bar but for its edges: there one sees where it must be.
+    A keypoint under the outer quarter of the bar counts as visible, because a person can see where it must be.
     """
     across = _direction(heading + rng.uniform(-0.4, 0.4))  # the bar's width lies along the animal
     through, half = animal.at(rng.uniform(0, 1)), rng.uniform(0.03, 0.065) * animal.length
@@ -370,7 +370,7 @@ def _paint_bar(
 
 
 def _paint_wires(canvas: np.ndarray, scenery: Scenery) -> None:
-    """The upright wires of a cage in front of everything."""
+    """Draw the vertical wires of a cage in front of everything."""
     pitch = 0.13 * scenery.size[0]
     wire = np.abs(scenery.x % pitch - pitch / 2) < 0.004 * scenery.size[0]
     canvas[wire] = np.array(scenery.video.bar) * 0.9
@@ -405,7 +405,7 @@ def _paint_animal(
 
 
 def _paint_toy(canvas: np.ndarray, scenery: Scenery, toy: _Body, rng: np.random.Generator) -> None:
-    """A smooth toy with ear-like bumps and no tail, between the colours of animal and ground."""
+    """Draw a smooth toy with ear-like bumps and no tail; its colour is between those of animal and ground."""
     colour = 0.5 * np.array(scenery.video.fur) + 0.5 * np.array(scenery.video.ground)
     colour *= rng.uniform(0.92, 1.05)
     _shadow(canvas, scenery, toy, 0.3)
@@ -416,7 +416,7 @@ def _paint_toy(canvas: np.ndarray, scenery: Scenery, toy: _Body, rng: np.random.
 
 
 def _paint_straw(canvas: np.ndarray, scenery: Scenery, point: np.ndarray, rng: np.random.Generator) -> None:
-    """A tuft of straw that hides what is at `point` [2]."""
+    """Draw a tuft of straw that hides the point `point` [2] px."""
     for _ in range(30):
         middle = point + rng.normal(0, 0.05 * scenery.length, 2)
         reach = rng.uniform(0.08, 0.17) * scenery.length
@@ -428,7 +428,7 @@ def _paint_straw(canvas: np.ndarray, scenery: Scenery, point: np.ndarray, rng: n
 
 
 def _shadow(canvas: np.ndarray, scenery: Scenery, body: _Body, depth: float) -> None:
-    """A soft shadow on the side away from the lamp."""
+    """Draw a soft shadow on the side away from the lamp."""
     away = -np.array(scenery.video.light[:2]) * 0.16 * body.length
     box, tall, _ = _relief(scenery, body.spine + away, body.radii, margin=0.25 * body.length)
     dark = gaussian_filter((tall > 0).astype(np.float32), 0.05 * body.length * OVERSAMPLING)
@@ -443,7 +443,7 @@ def _stroke(
     colour: np.ndarray,
     opacity: float = 1.0,
 ) -> None:
-    """A flat stroke through `points` [P, 2] px with `radii` [P] px."""
+    """Draw a flat stroke through `points` [P, 2] px with `radii` [P] px."""
     box, tall, _ = _relief(scenery, points, radii)
     alpha = opacity * (tall > 0)[..., None]
     canvas[box] = (1 - alpha) * canvas[box] + alpha * colour
@@ -457,9 +457,9 @@ def _round(
     colour: np.ndarray,
     hair: np.ndarray | None = None,
 ) -> None:
-    """A rounded, shaded shape of overlapping balls; the first axis of the noise `hair` runs along them.
+    """Draw a round, shaded shape of overlapping balls; the first axis of the noise `hair` runs along them.
 
-    `colour` [3], or one per ball [P, 3].
+    `colour` is [3] for all balls, or [P, 3] with one colour per ball.
     """
     box, tall, nearest = _relief(scenery, points, radii)
     slope_y, slope_x = np.gradient(0.8 * gaussian_filter(tall, 1.5), 1 / OVERSAMPLING)
@@ -476,7 +476,7 @@ def _round(
 def _combed(
     scenery: Scenery, box: tuple[slice, slice], points: np.ndarray, nearest: np.ndarray, hair: np.ndarray
 ) -> np.ndarray:
-    """Hair noise laid along the body: its rows follow the spine, its columns go across."""
+    """Hair noise that follows the body: its rows run along the spine, its columns across."""
     along = np.gradient(points, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     offset = np.stack([scenery.x[box], scenery.y[box]], axis=-1) - points[nearest]
@@ -491,8 +491,8 @@ def _combed(
 def _relief(
     scenery: Scenery, points: np.ndarray, radii: np.ndarray, margin: float = 0.0
 ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-    """Balls at `points` [P, 2] px with `radii` [P] px: their bounding box on the canvas, and of its shape
-    the height of the highest ball over the ground in px, and that ball's index.
+    """The bounding box on the canvas of balls at `points` [P, 2] px with `radii` [P] px, and two arrays of its shape:
+    the height in px of the highest ball over the ground, and the index of that ball.
     """
     reach = (radii[:, None] + margin + 0.5) * np.ones(2)
     low = np.floor((points - reach).min(axis=0) * OVERSAMPLING).astype(int).clip(0, None)

@@ -1,1 +1,1 @@
-"""The studies behind docs/findings.md, a folder for each question: what is trained, its table, and its figure."""
+"""The studies behind docs/findings.md: what is trained for each question, its table, and its figure."""

@@ -21,13 +21,13 @@ TABLES, FIGURES = Path("docs/findings"), Path("docs/images/findings")
 
 
 def all_questions() -> dict[str, Any]:
-    """The modules of `findings.questions` by the name that their tables and figures have."""
+    """The modules of `findings.questions`, by the name of their tables and figures."""
     names = [module.name for module in iter_modules(questions.__path__)]
     return {name.replace("_", "-"): import_module(f"findings.questions.{name}") for name in names}
 
 
 def main() -> None:
-    """Answer all questions that the studies of one folder were made for."""
+    """Answer all questions that one set of studies was made for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", choices=sorted({question.STUDIES for question in all_questions().values()}))
     parser.add_argument("--draw", action="store_true", help="from the tables that are there, without studies")
@@ -48,9 +48,9 @@ def main() -> None:
 
 
 def with_rows_of_others(collected: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """What was collected, behind the rows in the table at `path` of studies that are not here.
+    """The collected rows, after those rows of the table at `path` that belong to studies that are not here.
 
-    So studies of some projects can be run again, or on another day, without the others.
+    So the studies of some projects can be run again, or on another day, without the others.
     """
     if not path.exists():
         return collected

@@ -1,4 +1,4 @@
-"""What several questions draw alike."""
+"""Figures that several questions share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from findings.reading import PROJECTS, projects_in
 def intervals_by_project(
     table: pd.DataFrame, about: str, value: str, ends: tuple[str, str], label: str, chance: float = 0
 ) -> Figure:
-    """A row for each entry of the column `about`, and in it the `value` and its interval for each project.
+    """Draw a row for each entry of the column `about`, with the `value` and its interval for each project.
 
     Args:
-        ends: the columns of the interval. label: of the axis of values. chance: the value if there is nothing to see.
+        ends: the columns of the interval. label: of the axis of values. chance: the value if there is no effect.
     """
     rows = list(dict.fromkeys(table[about]))
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(rows)), layout="constrained")
@@ -37,7 +37,7 @@ def intervals_by_project(
 
 
 def curve_by_seed(axes: Axes, networks: pd.DataFrame, score: str, title: str) -> None:
-    """Draw a `score` against percent, a line for each seed (the mean over its rows), and bold the mean over seeds."""
+    """Draw `score` against percent: a line for each seed (mean over its rows), and the mean over seeds in bold."""
     curves = networks.pivot_table(index="percent", columns="seed", values=score)
     if len(curves):
         axes.plot(curves.index, curves, color="0.6", lw=0.8)

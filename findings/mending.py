@@ -27,7 +27,7 @@ WAYS = ("as-is", "list", "random", "all")
 
 
 def checked(study: Path, seed: int) -> dict[str, np.ndarray]:
-    """Which frames are looked at, bool [N], by the way of choosing them."""
+    """For each way of choosing frames, which frames are looked at, bool [N]."""
     frames = read_table(study / "frames.csv")
     pool = frames.index[frames["split"] == "pool"].to_numpy()
     count = round(SHARE * len(pool))
@@ -42,7 +42,7 @@ def checked(study: Path, seed: int) -> dict[str, np.ndarray]:
 
 
 def write_projects(source: Path, study: Path, folder: Path, seed: int) -> None:
-    """Write a project for each way below `folder`; `source` has the labels as they were before they were spoilt."""
+    """Write a project for each way of mending into `folder`; `source` has the labels before errors were planted."""
     truth, spoilt = read_project(source), read_project(study / "planted_project")
     for way, rows in checked(study, seed).items():
         xy = np.where(rows[:, None, None], truth.xy, spoilt.xy)

@@ -1,4 +1,4 @@
-"""Where the studies of a question lie, and what several questions read of them."""
+"""Where the studies of a question are, and what several questions read from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROJECTS = {"openfield": "open field", "reaching": "reaching", "mirrors": "mirro
 
 
 def finished(studies: str) -> dict[str, Path]:
-    """The folders `results/{studies}-{project}` by project; those that were run to their end."""
+    """The folders `results/{studies}-{project}` of finished studies, by project."""
     folders = {project: Path(f"results/{studies}-{project}") for project in PROJECTS}
     return {project: folder for project, folder in folders.items() if (folder / "report.html").exists()}
 

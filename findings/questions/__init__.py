@@ -1,1 +1,1 @@
-"""A file for each question: `STUDIES` (the folder of what is trained for it), `collect`, `answer` and `draw`."""
+"""A module for each question, with `STUDIES` (the studies that it needs), `collect`, `answer` and `draw`."""

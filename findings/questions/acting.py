@@ -22,7 +22,7 @@ WORDS = {
 
 
 def collect() -> pd.DataFrame:
-    """A row per network: project, planting, how labels were mended, and what `networks` says of it."""
+    """A row per network: project, planting, how labels were mended, and columns of `networks`."""
     parts = [
         networks(folder).assign(project=project, planting=planting, way=way)
         for planting in PLANTINGS
@@ -33,7 +33,7 @@ def collect() -> pd.DataFrame:
 
 
 def changes(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per project, planting, seed and action: the change of log(1 + px) from the subset of 80 % as it is."""
+    """The change of log(1 + px) from 80 % as it is: a row per project, planting and seed, a column per action."""
     wide = table.pivot_table(
         index=["project", "planting", "seed"], columns=["way", "percent"], values="log_error", sort=False
     )
@@ -55,6 +55,6 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The change by each action in each project, with its interval."""
+    """The change from each action in each project, with its interval."""
     label = "change of the held-out mean log(1 + px) from 80 % of the pool, 95 % intervals"
     return intervals_by_project(answer(table), "action", "change", ("ci_low", "ci_high"), label)

@@ -11,12 +11,12 @@ from findings.reading import finished
 from frameworth.storage.files import read_table
 
 STUDIES = "arms"
-NARROW = 0.02  # log(1 + px): an interval within this on both sides excludes what would matter
+NARROW = 0.02  # log(1 + px): an interval within ± this excludes any change that matters
 COLUMNS = ["arm", "percent", "pairs", "difference", "ci_low", "ci_high", "p_adjusted"]
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, arm and percent: the difference of the held-out mean log(1 + px) to the same subsets as is."""
+    """A row per project, arm and percent: held-out mean log(1 + px) less that of the same subsets without the arm."""
     parts = []
     for project, folder in finished(STUDIES).items():
         rows = read_table(folder / "arms.csv").query("score == 'log_error' and percent != 'all'")
@@ -25,7 +25,7 @@ def collect() -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """The table, with what each row says: `helps`, `harms`, `excluded` (more than .02 either way), or `open`."""
+    """The table with a verdict per row: `helps`, `harms`, `excluded` (changes above .02 are excluded), or `open`."""
     says = np.select(
         [table["p_adjusted"].lt(0.05) & table["difference"].lt(0),
          table["p_adjusted"].lt(0.05),
@@ -36,7 +36,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The difference of each arm in each project, with its interval; grey is what would not matter."""
+    """The difference of each arm in each project, with its interval; changes in the grey band do not matter."""
     label = "change of the held-out mean log(1 + px), 95 % intervals"
     figure = intervals_by_project(table, "arm", "difference", ("ci_low", "ci_high"), label)
     figure.axes[0].axvspan(-NARROW, NARROW, color="0.92", zorder=0)

@@ -13,7 +13,7 @@ PARTS = ["mean_squared_error", "shared_squared", "bias_squared", "subset_varianc
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, study and split: means over labels of the squared error at 50 % and its parts, px²."""
+    """A row per project, study and split: the squared error at 50 % and its parts, px², as means over labels."""
     parts = []
     for planting in PLANTINGS:
         for project, folder in finished(f"{STUDIES}-{planting}").items():
@@ -27,14 +27,14 @@ def collect() -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """Shares of the held-out labels' mean squared error: mean and range over the four pools of each project."""
+    """Parts of the held-out labels' mean squared error as shares: mean and range over each project's four pools."""
     held_out = table[table["split"] == "held-out"]
     shares = held_out[PARTS[1:]].div(held_out["mean_squared_error"], axis=0).assign(project=held_out["project"])
     return shares.groupby("project", sort=False).agg(["mean", "min", "max"]).round(2).reset_index()
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """For each project and study, what is shared, and bias, of the held-out labels' error."""
+    """For each project and study, the shares of shared error and of bias in the held-out labels' squared error."""
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axes = figure.subplots()
     held_out = table[table["split"] == "held-out"]

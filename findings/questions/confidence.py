@@ -1,6 +1,6 @@
 """Do wrong labels lower the confidence at right ones, or raise that of other places?
 
-Frames are flagged by 16 networks on halves; what they do is measured with the others, which had no part in that.
+The networks of 16 halves flag frames. The effect of these frames is measured with the other networks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from frameworth.results.results import Results
 STUDIES = "plantings"
 PLANTINGS = {1: "planting 1", 2: "planting 2", 3: "planting 3", 4: "as published"}
 PUBLISHED = 4
-JUDGES = 16  # networks on halves that flag
+JUDGES = 16  # halves whose networks flag frames
 SIZES = {"all": (10, 30, 50, 70, 90), "halves": (50,), "10-30": (10, 30), "70-90": (70, 90)}
 WORDS = {
     "log_probability": "log probability\nat the label",
@@ -33,7 +33,7 @@ WORDS = {
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, study, group of frames, sizes and score: `change` per frame with its 95 % interval."""
+    """A row per project, study, group of frames, sizes and score: the `change` per frame and its 95 % interval."""
     rows = [
         {"project": project, "planting": planting, **row}
         for planting in PLANTINGS
@@ -44,9 +44,9 @@ def collect() -> pd.DataFrame:
 
 
 def effects(results: Results) -> Iterator[dict[str, object]]:
-    """What a frame of a group changes in the held-out means, in the place of another frame.
+    """The change of the held-out means when a frame of a group takes the place of another frame.
 
-    By least squares over the subsets that did not flag, with a level for each size.
+    It is fitted by least squares, with a level for each size, over the subsets that were not used to flag.
     """
     members, subsets = results.members, results.subsets
     judges = ((subsets["percent"] == 50) & (subsets["seed"] <= JUDGES)).to_numpy()
@@ -73,9 +73,9 @@ def effects(results: Results) -> Iterator[dict[str, object]]:
 
 
 def change_per_frame(score: np.ndarray, count: np.ndarray, percents: np.ndarray) -> dict[str, float]:
-    """The change of `score` [S] with each frame of a group, of which the subsets hold `count` [S], at their size [S].
+    """The change of `score` [S] per frame of a group, at given size [S]; subsets contain `count` [S] of its frames.
 
-    Ladders share frames, which these errors do not see; in studies of this design that costs the intervals nothing.
+    The standard errors ignore that subsets of a ladder share frames; in this design the intervals still cover.
     """
     data = pd.DataFrame({"y": score, "count": count, "percent": percents})
     with warnings.catch_warnings():
@@ -89,7 +89,7 @@ def change_per_frame(score: np.ndarray, count: np.ndarray, percents: np.ndarray)
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """The plantings of a project together: the mean of their changes, with a 95 % t interval (Satterthwaite)."""
+    """The mean change over the plantings of each project, with a 95 % t interval (Satterthwaite)."""
     rows = []
     names = ["project", "group", "sizes", "score"]
     planted = table[table["planting"] != PUBLISHED]
@@ -103,7 +103,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel per score: the change by a planted and by a flagged frame in each study, from all sizes."""
+    """A panel per score: the change from a planted and from a flagged frame in each study, over all sizes."""
     whole = table[table["sizes"] == "all"]
     projects = projects_in(table)
     places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in projects for s in PLANTINGS)}

@@ -26,21 +26,21 @@ RELABELLED = 9999
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, percent of the asked networks, and subset of others; see `subsets_of`."""
+    """A row per project, percent of the base networks, and subset of other networks; see `subsets_of`."""
     parts = [
         subsets_of(folder).assign(project=project, base=base)
         for studies, base in BASES.items()
         for project, folder in finished(studies).items()
     ]
     table = pd.concat(parts)[["project", "base", *parts[0].columns[:-2]]]
-    # What is foretold from either base is compared on the same subsets.
+    # Predictions from both kinds of base networks are compared on the same subsets.
     subset = ["project", "percent", "seed"]
     bases = table.groupby("project")["base"].transform("nunique")
     return table[table.groupby(subset)["base"].transform("nunique") == bases]
 
 
 def subsets_of(folder: Path) -> pd.DataFrame:
-    """Percent, seed, the summed metagradients of the subset's frames, and its networks' mean held-out scores."""
+    """A row per subset without a base network: percent, seed, sum of its frames' metagradients, held-out scores."""
     results = Results(folder)
     (answers,) = results.methods
     bases = {row.tobytes() for row in answers.inclusion.astype(bool)}
@@ -51,7 +51,7 @@ def subsets_of(folder: Path) -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per project, base, score and percent: the rank correlation, its interval, and p by relabelling subsets."""
+    """A row per project, base, score and percent: rank correlation, its interval, and p by relabelling subsets."""
     rows = []
     for (project, base, percent), part in table.groupby(["project", "base", "percent"], sort=False):
         predicted = part["predicted"].to_numpy()
@@ -69,6 +69,6 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The correlation by size and score in each project, with its interval."""
+    """The correlation for each size and score in each project, with its interval."""
     label = "rank correlation of foretold and measured scores of subsets, 95 % intervals"
     return intervals_by_project(answer(table), "comparison", "correlation", ("ci_low", "ci_high"), label)

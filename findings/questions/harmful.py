@@ -33,13 +33,13 @@ LEVEL = 0.95
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, group that was added to the subset, and pair; see `pairs_of`."""
+    """A row per project, pair, and group that was added to the subset; see `pairs_of`."""
     parts = [pairs_of(folder).assign(project=project) for project, folder in finished(STUDIES).items()]
     return pd.concat(parts)[["project", *parts[0].columns[:-1]]]
 
 
 def pairs_of(folder: Path) -> pd.DataFrame:
-    """By group and pair: the network's mean log(1 + px) and median px over the held-out labels; the frames added."""
+    """A row per group and pair: mean log(1 + px) and median px over held-out labels, and the frames added."""
     results = Results(folder)
     toggled = results.experiment("toggle")
     assert toggled is not None
@@ -55,7 +55,7 @@ def pairs_of(folder: Path) -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per project and comparison: the mean change of log(1 + px) with its t interval over pairs, and of px."""
+    """A row per project and comparison: mean change of log(1 + px), its t interval over pairs, and change of px."""
     rows = []
     for project, part in table.groupby("project", sort=False):
         wide = part.pivot_table(index="pair", columns="group", values=["log_error", "median_px"])
@@ -72,6 +72,6 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The change by each group in each project, with its interval."""
+    """The change for each comparison in each project, with its interval."""
     label = "change of the held-out mean log(1 + px), 95 % intervals"
     return intervals_by_project(answer(table), "comparison", "change", ("ci_low", "ci_high"), label)

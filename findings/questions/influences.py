@@ -14,17 +14,17 @@ from frameworth.results.results import Results
 from frameworth.storage.hdf5 import read_hdf5
 
 STUDIES = "paper"
-ESTIMATOR = "size-centred"  # the one with standard errors that cover
+ESTIMATOR = "size-centred"  # its standard errors give intervals with the right coverage
 GROUPS = ("10-30", "70-90")
 BINS = 121  # odd: one bin is centred on 0
 FALSE_DISCOVERY = 0.05
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, group of percents and bin of the change in error (px), with the number of cells.
+    """A row per project, group of percents, and bin of the change in error (px), with the number of cells.
 
-    A cell is one keypoint of one held-out frame, as seen by networks with and without one training frame. `decided`
-    are those whose q over the whole matrix is below .05.
+    A cell is one keypoint of one held-out frame, compared between networks with and without one training frame.
+    `decided` is the number of cells whose q over the whole matrix is below .05.
     """
     rows = []
     for project, folder in finished(STUDIES).items():
@@ -44,9 +44,9 @@ def collect() -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per project and group: cells, their standard deviation (px, from bins), shares below and above 0.
+    """A row per project and group: number of cells, their standard deviation (px), and shares below and above 0.
 
-    The bin around 0 counts on neither side. `decided`: cells whose q is below .05.
+    All are computed from bins; the bin around 0 is on neither side. `decided`: number of cells with q below .05.
     """
     rows = []
     for (project, group), part in table.groupby(["project", "group"], sort=False):
@@ -60,7 +60,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel per project: the outline of the counts, a line for each group of percents."""
+    """A panel per project, with an outline of the histogram for each group of percents."""
     projects = projects_in(table)
     figure = Figure(figsize=(7.5, 3.4 * len(projects)), layout="constrained")
     for axes, project in zip(figure.subplots(len(projects), squeeze=False)[:, 0], projects, strict=True):

@@ -42,10 +42,10 @@ def collect() -> pd.DataFrame:
 
 
 def frames_of(folder: Path, name: str) -> pd.DataFrame:
-    """What a method says of each frame of the pool, and what it cost in trainings (of as many samples).
+    """A method's value of each pool frame, and the cost in trainings (each with as many samples as a base network's).
 
-    `singled_out`: the value is above the others' beyond chance (max-T); `called`: it also stands out of what frames
-    are like.
+    `singled_out`: the value is above those of the other frames beyond chance (max-T). `called`: the value is also an
+    outlier (see `outlying`).
     """
     results = Results(folder)
     table = results.frame_values.set_index("frame").sort_index()
@@ -65,11 +65,11 @@ def frames_of(folder: Path, name: str) -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per project and method, over its plantings, and `difference`s of the first method from the second.
+    """A row per project and method, over its plantings, and a row `difference`: the second method less the first.
 
-    `auroc` of planted frames among those of the pool that both methods judge, the mean over plantings, with an interval
-    over frames, for the same networks; `called` and `singled_out` frames, of them `_good`; `plantings_wrong`, in which
-    a good frame is called, with the share's 95 % interval (Clopper and Pearson 1934).
+    `auroc` of planted frames among the pool frames that both methods judge: the mean over plantings, with an interval
+    over frames for fixed networks. `called`, `singled_out`: numbers of frames; `…_good`: those that are not planted.
+    `plantings_wrong`: plantings with a good frame called, and the share's 95 % interval (Clopper and Pearson 1934).
     """
     rows = []
     for project, of_project in table.groupby("project", sort=False):
@@ -89,7 +89,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def rankings(table: pd.DataFrame) -> Iterator[dict[str, object]]:
-    """Of one project: the AUROC of each method, and by how much the second's is above the first's, with intervals."""
+    """For one project, with intervals: each method's AUROC, and the second method's AUROC less the first's."""
     first, second = METHODS
     for name, value, other in ((first, first, None), (second, second, None), ("difference", second, first)):
         plantings = [_ranked(part, value, other) for _, part in table.groupby("planting")]
@@ -105,7 +105,7 @@ def rankings(table: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 
 def _ranked(table: pd.DataFrame, value: str, other: str | None) -> tuple[float, float, float, int]:
-    """`placements` of one planting by a method, or less those by another, and how many frames are planted."""
+    """`placements` of one planting for a method, or for its difference from another; and the number of planted ones."""
     wide = table.pivot_table(index="frame", columns="method", values="value").dropna()
     truth = table.groupby("frame")["planted"].first()[wide.index].to_numpy()
     values = [wide[name].to_numpy() for name in (value, other) if name is not None]

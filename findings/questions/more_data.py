@@ -21,7 +21,7 @@ STEPS = ((10, 30), (30, 70), (70, 90))
 
 
 def collect() -> pd.DataFrame:
-    """A row per network: project, budget, and what `networks` says of it."""
+    """A row per network: project, budget, and columns of `networks`."""
     parts = [
         networks(folder).assign(project=project, budget=budget)
         for budget in BUDGETS
@@ -34,10 +34,10 @@ def collect() -> pd.DataFrame:
 def answer(table: pd.DataFrame) -> pd.DataFrame:
     """A row per project, budget and step between percents.
 
-    `change` of the mean log(1 + px), with its t interval over seeds; `rose`: seeds in which the mean over networks
-    rose, `rose_low`, `rose_high` the share's 95 % interval (Clopper and Pearson 1934); `expected`: the share that
-    would rise if subsets of one size were all worth the same, so if seeds differed by their networks' noise alone;
-    `median_px`: the change of the median error.
+    `change` of the mean log(1 + px), with its t interval over seeds. `rose`: number of seeds in which the mean over
+    networks rose; `rose_low`, `rose_high`: the 95 % interval of its share (Clopper and Pearson 1934). `expected`: the
+    share that would rise if subsets of one size were equally good, so that seeds differed only by the noise of their
+    networks. `median_px`: the change of the median error.
     """
     rows = []
     for (project, budget), part in table.groupby(["project", "budget"], sort=False):
@@ -61,14 +61,14 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread_of_networks(networks: pd.DataFrame) -> float:
-    """Standard deviation of the log error between networks of one subset, from the subsets that have several."""
+    """Standard deviation of the log error between networks of one subset, from subsets with several networks."""
     groups = networks.groupby(["percent", "seed"])["log_error"]
     squares, freedom = (groups.var() * (groups.count() - 1)).sum(), (groups.count() - 1).clip(lower=0).sum()
     return float(np.sqrt(squares / freedom))
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel per budget and project: a line per seed, the mean over seeds bold."""
+    """A panel per budget and project, with a line per seed and the mean over seeds in bold."""
     projects = projects_in(table)
     figure = Figure(figsize=(3.2 * max(len(projects), 2), 5.6), layout="constrained")
     grid = figure.subplots(len(BUDGETS), len(projects), sharex=True, sharey="col", squeeze=False)

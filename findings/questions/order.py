@@ -28,7 +28,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Shares of the variance with their intervals, side by side for the projects."""
+    """Shares of the variance with their intervals, for all projects side by side."""
     ends = ("share_ci_low", "share_ci_high")
     label = "share of the variance between networks, 95 % intervals"
     return intervals_by_project(table, "component", "share", ends, label)

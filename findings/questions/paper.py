@@ -24,9 +24,9 @@ STEPS = ((10, 30), (30, 70), (70, 90))
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, subset and whose errors: of the mean over its networks, or of one form of their consensus.
+    """A row per project, subset and `whose` errors: the mean over its networks, or one form of their consensus.
 
-    `log_error` is the mean log(1 + px) over held-out labels, `rmse_px` and `median_px` are in px.
+    `log_error` is the mean log(1 + px) over held-out labels; `rmse_px` and `median_px` are in px.
     """
     parts = []
     for project, folder in finished(STUDIES).items():
@@ -39,10 +39,10 @@ def collect() -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per project, whose errors, and step between percents.
+    """A row per project, `whose` errors, and step between percents.
 
-    `change_log` of the mean log(1 + px) and `change_px` of the RMSE, each with its t interval over seeds; `rose_log`,
-    `rose_px`: seeds in which it rose. The consensus is of fewer networks from 70 % on, as the paper's is.
+    `change_log` is of the mean log(1 + px), `change_px` of the RMSE, each with its t interval over seeds; `rose_log`,
+    `rose_px`: number of seeds in which it rose. From 70 % on the consensus has fewer networks, as in the paper.
     """
     rows = []
     for (project, form), part in table.groupby(["project", "whose"], sort=False):
@@ -59,7 +59,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel per project and whose errors: RMSE against percent, a line per seed, the mean bold."""
+    """A panel per project and `whose` errors: RMSE against percent, a line per seed, the mean in bold."""
     projects = projects_in(table)
     figure = Figure(figsize=(9.5, 3 * len(projects)), layout="constrained")
     grid = figure.subplots(len(projects), len(WHOSE), sharex=True, squeeze=False)

@@ -23,20 +23,20 @@ from frameworth.results.results import Results
 from frameworth.storage.hdf5 import read_hdf5
 
 PROJECT = "mirrors"
-FRONT_PAWS = ("paw2LF_bot", "paw3RF_bot")  # left and right, seen from below, where neither hides the other
+FRONT_PAWS = ("paw2LF_bot", "paw3RF_bot")  # left and right, seen from below, where neither paw hides the other
 PHASES = {True: "left paw ahead", False: "right paw ahead"}
 
 
 def collect() -> pd.DataFrame:
-    """A row per group, pair, phase of the held-out frames and kind of keypoints; see `errors_of`."""
+    """A row per group, pair, phase of the held-out frames, and kind of keypoints; see `errors_of`."""
     folders = finished(STUDIES)
     return pd.DataFrame(errors_of(folders[PROJECT])) if PROJECT in folders else pd.DataFrame()
 
 
 def errors_of(folder: Path) -> Iterator[dict[str, object]]:
-    """Of each network with a group of frames: the mean log(1 + px) at paws and others, in held-out frames of a phase.
+    """The change of mean log(1 + px) from each group of frames, at paws and at other keypoints, by held-out phase.
 
-    `ahead_px` is how far the left front paw is ahead of the right one in the frames of the group, their median.
+    `ahead_px` is the median over the group's frames of how far the left front paw is ahead of the right one.
     """
     results = Results(folder)
     toggled, labels = results.experiment("toggle"), results.labels
@@ -66,7 +66,7 @@ def _log_error(folder: Path, side: str, pair: int, xy: np.ndarray) -> np.ndarray
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per group, phase and kind of keypoints: the mean change from none of the frames, with its t interval."""
+    """A row per group, phase and kind of keypoints: mean change from training without the frames, and t interval."""
     rows = []
     for names, part in table.groupby(["group", "phase", "keypoints"], sort=False):
         mean = paired_difference(part["change"].to_numpy(), part["pair"].to_numpy(), LEVEL)
@@ -77,7 +77,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The change at the paws, by group and phase."""
+    """The change at the paws, for each group and phase."""
     rows = answer(table[(table["keypoints"] == "paws") & (table["group"] != "all")])
     about = rows["group"] + " frames, where the " + rows["phase"].str.replace("ahead", "is ahead")
     rows = rows.assign(project=PROJECT, about=about)

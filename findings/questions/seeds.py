@@ -11,7 +11,7 @@ from frameworth.storage.files import read_table
 
 
 def collect() -> pd.DataFrame:
-    """A row per project, study and predictor: the share of the spread between halves that it explains, out of fold."""
+    """A row per project, study and predictor: the share of the spread between halves that it predicts out of fold."""
     parts = []
     for planting in PLANTINGS:
         for project, folder in finished(f"{STUDIES}-{planting}").items():
@@ -23,14 +23,14 @@ def collect() -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
-    """By predictor, the R² of each study side by side, and the mean over the plantings."""
+    """A row per project and predictor: the R² of each study side by side, and the mean over the plantings."""
     wide = table.pivot_table(index=["project", "predictor"], columns="planting", values="r_squared", sort=False)
     wide["mean of plantings"] = wide.drop(columns=PUBLISHED, errors="ignore").mean(axis=1)
     return wide.rename(columns=PLANTINGS).round(2).reset_index()
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel per project: R² of each predictor in each study."""
+    """A panel per project, with the R² of each predictor in each study."""
     projects = projects_in(table)
     figure = Figure(figsize=(5 + 3 * len(projects), 3.4), layout="constrained")
     predictors = list(dict.fromkeys(table["predictor"]))

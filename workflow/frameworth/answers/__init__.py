@@ -1,1 +1,1 @@
-"""What a study came to: its values and summary, what a person reads on the terminal, and the review of its labels."""
+"""The results of a study: its values and summary, what a person reads on the terminal, the review of its labels."""

@@ -1,8 +1,8 @@
 """The answer: at most six short sentences, in the order in which a reader uses them.
 
 The sentences say whether the networks have learned, which labels to look at, whether the group harms, whether more
-labels would help, what so many networks cannot decide, and what to do next. Each says what was tested and nothing more.
-Tests, intervals of values and rank correlations stand in the study's numbers.
+labels would help, what these networks cannot decide, and what to do next. Each says only what was tested. Tests,
+intervals of values and rank correlations are in the study's numbers.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from frameworth.scores.learning import FEW_FRAMES
 from frameworth.text import counted, readable, rounded
 
 _LEAST_PX = 0.01
-_HARDLY_ANY = 0.5  # right frames expected among the flagged
-_HARDLY = 0.1  # of the error
+_HARDLY_ANY = 0.5  # correctly labelled frames expected among the flagged ones
+_HARDLY = 0.1  # share of the error
 
 
 @dataclass(frozen=True)
 class Toggled:
-    """What training with and without a group of frames came to, of `toggle.csv`.
+    """The effect of training with a group of frames, compared with training without it, from `toggle.csv`.
 
     Attributes:
-        frames: how many the group has. change: of the held-out error, log(1 + px), by training with the group.
-        decided: whether the change is told from chance. elsewhere: whether it also is on other frames of their kind.
+        frames: number of frames in the group. change: of the held-out error, log(1 + px), by training with the group.
+        decided: whether the change is beyond chance. elsewhere: whether that also holds for other frames like these.
     """
 
     frames: int
@@ -45,26 +45,26 @@ def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
         return None
     row = rows.iloc[0]
     frames = len(row["frames"].split()) if isinstance(row["frames"], str) else 1
-    elsewhere = row["two_way_low"] > 0 or row["two_way_high"] < 0  # unknown where a single frame is held out
+    elsewhere = row["two_way_low"] > 0 or row["two_way_high"] < 0  # False where unknown (one held-out frame)
     return Toggled(frames, float(row["difference"]), bool(row["p"] < alpha), bool(elsewhere))
 
 
 def further_frames(changes: pd.DataFrame, curve: pd.DataFrame, pool: int) -> dict[str, Any] | None:
-    """What half and twice the frames would come to, in px of the typical error.
+    """How the typical error would change with half and with twice the frames, in px.
 
     Args:
         changes: `add.csv`. curve: `add_curve.csv`. pool: frames in the pool now.
 
-    Returns None where no curve was fitted; else `frames` (to add for twice as many), `error_px` (geometric mean at the
-    pool's size), `change_px`, `low_px`, `high_px`, and `verdict` in the table's words. With `half_` before them, these
-    are what half of the frames would have come to (`half_frames` of them).
+    Returns None where no curve was fitted. Otherwise the keys are `frames` (to add for twice as many), `error_px`
+    (geometric mean at the pool's size), `change_px`, `low_px`, `high_px`, and `verdict` in the table's words. The same
+    keys with `half_` before them are about half of the frames; there are `half_frames` of them.
     """
     gain = changes[changes["keypoint"] == ALL].sort_values("frames")
     now = curve.loc[(curve["keypoint"] == ALL) & (curve["frames"] == pool), "fitted"].dropna()
     if gain.empty or now.empty:
         return None
     error = float(np.expm1(now.iloc[0]))
-    # Draws of log(1 + px) know no bound, but no error falls below 0.
+    # Draws of log(1 + px) have no lower bound, but no error falls below 0.
     changed = np.maximum(np.exp(now.iloc[0]) * np.expm1(gain[["value", "ci_low", "ci_high"]].to_numpy(float)), -error)
     names = ("change_px", "low_px", "high_px")
     return {
@@ -81,7 +81,7 @@ def sentences(answer: dict[str, Any], alpha: float, group: Toggled | None = None
     """The answer of a study whose networks have learned, without the next step: at most five sentences.
 
     Args:
-        answer: the numbers of `summary.json`. group: what toggling its flagged frames came to, which then counts.
+        answer: the numbers of `summary.json`. group: the toggled group, whose result replaces the test in `answer`.
     """
     harm = _group(answer, alpha, group)
     more = _more_frames(answer)
@@ -117,7 +117,7 @@ def _labels(answer: dict[str, Any]) -> str:
 
 
 def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
-    """What the flagged or planted frames do together; empty where it is not decided, or where there are none."""
+    """What the flagged or planted frames do together; empty if that is not decided or if there are none."""
     error = answer["not_trained_on_median_px"]
     if group is not None:
         if not group.decided:
@@ -146,7 +146,7 @@ def _more_frames(answer: dict[str, Any]) -> str:
         verb = "lower" if further["verdict"] == "would gain" else "raise"
         return f"{frames} {verb} the error by " + "{:.0f} % (between {:.0f} and {:.0f} %).".format(*shares)
     most = max(abs(low), abs(high))
-    # An error of less than a pixel may change by a large share of it though by next to nothing in px.
+    # An error below one px may change by a tiny number of px and still by a large share.
     if further["verdict"] == "would hardly change" and most <= _HARDLY * further["error_px"]:
         return f"{frames} hardly change the error, by at most {100 * most / further['error_px']:.0f} %."
     undecided = f"What {further['frames']} more frames like these would do is not decided: the error may"
@@ -157,7 +157,7 @@ def _more_frames(answer: dict[str, Any]) -> str:
     return f"{frames} {verb} the error, by at most {_percent(most / percent)}, but perhaps by hardly any."
 
 
-_CALLED = {  # of one frame, and of several
+_CALLED = {  # words for one frame, and for several
     "harmful": ("harms", "harm"),
     "helpful": ("helps", "help"),
     "worse than average": ("is worse than average", "are worse than average"),
@@ -166,7 +166,7 @@ _CALLED = {  # of one frame, and of several
 
 
 def _one_by_one(answer: dict[str, Any]) -> str:
-    """The single frames that are decided; empty where none is."""
+    """The sentence about single frames that are decided; empty if there are none."""
     verdicts = answer["verdicts"]
     parts = [f"{verdicts[name]} {words[verdicts[name] > 1]}" for name, words in _CALLED.items() if verdicts.get(name)]
     if not parts:
@@ -176,13 +176,13 @@ def _one_by_one(answer: dict[str, Any]) -> str:
 
 
 def _called(answer: dict[str, Any]) -> str:
-    """How many frames each method that calls harm calls harmful, a clause for each; that is not decided."""
+    """A clause per method that can call frames harmful: how many it calls so. Such a call is not a decision."""
     called = answer["called_by_methods"].items()
     return "".join(f"; by {name}, {count or 'none'} {_CALLED['harmful'][count != 1]}" for name, count in called)
 
 
 def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
-    """What cannot be decided, and how many networks would; empty where all is."""
+    """What cannot be decided, and how many networks would decide it; empty if everything is decided."""
     open_questions = []
     if group and answer["group_size"]:
         does = "does" if answer["group_size"] == 1 else "do"
@@ -199,14 +199,14 @@ def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
 
 
 def _would_tell(networks: int, more: int | None) -> str:
-    """How many networks would decide single frames, in brackets; empty where too few subsets tell."""
+    """How many networks would decide single frames, in brackets; empty if that is not known."""
     if more is None:
         return ""
     return " (over a million would tell)" if more >= MOST_NETWORKS else f" (about {_count(networks + more)} would tell)"
 
 
 def _these(size: int, name: str) -> str:
-    """The group's frames in words."""
+    """The frames of the group, in words."""
     frames = "frame" if size == 1 else f"{size} frames"
     if name == "planted":
         return f"the {frames} with planted errors"
@@ -214,7 +214,7 @@ def _these(size: int, name: str) -> str:
 
 
 def _px(value: float) -> str:
-    """A length of at least 0 as people read one off a screen."""
+    """A length of at least 0, rounded as a person would read it from a screen."""
     return f"{readable(round(rounded(value), 2))} px" if value >= _LEAST_PX else f"less than {_LEAST_PX} px"
 
 
@@ -227,7 +227,7 @@ def _signed(value: float) -> str:
 
 
 def half_and_twice(further: dict[str, Any]) -> list[tuple[str, str]]:
-    """Beside the learning curve: what half and twice the frames make of the error, of `further_frames`."""
+    """The rows beside the learning curve: how half and twice the frames change the error, from `further_frames`."""
     rows = []
     for times, name in ((f"half the frames ({further['half_frames']})", "half_"), ("twice the frames", "")):
         change, low, high = (_signed(further[f"{name}{key}_px"]) for key in ("change", "low", "high"))
@@ -236,13 +236,13 @@ def half_and_twice(further: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _share(value: float, length: float | None) -> str:
-    """A length beside the widest span of labels, which is the animal's where there is one view; empty if unknown."""
+    """A length as a share of the labels' widest span (with one view, the animal's length); empty if unknown."""
     known = _known(length)
     return f" ({_percent(100 * value / known)} of the labels' span)" if known > 0 else ""
 
 
 def _known(value: float | None) -> float:
-    """A number of `summary.json`, where null stands for what is not known, as NaN."""
+    """A number of `summary.json`, with NaN for null, which means unknown."""
     return float("nan") if value is None else value
 
 

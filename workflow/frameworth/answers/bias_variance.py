@@ -1,8 +1,8 @@
-"""What networks share and by how much they differ, frame by frame and keypoint by keypoint. Numpy in, numpy out.
+"""The error that networks share, and how much they differ, for each frame and keypoint. Numpy in, numpy out.
 
 The model within one percent is ŷ(s, r) = y + c + a(s) + e(s, r). Networks on subsets of this pool share c, a subset
-adds a, and a network adds e. All are sums over x and y, px². c holds the learner's bias, the label's own error, and the
-pool's accident: subsets of one pool overlap, so that their variance is less than that over fresh training sets.
+adds a, and a network adds e. Squares are sums over x and y, px². c contains the learner's bias, the label's own error,
+and the chance of which frames are in the pool: subsets of one pool overlap, so they vary less than fresh training sets.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from scipy import stats
 from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
 from frameworth.attribution.inference import values
 
-MOSTLY_BIAS = 0.5  # the share of the mean squared error from which a label's error is called bias
+MOSTLY_BIAS = 0.5  # above this share of the mean squared error, a label's error is called bias
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Mean squared error of single networks and its parts, px² [N, K]; NaN where they cannot be told.
+    """Mean squared error of single networks and its parts, px² [N, K]; NaN where they are not known.
 
     Attributes:
         mean_squared_error: of the networks that did not see the frame.
         shared_squared: unbiased estimate of ‖c‖²: ‖mean over subsets − y‖² less the variance of that mean. May be < 0.
         subset_variance, member_variance: unbiased estimates of E‖a‖² and E‖e‖²; NaN where no subset has two members.
             The three add up to the mean squared error.
-        network_variance: the sum of both, also known with one member per subset.
-        bias_squared: `shared_squared` less what the pool's accident adds to it. To first order this is the squared
-            error of the mean over fresh training sets of the subsets' size; otherwise it is less. The label's own error
-            is in it. It is NaN where `subset_variance` is.
-        shared_share, bias_share: of the mean squared error; `…_low`, `…_high` the intervals, from the jackknife over
-            clusters with t(G − 1); NaN below 8 clusters.
-        bias_share_q: false discovery rate over all labels of the share of bias being `MOSTLY_BIAS` or less.
-        subsets: int [N, K], that did not see the frame.
+        network_variance: the sum of both variances. It is also known with one member per subset.
+        bias_squared: `shared_squared` less what the chance choice of the pool adds to it. To first order this is the
+            squared error of the mean over fresh training sets of the subsets' size; otherwise it is less. It includes
+            the label's own error. It is NaN where `subset_variance` is.
+        shared_share, bias_share: shares of the mean squared error. `…_low` and `…_high` are the ends of the intervals,
+            from the jackknife over clusters with t(G − 1); NaN below 8 clusters.
+        bias_share_q: q value over all labels (false discovery rate); the null is that bias is at most `MOSTLY_BIAS`.
+        subsets: int [N, K], number of subsets that do not contain the frame.
     """
 
     subsets: np.ndarray
@@ -67,12 +67,12 @@ def parts(
     Args:
         offset: [S, N, K, 2] px, mean pose of a subset's members less the label, NaN where not labelled.
         within: [S, N, K] px², mean‖ŷ − mean ŷ‖² over a subset's members (divided by R, not R − 1).
-        members: int [S], R. unseen: bool [S, N], the subset does not hold the frame. clusters: [S].
-        fraction: [N], the part that a subset holds of the frames that it is drawn from, without the frame itself.
+        members: int [S], R. unseen: bool [S, N], the frame is not in the subset. clusters: [S].
+        fraction: [N], size of a subset over the number of frames it is drawn from, without the frame itself.
         level: coverage of the intervals.
     """
     which = np.unique(clusters, return_inverse=True)[1]
-    # Keypoint by keypoint, so that what is summed fits into memory.
+    # One keypoint at a time, so that the sums fit into memory.
     summed = [_sums(offset[:, :, k], within[:, :, k], members, unseen) for k in range(offset.shape[2])]
     total = np.stack([rows.sum(axis=0) for rows in summed], axis=1)
     jackknifed = [_jackknife(rows, which, fraction) for rows in summed]
@@ -103,15 +103,15 @@ def parts(
 
 
 def _sums(offset: np.ndarray, within: np.ndarray, members: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    """What is summed over subsets, [S, N, 6]: one, 1/R, within, offset (x, y), ‖offset‖²; 0 where not known."""
+    """The terms that are summed over subsets, [S, N, 6]: 1, 1/R, within, offset (x, y), ‖offset‖²; 0 if not known."""
     known = np.isfinite(offset).all(axis=2) & unseen
-    inverse = np.broadcast_to((1 / np.maximum(members, 1))[:, None], known.shape)  # none is known where all diverged
+    inverse = np.broadcast_to((1 / np.maximum(members, 1))[:, None], known.shape)  # with no members nothing is known
     parts = [np.ones(known.shape), inverse, within, offset[..., 0], offset[..., 1], (offset**2).sum(axis=2)]
     return np.stack([np.where(known, part, 0) for part in parts], axis=2)
 
 
 def _jackknife(rows: np.ndarray, which: np.ndarray, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors of both shares over clusters, NaN below 8 of them, and their number; [2, N] each."""
+    """Standard errors of both shares over clusters (NaN below 8 clusters), and numbers of clusters; [2, N] each."""
     total = rows.sum(axis=0)
     share = _shares(total, fraction)
     groups, mean, square = (np.zeros(share.shape) for _ in range(3))
@@ -128,7 +128,7 @@ def _jackknife(rows: np.ndarray, which: np.ndarray, fraction: np.ndarray) -> tup
 
 
 def _split(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean squared error, what is shared, variance of subsets and of members from the sums of `parts`.
+    """Mean squared error, its shared part, variance of subsets and of members, from the sums in `parts`.
 
     With m subsets, v their mean `within` and h the mean of 1/R: E v = σ_e² (1 − h), so σ_e² = v / (1 − h); the variance
     S² of the subsets' means (over m − 1) has expectation σ_a² + h σ_e², and ‖mean − y‖² has ‖c‖² + S²/m. Then
@@ -144,19 +144,19 @@ def _split(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
 
 
 def _accident(fraction: np.ndarray, subset_variance: np.ndarray) -> np.ndarray:
-    """What the accident of which frames are in the pool adds to the squared error that subsets share, px².
+    """What the chance choice of the frames in the pool adds to the squared error that subsets share, px².
 
-    To first order a subset's effect is a sum over its frames. Drawn without putting back, a fraction f of one pool
-    leaves it (1 − f) of the variance σ² over fresh training sets of its size (finite population correction; Cochran
-    1977, theorem 2.2); the other f σ² = f/(1 − f) · `subset_variance` is common to all subsets of the pool. Of
-    an effect that k frames have together only f^k is common, so that this is the most that the accident adds. NaN where
-    there is but one subset to draw, f = 1.
+    To first order a subset's effect is a sum over its frames. σ² is its variance over fresh training sets of that size.
+    Among subsets that are drawn without replacement, each a fraction f of one pool, the variance is (1 − f) σ² (finite
+    population correction; Cochran 1977, theorem 2.2). The other f σ² = f/(1 − f) · `subset_variance` is common to all
+    subsets of the pool. Of an effect that k frames have together only f^k is common, so this is an upper bound. NaN
+    where f = 1, because then there is only one subset to draw.
     """
     return fraction / np.where(fraction < 1, 1 - fraction, np.nan) * subset_variance
 
 
 def _shares(sums: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-    """What is shared, and the bias, over the mean squared error: [2, N]."""
+    """The shared squared error and the squared bias, each over the mean squared error: [2, N]."""
     squared_error, shared, subset, _ = _split(sums)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.stack([shared, shared - _accident(fraction, subset)]) / squared_error
@@ -165,9 +165,9 @@ def _shares(sums: np.ndarray, fraction: np.ndarray) -> np.ndarray:
 def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: int, asked: float) -> np.ndarray:
     """Expected squared error of the mean pose of `asked` networks, from an ensemble of `members`; px².
 
-    Over all choices of r among R members the mean is B + V (R − r) / (r (R − 1)) exactly, with B the squared error of
-    the mean of all and V the members' mean squared distance from it. With `asked` infinite it is B − V/(R − 1), which
-    is unbiased and may be negative for single labels.
+    The mean over all choices of r among R members is exactly B + V (R − r) / (r (R − 1)). B is the squared error of the
+    mean of all members, V is their mean squared distance from that mean. With `asked` infinite it is B − V/(R − 1),
+    which is unbiased and may be negative for single labels.
     """
     if members == 1:
         return bias_squared
@@ -176,13 +176,13 @@ def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: 
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean squared error of the mean pose of r networks, for some r, px², and its standard error over clusters.
+    """Mean squared error of the mean pose of r networks, for several r, px², and its standard error over clusters.
 
     Attributes:
-        asked: number of networks; inf for infinitely many.
-        squared_error, standard_error: float, one per number asked. gain: by what share of the error of one network
-            it falls, with `gain_error`.
-        clusters: behind the errors.
+        asked: numbers r of networks; inf for infinitely many.
+        squared_error, standard_error: float, one per r. gain: by what share of one network's squared error the error
+            is lower; `gain_error` is its standard error.
+        clusters: number of clusters that the standard errors rest on.
     """
 
     asked: tuple[float, ...]
@@ -194,10 +194,10 @@ class Curve:
 
 
 def curve_of_members(bias_squared: np.ndarray, variance: np.ndarray, members: int, clusters: np.ndarray) -> Curve:
-    """The curve for 1…R members of one subset, and for infinitely many.
+    """The curve for 1 to R members of one subset, and for infinitely many.
 
     Args:
-        bias_squared, variance: [S] px², of subsets of R = `members` members, mean over labels. clusters: [S].
+        bias_squared, variance: [S] px², means over labels, of subsets with R = `members` members. clusters: [S].
     """
     asked = (*map(float, range(1, members + 1)), np.inf)
     of_subsets = np.stack([error_of_mean_pose(bias_squared, variance, members, r) for r in asked], axis=1)
@@ -209,7 +209,7 @@ def curve_of_members(bias_squared: np.ndarray, variance: np.ndarray, members: in
 def curve_across_subsets(
     offset: np.ndarray, within: np.ndarray, members: np.ndarray, clusters: np.ndarray, asked: tuple[float, ...]
 ) -> Curve:
-    """The curve for networks of as many different subsets of one percent: ‖c‖² + (σ_a² + σ_e²) / r, mean over labels.
+    """The curve for r networks of r different subsets of one percent: ‖c‖² + (σ_a² + σ_e²) / r, mean over labels.
 
     Args:
         offset: [S, M, 2] px of M held-out labels. within: [S, M] px². members: [S]. clusters: [S].
@@ -230,7 +230,7 @@ def curve_across_subsets(
 
 
 def _curve(asked: tuple[float, ...], whole: np.ndarray, kept: np.ndarray | None) -> Curve:
-    """From the estimate of all and those without each cluster [G, len(asked)]; errors NaN below 8 clusters."""
+    """The curve from estimates of all clusters and without each [G, len(asked)]; errors are NaN below 8 clusters."""
     gain = 1 - whole / whole[0]
     nothing = np.full(len(whole), np.nan)
     groups = 0 if kept is None else len(kept)

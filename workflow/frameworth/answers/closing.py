@@ -25,7 +25,7 @@ def closing_lines(folder: Path, config: StudyConfig, configfile: str, *, finishe
     """The lines for the study in `folder`; no lines if it has no summary yet.
 
     Args:
-        config: the checked one. configfile: the file that it comes from. finished: no network is still to be trained.
+        config: the checked config. configfile: its file. finished: whether all networks are trained.
     """
     if not (folder / "summary.json").exists():
         return []
@@ -46,7 +46,7 @@ def closing_lines(folder: Path, config: StudyConfig, configfile: str, *, finishe
 def answer(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[str]:
     """The answer in at most six sentences, the next step last.
 
-    A `toggle.csv` that the config no longer asks for may lie in the folder; it is of other labels or settings.
+    The folder may contain an old `toggle.csv` that the config no longer asks for; its labels or settings differ.
     """
     if not summary["learned"]:
         return list(summary["statement"])
@@ -60,16 +60,16 @@ def answer(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[s
 
 
 def notes(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[str]:
-    """What else is to be known: networks that diverged, errors over many frames, experiments."""
+    """What else a reader should know: networks that diverged, errors over many frames, experiments."""
     diverged = diverged_sentence(summary["diverged"], summary["networks"])
     over_frames = sentences_over_frames(folder) if summary["learned"] else []
     return [*([diverged] if diverged else []), *over_frames, *_experiments(folder, config, summary["learned"])]
 
 
 def in_numbers(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
-    """What belongs to the study in numbers: what the pilot chose, whether rankings have settled, what was toggled.
+    """Sentences for the study's numbers: what the pilot chose, whether rankings have settled, what toggling showed.
 
-    Where the networks have not learned, nothing is said of frames.
+    If the networks have not learned, no sentence is about frames.
     """
     lines = pilot_sentences(config)
     if not learned:
@@ -86,7 +86,7 @@ def in_numbers(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
 
 
 def pilot_sentences(config: StudyConfig) -> list[str]:
-    """What the study's pilot chose; nothing if there is no pilot, or before it has chosen."""
+    """What the study's pilot chose; empty if there is no pilot or if it has not chosen yet."""
     from frameworth.plan.pilot import pilot_sentence, recorded_pilot
 
     recorded = recorded_pilot(config)
@@ -110,9 +110,9 @@ def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:
 
 
 def _experiments(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
-    """What arms and pruning came to; arms are of networks, and may show what helps those that have not learned.
+    """Results of arms and pruning. Arms may show what helps networks that have not learned, so they appear then, too.
 
-    Tables of experiments that the config no longer has may lie in the folder; they are of other labels or settings.
+    The folder may contain old tables of experiments that the config no longer has; their labels or settings differ.
     """
     alpha = 1 - config.influence.level
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""Corrections that a person made on the page of the report: read, checked, and written into a copy of the project."""
+"""Read and check corrections that a person made on the report's page, and write them into a copy of the project."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _MARKS = ("placed", "deleted", "right")
 def apply_corrections(
     corrections: Path, study: Path, project: Path, *, held_out: dict[str, Any], seed: int, keep_snapshots: bool
 ) -> list[str]:
-    """Write `corrected_project` of `study`: the project with the corrections of a CSV file; returns what to say.
+    """Write `corrected_project` of `study`: the project with the corrections of a CSV file.
 
-    Frames that were marked as right are remembered in `marked_right.csv` of the study, by their labels. Frames without
-    any label left have a row without labels in the copy. The project itself is only read.
+    `marked_right.csv` of the study remembers the frames that were marked as right, with their labels. A frame that has
+    lost all labels has a row without labels in the copy. The project itself is only read.
 
     Args:
         held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
-        keep_snapshots: the config's; without networks, their predictions of new labels need them trained anew.
+        keep_snapshots: of the config. If no networks are kept, all must be trained again to predict new labels.
 
-    Raises UserError for a file that the page did not write, or that was written for other labels.
+    Returns lines to print. Raises UserError for a file that the page did not write or wrote for other labels.
     """
     table = _read(corrections)
     source = read_project(project)
@@ -67,7 +67,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _changes(table: pd.DataFrame, source: LabelledProject, path: Path) -> dict[Name, np.ndarray | None]:
-    """Labels now [K, 2] px of the frames that the table changes, None for those without any."""
+    """New labels [K, 2] px of the frames that the table changes; None for frames that lose all labels."""
     names = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
     changes: dict[Name, np.ndarray] = {}
     for number, row in enumerate(table.itertuples(), 2):
@@ -94,7 +94,7 @@ def _changes(table: pd.DataFrame, source: LabelledProject, path: Path) -> dict[N
 def _marked(
     table: pd.DataFrame, source: LabelledProject, changes: dict[Name, np.ndarray | None]
 ) -> dict[Name, np.ndarray]:
-    """Labels [K, 2] px of the frames that are marked as right, as they are now."""
+    """Labels [K, 2] px, after the changes, of the frames that are marked as right."""
     rows = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
     marked = [(row.video, row.image) for row in table.itertuples() if row.mark == "right"]
     now = {name: changes.get(name, source.xy[rows[name]]) for name in marked}
@@ -102,7 +102,7 @@ def _marked(
 
 
 def _point(x: str, y: str, path: Path, line: int) -> np.ndarray:
-    """px; NaN where both are empty."""
+    """The point [2] px; NaN if both texts are empty."""
     if not x and not y:
         return np.full(2, np.nan)
     try:

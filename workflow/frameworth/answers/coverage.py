@@ -17,10 +17,10 @@ THUMBNAIL = 16  # px
 def pose_distances(xy: np.ndarray) -> np.ndarray:
     """Distance of the poses of all pairs of frames, in units of the animal's size, [N, N].
 
-    It is the root mean square over the keypoints that both frames have, with each pose moved to the common centroid of
-    these. Poses are not turned, because an animal that heads another way is another picture to networks. The size is
-    the median over frames of the root mean square distance of keypoints from their centroid. NaN where fewer than two
-    keypoints are common.
+    The distance is the root mean square over the keypoints that both frames have, after the centroids of these are
+    moved together. Poses are not rotated, because an animal that faces another way looks different to networks. The
+    size is the median over frames of the root mean square distance of keypoints from their centroid. NaN where two
+    frames share fewer than two keypoints.
 
     Args:
         xy: [N, K, 2] px, NaN where not labelled.
@@ -60,7 +60,7 @@ def animal_length(xy: np.ndarray) -> float:
 
 
 def appearance_distances(paths: Sequence[str]) -> np.ndarray:
-    """Root mean square difference of grey thumbnails of all pairs of images, in grey levels of 255, [N, N]."""
+    """Root mean square difference of grey thumbnails of all pairs of images, in grey levels (0 to 255), [N, N]."""
     grey = (cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY) for path in paths)
     side = (THUMBNAIL, THUMBNAIL)
     small = np.stack([cv2.resize(image, side, interpolation=cv2.INTER_AREA).ravel() for image in grey]).astype(float)
@@ -70,7 +70,7 @@ def appearance_distances(paths: Sequence[str]) -> np.ndarray:
 
 
 def nearest(distance: np.ndarray, of: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Distance of each frame in `of` to the nearest other frame in `among`, [frames in `of`]; NaN where none is known.
+    """Distance from each frame in `of` to the nearest other frame in `among`, [frames in `of`]; NaN if unknown.
 
     Args:
         distance: [N, N]. of, among: bool [N].
@@ -82,5 +82,5 @@ def nearest(distance: np.ndarray, of: np.ndarray, among: np.ndarray) -> np.ndarr
 
 
 def mean_nearest(distance: np.ndarray, held_out: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Mean distance of held-out frames to the nearest frame of each subset, [S]: the larger, the less it covers."""
+    """Mean distance from held-out frames to the nearest frame of each subset, [S]; small means good coverage."""
     return mean_of_known(np.array([nearest(distance, held_out, subset) for subset in inclusion]), 1)

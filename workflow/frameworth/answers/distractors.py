@@ -1,11 +1,11 @@
 """`distractors*.csv`: does a training frame lower the confidence at labels, or raise that of other places?
 
-Numpy in, numpy out, but for `distractors`. Probability at a label is the confidence there over the map's sum, so
+Numpy in, numpy out, except `distractors`. The probability at a label is the confidence there over the map's sum, so
 
     change of log probability = change of log confidence − change of log sum
 
-holds exactly, for any estimate that is linear in the scores. The first part is "the label went down". The second is
-"all that the map holds went up", the label's own peak included.
+holds exactly for any estimate that is linear in the scores. The first part falls if the confidence at the label falls.
+The second part falls if the map's sum rises, and the sum includes the label's own peak.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from frameworth.attribution.inference.values import mean_of_known
 from frameworth.results.results import Results
 from frameworth.storage.files import write_tables
 
-CELLS = 200  # rows of single held-out labels that the table keeps, the strongest
+CELLS = 200  # the table keeps this many of the strongest changes at single held-out labels
 PARTS = ("log_probability", "log_confidence", "log_mass", "distractor_confidence")
 _PLACES_TRIED = 200
 
@@ -34,15 +34,15 @@ def held_out_means(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Args:
         parts: `log_confidence`, `log_mass`, `distractor_confidence` [S, M], M held-out labels.
 
-    Each label's mean over the subsets is taken off first, so that one that is missing in some subsets (its sum cannot
-    be told) does not shift their means. `log_probability` is added, the difference of the first two.
+    Each label's mean over the subsets is subtracted first. Otherwise a label that is missing in some subsets (because
+    its sum is unknown) would shift their means. The result also has `log_probability`, the first less the second.
     """
     parts = parts | {"log_probability": parts["log_confidence"] - parts["log_mass"]}
     return {name: mean_of_known(score - mean_of_known(score, 0), 1) for name, score in parts.items()}
 
 
 class Place(NamedTuple):
-    """Where in an evaluated frame a distractor's confidence changes most: x, y px, and by how much there."""
+    """The place in an evaluated frame where the confidence of distractors changes most (x, y px), and the change."""
 
     x: float
     y: float
@@ -50,17 +50,17 @@ class Place(NamedTuple):
 
 
 def place_of_change(pose: np.ndarray, height: np.ndarray, weight: np.ndarray, sign: float, radius: float) -> Place:
-    """The place at which the size-centred difference of the distractors' confidence is largest in the way of `sign`.
+    """The place where the size-centred difference of the distractors' confidence has `sign` and is largest.
 
-    At a place a subset's confidence is `height` if its distractor lies within `radius` of it, else 0.
+    A subset's confidence at a place is `height` if its distractor is within `radius` of the place, otherwise 0.
 
     Args:
         pose: [S, 2] px, NaN where there is no distractor. height: [S].
-        weight: [S], by which a subset's score enters the size-centred difference.
+        weight: [S], the weight of each subset's score in the size-centred difference.
     """
     weight = weight * np.nan_to_num(height)
     seen = np.flatnonzero(np.isfinite(pose).all(axis=1) & (weight != 0))
-    # The candidates that speak most for the change: one of them lies in the middle of where they crowd.
+    # Try the distractors that add most to the change: one of them lies in the middle of their densest group.
     tried = seen[np.argsort(-sign * weight[seen], kind="stable")[:_PLACES_TRIED]]
     near = np.linalg.norm(pose[tried, None] - pose[None, seen], axis=2) <= radius
     changes = near @ weight[seen]
@@ -74,10 +74,10 @@ def place_of_change(pose: np.ndarray, height: np.ndarray, weight: np.ndarray, si
 def weights_of_subsets(
     inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> np.ndarray:
-    """By which the score of each subset enters the size-centred difference of each frame, [S, n].
+    """The weight of each subset's score in the size-centred difference of each frame, [S, n].
 
     Args:
-        score: [S, M], of which the differences are; networks that diverged say nothing of any label.
+        score: [S, M], the scores that are compared. A subset whose networks diverged has no score at any label.
     """
     out, roots = np.zeros(inclusion.shape), precisions(score, percents, clusters)[:, None]
     for rows, _ in comparable(Sample(inclusion, score, percents, clusters)):
@@ -106,7 +106,7 @@ def write_distractors(results: Results) -> None:
 
 
 def distractors(results: Results) -> Distractors:
-    """What training frames do to the confidence at labels of held-out frames, and elsewhere in them."""
+    """How training frames change the confidence at labels of held-out frames, and at other places in them."""
     parts = {name: results.members[name][:, ~results.pool].astype(float) for name in PARTS[1:]}
     frames = _frame_rows(results, {name: part.reshape(len(part), -1) for name, part in parts.items()})
     return Distractors(frames, _group_rows(results, frames), _place_rows(results, parts))
@@ -116,8 +116,8 @@ def _frame_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row per frame of the pool: changes of the means over held-out labels, errors, family-wise p."""
     means = held_out_means(parts)
     scores = np.stack([means[name] for name in PARTS], axis=1)
-    # One redraw decides no frame: value and error are of the plain difference, of which the parts add up to the whole
-    # to the last digit. p is beside the frames that are decided.
+    # With one redraw no frame is decided, so value and error are those of the plain difference, whose parts add up
+    # exactly. p comes from the full test, which takes the decided frames into account.
     plain, tested = (influence_on(results, scores, "size-centred", resamples) for resamples in (1, RESAMPLES))
     pool = np.flatnonzero(results.pool)
     columns = {"training_frame": pool}
@@ -129,7 +129,7 @@ def _frame_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
-    """Are the planted or the flagged frames different from the rest? Two-sided, by relabelling frames."""
+    """Whether planted or flagged frames differ from the rest: a two-sided test by relabelling frames."""
     groups = {"flagged": by_frame["training_frame"].isin(results.flagged).to_numpy()}
     if results.planted is not None:
         groups["planted"] = results.planted[by_frame["training_frame"]]
@@ -149,7 +149,7 @@ def _group_rows(results: Results, by_frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _place_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
-    """The strongest changes of the distractors' confidence in single held-out frames, with their place."""
+    """The strongest changes of the distractors' confidence in single held-out frames, with their places."""
     percents, distractors = results.percents, results.members
     pool, held_out = np.flatnonzero(results.pool), np.flatnonzero(~results.pool)
     inclusion = results.inclusion[:, pool]
@@ -162,7 +162,7 @@ def _place_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     change = difference("distractor_confidence", np.arange(np.prod(shape)), True)
     p = values.p_values(change.value, change.standard_error, change.clusters)
     q = values.false_discovery(p)
-    # Where there are no standard errors the largest changes are shown, and none is said to be beyond chance.
+    # Without standard errors the largest changes are shown, and none is called beyond chance.
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(change.value / change.standard_error)
     strength = np.where(np.isfinite(t), t, np.nan) if np.isfinite(t).any() else np.abs(change.value)

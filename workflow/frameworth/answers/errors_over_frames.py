@@ -1,4 +1,4 @@
-"""`errors_over_frames.csv`: videos and labellers whose labels of a keypoint are off one way, and repeated errors."""
+"""`errors_over_frames.csv`: videos and labellers that put a keypoint off in one direction, and repeated errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = ["kind", "video", "labeller", "first_image", "last_image", "frames", 
 
 
 def errors_over_frames(results: Results) -> pd.DataFrame:
-    """The table, whose columns the file formats explain. If the networks have not learned, nothing is called."""
+    """The table; the file formats explain its columns. If the networks have not learned, no row is `called`."""
     poses, labels = results.scores["consensus_pose"], results.labels
     percents = results.percents
     numbers, names = pd.factorize(results.frames["video"])
@@ -43,7 +43,7 @@ def errors_over_frames(results: Results) -> pd.DataFrame:
 
 
 def _biased(results: Results, by: str) -> list[dict[str, Any]]:
-    """A row for each keypoint of each group that has the same value in a column of `frames.csv`, where it has one."""
+    """A row per group and keypoint; frames of a group share a value in the column `by` of `frames.csv`."""
     frames, labels = results.frames, results.labels
     known = np.flatnonzero(frames[by].notna())
     numbers, names = pd.factorize(frames[by].iloc[known])
@@ -68,9 +68,9 @@ def write_errors_over_frames(results: Results) -> None:
 
 
 def sentences_over_frames(study: Path) -> list[str]:
-    """A sentence for each of the first errors of each kind that are called; none if the study has no such table.
+    """A sentence for each of the first called errors of each kind; empty if the study has no such table.
 
-    Of two videos or labellers that differ nobody can know which one is off: they share a sentence.
+    If only two videos or labellers differ, nobody can know which of them is off, so they share a sentence.
     """
     path = study / FILE
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What a study knows of one frame, in words: `frameworth explain`."""
+"""What a study knows about one frame, in words: `frameworth explain`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _STRONGEST = 3
 
 
 def frame_number(results: Results, frame: str) -> int:
-    """The number of a frame given as number, `video/image`, or an image's name or its stem, if only one has it.
+    """The number of a frame that is given as a number, as `video/image`, or as an image's name or its stem.
 
-    Raises UserError for a frame that is not there, or a name that several have.
+    Raises UserError for a frame that does not exist, or for a name that several frames have.
     """
     table = results.frames
     names = table["video"] + "/" + table["image"]
@@ -30,7 +30,7 @@ def frame_number(results: Results, frame: str) -> int:
         if int(frame) < len(table):
             return int(frame)
         raise UserError(f"frame {frame}: there is no such frame; frames are 0 to {len(table) - 1}")
-    same = unicodedata.normalize("NFC", frame)  # a Mac hands out names decomposed
+    same = unicodedata.normalize("NFC", frame)  # macOS gives names in decomposed form
     composed, images = names.str.normalize("NFC"), table["image"].str.normalize("NFC")
     numbers = np.flatnonzero((composed == same) | (images == same) | (images.map(lambda name: Path(name).stem) == same))
     if len(numbers) == 1:
@@ -43,9 +43,9 @@ def frame_number(results: Results, frame: str) -> int:
 
 
 def explain(results: Results, frame: int) -> list[str]:
-    """Lines about a frame: what networks that did not see its label say of it, its worth, and which frames it moves.
+    """Lines about a frame: where networks that did not see it put its keypoints, its value, and which frames it moves.
 
-    If the networks have not learned, the lines begin with that, and leave out its worth and which frames it moves.
+    If the networks have not learned, the lines begin with that. Then, as for held-out frames, the last two are missing.
     """
     learned = results.learning.learned
     row = results.frames.loc[frame]
@@ -65,7 +65,7 @@ def explain(results: Results, frame: int) -> list[str]:
 
 
 def _suspicion(results: Results, frame: int) -> list[str]:
-    """How far its labels stand out, of all frames' in pool and held-out ones."""
+    """How much the frame's labels stand out among those of all frames, in the pool and held out."""
     table = results.label_checks.set_index("frame")
     row, median = table.loc[frame], table["out_of_bag_error"].median()
     if not np.isfinite(row["suspicion"]):
@@ -127,7 +127,7 @@ def _keypoints(results: Results, frame: int) -> list[str]:
 
 
 def _harm_of_labels(results: Results, frame: int) -> list[str]:
-    """What more weight on each label does to held-out labels, and where it would have to move; empty if not asked."""
+    """How more weight on each label changes held-out labels, and where it would have to move; empty if not computed."""
     lines: list[str] = []
     for name, table in results.label_harm.items():
         rows = table[table["frame"] == frame]
@@ -143,7 +143,7 @@ def _harm_of_labels(results: Results, frame: int) -> list[str]:
 
 
 def _moves(results: Results, frame: int) -> list[str]:
-    """The held-out frames whose error it changes most for its error of estimation."""
+    """The held-out labels whose error the frame changes most, relative to the standard error of that change."""
     influence = results.influence("error", "size-centred")
     value, error = (influence[name][frame].astype(float) for name in ("value", "standard_error"))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -162,7 +162,7 @@ def _moves(results: Results, frame: int) -> list[str]:
 
 
 def _beside_usual(value: float, usual: float) -> str:
-    """A value in words; one of a unit in which all are next to nothing, against their mean size."""
+    """A value in words; a value that is tiny in its unit is given relative to the usual size `usual`."""
     if abs(value) >= LEAST or not usual > 0:
         return readable(value, "+")
     return f"{readable(value / usual, '+')} times what is usual"

@@ -1,4 +1,4 @@
-"""`frame_values.csv` and `summary.json`: the study's answer, frame by frame and in a few sentences."""
+"""`frame_values.csv` and `summary.json`: the study's answer, for each frame and in a few sentences."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from frameworth.results.results import Results
 from frameworth.scores.learning import constant_guess_rmse, learning_sentences, what_to_change
 from frameworth.storage.files import json_plain, write_csv, write_json
 
-CHECK_FIRST = 8  # labels that the answer, the terminal and the report begin with
-LEAST_GROUP = 2  # flagged or planted frames that are judged together; a single frame is judged as one of all
-_HIGHEST = 5  # undecided frames of the highest values, for which networks are counted that would decide them
+CHECK_FIRST = 8  # number of labels at the top of the answer, the terminal and the report
+LEAST_GROUP = 2  # at least this many flagged or planted frames are judged as a group
+_HIGHEST = 5  # undecided frames of highest value, for which the number of networks needed is estimated
 
 
 def write_frame_values(results: Results) -> None:
@@ -32,7 +32,7 @@ def write_frame_values(results: Results) -> None:
 
 
 def frame_values(results: Results) -> pd.DataFrame:
-    """The worth of each pool frame: see the file formats in the documentation for the columns."""
+    """The value of each pool frame; the file formats in the documentation explain the columns."""
     pool = np.flatnonzero(results.pool)
     influence = held_out_influence(results, results.score, results.estimator)
     in_px = held_out_influence(results, "error", results.estimator, resamples=0)
@@ -71,7 +71,7 @@ def write_summary(results: Results) -> None:
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """Counts, errors, the labels to check first, how well planted errors are found, and the answer in sentences."""
+    """Counts, errors, labels to check first, how well planted errors are found, and the answer in sentences."""
     table, learned, checks = results.frame_values, results.learning.learned, results.label_checks
     first = first_to_check(checks, CHECK_FIRST if learned else 0)
     rmse_px = {
@@ -145,9 +145,9 @@ def summary(results: Results) -> dict[str, Any]:
 
 
 def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
-    """Whether the networks have learned, the errors of single ones, and what more frames would do for them.
+    """Whether the networks have learned, the errors of single networks, and how more frames would change them.
 
-    Of single networks, as a consensus is better the more members it has, and sizes may differ in that.
+    Single networks are used because a consensus improves with its number of members, which may differ between sizes.
     """
     known = {percent: rmse for percent, rmse in rmse_px.items() if np.isfinite(rmse)}
     learned = results.learning
@@ -168,20 +168,20 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
 
 
 def networks_factor(shrunken: np.ndarray, standard_error: np.ndarray, critical: np.ndarray) -> np.ndarray:
-    """How many times the study's networks would decide a frame with a probability of 80 %, [N, T].
+    """By what factor the number of networks must grow to decide a frame with a probability of 80 %, [N, T].
 
-    This takes the shrunken value for the true one. Errors fall with the root of the number of networks. It is infinite
-    if that value is 0.
+    The shrunken value is taken as the true value. Standard errors fall with the root of the number of networks. The
+    factor is infinite if the shrunken value is 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return ((critical + stats.norm.ppf(0.8)) * standard_error / shrunken) ** 2
 
 
 def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
-    """How many more networks would decide the undecided frames of the highest values: the median over these.
+    """How many more networks would decide the undecided frames of highest value: the median over these frames.
 
-    It is at most `MOST_NETWORKS`, as where their values are shrunk to nothing. It is None if there is no such frame, or
-    if there are too few independent subsets to tell.
+    The number is at most `MOST_NETWORKS`, for example where values are shrunk to 0. It is None if there is no such
+    frame, or if there are too few independent subsets.
     """
     undecided = table[table["verdict"] == "undecided"].dropna(subset="networks_factor")
     if undecided.empty:
@@ -192,7 +192,7 @@ def networks_to_decide(table: pd.DataFrame, networks: int) -> int | None:
 
 
 def _not_learned(results: Results) -> list[str]:
-    """What is said where networks have not learned: nothing of frames."""
+    """The answer if the networks have not learned; it says nothing about frames."""
     width, height = np.median(results.labels.sizes, axis=0)
     subsets, training = results.subsets, results.options.training
     assert training is not None

@@ -16,21 +16,21 @@ from frameworth.results.results import Results
 from frameworth.storage.files import write_tables
 
 ALL = "(all keypoints)"
-TIMES = (0.5, 1.5, 2.0)  # frames of the pool
-THIN_QUANTILE = 0.95  # of the pool's own distances to the nearest other frame
-# A curve that falls goes on falling in most shapes: a change that may be less than about 2 % is not called one.
+TIMES = (0.5, 1.5, 2.0)  # multiples of the pool's number of frames
+THIN_QUANTILE = 0.95  # of the distances from pool frames to their nearest other pool frame
+# In most shapes a falling curve goes on falling, so a change is called only if it is more than about 2 %.
 WORTHWHILE = 0.02  # log(1 + px)
-HARDLY = 0.05  # log(1 + px), both ways: an interval within it is called hardly any change
-_SCORE = "log_error"  # px errors of a few lost keypoints would rule the curve
+HARDLY = 0.05  # log(1 + px): an interval within ± this is called hardly any change
+_SCORE = "log_error"  # in px, a few lost keypoints would dominate the curve
 
 
 class FurtherLabels(NamedTuple):
     """Three tables.
 
     Attributes:
-        changes: a row per keypoint (and for all) and each of `TIMES`, the change from the pool to so many frames.
-        curve: a row per keypoint (and for all) and number of frames, what was measured there and what is fitted.
-        poses: a row per frame, its pose and how far it is from the pool.
+        changes: a row per keypoint (and for all) and each of `TIMES`, the change from the pool's size to that size.
+        curve: a row per keypoint (and for all) and number of frames, with the measured and the fitted score.
+        poses: a row per frame, with its pose and its distance from the pool.
     """
 
     changes: pd.DataFrame
@@ -44,9 +44,9 @@ def write_further_labels(results: Results) -> None:
 
 
 def further_labels(results: Results) -> FurtherLabels:
-    """What more frames would do, and which poses the pool hardly holds.
+    """How more frames would change the error, and which poses are rare in the pool.
 
-    Curves of single keypoints have intervals that hold for all of them together (Bonferroni).
+    The intervals of single keypoints hold for all keypoints together (Bonferroni).
     """
     level, count = results.level, len(results.labels.keypoints)
     tables = [_curve_rows(results, ALL, np.arange(count), level)]
@@ -60,7 +60,7 @@ def further_labels(results: Results) -> FurtherLabels:
 
 
 def verdicts(curve: LearningCurve) -> list[str]:
-    """What the change to each number of frames asked for amounts to, in words."""
+    """The change to each number of frames in `curve`, in words."""
     if curve.reason:
         return [f"cannot be told: {curve.reason}"] * len(curve.frames)
     return [_verdict(low, high) for low, high in zip(curve.change_low, curve.change_high, strict=True)]
@@ -77,7 +77,7 @@ def _verdict(low: float, high: float) -> str:
 
 
 def _curve_rows(results: Results, name: str, keypoints: np.ndarray, level: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of `changes` and of `curve` for some keypoints together."""
+    """The rows of `changes` and of `curve` for the mean over some keypoints."""
     pool, frames = int(results.pool.sum()), results.subsets["frames"].to_numpy()
     score = values.subset_score(results.scores[_SCORE][:, :, keypoints], ~results.pool)
     inside = np.geomspace(frames.min(), pool, 12)
@@ -97,13 +97,13 @@ def _curve_rows(results: Results, name: str, keypoints: np.ndarray, level: float
 
 
 def _networks(results: Results) -> np.ndarray:
-    """How many networks each subset's score is the mean of, int [S]."""
+    """Number of networks that each subset's score is averaged over, int [S]."""
     spoke = results.networks[results.networks["mean_log_error"].notna()]
     return spoke.groupby("subset").size().reindex(results.subsets["subset"], fill_value=0).to_numpy()
 
 
 def _pose_rows(results: Results) -> pd.DataFrame:
-    """Each frame's place in the plane of poses, its distance to the nearest other frame of the pool, and its error."""
+    """Each frame's position in the plane of poses, its distance to the nearest other pool frame, and its error."""
     pool, xy = results.pool, results.labels.xy
     distance = pose_distances(xy)
     to_nearest = nearest(distance, np.ones(len(pool), bool), pool)
@@ -129,9 +129,9 @@ def _pose_rows(results: Results) -> pd.DataFrame:
 
 
 def pose_plane(xy: np.ndarray) -> np.ndarray:
-    """The first two principal components of poses about their centroids, [N, 2] px; NaN without two keypoints.
+    """The first two principal components of centred poses, [N, 2] px; NaN for frames with fewer than two keypoints.
 
-    Keypoints that are not labelled stand where they are on average.
+    A keypoint that is not labelled is placed at its average position.
 
     Args:
         xy: [N, K, 2] px, NaN where not labelled.
@@ -151,10 +151,10 @@ def pose_plane(xy: np.ndarray) -> np.ndarray:
 
 
 def far_frames(poses: pd.DataFrame, level: float) -> dict[str, float] | None:
-    """Whether held-out frames far from all of the pool have higher errors: rank correlation with its interval.
+    """Rank correlation, with its interval, of held-out frames' distance from the pool and their error.
 
     Args:
-        poses: `add_poses.csv`. Returns None where too few frames tell.
+        poses: `add_poses.csv`. Returns None if there are too few frames.
     """
     held_out = poses[poses["split"] == "held-out"].dropna(subset=["pose_distance", "log_error"])
     pair = held_out[["pose_distance", "log_error"]].to_numpy().T

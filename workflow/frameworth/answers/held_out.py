@@ -1,4 +1,4 @@
-"""Influence of the pool's frames on the error at held-out ones, of a finished study."""
+"""Influence of the pool's frames on the error at held-out frames, in a finished study."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RESAMPLES = 999  # redraws of the design
 
 
 def held_out_influence(results: Results, score: str, estimator: str, resamples: int = RESAMPLES) -> Influence:
-    """Influence of all frames on the subsets' mean score over held-out frames, one target."""
+    """Influence of all frames on one target: the subsets' mean score over held-out frames."""
     return influence_on(results, results.held_out_score(score)[:, None], estimator, resamples)
 
 
 def influence_on(results: Results, scores: np.ndarray, estimator: str, resamples: int) -> Influence:
     """Influence of all frames on scores of the subsets, [S, targets]."""
     with warnings.catch_warnings():
-        # The columns of held-out frames are in no subset, and the verdicts say what few clusters leave undecided.
+        # Held-out frames are in no subset, and if clusters are too few the verdicts already say "undecided".
         warnings.simplefilter("ignore", UndecidableFrameWarning)
         warnings.simplefilter("ignore", FewClustersWarning)
         return estimate_influence(

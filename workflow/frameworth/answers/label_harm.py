@@ -1,4 +1,4 @@
-"""Tables such as `metagradient_labels.csv`: which labels harm by a method, and where each would have to move."""
+"""Tables such as `metagradient_labels.csv`: which labels a method calls harmful, and where each would have to move."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from frameworth.storage.hdf5 import read_hdf5
 from frameworth.text import counted, readable
 
 HARMFUL = "harmful"
-_RESAMPLES = 999  # of the labels of each network
+_RESAMPLES = 999  # relabellings of the labels of each network
 
 
 def write_label_harm(results: Results, asked_by: Method[Any]) -> None:
-    """Write the method's table, a row per label that a network tells of."""
+    """Write the method's table, a row per label that has a derivative from at least one network."""
     assert asked_by.label_table is not None
     write_csv(results.folder / asked_by.label_table, label_harm(results, asked_by))
 
 
 def label_harm(results: Results, asked_by: Method[Any]) -> pd.DataFrame:
-    """The table of a method that has one: see the file formats in the documentation for its columns.
+    """The table of a method that judges labels; the file formats in the documentation explain its columns.
 
-    The derivative says in which direction a label would have to move, and not how far. How far is taken from where the
-    networks that did not see the frame put the keypoint, as far as it lies in this direction.
+    The derivative gives the direction in which a label would have to move, but no distance. The distance is how far the
+    place where networks that did not see the frame put the keypoint lies in this direction.
     """
     parts = read_hdf5(results.folder / asked_by.artefact, ["change", "position"])
     xy = results.labels.xy
@@ -64,7 +64,7 @@ def label_words(row: pd.Series) -> str:
 
 
 def value_words(row: pd.Series) -> str:
-    """What more weight on a label does, of a row of the table: `+3.2 ± 0.4`, where 1 is as much as usual."""
+    """The effect of more weight on a label, from a row of the table: `+3.2 ± 0.4`, where 1 is the usual size."""
     if np.isnan(row["value"]):
         return "no other label of its keypoint to compare it with"
     error = f" ± {readable(row['standard_error'])}" if np.isfinite(row["standard_error"]) else ""
@@ -72,7 +72,7 @@ def value_words(row: pd.Series) -> str:
 
 
 def move_words(row: pd.Series) -> str:
-    """Where a label would have to move, of a row: `6 networks would move it 12 px left (agreement 94 %)`."""
+    """Where a row's label would have to move: `6 networks would move it 12 px left (agreement 94 %)`."""
     far = np.hypot(row["move_x"], row["move_y"])
     so_far = f"{readable(far)} px " if np.isfinite(far) else ""
     towards = _towards(row["direction_x"], row["direction_y"])

@@ -1,6 +1,6 @@
-"""`plan*.csv`, `plan.json`: what a larger study would take to see an effect, from the study at hand as its pilot.
+"""`plan*.csv`, `plan.json`: how large a study must be to see an effect, with the present study as its pilot.
 
-All is in log(1 + px), whichever score the study tests: there an effect is so many hundredths of the error.
+Everything is in log(1 + px), whichever score the study tests: an effect of 0.01 is about 1 % of the error.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from frameworth.results.results import Results
 from frameworth.storage.files import json_plain, write_csv, write_json
 from frameworth.training.measured import measured_networks, network_seconds
 
-LEAST_SUBSETS = 8  # of one percent; with fewer the noise is not known
-EFFECTS = (0.01, 0.02, 0.05, 0.1)  # log(1 + px): about as many hundredths of the error
+LEAST_SUBSETS = 8  # of one percent; with fewer, the noise is not known
+EFFECTS = (0.01, 0.02, 0.05, 0.1)  # log(1 + px): about 1, 2, 5 and 10 % of the error
 NETWORKS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 POWER = 0.8
-_ASSUMED_SHARE = 0.1  # of the pool, as the group where fewer than two frames are flagged
+_ASSUMED_SHARE = 0.1  # of the pool: the group's assumed size if fewer than two frames are flagged
 _COLUMNS = ["method", "effect", "networks", "power", "hours"]
 _NEEDED = [*_COLUMNS[:3], "networks_low", "networks_high", *_COLUMNS[3:]]
 
 
 class LargerStudy(NamedTuple):
-    """What a larger study would take.
+    """The size that a larger study would need.
 
     Attributes:
-        needed: a row per method and effect, the networks that reach `power`, with limits by the noise's uncertainty.
-        power: a row per method, effect and number of networks. basis: what it rests on, as `plan.json` has it.
+        needed: a row per method and effect: the networks needed for `power`, with limits from the noise's uncertainty.
+        power: a row per method, effect and number of networks. basis: the content of `plan.json`.
     """
 
     needed: pd.DataFrame
@@ -48,7 +48,7 @@ class LargerStudy(NamedTuple):
 def pilot_of(results: Results) -> Pilot:
     """The noise of the study's networks at the percent that most of its subsets have.
 
-    Raises UserError if fewer than 8 subsets have it.
+    Raises UserError if fewer than 8 subsets have it, or if the variance of their networks is not above 0.
     """
     subsets = results.subsets
     percent = int(subsets["percent"].mode().iloc[0])
@@ -82,7 +82,7 @@ def pilot_of(results: Results) -> Pilot:
 def larger_study(
     results: Results, training: Training, effects: Sequence[float] = EFFECTS, power: float = POWER
 ) -> LargerStudy:
-    """How many networks would see effects of these sizes, with this study as its pilot.
+    """How many networks are needed to see effects of these sizes, with this study as the pilot.
 
     Args:
         training: the config's `training`. effects: log(1 + px) per frame, how much worse than average.
@@ -112,7 +112,7 @@ def larger_study(
 def write_plan(results: Results, training: Training) -> str:
     """Write `plan.csv`, `plan_power.csv` and `plan.json`.
 
-    If the study is too small for a pilot, the tables have no rows, and `missing` says so, which is also returned.
+    If the study is too small for a pilot, the tables have no rows; the reason is in `missing` and is returned.
     """
     try:
         larger = larger_study(results, training)
@@ -146,12 +146,12 @@ def _basis(results: Results, pilot: Pilot, hours: float) -> dict[str, Any]:
 
 
 def kind_of_group(basis: dict[str, Any]) -> str:
-    """In words, what the group of `plan.json` is: a single flagged frame is none."""
+    """What the group of `plan.json` is, in words; a single flagged frame is not a group."""
     return "flagged" if basis["flagged"] == basis["group"] else "assumed, as fewer than two frames are flagged"
 
 
 def _hours(results: Results, training: Training, pilot: Pilot) -> float:
-    """Hours of one network, from the speed of those that are finished; NaN where none tells."""
+    """Hours to train one network, from the speed of the finished networks; NaN if it is unknown."""
     measured = measured_networks(results.folder, training)
     if measured is None:
         return float("nan")
@@ -160,8 +160,8 @@ def _hours(results: Results, training: Training, pilot: Pilot) -> float:
 
 
 def _value_variance(results: Results) -> float:
-    """Variance of the true values of frames that are not flagged: of the unshrunken estimates less their errors'."""
-    influence = held_out_influence(results, "log_error", "size-centred", resamples=1)  # one redraw decides no frame
+    """Variance of the true values of unflagged frames: that of unshrunken estimates less their mean squared error."""
+    influence = held_out_influence(results, "log_error", "size-centred", resamples=1)  # with one redraw none is decided
     table = results.frame_values
     frames = table.loc[table["verdict"] != "check label", "frame"]
     value, error = influence.tested_value[frames, 0], influence.standard_error[frames, 0]

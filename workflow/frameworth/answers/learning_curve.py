@@ -1,8 +1,8 @@
-"""The learning curve, at the sizes measured and beyond: one model of all subsets' scores. Numpy in, numpy out.
+"""The learning curve, at measured sizes and beyond: one model of all subsets' scores. Numpy in, numpy out.
 
-A subset's score is a + b·g(n) for n frames, plus noise. Which shape g the curve has is not known, so all of a library
-are fitted and weighted by how likely they make the scores. The noise of small subsets may be larger, subsets of a
-cluster share some of it, and a mean over several networks has less; how much is averaged over, too.
+A subset's score is a + b·g(n) for n frames, plus noise. The shape g of the curve is not known, so all shapes of a
+library are fitted, and each is weighted by its likelihood. Small subsets may have more noise, subsets of a cluster
+share some of it, and a mean over several networks has less. These unknown amounts are averaged over, too.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import numpy as np
 LEAST_SIZES, LEAST_SUBSETS = 3, 8
 DRAWS = 4000
 _EXPONENTS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
-_MIDPOINTS = (0.1, 0.25, 0.5, 1.0)  # of the pool, where half of the fall is behind; 0 leaves a power law
-_DECAYS = (0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0)  # of the pool, in which an exponential falls to 1/e
-_TURNS = (0.4, 0.6, 0.8)  # of the pool, from where on more frames harm
-_PRIOR = {"power": 0.6, "exponential": 0.3, "turn": 0.1}  # shared alike by the shapes of a kind
-_NOISE_FALLS = (-0.5, 0.0, 0.5, 1.0)  # exponents of n by which the noise's deviation falls, or rises
-_CLUSTER_SHARES = (0.0, 0.4, 0.8)  # of the noise's variance
-_SUBSET_SHARES = (0.25, 0.5, 0.75)  # of a network's noise variance: what its subset makes, not training alone
+_MIDPOINTS = (0.1, 0.25, 0.5, 1.0)  # shares of the pool at which half of the fall is done; near 0, it is a power law
+_DECAYS = (0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0)  # shares of the pool after which an exponential is down to 1/e
+_TURNS = (0.4, 0.6, 0.8)  # shares of the pool from which on more frames harm
+_PRIOR = {"power": 0.6, "exponential": 0.3, "turn": 0.1}  # divided equally among the shapes of a kind
+_NOISE_FALLS = (-0.5, 0.0, 0.5, 1.0)  # c, where the noise's standard deviation is ∝ n^−c
+_CLUSTER_SHARES = (0.0, 0.4, 0.8)  # shares of the noise's variance that a cluster has in common
+_SUBSET_SHARES = (0.25, 0.5, 0.75)  # shares of a network's noise variance that come from its subset, not its training
 
 _Shape = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Expected scores at some numbers of frames, and the changes from the pool to them, with intervals.
+    """Expected scores at some numbers of frames, and the changes from the pool's size, with intervals.
 
     Attributes:
         frames: [T]. value, low, high: [T], median and interval.
         change, change_low, change_high: [T], from the score at the pool's size.
-        reason: why nothing can be told; then all numbers are NaN. Otherwise it is empty.
+        reason: why no curve can be fitted; all numbers are then NaN. Empty if there is a curve.
     """
 
     frames: np.ndarray
@@ -59,13 +59,13 @@ def learning_curve(
 ) -> LearningCurve:
     """The curve of a study, by Bayesian model averaging (Hoeting et al. 1999) over shapes and kinds of noise.
 
-    For each of them a and b have flat priors and the noise's variance Jeffreys's, so that everything is known in closed
-    form; what is asked for is then drawn from the mixture. Flat in b means flat in how far the curve moves over the
-    sizes measured, the same for all shapes.
+    In each of these models a and b have flat priors and the noise's variance has Jeffreys's prior, so everything is
+    known in closed form. The scores asked for are then drawn from the mixture. A flat prior of b is a flat prior of the
+    curve's change over the measured sizes, the same for all shapes.
 
     Args:
         score: [S], means over the networks of a subset. frames: int [S], size of each subset. clusters: [S].
-        networks: int [S]. pool: frames there are. asked: frames to look at. level: of the intervals.
+        networks: int [S]. pool: frames in the pool. asked: numbers of frames wanted. level: of the intervals.
     """
     known = np.isfinite(score)
     score, frames, clusters, networks = score[known], frames[known], clusters[known], networks[known]
@@ -113,8 +113,8 @@ def _too_few(frames: np.ndarray) -> str:
 def _library() -> tuple[list[_Shape], np.ndarray]:
     """Shapes of the curve as functions of the share of the pool, and their prior probabilities [J].
 
-    Of the kind `power`: n^−c, log n, and 1 / (1 + (n/m)^c), which is flat at both ends. `exponential`: e^(−n/d).
-    `turn`: (log n/m)², which is lowest at m.
+    The kind `power` has n^−c, −log n, and 1 / (1 + (n/m)^c), which is flat at both ends. `exponential` has e^(−n/d).
+    `turn` has (log n/m)², which is lowest at m.
     """
     powers: list[_Shape] = [lambda n: -np.log(n)]
     powers += [partial(lambda c, n: n**-c, c) for c in _EXPONENTS]
@@ -130,11 +130,11 @@ def _library() -> tuple[list[_Shape], np.ndarray]:
 
 @dataclass(frozen=True)
 class _Fit:
-    """Regressions on J shapes, each on its own, with one kind of noise; all [J].
+    """A separate regression on each of J shapes, with one kind of noise; all arrays are [J].
 
     Attributes:
-        log_likelihood: with a, b and the variance integrated out. slope, middle: estimates, of b and of the score where
-            the shape is `centre`. deviation: of the noise. slope_error, middle_error: standard errors over it.
+        log_likelihood: with a, b and the variance integrated out. slope: estimate of b. middle: estimate of the score
+            where the shape is `centre`. deviation: of the noise. slope_error, middle_error: standard errors over it.
     """
 
     log_likelihood: np.ndarray
@@ -149,9 +149,9 @@ class _Fit:
 def _noises(
     size: np.ndarray, clusters: np.ndarray, networks: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
-    """The kinds of noise: relative deviations [S], the clusters' places [S], and the share that a cluster has alike."""
+    """The kinds of noise: relative deviations [S], cluster numbers [S], and the share that a cluster has in common."""
     which = np.unique(clusters, return_inverse=True)[1]
-    shares = _SUBSET_SHARES if np.ptp(networks) else _SUBSET_SHARES[:1]  # all alike, it is one factor
+    shares = _SUBSET_SHARES if np.ptp(networks) else _SUBSET_SHARES[:1]  # with equal numbers it changes nothing
     for fall, cluster_share, share in product(_NOISE_FALLS, _CLUSTER_SHARES, shares):
         yield size**-fall * np.sqrt(share + (1 - share) / networks), which, cluster_share
 
@@ -159,8 +159,8 @@ def _noises(
 def _fit(score: np.ndarray, shapes: np.ndarray, deviation: np.ndarray, which: np.ndarray, share: float) -> _Fit:
     """Generalised least squares of scores [S] on each of the shapes [S, J], and their marginal likelihoods.
 
-    Rows are divided by their deviation and, within a cluster, freed of the share of their mean that makes them
-    uncorrelated (the transformation of random-intercept models).
+    Rows are divided by their deviation. Then a share of the cluster's mean is subtracted, so that rows are uncorrelated
+    (the transformation of random-intercept models).
     """
     count = np.bincount(which)
     rows = np.column_stack([np.ones(len(score)), score, shapes]) / deviation[:, None]

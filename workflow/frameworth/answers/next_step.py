@@ -1,4 +1,4 @@
-"""The one next step that would decide most, with what it takes here, and the command that begins it."""
+"""The next step that would decide most, the time it takes here, and the command that begins it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from frameworth.training.measured import measured_networks, network_seconds
 
 @dataclass(frozen=True)
 class NextStep:
-    """A sentence, and the command for a terminal; the sentence is empty where the answer itself says what to do."""
+    """A sentence, and the command for a terminal; the sentence is empty if the answer already says what to do."""
 
     sentence: str
     command: str
@@ -31,7 +31,7 @@ def next_step(
     """The next step of the study in `folder`.
 
     Args:
-        summary: of `summary.json`. checks: `labels_to_check.csv`. config: the checked one. configfile: its file.
+        summary: `summary.json`. checks: `labels_to_check.csv`. config: the checked config. configfile: its file.
     """
     run, show = command("run", configfile), f"{command('report', configfile)} --open"
     if not summary["learned"]:
@@ -63,7 +63,7 @@ def next_step(
 
 
 def _about(networks: int, folder: Path, config: StudyConfig) -> str:
-    """Time of so many networks on this machine's cores, or one by one on a GPU, by those that are finished."""
+    """Time to train networks in parallel on this machine's cores, or in turn on a GPU, from the finished ones."""
     training = chosen_training(config)
     measured = measured_networks(folder, training) if training else None
     if training is None or measured is None:

@@ -1,9 +1,9 @@
-"""`outliers*.csv`: frames whose spurious correlations the study does not account for, by one documented score.
+"""`outliers*.csv`: pool frames that may teach spurious correlations, ranked by one documented score.
 
-The score of a frame is the mean of the rank-normal scores of its parts: how wrong networks that did not see the frame
-are at it (out-of-bag error), how much they must learn it by heart (memorization), what it does to others (value, and
-that of each method that asked networks), and what it adds to distractors. Parts and their equal weights are fixed
-beforehand. Nothing is fitted to planted errors. The score ranks and tests nothing.
+The score of a frame is the mean of the rank-normal scores of its parts: the error at the frame of networks that did
+not see it (out-of-bag error), how much training on it lowers that error (memorization), its effect on other frames
+(value, also by each method that was used), and what it adds to distractors. Parts and their equal weights are fixed
+beforehand. Nothing is fitted to planted errors. The score only ranks; it is not a test.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMBINED = "outlier score"
 
 
 def outlier_parts() -> dict[str, str]:
-    """The parts of the score that there can be: their columns, and their names in words."""
+    """All possible parts of the score: their columns, and their names in words."""
     return {
         "out_of_bag_error": "out-of-bag error",
         "memorization": "memorization",
@@ -36,7 +36,7 @@ def outlier_parts() -> dict[str, str]:
 
 
 def rank_normal(values: np.ndarray) -> np.ndarray:
-    """Normal quantiles of the ranks, Φ⁻¹((rank − 3/8) / (n + 1/4)), ties sharing their mean rank; NaN stays.
+    """Normal quantiles of the ranks, Φ⁻¹((rank − 3/8) / (n + 1/4)); ties share their mean rank and NaN stays NaN.
 
     Source: Blom 1958.
     """
@@ -47,10 +47,10 @@ def rank_normal(values: np.ndarray) -> np.ndarray:
 
 
 def outlier_score(parts: dict[str, np.ndarray]) -> np.ndarray:
-    """Mean of the parts' rank-normal scores, [n], over those that are known of a frame; NaN where none is.
+    """Mean of the rank-normal scores of the parts that are known for each frame, [n]; NaN where none is known.
 
     Args:
-        parts: [n] each, higher is more of an outlier.
+        parts: [n] each; higher means more of an outlier.
     """
     return mean_of_known(np.stack([rank_normal(values) for values in parts.values()]), 0)
 
@@ -60,7 +60,7 @@ class Outliers(NamedTuple):
 
     Attributes:
         frames: a row per frame of the pool, the highest score first.
-        methods: a row per quantity (`auroc`, `auroc difference`, `agreement`) and method, the score or a part of it.
+        methods: a row per quantity (`auroc`, `auroc difference`, `agreement`) and method (the score or one part).
     """
 
     frames: pd.DataFrame
@@ -73,11 +73,11 @@ def write_outliers(results: Results) -> None:
 
 
 def outliers(results: Results) -> Outliers:
-    """The frames of the pool by score, and what the score and its parts find, with intervals."""
+    """The frames of the pool by score, and how well the score and its parts find planted errors, with intervals."""
     table = results.frame_values.sort_values("frame").reset_index(drop=True)
     gains = results.distractors.set_index("training_frame")
     table["distractor_gain"] = gains["distractor_confidence"].reindex(table["frame"]).to_numpy()
-    # The error at a frame falls where it is learned by heart: turned round, so that more is higher.
+    # Memorization lowers the error at a frame, so it is negative; with its sign changed, more is higher.
     table["memorization"] = -table["memorization"]
     words = outlier_parts()
     parts = {name: table[name].to_numpy() for name in words if name in table}
@@ -95,7 +95,7 @@ def outliers(results: Results) -> Outliers:
 
 
 def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarray) -> pd.DataFrame:
-    """AUROC of each method for planted errors and that of the score less each; else how far parts agree."""
+    """AUROC of each method and its difference from the score's; if nothing is planted, the agreement of parts."""
     if results.planted is not None and 0 < results.planted[frames].sum() < len(frames):
         rows = auroc_rows(methods, results.planted[frames], results.level)
     else:
@@ -104,12 +104,12 @@ def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarr
 
 
 def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) -> list[tuple[object, ...]]:
-    """(`auroc` or `auroc difference` of the score to a method, method, value, low, high), intervals over frames.
+    """Rows (`auroc` or `auroc difference`, method, value, low, high); a difference is the score's less the method's.
 
-    Those of the differences hold for all methods together (Bonferroni).
+    Intervals are over frames. Those of the differences hold for all methods together (Bonferroni).
 
     Args:
-        methods: [n] each, higher is more suspicious; unknown counts as least. truth: bool [n].
+        methods: [n] each; higher is more suspicious, and unknown ranks lowest. truth: bool [n].
     """
     filled = {name: _filled(values) for name, values in methods.items() if np.isfinite(values).any()}
     tail = (1 - level) / 2 / max(1, len(filled) - 1)
@@ -126,7 +126,7 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
 
 
 def agreement_rows(methods: dict[str, np.ndarray], level: float) -> list[tuple[object, ...]]:
-    """(`agreement`, method, Spearman correlation with the mean of the other parts, low, high)."""
+    """Rows (`agreement`, method, Spearman correlation with the mean of the other parts, low, high)."""
     rows: list[tuple[object, ...]] = []
     for name, values in methods.items():
         others = {other: parts for other, parts in methods.items() if other != name}

@@ -1,6 +1,6 @@
-"""The review loop: the frames to check as a small DeepLabCut project, and corrected labels back into a copy.
+"""The review loop: write frames to check as a small DeepLabCut project, and put corrected labels into a copy.
 
-Neither folder is an output that Snakemake knows: it would delete corrections before writing over them.
+These folders are not outputs of Snakemake, which would delete corrections before it writes a folder again.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from frameworth.scores.learning import learning_sentences
 from frameworth.storage.files import copy_file, read_table, replaced_folder, write_csv, write_json, write_text
 from frameworth.text import counted
 
-UNCHANGED = 1e-3  # px; an editor that keeps positions in single precision changes no label
+UNCHANGED = 1e-3  # px; smaller changes come from editors that store positions in single precision
 MACHINE = "frameworth_out-of-bag"
 
 
 @dataclass(frozen=True)
 class Review:
-    """A review folder: what was written into it and what is in it now.
+    """The labels of a review folder: those that were written into it and those that are in it now.
 
     Attributes:
-        written: labels [K, 2] px by frame. current: the same, None for a frame without any label any more.
+        written: labels [K, 2] px by frame. current: the labels now; None for a frame that has lost all its labels.
     """
 
     keypoints: tuple[str, ...]
@@ -48,17 +48,16 @@ class Review:
 
     @property
     def changes(self) -> dict[Name, np.ndarray | None]:
-        """The frames whose labels were changed, with their labels now."""
+        """The new labels of the frames whose labels were changed."""
         return {name: now for name, now in self.current.items() if not same_labels(now, self.written[name])}
 
 
 def write_review(study: Path, project: Path) -> list[str]:
-    """Write the folder `review` of `study`: the flagged frames and at least the first twelve, held-out ones too.
+    """Write the folder `review` of `study`: the flagged frames and the first twelve of the list, also held-out frames.
 
-    It holds images and labels. Its machine labels are where the networks that never saw the frame put each keypoint. If
-    the networks have not learned, what is returned says so first: people can still see whether labels fit their images.
-    Returns what to say. Raises UserError, and leaves everything as it is, if labels in the folder were changed and the
-    study does not have these changes.
+    It contains images and labels. Its machine labels are where networks that never saw the frame put each keypoint. The
+    lines to print are returned; they first say if the networks have not learned, and people can still check labels.
+    Raises UserError, and changes nothing, if labels in the folder were changed and the study lacks these changes.
     """
     results = Results(study)
     folder, labels = study / "review", results.labels
@@ -91,13 +90,15 @@ def write_review(study: Path, project: Path) -> list[str]:
 def apply_review(
     study: Path, project: Path, *, held_out: dict[str, Any], seed: int, keep_snapshots: bool = True
 ) -> list[str]:
-    """Write `corrected_project` of `study`: the project with the labels corrected in `review`; returns what to say.
+    """Write `corrected_project` of `study`: the project with the labels corrected in `review`; returns lines to print.
 
-    Frames without any label left in the review lose theirs. The project itself is only read.
+    A frame that has no label left in the review has none in the copy. The project itself is only read.
 
     Args:
         held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
-        keep_snapshots: the config's; without networks, their predictions of new labels need them trained anew.
+        keep_snapshots: of the config. If no networks are kept, all must be trained again to predict new labels.
+
+    Raises UserError if no label was changed, or if the project has other keypoints than the review.
     """
     review = read_review(study / "review")
     changes = review.changes
@@ -115,12 +116,12 @@ def apply_review(
 def write_corrected(
     study: Path, source: LabelledProject, changes: dict[Name, np.ndarray | None], given: Path
 ) -> list[str]:
-    """Write `corrected_project` of `study`, a copy of `source` with `changes` of labels; returns what to say.
+    """Write `corrected_project` of `study`, a copy of `source` with `changes` of labels; returns lines to print.
 
     Args:
-        changes: labels [K, 2] px by frame, None for a frame that loses all. given: where they come from.
+        changes: labels [K, 2] px by frame, None for a frame that loses all labels. given: the source of the changes.
 
-    Raises UserError for a frame that the project does not have, or where none is left.
+    Raises UserError for a frame that the project does not have, or if no frame would be left.
     """
     names = list(zip(source.videos, source.images, strict=True))
     gone = [name for name in changes if name not in names]
@@ -140,7 +141,7 @@ def write_corrected(
 
 
 def what_follows(study: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> list[str]:
-    """Which networks `corrected_project` outdates, and how to go on with it."""
+    """Lines that say which networks `corrected_project` outdates, and what to do with it next."""
     folder = study / "corrected_project"
     return [
         _outdated(Results(study), folder, held_out, seed, keep_snapshots),
@@ -154,9 +155,9 @@ def what_follows(study: Path, held_out: dict[str, Any], seed: int, keep_snapshot
 
 
 def read_review(folder: Path) -> Review:
-    """Read the labels of a review folder; whichever of a video's two label files was changed tells.
+    """Read the labels of a review folder; of a video's two label files (.h5, .csv) the one that was changed is used.
 
-    Raises UserError if it is no review folder, or its label files cannot be read or contradict each other.
+    Raises UserError if it is not a review folder, or if its label files cannot be read or contradict each other.
     """
     record = folder / "written.json"
     if not folder.exists():
@@ -183,7 +184,7 @@ def read_review(folder: Path) -> Review:
 def _current(
     folder: Path, scorer: str, keypoints: Sequence[str], config: Path, written: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray | None]:
-    """Labels now [K, 2] px by image, None where there are none."""
+    """The present labels [K, 2] px by image of one video; None for an image without labels."""
     stem = f"CollectedData_{scorer}"
     files = sorted(path for path in folder.glob("CollectedData_*") if path.suffix in (".h5", ".csv"))
     others = [path for path in files if path.stem != stem]
@@ -207,7 +208,7 @@ def _current(
 
 
 def _now(table: dict[str, np.ndarray], image: str, before: np.ndarray) -> np.ndarray | None:
-    """A frame's labels in a table, those as good as unchanged as they were; None without any."""
+    """A frame's labels in a table, where tiny changes keep the old label; None if it has no label."""
     now = table.get(image)
     if now is None or np.isnan(now).all():
         return None
@@ -254,9 +255,9 @@ def _write_record(
 
 
 def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> str:
-    """Which of the grid's networks the corrected labels outdate, by drawing its subsets again."""
+    """Which networks of the grid are outdated by the corrected labels, found by drawing the subsets again."""
     project = read_project(corrected)
-    pictures = inspect_pictures(project, decode=True)[0].digests  # frames of the same picture are split together
+    pictures = inspect_pictures(project, decode=True)[0].digests  # identical pictures stay on one side of the split
     pool = np.flatnonzero(~hold_out(project.videos, project.images, seed=seed, pictures=pictures, **held_out))
     before = _contents(results.frames["video"], results.frames["image"], results.labels.xy)
     after = _contents(project.videos, project.images, project.xy)
@@ -279,5 +280,5 @@ def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed:
 
 
 def _contents(videos: Sequence[str], images: Sequence[str], xy: np.ndarray) -> list[tuple[str, str, str]]:
-    """What of each frame its networks depend on: its name, which stands for the image, and its labels."""
+    """What networks depend on in each frame: its name, which stands for the image, and its labels."""
     return list(zip(videos, images, (str(labels.tolist()) for labels in xy), strict=True))

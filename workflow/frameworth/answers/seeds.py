@@ -1,4 +1,4 @@
-"""Why some seeds do better: what is known of each subset beforehand, and how much of its score that explains."""
+"""Why some seeds do better: what is known about each subset before training, and how much of its score it explains."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from frameworth.attribution.inference.components import components
 from frameworth.attribution.inference.resampling import interval, resampled_clusters
 from frameworth.results.results import Results
 
-LEAST_SUBSETS = 12  # of a percent; with fewer a share of variance says nothing
+LEAST_SUBSETS = 12  # of a percent; with fewer, a share of variance is too uncertain
 FOLDS = 10
-LEAST_SHOWN = 0.01  # the share that an interval must lie above: less explains nothing
+LEAST_SHOWN = 0.01  # an interval must lie above this share for a predictor to explain anything
 VALUES = "frame values"
 ALONE = {
     "flagged_share": "share of flagged frames",
@@ -36,9 +36,9 @@ def r_squared_interval(score: np.ndarray, predictor: np.ndarray, level: float, r
     """Interval of the share of the score's variance that a line in `predictor` explains, by Fisher's z.
 
     Args:
-        score, predictor: [S]. rows: how many of them are independent of each other; with fewer than 4 it is [0, 1].
+        score, predictor: [S]. rows: number of independent rows; with fewer than 4 the interval is [0, 1].
 
-    Source: Fisher 1921, Metron 1, 3-32; squared, and from 0 where it holds no correlation.
+    Source: Fisher 1921, Metron 1, 3-32. The ends are squared; the interval begins at 0 if it includes no correlation.
     """
     if rows < 4:
         return 0.0, 1.0
@@ -54,12 +54,12 @@ def out_of_fold(
     percents: np.ndarray,
     clusters: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score of each subset as predicted from other clusters, and the mean score of its percent in these; [S] each.
+    """Score of each subset predicted from other clusters, and the mean score of its percent in these; [S] each.
 
-    Subsets whose score is NaN, because their networks diverged, tell nothing of the others.
+    A subset whose score is NaN, because its networks diverged, is not used to predict others.
 
     Args:
-        summary_of: gives a number per subset [S], allowed to use the scores of the rows [indices] it is given only.
+        summary_of: gives a number per subset [S]; it may use only the scores of the rows [indices] that it is given.
         slope_is_fitted: whether the score's slope on that number is estimated from the same rows; otherwise it is 1.
     """
     predicted, baseline = np.full(len(score), np.nan), np.full(len(score), np.nan)
@@ -81,7 +81,7 @@ def out_of_fold(
 
 
 def seed_table(results: Results) -> pd.DataFrame:
-    """A row per subset (`about` = `subset`), then per percent and predictor how much of the spread it explains."""
+    """A row per subset (`about` = `subset`), then a row per percent and predictor with the share it explains."""
     subsets = _subsets(results)
     made = [subsets]
     for percent, rows in subsets.groupby("percent"):
@@ -105,7 +105,7 @@ def _subsets(results: Results) -> pd.DataFrame:
     if len(np.unique(clusters)) > 1:
         summed = summed_values(inclusion, score, percents, clusters)
         table["predicted_score"], table["percent_score"] = out_of_fold(summed, False, score, percents, clusters)
-        # What the frames make of it, per frame, estimated without the subset's own cluster.
+        # The mean value of the subset's frames, estimated without the subset's own cluster.
         table["mean_value"] = (table["predicted_score"] - table["percent_score"]) / sizes
     return table
 
@@ -113,7 +113,7 @@ def _subsets(results: Results) -> pd.DataFrame:
 def summed_values(
     inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Of rows, Σ_{i∈S} value_i of all subsets, with values by regression on these rows; shrunk, so their slope is 1."""
+    """A function of rows: it gives Σ_{i∈S} value_i of all subsets, with shrunken values by regression on the rows."""
     return lambda rows: inclusion @ np.nan_to_num(values_from("regression", rows, inclusion, score, percents, clusters))
 
 
@@ -136,7 +136,7 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
         known = np.isfinite(predicted) & np.isfinite(score)
         if not known.any():
             continue
-        ends = (np.nan, np.nan)  # of values: whether they predict is tested in `validation.csv`
+        ends = (np.nan, np.nan)  # none for values: `validation.csv` tests whether they predict
         if name != VALUES:
             x = rows[columns[name]].to_numpy()[known]
             ends = r_squared_interval(score[known], x, results.level, len(np.unique(clusters[known])))
@@ -147,7 +147,7 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
 
 
 def _ceiling(results: Results, percent: int) -> list[dict[str, object]]:
-    """The share of one network's spread that its subset makes, from subsets trained twice; none without such."""
+    """The share of one network's variance that comes from its subset; no row unless subsets were trained twice."""
     networks = results.networks[results.networks["percent"] == percent].dropna(subset=f"mean_{results.score}")
     score, subset = networks[f"mean_{results.score}"].to_numpy(), networks["subset"].to_numpy()
     whole = components(score, subset)
@@ -156,7 +156,7 @@ def _ceiling(results: Results, percent: int) -> list[dict[str, object]]:
     cluster = networks["subset"].map(results.subsets.set_index("subset")["cluster"]).to_numpy()
 
     def share(rows: np.ndarray) -> float:
-        # A cluster drawn twice is two clusters, so its subsets are two as well.
+        # A cluster that is drawn twice counts as two clusters, so its subsets get new names.
         turns = pd.Series(rows).groupby(rows).cumcount()
         names = [f"{name}/{turn}" for name, turn in zip(subset[rows], turns, strict=True)]
         return components(score[rows], np.array(names)).share_of_subset

@@ -1,8 +1,8 @@
-"""Whether a ranking of frames has settled: how far two studies, each of some of the subsets, agree on it.
+"""Whether a ranking of frames has settled: how well two studies agree on it, each with a part of the subsets.
 
-Two halves of the clusters share no network. So their rank correlation tells how far a second study of that size would
-agree. How far all subsets together would agree with another such study follows from it, by the Spearman-Brown formula
-(Spearman 1910; Brown 1910) for doubled length.
+Two halves of the clusters share no network. So their rank correlation shows how well a second study of that size would
+agree. From it, the Spearman-Brown formula for doubled length (Spearman 1910; Brown 1910) predicts how well all subsets
+together would agree with another study of the full size.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from scipy import stats
 from frameworth.attribution.estimate import estimate_influence
 
 LEAST_CLUSTERS = 4  # in a half
-_SHARES = (0.25, 0.5, 0.75, 1.0)  # of the clusters that are drawn and then halved
-SETTLED = 0.9  # rank agreement with a second study of the same size that is called settled
+_SHARES = (0.25, 0.5, 0.75, 1.0)  # shares of the clusters that are drawn and then halved
+SETTLED = 0.9  # from this rank correlation with a second study of the same size on, a ranking is called settled
 
 
 def agreement(
@@ -36,17 +36,17 @@ def agreement(
     """Rank agreement of disjoint halves of the clusters, for growing shares of them.
 
     Args:
-        suspicion: what the networks of some subsets, int [n] of the S, make of the labels, [N].
+        suspicion: gives the suspicion of all frames, [N], from some subsets, int [n].
         score: [S], mean over held-out frames. inclusion: bool [S, N]. pool: bool [N].
-        subsets: a row per subset, with `percent`, `cluster`, `design`. networks: [S], how many each has.
-        estimator: the one behind the values.
+        subsets: a row per subset, with `percent`, `cluster`, `design`. networks: [S], number of networks of each.
+        estimator: name of the estimator of the values.
         draws: random halvings per share.
 
     Returns:
-        A row per ranking (`check` by suspicion, of all frames; `value`, of the pool's), share and draw: `ranking`,
+        A row per ranking (`check`: all frames by suspicion; `value`: pool frames by value), share and draw: `ranking`,
         `share`, `draw`, `networks` (of one half, mean of both), `agreement` (Spearman's rank correlation between the
-        halves, over frames that both know; NaN, read as none, where a half ranks all alike). No row where a half would
-        have fewer than 4 clusters.
+        halves, over frames that both rank; NaN, later read as 0, if a half ranks all frames equal). There is no row if
+        a half would have fewer than 4 clusters.
     """
     clusters = subsets["cluster"].to_numpy()
     names = pd.unique(clusters)
@@ -69,7 +69,7 @@ def agreement(
 
 
 def of_whole_study(table: pd.DataFrame, ranking: str) -> float:
-    """How far the study's ranking would agree with that of another study of its size; NaN if it cannot be told."""
+    """Rank correlation of the study's ranking with that of another study of its size; NaN if it is unknown."""
     rows = table[table["ranking"] == ranking]
     halves = rows.loc[rows["share"] == rows["share"].max(), "agreement"].fillna(0).mean()
     if np.isnan(halves):
@@ -96,7 +96,7 @@ def settled_sentence(table: pd.DataFrame) -> str:
 
 def _value(score: np.ndarray, inclusion: np.ndarray, subsets: pd.DataFrame, estimator: str) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of frames that a half cannot tell: they are left out
+        warnings.simplefilter("ignore")  # frames that a half cannot estimate are left out
         influence = estimate_influence(
             inclusion,
             score[:, None],

@@ -1,6 +1,6 @@
-"""How far the values can be trusted: prediction of held-out subsets, and detection of planted label errors.
+"""Tests of the values: how well they predict held-out subsets, and how well they find planted label errors.
 
-Numpy in, numpy out, but for `validation`, which makes the table `validation.csv`.
+Numpy in, numpy out, except `validation`, which makes the table `validation.csv`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.influence_file import ALWAYS
 from frameworth.results.results import MethodAnswers, Results
 
-FOLDS, SPLITS = 4, 3  # ranks are within folds, so that these must not be too small
+FOLDS, SPLITS = 4, 3  # ranks are within folds, so folds must not be too small
 REDRAWS = 99
-Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of (inclusion, rows): the values [N] that rows say
-LEAST_SUBSETS = 20  # with fewer, and fewer pairs of networks, a correlation over them says nothing
+Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (inclusion, rows) -> values [N] estimated from the rows
+LEAST_SUBSETS = 20  # with fewer subsets or pairs of networks, a correlation over them is too uncertain
 
 
 def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents: np.ndarray) -> float:
-    """Spearman correlation within each percent, weighted by its subsets; NaN with fewer than two of any size.
+    """Spearman correlation within each percent, weighted by its number of subsets; NaN if no percent has two.
 
     Args:
-        predicted: [S], Σ of the values of the frames in a subset, from subsets of other clusters.
-        score: [S], measured after training; NaN for a subset that does not count, as its networks diverged.
+        predicted: [S], Σ of the values of the frames in a subset, estimated from subsets of other clusters.
+        score: [S], measured after training; NaN if the subset's networks diverged, and the subset is then left out.
 
     Source: Park et al. 2023, arXiv 2303.14186, definition 2.3.
     """
@@ -45,7 +45,7 @@ def linear_datamodeling_score(predicted: np.ndarray, score: np.ndarray, percents
         rows = (percents == percent) & np.isfinite(score)
         if rows.sum() < 2 or np.ptp(score[rows]) == 0:
             continue
-        # SciPy's spearmanr does the same twenty times as slowly, which redrawing would feel.
+        # SciPy's spearmanr gives the same but takes twenty times as long, too slow for all the redraws.
         ranks = rankdata([predicted[rows], score[rows]], axis=1)
         correlation = np.corrcoef(ranks)[0, 1] if np.ptp(predicted[rows]) > 0 else 0.0
         total, weight = total + rows.sum() * correlation, weight + rows.sum()
@@ -60,7 +60,7 @@ def values_from(
     percents: np.ndarray,
     clusters: np.ndarray,
 ) -> np.ndarray:
-    """The values [N] that estimator `name` makes of the subsets `rows` alone."""
+    """The values [N] that estimator `name` computes from the subsets `rows` alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         sample = Sample(inclusion[rows], score[rows, None], percents[rows], clusters[rows])
@@ -69,7 +69,7 @@ def values_from(
 
 @dataclass(frozen=True)
 class Subsets:
-    """Subsets whose score is to be predicted: inclusion bool [S, N], score [S], percents, clusters and designs [S]."""
+    """Subsets whose score is predicted: inclusion bool [S, N]; score, percents, clusters and designs [S]."""
 
     inclusion: np.ndarray
     score: np.ndarray
@@ -84,23 +84,23 @@ class Subsets:
         return [list(split.split(self.clusters, groups=self.clusters)) for split in made]
 
     def by_estimator(self, name: str) -> Values:
-        """The values that estimator `name` makes of rows."""
+        """A function that gives the values of estimator `name` from rows."""
         return lambda z, rows: values_from(name, rows, z, self.score, self.percents, self.clusters)
 
 
 def scores_out_of_fold(methods: dict[str, Values], subsets: Subsets) -> dict[str, float]:
     """The linear datamodeling score of each method's values from other folds.
 
-    Subsets are ranked within folds, because values from different folds rest on different levels (what one fold lacks
-    the others have). The score is averaged over several splits.
+    Subsets are ranked within folds, because values from different folds have different levels: what one fold lacks, the
+    others have. The score is averaged over several splits.
     """
     return dict(zip(methods, _scores(methods, subsets, subsets.inclusion, subsets.splits()), strict=True))
 
 
 def scores_if_nothing_mattered(methods: dict[str, Values], subsets: Subsets) -> dict[str, np.ndarray]:
-    """The same [REDRAWS] with the design drawn anew each time: what comes out if no frame has an effect.
+    """The same scores [REDRAWS] with a newly drawn design each time: their distribution if no frame has an effect.
 
-    Resampling rows with the same predictions would leave out that the values are estimated, too.
+    Resampling rows with fixed predictions would ignore that the values are estimates, too.
     """
     rng, pool, splits = np.random.default_rng(0), np.flatnonzero(subsets.inclusion.any(axis=0)), subsets.splits()
     design = subsets.percents, subsets.clusters, subsets.designs
@@ -134,14 +134,14 @@ def _separated(truth: np.ndarray, suspicion: np.ndarray) -> bool:
 
 
 def _tested_scores(results: Results) -> list[str]:
-    """The scores that values are tested on: the study's own, and px."""
+    """The scores that values are tested on: the study's own score, and the error in px."""
     return list(dict.fromkeys((results.score, "error")))
 
 
 def reliability(results: Results) -> tuple[float, float, float]:
-    """Correlation within sizes of the held-out scores of two networks of the same subset, and its interval.
+    """Correlation, within sizes, between the held-out scores of two networks of a subset, with its interval.
 
-    The interval is over subsets. NaN with too few.
+    The interval is over subsets. All three are NaN if there are too few subsets.
     """
     by_subset, score = ["percent", "subset"], f"mean_{results.score}"
     table = results.networks.pivot_table(index=by_subset, columns="member", values=score)
@@ -160,13 +160,13 @@ def reliability(results: Results) -> tuple[float, float, float]:
 def validation(results: Results) -> pd.DataFrame:
     """A row per quantity, method and score: `value`, `ci_low`, `ci_high`, `p`, `chance_low`, `chance_high`.
 
-    Estimators are those that the study rests on and those of the config's `validation.estimators`.
+    Estimators are those of the study and those in the config's `validation.estimators`.
 
-    The quantities are these. `lds` is there for each estimator. For the study's own estimator and score it has the
-    central part of what redrawing the design gives (`chance_low`, `chance_high`) and its one-sided p. It is also there
-    for each method's values, with p against the largest of theirs in each redraw. `lds ceiling` is the root of the
-    reliability of one network, with its interval over subsets. Where errors were planted, `auroc` and
-    `average precision` tell how well they are found, with intervals over frames.
+    The quantity `lds` has a row for each estimator. For the study's own estimator and score the row has the central
+    part of the scores from redrawn designs (`chance_low`, `chance_high`) and the one-sided p. `lds` also has rows for
+    each method's values, with p against the largest score of these rows in each redraw. `lds ceiling` is the root of
+    the reliability of one network, with its interval over subsets. If errors were planted, `auroc` and
+    `average precision` show how well they are found, with intervals over frames.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
@@ -174,7 +174,7 @@ def validation(results: Results) -> pd.DataFrame:
 
 
 def compared_estimators(results: Results) -> list[str]:
-    """The estimators of `influence.h5`, and what the config asks for besides."""
+    """The estimators in `influence.h5`, and those that the config adds."""
     validation = results.options.validation
     assert validation is not None
     return sorted({*ALWAYS, results.estimator, *validation.estimators})
@@ -205,7 +205,7 @@ def _subsets(results: Results, score: str) -> Subsets:
 def _lds_rows(
     methods: dict[str, Values], tested: list[str], subsets: Subsets, score: str, level: float
 ) -> list[tuple[object, ...]]:
-    """Rows `lds`; the design is redrawn for the methods `tested`, and p compares with the largest of them all."""
+    """Rows `lds`; only `tested` methods have p, which compares with the largest of their scores in each redraw."""
     chance: dict[str, np.ndarray] = {}
     if tested:
         chance = scores_if_nothing_mattered({name: methods[name] for name in tested}, subsets)
@@ -221,7 +221,7 @@ def _lds_rows(
 
 
 def _method_rows(results: Results, answers: MethodAnswers) -> list[tuple[object, ...]]:
-    """How a method's values predict the networks that were no base of theirs; spoilt and other frames also apart."""
+    """How well a method's values predict other networks than its bases; also by planted and by other frames alone."""
     score, title = answers.method.score, answers.method.title
     value, subsets = mean_of_known(answers.harm, 0), _subsets(results, score)
     others = _no_base(answers.inclusion, results.inclusion) & np.isfinite(subsets.score)
@@ -259,7 +259,7 @@ def _detection_rows(results: Results) -> list[tuple[object, ...]]:
             return average_precision(truth[rows], suspicion[rows])
 
         rows.append(("auroc", method, score, auroc(truth, suspicion), *interval_of_auroc(truth, suspicion, level)))
-        # Resampled frames that are told apart without fail stay so: of that no interval can be had.
+        # Frames that are separated without error stay so in every resample, which gives no interval.
         apart = _separated(truth, suspicion)
         ends = (np.nan, np.nan) if apart else interval(precision, within_kinds(truth), level)
         rows.append(("average precision", method, score, average_precision(truth, suspicion), *ends))
@@ -267,11 +267,11 @@ def _detection_rows(results: Results) -> list[tuple[object, ...]]:
 
 
 def _suspicions(results: Results) -> list[tuple[str, str, np.ndarray]]:
-    """(method, score, number per frame [N]) of all that could tell a wrong label; higher is more suspicious."""
+    """(method, score, number per frame [N]) for each method that may find wrong labels; higher is more suspicious."""
     suspicions = [
         ("label suspicion", "pose", results.label_checks.set_index("frame").sort_index()["suspicion"].to_numpy()),
         ("out-of-bag error", "error", values.out_of_bag_error(results.scores["error"], results.inclusion)),
-        # A wrong label is learned by heart: its error falls most where it is trained on.
+        # A wrong label is memorized: training on it lowers its own error most.
         ("memorization", "error", -memorization(results)),
     ]
     for answers in results.methods:

@@ -1,10 +1,10 @@
 """The figures: one module each, with `table(results)` (the CSV) and `draw(table, results)`.
 
-A module whose figure reads more of the study than the artefacts that all figures read names these files in `READS`, a
-tuple of literal names: so Snakemake makes them first, and draws anew what rests on them.
+All figures read certain artefacts of the study. A module whose figure reads more files names them in `READS`, a tuple
+of literal names. Snakemake then makes these files first, and draws the figure again when they change.
 
-A module added to this folder is a figure more; modules whose names begin with an underscore are helpers.
-Importing this package imports no matplotlib: the workflow asks for the names before any job runs.
+Every module in this folder is a figure, unless its name begins with an underscore; those are helpers. Importing this
+package does not import matplotlib, because the workflow needs the names before any job runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PAIR = "influence_pair"
 VIDEOS = "video_disagreement"
 PILOT = "pilot"
 
-# Where figures stand in Snakemake's report; those that are not named here stand under "Figures".
+# The categories of Snakemake's report; figures that are not named here are under "Figures".
 CATEGORIES = {
     "Labels to check": ("labels_to_check", "memorization", "outliers"),
     "How far to trust it": ("settling", "lds", "influence_standard_error", "plan"),
@@ -42,9 +42,9 @@ def figure_names(pairs: int, pair_list: list[list[int]], videos: bool = False, p
     """The names of all figures, in alphabetical order of their modules.
 
     Args:
-        pairs: how many of the most harmful and of the most helpful pairs get a figure each.
+        pairs: number of the most harmful pairs, and of the most helpful pairs, that get a figure each.
         pair_list: further pairs wanted, as [training frame, evaluated frame].
-        videos: whether the study has any. pilot: whether it has one.
+        videos: whether the study has videos. pilot: whether it has a pilot.
     """
     names = []
     for module in _modules():
@@ -60,15 +60,15 @@ def figure_module(name: str) -> str:
 
 
 def figure_category(module: str) -> str:
-    """Where the figures of a module stand in Snakemake's report."""
+    """The category of a module's figures in Snakemake's report."""
     named = (category for category, modules in CATEGORIES.items() if module in modules)
     return next(named, "Influence" if module.startswith("influence_") else "Figures")
 
 
 def figure_reads(module: str) -> tuple[str, ...]:
-    """The files that the figures of a module read beyond those that all figures do: its `READS`.
+    """The files that a module's figures read besides those that all figures read: its `READS`.
 
-    Taken from the module's source, as importing it imports matplotlib.
+    They are taken from the module's source, because importing the module would import matplotlib.
     """
     (source,) = (path for folder in __path__ if (path := Path(folder) / f"{module}.py").exists())
     for statement in ast.parse(source.read_text()).body:
@@ -78,14 +78,14 @@ def figure_reads(module: str) -> tuple[str, ...]:
 
 
 def draw_figure(name: str, results: Results, folder: Path) -> None:
-    """Write `folder/name.png`, `.svg` and the `.csv` it is drawn from, each atomically.
+    """Write `folder/name.png`, `.svg` and the `.csv` that they are drawn from, each atomically.
 
-    Raises UserError for a name that is no figure, or a pair of frames that does not exist.
+    Raises UserError for a name that is not a figure, or for a pair of frames that does not exist.
     """
     module_name = figure_module(name)
     if module_name not in _modules() or name == PAIR:
         raise UserError(f"figure '{name}': there is no such figure; there are {', '.join(_modules())}")
-    # Only here, so that asking for names stays quick.
+    # Imported only here, so that asking for names stays quick.
     from frameworth.figures import _style
 
     module = importlib.import_module(f"{__name__}.{module_name}")
@@ -93,7 +93,7 @@ def draw_figure(name: str, results: Results, folder: Path) -> None:
     with _style.theme():
         table = module.table(results, *pair)
         figure = module.draw(table, results)
-        # Those of videos and of the pilot are drawn from what these found alone.
+        # The figures of videos and of the pilot do not depend on whether the study's networks have learned.
         if module_name not in (VIDEOS, PILOT) and not results.learning.learned:
             _style.say_above(figure, "The networks have not learned: nothing here says anything of frames or labels.")
         _style.save(figure, table, Path(folder) / name)

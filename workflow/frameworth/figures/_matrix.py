@@ -20,7 +20,7 @@ from frameworth.figures import _style
 from frameworth.results.results import Results
 
 MEAN = "(mean of keypoints)"
-ESTIMATOR = "size-centred"  # the one with standard errors that cover
+ESTIMATOR = "size-centred"  # its standard errors give intervals with the right coverage
 HARMS_RED = "RdBu_r"
 HELPS_BLUE = "RdBu"
 _NAMES = {
@@ -34,14 +34,14 @@ _NAMES = {
 def signed_figure(
     score: str, *, colours: str, unit: str, digits: int, label: str, squash: bool = False
 ) -> tuple[Callable[[Results], pd.DataFrame], Callable[[pd.DataFrame, Results], Figure]]:
-    """`table` and `draw` of the figure of a score's influences, blue for what helps and red for what harms.
+    """`table` and `draw` of the figure of a score's influences; blue helps and red harms.
 
     Args:
-        unit, digits: of the change that the title tells. label: of the colour bar.
-        squash: compress large values (inverse hyperbolic sine), for scores whose sizes differ by orders of magnitude.
+        unit, digits: of the change in the title. label: of the colour bar.
+        squash: compress large values (inverse hyperbolic sine), if sizes of the score differ by orders of magnitude.
 
-    The colours end at the 98th percentile of the sizes of the influences on other frames (with `squash` at the 99.9th),
-    so that neither a frame's influence on itself nor single outliers bleach the rest.
+    The colours end at the 98th percentile of the absolute influences on other frames (with `squash` at the 99.9th).
+    Otherwise a frame's influence on itself, or a single outlier, would make all other colours pale.
     """
 
     def table(results: Results) -> pd.DataFrame:
@@ -67,10 +67,10 @@ def signed_figure(
 
 
 def matrix_table(results: Results, score: str, part: str = "value") -> pd.DataFrame:
-    """A row per panel, training frame of the pool, and evaluated frame, with the estimate in column `part`.
+    """A row per panel, training frame (of the pool) and evaluated frame, with the estimate in column `part`.
 
-    There is a panel per keypoint and for their mean, and for the mean within each percent group of the config
-    that the study's percents cover.
+    There is a panel for each keypoint, for the mean of all keypoints, and for this mean within each group of percents
+    in the config that the study's percents cover.
     """
     whole = results.influence(score, ESTIMATOR)[part]
     panels = [("all", name, whole[:, :, index]) for index, name in enumerate(results.labels.keypoints)]
@@ -123,7 +123,7 @@ def draw_matrices(
 
 
 def off_diagonal(values: np.ndarray) -> np.ndarray:
-    """A copy of [N, N, …] with each frame's influence on itself taken out (NaN)."""
+    """A copy of [N, N, …] with NaN in place of each frame's influence on itself."""
     copy = np.array(values, dtype=float)
     index = np.arange(len(copy))
     copy[index, index] = np.nan
@@ -131,9 +131,9 @@ def off_diagonal(values: np.ndarray) -> np.ndarray:
 
 
 def share_beyond_chance(values: np.ndarray, errors: np.ndarray, clusters: int, level: float) -> float | None:
-    """Share of the cells farther from 0 than the t quantile of `level` allows; None without standard errors.
+    """Share of the cells whose t statistic is beyond the quantile of `level`; None without standard errors.
 
-    t has `clusters` − 1 degrees of freedom; without any effect the share would be 1 − `level`.
+    t has `clusters` − 1 degrees of freedom. If there were no effect, the share would be 1 − `level`.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.abs(values / errors)
@@ -177,7 +177,7 @@ def _panel(
 
 
 def _numbers(set_ticks: Callable[..., object], frames: np.ndarray) -> None:
-    """About eight frame numbers along an axis whose positions are not frame numbers."""
+    """Label about eight positions of an axis with their frame numbers."""
     places = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
     set_ticks(places, frames[places], fontsize=7)
 

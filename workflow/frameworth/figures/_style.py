@@ -21,20 +21,20 @@ from frameworth.storage.files import atomic_path, write_csv
 
 mpl.use("Agg")
 
-# Okabe and Ito's colours, told apart with any of the common colour-vision deficiencies.
+# Okabe and Ito's colours: people with any common colour-vision deficiency can tell them apart.
 BLUE, RED, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
 GREY, DARK = "#8c8c8c", "#333333"
 MISSING = "#d9d9d9"
 DPI = 150
-_MARGIN = 0.2  # of what a box must hold, on each side
+_MARGIN = 0.2  # on each side of a box, as a share of the width of its content
 NBSP = "\u00a0"  # keeps a number and its unit on one line
 _TITLE_SIZE, _NOTE_SIZE = 11, 8
-_TITLE_LETTER, _NOTE_LETTER = 0.61, 0.53  # typical width of a letter of DejaVu Sans, bold and not, per its size
+_TITLE_LETTER, _NOTE_LETTER = 0.61, 0.53  # typical width of a letter over its size: DejaVu Sans, bold and not
 
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """The look of all figures; SVG with text as text, and the same bytes every time."""
+    """The look of all figures; SVG files keep text as text and have the same bytes every time."""
     look = sns.axes_style("ticks") | sns.plotting_context("paper")
     changes = {
         "font.family": "sans-serif",
@@ -52,19 +52,19 @@ def theme() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of `width` × `height` inches, bound to no window and no global state."""
+    """An empty figure of `width` × `height` inches, without a window or global state."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def headline(figure: Figure, title: str, note: str) -> None:
-    """Set what a reader should see above the figure, and how it was drawn below it."""
+    """Write `title`, what a reader should see, above the figure, and `note`, how it was drawn, below it."""
     note = _wrapped(note, figure.get_figwidth(), _NOTE_SIZE * _NOTE_LETTER)
     _set_title(figure, _wrapped(title, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER))
     figure.supxlabel(note, x=_left(figure), ha="left", fontsize=_NOTE_SIZE, color=DARK)
 
 
 def say_above(figure: Figure, text: str) -> None:
-    """Put a sentence above what the figure's headline says."""
+    """Put a sentence above the figure's headline."""
     sentence = _wrapped(text, figure.get_figwidth(), _TITLE_SIZE * _TITLE_LETTER)
     _set_title(figure, f"{sentence}\n{figure.get_suptitle()}")
 
@@ -74,7 +74,7 @@ def _set_title(figure: Figure, title: str) -> None:
 
 
 def _left(figure: Figure) -> float:
-    """Where text begins, of the figure's width."""
+    """Where text begins, as a share of the figure's width."""
     return 0.08 / figure.get_figwidth()
 
 
@@ -84,19 +84,19 @@ def _wrapped(text: str, inches: float, letter: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Text as it is, whatever names of the study are in it: a dollar sign begins no mathematics."""
+    """The text with escaped dollar signs, so that names of the study are not read as mathematics."""
     return str(text).replace("$", r"\$")
 
 
 def message(text: str, note: str) -> Figure:
-    """A figure that says why there is nothing to see."""
+    """A figure that only says why there is nothing to draw."""
     figure = new_figure(8, 1.2)
     headline(figure, text, note)
     return figure
 
 
 def outline(width: float, colour: str = "black") -> list[AbstractPathEffect]:
-    """What lets a line or mark stand out on any image: a rim, together with it `width` points wide."""
+    """A rim that makes a line or mark stand out on any image; both together are `width` points wide."""
     return [withStroke(linewidth=width, foreground=colour)]
 
 
@@ -109,10 +109,10 @@ def intervals(
     ends: tuple[str, str] = ("ci_low", "ci_high"),
     nothing: float = 0.0,
 ) -> None:
-    """A line per row of a table, the first on top, with a dot at its `value` on its interval.
+    """Draw a line per row of a table, the first on top: its interval, with a dot at its `value`.
 
     Args:
-        names: of the rows. ends: columns of the interval. nothing: the value that would say nothing, dotted.
+        names: of the rows. ends: columns of the interval. nothing: the value without any effect, a dotted line.
     """
     place = np.arange(len(rows))[::-1]
     axes.axvline(nothing, color=GREY, ls=":", lw=1)
@@ -125,7 +125,7 @@ def intervals(
 def kinds_of_frames(
     axes: Axes, x: pd.Series, y: pd.Series, kinds: Sequence[tuple[pd.Series | np.ndarray, str, str, str]]
 ) -> None:
-    """A mark per frame, those of each kind (which rows, marker, colour, name) alike, with how many there are."""
+    """Draw a mark per frame, with one look for each kind (rows, marker, colour, name); the legend has their numbers."""
     for rows, marker, colour, name in kinds:
         if rows.any():
             size = 10 if marker == "*" else 5
@@ -134,39 +134,39 @@ def kinds_of_frames(
 
 
 def symmetric_limit(values: np.ndarray, quantile: float) -> float:
-    """The colour limit v of [-v, v]: a high quantile of the sizes, so that no outlier bleaches the rest."""
+    """The colour limit v of [-v, v]: a high quantile of absolute values, so that outliers do not make the rest pale."""
     sizes = np.abs(values[np.isfinite(values)])
     limit = float(np.quantile(sizes, quantile)) if sizes.size else 0.0
     return limit or float(sizes.max(initial=0.0)) or 1.0
 
 
 def percent_colours(percents: Sequence[int]) -> dict[int, tuple[float, float, float, float]]:
-    """A colour per percent, darker with more frames."""
+    """A colour per percent; it is darker for more frames."""
     known = sorted({int(percent) for percent in percents})
     shades = mpl.colormaps["viridis_r"](np.linspace(0.12, 0.95, len(known)) if len(known) > 1 else [0.6])
     return {percent: mpl.colors.to_rgba(shade) for percent, shade in zip(known, shades, strict=True)}
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """A number with its sign, and a true minus; what rounds to 0 has a plus."""
+    """A number with its sign, a plus if it rounds to 0, and a typographic minus (U+2212)."""
     return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def percentage(share: float) -> str:
-    """A share of 1 as a percentage, with a decimal where it is small, and a true minus."""
+    """A share of 1 in percent, with one decimal if it is small, and a typographic minus (U+2212)."""
     digits = 0 if abs(share) >= 0.1 or round(100 * share, 1) % 1 == 0 else 1
     return f"{100 * share:z.{digits}f}{NBSP}%".replace("-", "−")
 
 
 def stated(level: float) -> str:
-    """A level that was asked for as a percentage, with all its digits."""
+    """A given level in percent, with all its digits."""
     return f"{100 * level:g}{NBSP}%"
 
 
 def as_image(axes: Axes, picture: np.ndarray, box: tuple[float, float, float, float] | None = None) -> None:
-    """Show an image [height, width, 3] with axes in px, whole or only `box` (left, top, right, bottom)."""
+    """Show an image [height, width, 3] with axes in px, or only its part `box` (left, top, right, bottom)."""
     height, width = picture.shape[:2]
-    # Pixel (0, 0) covers 0…1, as in label files.
+    # Pixel (0, 0) covers 0 to 1 on both axes, as in label files.
     axes.imshow(picture, extent=(0, width, height, 0), interpolation="nearest")
     left, top, right, bottom = box or (0, 0, width, height)
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
@@ -177,9 +177,9 @@ def as_image(axes: Axes, picture: np.ndarray, box: tuple[float, float, float, fl
 
 
 def box_around(points: np.ndarray, size: np.ndarray, least: float) -> tuple[float, float, float, float]:
-    """A square (left, top, right, bottom) in px around `points` [n, 2] and a margin, at least `least` wide.
+    """A square (left, top, right, bottom) in px around `points` [n, 2] with a margin, at least `least` wide.
 
-    It is moved, and if need be cut, to lie within an image of `size` (width, height), unless a point lies outside.
+    It is moved into the image of `size` (width, height), and cut if necessary, unless a point is outside the image.
     """
     points = points[np.isfinite(points).all(axis=1)]
     low, high = points.min(axis=0), points.max(axis=0)
@@ -204,7 +204,7 @@ def save(figure: Figure, table: pd.DataFrame, stem: Path) -> None:
 
 
 def _lay_out(figure: Figure) -> None:
-    """Find places for everything once for all files, and round them.
+    """Compute the layout once for all files, and round the positions.
 
     The solver's last digits change from run to run, and SVG derives the names of clip paths from them.
     """

@@ -37,7 +37,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """The curve and its extrapolation, the gain per keypoint, and the plane of poses."""
+    """The curve and its extrapolation, the change per keypoint, and the plane of poses."""
     figure = _style.new_figure(12, 4.4)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 0.85, 1.1])
     curve = results.add_curve

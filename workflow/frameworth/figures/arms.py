@@ -1,4 +1,4 @@
-"""Paired differences of each arm to the baseline, by percent."""
+"""Paired differences between each arm and the baseline, by percent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = ["arm", "score", "percent", "difference", "ci_low", "ci_high", "pairs
 
 
 def table(results: Results) -> pd.DataFrame:
-    """The rows of `arms.csv`; none where no arm was trained."""
+    """The rows of `arms.csv`; no rows if no arm was trained."""
     arms = results.experiment("arms")
     return pd.DataFrame(columns=_COLUMNS) if arms is None else arms.assign(percent=arms["percent"].astype(str))
 

@@ -1,4 +1,4 @@
-"""What of a label's error do networks on this pool share, which no ensemble of this kind removes, and is it bias?"""
+"""Which part of a label's error do networks on this pool share, so that no such ensemble removes it? Is it bias?"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """What is shared against variance, for every label at the percent of most subsets; the gain by more networks."""
+    """Shared error against variance for each label, at the percent with most subsets; the gain by more networks."""
     percent = results.main_percent
     labels = table[(table["about"] == "label") & (table["percent"] == percent)].dropna(subset="network_variance")
     curves = table[table["about"].isin([_OF_SUBSET, _ACROSS_SUBSETS])]
@@ -56,7 +56,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 
 
 def _check_sums(results: Results) -> None:
-    """Squared bias and variance of members must add up to the mean squared error that `rmse.csv` has of them."""
+    """Raise UserError unless members' squared bias and variance add up to their squared error in `rmse.csv`."""
     bias, variance = (results.scores[name].astype(float) for name in ("member_bias_squared", "member_variance"))
     summed = values.subset_score(bias + variance, ~results.pool)
     squared = (results.networks["rmse_px"] ** 2).groupby(results.networks["subset"]).mean()
@@ -70,14 +70,14 @@ def _check_sums(results: Results) -> None:
 
 
 def _rows_of(results: Results, percent: int) -> np.ndarray:
-    """Subsets of this percent that have a network which did not diverge."""
+    """Rows of the subsets of this percent that have at least one network that did not diverge."""
     return np.flatnonzero((results.subsets["percent"] == percent) & (results.members["members"] > 0))
 
 
 def _label_rows(results: Results, percent: int) -> pd.DataFrame:
     rows = _rows_of(results, percent)
     members = results.members["members"][rows]
-    # A frame of the pool is out of bag for subsets that were in effect drawn from the others.
+    # Subsets for which a pool frame is out of bag are, in effect, drawn from the other frames of the pool.
     fraction = results.inclusion[rows[0]].sum() / (results.pool.sum() - results.pool)
 
     def split(pose: np.ndarray, within: np.ndarray, sizes: np.ndarray) -> Parts:
@@ -142,12 +142,12 @@ def _of_curve(about: str, percent: int, curve: Curve, results: Results) -> pd.Da
 
 
 def _labels(axes: Axes, labels: pd.DataFrame, alpha: float) -> None:
-    least = 1e-2  # px², where what is not above 0 is drawn
+    least = 1e-2  # px²; smaller values are drawn here
     shared = np.maximum(labels["shared_squared"], least)
     variance = np.maximum(labels["network_variance"], least)
     biased = (labels["bias_share_q"] < alpha).to_numpy()
     kinds = [(~biased, _style.BLUE, "label")]
-    if labels["bias_share_q"].notna().any():  # else it cannot be told of any
+    if labels["bias_share_q"].notna().any():  # otherwise it is unknown for all labels
         kinds.append((biased, _style.RED, "label whose error is mostly bias, beyond chance"))
     for rows, colour, name in kinds:
         axes.plot(variance[rows], shared[rows], ".", color=colour, ms=4, alpha=0.5, label=f"{name} ({rows.sum()})")

@@ -35,11 +35,11 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """The split of each frame's change, and maps of the strongest single changes."""
+    """The two parts of each frame's change, and maps of the strongest single changes."""
     note = _NOTE.format(alpha=1 - results.level)
     if not table["log_probability"].notna().any():
         return _style.message("What distractors do cannot be told: no frame is in some subsets only", note)
-    # One per training frame, so that one frame does not fill the figure.
+    # Only one map per training frame, so that one frame does not fill the figure.
     shown = results.distractor_places.drop_duplicates("training_frame").head(_MAPS)
     figure = _style.new_figure(11 if len(shown) else 5.5, 5.2)
     places = [f"map {number}" for number in range(_MAPS)]
@@ -102,7 +102,7 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     cells, groups = results.distractor_places, results.distractor_groups
     text = "Decided"
     if len(groups):
-        # What was planted is known to be wrong; what is flagged only looks so.
+        # Planted errors are known to be wrong; flagged labels only look wrong.
         group = groups.iloc[-1]
         moves = [
             f"{verb} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{group[part + '_p']:.2g})"

@@ -1,4 +1,4 @@
-"""What the errors of the subsets on held-out frames have in common: principal components of displacements."""
+"""What the subsets' errors on held-out frames have in common: principal components of displacements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from frameworth.results.results import Results
 _COMPONENTS = 10
 _LOADED = 3
 _DECIMALS = 6
-_LONG = 0.95  # quantile of the lengths of displacements to which longer ones are shortened
+_LONG = 0.95  # displacements above this quantile of lengths are shortened to it
 _COLUMNS = ["part", "component", "name", "value", "unit"]
 
 
@@ -25,11 +25,11 @@ class Components(NamedTuple):
     """Principal components of the displacements X [S, D] = consensus − label, px.
 
     Attributes:
-        share: [C] of the variance.
-        scores: [S, C] of the subsets, px.
-        truth: [C], where zero displacement lies, px.
-        loadings: [C, D], rows of length 1, the largest entry positive.
-        common: the share of the squared displacement that all subsets have in common, |mean X|² / mean |X|².
+        share: [C], shares of the variance.
+        scores: [S, C], positions of the subsets, px.
+        truth: [C], position of a subset without any displacement, px.
+        loadings: [C, D], rows of length 1 whose largest entry by absolute value is positive.
+        common: share of the squared displacement that all subsets have in common, |mean X|² / mean |X|².
     """
 
     share: np.ndarray
@@ -40,9 +40,9 @@ class Components(NamedTuple):
 
 
 def shortened(displacement: np.ndarray) -> np.ndarray:
-    """Displacements [..., 2] in px, none longer than a high quantile of their lengths; directions stay.
+    """Displacements [..., 2] in px, shortened to a high quantile of their lengths; directions do not change.
 
-    Otherwise one subset that found nothing at all would be the first component.
+    Otherwise a single subset that found no keypoint at all would determine the first component.
     """
     length = np.linalg.norm(displacement, axis=-1, keepdims=True)
     if not np.isfinite(length).any():
@@ -70,10 +70,10 @@ def principal_components(displacement: np.ndarray) -> Components:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """Long: `part` is variance, subset, ground truth, loading (share of a keypoint) or common.
+    """A table in long form: `part` is variance, subset, ground truth, loading (share of a keypoint) or common.
 
-    Long displacements are shortened (see `shortened`). Subsets all of whose networks diverged, coordinates that any
-    other lacks, and those without a label, are left out. Empty below three subsets.
+    Long displacements are shortened (see `shortened`). Subsets whose networks all diverged are left out, and so are
+    coordinates that have no label or that another subset lacks. The table is empty with fewer than three subsets.
     """
     held_out = ~results.pool
     pose = results.scores["consensus_pose"][:, held_out].astype(float)
@@ -95,12 +95,12 @@ def table(results: Results) -> pd.DataFrame:
         for name in results.labels.keypoints:
             rows.append(("loading", c + 1, name, squares[keypoints[known] == name].sum(), "of 1"))
     rows.append(("common", 0, "", components.common, "of 1"))
-    # Rounded: the last digits of a decomposition change from run to run with threads and memory alignment.
+    # Values are rounded, because threads and memory alignment change the last digits of a decomposition.
     return pd.DataFrame(rows, columns=_COLUMNS).round({"value": _DECIMALS})
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Variance explained, subsets in the space of the first two components, and what moves in each."""
+    """Variance explained, subsets in the plane of the first two components, and which keypoints move in each."""
     if len(table[table["part"] == "ground truth"]) < 2:
         return _style.message(
             "There are too few subsets, or no labelled held-out keypoints, for principal components",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from frameworth.figures import _style
 from frameworth.results.results import Results
 
-_LOOK = {  # colour and marker: never told apart by colour alone
+_LOOK = {  # colour and marker, so that colour alone never distinguishes verdicts
     "check label": (_style.ORANGE, "s"),
     "harmful": (_style.RED, "^"),
     "worse than average": (_style.PURPLE, "^"),
@@ -69,7 +69,7 @@ def _title(table: pd.DataFrame) -> str:
     if table["ci_low"].isna().all():
         return "No frame is decided: there are too few independent subsets for intervals"
     if decided.empty:
-        # Those of flagged frames may hold, but a wrong label's value is not told.
+        # Intervals of flagged frames may exclude 0, but the value of a wrong label is not reported.
         judged = table[table["verdict"] != "check label"].dropna(subset="ci_low")
         of_whom = "" if (table["verdict"] != "check label").all() else " of frames that are not flagged"
         crossing = int(((judged["ci_low"] <= 0) & (judged["ci_high"] >= 0)).sum())

@@ -11,7 +11,7 @@ from frameworth.results.results import Results
 
 READS = ("arm_scores.csv",)
 
-_SAID = {  # continued networks begin where nested ones do, so that their ends are compared
+_SAID = {  # continued networks begin where nested ones do, so only their ends are compared
     "independent": "the step of independent subsets lies {} that of nested ones",
     "continued": "continued networks end {} nested ones",
 }
@@ -19,7 +19,7 @@ _COLOURS = {"nested": _style.BLUE, "independent": _style.ORANGE, "continued": _s
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per step, history and score, and per difference between histories."""
+    """A row per step, history and score, and a row per difference between histories."""
     networks = results.networks.rename(columns={"mean_log_error": "log_error"})
     networks = networks.merge(results.subsets[["subset", "design"]], on="subset")
     return steps_by_history(networks, results.experiment("arm_scores"), results.level)

@@ -1,4 +1,4 @@
-"""Which subset holds which frame, from the best subset to the worst."""
+"""Which subset contains which frame, from the best subset to the worst."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from frameworth.text import counted
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per subset, by its consensus's RMSE (px); `frame_{i}`, per pool frame, is 1 if included."""
+    """A row per subset, sorted by its consensus's RMSE (px); `frame_{i}` of a pool frame is 1 if it is included."""
     rmse = results.consensus_rmse.set_index("subset")["rmse_px"]
     made = results.subsets[["subset", "percent", "seed", "design"]].copy()
     made["rmse_px"] = rmse.reindex(made["subset"]).to_numpy()

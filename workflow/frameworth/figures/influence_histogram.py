@@ -47,7 +47,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Outlines of the histograms, counts on a symmetric logarithm: single cells in the tails show."""
+    """Outlines of the histograms; a symmetric logarithmic axis of counts shows single cells in the tails."""
     figure = _style.new_figure(9, 4.4)
     axes = figure.subplots()
     axes.axvline(0, color=_style.DARK, lw=0.8)
@@ -75,7 +75,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 
 
 def _cells(results: Results, estimator: str, where: str) -> np.ndarray:
-    """Finite influences in px on other frames of the pool or on held-out frames, as one row."""
+    """Finite influences (px) on other pool frames or on held-out frames, as one array [cells]."""
     values = _matrix.off_diagonal(results.influence("error", estimator)["value"])
     columns = results.pool if where == "pool" else ~results.pool
     values = values[results.pool][:, columns]

@@ -1,11 +1,10 @@
 """One training frame, and what its presence does to one keypoint of another frame.
 
-How the pairs `harmful-k` and `helpful-k` are chosen: of the size-centred influences of pool frames on
-held-out frames that have the right sign (as has the plain difference of means, so that the picture agrees
-with the number), those among the tenth with the largest change in px are ranked by the change over its
-standard error, so that a pair matters in px and is not the luck of one subset. No training frame and no
-evaluated frame is shown twice while there are others. As the most extreme of many estimates, these pairs
-look larger than they are; the note below each says so.
+The pairs `harmful-k` and `helpful-k` are chosen from the size-centred influences of pool frames on held-out frames
+with the right sign. The plain difference of means must have the same sign, so that the picture agrees with the number.
+Of these, the tenth with the largest change in px is ranked by the change over its standard error, so that a pair
+matters in px and does not depend on the luck of one subset. No training frame or evaluated frame is shown twice while
+there are others. These pairs are the most extreme of many, so they look larger than they are; each note says so.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from frameworth.figures import _matrix, _style
 from frameworth.labels.images import read_image
 from frameworth.results.results import Results
 
-_LARGE = 0.9  # quantile of the changes of the right sign above which one counts as large
-_RANKED = 2000  # how many of the best are looked through for frames not shown yet
+_LARGE = 0.9  # a change above this quantile of the changes of the right sign is large
+_RANKED = 2000  # number of the best pairs that are searched for frames not yet shown
 _LEAST_SUBSETS = 3  # with and without the training frame
 _LEAST_CROP = 24.0  # px
-_SHOWN = (0.03, 0.97)  # quantiles of the detections that the crop is made to hold
+_SHOWN = (0.03, 0.97)  # the crop includes the detections between these quantiles
 _COLUMNS = ["training_frame", "evaluated_frame", "keypoint", "influence_px", "standard_error_px", "subset",
             "percent", "with_training_frame", "x", "y", "error_px", "label_x", "label_y"]  # fmt: skip
 
 
 class Cell(NamedTuple):
-    """Training frame, evaluated frame, keypoint's index."""
+    """A training frame, an evaluated frame, and the index of a keypoint."""
 
     training: int
     evaluated: int
@@ -41,7 +40,7 @@ class Cell(NamedTuple):
 
 
 def table(results: Results, pair: str) -> pd.DataFrame:
-    """A row per subset with its consensus for the pair's keypoint; no row where there is no such pair.
+    """A row per subset with its consensus for the pair's keypoint; no rows if there is no such pair.
 
     Args:
         pair: `harmful-{k}`, `helpful-{k}` or `{training frame}_{evaluated frame}`.
@@ -69,11 +68,11 @@ def table(results: Results, pair: str) -> pd.DataFrame:
             "label_y": label[1],
         }
     )
-    return made.dropna(subset=["x", "y"])[_COLUMNS]  # without subsets all of whose networks diverged
+    return made.dropna(subset=["x", "y"])[_COLUMNS]  # without subsets whose networks all diverged
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Training frame, evaluated frame, and the crop of it where the detections are."""
+    """Training frame, evaluated frame, and a crop of the evaluated frame around the detections."""
     if table.empty:
         return _style.message(
             "There is no such pair: no influence of this sign can be estimated well enough",
@@ -132,8 +131,8 @@ def ranked_cells(results: Results, effect: str) -> list[Cell]:
 def _contrasted(results: Results) -> np.ndarray:
     """Bool [N]: frames with enough subsets of the same size with and without them.
 
-    Σ over percents of n_with · n_without / n is what a contrast within sizes rests on; it has to reach that
-    of `_LEAST_SUBSETS` with and as many without.
+    A contrast within sizes rests on Σ over percents of n_with · n_without / n. This must be at least the value
+    for `_LEAST_SUBSETS` subsets with the frame and as many without it.
     """
     sizes = pd.DataFrame(results.inclusion.astype(float)).groupby(results.percents)
     within = (sizes.sum() * (1 - sizes.mean())).sum().to_numpy()
@@ -149,7 +148,7 @@ def _studentised(value: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def _varied(cells: list[Cell]) -> list[Cell]:
-    """The same cells, those first that repeat neither a training frame nor an evaluated frame."""
+    """The same cells; those that repeat neither a training frame nor an evaluated frame come first."""
     first: list[Cell] = []
     for cell in cells:
         if all(cell.training != other.training and cell.evaluated != other.evaluated for other in first):
@@ -175,7 +174,7 @@ def _asked(results: Results, training: int, evaluated: int) -> Cell | None:
 
 
 def _training(axes: Axes, results: Results, frame: int, keypoint: str) -> None:
-    """The training frame with its labels, the pair's keypoint ringed."""
+    """Draw the training frame with its labels, and a ring around the pair's keypoint."""
     _style.as_image(axes, read_image(results.labels.paths[frame]))
     xy = results.labels.xy[frame]
     outline = _style.outline(2.6)
@@ -190,9 +189,9 @@ def _training(axes: Axes, results: Results, frame: int, keypoint: str) -> None:
 
 
 def _detections(axes: Axes, table: pd.DataFrame, size: float) -> None:
-    """One mark per subset, with and without the training frame, and the label."""
+    """Draw one mark per subset, with and without the training frame, and the label."""
     outline = _style.outline(size / 2 + 1, "white")
-    small = size * float(np.clip(np.sqrt(60 / len(table)), 0.4, 1))  # hundreds would hide each other
+    small = size * float(np.clip(np.sqrt(60 / len(table)), 0.4, 1))  # hundreds of large marks would hide each other
     looks = {True: ("o", _style.BLUE, "with"), False: ("X", _style.RED, "without")}
     for included, (marker, colour, word) in looks.items():
         rows = table[table["with_training_frame"] == included]

@@ -1,4 +1,4 @@
-"""A contact sheet of the frames whose labels stand out most from what the networks that never saw them say."""
+"""Pictures of the frames whose labels differ most from the consensus of networks that never saw the frames."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _TABLE = [*_KNOWN, "keypoint", "stands_out", "label_x", "label_y", "consensus_x"
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per labelled keypoint of the frames to check first; `stands_out` for the one that each is suspected by.
+    """A row per labelled keypoint of frames to check first; `stands_out` marks its frame's most suspicious keypoint.
 
-    That one has a row even if its label is what is missing. `consensus_x`, `consensus_y` (px): weighted median pose of
-    the subsets without the frame; `distance_px`: from there to the label.
+    That keypoint has a row even if it has no label. `consensus_x`, `consensus_y` (px) are the weighted median pose of
+    the subsets without the frame; `distance_px` is from there to the label.
     """
     first = results.label_checks.dropna(subset="suspicion").head(LOOKED_AT)
     place = study_suspects(results).place
@@ -40,7 +40,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Image crops with label (cross) and consensus (circle) of every keypoint, joined by a line."""
+    """Image crops with the label (cross) and the consensus (circle) of every keypoint, joined by a line."""
     frames = list(dict.fromkeys(table["frame"]))
     if not frames:
         return _style.message(
@@ -104,7 +104,7 @@ def _crop(axes: Axes, rows: pd.DataFrame, results: Results) -> None:
 
 
 def _legend(figure: Figure, keypoints: tuple[str, ...]) -> None:
-    """Which colour is which keypoint, on a dark ground as most pictures are."""
+    """Draw a legend of the keypoints' colours; the marks have black edges."""
     marks = [
         Line2D([], [], color=colour, marker="s", ls="", ms=7, mec="black", mew=0.6, label=_style.plain(name[:24]))
         for name, colour in zip(keypoints, keypoint_colours(len(keypoints)), strict=True)

@@ -29,7 +29,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """A row per estimator, beside chance or with intervals; a panel per quantity that the study has."""
+    """A panel per quantity that the study has, with a row per method: its value, and chance or its interval."""
     score, note = results.score, _NOTE.format(level=_style.stated(results.level))
     drawn = [name for name in _QUANTITIES if (table["quantity"] == name).any()]
     figure = _style.new_figure(9, 4.2)
@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         return figure
     for axes, quantity in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
         rows = table[table["quantity"] == quantity]
-        # Values by the score that is tested; what else tells of frames has one score of its own.
+        # Rows of the tested score; methods that have only a score of their own keep their rows.
         rows = rows[(rows["score"] == score) | ~rows["method"].isin(rows.loc[rows["score"] == score, "method"])]
         ends = ("chance_low", "chance_high") if quantity == "lds" else ("ci_low", "ci_high")
         label, chance = _QUANTITIES[quantity]

@@ -18,14 +18,14 @@ from frameworth.figures import _style
 from frameworth.results.results import Results
 from frameworth.text import counted
 
-_LOGARITHMIC = 6  # ratio of the largest to the smallest error above which the axis is logarithmic
+_LOGARITHMIC = 6  # the axis is logarithmic if the largest over the smallest error is above this
 _COLUMNS = ["subset", "percent", "seed", "design", "cluster", "frames", "kind", "member", "rmse_px"]
 
 
 class Step(NamedTuple):
     """The mean change of the RMSE (px) from one percent to another, its standard error, and its seeds.
 
-    It is clear if it is more than `reach` from 0, which is half of its t interval.
+    The change is clear if it is farther from 0 than `reach`, which is half the width of its t interval.
     """
 
     low: int
@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per network, and per subset for its consensus, in the study's form."""
+    """A row per network, and a row per subset for its consensus in the study's form."""
     rmse = results.rmse
     kept = rmse[(rmse["kind"] == "network") | (rmse["form"] == results.consensus)]
     design = results.subsets[["subset", "design", "cluster", "frames"]]
@@ -46,7 +46,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Consensus per seed, networks faint behind, the mean bold, and what the two steps amount to."""
+    """Each seed's consensus, single networks in grey behind, the mean in bold, and the change at each step."""
     consensus = table[table["kind"] == "consensus"]
     networks = table[table["kind"] == "network"]
     nested = consensus[consensus["design"] == "nested"]
@@ -81,7 +81,7 @@ def _joined(nested: pd.DataFrame) -> bool:
 
 
 def _seeds(axes: Axes, consensus: pd.DataFrame, nested: pd.DataFrame) -> None:
-    """A dot per subset's consensus; a line joins the subsets of one seed that contain each other."""
+    """Draw a dot per subset's consensus, and a line through the nested subsets of each seed."""
     single = consensus[consensus["design"] != "nested"]
     if len(single):
         shift = np.random.default_rng(1).uniform(-0.8, 0.8, len(single))
@@ -94,9 +94,9 @@ def _seeds(axes: Axes, consensus: pd.DataFrame, nested: pd.DataFrame) -> None:
 
 
 def _comparable(ladder: pd.DataFrame, networks: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """Whose error steps are told of, and a row of it per subset.
+    """The kind of error that is compared between sizes, in words, and a table with a row per subset.
 
-    A consensus is better the more networks it is of. Where subsets differ in that, single networks are compared.
+    A consensus of more networks is better. If subsets differ in their number of networks, single networks are compared.
     """
     of_ladder = networks[networks["subset"].isin(ladder["subset"])]
     if np.ptp(of_ladder["subset"].value_counts().to_numpy()) == 0:
@@ -106,7 +106,7 @@ def _comparable(ladder: pd.DataFrame, networks: pd.DataFrame) -> tuple[str, pd.D
 
 
 def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
-    """The steps to look at: the config's groups that are pairs of percents, else the first and last step."""
+    """The steps to compare: groups of the config that are pairs of percents, or else the first and last step."""
     percents = sorted(int(percent) for percent in ladder["percent"].unique())
     pairs = [(min(g), max(g)) for g in results.groups if len(g) == 2 and set(g) <= set(percents)]
     steps = list(pairwise(percents))
@@ -114,7 +114,7 @@ def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
 
 
 def _step(ladder: pd.DataFrame, low: int, high: int, level: float) -> Step | None:
-    """Paired by seed where the subsets are nested, else between means."""
+    """The step from `low` to `high`, paired by seed if subsets are nested, otherwise between means; None if unknown."""
     first, last = (ladder[ladder["percent"] == p].set_index("cluster")["rmse_px"].dropna() for p in (low, high))
     both = first.index.intersection(last.index)
     if len(both):
@@ -132,7 +132,7 @@ def _step(ladder: pd.DataFrame, low: int, high: int, level: float) -> Step | Non
 
 
 def _room(axes: Axes, rmse: pd.Series) -> None:
-    """Limits with head room for the annotations; a logarithmic axis where one outlier would flatten the rest."""
+    """Set limits with room for the annotations; the axis is logarithmic if one outlier would flatten the rest."""
     low, high = float(rmse.min()), float(rmse.max())
     if low > 0 and high / low > _LOGARITHMIC:
         axes.set_yscale("log")

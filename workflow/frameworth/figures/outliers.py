@@ -1,4 +1,4 @@
-"""Outliers by one score: which frames, by which of its parts, and how well each finds planted errors."""
+"""The outlier score: which frames stand out, by which parts, and how well each part finds planted errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """A heat map of the parts of the first frames, and what each part finds."""
+    """A heat map of the parts for the first frames, and how well the score and each part find planted errors."""
     frames = table[table["outlier_score"].notna()].head(_FRAMES)
     if frames.empty:
         return _style.message("No frame has an outlier score", "It takes subsets with and without a frame.")
@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     by_truth = (compared["quantity"] == "auroc").any()
     note = _NOTE.format(frames=len(frames), right=_AUROC if by_truth else _AGREEMENT)
     figure = _style.new_figure(10, 1.6 + 0.19 * max(len(frames), 12))
-    # The star is wider than the layout reckons.
+    # The star is wider than the layout engine assumes.
     figure.set_layout_engine("constrained", rect=(0.03, 0, 0.97, 1))
     left, other = figure.subplots(1, 2, width_ratios=[1.25, 1])
     _heat(left, frames, figure)

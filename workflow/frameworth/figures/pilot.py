@@ -1,4 +1,4 @@
-"""What the pilot measured: the error against image size, and against steps for the size that was taken."""
+"""What the pilot measured: the error against image size, and against steps for the chosen size."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ READS = ("pilot.json",)
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per pilot network, in the order of training; `taken` is true for the one whose options were taken."""
+    """A row per pilot network, in the order of training; `taken` is true for the one whose options were chosen."""
     rows = pd.DataFrame(results.pilot["tries"])
     rows["taken"] = rows.index == results.pilot["taken"]
     return rows.astype({"error_px": float, "trained_on_px": float})
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Left a place per size, cheapest first, at the short steps; right the size taken, against steps."""
+    """Left: all sizes, cheapest first, with the fewest steps. Right: the chosen size against steps."""
     taken = table[table["taken"]].iloc[0]
     short = table[table["steps"] == table["steps"].min()].sort_values("px_per_step", kind="stable")
     longer = table[table["choice"] == taken["choice"]].sort_values("steps")

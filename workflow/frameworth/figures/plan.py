@@ -1,4 +1,4 @@
-"""What a larger study would take: power against the number of networks, for three ways to look."""
+"""How large a study must be: power against the number of networks, for three tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """A panel per effect, a curve per way to look."""
+    """A panel per effect, a curve per test."""
     basis, needed = results.plan_basis, results.plan
     if reason := basis.get("missing"):
         return _style.message("What a larger study would take cannot be told", reason)
@@ -58,7 +58,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, needed: pd.DataFrame, here: int) ->
         axes.plot(rows["networks"], rows["power"], color=colour, lw=1.6, label=method)
         row = needed[needed["method"] == method].iloc[0]
         if np.isfinite(row["networks"]):
-            # Bars of the three side by side, not on each other.
+            # Shift the bars of the three tests, so that they do not hide each other.
             height = row["power"] + 0.02 * (shift - 1)
             high = row["networks_high"] if np.isfinite(row["networks_high"]) else curves["networks"].max() * 2
             axes.plot([row["networks_low"], high], [height, height], color=colour, lw=1, alpha=0.6)

@@ -1,4 +1,4 @@
-"""Held-out error against how many frames are left out: the worst, the best, random ones."""
+"""Held-out error against the number of frames left out: the worst, the best, or random frames."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _COLUMNS = ["score", "count", "removed", "against", "mean", "mean_none", "differ
 
 
 def table(results: Results) -> pd.DataFrame:
-    """The rows of `prune.csv`; none where nothing was left out."""
+    """The rows of `prune.csv`; no rows if no frame was left out."""
     pruned = results.experiment("prune")
     return pd.DataFrame(columns=_COLUMNS) if pruned is None else pruned
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """A panel per score: its mean, with the interval of the difference to leaving none out."""
+    """A panel per score: its mean, with the interval of the difference from leaving no frame out."""
     if table.empty:
         return _style.message(
             "Networks without the frames judged worst were not trained", "They are with `prune` in the config."

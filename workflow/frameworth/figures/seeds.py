@@ -23,12 +23,12 @@ _NOTE = (
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per subset, then per percent and predictor the share of the spread that it explains."""
+    """A row per subset, then a row per percent and predictor with the share of the spread that it explains."""
     return seed_table(results)
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Predicted against measured at the percent of most subsets, and the shares explained."""
+    """Measured against predicted scores at the percent with most subsets, and the shares explained."""
     explained = table[table["about"] == "explained"]
     if explained.empty:
         return _style.message(
@@ -63,7 +63,7 @@ def _scatter(axes: Axes, rows: pd.DataFrame, results: Results, figure: Figure) -
     axes.axvline(0, color=_style.DARK, lw=0.6)
     axes.set_xlabel(f"predicted from its frames' values ({results.unit})")
     axes.set_ylabel(f"measured ({results.unit})")
-    # Predictions that are shrunk to nothing look like it.
+    # The axis is not stretched, so that predictions that are shrunk to almost 0 look small.
     span = max(float(np.ptp(x)), 0.3 * float(np.ptp(y))) or 1.0
     axes.set_xlim(x.min() - 0.1 * span, x.max() + 0.1 * span)
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
@@ -79,7 +79,7 @@ def _bars(axes: Axes, rows: pd.DataFrame, ceiling: pd.DataFrame) -> None:
         axes.axvspan(low, high, color=_style.GREY, alpha=0.12, lw=0)
         axes.axvline(ceiling["r_squared"].iloc[0], color=_style.DARK, ls="--", lw=1)
     axes.set_xlabel("share of the spread between subsets, out of fold")
-    # An interval far below 0 says no more than one that ends at −0.6.
+    # How far an R² is below −0.6 does not matter, so the axis is cut there.
     axes.set_xlim(max(-0.6, min(-0.1, float(rows["r_squared"].min()) - 0.05)), 1.02)
 
 

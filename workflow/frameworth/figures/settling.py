@@ -1,4 +1,4 @@
-"""Whether the rankings have settled: agreement of two studies on them against the number of networks."""
+"""Whether the rankings have settled: how well two studies agree, against the number of networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTE = (
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per ranking, share of the clusters and random halving; `networks` is of one half."""
+    """A row per ranking, share of the clusters and random halving; `networks` is the number in one half."""
     count = results.networks.groupby("subset").size()
     return settling.agreement(
         lambda rows: study_suspects(results, rows).suspicion,
@@ -37,7 +37,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """Agreement against networks per half, a line per ranking."""
+    """Agreement against the number of networks in a half, with a line per ranking."""
     if table.empty:
         return _style.message(
             "Whether the rankings have settled cannot be told",

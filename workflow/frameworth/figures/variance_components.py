@@ -1,4 +1,4 @@
-"""How much of the variance of held-out error is the subset's, the initial weights', the order's, the augmentation's."""
+"""The shares of subset, initial weights, order and augmentation in the variance of the held-out error."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _COLUMNS = ["arm", "percent", "component", "variance", "share", "share_ci_low", 
 
 
 def table(results: Results) -> pd.DataFrame:
-    """The rows of `variance_components.csv`; none where no arm replicates."""
+    """The rows of `variance_components.csv`; no rows if no arm has `replicate`."""
     components = results.experiment("variance_components")
     return pd.DataFrame(columns=_COLUMNS) if components is None else components
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """A panel per arm and percent: shares of the variance with intervals."""
+    """A panel per arm and percent, with shares of the variance and their intervals."""
     if table.empty:
         return _style.message(
             "What the variance of the error comes from was not asked", "It takes an arm with `replicate` in the config."

@@ -12,8 +12,8 @@ from frameworth.text import counted
 
 READS = ("frames_to_label.csv",)
 
-_BINS = 600  # of a video's time; more would not be told apart
-_SHOWN = 12  # videos; the CSV has them all
+_BINS = 600  # of a video's time; the eye could not separate more
+_SHOWN = 12  # videos; the CSV has all of them
 _NOTE = (
     "Root mean square distance of the ensembles' consensus from their mean, keypoints averaged as log(1 + px); at each "
     "moment the highest and the median value of the frames drawn together. Circles: frames proposed for labelling, "
@@ -24,7 +24,7 @@ _NOTE = (
 def table(results: Results) -> pd.DataFrame:
     """A row per stretch of a video: `video`, `time_s` of its first frame, `disagreement_px` (highest) and `median_px`.
 
-    Short videos have a row per frame. A stretch with chosen frames has the first one's `rank`.
+    Short videos have a row per frame. A stretch with chosen frames has the best `rank` among them.
     """
     parts = []
     chosen = results.frames_to_label
@@ -42,7 +42,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
-    """A row per video."""
+    """A panel per video."""
     chosen = results.frames_to_label
     shown = list(dict.fromkeys(table["video"]))[:_SHOWN]
     figure = _style.new_figure(9, 1.4 + 1.5 * len(shown))
