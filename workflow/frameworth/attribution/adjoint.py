@@ -250,7 +250,7 @@ def steps_before_next_state(steps: int, states: int) -> int:
     """The number of steps to take forward before the next state is kept.
 
     Args:
-        steps: to go back through, at least two, with a state kept before them. states: that may be kept, at least one.
+        steps: the steps to go back through, at least two. states: how many more states may be kept, at least one.
     """
     again = 0
     while math.comb(states + again, again) < steps:

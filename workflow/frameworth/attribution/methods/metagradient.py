@@ -29,7 +29,7 @@ _SCORED_AT_ONCE = 16
 _STATES_BYTES = 2**30
 # Twenty states of ResNet-50, the largest of DeepLabCut's usual networks, and the memory of one step back.
 _MEMORY = 7000
-_BACKWARD = 3  # a step back takes so many times as long as a step of training; 2.9 on the demo's network
+_BACKWARD = 3  # a step back takes this many times as long as a step of training; measured on the demo's network, 2.9
 
 
 class MetagradientOptions(Options):

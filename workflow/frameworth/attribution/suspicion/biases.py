@@ -13,7 +13,7 @@ from frameworth.attribution.suspicion.deviations import bounded, typical_size
 from frameworth.attribution.suspicion.suspects import where_seen
 
 LEAST_FRAMES = 5  # with the keypoint, both in the video and in the other videos
-_LEAST_NETWORKS = 2  # if so many were not trained on a video, only they judge it
+_LEAST_NETWORKS = 2  # if at least this many were not trained on a video, only they judge it
 _WRONG = 0.05  # a group with p_adjusted below this is left out when others are compared
 _MEDIAN = 2 * np.log(2)  # of the squared length of standard normal vectors in a plane
 
