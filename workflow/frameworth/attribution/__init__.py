@@ -1,1 +1,1 @@
-"""What frames are worth: estimators, uncertainty and tests, methods that ask networks, labels that stand out."""
+"""The value of frames: estimators, uncertainty and tests, methods that question networks, suspicious labels."""

@@ -1,9 +1,9 @@
-"""The exact reverse pass through the last steps of one training: what each label does to a score of the end.
+"""The exact reverse pass through the last steps of one training: how each label changes a score at the end.
 
-Each step of AdamW is a function of the weights, the two moments and the batch. `Backward` holds the derivatives of the
-score in these (the adjoint) and takes them from behind a step to before it. On the way it finds the derivatives in the
-weight of each label of the batch, and in its position (Engstrom et al. 2025, arXiv 2503.13751; Ilyas and Engstrom
-2025, arXiv 2504.16430). The states that it needs are those of the training itself, whose steps are taken again.
+Each step of AdamW is a function of the weights, the two moments and the batch. `Backward` has the derivatives of the
+score with respect to weights and moments (the adjoint) after a step, and computes those before the step. On the way it
+finds the derivatives with respect to the weight and the position of each label in the batch (Engstrom et al. 2025,
+arXiv 2503.13751; Ilyas and Engstrom 2025, arXiv 2504.16430). It needs the training's states, so the steps are repeated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from frameworth.engine.grouped_convolutions import FastSecondDerivatives
 from frameworth.errors import UserError
 from frameworth.training.loop import Descent
 
-# States that are kept at a time. With the fewest, the steps of a window of a thousand are taken not quite three times.
+# The number of states kept at a time. With the fewest, a window of a thousand steps is run almost three times.
 _FEWEST_STATES, _MOST_STATES = 20, 64
 
 
@@ -38,16 +38,16 @@ class State:
 
 @dataclass(frozen=True)
 class LabelDerivatives:
-    """The derivative of the score at the end of training in what M training frames brought to the steps of the window.
+    """Derivatives of the score at the end of training with respect to M training frames' labels, in the window's steps.
 
     Attributes:
-        weight: [M, K], in the weight of each label's part of the loss, which is 1 in training. The sum over keypoints
-            is the derivative in the frame's weight. Above 0 is harm: with more weight on the label the score would be
+        weight: [M, K], by the weight of each label's part of the loss, which is 1 in training. The sum over keypoints
+            is the derivative by the frame's weight. Above 0 is harm: with more weight on the label the score would be
             higher.
-        position: [M, K, 2], in the label's position (x, y) in px of the images that are trained on.
-        uses: int [M], in how many batches each frame was.
-        pixels: [h, w, 3], in the grey levels of the frame that was asked for. The way back through motion blur is left
-            out, which spreads the derivative over a few px. None where no frame was asked for.
+        position: [M, K, 2], by the label's position (x, y) in px of the images that are trained on.
+        uses: int [M], the number of batches that each frame was in.
+        pixels: [h, w, 3], by the grey levels of the requested frame; None without a request. Motion blur, which would
+            spread the derivative over a few px, is left out.
     """
 
     weight: np.ndarray
@@ -70,10 +70,10 @@ def check_differentiable(descent: Descent) -> None:
 
 
 class Replay:
-    """A training whose states can be taken down and put back.
+    """A training whose states can be saved and restored.
 
     Attributes:
-        names: of the weights that are trained.
+        names: the names of the weights that are trained.
     """
 
     def __init__(self, descent: Descent) -> None:
@@ -82,7 +82,7 @@ class Replay:
         self._values = [value for value in descent.network.parameters() if value.requires_grad]
 
     def state(self) -> State:
-        """A copy of the present state."""
+        """A copy of the current state."""
         moments = [self.descent.optimizer.state.get(value, {}) for value in self._values]
         pairs = list(zip(self._values, moments, strict=True))
         first, second = (
@@ -92,7 +92,7 @@ class Replay:
         return State([_kept(value) for value in self._values], first, second)
 
     def put_back(self, step: int, state: State) -> None:
-        """Make `state` the present one, before the step of this number."""
+        """Restore `state`, the state before the step with this number."""
         moments = self.descent.optimizer.state
         if step == 0:
             moments.clear()
@@ -108,9 +108,9 @@ class Backward:
     """The adjoint of one training, step by step backwards.
 
     Args:
-        adjoint: the derivative of the score in the trained weights at the end, one tensor for each.
-        frames, keypoints: how many M and K there are.
-        pixels: 0 [h, w, 3] for the frame that is asked for by its `place` among M, or None.
+        adjoint: the derivative of the score by the trained weights at the end, one tensor for each.
+        frames, keypoints: the numbers M and K.
+        pixels: zeros [h, w, 3] for the requested frame, which is number `place` of the M frames; or None.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Backward:
         self.uses = np.zeros(frames, int)
 
     def step(self, step: int, state: State) -> None:
-        """Take the derivatives from behind a step to before it. The step began with `state`."""
+        """Turn the derivatives after a step into those before it. The step began with `state`."""
         descent = self._replay.descent
         batch, keypoints = descent.prepare(step)
         chosen = np.asarray(descent.chosen(step))
@@ -148,7 +148,7 @@ class Backward:
         losses = label_losses(descent.network, outputs, torch.cat([positions, labels[..., 2:]], dim=2))
         shares = torch.ones_like(losses, requires_grad=True)
         gradients = torch.autograd.grad((losses * shares).sum(), weights, create_graph=True, allow_unused=True)
-        # A weight that the loss does not depend on has no gradient, and AdamW leaves it alone.
+        # A weight that the loss does not depend on has no gradient, and AdamW does not change it.
         trained = [(index, gradient) for index, gradient in enumerate(gradients) if gradient is not None]
         directions = [self._through_adamw(index, step, state, gradient.detach()) for index, gradient in trained]
         moved = torch.stack([(g * d).sum() for (_, g), d in zip(trained, directions, strict=True)]).sum()
@@ -167,14 +167,14 @@ class Backward:
             self._add_pixels(per_grey_level(by_pixel[0])[row].permute(1, 2, 0).double().cpu().numpy(), matrices[row])
 
     def _add_pixels(self, derivatives: np.ndarray, matrix: np.ndarray) -> None:
-        """Bring derivatives [h, w, 3] in the px of a batch back to those of the frame."""
+        """Add derivatives [h, w, 3] by the pixels of a batch image, mapped back to the pixels of the frame."""
         assert self.pixels is not None
         size = self.pixels.shape[1::-1]
         there = cv2.warpAffine(derivatives, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         self.pixels += there * abs(np.linalg.det(matrix[:, :2]))
 
     def _through_adamw(self, index: int, step: int, state: State, gradient: torch.Tensor) -> torch.Tensor:
-        """Take the adjoint of one tensor of weights through AdamW's rule; the derivative in its gradient."""
+        """Take the adjoint of a tensor of weights back through AdamW's rule; return the derivative by its gradient."""
         group = self._replay.descent.optimizer.param_groups[0]
         rate, decay, epsilon, (beta1, beta2) = (group[key] for key in ("lr", "weight_decay", "eps", "betas"))
         first, second = (moment[index].to(gradient.device) for moment in (state.first, state.second))
@@ -185,7 +185,7 @@ class Backward:
         below = root + epsilon
         pull = rate * self._weights[index] / below / correction1
         self._first[index] -= pull
-        # A gradient that has been 0 throughout stays 0: nothing comes through its root.
+        # Where all gradients so far are 0, the root has no derivative, and it counts as 0.
         half = torch.where(root > 0, 0.5 * first / (below * root * correction2), 0)
         self._second[index] += pull * half
         direction = (1 - beta1) * self._first[index] + 2 * (1 - beta2) * gradient * self._second[index]
@@ -195,7 +195,7 @@ class Backward:
         return direction
 
     def derivatives(self) -> LabelDerivatives:
-        """The derivatives, of the steps so far."""
+        """The derivatives summed over the steps so far."""
         return LabelDerivatives(self.weight, self.position, self.uses, self.pixels)
 
 
@@ -211,15 +211,15 @@ def differentiate(
 ) -> LabelDerivatives:
     """Take the steps from `first` to the end of training, and go back through them.
 
-    Steps are taken again from kept states, which lie so that as few steps as can be are taken again with so many states
-    (Griewank and Walther 2000, doi:10.1145/347837.347846).
+    Steps are repeated from kept states. These are placed so that the number of repeated steps is the smallest possible
+    for the number of states (Griewank and Walther 2000, doi:10.1145/347837.347846).
 
     Args:
-        descent: stands before the step `first`; at the end before it again.
-        frames, keypoints: how many M and K there are.
-        score_gradient: called once at the end of training, the derivative of the score in the trained weights.
-        most_bytes: of the host's memory, what kept states may take; twenty are kept whatever they take.
-        place, pixels: of the frame whose pixels are asked for, as for `Backward`.
+        descent: before the step `first`; it is there again at the end.
+        frames, keypoints: the numbers M and K.
+        score_gradient: called once, at the end of training; returns the derivative of the score by the trained weights.
+        most_bytes: the host memory that kept states may take; at least twenty states are kept in any case.
+        place, pixels: for the frame whose pixels are requested, as for `Backward`.
     """
     check_differentiable(descent)
     replay = Replay(descent)
@@ -247,15 +247,15 @@ def differentiate(
 
 
 def steps_before_next_state(steps: int, states: int) -> int:
-    """Of at least two steps to go back through, with a state before them, how many to take before the next is kept.
+    """The number of steps to take forward before the next state is kept.
 
     Args:
-        states: how many more may be kept, at least one.
+        steps: the steps to go back through, at least two. states: how many more states may be kept, at least one.
     """
     again = 0
     while math.comb(states + again, again) < steps:
         again += 1
-    # So many steps can be gone back through if each is taken at most `again` times, less one before the next state.
+    # The most steps before the next state, and the fewest after it, if each step is taken at most `again` times.
     most_before, least_behind = math.comb(states + again - 1, again - 1), math.comb(states + again - 2, again - 1)
     return min(most_before, steps - least_behind)
 

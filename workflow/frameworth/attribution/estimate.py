@@ -1,4 +1,4 @@
-"""`estimate_influence`: what each training frame does to any scores, with its uncertainty. Numpy in, numpy out."""
+"""`estimate_influence`: the effect of each training frame on any scores, with uncertainty. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERDICTS = ("harmful", "helpful", "worse than average", "better than average", "
 
 
 class UndecidableFrameWarning(UserWarning):
-    """Warns of frames that every subset or no subset holds: nothing can be said of them."""
+    """Warns of frames that are in every subset or in no subset: their influence cannot be estimated."""
 
 
 class FewClustersWarning(UserWarning):
@@ -32,25 +32,25 @@ class Influence:
     """Influence of N frames on T targets: how a score changes with the frame. For errors, negative is good.
 
     Attributes:
-        value: [N, T] by the estimator, relative: the expected change when frame i takes the place of an average frame.
+        value: [N, T] relative value by the estimator: the expected change when frame i replaces an average frame.
         absolute: [N, T] (n−1)/n · value + the slope of the score per added frame at the percent of most subsets;
-            NaN with one size. Of estimators with errors of their own it is `tested_absolute`.
-        tested_value: [N, T] the unshrunken estimate of the same quantity that is tested: the size-centred difference
-            beside the decided frames (see `step_down`), or with independent subsets of one size `value` where the
-            estimator has errors of its own.
+            NaN with one size. For estimators with errors of their own it is `tested_absolute`.
+        tested_value: [N, T] the unshrunken estimate of the same quantity, which is tested. It is the size-centred
+            difference adjusted for the decided frames (see `step_down`). It is `value` if the estimator has errors of
+            its own and the subsets are independent and of one size.
         tested_absolute: [N, T] (n−1)/n · tested_value + slope.
         standard_error, ci_low, ci_high, p_value: [N, T] of `tested_value`, with t(clusters − 1); p_value is for no
             influence, one cell at a time.
-        called_ci_low, called_ci_high: [N, T] interval of `tested_value`, given that `p_adjusted` decides it. The plain
-            interval does not take this into account. NaN where it is not decided (see `inference.called`).
-        p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `redraw`), stepping down; NaN for
-            a target's own frame.
-        absolute_p_adjusted: [N, T] the same for the absolute value being 0, its error that of value and slope, with
+        called_ci_low, called_ci_high: [N, T] interval of `tested_value`, conditional on being decided by `p_adjusted`,
+            which the plain interval ignores. NaN where the value is not decided (see `inference.called`).
+        p_adjusted: [N, T] family-wise over the frames, by redrawing the design (see `redraw`) in steps (see
+            `step_down`); NaN for a target's own frame.
+        absolute_p_adjusted: [N, T] the same for an absolute value of 0, with the errors of both value and slope and
             Satterthwaite's degrees of freedom.
-        verdict: str [N, T], one of `VERDICTS`: the first that `tested_absolute`, then `tested_value`, decides.
-        critical: [T] the studentised statistic that a frame not yet decided must reach to be so at 1 − level.
-        n_with, n_without: int [N], subsets with and without the frame.
-        slopes: per pair of neighbouring percents the change of the score per frame added, [T] each.
+        verdict: str [N, T], one of `VERDICTS`, by `tested_absolute` if that is decided, else by `tested_value`.
+        critical: [T] the studentised statistic that a frame not yet decided must reach to be decided at 1 − level.
+        n_with, n_without: int [N], the number of subsets with and without the frame.
+        slopes: the change of the score per added frame, [T], for each pair of neighbouring percents.
     """
 
     value: np.ndarray
@@ -88,15 +88,15 @@ def estimate_influence(
     """Estimate what each frame's presence in the training set does to each score.
 
     Args:
-        inclusion: bool [S, N], subset s holds frame i. Frames outside the pool are columns of False.
+        inclusion: bool [S, N], frame i is in subset s. Frames outside the pool are columns of False.
         scores: float [S, T], NaN where not scored.
         percents: int [S], the nominal size of each subset in percent of the pool.
         clusters: [S], equal for subsets that are not independent of each other.
         design: `balanced`, `nested`, `independent` or `paired`, for all subsets or one per subset.
-        estimator: see `frameworth.attribution.estimators`; each module says formula, assumptions, cost, source.
+        estimator: see `frameworth.attribution.estimators`; each module states formula, assumptions, cost, source.
         self_frame: int [T], the training frame that a target is, −1 for none (the default).
         level: coverage of the intervals.
-        resamples: redraws of the design for `p_adjusted`; 0 gives point estimates only, uncertainty NaN.
+        resamples: number of redraws of the design for `p_adjusted`; 0 gives point estimates only, uncertainty NaN.
         random_state: seed or generator of the redraws.
 
     Raises ValueError for arrays that do not fit each other, an unknown design or estimator, or an inclusion row
@@ -107,7 +107,7 @@ def estimate_influence(
     Source: the mathematics in docs/mathematics.md.
     """
     inclusion, scores = np.asarray(inclusion, bool), np.asarray(scores, float)
-    # Numbers in place of names, which are told apart anew in every redraw.
+    # Clusters are compared in every redraw, which is faster with numbers than with names.
     percents, clusters = np.asarray(percents), np.unique(np.asarray(clusters), return_inverse=True)[1]
     own_frame = np.full(scores.shape[1:], -1) if self_frame is None else np.asarray(self_frame)
     designs = np.broadcast_to(np.asarray(design), len(inclusion)) if np.ndim(design) <= 1 else np.asarray(design)
@@ -143,14 +143,14 @@ def estimate_influence(
             )
     else:
         tested = size_centred.estimate(sample, with_errors=False).value
-    # Over several sizes a difference of an estimator's own may be confounded with size, which no error of it knows. Nor
-    # need it know of clusters: of complementary pairs each half has what the other lacks.
+    # An estimator's own errors may ignore that frames are confounded with size, and that the subsets of a cluster
+    # depend on each other: in a complementary pair, each subset has the frames that the other lacks.
     if point.own_errors and len(np.unique(percents)) == 1 and len(np.unique(clusters)) == len(clusters):
         tested = point.value
         if with_errors:
             error, known = point.standard_error, point.clusters
             p_value, statistic_error = values.p_values(tested, error, known), error
-            # Their statistics know of no decided frames: judged by the first step alone.
+            # These values are not adjusted for decided frames, so only the first step judges them.
             tests = tests.first_step(level, error)
             adjusted, critical = tests.family_wise(tested, statistic_error, known - 1), tests.critical
     low, high = values.confidence_interval(tested, error, known, level)
@@ -192,7 +192,7 @@ def estimate_influence(
 def _verdict(
     value: np.ndarray, p: np.ndarray, absolute: np.ndarray, absolute_p: np.ndarray, alpha: float
 ) -> np.ndarray:
-    """Verdicts [N, T] by the signs of what was tested; shrinkage may turn that of a value close to nothing."""
+    """Verdicts [N, T] by the signs of the tested values; the sign of a shrunken value near 0 may differ."""
     decided, absolutely = p < alpha, absolute_p < alpha
     cases = [absolutely & (absolute > 0), absolutely & (absolute < 0), decided & (value > 0), decided & (value < 0)]
     return np.select(cases, VERDICTS[:-1], default=VERDICTS[-1])
@@ -225,7 +225,7 @@ def _check(
 
 
 def _check_sizes(inclusion: np.ndarray, percents: np.ndarray, designs: np.ndarray) -> None:
-    """Raise ValueError for the first row that fits its percent in no pool that fits most rows."""
+    """Raise ValueError for the first row that does not fit its percent, in a pool of the size that fits most rows."""
     sizes = inclusion.sum(axis=1)
     best = None
     for pool in range(max(1, int(np.count_nonzero(inclusion.any(axis=0)))), inclusion.shape[1] + 1):

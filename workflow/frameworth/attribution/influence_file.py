@@ -18,16 +18,16 @@ from frameworth.storage.hdf5 import Array, made_from, read_hdf5, write_hdf5
 
 ALWAYS = ("difference-of-means", "size-centred")
 DIMENSIONS = ("training_frame", "evaluated_frame", "keypoint")
-VARIANCE = "variance"  # of the error between subsets of one size, which has an influence but is no score of a network
+VARIANCE = "variance"  # of the error between subsets of one size: frames influence it, but no single network has it
 SCORES = ("error", "log_error", VARIANCE, "confidence", "probability")
 
 
 def squared_deviation(scores: np.ndarray, percents: np.ndarray) -> np.ndarray:
     """(u − ū_p)² · m_p/(m_p − 1) of scores [S, …], with ū_p the mean over the m_p subsets of a percent.
 
-    Its mean is the variance of the score between subsets of one size, so its influence is what a frame does
-    to that variance. NaN for a percent with one subset; subsets without any score, as all their networks diverged,
-    do not count.
+    Its mean is the variance of the score between subsets of one size, so the influence on it is the effect of a frame
+    on that variance. NaN for a percent with one subset. Subsets without any score, because all their networks diverged,
+    are left out.
     """
     out = np.full(scores.shape, np.nan)
     scored = np.isfinite(scores).reshape(len(scores), -1).any(axis=1)
@@ -51,7 +51,7 @@ def influence_unit(score: str) -> str:
 
 
 def write_influence(study: Path, groups: Sequence[Sequence[int]], chosen: str) -> None:
-    """Estimate for every score, over all subsets and over each group of percents, and write the study's file.
+    """Estimate the influence on every score, over all subsets and over each group of percents, and write the file.
 
     The estimators are the paper's difference of means, the size-centred difference, and the estimator `chosen`. Where
     there are standard errors, `q_value` is the false discovery rate over the whole matrix.
@@ -75,11 +75,11 @@ def _estimates(
     groups: Sequence[Sequence[int]],
     chosen: str,
 ) -> Iterator[tuple[str, Array]]:
-    """The datasets of `influence.h5` by name, one after the other: together they may be larger than the memory."""
+    """Yields the datasets of `influence.h5` by name, one at a time: together they may not fit into memory."""
     percents, clusters = subsets["percent"].to_numpy(), subsets["cluster"].to_numpy()
     by_score = score_arrays(scores, percents)
     shape = (len(pool), *scores["error"].shape[1:])
-    # All scores at once: what depends on inclusion alone is worked out once.
+    # All scores at once, so that what depends on inclusion alone is computed once.
     together = np.concatenate([values.reshape(len(subsets), -1).astype(np.float32) for values in by_score.values()], 1)
     own_frame = np.tile(np.where(pool, np.arange(len(pool)), -1).repeat(shape[2]), len(by_score))
     rows_of = {"all": np.ones(len(subsets), bool)}

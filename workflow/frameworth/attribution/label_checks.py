@@ -1,4 +1,4 @@
-"""`labels_to_check.csv`: every labelled frame, in the pool or held out, by how far its labels stand out."""
+"""`labels_to_check.csv`: every labelled frame, in the pool or held out, ranked by how suspicious its labels are."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from frameworth.storage.files import read_table, write_csv
 if TYPE_CHECKING:
     from frameworth.results.results import Results
 
-EXPECTED_FALSE = 1.0  # right frames among the flagged of a study
-UNUSUAL = 0.05  # of the right frames are as suspicious: what is off in such a frame is said, flagged or not
-LOOKED_AT = 12  # frames, the most suspicious, are pictured and reviewed, flagged or not
+EXPECTED_FALSE = 1.0  # expected number of correctly labelled frames that are flagged in a study
+UNUSUAL = 0.05  # for frames with p up to this the table names the kind of error, flagged or not
+LOOKED_AT = 12  # most suspicious frames that are pictured and reviewed, flagged or not
 
 
 def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd.DataFrame:
-    """The table: see the file formats in the documentation for its columns.
+    """The table of all frames; docs/formats.md describes its columns.
 
-    A frame is flagged if at most `expected_false` frames would rank as high, were all labels right. Where the networks
+    A frame is flagged if at most `expected_false` frames would rank as high if all labels were correct. If the networks
     have not learned, no frame is flagged. Frames that a person marked as right are not flagged either, and come last.
     """
     labels = results.labels
@@ -68,13 +68,13 @@ def label_checks(results: Results, expected_false: float = EXPECTED_FALSE) -> pd
 
 
 def _standing_for_all(off: np.ndarray) -> int:
-    """The keypoint that stands for a frame whose labels are off together.
+    """The keypoint that represents a frame whose labels are off together.
 
-    That is the one of median distance where all labels are off alike, as networks may have lost another. Else, as
-    where the animal is turned round, it is the one that is farthest off.
+    If all labels are off in the same way, it is the keypoint of median distance, because networks may have lost another
+    one. Otherwise, for instance if the animal is turned round, it is the keypoint that is farthest off.
 
     Args:
-        off: [K, 2] px, from where the networks see each keypoint to its label; at least one is known.
+        off: [K, 2] px, from the networks' position of each keypoint to its label; at least one is known.
     """
     order = np.argsort(np.linalg.norm(off, axis=1))  # NaN comes last
     known = int(np.isfinite(off).all(axis=1).sum())
@@ -82,7 +82,7 @@ def _standing_for_all(off: np.ndarray) -> int:
 
 
 def study_suspects(results: Results, subsets: np.ndarray | None = None, expected_false: float = 1.0) -> Suspects:
-    """What the networks of `subsets` say of the study's labels: int [n], rows of `subsets.csv`, or None for all."""
+    """Suspects among the study's labels by the networks of `subsets`: int [n], rows of `subsets.csv`; None for all."""
     rows = np.arange(len(results.subsets)) if subsets is None else subsets
     return suspect_labels(
         results.scores["consensus_pose"][rows],
@@ -130,7 +130,7 @@ def where_off(row: dict[str, Any], digits: int = 0) -> str:
 
 
 def _reason(suspects: Suspects, frame: int, keypoints: Sequence[str], xy: np.ndarray) -> str:
-    """What kind of error a frame with the labels `xy` [K, 2] px looks like, in words."""
+    """The kind of error that a frame with the labels `xy` [K, 2] px seems to have, in words."""
     if suspects.kind[frame] == "exchanged":
         first, second = sorted([suspects.keypoint[frame], suspects.partner[frame]])
         return f"labels look exchanged: {keypoints[first]} with {keypoints[second]}"
@@ -143,10 +143,10 @@ def _reason(suspects: Suspects, frame: int, keypoints: Sequence[str], xy: np.nda
 
 
 def all_off_alike(off: np.ndarray) -> str:
-    """Labels that are all off alike, in words; empty where they are off each in its own direction.
+    """A sentence if all labels are off in the same way; empty if they are off in different directions.
 
     Args:
-        off: [K, 2] px, from where the networks see each keypoint to its label.
+        off: [K, 2] px, from the networks' position of each keypoint to its label.
     """
     x, y = np.nanmedian(off, axis=0)
     length = float(np.hypot(x, y))

@@ -1,4 +1,4 @@
-"""What metagradients say of single labels: which of them harm, and in which direction each would have to move.
+"""Metagradients of single labels: which labels harm, and in which direction each would have to move.
 
 Numpy in, numpy out.
 """
@@ -15,20 +15,20 @@ from frameworth.attribution.method_values import method_values
 
 @dataclass(frozen=True)
 class LabelMetagradients:
-    """What B networks say of the K labels of N frames.
+    """The metagradients of the K labels of N frames, over B networks.
 
     Attributes:
-        value: [N, K], the mean over networks of the derivative in the label's weight, less the network's mean over the
-            keypoint's labels, in units of the mean size of what is left. Above 0 harms, and 1 is as much as usual. NaN
-            where no network tells, or where there is no label.
-        standard_error: [N, K], of the value, by which it is tested; NaN where fewer than two networks tell.
+        value: [N, K], the mean over networks of the derivative by the label's weight, minus the network's mean over the
+            keypoint's labels, divided by the mean absolute difference. Above 0 harms, and 1 is the usual size. NaN
+            where no network has a derivative, or where there is no label.
+        standard_error: [N, K], of the value, used in its test; NaN where fewer than two networks have a derivative.
         p_adjusted: [N, K] family-wise over all labels, one-sided for harm, as in `method_values`.
         harmful: bool [N, K], `stands_out` of `method_values`, among all labels.
         direction: [N, K, 2], unit vectors (x, y): where the label would have to move for a lower held-out score. The
-            derivative does not tell how far.
+            derivative does not show how far.
         agreement: [N, K], 0…1, the length of the mean of the networks' own unit vectors. With few networks it is high
             by chance, about 1/√B without any agreement.
-        networks: int [N, K], networks that tell of the label.
+        networks: int [N, K], number of networks with a derivative for the label.
     """
 
     value: np.ndarray
@@ -43,7 +43,7 @@ class LabelMetagradients:
 def label_metagradients(
     change: np.ndarray, position: np.ndarray, labelled: np.ndarray, resamples: int, rng: np.random.Generator
 ) -> LabelMetagradients:
-    """Judge single labels by the derivatives of each network.
+    """Test single labels by the derivatives from each network.
 
     Args:
         change, position: [B, N, K] and [B, N, K, 2] of `metagradients.h5`. labelled: bool [N, K].
@@ -53,7 +53,7 @@ def label_metagradients(
     known = np.isfinite(derivative)
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
     derivative = derivative - np.where(known, derivative, 0).sum(axis=1, keepdims=True) / count
-    # Keypoints differ in how much hangs on them; labels are compared in units of their own keypoint's spread.
+    # Keypoints differ in how much they matter, so labels are compared in units of their own keypoint's spread.
     spread = np.abs(np.where(known, derivative, 0)).sum(axis=1, keepdims=True) / count
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(spread > 0, derivative / spread, np.nan)

@@ -1,4 +1,4 @@
-"""`marked_right.csv`: frames whose labels a person looked at and found right, and which labels these were."""
+"""`marked_right.csv`: frames whose labels a person checked and found right, with a digest of these labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE = "marked_right.csv"
 
 
 def marked_right(study: Path) -> dict[tuple[str, str], str]:
-    """The digests of the labels that were found right, by video and image; empty where nothing was marked."""
+    """The digests of the labels that were found right, by video and image; empty if no frame was marked."""
     path = study / FILE
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""The files of methods that ask networks: what one network says, and these of all networks together."""
+"""The files of methods that question networks: the answer of one network, and the answers of all networks together."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def write_network_answer(
     device: str,
     imagenet: Path | None = None,
 ) -> None:
-    """Ask one base network by the method `name`, and write what it says to `out`.
+    """Apply the method `name` to one base network, and write the network's answer to `out`.
 
-    For a network that diverged all values are NaN, because there is nothing to ask.
+    For a network that diverged all values are NaN.
 
     Args:
-        network_file: the subset's `member-0.pt`. store: of networks, `.store/`.
+        network_file: the subset's `member-0.pt`. store: the store of networks, `.store/`.
         options: the config's `influence.{name}` without `networks` and `percent`.
         imagenet: a file of the weights that `weights: imagenet` stands for.
     """
@@ -103,7 +103,7 @@ def trained_network(
     device: torch.device,
     imagenet: Path | None = None,
 ) -> TrainedNetwork:
-    """A base network with all that a method needs; arguments as for `write_network_answer`."""
+    """A base network with everything that a method needs; arguments as for `write_network_answer`."""
     subset, labels = read_subset(subset_json), read_labels(labels_h5)
     engine = engine_of(training, subset.keypoints)
     of_network = network_seed(study_seed, subset.percent, subset.seed, 0)
@@ -122,12 +122,12 @@ def trained_network(
 
 
 def _seed(subset: Subset, study_seed: int) -> int:
-    """Of what a method draws."""
+    """The seed of a method's random draws."""
     return int(np.random.SeedSequence([study_seed, subset.percent, subset.seed, 6]).generate_state(1)[0])
 
 
 def collect_answers(name: str, files: Sequence[Path], out: Path) -> None:
-    """What all base networks say, in one file: each array of the method [network, ...], `inclusion`, `steps_taken`."""
+    """Write the answers of all base networks to one file: the method's arrays [network, ...], `inclusion` and more."""
     asked_by = method(name)
     parts = [read_hdf5(file) for file in files]
     attributes = [read_attributes(file) for file in files]
@@ -151,7 +151,7 @@ def _dimensions(asked_by: Method[Any]) -> set[str]:
 
 
 def _scales(labels: Labels) -> dict[str, np.ndarray]:
-    """What stands along each dimension that arrays of methods may have."""
+    """The coordinates along each dimension that arrays of methods may have."""
     numbers = np.arange(len(labels.xy))
     return {
         "training_frame": numbers,

@@ -1,4 +1,4 @@
-"""What methods that ask networks say of each frame, with tests over frames. Numpy in, numpy out."""
+"""The value of each frame by methods that question networks, with tests over frames. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import digamma, polygamma
 from frameworth.attribution.inference.values import mean_of_known
 
 LEVEL = 0.05  # family-wise
-# The median absolute deviation of normal values knows their spread as well as a standard deviation of so many does.
+# The median absolute deviation of n normal values is as exact as the standard deviation of 0.37 n values.
 _EFFICIENCY = 0.37
 
 
@@ -21,14 +21,14 @@ class MethodValues:
     """Value of N frames by a method over B base networks.
 
     Attributes:
-        value: [N] in the method's unit, the mean over the networks that tell of the frame; above 0 is worse than the
-            average frame. NaN where no network tells.
-        standard_error: [N] of the value, by which it is tested; NaN where fewer than two networks tell.
-        p_adjusted: [N] family-wise, one-sided for harm. A frame of p < .05 is singled out: networks tell of more harm
-            by it than by most frames. This is not decided: only retraining on subsets can decide it.
-        stands_out: bool [N], the frame is singled out, and its value is no tail of the other frames' values either: see
-            `outlying`. Frames differ, so that many good ones are worse than average for sure, and are singled out.
-        networks: int [N], base networks that tell of the frame.
+        value: [N] in the method's unit, the mean over the networks that have a value for the frame; above 0 is worse
+            than the average frame. NaN where no network has one.
+        standard_error: [N] of the value, used in its test; NaN where fewer than two networks have a value.
+        p_adjusted: [N] family-wise, one-sided for harm. A frame with p < .05 is singled out: by these networks it harms
+            more than most frames. This does not decide the frame: only retraining on subsets can.
+        stands_out: bool [N], the frame is singled out, and its value is an outlier among all values, too (`outlying`).
+            Frames differ, so many good ones are surely worse than average, and are singled out.
+        networks: int [N], number of base networks with a value for the frame.
     """
 
     value: np.ndarray
@@ -39,16 +39,16 @@ class MethodValues:
 
 
 def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Generator) -> MethodValues:
-    """Values of what each network tells of each frame, and whether single frames are worse than the others.
+    """Average the networks' values of each frame, and test whether single frames are worse than the others.
 
-    The statistic is a mean over networks, divided by its moderated error: each frame's variance between networks is
-    shrunk towards the frames' common one (Smyth 2004, limma), because four or five networks alone give heavy tails. If
-    frames do not differ, the null, a network's changes may be relabelled among its frames, network by network. p is
-    that of the largest statistic (max-T). It steps down: a frame that is singled out no longer competes (Westfall and
+    The statistic is the mean over networks divided by its moderated error: each frame's variance between networks is
+    shrunk towards the variance common to all frames (Smyth 2004, limma), because four or five networks alone give heavy
+    tails. Under the null, frames do not differ, so each network's values may be permuted among its frames. p compares
+    with the largest statistic (max-T) in steps: a frame that is singled out is left out of later steps (Westfall and
     Young 1993).
 
     Args:
-        per_network: [B, N], above 0 harms; NaN where a network tells nothing. `Method.harm` gives it.
+        per_network: [B, N], above 0 harms; NaN where a network has no value. `Method.harm` returns it.
     """
     networks = np.isfinite(per_network).sum(axis=0)
     value = mean_of_known(per_network, 0)
@@ -63,7 +63,7 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
         places = np.flatnonzero(left)
         singled = p < LEVEL
         if adjusted[left].size and np.isfinite(adjusted).any():
-            p = np.maximum(p, np.nanmax(adjusted[~left]))  # later steps are never surer than earlier ones
+            p = np.maximum(p, np.nanmax(adjusted[~left]))  # p of later steps are never below earlier ones
         adjusted[places] = p
         if not singled.any() or singled.all():
             break
@@ -74,9 +74,9 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
 
 
 def outlying(value: np.ndarray) -> np.ndarray:
-    """Which values [N] lie higher than the highest of so many normal ones would in 1 of 20 studies.
+    """Which values [N] are above the level that the highest of N normal values exceeds in 1 of 20 studies.
 
-    Centre and spread of these are the median and the median absolute deviation, which a few harmful frames hardly move.
+    Their centre and spread are the median and median absolute deviation, which a few harmful frames hardly change.
     """
     known = value[np.isfinite(value)]
     if not known.size:
@@ -88,7 +88,7 @@ def outlying(value: np.ndarray) -> np.ndarray:
 
 
 def family_wise_one_sided(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """The share of `largest` [resamples] that reach the statistic [N]; the statistic itself counts as one of them."""
+    """The share of `largest` [resamples] that reach each statistic [N]; the statistic itself counts as one of them."""
     return (1 + (largest[:, None] >= statistic - 1e-12).sum(axis=0)) / (len(largest) + 1)
 
 
@@ -106,7 +106,7 @@ def _moderated(per_network: np.ndarray) -> np.ndarray:
 
 
 def _moderated_error(per_network: np.ndarray) -> np.ndarray:
-    """Moderated deviation between networks / √networks, [n]."""
+    """The moderated standard deviation between networks / √networks, [n]."""
     known = np.isfinite(per_network)
     count = known.sum(axis=0)
     mean = np.where(known, per_network, 0).sum(axis=0) / count

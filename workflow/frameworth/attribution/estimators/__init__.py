@@ -1,6 +1,6 @@
-"""Estimators of influence, one module each: an `estimate` function by the module's name with `-` for `_`.
+"""Estimators of influence, one module each. An estimator's name is that of its module, with `-` for `_`.
 
-Adding an estimator is adding a module here with
+To add an estimator, add a module here with
 
     estimate(sample, *, with_errors) -> Estimate
 
@@ -24,7 +24,7 @@ def estimator_names() -> list[str]:
 
 
 def estimator(name: str) -> Callable[..., Estimate]:
-    """The `estimate` function of an estimator; raises UserError if there is none of that name."""
+    """The `estimate` function of the estimator `name`; raises UserError if there is no such estimator."""
     if name not in estimator_names():
         raise UserError(f"influence.estimator: there is no {name!r}; known are {', '.join(estimator_names())}")
     return import_module(f"frameworth.attribution.estimators.{name.replace('-', '_')}").estimate

@@ -1,4 +1,4 @@
-"""What estimators take, return and share: missing scores, size means, and the frames that can be told apart."""
+"""Input, output and shared steps of estimators: missing scores, size means, and the frames that can be estimated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 _TARGETS_AT_ONCE = 2048
-_FREEDOM_BEFORE = 4  # degrees of freedom that equal noise of all percents weighs as, against what a percent's rows say
+_FREEDOM_BEFORE = 4  # weight, in degrees of freedom, of the prior that the noise is equal at all percents
 
 
 class SamplingWarning(UserWarning):
@@ -17,10 +17,10 @@ class SamplingWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Sample:
-    """Subsets and their scores: what an estimator looks at.
+    """Subsets and their scores: the input of an estimator.
 
     Attributes:
-        inclusion: bool [S, N], the subset holds the frame.
+        inclusion: bool [S, N], the frame is in the subset.
         scores: float [S, T], NaN where not scored.
         percents: int [S], the nominal size of each subset in percent of the pool.
         clusters: [S], equal for subsets that are not independent of each other.
@@ -45,11 +45,11 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Sample):
-    """A sample with what its tests redraw.
+    """A sample with the weights and designs that its tests need for redraws.
 
     Attributes:
-        roots: of the rows' weights, [S], see `precisions`.
-        designs: of each subset, [S].
+        roots: the roots of the rows' weights, [S], see `precisions`.
+        designs: the name of each subset's design, [S].
     """
 
     roots: np.ndarray
@@ -62,11 +62,11 @@ class Estimate:
 
     Attributes:
         value: float [N, T], the expected change of the score when the frame takes the place of an average frame;
-            NaN where it cannot be told.
-        standard_error: float [N, T], NaN where it cannot be told, was not asked for, or the estimator has none.
+            NaN where it cannot be estimated.
+        standard_error: float [N, T], NaN where it cannot be estimated, was not requested, or the estimator has none.
         clusters: number of independent clusters behind the standard error.
-        own_errors: intervals and tests of independent subsets of one size rest on `value` and `standard_error`; those
-            of others always on the size-centred difference.
+        own_errors: if True, intervals and tests use `value` and `standard_error` where subsets are independent and of
+            one size. Otherwise they use the size-centred difference.
     """
 
     value: np.ndarray
@@ -76,7 +76,7 @@ class Estimate:
 
 
 def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Groups of targets that lack the same rows: yields (rows that are scored, targets), both as indices.
+    """Groups of targets with scores in the same rows: yields (rows with scores, targets), both as indices.
 
     Targets without any score are left out.
     """
@@ -92,7 +92,7 @@ def columns_by_missing_rows(scores: np.ndarray) -> Iterator[tuple[np.ndarray, np
 
 
 def comparable(sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """As `columns_by_missing_rows`, without rows whose percent one cluster alone drew: they say nothing within it."""
+    """As `columns_by_missing_rows`, without the rows of a percent with one cluster only, which cannot be compared."""
     for rows, columns in columns_by_missing_rows(sample.scores):
         drawn, clusters = sample.percents[rows], sample.clusters[rows]
         several = [percent for percent in np.unique(drawn) if len(np.unique(clusters[drawn == percent])) > 1]
@@ -102,7 +102,7 @@ def comparable(sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def decidable(sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """What is `comparable`, with the frames that some but not all of these rows hold, bool [N]."""
+    """As `comparable`, and also yields the frames that are in some but not all of these rows, bool [N]."""
     for rows, columns in comparable(sample):
         included = sample.inclusion[rows]
         varies = included.any(axis=0) & ~included.all(axis=0)
@@ -111,13 +111,13 @@ def decidable(sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def in_portions(columns: np.ndarray) -> Iterator[np.ndarray]:
-    """`columns` in runs short enough that what is computed of them stays small."""
+    """`columns` in portions that are small enough for the memory of what is computed from them."""
     for start in range(0, len(columns), _TARGETS_AT_ONCE):
         yield columns[start : start + _TARGETS_AT_ONCE]
 
 
 def centred(values: np.ndarray, percents: np.ndarray) -> np.ndarray:
-    """`values` [S, …] less the mean of each percent."""
+    """`values` [S, …] minus the mean of each percent."""
     out = values.astype(float)
     for percent in np.unique(percents):
         rows = percents == percent
@@ -126,12 +126,12 @@ def centred(values: np.ndarray, percents: np.ndarray) -> np.ndarray:
 
 
 def precisions(scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Root of each row's weight [S]: 1 over the deviation of scores [S, T] between subsets of its percent.
+    """Root of each row's weight [S]: 1 over the standard deviation of scores [S, T] between subsets of its percent.
 
-    The variance of a percent is taken relative to that of all percents, r, and averaged over targets, so that values of
-    parts still add up to that of their sum. It is then shrunk towards 1, the more so the fewer clusters the percent
-    has: (d₀ + d·r)/(d₀ + d), with d one less than its clusters (Smyth 2004, with d₀ given). A weight does not depend
-    on which frames a subset holds, and within a percent all weights are equal. With one percent they are 1.
+    The variance of a percent is divided by that of all percents and averaged over targets, r, so that the values of
+    parts still add up to the value of their sum. It is then shrunk towards 1, more so with fewer clusters of the
+    percent: (d₀ + d·r)/(d₀ + d), with d one less than its clusters (Smyth 2004, with d₀ given). A weight does not
+    depend on the frames in a subset, and all weights of a percent are equal. With one percent they are 1.
     """
     known = np.isfinite(scores)
     groups = [percents == percent for percent in np.unique(percents)]
@@ -154,19 +154,19 @@ def precisions(scores: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -
 
 
 def scale_of(frames: int, one_is_fixed: bool) -> float:
-    """The factor from effects that sum to zero over `frames` frames to the change when one replaces an average other.
+    """The factor that turns effects that sum to zero over `frames` frames into changes by replacing an average other.
 
-    It is n/(n−1). Where the target's own inclusion is held fixed, one frame fewer takes part.
+    It is n/(n−1). If the target's own inclusion is fixed, n is one less.
     """
     taking_part = frames - one_is_fixed
     return taking_part / max(taking_part - 1, 1)
 
 
 def without_own(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """`values` [S, …] less their regression on the centred inclusion `fixed` [S] (Frisch and Waugh 1933)."""
+    """`values` [S, …] minus their regression on the centred inclusion `fixed` [S] (Frisch and Waugh 1933)."""
     return without(values, fixed[:, None] / np.sqrt(fixed @ fixed))
 
 
 def without(values: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """`values` [S, …] less their projection on the orthonormal columns of `basis` [S, d]."""
+    """`values` [S, …] minus their projection on the orthonormal columns of `basis` [S, d]."""
     return values - basis @ (basis.T @ values)

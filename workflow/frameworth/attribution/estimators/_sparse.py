@@ -1,4 +1,4 @@
-"""The LASSO with a penalty chosen over clusters: what `lasso` and `ame` share."""
+"""The LASSO with a penalty chosen by cross-validation over clusters, for `lasso` and `ame`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def lasso_over_clusters(
     """Coefficients [n] of the LASSO of u [S] on x [S, n] at the penalty that predicts left-out clusters best.
 
     Args:
-        centre: removes what is not penalised: `centre(values, fit_rows)` takes [S, …] and a mask of the rows from
-            which it may learn, so that nothing of a left-out cluster leaks into its own prediction.
+        centre: removes the part that is not penalised. `centre(values, fit_rows)` takes [S, …] and a mask of the rows
+            that it may use, so that a left-out cluster does not leak into its own prediction.
     """
     everything = np.ones(len(u), bool)
     whole_x, whole_u = centre(x, everything), centre(u[:, None], everything)[:, 0]

@@ -1,4 +1,4 @@
-"""Semivalues from differences within sizes: what Shapley and Beta-Shapley share."""
+"""Semivalues from differences within sizes, for Shapley and Beta-Shapley."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from frameworth.attribution.estimators._estimate import (
 )
 from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
 
-_EXTRAPOLATED = 0.25  # the share of sizes without subsets near them from which a warning names them
+_EXTRAPOLATED = 0.25  # the share of the weight on sizes outside the drawn ones above which there is a warning
 
 
 def semivalue(
@@ -28,9 +28,9 @@ def semivalue(
 ) -> Estimate:
     """The relative part of φ_i = Σ_{s=1}^{n} ω_s (E[u | i∈S, |S|=s] − E[u | i∉S, |S|=s−1]).
 
-    With D_s the difference with and without i within size s, and the mean score of each size common to all
-    frames, φ_i − φ̄ = Σ_{s=1}^{n−1} D_s (ω_s (1 − s/n) + ω_{s+1} s/n); times n/(n−1) it has the scale of all
-    estimators. Sizes that were not drawn take the difference of the nearest size that was.
+    Let D_s be the difference with and without i within size s. The mean score of each size is common to all frames, so
+    φ_i − φ̄ = Σ_{s=1}^{n−1} D_s (ω_s (1 − s/n) + ω_{s+1} s/n). Multiplied by n/(n−1), it has the scale of all
+    estimators. A size that was not drawn takes the difference of the nearest drawn size.
 
     Args:
         marginal_weights: ω_1…ω_n for n frames.
@@ -61,7 +61,7 @@ def semivalue(
 def _differences(
     included: np.ndarray, u: np.ndarray, percents: np.ndarray, weights: dict[int, float], own_frame: int
 ) -> np.ndarray:
-    """Σ_p w_p D_p [n, t]; a percent of which all or no subsets hold a frame leaves its weight to the others."""
+    """Σ_p w_p D_p [n, t]; a percent with a frame in all or none of its subsets leaves its weight to the others."""
     total = np.zeros((included.shape[1], u.shape[1]))
     counted = np.zeros(included.shape[1])
     for percent, weight in weights.items():

@@ -9,12 +9,12 @@ from frameworth.attribution.estimators._sparse import lasso_over_clusters
 
 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
-    """LASSO of the scores on x_si = 1/(√v p) if subset s holds i, else −1/(√v (1−p)); AME_i = √v · coefficient.
+    """LASSO of the scores on x_si = 1/(√v p) if i is in subset s, else −1/(√v (1−p)); AME_i = √v · coefficient.
 
     p is the share of frames in the subset and v = E[1/(p(1−p))], so that x has variance 1 and E[x_i u] is the effect
-    of i averaged over the grid of p. Only an intercept is unpenalised, as in the paper. So where the score changes with
-    size, that change is noise here. The penalty is chosen over clusters. The value is n/(n−1) times the effect less the
-    frames' mean effect. Assumes S ~ Bernoulli(p) with p from a grid; the target's own inclusion is not adjusted for.
+    of i averaged over the grid of p. Only the intercept is unpenalised, as in the paper, so a change of the score with
+    size is noise here. The penalty is chosen by cross-validation over clusters. The value is n/(n−1) · (effect − mean
+    effect of the frames). Assumes S ~ Bernoulli(p) with p from a grid. The target's own inclusion is not adjusted for.
     There are no standard errors. Cost: as `lasso`. Source: Lin et al. 2022, arXiv 2206.10013.
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.

@@ -15,7 +15,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 
     value_it = mean_{s∋i} u_st − mean_{s∌i} u_st estimates the Banzhaf value Σ_{S∌i} (u(S∪i) − u(S)) / 2^{n−1} if S is
     uniform on the power set; it is then an absolute value. Subsets of one fixed size give the relative value
-    instead, and several sizes are confounded with the frame: both are warned of by a SamplingWarning.
+    instead. Several sizes are confounded with the frame, of which a SamplingWarning warns.
     Cost: O(S·N·T). Source: Wang and Jia 2023, arXiv 2205.15466.
 
     Returns an Estimate [N, T] as `difference_of_means` does.

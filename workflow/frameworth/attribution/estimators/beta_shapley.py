@@ -1,4 +1,4 @@
-"""The Beta(4, 1)-Shapley value, which weighs small subsets more."""
+"""The Beta(4, 1)-Shapley value, which gives small subsets more weight."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ALPHA, BETA = 4.0, 1.0
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """As `shapley`, with ω_s = C(n−1, s−1) B(s + β − 1, n − s + α) / B(α, β), α = 4 and β = 1.
 
-    What a frame adds to a small subset counts more: there noise is smaller and a frame matters more. Assumptions,
-    errors and cost are those of `shapley`. Source: Kwon and Zou 2022, arXiv 2110.14049 (equation 3).
+    The effect of a frame on a small subset has more weight, because noise is smaller there and a frame matters more.
+    Assumptions, errors and cost are those of `shapley`. Source: Kwon and Zou 2022, arXiv 2110.14049 (equation 3).
     """
     return semivalue("beta-shapley", beta_weights, sample, with_errors)
 

@@ -10,16 +10,16 @@ from frameworth.attribution.estimators._estimate import Estimate, Sample, column
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Mean of `scores` over subsets with a frame minus the mean over subsets without it.
 
-    value_it = mean_{s∋i} u_st − mean_{s∌i} u_st, and the standard error of two independent means,
-    √(v₁/n₁ + v₀/n₀) (Welch 1947), which does not know of clusters. Over several percents the difference is
-    confounded with size: where the error falls with size, every frame seems to help. Members are averaged
-    beforehand, and the target's own inclusion is not adjusted for. Assumes subsets of one size, or S uniform on the
-    power set. Cost: two matrix products, O(S·N·T).
-    Source: Feldman and Zhang 2020, arXiv 2008.03703; with S uniform on the power set the Banzhaf value's
-    maximum-sample-reuse estimator (Wang and Jia 2023, arXiv 2205.15466).
+    value_it = mean_{s∋i} u_st − mean_{s∌i} u_st. The standard error is that of two independent means,
+    √(v₁/n₁ + v₀/n₀) (Welch 1947), which ignores clusters. Over several percents the difference is confounded with
+    size: if the error falls with size, every frame seems to help. Members are averaged before, and the target's own
+    inclusion is not adjusted for. Assumes subsets of one size, or S uniform on the power set. Cost: two matrix
+    products, O(S·N·T).
+    Source: Feldman and Zhang 2020, arXiv 2008.03703. With S uniform on the power set, this is the
+    maximum-sample-reuse estimator of the Banzhaf value (Wang and Jia 2023, arXiv 2205.15466).
 
-    Returns an Estimate [N, T]; NaN for frames in every or in no subset, standard errors NaN where a side has
-    fewer than two subsets.
+    Returns an Estimate [N, T]; values are NaN for frames in every or in no subset, standard errors NaN where a side
+    has fewer than two subsets.
     """
     value, error = sample.unknown(), sample.unknown()
     groups = columns_by_missing_rows(sample.scores)

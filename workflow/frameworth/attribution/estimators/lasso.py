@@ -13,9 +13,9 @@ from frameworth.attribution.estimators._sparse import lasso_over_clusters
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """min_b ‖u − μ_p − Zb‖² / 2S + λ‖b‖₁ for each target, λ by cross-validation over clusters.
 
-    The sizes' means are refitted within each fold, from the other clusters. If a target is a training frame, its own
-    inclusion is regressed out before. Effects are centred to sum to zero. Assumes that few frames matter. There are no
-    standard errors. Cost: a path of penalties per target, O(T·S·N·folds): for hundreds of targets, not thousands.
+    The means of the sizes are fitted again in each fold, from the other clusters. If a target is a training frame, its
+    own inclusion is regressed out first. Effects are centred to sum to zero. Assumes that few frames matter. There are
+    no standard errors. Cost: a path of penalties per target, O(T·S·N·folds): for hundreds of targets, not thousands.
     Source: Ilyas et al. 2022, arXiv 2202.00622; the path is scikit-learn's.
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.

@@ -1,4 +1,4 @@
-"""Ridge regression of the scores on inclusion, its penalty by REML; sizes and the own inclusion are unpenalised."""
+"""Ridge regression of the scores on inclusion, with its penalty by REML; sizes and own inclusion are unpenalised."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from frameworth.attribution.estimators._estimate import (
 )
 
 _PENALTIES = np.logspace(-3, 4, 29)  # relative to the mean squared singular value
-_SHARED_NOISE = (0.0, 0.25, 1.0, 4.0)  # variance shared within a cluster over the variance of a row's own noise
+_SHARED_NOISE = (0.0, 0.25, 1.0, 4.0)  # variance shared within a cluster, divided by the variance of a row's own noise
 
 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Best linear unbiased prediction of additive frame effects.
 
     u_s = μ_p + z_sj·γ + Σ_i z_si b_i + (c_cluster + e)/√w_p, with b_i ~ N(0, σ_b²), c ~ N(0, σ_c²), e ~ N(0, σ_e²);
-    the sizes' means μ_p and, for a target that is training frame j, its own inclusion are fixed effects, and w_p the
-    precisions of the percents' scores (see `precisions`). σ_e²/σ_b² is the ridge penalty; it and σ_c²/σ_e² (0 where
+    The means μ_p of the sizes and, for a target that is training frame j, its own inclusion are fixed effects. w_p are
+    the precisions of the percents' scores (see `precisions`). σ_e²/σ_b² is the ridge penalty. It and σ_c²/σ_e² (0 where
     clusters are single subsets) maximise the restricted likelihood of each target (Patterson and Thompson 1971).
     value = n/(n−1)·b̂, shrunk towards zero. Assumes effects that add up; otherwise it is the best additive
     approximation (datamodels, Ilyas et al. 2022, arXiv 2202.00622). It ranks better than the size-centred difference
-    where noise is small. But it is not an unbiased estimate, and it has no confidence interval: none is given.
+    where noise is small. But it is biased, and it has no confidence interval.
     Cost: O(S·N² + N³ + S·N·T).
 
     Returns an Estimate [N, T] whose standard errors are NaN; NaN values for frames in every or in no subset.
@@ -38,7 +38,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     for rows, columns, varies in decidable(sample):
         counted = max(counted, len(np.unique(clusters[rows])))
         model = _Model(sample.inclusion[rows][:, varies], percents[rows], clusters[rows], roots[rows])
-        place = np.full(len(varies) + 1, -1)  # the last stands for self_frame −1
+        place = np.full(len(varies) + 1, -1)  # the last entry is for self_frame −1
         place[:-1][varies] = np.arange(np.count_nonzero(varies))
         for some in in_portions(columns):
             u = sample.scores[np.ix_(rows, some)].astype(float) * roots[rows, None]
@@ -47,7 +47,7 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 
 
 class _Whitened:
-    """The model at one ratio of shared to own noise: rows whitened, size means projected out, and decomposed."""
+    """The model at one ratio of shared to own noise, decomposed after rows are whitened and size means removed."""
 
     def __init__(self, z: np.ndarray, percents: np.ndarray, clusters: np.ndarray, ratio: float) -> None:
         _, self._which, counts = np.unique(clusters, return_inverse=True, return_counts=True)
@@ -75,7 +75,7 @@ class _Whitened:
         return white - self._means @ (self._means.T @ white)
 
     def coordinates(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores [S, t] along the left singular vectors [r, t], and the squares that lie outside these [t]."""
+        """Coordinates [r, t] of scores [S, t] along the left singular vectors, and the squares outside these [t]."""
         projected = self._projected(u)
         along = (self.right.T @ (self._z.T @ projected)) / np.sqrt(self.squared)[:, None]
         return along, np.maximum((projected**2).sum(axis=0) - (along**2).sum(axis=0), 0)
@@ -95,7 +95,7 @@ class _Model:
         has_own = own_frame >= 0
         for fit in self._fits:
             along, outside = fit.coordinates(u)
-            # The own frame's inclusion along the same vectors; zero where there is none.
+            # The inclusion of the target's own frame along the same vectors; zero where the target has none.
             x = np.where(has_own, np.sqrt(fit.squared)[:, None] * fit.right[own_frame].T, 0)
             criterion, penalty = _best_penalty(fit, along, outside, x, has_own)
             better = criterion < best
@@ -122,7 +122,7 @@ class _Model:
 def _best_penalty(
     fit: _Whitened, along: np.ndarray, outside: np.ndarray, x: np.ndarray, has_own: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """−2 · restricted log likelihood at its best penalty, and that penalty, both [t]; a grid and a parabola."""
+    """−2 · restricted log likelihood at its best penalty, and that penalty, both [t], by a grid and a parabola."""
     penalties = _PENALTIES * fit.squared.mean()
     weights = 1 / (fit.squared[:, None] + penalties)
     rank, freedom = len(fit.squared), fit.freedom

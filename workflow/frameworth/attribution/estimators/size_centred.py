@@ -14,17 +14,16 @@ LEAST_CLUSTERS = 8  # with fewer the jackknife's coverage is not to be trusted, 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
     """Slope of the scores on inclusion, both centred within each percent, with cluster-robust errors.
 
-    value_it = Σ_p w_p Σ_s (z_si − z̄_pi)(u_st − ū_pt) / Σ_p w_p Σ_s (z_si − z̄_pi)², the weights w_p the precisions of
-    the percents' scores (see `precisions`). Where the target is a training
-    frame itself its own centred inclusion is a second regressor (Frisch and Waugh 1933), so that the value is
-    the effect of i on j at given presence of j; on the diagonal it is memorization. For additive effects b the
-    expectation is n/(n−1)·(b_i − b̄) at every size.
+    value_it = Σ_p w_p Σ_s (z_si − z̄_pi)(u_st − ū_pt) / Σ_p w_p Σ_s (z_si − z̄_pi)². The weights w_p are the precisions
+    of the percents' scores (see `precisions`). If the target is itself a training frame j, its own centred inclusion is
+    a second regressor (Frisch and Waugh 1933). So the value is the effect of i on j, adjusted for the presence of j; on
+    the diagonal it is memorization. For additive effects b the expectation is n/(n−1)·(b_i − b̄) at every size.
 
     Standard errors are CR3, the jackknife over clusters (Bell and McCaffrey 2002; MacKinnon, Nielsen and Webb
-    2023), computed without refitting; use them with t(clusters − 1). They are NaN below 8 clusters. Percents that only
-    one cluster drew say nothing and are left out. Assumes that clusters are independent of each other, and nothing of
-    how subsets depend on each other within a cluster. Cost: O(S·N·T), and O(S·N·m) per target that is a training
-    frame, m the largest cluster.
+    2023), computed without refitting; use them with t(clusters − 1). They are NaN below 8 clusters. Percents with only
+    one cluster carry no information and are left out. Assumes that clusters are independent of each other; within a
+    cluster, subsets may depend on each other in any way. Cost: O(S·N·T), and O(S·N·m) per target that is a training
+    frame, with m the size of the largest cluster.
 
     Returns an Estimate [N, T]; NaN for frames in every or in no subset of all percents.
     """
@@ -46,10 +45,10 @@ def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:
 
 
 class ClusterBlocks:
-    """Rows of each cluster with (I − leverage of the percents' means)⁻¹ of its block: all that is not inclusion.
+    """The rows of each cluster, and the inverse of its block of I − leverage of the percents' means.
 
-    Weights that are equal within percents do not change it. Clusters with the same number of rows lie together, so that
-    a few large ones do not pad the others.
+    This part of CR3 does not depend on inclusion, nor on weights that are equal within percents. Clusters with the same
+    number of rows are stacked, so that small clusters are not padded.
     """
 
     def __init__(self, percents: np.ndarray, clusters: np.ndarray) -> None:
@@ -66,7 +65,7 @@ class ClusterBlocks:
         self._inverse = [_inverse(block) for block in self._whole]
 
     def inverses(self, basis: np.ndarray | None) -> list[np.ndarray]:
-        """Inverses [clusters, m, m] per size m, less the leverage of the orthonormal columns `basis` [S, d]."""
+        """Inverse blocks [clusters, m, m] per size m, after subtracting the leverage of orthonormal `basis` [S, d]."""
         if basis is None:
             return self._inverse
         pairs = zip(self._whole, self.rows, strict=True)
@@ -82,10 +81,10 @@ def _inverse(blocks: np.ndarray) -> np.ndarray:
 def slopes(
     z: np.ndarray, u: np.ndarray, blocks: ClusterBlocks, fixed: Sequence[int], with_errors: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and standard errors [N, t] for centred scores u [S, t], at given presence of the frames `fixed`.
+    """Values and standard errors [N, t] for centred scores u [S, t], adjusted for the presence of the frames `fixed`.
 
-    Both `z` and `u` are multiplied by the roots of the rows' weights. For the frames `fixed`, the values and errors are
-    those of each frame alone.
+    Both `z` and `u` are multiplied by the roots of the rows' weights. For the frames `fixed` themselves, the values and
+    errors are those of each frame without adjustment.
     """
     basis = basis_of(z, fixed)
     if basis is None:
@@ -110,9 +109,9 @@ def _simple(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Slope of u [S, t] on each column of z [S, n], both centred, and its CR3 error.
 
-    With A⁻¹ a cluster's inverse block, w = A⁻¹z and q = zᵀw, leaving the cluster out changes the slope β by
-    (wᵀu − βq) / (zᵀz − q); the squares of (wᵀu) are summed over pairs of a cluster's rows, so that all is
-    matrix products.
+    Let A⁻¹ be a cluster's inverse block, w = A⁻¹z and q = zᵀw. Leaving the cluster out changes the slope β by
+    (wᵀu − βq) / (zᵀz − q). The squares of (wᵀu) are summed over pairs of a cluster's rows, so that only matrix
+    products are needed.
     """
     total = (z**2).sum(axis=0)
     value = (z.T @ u) / np.where(total > 1e-9, total, np.nan)[:, None]

@@ -11,18 +11,18 @@ from frameworth.attribution.inference.values import satterthwaite
 
 
 def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The chance that a frame of `truth`, bool [N], is more suspicious than another one; ties count half.
+    """The chance that a frame in `truth`, bool [N], is more suspicious than a frame outside it; a tie counts half.
 
-    scikit-learn's roc_auc_score says the same, but takes a hundred times as long. This is too slow for resampling.
+    scikit-learn's roc_auc_score gives the same number, but takes a hundred times as long: too slow for resampling.
     """
     true = int(np.count_nonzero(truth))
     return float((rankdata(suspicion)[truth].sum() - true * (true + 1) / 2) / (true * (len(truth) - true)))
 
 
 def average_precision(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The mean, over the frames of `truth`, of the share of `truth` among all that are as suspicious or more.
+    """The mean over the frames in `truth` of the share of `truth` among all frames that are at least as suspicious.
 
-    scikit-learn's average_precision_score says the same, see `auroc`.
+    scikit-learn's average_precision_score gives the same number; see `auroc`.
     """
     order = np.argsort(-suspicion, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(suspicion[order]) != 0, True))
@@ -31,14 +31,14 @@ def average_precision(truth: np.ndarray, suspicion: np.ndarray) -> float:
 
 
 def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:
-    """Interval of the AUROC over frames of both kinds, for the same networks, by t on the logit.
+    """A t interval of the AUROC on the logit scale, over new frames of both kinds with the same networks.
 
-    Resampled frames give intervals that are far too narrow, as planted errors are few: of ten, 95 % ones hold in .83 of
-    studies, of two in .67. With a single frame of a kind nobody knows how such frames differ, and it is [0, 1].
+    The bootstrap over frames gives intervals that are far too narrow, as planted errors are few: 95 % intervals cover
+    the truth in .83 of studies with ten of them, in .67 with two. Where a kind has one frame, the interval is [0, 1].
 
-    Where the kinds do not overlap, nothing seems to vary. Then the m frames of the rarer kind make m pairs of different
-    frames, and all pairs are in order. This happens with chance AUROC^m, so the low end is ((1 − level)/2)^(1/m). Where
-    all are in the wrong order it is the same, turned round.
+    But where the kinds do not overlap, the standard error is 0. Then the m frames of the rarer kind form m pairs of
+    different frames, and all pairs are in order. The chance of this is AUROC^m, so the low end is
+    ((1 − level)/2)^(1/m). Where all pairs are in the wrong order, the interval is the mirror image.
 
     Source: Brunner and Munzel 2000, Biometrical Journal 42; Pauly, Asendorf and Konietschke 2016, ibid. 58 (logit).
     """
@@ -50,7 +50,7 @@ def interval_on_logit(value: float, error: float, freedom: float, rarer: int, le
     """The interval of an AUROC from its standard error and degrees of freedom; see `interval_of_auroc`.
 
     Args:
-        rarer: frames of the rarer kind.
+        rarer: the number of frames of the rarer kind.
     """
     if error == 0 and value in (0, 1):
         most = ((1 - level) / 2) ** (1 / rarer)
@@ -62,10 +62,10 @@ def interval_on_logit(value: float, error: float, freedom: float, rarer: int, le
 
 
 def placements(truth: np.ndarray, suspicion: np.ndarray, other: np.ndarray | None = None) -> tuple[float, float, float]:
-    """The AUROC of `suspicion`, or that less the AUROC of `other`; its standard error and degrees of freedom.
+    """The AUROC of `suspicion` (minus that of `other`, if given), its standard error and degrees of freedom.
 
-    From each frame's own share of frames of the other kind that it is in order with (DeLong, DeLong and Clarke-Pearson
-    1988), with Satterthwaite's degrees of freedom. The error is NaN with fewer than two frames of a kind.
+    The error comes from each frame's share of correctly ordered frames of the other kind (DeLong, DeLong and
+    Clarke-Pearson 1988), with Satterthwaite's freedom. With one frame of a kind it is NaN, or 0 without overlap.
     """
     in_order = _in_order(truth, suspicion) - (0 if other is None else _in_order(truth, other))
     if min(in_order.shape) < 2:
@@ -77,5 +77,5 @@ def placements(truth: np.ndarray, suspicion: np.ndarray, other: np.ndarray | Non
 
 
 def _in_order(truth: np.ndarray, suspicion: np.ndarray) -> np.ndarray:
-    """Whether each frame of `truth` is more suspicious than each other one; ½ where alike."""
+    """1 where a frame in `truth` (rows) is more suspicious than a frame outside it (columns), 0 where less, else ½."""
     return (np.sign(suspicion[truth][:, None] - suspicion[~truth][None, :]) + 1) / 2

@@ -1,4 +1,4 @@
-"""A balanced design makes the error of a difference smaller than the jackknife over subsets sees: by how much.
+"""By how much a balanced design makes the error of a difference smaller than the jackknife over subsets estimates.
 
 Numpy in, numpy out.
 """
@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-_SHARES = (np.arange(40) + 0.5) / 40  # of the scores' variance that is due to frames, all equally likely beforehand
+_SHARES = (np.arange(40) + 0.5) / 40  # possible shares of the scores' variance that frames cause; the prior is flat
 
 
 def variance_factor(z: np.ndarray, u: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Variance of each frame's size-centred difference given the design, as a share of what CR3 expects, [N, T].
+    """The variance of each frame's size-centred difference under the design, divided by what CR3 expects, [N, T].
 
-    The other frames' effects leak into a difference by r_ij = z_i·z_j / z_i·z_i. CR3 takes subsets for independent
-    and expects Σ_j Σ_c (z_ci·(z_cj − r_ij z_ci))² / (z_i·z_i)² of it. In a balanced design most of it cancels, and
-    Σ_j (r_ij − r̄_i)² is left. Both are known. Not known is how much of the scores' variance is due to frames at all.
-    For this share, the posterior of a random effects model is taken, under its restricted likelihood (as in
-    `estimators.regression`) with a flat prior. Where there are fewer subsets than frames, the share is hardly known,
-    and the posterior's mean of the factor errs on the side of 1.
+    The effect of frame j leaks into the difference of frame i by r_ij = z_i·z_j / z_i·z_i. CR3 assumes independent
+    subsets and expects a leaked variance of Σ_j Σ_c (z_ci·(z_cj − r_ij z_ci))² / (z_i·z_i)². In a balanced design most
+    of it cancels, and Σ_j (r_ij − r̄_i)² is left. Both sums are known. The share of the scores' variance that frames
+    cause is not known. Its posterior comes from the restricted likelihood of a random effects model (as in
+    `estimators.regression`) with a flat prior. With fewer subsets than frames the share is hardly known, and the
+    posterior mean of the factor errs towards 1.
 
     Args:
         z: [S, N] inclusion, u: [S, T] scores, both centred within percents.
@@ -41,7 +41,7 @@ def variance_factor(z: np.ndarray, u: np.ndarray, percents: np.ndarray, clusters
 
 
 def _share_of_frames(z: np.ndarray, u: np.ndarray, freedom: int) -> tuple[np.ndarray, float]:
-    """Posterior of the share of variance due to frames [40, T], and the variance that effects of variance 1 give."""
+    """Posterior of the share of variance that frames cause [40, T]; the scores' variance if effects have variance 1."""
     squared, left = np.linalg.eigh(z @ z.T)
     kept = squared > 1e-9 * squared[-1]
     squared, along = squared[kept], (left[:, kept].T @ u) ** 2
@@ -56,7 +56,7 @@ def _share_of_frames(z: np.ndarray, u: np.ndarray, freedom: int) -> tuple[np.nda
 
 
 def _leak(z: np.ndarray, size: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variance that effects of variance 1 of the other frames give a difference: given the design, and by CR3, [n]."""
+    """Variance that other frames, with effects of variance 1, add to a difference: under the design, by CR3; [n]."""
     frames = len(size)
     others = ~np.eye(frames, dtype=bool)
     r = (z.T @ z) / size[:, None]

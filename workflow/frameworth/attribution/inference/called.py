@@ -1,4 +1,4 @@
-"""Intervals of frames that were called, given that they were. Numpy in, numpy out."""
+"""Confidence intervals of values that were called, conditional on the call. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy.special import stdtr
 def interval_if_called(
     value: np.ndarray, error: np.ndarray, freedom: int, null: np.ndarray, reach: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Intervals of values that were called because they lie more than `reach` from `null`, given that they do.
+    """Intervals, conditional on the call, of values that were called because they lie more than `reach` from `null`.
 
-    Suppose a value is looked at because it is many errors large. Then it is too large on average, and its error is too
-    small. So its plain interval misses the truth more often than it says. For a true value θ, the sum freedom · error²
-    + (value − θ)² says all that there is to know of the unknown variance. Given that sum, the value has a known
-    distribution. This is cut off where nothing would have been called, and what is left is inverted (Fithian, Sun and
-    Taylor 2014, on selection by a t-test; Benjamini and Yekutieli 2005 on why). NaN where `value` was not called.
+    A value that was selected because it is many errors large is too large on average, and its error is too small. So
+    its plain interval covers the truth too rarely. For a true value θ, the sum freedom · error² + (value − θ)² is a
+    sufficient statistic for the unknown variance. Given that sum, the value has a known distribution. It is truncated
+    to the values that would have been called, and the interval inverts it (Fithian, Sun and Taylor 2014, on selection
+    by a t-test; Benjamini and Yekutieli 2005 on why). NaN where `value` was not called.
 
     Args:
-        value, error, null, reach: of one shape; `reach` is a multiple of the error that was seen.
+        value, error, null, reach: of one shape; `reach` is a multiple of the observed error.
         freedom: degrees of freedom behind `error`.
     """
     ends = np.full((2, *value.shape), np.nan)
@@ -33,7 +33,7 @@ def interval_if_called(
 
 
 def _where(share: float, observed: float, limit: float, freedom: int) -> float:
-    """The true value, in errors, for which a share of all that is called lies at least as far out as `observed`."""
+    """The true value, in errors, for which `share` of the called values lie at least as far out as `observed`."""
 
     def less(shift: float) -> float:
         return _beyond(shift, observed, limit, freedom) - share
@@ -47,10 +47,10 @@ def _where(share: float, observed: float, limit: float, freedom: int) -> float:
 
 
 def _beyond(shift: float, observed: float, limit: float, freedom: int) -> float:
-    """P(at least as far out | called, and the sum of squares) for a true value of `shift`, all in observed errors.
+    """P(value ≥ `observed` | it is called, the sum of squares) for a true value of `shift`, all in observed errors.
 
-    Given the sum, value − θ and the error are its root times sin φ and cos φ / √freedom, with √freedom · tan φ
-    distributed as Student's t.
+    Given the sum, value − θ and the error are the root of the sum times sin φ and cos φ / √freedom. Here
+    √freedom · tan φ has Student's t distribution.
     """
     root = np.sqrt(freedom + (observed - shift) ** 2)
     seen = np.arctan((observed - shift) / np.sqrt(freedom))
@@ -61,7 +61,7 @@ def _beyond(shift: float, observed: float, limit: float, freedom: int) -> float:
 
 
 def _called(bound: float, slant: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The angles φ within ±π/2 for which sin φ − tan(slant) · cos φ > bound, as two arcs; an empty one ends early."""
+    """The angles φ in ±π/2 with sin φ − tan(slant) · cos φ > bound, as two arcs; an arc with end < start is empty."""
     turn = np.arcsin(np.clip(bound * np.cos(slant), -1, 1))
     return (max(turn + slant, -np.pi / 2), np.pi / 2), (-np.pi / 2, -np.pi - turn + slant)
 

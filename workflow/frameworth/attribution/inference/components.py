@@ -14,7 +14,7 @@ class Components:
     Attributes:
         subset, member: variances of a and e; NaN where no subset has two networks. `subset` may be below 0.
         network: their sum, the variance of one network on a new subset.
-        subsets: how many. pairs: degrees of freedom behind `member`.
+        subsets: the number of subsets. pairs: degrees of freedom behind `member`.
     """
 
     subset: float
@@ -25,14 +25,14 @@ class Components:
 
     @property
     def share_of_subset(self) -> float:
-        """The share of one network's variance that its subset makes, kept within 0…1; NaN where it cannot be told."""
+        """The share of one network's variance that comes from its subset, clipped to 0…1; NaN where it is unknown."""
         return float(np.clip(self.subset / self.network, 0, 1)) if self.network > 0 else np.nan
 
 
 def components(score: np.ndarray, subset: np.ndarray) -> Components:
-    """Variances from scores [networks] and which subset each network is of [networks].
+    """Estimate the variances from scores [networks] and the subset of each network [networks].
 
-    E over subsets of the variance of their means (over m − 1) is σ_a² + σ_e² · mean of 1/R.
+    The expected variance of the means of m subsets (divisor m − 1) is σ_a² + σ_e² · mean of 1/R, for R networks each.
     """
     names, which, count = np.unique(subset, return_inverse=True, return_counts=True)
     mean = np.bincount(which, score) / count

@@ -33,7 +33,7 @@ def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: floa
     mean = float(differences.mean()) if pairs else float("nan")
     if groups < 2:
         return Paired(mean, *(float("nan"),) * 5, pairs, groups)
-    # Without each cluster in turn: a large one moves the mean more than its own residuals tell.
+    # Leave out each cluster in turn: a large cluster moves the mean more than its own residuals show.
     without = (differences.sum() - np.bincount(member, differences)) / (pairs - np.bincount(member))
     error = float(np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum()))
     half = float(stats.t.ppf((1 + level) / 2, groups - 1)) * error
@@ -43,10 +43,10 @@ def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: floa
 
 
 def two_way_error(differences: np.ndarray) -> float:
-    """Standard error of the mean of [pairs, frames, keypoints] over new pairs and new frames alike; NaN is left out.
+    """Standard error of the mean difference [pairs, frames, keypoints] over new pairs and new frames, without NaN.
 
-    Its square is the variance over pairs plus that over frames, less what both count, and at least the larger of the
-    two. The error is NaN with fewer than two pairs or frames.
+    Its square is the variance over pairs plus the variance over frames, minus the part that both include, but at least
+    the larger of the two. The error is NaN with fewer than two pairs or frames.
 
     Source: Cameron, Gelbach and Miller 2011, J. Bus. Econ. Stat. 29(2), equation 2.11.
     """

@@ -1,4 +1,4 @@
-"""The chance of seeing an effect of a given size with so many networks: of single frames, a group, a toggled group.
+"""Power: the chance that a number of networks detects the effect of a single frame, a group or a toggled group.
 
 Numpy in, numpy out. Scores are means over held-out labels, so their noise between networks is close to normal.
 """
@@ -17,15 +17,15 @@ MOST_NETWORKS = 1_000_000
 
 @dataclass(frozen=True)
 class Pilot:
-    """What a pilot study says of the noise and of what is looked for.
+    """The noise in a pilot study, its pool, and the group of frames that is suspected.
 
     Attributes:
-        pool: frames that may be trained on. group: frames that are suspected together.
+        pool: number of frames that may be trained on. group: number of frames that are suspected together.
         percent: size of the subsets, percent of the pool.
-        network_variance: of the score of one network on a new subset of this size.
-        member_variance: of networks of one subset. Where no subset was trained twice, it is not known. Then it is the
-            network variance, which is the most it can be, and `member_known` is False.
-        value_variance: of the true values between frames outside the group.
+        network_variance: variance of the score of one network on a new subset of this size.
+        member_variance: variance between networks of one subset. If no subset was trained twice, it is unknown. Then
+            this is the network variance, its upper limit, and `member_known` is False.
+        value_variance: variance of the true values of the frames outside the group.
         slope: change of the score per frame added.
         freedom: degrees of freedom behind `network_variance`.
     """
@@ -42,9 +42,9 @@ class Pilot:
 
 
 def standard_error(pilot: Pilot, networks: float) -> float:
-    """Standard error of the size-centred difference of one frame, from as many subsets with one network each.
+    """Standard error of the size-centred difference of one frame, from `networks` subsets with one network each.
 
-    Inclusion centred within the size has Σ(z − z̄)² = S f (1 − f), with f the share of the pool that a subset holds.
+    Inclusion centred within the size has Σ(z − z̄)² = S f (1 − f), with f the share of the pool that is in a subset.
     """
     share = pilot.percent / 100
     return float(np.sqrt(pilot.network_variance / (networks * share * (1 - share))))
@@ -81,11 +81,11 @@ def power_group(pilot: Pilot, effect: float, networks: int, alpha: float) -> flo
 
 
 def power_toggle(pilot: Pilot, effect: float, networks: int, alpha: float) -> float:
-    """Chance that the paired t-test of half as many pairs decides the group, toggled in and out of common bases.
+    """Chance that the paired t-test of networks/2 pairs decides a group that is toggled in and out of common bases.
 
-    A pair's difference has the group's absolute effect g ((n − 1)/n · effect + slope) as its mean and twice the member
-    variance as its variance: what the base adds is common to both, and the effect is the same on every base
-    (`noise_limits` has the most it can differ).
+    A pair's difference has the mean g ((n − 1)/n · effect + slope), which is the group's absolute effect, and twice the
+    member variance. This is because both networks of a pair share their base, and the effect is taken to be the same on
+    every base (`noise_limits` allows it to differ as much as it can).
     """
     pairs = networks // 2
     if pairs < 2 or not pilot.group:
@@ -96,7 +96,7 @@ def power_toggle(pilot: Pilot, effect: float, networks: int, alpha: float) -> fl
 
 
 def _two_sided(critical: float, freedom: int, shift: float) -> float:
-    """Chance that a noncentral t lies beyond ±critical; by Johnson and Welch's normal (1940) where SciPy gives NaN."""
+    """Chance that a noncentral t is beyond ±critical; Johnson and Welch's normal (1940) stands in for SciPy's NaN."""
     upper = stats.nct.sf(critical, freedom, shift)
     if not np.isfinite(upper):
         place = (shift - critical * (1 - 1 / (4 * freedom))) / np.sqrt(1 + critical**2 / (2 * freedom))
@@ -112,9 +112,9 @@ METHODS: dict[str, Callable[[Pilot, float, int, float], float]] = {
 
 
 def networks_needed(pilot: Pilot, method: str, effect: float, power: float, alpha: float) -> int | None:
-    """The least number of networks that sees the effect with a chance of `power`; None beyond `MOST_NETWORKS`.
+    """The smallest number of networks that detects the effect with chance `power`; None beyond `MOST_NETWORKS`.
 
-    For random groups more networks help only until the frames' own differences are all that is left.
+    For a group in random subsets, more networks help only until the frames' own differences are the only noise left.
     """
     reaches = METHODS[method]
     low, high = 2, 4
@@ -129,9 +129,9 @@ def networks_needed(pilot: Pilot, method: str, effect: float, power: float, alph
 
 
 def noise_limits(pilot: Pilot, level: float) -> tuple[Pilot, Pilot]:
-    """The pilot with the least and the most noise that its few subsets are compatible with (χ² interval).
+    """The pilot with the least noise, and with the most noise, that its few subsets allow (χ² interval).
 
-    At most, networks of a toggled pair share nothing: a group's effect may differ between bases as much as bases do.
+    With the most noise, networks of a toggled pair share nothing: the effect may differ between bases as bases do.
     """
     tail = (1 - level) / 2
     least, most = (pilot.freedom / stats.chi2.ppf(end, pilot.freedom) for end in (1 - tail, tail))
@@ -143,5 +143,5 @@ def noise_limits(pilot: Pilot, level: float) -> tuple[Pilot, Pilot]:
 
 
 def chance_of_any(pool: int, group: int, subset: int) -> float:
-    """Chance that a random subset of `subset` of the pool's frames holds at least one of the group (hypergeometric)."""
+    """Chance that a random subset of `subset` of the pool's frames has at least one of the group (hypergeometric)."""
     return float(stats.hypergeom.sf(0, pool, group, subset))

@@ -1,4 +1,4 @@
-"""Tests by redrawing the known design: what the statistics look like if it does not matter which frames are held.
+"""Tests that redraw the known design: the statistics' distribution if scores do not depend on the frames in a subset.
 
 Numpy in, numpy out.
 """
@@ -22,7 +22,7 @@ def redrawn(
     rng: np.random.Generator,
     fixed: Sequence[int] = (),
 ) -> np.ndarray:
-    """One draw of the design under the null that scores do not depend on which frames a subset holds.
+    """One draw of the design under the null that scores do not depend on which frames are in a subset.
 
     Nested and paired rows get one random relabelling of the pool per cluster, so that what a cluster's rows share
     stays shared. Independent rows get one each. Balanced rows are permuted among the scores of their percent, so that
@@ -30,9 +30,9 @@ def redrawn(
 
     Args:
         inclusion: bool [S, N]. designs: [S] names. pool: int, the columns that may be relabelled.
-        fixed: frames whose inclusion is held as it is; balanced rows are then permuted among those that hold the
-            same of them: of the first always, of further ones as long as that leaves eight rows to permute. (Where it
-            does not, a redrawn row may hold a frame more or less than its percent.)
+        fixed: frames whose inclusion stays as it is. Balanced rows are then permuted among rows with the same inclusion
+            of the first of these frames, and of as many more as leave about eight such rows. (If some fixed frames are
+            not among these, a redrawn row may have a frame more or less than its percent.)
 
     Returns bool [S, N].
     """
@@ -67,8 +67,8 @@ def largest_statistics(
     The statistic is the size-centred difference over its CR3 error.
 
     Args:
-        fixed: per target, frames whose inclusion is kept and that take no part: the target's own, and those that
-            are decided already.
+        fixed: for each target, the frames whose inclusion is kept and that are not tested: the target's own frame,
+            and the frames that are already decided.
 
     Source: Westfall and Young 1993, chapter 2 (single step max-T).
     """
@@ -95,7 +95,7 @@ def largest_statistics(
 
 
 def family_wise(statistic: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Family-wise p of |statistic| [N, T] against `largest` [resamples, T]; the least is 1/(resamples + 1)."""
+    """Family-wise p of |statistic| [N, T] against `largest` [resamples, T]; at least 1/(resamples + 1)."""
     pairs = zip(largest.T, np.abs(statistic).T, strict=True)
     reached = np.stack([(column[:, None] >= t - 1e-12).sum(axis=0) for column, t in pairs], axis=1)
     return np.where(np.isfinite(statistic), (1 + reached) / (len(largest) + 1), np.nan)

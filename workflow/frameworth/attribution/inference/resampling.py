@@ -1,4 +1,4 @@
-"""Intervals by drawing frames, subsets or clusters anew. Numpy in, numpy out."""
+"""Bootstrap intervals over frames, subsets or clusters. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESAMPLES = 400
 def interval(
     statistic: Callable[[np.ndarray], float], draw: Callable[[np.random.Generator], np.ndarray], level: float
 ) -> tuple[float, float]:
-    """Percentile bootstrap of `statistic` over rows that `draw` gives."""
+    """Percentile bootstrap interval of `statistic` over the rows that `draw` returns."""
     rng = np.random.default_rng(0)
     drawn = np.array([statistic(draw(rng)) for _ in range(RESAMPLES)])
     low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
@@ -21,7 +21,7 @@ def interval(
 
 
 def rank_correlation(pair: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Spearman's correlation of two quantities of n frames, [2, n], and its interval by drawing frames anew."""
+    """Spearman's correlation of two quantities of n frames, [2, n], and its bootstrap interval over frames."""
     count = pair.shape[1]
 
     def correlation(rows: np.ndarray) -> float:
@@ -33,7 +33,7 @@ def rank_correlation(pair: np.ndarray, level: float) -> tuple[float, float, floa
 
 
 def within_kinds(truth: np.ndarray) -> Callable[[np.random.Generator], np.ndarray]:
-    """Draws frames with replacement, as many of each kind as there are: those of `truth`, bool [N], and the others."""
+    """A function that draws frames with replacement within each kind: those in `truth`, bool [N], and the others."""
     kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
     return lambda rng: np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
 

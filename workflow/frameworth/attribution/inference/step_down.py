@@ -1,4 +1,4 @@
-"""Which frames are decided: max-T over frames, stepping down beside the frames that are decided already.
+"""Which frames are decided: max-T over frames in steps, each adjusted for the frames that are already decided.
 
 Numpy in, numpy out.
 """
@@ -16,24 +16,24 @@ from frameworth.attribution.inference import values
 from frameworth.attribution.inference.balance import variance_factor
 from frameworth.attribution.inference.redraw import family_wise, largest_statistics
 
-_CLUSTERS_PER_DECIDED = 5  # more frames held fixed than a fifth of the clusters would leave too little to judge by
-_MOST_STEPS = 8  # each halves the frames that pass, and costs as much as the first
+_CLUSTERS_PER_DECIDED = 5  # if more frames than a fifth of the clusters were fixed, too little data would be left
+_MOST_STEPS = 8  # each step fixes half of the frames that pass, and costs as much as the first
 
 
 @dataclass(frozen=True)
 class Tests:
-    """What is decided of N frames on T targets, with the unshrunken values that it is decided by.
+    """The decisions on N frames and T targets, with the unshrunken values that they rest on.
 
     Attributes:
-        value, standard_error: [N, T] the size-centred difference beside the decided frames, and its error.
-        jackknife_error: [N, T] its CR3 error, which max-T judges by.
-        p_value: [N, T] for no influence beside that of the decided frames, one cell at a time.
+        value, standard_error: [N, T] the size-centred difference, adjusted for the decided frames, and its error.
+        jackknife_error: [N, T] its CR3 error, which max-T uses.
+        p_value: [N, T] for no influence, adjusted for the decided frames, each cell by itself.
         p_adjusted: [N, T] family-wise; NaN for a target's own frame.
-        largest: [resamples, T] the largest statistics of the first step; `largest_left` of the last.
+        largest, largest_left: [resamples, T] the largest statistics of the first step, and of the last.
         decided: bool [N, T] by `p_adjusted`.
-        null, reach: [N, T] a value is decided if it lies more than `reach` from `null`, at the step it was judged in.
+        null, reach: [N, T] a value is decided if it lies more than `reach` from `null`, in the step that judged it.
         critical: [T] the statistic that a frame not yet decided must reach.
-        clusters: int; with fewer than 8 all else is NaN.
+        clusters: int; with fewer than 8 nothing is decided, and errors and p-values are NaN.
     """
 
     value: np.ndarray
@@ -50,11 +50,11 @@ class Tests:
     clusters: int
 
     def family_wise(self, value: np.ndarray, error: np.ndarray, freedom: np.ndarray | int) -> np.ndarray:
-        """Family-wise p [N, T] of other values of the same frames, at the step that each was judged in.
+        """Family-wise p [N, T] of other values of the frames: decided frames by the first step, others by the last.
 
         Args:
-            freedom: degrees of freedom behind `error`; where they are not those of the redraws, clusters − 1, the
-                statistic counts as the one that is as rare with these.
+            freedom: degrees of freedom behind `error`. Where they are not clusters − 1, as in the redraws, the
+                statistic is replaced by the one with the same tail probability at clusters − 1.
         """
         statistic = np.where(np.isfinite(self.p_adjusted), np.abs(_ratio(value, error)), np.nan)
         tail = np.maximum(stats.t.sf(statistic, freedom), np.finfo(float).tiny)
@@ -63,7 +63,7 @@ class Tests:
         return np.where(self.decided, first, last)
 
     def first_step(self, level: float, error: np.ndarray) -> Tests:
-        """The same without stepping down, for values of the errors [N, T] that are not taken beside decided frames."""
+        """The tests of the first step only, for values with `error` [N, T] that are not adjusted for decided frames."""
         if not len(self.largest):
             return self
         critical = np.quantile(self.largest, level, axis=0)
@@ -72,15 +72,15 @@ class Tests:
 
 
 def decide(study: Study, level: float, resamples: int, rng: np.random.Generator) -> Tests:
-    """Test all frames, take the surer half of the decided as given, and test the others beside them, until none passes.
+    """Test all frames, fix the surer half of those that pass, adjust the others for them, and repeat until none passes.
 
-    The statistic of max-T is the size-centred difference over its CR3 error, against redraws of the design
-    (`redraw`). A decided frame adds no more noise to the others: its inclusion is projected out of scores and
-    inclusion (Frisch and Waugh 1933), and later p-values are never below earlier ones (Westfall and Young 1993,
-    chapter 2.8). Errors of studies with balanced rows are those that the design leaves (`balance`).
+    The statistic of max-T is the size-centred difference over its CR3 error; it is compared with redraws of the design
+    (`redraw`). The inclusion of decided frames is projected out of scores and inclusion (Frisch and Waugh 1933), so
+    they add no noise to the others. Later p-values are never below earlier ones (Westfall and Young 1993, chapter
+    2.8). With balanced rows the errors are corrected for the design (`balance`).
 
-    Beside decided frames D the slope of frame i is m/(m−1)·(b_i − b̄ of the m frames left); with the slopes γ of D,
-    n/(n−1)·((m−1)/m · slope_i − Σγ/n) is again relative to the average of all n frames, which `value` is.
+    Adjusted for decided frames D, the slope of frame i is m/(m−1)·(b_i − b̄ of the m frames left). With the slopes γ of
+    D, `value` is n/(n−1)·((m−1)/m · slope_i − Σγ/n), which is again relative to the average of all n frames.
     """
     fixed = [[int(frame)] if frame >= 0 else [] for frame in study.self_frame]
     plain = size_centred.estimate(study)
@@ -108,7 +108,7 @@ def decide(study: Study, level: float, resamples: int, rng: np.random.Generator)
         for _ in range(_MOST_STEPS):
             others = np.isfinite(p) & ~np.isin(np.arange(len(p)), decided)
             passed = np.flatnonzero(others & (p < 1 - level))
-            # The surer half: what only looks decided beside a strong frame's noise is judged again without it.
+            # Only the surer half: a frame may pass only by a strong frame's noise, and is judged again without it.
             new = passed[np.argsort(-t[passed], kind="stable")][: max(1, len(passed) // 2)]
             new = new[: plain.clusters // _CLUSTERS_PER_DECIDED - len(decided)]
             if not len(new) or np.count_nonzero(others) - len(new) < 2:
@@ -142,7 +142,7 @@ def _ratio(value: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def _beside(study: Study, fixed: list[int], decided: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the one target: slopes beside the decided frames, these relative to the average of all, CR3 errors; [N]."""
+    """Slopes of one target adjusted for decided frames, the same relative to the average frame, and CR3 errors; [N]."""
     ((rows, _),) = comparable(study)
     z, u = _centred(study, rows, [0])
     blocks = size_centred.ClusterBlocks(study.percents[rows], study.clusters[rows])
@@ -155,7 +155,7 @@ def _beside(study: Study, fixed: list[int], decided: list[int]) -> tuple[np.ndar
 
 
 def _balance(study: Study, fixed: list[list[int]]) -> np.ndarray:
-    """Factor on the CR3 errors [N, T]; 1 where no row is balanced."""
+    """The factor [N, T] by which CR3 errors are multiplied; 1 where no row is balanced."""
     out = np.ones((study.inclusion.shape[1], len(fixed)))
     if not (study.designs == "balanced").any():
         return out
@@ -172,7 +172,7 @@ def _balance(study: Study, fixed: list[list[int]]) -> np.ndarray:
 
 
 def _centred(study: Study, rows: np.ndarray, targets: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Of rows that count for these targets: their centred inclusion and scores, weighted."""
+    """The centred and weighted inclusion and scores of `rows`, for these targets."""
     percents, roots = study.percents[rows], study.roots[rows, None]
     parts = study.inclusion[rows], study.scores[np.ix_(rows, np.array(targets))]
     z, u = (centred(part, percents) * roots for part in parts)

@@ -1,6 +1,6 @@
-"""What each frame of the pool is worth, with its uncertainty. Numpy in, numpy out.
+"""The value of each frame of the pool, with its uncertainty. Numpy in, numpy out.
 
-A value is how a score changes with the frame, so for errors negative is good.
+A value is the change of a score with the frame, so for errors negative is good.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from statsmodels.stats.multitest import multipletests
 
 
 def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
-    """The mean along `axis` of what is finite; NaN where nothing is."""
+    """The mean of the finite values along `axis`; NaN where there are none."""
     known = np.isfinite(values)
     count = known.sum(axis=axis)
     return np.where(known, values, 0).sum(axis=axis, dtype=float) / np.where(count > 0, count, np.nan)
@@ -28,11 +28,11 @@ def subset_score(score: np.ndarray, held_out: np.ndarray) -> np.ndarray:
 
 
 def subset_level(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """How much worse the networks of each subset are than those of the average one, at the same labels, [S].
+    """How much higher the log error of a subset's networks is than the average subset's, at the same labels, [S].
 
     It is the least-squares fit of log error = label + subset over the labels that a subset's networks were not trained
-    on. Subsets differ in size. A frame of the pool is out of bag for small ones mostly, a held-out frame for all alike.
-    So their mean errors can be compared only without these levels.
+    on. A frame of the pool is out of bag mostly for small subsets, a held-out frame for all subsets. So the mean errors
+    of frames can be compared only after these levels are subtracted.
 
     Args:
         log_error: [S, N, K], log(1 + px); NaN where not labelled. inclusion: bool [S, N].
@@ -47,16 +47,16 @@ def subset_level(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 
 
 def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Mean error at each frame over its keypoints and the subsets that do not hold it, px [N].
+    """Mean error at each frame over its keypoints and the subsets without it, px [N].
 
-    Each subset's errors are divided by how many times those of the average subset they are (`subset_level`). What is
-    left is by how many px average networks of the study would miss, whichever of them the frame is out of bag for.
+    Each subset's errors are first divided by their ratio to those of the average subset (`subset_level`). So the result
+    is the error of the study's average network, and does not depend on which subsets lack the frame.
 
     Args:
         error: [S, N, K], NaN where not labelled.
         inclusion: bool [S, N].
 
-    Source: Kwon and Zou 2023 (data-OOB). NaN for a frame that every subset holds.
+    Source: Kwon and Zou 2023 (data-OOB). NaN for a frame that is in every subset.
     """
     times_average = np.exp(subset_level(np.log1p(error), inclusion))
     times_average /= times_average.mean()
@@ -64,15 +64,15 @@ def out_of_bag_error(error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 
 
 def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Median over the subsets that do not hold a frame of what their consensus says of it.
+    """The median of the consensus at each frame over the subsets without the frame.
 
-    It is the median, because a few networks that are lost in another corner say nothing of where the others agree.
+    The median is used because a few networks that are far off do not change it where the others agree.
 
     Args:
         consensus: [S, N, K, ...], poses or confidences. inclusion: bool [S, N].
 
     Returns:
-        float [N, K, ...]; NaN where no subset can tell.
+        float [N, K, ...]; NaN where no subset without the frame has a consensus.
     """
     made = np.full(consensus.shape[1:], np.nan)
     with warnings.catch_warnings():
@@ -97,7 +97,7 @@ def p_values(value: np.ndarray, standard_error: np.ndarray, clusters: int) -> np
 
 
 def false_discovery(p: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's q over all that is not NaN (1995): for matrices, where family-wise is too strict."""
+    """Benjamini and Hochberg's q (1995) over all p but NaN; for matrices, where family-wise p is too strict."""
     out = np.full_like(p, np.nan)
     known = np.isfinite(p)
     if known.any():
@@ -107,7 +107,7 @@ def false_discovery(p: np.ndarray) -> np.ndarray:
 
 def holm(p: np.ndarray) -> np.ndarray:
     """p-values adjusted by Holm's step-down over those that are not NaN."""
-    # statsmodels' own collects garbage in each call, which takes a hundred times as long as the rest.
+    # statsmodels runs Python's garbage collector in each call, which takes a hundred times as long as the rest.
     adjusted, known = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
     order = known[np.argsort(p[known], kind="stable")]
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
@@ -119,9 +119,9 @@ class Slope:
     """Change of the mean score per frame added, from the subsets of one percent to those of another.
 
     Attributes:
-        percent: where it is taken: the percent of most subsets, or the lower of two neighbours.
+        percent: the percent that the slope is for: that of most subsets, or the lower of two neighbours.
         per_frame, standard_error: float [T], or one number for a single score.
-        freedom: the same, degrees of freedom behind the standard error.
+        freedom: degrees of freedom behind the standard error, of the same shape.
     """
 
     percent: int
@@ -135,9 +135,9 @@ class Slope:
 def slope_at_main_size(
     score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> Slope | None:
-    """Slope at the percent that most subsets have, between the next smaller and larger; None with one size.
+    """Slope at the percent of most subsets, between the next smaller and the next larger size; None with one size.
 
-    It is one-sided at an end. Of a small pool two percents may be as many frames: a slope takes two sizes.
+    At the smallest or largest size it is one-sided. In a small pool two percents may be the same size in frames.
 
     Args:
         score: [S] or [S, T]. sizes: frames in each subset [S].
@@ -153,7 +153,7 @@ def slope_at_main_size(
 
 
 def slopes(score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray) -> tuple[Slope, ...]:
-    """Slopes between all neighbouring percents, ascending; of percents that are as many frames the first counts."""
+    """Slopes between all neighbouring percents, ascending; of percents with the same number of frames, the first."""
     first: dict[float, int] = {}
     for name, size in _mean_sizes(sizes, percents).items():
         first.setdefault(size, name)
@@ -161,19 +161,19 @@ def slopes(score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters:
 
 
 def _mean_sizes(sizes: np.ndarray, percents: np.ndarray) -> dict[int, float]:
-    """Frames in the subsets of each percent, ascending."""
+    """The mean number of frames in the subsets of each percent, ascending."""
     return {int(percent): float(sizes[percents == percent].mean()) for percent in np.unique(percents)}
 
 
 def _slope(
     score: np.ndarray, sizes: np.ndarray, percents: np.ndarray, clusters: np.ndarray, percent: int, low: int, high: int
 ) -> Slope:
-    """Slope with an error that knows clusters: NaN where one cluster alone drew a side.
+    """Slope with a cluster-robust error, which is NaN where a side has only one cluster.
 
-    Residuals of a cluster are summed within a side and divided by the root of 1 less the cluster's share of the side
-    (CR2, Bell and McCaffrey 2002): where all clusters are single that is Welch's error, where each has a row on both
-    sides that of paired differences. Degrees of freedom are Satterthwaite's (1946), over clusters on both sides, on the
-    one, and on the other.
+    Residuals of a cluster are summed within a side and divided by √(1 − the cluster's share of the side) (CR2, Bell and
+    McCaffrey 2002). If each cluster has one row, this is Welch's error; if each has a row on both sides, it is that of
+    paired differences. Degrees of freedom are Satterthwaite's (1946), from clusters on both sides, on the high side
+    only, and on the low side only.
     """
     scores = score.reshape(len(score), -1)
     known = np.isfinite(scores)
@@ -217,8 +217,8 @@ def group_is_worse(
 ) -> tuple[float, float]:
     """Test that the frames in `group` have higher (worse) values than the rest, by relabelling frames.
 
-    One relabelling of the frames is common to all subsets, so the subsets' dependence stays; under the null
-    that the worth of frames has nothing to do with the group all relabellings are equally likely.
+    One relabelling of the frames is common to all subsets, so the dependence between subsets is kept. Under the null
+    that values do not depend on the group, all relabellings are equally likely.
 
     Returns (mean value of the group − mean of the rest, one-sided p, at least 1/(resamples + 1)); NaN if there
     is no group or no rest.

@@ -1,8 +1,8 @@
-"""Methods that ask finished networks what a frame does, one module each, with a `METHOD` (see `base`).
+"""Methods that question finished networks about the effect of a frame: one module each, with a `METHOD` (see `base`).
 
-A module added to this folder is one method more. Its options stand below `influence.{name}` in the config, and the
-rules, the costs, `frame_values.csv`, `validation.csv`, `explain` and the report have it. At its top such a module
-imports nothing that imports PyTorch, because the workflow asks for names and options before any job runs.
+A module that is added to this folder adds a method. Its options are below `influence.{name}` in the config, and the
+rules, the costs, `frame_values.csv`, `validation.csv`, `explain` and the report include it. The top of the module must
+not import PyTorch, not even indirectly, because the workflow reads names and options before any job runs.
 """
 
 from __future__ import annotations

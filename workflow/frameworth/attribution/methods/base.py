@@ -1,4 +1,4 @@
-"""The protocol of a method: from one trained network to the change that each frame brings."""
+"""The protocol of a method: from one trained network to the change that each frame causes."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Options(Section):
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A finished network of the study, and what it takes to ask it or to train it again.
+    """A finished network of the study, with all that is needed to question it or to train it again.
 
     Attributes:
-        engine: the pose framework that it is a network of, for its training options and keypoints.
-        network: the trained network, on the CPU. Each method has one of its own, which it may change.
-        subset: the frames it was trained on, with the keypoints' names.
+        engine: the pose framework of the network, for its training options and keypoints.
+        network: the trained network, on the CPU. Each method has its own copy, which it may change.
+        subset: the frames that the network was trained on, with the keypoints' names.
         frames: all N frames of the study at the networks' size, with their labels.
         pool: bool [N], the frame may be trained on.
-        training: of a checked config; `weights` may be a file.
+        training: from a checked config; `weights` may be a file.
         network_seed: the seed of its initial weights and of its data order.
-        seed: of what a method draws.
+        seed: the seed of the method's random draws.
         device: where to compute.
-        entry: its place in the store, where states of its training may be kept.
+        entry: its entry in the store, which may keep states of its training.
     """
 
     engine: Engine
@@ -56,7 +56,7 @@ class TrainedNetwork:
 
 
 class Axes(NamedTuple):
-    """What an array of a method holds: the name of each dimension, and the unit ("" where it has none).
+    """The name of each dimension of a method's array, and its unit ("" where it has none).
 
     Dimensions are `training_frame` and `evaluated_frame` (N frames each), `keypoint` (K) and `xy` (2).
     """
@@ -66,11 +66,11 @@ class Axes(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What one network says.
+    """The answer of one network.
 
     Attributes:
         arrays: by the names in `Method.gives`; NaN where not known.
-        steps_taken: gradient steps of one sample each, which say what it cost.
+        steps_taken: the cost, as a number of gradient steps of one sample each.
     """
 
     arrays: dict[str, np.ndarray]
@@ -81,7 +81,7 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 class Frames(NamedTuple):
-    """How many frames there are: in the subset of a base network, in the pool, and in all."""
+    """The number of frames in the subset of a base network, in the pool, and in total."""
 
     subset: int
     pool: int
@@ -90,35 +90,35 @@ class Frames(NamedTuple):
 
 @dataclass(frozen=True)
 class Method(Generic[OptionsT]):
-    """A way to ask finished networks, one at a time, what each frame does.
+    """A way to question finished networks, one at a time, about the effect of each frame.
 
     Attributes:
         name: that of its module; `influence.{name}` in the config, `{name}_value`, `{name}_se` and
             `{name}_p_adjusted` in `frame_values.csv`, and the folder of the single networks' files.
-        artefact: the file of all networks together, such as `warm_influence.h5`.
-        description: of the config's key, a sentence or two.
-        sentence: what comes before the value in `frameworth explain`, such as `A few more training steps on it change
+        artefact: the file with the answers of all networks, such as `warm_influence.h5`.
+        description: the description of the config's key, one or two sentences.
+        sentence: the text before the value in `frameworth explain`, such as `A few more training steps on it change
             other frames' log error by`.
         options: the class of its options.
-        networks: how many networks are asked unless the config says otherwise.
-        gives: what one network says. `change` is there always, and its first dimension is `training_frame`.
-        sign: 1 if a change above 0 harms, −1 if one below 0 does.
-        score: the score of `scores.h5` that the values should predict, by which `validation.csv` tests them.
-        ask: what one network says; it may raise UserError for options that cannot be had.
+        networks: the default number of networks that are questioned.
+        gives: the arrays in one network's answer. `change` is always there; its first dimension is `training_frame`.
+        sign: 1 if a change above 0 harms, −1 if a change below 0 harms.
+        score: the score in `scores.h5` that the values should predict; `validation.csv` tests whether they do.
+        ask: returns the answer of one network; it may raise UserError for options that cannot be used.
         per_network: one number per network and frame, float [B, N], in the unit of `change` and comparable between
-            frames; from `change` [B, N, ...] of B networks and `inclusion`, bool [B, N], the network was trained on the
-            frame. NaN where it tells nothing.
-        samples: how many samples one network trains in `ask`, from the options, the config's `training` and how many
-            frames there are; a prediction of a frame counts as a third. Job run times rest on it.
-        memory: MiB that `ask` may take beyond what a training takes.
-        calls_harm: whether frames that stand out by it are called harmful, in a column of their own. How often good
-            ones are is to be measured, and told.
-        window: of a method that takes frameworth's own training loop again: from the options, the last part of its
-            steps that is taken, in (0, 1]. The state of the training before it is kept with the network.
-        label_table: of a method that tells of single labels, the table of these, such as `metagradient_labels.csv`.
-            Then `change` [training_frame, keypoint] is the derivative of a score of the held-out labels, where lower is
-            better, in the weight of each label, and `gives` has that in its place, too: `position` [.., xy], per px.
-        pixels: of a method that tells where in a picture its harm sits: the derivative of that score in the grey levels
+            frames. Takes `change` [B, N, ...] of B networks and `inclusion`, bool [B, N], whether the network was
+            trained on the frame. NaN where a network has no value.
+        samples: the number of samples that one network trains in `ask`, from the options, the config's `training` and
+            the numbers of frames; the prediction of one frame counts as a third. Run times of jobs are based on it.
+        memory: MiB that `ask` may use in addition to a training.
+        calls_harm: whether frames that stand out are called harmful, in a column of their own. Such a method must
+            measure and report how often it calls good frames harmful.
+        window: for a method that repeats frameworth's own training loop. From the options, it returns the last part of
+            the steps that is repeated, in (0, 1]. The state of the training before this part is kept with the network.
+        label_table: for a method that judges single labels, the table of these, such as `metagradient_labels.csv`.
+            Then `change` [training_frame, keypoint] is the derivative of a score of the held-out labels (lower is
+            better) by each label's weight, and `gives` also has the derivative by its `position` [.., xy], per px.
+        pixels: for a method that shows where in an image the harm is: the derivative of that score by the grey levels
             of a frame of the subset, float [h, w, 3], at the size at which the network sees it.
     """
 
@@ -162,7 +162,7 @@ class Method(Generic[OptionsT]):
 
     @property
     def verdict_column(self) -> str:
-        """The column of verdicts, of a method that calls harm."""
+        """The column of verdicts, for a method with `calls_harm`."""
         return f"{self.name}_verdict"
 
     @property
@@ -171,11 +171,11 @@ class Method(Generic[OptionsT]):
         return f"{self.name.replace('_', ' ')} value"
 
     def harm(self, change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-        """`per_network` with the sign by which what is above 0 harms, [B, N]."""
+        """`per_network` [B, N] with the sign such that values above 0 harm."""
         return self.sign * self.per_network(change, inclusion)
 
     def section(self) -> type[Section]:
-        """The section of a config below `influence.{name}`: the options, and which networks are asked."""
+        """The section of a config below `influence.{name}`: the options, and which networks are questioned."""
         about = "Base networks, the first of the subsets whose size is nearest to `percent`."
         bases: dict[str, Any] = {
             "networks": (Annotated[Integer, Field(ge=1)], Field(self.networks, description=about)),

@@ -1,9 +1,9 @@
-"""Metagradients: what more weight on a frame, in the last part of one training, would do to the held-out frames.
+"""Metagradients: how more weight on a frame, in the last part of one training, would change a held-out score.
 
-The last part of the training of a finished network is taken again, by the loop that trained it, to the same weights:
-from the state that the training kept, or from its first step where there is none. Then the derivative of a smooth score
-of the held-out frames is taken back through it (`frameworth.attribution.adjoint`). One such pass tells of all frames
-that the network was trained on, of each of their labels, and in which direction each label would have to move.
+The last part of the training of a finished network is repeated by the same loop and ends with the same weights. It
+starts from the state that the training kept, or from the first step if there is none. Then the derivative of a smooth
+score of the held-out frames is taken back through it (`frameworth.attribution.adjoint`). One such pass covers all
+labels that the network was trained on, and shows the direction in which each label would have to move.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 _SCORED_AT_ONCE = 16
 _STATES_BYTES = 2**30
-# Twenty states of ResNet-50, the largest of DeepLabCut's usual networks, and what the way back through a step holds.
+# Twenty states of ResNet-50, the largest of DeepLabCut's usual networks, and the memory of one step back.
 _MEMORY = 7000
-_BACKWARD = 3  # times as long as a step of training takes; measured on the demo's network, 2.9
+_BACKWARD = 3  # a step back takes this many times as long as a step of training; measured on the demo's network, 2.9
 
 
 class MetagradientOptions(Options):
@@ -42,9 +42,9 @@ class MetagradientOptions(Options):
 
 
 def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
-    """The derivatives of the held-out score in the weight and in the position of each label in the subset.
+    """The derivatives of the held-out score by the weight and by the position of each label in the subset.
 
-    Returns `change` [N, K], in the weight of each label's part of the loss, which is 1 in training, and `position`
+    Returns `change` [N, K], by the weight of each label's part of the loss, which is 1 in training, and `position`
     [N, K, 2], per px of the original image. NaN for frames that are in no batch of the window.
     """
     derivatives, first, steps = _derivatives(trained, options)
@@ -59,7 +59,7 @@ def ask(trained: TrainedNetwork, options: MetagradientOptions) -> Answer:
 
 
 def pixel_derivatives(trained: TrainedNetwork, options: MetagradientOptions, frame: int) -> np.ndarray:
-    """The derivative of the held-out score in the grey levels of a frame of the subset, [h, w, 3] at training scale."""
+    """The derivative of the held-out score by the grey levels of a frame of the subset, [h, w, 3] at training scale."""
     derivatives, _, _ = _derivatives(trained, options, frame)
     assert derivatives.pixels is not None
     return derivatives.pixels
@@ -68,7 +68,7 @@ def pixel_derivatives(trained: TrainedNetwork, options: MetagradientOptions, fra
 def _derivatives(
     trained: TrainedNetwork, options: MetagradientOptions, frame: int | None = None
 ) -> tuple[LabelDerivatives, int, int]:
-    """What the pass through one training gives, its first step, and the training's steps; with pixels of `frame`."""
+    """Derivatives from one pass (with pixels of `frame`), its first step, and the number of steps of the training."""
     import torch
 
     from frameworth.attribution.adjoint import check_differentiable, differentiate
@@ -89,7 +89,7 @@ def _derivatives(
     else:
         for step in range(first):
             descent.advance(step)
-        trained.entry.write_state(kept_as, descent.state())  # whoever is killed after this need not begin anew
+        trained.entry.write_state(kept_as, descent.state())  # a job that is killed later continues from here
 
     def score_gradient() -> list[torch.Tensor]:
         weights = zip(network.parameters(), trained.network.parameters(), strict=True)
@@ -110,9 +110,9 @@ def _derivatives(
 def held_out_gradient(
     network: torch.nn.Module, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
 ) -> list[torch.Tensor]:
-    """The derivative of the mean score over the labels of frames, in each of the network's trained weights.
+    """The derivative of the mean score over the labels of frames by each of the network's trained weights.
 
-    Arguments are those of `held_out_score`.
+    The arguments are those of `held_out_score`.
     """
     import torch
 
@@ -128,13 +128,13 @@ def held_out_gradient(
 def held_out_score(
     network: torch.nn.Module, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
 ) -> float:
-    """The mean score over the labels of frames, lower is better.
+    """The mean score over the labels of frames; lower is better.
 
-    Normalisation layers whose statistics are not frozen take those of the frames that are scored together. Otherwise
-    the score would depend on the weights of all steps before.
+    Normalisation layers without frozen statistics use those of the frames that are scored together. Otherwise the score
+    would depend on the weights at all earlier steps.
 
     Args:
-        network: in training mode, and left so. held_out: numbers of frames. score: as in the options.
+        network: in training mode, in which it stays. held_out: numbers of frames. score: as in the options.
     """
     return sum(part.item() for part in _score_in_parts(network, frames, held_out, score, device))
 
@@ -142,7 +142,7 @@ def held_out_score(
 def _score_in_parts(
     network: torch.nn.Module, frames: ScaledFrames, held_out: np.ndarray, score: str, device: torch.device
 ) -> Iterator[torch.Tensor]:
-    """What some frames after the other add to the score."""
+    """Yields the parts of the score, each of a few frames."""
     import torch
 
     from frameworth.engine.deeplabcut.augmentation import normalised
@@ -173,12 +173,12 @@ def _score_in_parts(
 
 
 def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """The sum over a frame's labels, less the network's mean over its frames, [B, N].
+    """The sum over a frame's labels, minus the network's mean over its frames, [B, N].
 
-    The mean is what a higher learning rate would do; it says nothing of frames.
+    The mean is the effect of a higher learning rate, which does not differ between frames.
 
     Args:
-        change: [B, N, K], NaN for frames of which the network does not tell. inclusion: as in `Method.per_network`.
+        change: [B, N, K], NaN for frames without a derivative. inclusion: as in `Method.per_network`.
     """
     frame = change.sum(axis=2)
     known = np.isfinite(frame) & inclusion
@@ -187,7 +187,7 @@ def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 
 
 def _samples(options: MetagradientOptions, training: Training, frames: Frames) -> float:
-    """A training once more, and the way back."""
+    """The samples of one training, and of the steps back."""
     steps = training.total_steps(frames.subset)
     return steps * training.batch_size * (1 + options.window * _BACKWARD)
 

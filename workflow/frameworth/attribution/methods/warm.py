@@ -1,7 +1,7 @@
-"""Warm influence: what a few more gradient steps on one frame do to a trained network.
+"""Warm influence: how a few more gradient steps on one frame change a trained network.
 
-Base networks are asked one at a time: the weights are restored in memory for every frame. Each step sees the frame
-alone, with the normalisation layers' statistics as they were after training. Of the ways tried, this one told spoilt
+Base networks are used one at a time, and the weights are restored in memory for every frame. Each step uses this frame
+alone, with the normalisation layers' statistics as they were after training. Of the ways tried, this one found spoilt
 labels best and was the cheapest (docs/validation.md). In theory it is the proximal Bregman response (Bae et al. 2022,
 arXiv 2209.05364).
 """
@@ -37,10 +37,10 @@ class WarmOptions(Options):
 
 
 def ask(trained: TrainedNetwork, options: WarmOptions) -> Answer:
-    """The change of the log error everywhere by continued training on each frame of the pool outside the subset.
+    """The change of the log error at all labels by further training on each frame of the pool outside the subset.
 
-    Returns `change` float32 [N, N, K]: log(1 + px) afterwards minus before; NaN for frames that are no candidates, and
-    where there is no label.
+    Returns `change` float32 [N, N, K]: log(1 + px) afterwards minus before; NaN for training frames in the subset or
+    outside the pool, and where there is no label.
     """
     import torch
 
@@ -71,10 +71,10 @@ def ask(trained: TrainedNetwork, options: WarmOptions) -> Answer:
 
 
 def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """Mean change over the other out-of-bag frames and their keypoints, less the network's mean: [B, N].
+    """Mean change over the other out-of-bag frames and their keypoints, minus the network's mean, [B, N].
 
     Args:
-        change: [B, N, N, K] log error at frame j and keypoint k with frame i minus without, NaN where i was seen.
+        change: [B, N, N, K] log error at frame j and keypoint k with frame i minus without; NaN if i is in the subset.
         inclusion: bool [B, N], the network was trained on the frame.
     """
     networks, frames = inclusion.shape
@@ -90,7 +90,7 @@ def per_network(change: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
 
 
 def _samples(options: WarmOptions, training: Training, frames: Frames) -> float:
-    """The pool outside the subset, each frame with its steps and a prediction of all frames."""
+    """Each frame of the pool outside the subset takes its steps and a prediction of all frames."""
     return (frames.pool - frames.subset) * (options.steps + frames.all / 3)
 
 

@@ -1,1 +1,1 @@
-"""Which labels look wrong: from what networks say of them, and from the geometry of the animal alone."""
+"""Which labels look wrong: by the predictions of networks, and by the geometry of the animal alone."""

@@ -1,4 +1,4 @@
-"""Videos in which a keypoint's labels are off in one direction: what no single frame shows. Numpy in, numpy out."""
+"""Videos in which a keypoint's labels are off in one direction, which no single frame shows. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from frameworth.attribution.suspicion.body_axes import direction, mean_shape, me
 from frameworth.attribution.suspicion.deviations import bounded, typical_size
 from frameworth.attribution.suspicion.suspects import where_seen
 
-LEAST_FRAMES = 5  # of a video that have the keypoint, and of the others
-_LEAST_NETWORKS = 2  # that hold no frame of a video, for them alone to judge it
-_WRONG = 0.05  # p_adjusted below which a group is not what others are compared with
+LEAST_FRAMES = 5  # with the keypoint, both in the video and in the other videos
+_LEAST_NETWORKS = 2  # if at least this many were not trained on a video, only they judge it
+_WRONG = 0.05  # a group with p_adjusted below this is left out when others are compared
 _MEDIAN = 2 * np.log(2)  # of the squared length of standard normal vectors in a plane
 
 _Pair = tuple[int, int, complex, float]  # group, keypoint, difference, its variance
@@ -22,15 +22,15 @@ _Pair = tuple[int, int, complex, float]  # group, keypoint, difference, its vari
 
 @dataclass(frozen=True)
 class Bias:
-    """How far the labels of a keypoint in a group of frames are off against those in the others.
+    """How far the labels of a keypoint in a group of frames are off, compared with the other groups.
 
     Attributes:
-        group, keypoint: which.
-        offset: [2] px in the animal's own axes: along its body, and across; median against the median of the others.
-        frames: how many of the group tell.
+        group, keypoint: the numbers of the group and of the keypoint.
+        offset: [2] px in the animal's own axes, along and across its body; the group's median minus the others' median.
+        frames: number of frames in the group that have the keypoint.
         p: how often one keypoint of a group differs as much where no label is wrong.
         p_adjusted: the same for any keypoint of any group (Holm).
-        unseen: the networks that judge hold no frame of the group. Else they may have learned the bias, and see less.
+        unseen: the networks used were not trained on the group. Otherwise they may have learned part of the bias.
     """
 
     group: int
@@ -45,19 +45,19 @@ class Bias:
 def biased_groups(
     poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, groups: np.ndarray, percents: np.ndarray | None = None
 ) -> list[Bias]:
-    """Each keypoint of each group of frames, such as a video or a labeller's, the least likely first.
+    """Test each keypoint of each group of frames, such as a video or a labeller's frames, the least likely first.
 
-    Differences of labels from where networks see the keypoint are brought into the animal's own axes and into spreads
-    of the keypoint, bounded, and averaged. Networks miss one video differently from another even where labels are
-    right. So the averages of all keypoints and groups differ from each other by more than so few frames explain. By how
-    much is estimated by their median, and a group has to stand out against that. Of two groups that differ nobody can
+    The difference of each label from the networks' position is turned into the animal's own axes, divided by the
+    keypoint's spread, bounded, and averaged over the group. Networks miss each video differently even where all labels
+    are right, so these averages vary more than by sampling of frames. This extra variance is estimated by the median
+    over all keypoints and groups, and a group has to stand out against it. If only two groups are compared, nobody can
     know which one is off, so both are called.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
         groups: int [N], the group of each frame.
 
-    Returns nothing for a single group, nor of keypoints with fewer than five frames in a group or in the others.
+    Returns an empty list for a single group. Leaves out keypoints with fewer than five frames in or outside a group.
     """
     at, unseen = _places(poses, labels, inclusion, groups, percents)
     label = labels[..., 0] + 1j * labels[..., 1]
@@ -72,7 +72,7 @@ def biased_groups(
         further = {pair[:2] for pair, adjusted_p in zip(pairs, adjusted, strict=True) if adjusted_p < _WRONG} - wrong
         if not further:
             break
-        # What is biased does not make the others look so: the least likely at a time, and again without it.
+        # A biased group must not make the others look biased: leave out the least likely pair, and test again.
         wrong.add(min(further, key=lambda name: p[[pair[:2] for pair in pairs].index(name)]))
     biases = []
     for number in np.argsort(p, kind="stable"):
@@ -94,12 +94,12 @@ def biased_groups(
 
 
 def _probabilities(pairs: list[_Pair], groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """p of each pair, and the same for any of them (Holm)."""
+    """p of each pair, and p adjusted for all pairs (Holm)."""
     if not pairs:
         return np.zeros(0), np.zeros(0)
     size = np.array([abs(difference) ** 2 for *_, difference, _ in pairs])
     noise = np.array([variance for *_, variance in pairs])
-    # Each group differs from the others, so one group fewer is free.
+    # Each group is compared with the others, so one group fewer is free.
     freedom = max(2.0, len(pairs) * (1 - 1 / groups))
     p = (1 + size / (_between(size, noise) + noise) / freedom) ** (-freedom / 2)
     return p, holm(p)
@@ -108,7 +108,7 @@ def _probabilities(pairs: list[_Pair], groups: int) -> tuple[np.ndarray, np.ndar
 def _places(
     poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, groups: np.ndarray, percents: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where networks see each keypoint, complex [N, K], and whether these hold no frame of the group, bool [N]."""
+    """The networks' position of each keypoint, complex [N, K]; whether they were not trained on the group, bool [N]."""
     place, unseen = where_seen(poses, labels, inclusion, percents)[0], np.zeros(len(labels), bool)
     for group in np.unique(groups):
         here = groups == group
@@ -121,7 +121,7 @@ def _places(
 
 
 def _pairs(standard: np.ndarray, groups: np.ndarray, wrong: set[tuple[int, int]]) -> Iterator[_Pair]:
-    """Group, keypoint, its mean less that of the other groups, and the variance of that on each axis."""
+    """Group, keypoint, its mean minus that of the other groups, and the variance of this difference on each axis."""
     for group in map(int, np.unique(groups)):
         for keypoint in range(standard.shape[1]):
             parts = [standard[rows, keypoint] for rows in _frames(standard, groups, group, keypoint, wrong)]
@@ -134,7 +134,7 @@ def _pairs(standard: np.ndarray, groups: np.ndarray, wrong: set[tuple[int, int]]
 def _frames(
     standard: np.ndarray, groups: np.ndarray, group: int, keypoint: int, wrong: set[tuple[int, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The frames of a group that have a keypoint, and those of the others, of three and more without biased groups."""
+    """The frames of a group with a keypoint, and those of the others; with three or more groups, of unbiased ones."""
     known = np.isfinite(standard[:, keypoint])
     several = (np.unique(groups[known], return_counts=True)[1] >= LEAST_FRAMES).sum() > 2
     biased = np.isin(groups, [other for other, of_keypoint in wrong if several and of_keypoint == keypoint])
@@ -142,7 +142,7 @@ def _frames(
 
 
 def _between(size: np.ndarray, noise: np.ndarray) -> float:
-    """The variance on each axis by which right groups differ, by the median of squared differences [M]; 0 or more."""
+    """The variance on each axis between correct groups, from the median of the squared differences [M]; at least 0."""
     low, high = 0.0, float(size.max())
     for _ in range(60):
         middle = (low + high) / 2

@@ -6,22 +6,22 @@ import numpy as np
 
 
 def centred(points: np.ndarray) -> np.ndarray:
-    """Points [N, K] less the mean of those that are known in each row; NaN where not known."""
+    """Points [N, K] minus the mean of the known points of each row; NaN where not known."""
     known = np.isfinite(points)
     total = np.where(known, points, 0).sum(axis=1, keepdims=True)
     return points - total / np.maximum(known.sum(axis=1, keepdims=True), 1)
 
 
 def median_point(points: np.ndarray) -> complex:
-    """The median of each axis of points [N] that are all known; 0 of none."""
+    """The median of x and of y over points [N] that are all known; 0 for no points."""
     return complex(np.median(points.real), np.median(points.imag)) if len(points) else 0j
 
 
 def mean_shape(points: np.ndarray) -> np.ndarray:
-    """The shape [K] of length 1 that rotated, scaled copies in the rows of [N, K] are nearest to.
+    """The shape [K] of length 1 that is nearest to all rows of [N, K] once they are turned and scaled to it.
 
-    It is turned so that its keypoint farthest from the middle lies on the x axis. Missing points count as the row's
-    middle. All zeros where no row has two different points.
+    It is turned so that its keypoint farthest from the middle lies on the x axis. A missing point counts as the middle
+    of its row. The shape is all zeros where no row has two different points.
 
     Source: Kent 1994, The complex Bingham distribution and shape analysis (the full Procrustes mean).
     """
@@ -36,7 +36,7 @@ def mean_shape(points: np.ndarray) -> np.ndarray:
 
 
 def direction(points: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """The turn that fits `shape` [K] to each row of [N, K]: complex [N] of length 1, and 1 where it is not known.
+    """The rotation that fits `shape` [K] to each row of [N, K]: complex [N] of length 1; 1 where it is not known.
 
     Dividing a vector by it brings the vector into the animal's own axes.
     """

@@ -1,26 +1,26 @@
-"""How far keypoints lie from where they should, against what is usual for them. Differences are complex, x + iy."""
+"""How far labels are from where they should be, relative to what is usual. Differences are complex, x + iy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-LEAST_FRAMES = 8  # fewer values of a column do not tell how it spreads; it is measured against all columns together
-FREEDOM = 4.0  # of the t distribution that differences are taken to have where likelihoods are compared
+LEAST_FRAMES = 8  # a column with fewer values has no spread of its own; all columns together give it
+FREEDOM = 4.0  # of the t distribution of differences that the likelihoods assume
 _RAYLEIGH = 1.1774  # the median length of a difference that has standard deviation 1 on each axis; the mean is 1.2533
-_BOUND = 2.5  # standard deviations: what the other keypoints of a frame are taken to be off by at most
-_SHRINKS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of correlations towards none; 1 is no regression on others
+_BOUND = 2.5  # standard deviations: longer differences are cut to this
+_SHRINKS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of correlations towards 0; 1 is no regression on other keypoints
 _FOLDS = 5
 
 
 def column(values: np.ndarray, number: int) -> np.ndarray:
-    """The finite values of a column of [N, C], or of all columns where these are fewer than `LEAST_FRAMES`."""
+    """The finite values of a column of [N, C], or of all columns if the column has fewer than `LEAST_FRAMES`."""
     of_column = values[:, number]
     of_column = of_column[np.isfinite(of_column)]
     return of_column if len(of_column) >= LEAST_FRAMES else values[np.isfinite(values)]
 
 
 def typical_size(size: np.ndarray) -> np.ndarray:
-    """The standard deviation on each axis that normal differences of lengths [N, K] have, by column [K]; 0 if none."""
+    """The standard deviation on each axis of normal differences with these lengths [N, K], by column [K]; 0 if none."""
     typical = np.zeros(size.shape[1])
     for k in range(len(typical)):
         of_keypoint = column(size, k)
@@ -30,15 +30,15 @@ def typical_size(size: np.ndarray) -> np.ndarray:
 
 
 def robust_spread(away: np.ndarray) -> float:
-    """The standard deviation that normal values with these absolute deviations [N] would have, by their median.
+    """The standard deviation of normal values with these absolute deviations [N], estimated from their median.
 
-    Where the median is 0, their mean is taken.
+    Where the median is 0, the mean is used instead.
     """
     return float(1.4826 * np.median(away) or 1.2533 * away.mean())
 
 
 def robust_z(values: np.ndarray) -> np.ndarray:
-    """(value − median) / `robust_spread` by column of [N, C]; NaN stays NaN, and of equal values none deviates."""
+    """(value − median) / `robust_spread` by column of [N, C]; NaN stays NaN, and equal values have deviation 0."""
     deviation = np.full(values.shape, np.nan)
     for c in range(values.shape[1]):
         others = column(values, c)
@@ -50,7 +50,7 @@ def robust_z(values: np.ndarray) -> np.ndarray:
 
 
 def size_deviation(size: np.ndarray) -> np.ndarray:
-    """Robust z by column of log(1 + length / median length), of lengths [N, C]: no unit of length matters."""
+    """Robust z by column of log(1 + length / median length), for lengths [N, C] in any unit."""
     unit = np.ones(size.shape[1])
     for c in range(len(unit)):
         of_column = column(size, c)
@@ -60,15 +60,15 @@ def size_deviation(size: np.ndarray) -> np.ndarray:
 
 
 def given_others(off: np.ndarray) -> np.ndarray:
-    """The part of each keypoint's difference that the other keypoints of its frame do not foretell, complex [N, K].
+    """The part of each keypoint's difference that the other keypoints of its frame do not predict, complex [N, K].
 
-    Both axes of a keypoint are regressed on both axes of all others that the frame has, by correlations over frames
-    (cross-fitted: those of the other four fifths). The correlations are shrunk towards none, by the share that
-    foretells best. The differences of the others are bounded, so that a wrong label neither makes correlations nor much
-    spoils what it foretells.
+    Both axes of a keypoint are regressed on both axes of all other keypoints in the frame, by correlations over frames
+    (cross-fitted: those of the other four fifths of the frames). The correlations are shrunk towards 0 by the share
+    that predicts best. Differences are bounded, so that a wrong label changes neither the correlations nor the
+    predictions much.
 
     Args:
-        off: complex [N, K], in robust standard deviations; NaN where not known, and stays so.
+        off: complex [N, K], in robust standard deviations; NaN where not known, where the result is NaN, too.
 
     Source: Raymaekers and Rousseeuw 2021, Fast robust correlation for high-dimensional data, for the bounds.
     """
@@ -78,7 +78,7 @@ def given_others(off: np.ndarray) -> np.ndarray:
 
 
 def bounded(off: np.ndarray) -> np.ndarray:
-    """Differences in standard deviations, the longer ones cut to `_BOUND`; NaN stays NaN."""
+    """Differences in standard deviations, cut to the length `_BOUND` where they are longer; NaN stays NaN."""
     return off * np.minimum(1, _BOUND / np.maximum(np.abs(off), _BOUND))
 
 
@@ -108,20 +108,20 @@ def _remainder(off: np.ndarray, shrink: float) -> np.ndarray:
 
 
 def _shrunken(axes: np.ndarray, known: np.ndarray, shrink: float) -> tuple[np.ndarray, np.ndarray]:
-    """Root mean squares [2K] and correlations [2K, 2K] of values [N, 2K], over the frames that have both."""
+    """Root mean squares [2K] and correlations [2K, 2K] of values [N, 2K], over the frames with both keypoints."""
     seen = np.concatenate([known, known], axis=1).astype(float)
     covariance = axes.T @ axes / np.maximum(seen.T @ seen, 1)
     spread = np.sqrt(np.diag(covariance))
     spread = np.where(spread > 0, spread, 1)
     correlation = (1 - shrink) * covariance / np.outer(spread, spread)
     np.fill_diagonal(correlation, 1)
-    # Of different frames each, correlations may contradict one another.
+    # Each correlation is over other frames, so the matrix may have eigenvalues below 0.
     value, vector = np.linalg.eigh(correlation)
     return spread, (vector * np.maximum(value, shrink / 2)) @ vector.T
 
 
 def unlikelihood(size: np.ndarray) -> np.ndarray:
-    """−log density of t distributed differences in a plane, of lengths in standard deviations, less that of 0."""
+    """−log density of t distributed differences in a plane minus that at 0, for lengths in standard deviations."""
     return (FREEDOM / 2 + 1) * np.log1p(size**2 / FREEDOM)
 
 
@@ -135,7 +135,7 @@ def at_each_place(label: np.ndarray, place: np.ndarray, scale: np.ndarray) -> np
 
 
 def exchange_gain(unlikely: np.ndarray) -> np.ndarray:
-    """log likelihood of each two labels exchanged, less that of as they are, [N, K, K]; −∞ where not known.
+    """The log likelihood of each two labels if exchanged, minus that without exchange, [N, K, K]; −∞ where not known.
 
     Args:
         unlikely: [N, label, place], as `at_each_place` gives it.
@@ -146,6 +146,6 @@ def exchange_gain(unlikely: np.ndarray) -> np.ndarray:
 
 
 def best_exchange(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """With which keypoint each label is likeliest exchanged, int [N, K], and the gain [N, K] of that."""
+    """The keypoint that each label is most likely exchanged with, int [N, K], and the gain of this exchange [N, K]."""
     partner = gain.argmax(axis=2)
     return partner, np.take_along_axis(gain, partner[..., None], axis=2)[..., 0]

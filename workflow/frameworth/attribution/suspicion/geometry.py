@@ -1,4 +1,4 @@
-"""Which labels fit their own animal worst: from the labels alone, before any network. Numpy in, numpy out."""
+"""Which labels fit their own animal worst, from the labels alone, without any network. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from frameworth.attribution.suspicion.deviations import (
     typical_size,
 )
 
-LEAST_KEYPOINTS = 4  # three points are always a triangle: nothing tells which of them is off
-LEAST_FRAMES = 8  # fewer animals do not tell how they differ
-_EXCHANGED = 3.0  # log likelihood ratio from which labels are said to be exchanged: 20 to 1
-_REFITS = 4  # of the mean shape, to animals brought to it
-_ROUNDS = 10  # of the fit of an animal to the mean shape, reweighted
+LEAST_KEYPOINTS = 4  # three points are always a triangle: nothing shows which of them is off
+LEAST_FRAMES = 8  # fewer animals do not show how much animals differ
+_EXCHANGED = 3.0  # log likelihood ratio from which labels are called exchanged: 20 to 1
+_REFITS = 4  # of the mean shape, each to the animals aligned with it
+_ROUNDS = 10  # of the reweighted fit of an animal to the mean shape
 _LEAST_SPREAD = 1e-3  # of the shape's size: keypoints of a rigid object do not vary
 
 
@@ -32,10 +32,10 @@ class GeometrySuspects:
     """Which labels of N frames of K keypoints fit their own animal worst.
 
     Attributes:
-        suspicion: [N] −log10 of the share of frames that have a label as far off; NaN where too few are labelled.
-        flagged: bool [N], so few that about `expected_false_flags` right frames are among them.
-        keypoint: int [N], the label that fits worst; −1 where nothing is known.
-        partner: int [N], the keypoint that its label looks exchanged with; −1 for none.
+        suspicion: [N] −log10 of the share of frames with a label as far off; NaN where too few are labelled.
+        flagged: bool [N], by a threshold that flags about `expected_false_flags` correctly labelled frames.
+        keypoint: int [N], the keypoint whose label fits worst; −1 where nothing is known.
+        partner: int [N], the keypoint that this label looks exchanged with; −1 for none.
     """
 
     suspicion: np.ndarray
@@ -47,16 +47,16 @@ class GeometrySuspects:
 def suspect_geometry(labels: np.ndarray, *, expected_false_flags: float = 1.0) -> GeometrySuspects:
     """Rank frames by how badly one of their labels fits the others.
 
-    Each animal is brought to a common size. A label's deviation is the mean of two deviations. The first is that of its
-    log distances to the other keypoints, each in its own robust spread. The second is that of its position in the
-    animal's own axes, given those of the others; this one knows an animal from its mirror image. How seldom a right
-    frame has one as large comes from the data's own tails. This is only a first look: rare poses are suspicious, too,
-    and labels that are wrong together are not.
+    Each animal is scaled to a common size. A label's deviation is the mean of two deviations. The first is that of its
+    log distances to the other keypoints, each divided by its robust spread. The second is that of its position in the
+    animal's own axes, given the other positions; only this one tells an animal from its mirror image. The tails of the
+    data show how rarely a correctly labelled frame has a deviation as large. This is only a first look: rare poses are
+    suspicious, too, and labels that are wrong together are not.
 
     Args:
-        labels: [N, K, 2] px, NaN where not labelled. Nothing is said of frames with fewer than four labels or all in
-            one place, nor of any where fewer than eight are left.
-        expected_false_flags: how many right frames of so many may be flagged on average.
+        labels: [N, K, 2] px, NaN where not labelled. Frames with fewer than four labels, or with all labels in one
+            place, get no result; nor does any frame if fewer than eight frames are left.
+        expected_false_flags: how many correctly labelled frames may be flagged on average.
 
     Raises ValueError for an array that is not [frames, keypoints, 2].
     """
@@ -84,7 +84,7 @@ def suspect_geometry(labels: np.ndarray, *, expected_false_flags: float = 1.0) -
 
 
 def enough_labels(points: np.ndarray) -> np.ndarray:
-    """Bool [N], of which frames of complex labels [N, K] geometry says anything."""
+    """Bool [N], the frames with enough of the complex labels [N, K] to be judged by geometry."""
     known = np.isfinite(points)
     first = points[np.arange(len(points)), known.argmax(axis=1)]
     in_one_place = ~(known & (points != first[:, None])).any(axis=1)
@@ -120,10 +120,10 @@ def _distances(points: np.ndarray) -> np.ndarray:
     first, second = np.triu_indices(points.shape[1], 1)
     with np.errstate(divide="ignore"):
         log = np.log(np.abs(points[:, first] - points[:, second]))
-    # Two labels in one place say nothing by their distance, whose logarithm is infinite.
+    # The distance of two labels in one place tells nothing, and its logarithm is infinite.
     log[~np.isfinite(log)] = np.nan
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # no frame has both, or a frame no two: stays NaN
+        warnings.simplefilter("ignore", RuntimeWarning)  # no frame has both labels, or a frame has not two: stays NaN
         log -= np.nanmedian(log, axis=0)
         log -= np.nanmedian(log, axis=1, keepdims=True)  # the animal's size
         unusual = np.abs(robust_z(log))
@@ -133,15 +133,15 @@ def _distances(points: np.ndarray) -> np.ndarray:
 
 
 def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Differences from the mean shape in standard deviations [N, K], the mean shape [K], and these [K].
+    """Differences from the mean shape in standard deviations [N, K], the mean shape [K], the standard deviations [K].
 
-    Animals are moved, turned and scaled to the shape by a fit in which a keypoint that is off hardly counts.
+    Animals are moved, turned and scaled to the shape by a fit in which a keypoint that is off has little weight.
     """
     known = np.isfinite(points)
     shape, spread = mean_shape(points), np.ones(points.shape[1])
     for _ in range(_REFITS):
         weight = known.astype(float)
-        # One spread for all: each its own would end in two keypoints that every animal fits exactly.
+        # One spread for all keypoints: with one each, the fit would end with two keypoints that always fit exactly.
         common = np.median(spread)
         for _ in range(_ROUNDS):
             share = weight / weight.sum(axis=1, keepdims=True)
@@ -152,7 +152,7 @@ def _in_own_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
             extent, size = (np.sqrt((share * np.abs(of) ** 2).sum(axis=1)) for of in (to, centred))
             scale = np.where((extent > 0) & (size > 0), size, 1) / np.where(extent > 0, extent, 1)
             fit = (share * centred * to.conj()).sum(axis=1) / np.where(extent > 0, extent, 1) ** 2
-            # Nothing like the shape: brought to its size alone.
+            # An animal that is not at all like the shape is only scaled to its size.
             fit = np.where(np.abs(fit) > _LEAST_SPREAD * scale, fit, scale)
             brought = np.where(known, centred / fit[:, None] + of_shape[:, None], np.nan)
             weight = np.where(known, 1 / (1 + np.abs(brought - shape) ** 2 / (2 * common**2)), 0)

@@ -1,4 +1,4 @@
-"""How far networks that did not see a frame miss its labels on average: what finds errors that any method would."""
+"""How far networks that did not see a frame miss its labels on average, which finds the obvious errors."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from frameworth.attribution.suspicion.deviations import LEAST_FRAMES, robust_spr
 
 
 def error_probability(log_error: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """The share of right frames that have any label as far off as each one, by its mean error; [N, K].
+    """The share of correctly labelled frames that have any label as far off as each label, by mean error; [N, K].
 
-    The most deviating label of a frame counts and not the mean over its keypoints, so that one wrong keypoint is not
-    outvoted by those that are right. NaN without a label, or where every network saw it.
+    The most deviating label of a frame counts, not the mean over its keypoints, so that the correct keypoints do not
+    hide a wrong one. NaN without a label, or where every network was trained on the frame.
 
     Args:
         log_error: [S, N, K], log(1 + distance) in any unit; NaN where not labelled.
-        inclusion: bool [S, N]. A held-out frame is in no subset, so that all of them count.
+        inclusion: bool [S, N]. A held-out frame is in no subset, so all subsets count.
     """
     return tail_probability(robust_deviation(*mean_out_of_bag(log_error, inclusion)))
 
 
 def mean_out_of_bag(log_error: np.ndarray, inclusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean log error [N, K] over the subsets that do not hold the frame, less their levels, and its variance [N, K].
+    """Mean log error [N, K] over the subsets without the frame, minus their levels, and the mean's variance [N, K].
 
-    Each keypoint has its own levels, because more frames do not help all keypoints alike. The variance is that of the
-    mean over so many networks, from the typical spread between networks at a label of the keypoint; it is 0 where it
-    cannot be told. Both are NaN where no subset lacks the frame.
+    Each keypoint has its own levels, because more frames do not help all keypoints alike. The variance is the median
+    variance between subsets at a label of the keypoint, divided by the number of subsets without the frame; it is 0
+    where it is unknown. Both are NaN where no subset lacks the frame.
 
     Args:
         log_error: [S, N, K], NaN where not labelled. inclusion: bool [S, N].
@@ -47,13 +47,13 @@ def mean_out_of_bag(log_error: np.ndarray, inclusion: np.ndarray) -> tuple[np.nd
 def robust_deviation(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """(value − median) / standard deviation of each column of [N, K]; NaN stays NaN.
 
-    The standard deviation is 1.4826 · median deviation, with the mean `noise` of the column replaced by the value's
-    own. So a mean over few networks has to lie farther off. A column of fewer than `LEAST_FRAMES` values is measured
-    against all columns together. Where the median deviation is 0, the mean deviation takes its place (times 1.2533, for
-    the same scale). Where all values are equal, none deviates.
+    The variance is (1.4826 · median deviation)² of the column, with the column's mean `noise` replaced by the value's
+    own `noise`. So a mean over few networks has to be farther off. A column with fewer than `LEAST_FRAMES` values is
+    compared with all columns together. Where the median deviation is 0, 1.2533 times the mean deviation is used instead
+    of 1.4826 times the median. If all values are equal, the deviations are 0.
 
     Args:
-        values: [N, K]. noise: [N, K], the part of each value's variance that comes from how few networks it rests on.
+        values: [N, K]. noise: [N, K], the part of each value's variance that comes from its finite number of networks.
 
     Source: Iglewicz and Hoaglin 1993, How to detect and handle outliers.
     """

@@ -1,4 +1,4 @@
-"""Errors repeated over near-identical neighbouring frames, as by a label that was copied. Numpy in, numpy out."""
+"""Errors that repeat over almost identical neighbouring frames, such as a copied label. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from frameworth.attribution.suspicion.body_axes import centred, direction, mean_
 from frameworth.attribution.suspicion.deviations import size_deviation
 from frameworth.attribution.suspicion.suspects import where_seen
 
-_ALIKE = 0.25  # of the animal's size: neighbours whose keypoints move less, on average, count as nearly the same
-_MOST = 8  # frames of a run; of a resting animal hardly any network has seen none
+_ALIKE = 0.25  # of the animal's size: neighbours count as alike if their keypoints move less on average
+_MOST = 8  # frames in a run; if runs were longer, almost every network would have seen a frame of them
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Run:
 
     Attributes:
         frames: int [n], n ≥ 2, in their order.
-        keypoint: the one that is off most.
-        distance: px, the length of the mean difference of its labels from where networks see it.
-        p: the share of right runs and single frames with any keypoint as far off.
+        keypoint: the keypoint that is off most.
+        distance: px, the length of the mean difference between its labels and the networks' positions.
+        p: the share of correctly labelled runs and single frames with any keypoint as far off.
         p_adjusted: the same for any of the runs (Holm).
-        networks: how many networks saw none of the frames.
+        networks: number of networks that saw none of the frames.
     """
 
     frames: np.ndarray
@@ -40,11 +40,11 @@ class Run:
 def repeated_errors(
     poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, videos: np.ndarray, percents: np.ndarray | None = None
 ) -> list[Run]:
-    """Each run of at least two frames that some network saw none of, the least likely first.
+    """Test each run of at least two frames, if some network saw none of them; the least likely run comes first.
 
-    A network that was trained on a frame's neighbour with the same wrong label repeats the error, and its own error at
-    the frame is small. So only networks that saw no frame of the run judge it. Differences are averaged over the run,
-    in the animal's own axes. Those of all runs and single frames tell how seldom right ones are as long.
+    A network that was trained on a frame's neighbour with the same wrong label repeats the error, so its error at the
+    frame is small. So only networks that saw no frame of the run are used. Differences are averaged over the run, in
+    the animal's own axes. All runs and single frames together show how rarely a correct one has a mean as long.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
@@ -91,7 +91,7 @@ def repeated_errors(
 
 
 def runs(place: np.ndarray, videos: np.ndarray) -> list[np.ndarray]:
-    """All frames in runs of near-identical neighbours, each int [n]; n is 1 for a frame that is like none beside it.
+    """All frames in runs of almost identical neighbours, each int [n]; n is 1 for a frame unlike its neighbours.
 
     Args:
         place: complex [N, K] px, NaN where not known. videos: int [N].

@@ -1,8 +1,8 @@
 """Which labels look wrong to networks that did not see them: four kinds of errors side by side. Numpy in, numpy out.
 
-A label is compared with the place where the networks that were not trained on its frame put the keypoint. The
-differences of the same keypoint in other frames, and those of the frame's other keypoints, tell what is usual. The
-tails of the data's own deviations (`tails`) tell how seldom a right frame deviates as much.
+A label is compared with the position that networks not trained on its frame predict for the keypoint. The differences
+of the same keypoint in other frames, and those of the frame's other keypoints, show what is usual. The tails of the
+data's own deviations (`tails`) show how rarely a correctly labelled frame deviates as much.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from frameworth.attribution.suspicion.geometry import enough_labels, fit_to_anim
 from frameworth.attribution.suspicion.mean_errors import error_probability
 
 KINDS = ("alone", "together", "exchanged", "overlooked")
-_PRIOR = np.array([0.5, 0.3, 0.15, 0.05])  # how an error is shared out among the kinds before anything is seen
-_MEAN_ERROR = 0.2  # the share of the mean error in a frame's suspicion, beside that of the kinds
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a difference's variance that goes with the networks' disagreement
-_LEAST_RATIO = 0.1  # networks that agree by chance are not taken to be ten times as exact
-_UNUSUAL = 0.05  # of right frames are as far off in a kind that is named
-_ROUNDS = 15  # of the rigid fit, reweighted
+_PRIOR = np.array([0.5, 0.3, 0.15, 0.05])  # the prior probability of each kind
+_MEAN_ERROR = 0.2  # the weight of the mean error in a frame's suspicion; the kinds have the rest
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a difference's variance that scales with the networks' disagreement
+_LEAST_RATIO = 0.1  # networks that agree by chance do not count as more than ten times as exact
+_UNUSUAL = 0.05  # a kind with p up to this can be named
+_ROUNDS = 15  # of the reweighted rigid fit
 
 
 @dataclass(frozen=True)
 class Suspects:
-    """What is suspicious in N frames of K keypoints.
+    """How suspicious the labels of N frames with K keypoints are, and in which way.
 
     Attributes:
-        suspicion: [N] −log10 of the share of right frames that are as suspicious, of all kinds together; larger is more
-            suspicious. NaN where nothing is known: no label, or no network that did not see the frame.
-        flagged: bool [N], so few that about `expected_false_flags` right frames are among them.
+        suspicion: [N] −log10 of the share of correctly labelled frames that are as suspicious, all kinds together. NaN
+            where it is unknown: there is no label, or every network was trained on the frame.
+        flagged: bool [N], by a threshold that flags about `expected_false_flags` correctly labelled frames.
         keypoint: int [N], the keypoint that is off most; −1 for the whole pose, or where nothing is known.
         partner: int [N], the keypoint that the label of `keypoint` looks exchanged with; −1 for other kinds.
-        kind: str [N], which of `KINDS` the frame looks like most, flagged or not; empty where nothing is known.
-        place: [N, K, 2] px, where the networks that did not see the frame put each keypoint; NaN where none can tell.
-        p_alone, p_together, p_exchanged, p_overlooked: [N], the share of right frames that are as far off in this way;
-            NaN where that cannot be told.
+        kind: str [N], the most fitting of `KINDS`, whether flagged or not; empty where nothing is known.
+        place: [N, K, 2] px, each keypoint's position by networks that did not see the frame; NaN where there is none.
+        p_alone, p_together, p_exchanged, p_overlooked: [N], the share of correctly labelled frames that are as far off
+            in this way; NaN where it is unknown.
     """
 
     suspicion: np.ndarray
@@ -75,23 +75,23 @@ def suspect_labels(
     percents: np.ndarray | None = None,
     expected_false_flags: float = 1.0,
 ) -> Suspects:
-    """Rank frames by how much their labels look wrong, and say in which way.
+    """Rank frames by how wrong their labels look, and name the kind of error.
 
-    There are four kinds of errors, by the difference of each label from where networks that did not see the frame have
-    it. `alone`: a keypoint is off, given how its frame's others are, or fits its own animal badly. `together`: all are
-    displaced or turned. `exchanged`: the labels of two fit each other's place better. `overlooked`: there is no label,
-    and the networks agree on a place more than they do at other keypoints without one. All is measured in the animal's
-    own axes and in the data's own spreads, so moving, scaling or mirroring all coordinates changes nothing. A frame's
-    suspicion is that of its least likely kind, where the kinds share the chance of a false flag as .5, .3, .15 and .05.
-    To two tenths it is that of its mean error (`mean_errors`), which suffers little if one of few networks fails.
+    There are four kinds, found from each label's difference from the position by networks that did not see the frame.
+    `alone`: one keypoint is off, given the frame's other keypoints, or fits its own animal badly. `together`: all are
+    displaced or turned. `exchanged`: two labels fit each other's position better. `overlooked`: there is no label, and
+    the networks agree on a position more than at other keypoints without a label. All is measured in the animal's own
+    axes and in the data's own spreads, so moving, scaling or mirroring all coordinates changes nothing. A frame's
+    suspicion is that of its least likely kind; the kinds share the chance of a false flag as .5, .3, .15 and .05. Two
+    tenths of it come from the frame's mean error (`mean_errors`), which changes little if one of few networks fails.
 
     Args:
-        poses: [S, N, K, 2] px, what the networks of each subset say; NaN where nothing is predicted.
+        poses: [S, N, K, 2] px, the poses by the networks of each subset; NaN where there is no prediction.
         labels: [N, K, 2] px, NaN where not labelled.
-        inclusion: bool [S, N], whether a subset's networks were trained on a frame: they say nothing of it.
-        percents: [S], sizes of the subsets; networks of a size count by how exact they typically are. All alike if
-            left out.
-        expected_false_flags: how many right frames of so many may be flagged on average.
+        inclusion: bool [S, N], whether a subset's networks were trained on a frame; there their poses are not used.
+        percents: [S], sizes of the subsets. Networks of each size are weighted by their typical exactness; without
+            percents, all have the same weight.
+        expected_false_flags: how many correctly labelled frames may be flagged on average.
 
     Raises ValueError for arrays that do not fit each other.
 
@@ -128,9 +128,9 @@ def suspect_labels(
 def where_seen(
     poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, percents: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where networks that did not see a frame put its keypoints [N, K, 2], how far from there each is, how many [N, K].
+    """Keypoint positions by networks that did not see the frame [N, K, 2], networks' spread and number, each [N, K].
 
-    The first is a weighted median; the second a mean, NaN where there are not two networks.
+    The position is a weighted median. The spread is the mean distance from it, NaN with fewer than two networks.
     """
     known = np.isfinite(poses).all(axis=-1) & ~inclusion[:, :, None]
     weight = known.astype(float)
@@ -142,7 +142,7 @@ def where_seen(
     place = _weighted_median(poses, weight)
     count = known.sum(axis=0)
     away = np.where(known, np.linalg.norm(poses - place, axis=-1), 0)
-    # As for a variance, a count of one less: networks lie nearer to their own middle than to where others see it.
+    # The count is one less, as for a variance: networks are nearer to their own median than to that of new networks.
     total = weight.sum(axis=0) * (1 - 1 / np.maximum(count, 2))
     spread = np.where(count > 1, (weight * away).sum(axis=0) / np.where(total > 0, total, 1), np.nan)
     return place, spread, count
@@ -155,17 +155,17 @@ def _weighted_median(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     ordered = np.take_along_axis(values, order, axis=0)
     below = np.cumsum(np.take_along_axis(weight, order, axis=0), axis=0)
     half = below[-1] / 2
-    # Of an even number of equal weights the two in the middle.
+    # With an even number of equal weights, take the two values in the middle.
     middle = [(below >= half * (1 - 1e-9)).argmax(axis=0), (below > half * (1 + 1e-9)).argmax(axis=0)]
     low, high = (np.take_along_axis(ordered, index[None], axis=0)[0] for index in middle)
     return np.where(half > 0, (low + high) / 2, np.nan)
 
 
 def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Differences [N, K] less their median, in standard deviations, and these [N, K], px.
+    """Differences [N, K] minus their median, in standard deviations, and the standard deviations [N, K], px.
 
-    A keypoint's variance is partly the same in all frames and partly goes with the networks' disagreement; the part
-    is the likeliest for t distributed differences.
+    One share of a keypoint's variance scales with the networks' disagreement, the rest is the same in all frames. The
+    share is the most likely one for t distributed differences.
     """
     middle = np.zeros(difference.shape[1], complex)
     for k, of_keypoint in enumerate(difference.T):
@@ -187,10 +187,10 @@ def _standardised(difference: np.ndarray, spread: np.ndarray) -> tuple[np.ndarra
 
 
 def _alone(off: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Robust z [N, K] of what a frame's other keypoints do not foretell of a label.
+    """Robust z [N, K] of the part of a label's difference that the frame's other keypoints do not predict.
 
-    Where enough are labelled, of the mean of two: of the label's difference from its place, and of how it fits its own
-    animal (`geometry`). Their errors have little in common, as the one comes from networks and the other from poses.
+    Where enough keypoints are labelled, this is averaged with the deviation of the label from its own animal
+    (`geometry`). The errors of the two have little in common: one comes from networks, the other from labels alone.
     """
     deviation = size_deviation(np.abs(given_others(off)))
     label = np.where(np.isfinite(off), label, np.nan)
@@ -201,9 +201,9 @@ def _alone(off: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def _together(difference: np.ndarray, place: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """p [N, 2] of how far a frame is displaced, and turned; and what is left [N, K], in standard deviations.
+    """p [N, 2] of a frame's displacement and of its turn, and the differences left [N, K], in standard deviations.
 
-    By a rigid fit in which keypoints count by their exactness, and one that is off alone hardly counts.
+    They come from a rigid fit that weights keypoints by their exactness; a keypoint that is off has little weight.
     """
     known = np.isfinite(difference)
     exact = np.where(known, 1 / scale**2, 0)
@@ -227,11 +227,11 @@ def _together(difference: np.ndarray, place: np.ndarray, scale: np.ndarray) -> t
 def _exchanged(
     difference: np.ndarray, place: np.ndarray, scale: np.ndarray, gain: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """p [N, K] of each label's exchange with its likeliest partner, and that partner, int [N, K].
+    """p [N, K] of each label's exchange with its most likely partner, and this partner, int [N, K].
 
-    Two labels that are exchanged are off against each other, along the line between their places: p is that of such a
-    difference, but at least the inverse likelihood ratio, which by Markov's inequality right labels do not exceed more
-    often.
+    Two exchanged labels are off in opposite directions along the line between their positions. p is that of such a
+    difference, but at least the inverse of the likelihood ratio. By Markov's inequality, correct labels reach a ratio
+    no more often than its inverse.
     """
     partner, gain = best_exchange(gain)
     of_partner = [np.take_along_axis(values, partner, axis=1) for values in (difference, place, scale)]
@@ -243,10 +243,10 @@ def _exchanged(
 
 
 def _overlooked(labelled: np.ndarray, spread: np.ndarray, networks: np.ndarray) -> np.ndarray:
-    """p [N, K] of keypoints that lack a label in frames that have one; NaN of others.
+    """p [N, K] of keypoints without a label in frames with at least one label; NaN elsewhere.
 
-    Against how far networks disagree at others without a label; where these are too few, against labelled ones, of
-    which an overlooked one is at best an average. 1 where networks disagree more than they typically do at labels.
+    The networks' disagreement is compared with that at other keypoints without a label; if these are too few, with
+    labelled ones, where an overlooked one is average at best. p is 1 where networks disagree more than usual at labels.
     """
     missing = ~labelled & labelled.any(axis=1, keepdims=True) & (spread > 0)
     log = np.log(np.where(spread > 0, spread, np.nan))
@@ -257,7 +257,7 @@ def _overlooked(labelled: np.ndarray, spread: np.ndarray, networks: np.ndarray) 
     usual = np.array([np.median(column(of_labelled, k)) for k in range(spread.shape[1])])
     relative = log - usual
     if missing.sum() >= LEAST_FRAMES:
-        # A few networks agree by chance: the variance of the log of a spread in a plane is about this.
+        # A few networks may agree by chance: this is about the variance of the log of their spread in a plane.
         noise = 1 / (4 * np.maximum(networks - 1, 1))
         middle = np.median(relative[missing])
         total = (1.4826 * np.median(np.abs(relative[missing] - middle))) ** 2
@@ -271,10 +271,10 @@ def _overlooked(labelled: np.ndarray, spread: np.ndarray, networks: np.ndarray) 
 
 
 def _left_unexplained(unlikely: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """How unlikely a frame's labels stay if they are off in one way only, by the first three of `KINDS`, [N, 3].
+    """How unlikely a frame's labels remain after an error of each of the first three of `KINDS` is undone, [N, 3].
 
-    Without its most unlikely label; moved and turned as a whole; by the best assignment of labels to keypoints. With
-    what that takes in numbers, as Akaike counts them.
+    The frame's most unlikely label is left out; or the frame is moved and turned as a whole; or its labels are assigned
+    to keypoints in the best way. The number of parameters that this takes is added, as in Akaike's criterion.
     """
     single = np.nan_to_num(np.einsum("nkk->nk", unlikely))
     alone = single.sum(axis=1) - single.max(axis=1) + 2
@@ -290,10 +290,10 @@ def _left_unexplained(unlikely: np.ndarray, rest: np.ndarray) -> np.ndarray:
 
 
 def wrong_one(p: np.ndarray, unlikely: np.ndarray) -> np.ndarray:
-    """The keypoint whose label is wrong if one alone is, int [N]: by p of `alone` [N, K], and how far off it is itself.
+    """The keypoint whose label is wrong if only one is, int [N], by the p of `alone` [N, K] and its own difference.
 
-    By p alone it may be one that others foretell well, among them the one that is off. How unlikely it is at its own
-    place counts half, as both rest on the same difference.
+    By p alone it could be a correct keypoint that is predicted from the one that is off. How unlikely a label is at its
+    own position counts half, because both rest on the same difference.
     """
     at_own_place = np.nan_to_num(np.einsum("nkk->nk", unlikely))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -302,7 +302,7 @@ def wrong_one(p: np.ndarray, unlikely: np.ndarray) -> np.ndarray:
 
 
 def _far(poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
-    """p [N] of how far networks miss a frame's labels on average; NaN where that is not known."""
+    """p [N] of the distance by which networks miss a frame's labels on average; NaN where it is not known."""
     error = np.linalg.norm(poses - labels, axis=-1)
     unseen = np.where(inclusion[:, :, None], np.nan, error).reshape(-1, error.shape[2])
     unit = typical_size(unseen)
@@ -326,7 +326,7 @@ def _combined(
     some = known.any(axis=1)
     share = known * _PRIOR / np.where(some, (known * _PRIOR).sum(axis=1), 1)[:, None]
     weighted = np.where(known, least / np.where(known, share, 1), np.inf)
-    # An error of one kind makes others unlikely, too: of those that are, the one that leaves least to be explained.
+    # An error of one kind lowers p of other kinds, too: of all kinds with low p, take the one that explains most.
     kind = weighted.argmin(axis=1)
     likely = least[:, :3] <= np.maximum(least.min(axis=1, keepdims=True), _UNUSUAL)
     explains = np.where(likely, unexplained, np.inf).argmin(axis=1)
@@ -337,7 +337,7 @@ def _combined(
         of_frame[some] = as_frames_fall_off(of_frame[some], of_frame[some])
         both = of_frame ** (1 - _MEAN_ERROR) * np.where(np.isfinite(far), far, of_frame) ** _MEAN_ERROR
         of_frame[some] = as_frames_fall_off(both[some], both[some])
-    # Two keypoints that are exchanged with each other are equally so: the first, whatever the last bit says.
+    # Two exchanged keypoints have the same p: rounding makes the first of them the choice, whatever the last bit.
     first = [alone if name == "alone" else np.round(filled[name], 12).argmin(axis=1) for name in KINDS]
     which = np.stack(first, axis=1)[np.arange(len(kind)), kind]
     keypoint = np.where(some & (kind != KINDS.index("together")), which, -1)
