@@ -133,7 +133,7 @@ def _spoilt(
 
 
 def _partners(project: LabelledProject) -> np.ndarray:
-    """For each keypoint the number of the one whose place it takes when labels are swapped, int [K]."""
+    """For each keypoint the number of the keypoint whose place it takes when labels are swapped, int [K]."""
     names = [name.lower() for name in project.keypoints]
     order = np.arange(len(names))
     for index, name in enumerate(names):

@@ -82,7 +82,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
 
 
 def checked_config(content: dict[str, Any]) -> StudyConfig:
-    """The config of which `content` is the JSON; it was checked before."""
+    """The config from its content as JSON, which was checked before."""
     return _completed(config_model().model_validate(content))[0]
 
 

@@ -109,7 +109,7 @@ def _balanced_blocks(pool: int, percent: int, blocks: int, study_seed: int) -> n
 
 
 def balanced_block(percent: int) -> int:
-    """Rows in a block of a balanced design: the number from 8 to 12 of which `percent` % is nearest to an integer."""
+    """Rows in a block of a balanced design: the n from 8 to 12 for which n · percent / 100 is nearest to an integer."""
     return min(range(8, 13), key=lambda rows: (abs(rows * percent / 100 - round(rows * percent / 100)), rows))
 
 

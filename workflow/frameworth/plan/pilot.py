@@ -125,7 +125,7 @@ def pilot_budget(pilot: Pilot, training: UnsizedTraining) -> tuple[int, int]:
 
 
 def further_networks(config: StudyConfig) -> int:
-    """Number of pilot networks that are not also grid networks: those trained or, before the pilot, at most so many."""
+    """Number of pilot networks that are not also networks of the grid; before the pilot, the largest possible one."""
     if config.pilot is None:
         return 0
     pilot = recorded_pilot(config)
