@@ -1,4 +1,4 @@
-"""Errors meant for the person at the keyboard."""
+"""Errors and warnings that users see."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-FEW = 3  # problems of one kind have a line each, and names are listed; of more the rest is counted
+FEW = 3  # up to this many problems of one kind get a line each, or names are listed; the rest are only counted
 
 
 def printable(text: str) -> str:
-    """`text` in one line that is safe on a terminal: line ends, escape sequences and their like are written out.
+    """`text` in one line that is safe on a terminal: line ends and other control characters are written as escapes.
 
-    Names of bodyparts, videos, images and scorers come from projects, and may hold what a terminal takes for a command.
+    Names of bodyparts, videos, images and scorers come from projects and may contain commands to a terminal.
     """
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def commands_a_terminal(name: str) -> bool:
-    """Whether a name holds an escape sequence or another control character; a line end is none."""
+    """Whether a name contains an escape sequence or another control character; a line end does not count."""
     return any(unicodedata.category(char) == "Cc" and char != "\n" for char in name)
 
 
 def one_line(error: object) -> str:
-    """What a library's error or warning says, in at most 300 characters of one line; its kind if it says nothing."""
+    """The text of a library's error or warning, in one line of at most 300 characters; its class if it has no text."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 class UserError(Exception):
-    """Something the user can mend: the text names the file, frame or key, what is wrong, and what to do.
+    """An error that the user can fix: the text names the file, frame or key, what is wrong, and what to do.
 
-    The command line prints it as one line and exits with 2; it is never a traceback.
+    The command line prints it as one line, without a traceback, and exits with status 2.
     """
 
     def lines(self) -> list[str]:
@@ -49,11 +49,11 @@ class Problem:
     where: str  # file, frame or key
     what: str
     todo: str
-    kind: str = ""  # what it has in common with others in other files, where `what` counts or quotes
-    count: int = 1  # of frames, labels or images
+    kind: str = ""  # the same for all problems of this kind, where `what` has numbers or names that differ
+    count: int = 1  # number of frames, labels or images
 
     def __str__(self) -> str:
-        """One line, whatever names are in it."""
+        """The problem in one line, safe on a terminal whatever names it contains."""
         return printable(f"{self.where}: {self.what}; {self.todo}")
 
 
@@ -63,12 +63,12 @@ def error(where: object, what: str, todo: str, *, kind: str = "", count: int = 1
 
 
 def warning(where: object, what: str, todo: str, *, kind: str = "", count: int = 1) -> Problem:
-    """A problem that the study can live with."""
+    """A problem that does not stop the study."""
     return Problem("warning", str(where), what, todo, kind, count)
 
 
 def summed(problems: Iterable[Problem]) -> list[Problem]:
-    """Many problems of one kind as one, at the place of the first, with how many more there are and where."""
+    """The problems, with many of one kind joined to one: the first of them, and how many more there are and where."""
     kinds: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in dict.fromkeys(problems):
         kinds.setdefault((problem.severity, problem.kind or problem.what, problem.todo), []).append(problem)
@@ -88,7 +88,7 @@ def summed(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def problem_of(refused: UserError) -> Problem:
-    """The problem that the one line of an error tells: `file: what; what to do`, or `config: key: what; what to do`."""
+    """The problem in an error's line, which is `file: what; what to do` or `config: key: what; what to do`."""
     head, _, rest = str(refused).partition(": ")
     if head == "config":
         key, _, rest = rest.partition(": ")
@@ -98,7 +98,7 @@ def problem_of(refused: UserError) -> Problem:
 
 
 class RefusedError(UserError):
-    """Input with errors; the text has a line for each."""
+    """The error for input that has errors; its text has a line for each of them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -110,7 +110,7 @@ class RefusedError(UserError):
 
 
 def refusal(where: object, what: str, todo: str, *, kind: str = "") -> RefusedError:
-    """The error that refuses a file for one problem."""
+    """The error that refuses an input because of one problem."""
     return RefusedError([error(where, what, todo, kind=kind)])
 
 

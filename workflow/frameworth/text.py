@@ -1,14 +1,14 @@
-"""Numbers as people read them, with three significant digits, a true minus and no exponent; commands to type."""
+"""Numbers as text for people, with three significant digits, a true minus and no exponent; commands to type."""
 
 from __future__ import annotations
 
 import shlex
 
-LEAST = 1e-4  # what is smaller is said to be about 0
+LEAST = 1e-4  # smaller numbers are shown as "about 0"
 
 
 def readable(value: float, sign: str = "") -> str:
-    """A finite number in words; with `sign` "+" a positive one has its sign."""
+    """A finite number as text; with `sign` "+", a positive number gets a plus sign."""
     if 0 < abs(value) < LEAST:
         return "about 0"
     text = f"{value:{sign}.3g}"
@@ -16,17 +16,17 @@ def readable(value: float, sign: str = "") -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 subset`, `2 subsets`."""
+    """A number with its noun: `1 subset`, `2 subsets`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def command(name: str, configfile: str) -> str:
-    """A command of frameworth with the study's config, for a terminal."""
+    """A frameworth command with the study's config, quoted for a terminal."""
     return f"frameworth {name} --configfile {shlex.quote(configfile)}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit a person would use."""
+    """A duration in s, min, h or days, whichever a person would use."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 2 * 3600:
@@ -35,11 +35,11 @@ def duration(seconds: float) -> str:
 
 
 def px_and_score(value: float, px: float, unit: str) -> str:
-    """A value of the score that is tested, px before it: `+0.3 px (+0.12 −log(probability))`; alone where it is px."""
+    """The px and then a value of the tested score: `+0.3 px (+0.12 −log(probability))`; only px if its unit is px."""
     in_px = f"{readable(px, '+')} px"
     return in_px if unit == "px" else f"{in_px} ({readable(value, '+')} {unit})"
 
 
 def rounded(value: float, digits: int = 2) -> float:
-    """A finite number with so many significant digits: more of them say nothing where they are estimated."""
+    """A finite number with `digits` significant digits; more digits of an estimate have no meaning."""
     return float(f"{value:.{digits}g}")

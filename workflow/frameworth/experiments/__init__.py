@@ -1,1 +1,1 @@
-"""Training otherwise: arms, toggled groups, pruned pools."""
+"""Experiments that train differently from the grid: arms, toggled groups of frames, pruned pools."""

@@ -29,7 +29,7 @@ ALL_PERCENTS = "all"
 def network_scores(pose: np.ndarray, label: np.ndarray) -> pd.DataFrame:
     """A row per network, in the order of `pose` [R, n, K, 2]: `log_error`, mean log(1 + px), and `rmse_px`.
 
-    NaN where a network says nothing, as one that diverged.
+    NaN for a network without predictions, such as one that diverged.
     """
     error = distance(pose.astype(float), label)
     log_error = mean_of_known(np.log1p(error), (1, 2))
@@ -39,8 +39,8 @@ def network_scores(pose: np.ndarray, label: np.ndarray) -> pd.DataFrame:
 def collect_arm_scores(study: Path, asked: AskedArms) -> pd.DataFrame:
     """A row per network of each arm and of the baseline on the same subsets.
 
-    Columns `arm`, `percent`, `seed`, `design`, `cluster`, `member`, `weights`, `order`, `augmentation` (the member of
-    the baseline that each of these seeds is of), `start` (percent of the network continued), `log_error`, `rmse_px`.
+    Columns: `arm`, `percent`, `seed`, `design`, `cluster`, `member`; `weights`, `order`, `augmentation` (the baseline
+    member that has this seed); `start` (the percent of the network that was continued); `log_error`, `rmse_px`.
     """
     held_out = (read_frames(study / "frames.csv")["split"] == "held-out").to_numpy()
     label = read_labels(study / "labels.h5").xy[held_out]
@@ -64,16 +64,16 @@ def collect_arm_scores(study: Path, asked: AskedArms) -> pd.DataFrame:
 
 
 def compare_arms(scores: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Each arm against the baseline, network by network of the same subset and member.
+    """Each arm compared with the baseline, by pairs of networks with the same subset and member.
 
     Args:
-        scores: as `collect_arm_scores` gives them; replicating arms, which hold the baseline's networks, are not
-            among the answers.
+        scores: the result of `collect_arm_scores`. Arms with `replicate` contain the baseline's networks, so they
+            are not compared.
 
-    Returns a row per arm, score and percent, and where an arm has several percents one for all of them: `baseline`
-    (its mean over the same subsets), `difference` (arm minus baseline), `standard_error`, `t`, `p`, `ci_low`,
-    `ci_high`, `pairs` (subsets), `clusters`, and `p_adjusted` (Holm's, over all arms and percents of the same score:
-    `statement` collects what is decided among them).
+    Returns a row per arm, score and percent, and one over all percents if an arm has several: `baseline` (its mean
+    over the same subsets), `difference` (arm minus baseline), `standard_error`, `t`, `p`, `ci_low`, `ci_high`,
+    `pairs` (subsets), `clusters`, and `p_adjusted` (Holm's, over all arms and percents of the same score, because
+    `statement` picks the significant ones among them).
     """
     keys = ["percent", "seed", "member"]
     baseline = scores[scores["arm"] == BASELINE]
@@ -115,7 +115,7 @@ def write_arms(study: Path, asked: AskedArms, level: float) -> None:
 
 
 def statement(table: pd.DataFrame, alpha: float) -> str:
-    """What `arms.csv` says of each arm that can be told from the baseline; empty if none is compared with it."""
+    """A sentence on the arms of `arms.csv` that differ significantly from the baseline; empty if none was compared."""
     rows = table[table["score"] == "log_error"]
     if rows.empty:
         return ""

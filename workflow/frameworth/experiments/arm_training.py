@@ -1,4 +1,4 @@
-"""Training the networks of an arm: what each of them differs in, worked out from the arm's options and artefacts."""
+"""How each network of an arm differs from the baseline's, computed from the arm's options and the study's files."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def networks_of_arm(
     study_seed: int,
     members: int,
 ) -> list[tuple[int, Variant]]:
-    """The seed and variant of each of an arm's networks on a subset.
+    """The seed and variant of each network that an arm trains on a subset.
 
     Args:
         arm: the arm's options, of a checked config.
         baseline: the study's `ensembles/`; read by arms with `start_from`.
-        out_of_bag: `out_of_bag.h5`; read by arms with `curriculum`, and with patches over distractors.
+        out_of_bag: `out_of_bag.h5`; read by arms with `curriculum` or `augment`.
     """
     shared: dict[str, Any] = {}
     if arm.curriculum:
@@ -54,7 +54,7 @@ def networks_of_arm(
 def cutout_of(
     patches: DistractorCutout, subset: Subset, labels: Labels, out_of_bag: Path, training: Training
 ) -> Cutout:
-    """The patches of an arm on one subset."""
+    """The patches that an arm erases from the images of one subset."""
     factors = ScaledFrames(labels, training.scale).factors[subset.frames]
     places = read_hdf5(out_of_bag, ["distractor_pose", "distractor_confidence"])
     return Cutout(
@@ -69,9 +69,9 @@ def cutout_of(
 
 
 def started_from(record: Path, store: Path, member: int) -> dict[str, Any]:
-    """The network that a member of a warm start continues, of the ensemble with this `training.json`.
+    """The network that a member of a warm start continues; `record` is the `training.json` of its ensemble.
 
-    Returns `start` and `start_hash`. Raises UserError if it is not in the store.
+    Returns `start` (its file) and `start_hash`. Raises UserError if the network is not in the store.
     """
     name = read_json(record)["members"][member]["hash"]
     file = store / name / "network.pt"

@@ -1,4 +1,4 @@
-"""Whether a step to larger subsets is one of history: nested against independent subsets, continued against fresh."""
+"""Whether training history changes the gain from larger subsets: nested, independent and continued networks."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _COLUMNS = ["low", "high", "history", "against", "score", "change", "standard_er
 
 
 def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, level: float) -> pd.DataFrame:
-    """Steps between neighbouring percents of nested, independent and continued networks, and their differences.
+    """Score changes between neighbouring percents of nested, independent and continued networks, and their differences.
 
     Args:
         networks: a row per network of the baseline: `percent`, `seed`, `design`, `log_error`, `rmse_px`.
-        arm_scores: `arm_scores.csv`, where `start` is the percent of the networks continued; None without arms.
+        arm_scores: `arm_scores.csv`, where `start` is the percent of the continued network; None without arms.
 
-    Returns a row per step, history and score, with `against` empty; then `against` names the history that the change
-    is compared with (independent steps against nested by Welch's t, continued against nested in pairs), with p and
-    `p_adjusted`, Holm's over all comparisons of the score.
+    Returns a row per step, history and score with empty `against`, and rows that compare the history with another one,
+    named in `against`: independent with nested by Welch's t, continued with nested in pairs. Only comparisons have `p`
+    and `p_adjusted` (Holm's over all comparisons of the score).
     """
     rows: list[dict[str, Any]] = []
     if arm_scores is None:
@@ -69,7 +69,7 @@ def _of(values: pd.Series, design: str, percent: int) -> pd.Series:
 
 
 def _in_pairs(history: str, changes: pd.Series, level: float, against: str | None = None) -> list[dict[str, Any]]:
-    """The row of the mean of changes by seed; none where fewer than two are known."""
+    """The row for the mean of `changes` (by seed), in a list; an empty list if fewer than two are known."""
     changes = changes.dropna()
     if len(changes) < 2:
         return []

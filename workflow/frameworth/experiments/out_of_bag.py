@@ -1,4 +1,4 @@
-"""`out_of_bag.h5`: what the baseline's networks that had not seen a frame say of it; what arms are steered by."""
+"""`out_of_bag.h5`: errors and distractors of baseline networks that were not trained on the frame; used by arms."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from frameworth.labels.subsets import read_subsets
 from frameworth.plan.names import subset_path
 from frameworth.storage.hdf5 import Array, pose_scales, read_hdf5, write_hdf5
 
-PLACES = 8  # the strongest distractors that are kept, per frame and keypoint
+PLACES = 8  # number of strongest distractors that are kept per frame and keypoint
 
 
 def strongest_places(pose: np.ndarray, confidence: np.ndarray, places: int = PLACES) -> tuple[np.ndarray, np.ndarray]:
-    """The `places` distractors of highest confidence of R networks, strongest first.
+    """The `places` distractors with the highest confidence among R networks, strongest first.
 
     Args:
-        pose: [R, …, 2] px, NaN where a network is not asked. confidence: [R, …].
+        pose: [R, …, 2] px, NaN where a network has no distractor. confidence: [R, …].
 
     Returns poses [places, …, 2], NaN where there are fewer, and confidences [places, …], 0 where there are fewer.
     """
@@ -62,7 +62,7 @@ def collect_out_of_bag(study: Path) -> None:
 
 
 def ranks_of(error: np.ndarray, frames: Sequence[int] | np.ndarray, hard_first: bool) -> np.ndarray:
-    """The rank of each of a subset's frames in a curriculum, 0 first; a frame of unknown error is an average one."""
+    """The rank of each frame of a subset in a curriculum, from 0; an unknown error is replaced by the median."""
     errors = error[np.asarray(frames)]
     known = errors[np.isfinite(errors)]
     errors = np.where(np.isfinite(errors), errors, np.median(known) if len(known) else 0.0)

@@ -1,8 +1,8 @@
-"""Acting on the ranking: the whole pool without the frames judged worst, without the best, and without random ones.
+"""Pruning: training on the pool without the frames judged worst, without the best ones, and without random ones.
 
-Networks of one number have the same seed whatever is left out, and so the same initial weights; each has random sets of
-its own, so that the networks are independent and differences are paired by them. Frames are judged by the study's
-networks, whose seeds none of these has.
+Networks with the same number have the same seed and so the same initial weights, whatever is left out: differences are
+paired by this number. Each number has its own random sets, so that the pairs are independent. The frames are judged by
+the study's networks, which have other seeds.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def removed_frames(values: pd.DataFrame, by: str, removed: str, network: int, st
     """The frames that `removed` (`none`, `worst-4`, `best-4`, `random-4-1`) leaves out for one network, ascending.
 
     Args:
-        values: frame_values.csv. by: `check_priority`, `value` or that of a method, such as `warm_value`: the higher
-            error or value, the worse.
+        values: frame_values.csv. by: `check_priority` (ranks by out-of-bag error), `value`, or the value of a method,
+            such as `warm_value`; frames with higher error or value are worse.
 
     Raises UserError if worst and best would overlap.
     """
@@ -51,7 +51,7 @@ def removed_frames(values: pd.DataFrame, by: str, removed: str, network: int, st
 
 
 def write_pruned(study: Path, by: str, removed: str, network: int, study_seed: int) -> None:
-    """Write the subset of one network of the folder `study`: the pool without what is left out."""
+    """Write the subset of one network below the folder `study`: the pool without the frames that are left out."""
     frames, values = read_frames(study / "frames.csv"), read_table(study / "frame_values.csv")
     out = removed_frames(values, by, removed, network, study_seed)
     chosen = np.setdiff1d(np.flatnonzero(frames["split"] == "pool"), out)
@@ -61,15 +61,15 @@ def write_pruned(study: Path, by: str, removed: str, network: int, study_seed: i
 
 
 def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) -> pd.DataFrame:
-    """Paired differences by count.
+    """Paired differences between networks trained without different frames, for each number of frames left out.
 
     Args:
-        scores: by what was left out, a row per network with the columns of `SCORES`.
+        scores: by name of the set left out, a table with a row per network and the columns `SCORES`.
         prune: `by`, `counts` and `draws`.
 
-    Returns a row per score, count, `removed` (worst, best, random) and `against` (none, random): `mean` of the score
-    with these frames removed, `difference`, `standard_error`, `t`, `p`, `ci_low`, `ci_high`, `pairs`, `p_adjusted`
-    (Holm's, over the counts).
+    Returns a row per score, count, `removed` (worst, best, random) and `against` (none, random): `mean` score with
+    these frames removed, `mean_none` with all frames, `difference`, `standard_error`, `t`, `p`, `ci_low`, `ci_high`,
+    `pairs`, `p_adjusted` (Holm's, over the counts).
     """
     rows = []
     for score in SCORES:
@@ -94,7 +94,7 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) 
 
 
 def write_prune(study: Path, prune: Prune, level: float) -> None:
-    """Score all networks of the folder `study` that were trained for this on its held-out frames; write `prune.csv`."""
+    """Score the networks that `prune` trained in the folder `study` on the held-out frames, and write `prune.csv`."""
     held_out = (read_frames(study / "frames.csv")["split"] == "held-out").to_numpy()
     label = read_labels(study / "labels.h5").xy[held_out]
     scores = {}
@@ -107,10 +107,10 @@ def write_prune(study: Path, prune: Prune, level: float) -> None:
 
 
 def statement(table: pd.DataFrame, alpha: float) -> str:
-    """What `prune.csv` says of leaving out the worst frames in place of random ones."""
+    """A sentence on how leaving out the worst frames instead of random ones changes the error, from `prune.csv`."""
     rows = table[(table["removed"] == "worst") & (table["against"] == "random") & (table["score"] == "log_error")]
     decided = rows[rows["p_adjusted"] < alpha]
-    # Values are made of the error on the held-out frames, as this is; out-of-bag error is not.
+    # Values are computed from the error on the held-out frames, as is this comparison; out-of-bag errors are not.
     same = "" if (rows["by"] == "check_priority").all() else "; they were judged on the frames that measure this"
     if decided.empty:
         return "Leaving out the frames judged worst cannot be told from leaving out random ones"

@@ -1,4 +1,4 @@
-"""Pseudo-labels of an arm: frames outside a subset, labelled by the consensus of the baseline's ensemble of it."""
+"""Pseudo-labels of an arm: the consensus of the baseline's ensemble on a subset labels frames outside that subset."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from frameworth.training.scoremaps import CONSENSUS_FORMS
 
 
 def write_pseudo_subset(study: Path, arm: str, place: str, pseudo: Pseudo, form: str) -> None:
-    """Write a subset of an arm, with the frames of the pool outside it that the baseline's consensus of it is sure of.
+    """Write an arm's subset: a subset of the grid, and the other pool frames where its consensus is confident.
 
     Args:
-        place: of the subset in paths, `percent-050/seed-2`.
-        pseudo: the arm's `pseudo`. form: of consensus.
+        place: the subset's name in paths, such as `percent-050/seed-2`.
+        pseudo: the arm's `pseudo`. form: the form of consensus.
     """
     subset, labels = read_subset(study / f"subsets/{place}.json"), read_labels(study / "labels.h5")
     frames = read_frames(study / "frames.csv")
@@ -42,11 +42,11 @@ def write_pseudo_subset(study: Path, arm: str, place: str, pseudo: Pseudo, form:
 def pseudo_labels(
     pose: np.ndarray, confidence: np.ndarray, outside: np.ndarray, threshold: float, truth: np.ndarray | None
 ) -> np.ndarray:
-    """Labels [N, K, 2] for the frames `outside` (bool [N]); NaN for other frames and below the threshold.
+    """Labels [N, K, 2] px for the frames `outside` (bool [N]); NaN for other frames and below the threshold.
 
     Args:
-        pose: the consensus, px [N, K, 2]. confidence: its, [N, K].
-        truth: labels to give in place of the consensus, at the keypoints that it is sure of.
+        pose: the consensus, [N, K, 2] px. confidence: its confidence, [N, K].
+        truth: labels [N, K, 2] px to use instead of the consensus, at keypoints that reach the threshold; or None.
     """
     sure = outside[:, None] & (confidence >= threshold) & np.isfinite(pose).all(axis=-1)
     given = pose if truth is None else truth

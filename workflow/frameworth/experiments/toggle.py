@@ -1,8 +1,8 @@
-"""Toggling a group of frames in and out of otherwise common subsets: far more sensitive than random subsets.
+"""Toggling: a group of frames is added to subsets that are otherwise equal; far more sensitive than random subsets.
 
-A pair of sides has the same base (half of the frames outside the group), the same network seed and so the same initial
-weights; the side `with` adds the whole group, `part-1`, `part-2`… a part of it, and `without` nothing. A side of no
-frames (nothing is flagged, or less than there are parts) is an empty subset: nothing is trained on it.
+The sides of a pair share the base (half of the frames outside the group) and the network seed, and so the initial
+weights. The side `with` adds the whole group, `part-1`, `part-2`… add a part of it, and `without` adds nothing. If the
+group or a part has no frames (nothing is flagged, or fewer frames than parts), subsets are empty and train nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COLUMNS = ["arm", "pairs", "difference", "standard_error", "t", "p", "ci_low", "
 
 
 def group_of(values: pd.DataFrame, toggle: Toggle) -> np.ndarray:
-    """The frames to toggle: those that the config names, else the flagged ones (if any), most suspicious first.
+    """The frames to toggle: those that the config names, else the flagged frames (if any), most suspicious first.
 
     Raises UserError for a frame that is not in the pool.
     """
@@ -46,7 +46,7 @@ def group_of(values: pd.DataFrame, toggle: Toggle) -> np.ndarray:
 
 
 def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
-    """The frames that each side adds to the base, by its name; with more parts than frames the last have none."""
+    """The frames that each side adds to the base, by name of side; the last parts are empty if frames are too few."""
     pieces = np.array_split(group, parts)
     added = {f"part-{number}": piece for number, piece in enumerate(pieces, 1)} if parts > 1 else {}
     return {"without": group[:0], "with": group} | added
@@ -55,10 +55,10 @@ def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
 def side_frames(
     pool: np.ndarray, group: np.ndarray, *, parts: int, side: str, pair: int, study_seed: int
 ) -> np.ndarray:
-    """The frames of one side of one pair, ascending; none where the group, or the side's part of it, is empty.
+    """The frames of one side of one pair, ascending; none if the group, or the side's part of it, is empty.
 
     Args:
-        pool: numbers of the frames that may be trained on. group: those that are toggled.
+        pool: numbers of the frames that may be trained on. group: numbers of the frames that are toggled.
 
     Raises UserError if the group is the whole pool.
     """
@@ -74,7 +74,7 @@ def side_frames(
 
 
 def write_side(study: Path, toggle: Toggle, side: str, pair: int, study_seed: int) -> None:
-    """Write the subset of one side of one pair of the folder `study`."""
+    """Write the subset of one side of one pair below the folder `study`."""
     frames = read_frames(study / "frames.csv")
     group = group_of(read_table(study / "frame_values.csv"), toggle)
     pool = np.flatnonzero(frames["split"] == "pool")
@@ -84,14 +84,14 @@ def write_side(study: Path, toggle: Toggle, side: str, pair: int, study_seed: in
 
 
 def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
-    """Paired differences of each side to `without`: mean, standard error, t, two-sided p and interval, over pairs.
+    """Paired differences of each side from `without`: mean, standard error, t, two-sided p and interval, over pairs.
 
-    `two_way_low`, `two_way_high` hold for other held-out frames as well as for other networks; NaN where the frames'
-    scores are not given. A pair of which a network diverged, NaN, is left out. `p_adjusted` is Holm's over the parts:
-    of many, one differs by chance. The whole group is one question of its own.
+    `two_way_low` and `two_way_high` are an interval over new networks and new held-out frames; NaN if the scores are
+    not given by frame. Pairs with a diverged network (NaN) are left out. `p_adjusted` is Holm's over the parts, as one
+    of many parts differs by chance; the whole group is tested on its own.
 
     Args:
-        scores: by side, the held-out score of each pair [pairs], or of each pair's labels [pairs, frames, keypoints].
+        scores: by side, the held-out score of each pair [pairs], or of each label in each pair [pairs, frames, K].
     """
     rows = []
     for side, score in scores.items():
@@ -110,14 +110,14 @@ def compare_sides(scores: dict[str, np.ndarray], level: float) -> pd.DataFrame:
 
 
 def adjusted(table: pd.DataFrame) -> np.ndarray:
-    """p of each side of `toggle.csv`, of the parts by Holm's rule over them."""
+    """The p of each side in `toggle.csv`; those of the parts are adjusted by Holm's rule over the parts."""
     p, parts = table["p"].to_numpy(float, copy=True), (table["arm"] != "with").to_numpy()
     p[parts] = holm(p[parts])
     return p
 
 
 def write_toggle(study: Path, toggle: Toggle, level: float) -> pd.DataFrame:
-    """Score all sides on the held-out frames of the folder `study`; write `toggle.csv`, empty if nothing is flagged."""
+    """Score all sides on the study's held-out frames and write `toggle.csv`; it has no rows if nothing is flagged."""
     held_out = (read_frames(study / "frames.csv")["split"] == "held-out").to_numpy()
     label = read_labels(study / "labels.h5").xy
     pairs = range(1, toggle.pairs + 1)
@@ -139,20 +139,20 @@ def write_toggle(study: Path, toggle: Toggle, level: float) -> pd.DataFrame:
 
 
 def _label_scores(ensemble: Path, label: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """[held-out frames, keypoints] log(1 + px), averaged over members; NaN if the network diverged."""
+    """log(1 + px) at the held-out labels, [frames, K], averaged over members; NaN if the network diverged."""
     pose = read_hdf5(ensemble / "predictions.h5", ["pose"])["pose"]
     return np.log1p(distance(pose, label))[:, held_out].mean(axis=0)
 
 
 def _elsewhere(low: float, high: float, decided: bool) -> str:
-    """Whether what these held-out frames say holds for others of their kind; empty where it need not be said."""
-    if not decided or low > 0 or high < 0:  # neither where a single frame is held out
+    """A caution if the effect may not apply to other held-out frames of this kind; empty if none is needed."""
+    if not decided or low > 0 or high < 0:  # both ends are NaN if a single frame is held out
         return ""
     return " On other held-out frames it may be nothing: these are few."
 
 
 def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
-    """A sentence per side."""
+    """One sentence for each side in `toggle.csv`."""
     if table.empty:
         return ["No label of the pool is flagged, so there was nothing to toggle; toggle.frames names frames."]
     sentences = []

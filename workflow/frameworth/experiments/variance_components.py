@@ -1,14 +1,14 @@
-"""How much of the variance of held-out error is the subset's, the initial weights', the order's, the augmentation's.
+"""How much of the variance of held-out error is due to subset, initial weights, data order and augmentation.
 
-On each of S subsets all combinations of I initial weights, O orders and A augmentations are trained once; all are
-random and those of one subset are its own:
+On each of S subsets, all combinations of I initial weights, O orders and A augmentations are trained once. All effects
+are random, and each subset has its own weights, orders and augmentations:
 
     y_sioa = μ + subset_s + weights_si + order_so + augmentation_sa + rest_sioa
 
-Balanced as it is, the five mean squares are independent and say all there is to know; where no estimate is negative,
-these are also REML's. Intervals are generalized ones (Weerahandi 1993): each sum of squares is divided by draws of its
-chi-squared, and what that makes of the components is taken at its quantiles. (A parametric bootstrap covers .83 to 1.00
-in the same simulations, these .93 to 1.00, see docs/arms.md.)
+The design is balanced, so the five mean squares are independent and sufficient. If no estimate is negative, the
+estimates equal those of REML. Intervals are generalized ones (Weerahandi 1993): each sum of squares is divided by draws
+of its chi-squared variable, and the interval ends are quantiles of the components computed from these. (Coverage in
+simulations is .93 to 1.00; a parametric bootstrap covers .83 to 1.00, see docs/arms.md.)
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def components_table(scores: pd.DataFrame, level: float) -> pd.DataFrame:
     """Variance components of the log error, a row per replicating arm, percent and component.
 
     Args:
-        scores: as `arm_comparison.collect_arm_scores` gives them. Subsets of which a network diverged are left out;
-            fewer than two give no row.
+        scores: the result of `arm_comparison.collect_arm_scores`. Subsets with a diverged network are left out; with
+            fewer than two subsets left, an arm and percent has no row.
     """
     rows = []
     for (arm, percent), part in scores.groupby(["arm", "percent"], sort=False):

@@ -1,1 +1,1 @@
-"""Labelled frames: projects and other tools' labels are read, checked, planted with errors, made a study's frames."""
+"""Labelled frames: read and check labels, plant errors in them, and write the frames and subsets of a study."""

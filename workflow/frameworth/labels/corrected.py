@@ -1,4 +1,4 @@
-"""A copy of a project with corrected labels, whose tables can take the place of the project's own."""
+"""A copy of a project with corrected labels, whose tables can replace those of the project."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Name = tuple[str, str]  # video, image
 
 
 def write_corrected_copy(source: LabelledProject, folder: Path, changes: Mapping[Name, np.ndarray | None]) -> None:
-    """Write what frameworth reads of `source` to `folder`, with `changes` of labels, exact to the bit in all others.
+    """Copy the files of `source` that frameworth reads to `folder` with `changes`; all other labels keep their bits.
 
-    What frameworth does not use is kept: bodyparts that config.yaml does not list, rows without a label, labels outside
-    their image, the level of individuals.
+    The tables keep what frameworth does not use: bodyparts that config.yaml does not list, rows without a label, labels
+    outside their image, and the level of individuals.
 
     Args:
-        changes: labels [K, 2] px by frame, None for a frame that loses all.
+        changes: new labels [K, 2] px by frame; None for a frame that loses all its labels.
     """
     for path in (source.root / "config.yaml", *labellers_file(source.root)):
         copy_file(path, folder / path.name)
@@ -41,7 +41,7 @@ def write_corrected_copy(source: LabelledProject, folder: Path, changes: Mapping
 def _corrected(
     table: DeepLabCutTable, images: list[str], source: LabelledProject, changes: Mapping[Name, np.ndarray | None]
 ) -> tuple[list[tuple[str, ...]], np.ndarray]:
-    """The header and the cells of a table with `changes`; a keypoint that it lacks gets columns if it is labelled."""
+    """The header and the cells of a table with `changes`; a newly labelled keypoint without columns gets columns."""
     video, header, cells = table.path.parent.name, list(table.header), table.cells.copy()
     at = dict(zip(table.columns, table.used, strict=True))
     labels = dict(zip(zip(source.videos, source.images, strict=True), source.xy, strict=True))

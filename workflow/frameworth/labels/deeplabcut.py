@@ -1,10 +1,10 @@
-"""Read a DeepLabCut project (2.x or 3) of one animal without DeepLabCut, and without running what is in it.
+"""Read a single-animal DeepLabCut project (2.x or 3) without DeepLabCut, and without running code that is in it.
 
-What DeepLabCut leaves out of its training is left out here, with a warning for each cause and file: frames without a
-label, labels that it takes for not visible, folders that `video_sets` does not list, and bodyparts that either a table
-or config.yaml lacks.
+What DeepLabCut leaves out of its training is also left out here, with a warning for each cause and file: frames without
+a label, labels that it treats as not visible, folders that `video_sets` does not list, and bodyparts that a table or
+config.yaml lacks.
 
-The project is only ever read.
+The project is never changed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from frameworth.labels.labellers import labeller_problems, labellers_file
 from frameworth.labels.readers.deeplabcut_config import read_project_config
 from frameworth.labels.readers.deeplabcut_labels import FrameLabels, read_labelled_frames
 
-FEW_LABELS = 8  # frames with a label below which a keypoint is warned of
+FEW_LABELS = 8  # a keypoint with labels in fewer frames gets a warning
 
 
 @dataclass(frozen=True)
 class LabelledProject:
-    """The labelled frames of a project, by video and then image name, both in natural order.
+    """The labelled frames of a project, sorted by video and then by image name, both in natural order.
 
     N labelled frames, K keypoints in the order of config.yaml; every frame has a labelled keypoint.
     """
@@ -33,7 +33,7 @@ class LabelledProject:
     root: Path  # absolute
     scorer: str
     keypoints: tuple[str, ...]  # [K]
-    skeleton: tuple[tuple[str, str], ...]  # pairs of keypoints to join by a line; may be empty
+    skeleton: tuple[tuple[str, str], ...]  # pairs of keypoints to connect by a line; may be empty
     videos: tuple[str, ...]  # [N] folder below labeled-data
     images: tuple[str, ...]  # [N] file name
     paths: tuple[Path, ...]  # [N] absolute path of the image
@@ -42,17 +42,17 @@ class LabelledProject:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in a project folder."""
+    """The project in a folder, its files and its problems."""
 
-    project: LabelledProject | None  # None where an error keeps it from being read
+    project: LabelledProject | None  # None if an error prevents reading it
     sources: tuple[Path, ...]  # config.yaml, all tables in use and the labelled images, below the folder as given
     problems: tuple[Problem, ...]
 
 
 def inspect_project(folder: Path) -> Inspection:
-    """Read config.yaml and all label files of the project in `folder`, and tell all that is wrong with them.
+    """Read config.yaml and all label files of the project in `folder`, and collect all their problems.
 
-    Of the images only the headers are read. Frames with an error of their own are left out of the project.
+    Only the headers of images are read. Frames that have an error themselves are left out of the project.
     """
     folder = Path(folder)
     problems: list[Problem] = []
@@ -85,7 +85,7 @@ def inspect_project(folder: Path) -> Inspection:
 def read_project(folder: Path) -> LabelledProject:
     """Read config.yaml and all label files of the project in `folder`.
 
-    Raises RefusedError, naming the files, frames and keypoints, for whatever cannot be used as it is.
+    Raises RefusedError, naming files, frames and keypoints, if anything in them is an error.
     """
     inspection = inspect_project(folder)
     refuse_errors(inspection.problems)
@@ -94,7 +94,7 @@ def read_project(folder: Path) -> LabelledProject:
 
 
 def misread_names(paths: Iterable[Path]) -> Iterator[Problem]:
-    """Snakemake takes what is in braces for a wildcard, and shows names of input files on the terminal as they are."""
+    """An error for names with braces, which are wildcards in Snakemake, or control characters, which it prints."""
     for path in dict.fromkeys(part for whole in paths for part in (*reversed(whole.parents), whole)):
         if set(path.name) & set("{}"):
             yield error(path, "its name holds a brace, which Snakemake takes for a wildcard", "rename it without")
@@ -103,7 +103,7 @@ def misread_names(paths: Iterable[Path]) -> Iterator[Problem]:
 
 
 def keypoint_problems(project: LabelledProject, config: Path) -> Iterator[Problem]:
-    """Keypoints that no frame, or hardly any, has labelled; `config` is the file that names them."""
+    """Problems of keypoints that are labelled in no frame or in few; `config` is the file that names the keypoints."""
     total = len(project.xy)
     for name, count in zip(project.keypoints, np.isfinite(project.xy).all(axis=2).sum(axis=0), strict=True):
         if count == 0:

@@ -1,4 +1,4 @@
-"""Tables as DeepLabCut writes them, each as CSV and HDF5: hand labels, machine labels to refine, and predictions."""
+"""Write DeepLabCut's tables, each as CSV and HDF5: hand labels, machine labels to refine, and predictions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_collected_data(
     """Write the labels of each video below `project/labeled-data`; `xy` [N, K, 2] px, NaN where missing.
 
     Args:
-        decimals: to round to; None keeps every bit, so that networks trained on the same labels are known again.
+        decimals: decimals to round to; None keeps every bit, so that stored networks with these labels are found.
     """
     values = xy if decimals is None else xy.round(decimals)
     for folder, rows, index in _by_video(project, videos, images):
@@ -35,10 +35,10 @@ def write_collected_data(
 def write_stored_labels(
     path: Path, images: Sequence[str], header: Sequence[tuple[str, ...]], cells: np.ndarray
 ) -> None:
-    """Write labels of one video, of any bodyparts and individuals, as `path` and its twin of the other suffix.
+    """Write the labels of one video, with any bodyparts and individuals, as CSV and as HDF5; `path` is either file.
 
     Args:
-        header: [C] scorer, perhaps individual, bodypart, coordinate. cells: [images, C], NaN where missing.
+        header: [C] scorer, individual (optional), bodypart, coordinate. cells: [images, C], NaN where missing.
     """
     names = ["scorer", *(["individuals"] if len(header[0]) == 4 else []), "bodyparts", "coords"]
     index = labelled_images_index([path.parent.name] * len(images), images)
@@ -55,7 +55,7 @@ def write_machine_labels(
     xy: np.ndarray,
     likelihood: np.ndarray,
 ) -> None:
-    """Write what networks say, as DeepLabCut writes it beside frames to refine; `likelihood` [N, K]."""
+    """Write predicted labels `xy` [N, K, 2] px and `likelihood` [N, K] as DeepLabCut does for frames to refine."""
     values = np.dstack([xy, likelihood])
     for folder, rows, index in _by_video(project, videos, images):
         table = _table(values[rows], scorer, keypoints, index)
@@ -65,26 +65,26 @@ def write_machine_labels(
 def write_predicted_table(
     pose: np.ndarray, confidence: np.ndarray, keypoints: Sequence[str], index: pd.Index, scorer: str, stem: Path
 ) -> None:
-    """Write positions as DeepLabCut writes predictions: scorer / bodyparts / x, y, likelihood.
+    """Write predicted positions in DeepLabCut's format: scorer / bodyparts / x, y, likelihood.
 
     Args:
         pose: [N, K, 2] px. confidence: [N, K].
-        index: [N], that of labelled images, or the frames' numbers in a video.
-        stem: the two files' path without `.h5` and `.csv`.
+        index: [N], the index of labelled images, or the frames' numbers in a video.
+        stem: the path of the two files without `.h5` and `.csv`.
     """
     values = np.dstack([pose, confidence]).astype(float)
     _write(_table(values, scorer, keypoints, index), stem.with_suffix(".csv"), stem.with_suffix(".h5"))
 
 
 def labelled_images_index(videos: Sequence[str], images: Sequence[str]) -> pd.MultiIndex:
-    """The index of DeepLabCut's tables of labelled images."""
+    """The index that DeepLabCut's tables of labelled images have."""
     return pd.MultiIndex.from_tuples([("labeled-data", *names) for names in zip(videos, images, strict=True)])
 
 
 def _by_video(
     project: Path, videos: Sequence[str], images: Sequence[str]
 ) -> Iterator[tuple[Path, list[int], pd.MultiIndex]]:
-    """Of each video the folder, the rows, and their index."""
+    """The folder of each video, the numbers of its rows, and the index of these rows."""
     for video in dict.fromkeys(videos):
         rows = [row for row, name in enumerate(videos) if name == video]
         index = labelled_images_index([video] * len(rows), [images[row] for row in rows])
@@ -92,7 +92,7 @@ def _by_video(
 
 
 def _table(values: np.ndarray, scorer: str, keypoints: Sequence[str], index: pd.Index) -> pd.DataFrame:
-    """A table of values [N, K, 2 or 3]: x, y and, where there is a third, the likelihood."""
+    """A table of values [N, K, 2 or 3]: x, y and, if there are three, the likelihood."""
     coords = ["x", "y", "likelihood"][: values.shape[2]]
     columns = pd.MultiIndex.from_product([[scorer], list(keypoints), coords], names=["scorer", "bodyparts", "coords"])
     return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
@@ -101,5 +101,5 @@ def _table(values: np.ndarray, scorer: str, keypoints: Sequence[str], index: pd.
 def _write(table: pd.DataFrame, csv: Path, h5: Path) -> None:
     with atomic_path(csv) as temporary:
         table.to_csv(temporary, lineterminator="\n")
-    # As DeepLabCut: videos as a PyTables table, which an index of several levels does not allow.
+    # DeepLabCut stores videos as a PyTables table, which is impossible with an index of several levels.
     write_pytables(h5, table, "fixed" if table.index.nlevels > 1 else "table")

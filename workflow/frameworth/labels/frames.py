@@ -24,9 +24,9 @@ NEAR_IDENTICAL = 1.0  # RMS difference of two grey thumbnails, in grey levels of
 def collect_frames(
     folder: Path, held_out: dict[str, Any], seed: int, frames_csv: Path, labels_h5: Path
 ) -> list[Problem]:
-    """Read the project in `folder`, decode its images, write `frames.csv` and `labels.h5`; returns warnings.
+    """Read the project in `folder`, decode its images, and write `frames.csv` and `labels.h5`; returns warnings.
 
-    Raises RefusedError with all errors of the labels and the images.
+    Raises RefusedError with all errors of the labels or of the images.
 
     Args:
         held_out: `{"fraction": float, "by": "frame" | "video"}`.
@@ -69,9 +69,9 @@ def collect_frames(
 
 
 def read_frames(path: Path | str) -> pd.DataFrame:
-    """Read `frames.csv`: a row per frame, in the order of `frame`.
+    """Read `frames.csv`: a row per frame, in the order of `frame`; raises UserError if it is missing or damaged.
 
-    `planted` is NaN where nothing was planted, and `labeller` where nobody knows who placed the labels.
+    `planted` is NaN for frames without a planted error, and `labeller` where it is not known who placed the labels.
     """
     path = Path(path)
     if not path.exists():
@@ -80,7 +80,7 @@ def read_frames(path: Path | str) -> pd.DataFrame:
 
 
 def leaks(thumbnails: np.ndarray, held_out: np.ndarray, names: Sequence[str]) -> list[Problem]:
-    """A warning about held-out frames that are all but identical to a pool frame (they flatter the error).
+    """A warning about held-out frames that are nearly identical to a pool frame: they make the error look too small.
 
     Args:
         thumbnails: [N, px] grey levels; names: [N] `video/image`.

@@ -1,21 +1,21 @@
-"""What an HDF5 file of a stranger reaches for: links and datasets that take their content from other files.
+"""Finds dangerous content in untrusted HDF5 files: links and datasets that read other files, and huge datasets.
 
-HDF5 lets a file name any other on this machine, which its reader then opens; and lets a few bytes claim terabytes.
+An HDF5 file may name any other file on this machine, which the reader then opens. A few bytes may declare terabytes.
 """
 
 from __future__ import annotations
 
 import h5py
 
-MAX_UNSTORED = 1 << 28  # bytes a dataset may claim whatever it stores
-MAX_RATIO = 1000  # bytes claimed per byte stored, above that; deflate reaches no more
-MAX_OBJECTS = 200_000  # groups and datasets; a label file of 10,000 videos has a few times as many
+MAX_UNSTORED = 1 << 28  # bytes that a dataset may declare, however little it stores
+MAX_RATIO = 1000  # above that: bytes declared per byte stored; deflate cannot compress more
+MAX_OBJECTS = 200_000  # groups and datasets; a label file of 10,000 videos has a few times 10,000
 
 
 def reaching_out(file: h5py.File) -> str | None:
-    """What in the file leads to another one, or claims more than it stores; None if all of it lies in the file itself.
+    """The first thing in the file that leads to another file, or declares far more than it stores; None if all is safe.
 
-    No link is followed but those of the file to its own groups and datasets, and no value is read.
+    Only links to groups and datasets of the file itself are followed, and no value is read.
     """
     waiting, seen = [file["/"]], set()
     while waiting:
@@ -26,7 +26,7 @@ def reaching_out(file: h5py.File) -> str | None:
             if isinstance(link, h5py.ExternalLink):
                 return f"{place} is a link to another file"
             if isinstance(link, h5py.SoftLink):
-                continue  # its end is looked at where it lies
+                continue  # its target is in this file and is checked there
             item = group[name]
             address = h5py.h5o.get_info(item.id).addr
             if address in seen:

@@ -1,4 +1,4 @@
-"""Reading image files as the networks see them, and what makes a file unfit for that."""
+"""Reading image files as the networks see them, and refusing files that cannot be read so."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from PIL import Image
 
 from frameworth.errors import Problem, RefusedError, one_line, refusal, warning
 
-DECODED_BYTES_KEPT = 1_000_000_000  # of a job's images; the others are decoded again when asked for
-# What DeepLabCut's reader (OpenCV) and Pillow both decode; Pillow knows others that start programs (EPS).
+DECODED_BYTES_KEPT = 1_000_000_000  # limit for the decoded images that a job keeps in memory; others are decoded again
+# Formats that both DeepLabCut's reader (OpenCV) and Pillow decode; some other formats of Pillow start programs (EPS).
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
-MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # these become RGB in both readers alike
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # both readers convert these to the same RGB
 MAX_PIXELS = 100_000_000
 _MIDDLE = 8  # rows
 ORIENTATION = 0x0112  # of EXIF; 1 is upright
 
-# MAX_PIXELS is stricter than Pillow's error. Set once, as threads that decode share all filters.
+# MAX_PIXELS is stricter than Pillow's limit. The filter is set once here, because decoding threads share all filters.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """An image as the networks see it, or its middle rows.
+    """An image as the networks see it, or only its middle rows.
 
     Attributes:
-        size: width and height of the image, px.
-        rgb: uint8 [rows, width, 3], not to be written to.
-        pixels: SHA-256 of these pixels: equal for pictures that are the same, however they are stored.
+        size: width and height of the whole image in px.
+        rgb: uint8 [rows, width, 3]; do not write to it.
+        pixels: SHA-256 of `rgb`; it is equal for the same picture, whatever the file format.
     """
 
     size: tuple[int, int]
@@ -42,19 +42,19 @@ class DecodedImage:
 
 
 def read_image(path: Path | str) -> np.ndarray:
-    """The image as RGB, uint8 [height, width, 3]; raises RefusedError naming the file if it is unfit."""
+    """The image as RGB, uint8 [height, width, 3]; raises RefusedError naming the file if it cannot be used."""
     with _opened(path) as image:
         return np.array(_rgb(image))
 
 
 def image_size(path: Path | str) -> tuple[int, int]:
-    """Width and height in px, from the file's header; raises RefusedError naming the file if it is unfit."""
+    """Width and height in px, from the file's header; raises RefusedError naming the file if it cannot be used."""
     with _opened(path) as image:
         return image.size
 
 
 def inspect_header(path: Path | str) -> tuple[tuple[int, int] | None, list[Problem]]:
-    """Width and height in px, and what the header says is wrong with the file; nothing is decoded."""
+    """Width and height in px, and the problems that the file's header shows; nothing is decoded."""
     try:
         with _opened(path) as image:
             return image.size, list(_warnings(path, image))
@@ -63,25 +63,25 @@ def inspect_header(path: Path | str) -> tuple[tuple[int, int] | None, list[Probl
 
 
 def inspect_image(path: Path | str, whole: bool = True) -> tuple[DecodedImage | None, list[Problem]]:
-    """The image decoded, and what is wrong with the file.
+    """The decoded image, and the problems of the file.
 
     Args:
-        whole: whether to give the whole picture. All of it is decoded in any case; the middle rows alone, which tell
-            most pictures apart, save a third of the time.
+        whole: whether to return the whole picture or its middle rows, which are enough to tell most pictures apart.
+            The whole file is decoded in both cases, but the middle rows save a third of the time.
     """
     try:
         with _opened(path) as image:
             rows = middle_rows(image.height)
             part = image if whole else image.crop((0, rows.start, image.width, rows.stop))
             rgb, problems = np.asarray(_rgb(part)), list(_warnings(path, image))
-            _refuse_turned(path, image.getexif())  # a PNG may say so after its pixels
+            _refuse_turned(path, image.getexif())  # a PNG may have its EXIF data after its pixels
     except RefusedError as refused:
         return None, list(refused.problems)
     return DecodedImage(image.size, rgb, pixel_digest(rgb)), problems
 
 
 def middle_rows(height: int) -> slice:
-    """The few rows of an image by which `inspect_image` tells it from others."""
+    """The few rows in the middle of an image that `inspect_image` uses to tell it from others."""
     start = max(0, (height - _MIDDLE) // 2)
     return slice(start, min(start + _MIDDLE, height))
 
@@ -94,8 +94,8 @@ def pixel_digest(rgb: np.ndarray) -> str:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """The image as RGB; Pillow would copy one that is, which takes a quarter as long as decoding it."""
-    image.load()  # which may change the mode
+    """The image as RGB; an RGB image is not converted, because Pillow's copy takes a quarter of the decoding time."""
+    image.load()  # this may change the mode
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -130,7 +130,7 @@ def _refuse(path: Path | str, image: Image.Image) -> None:
 
 
 def _refuse_turned(path: Path | str, exif: Image.Exif) -> None:
-    """DeepLabCut trains on the turned picture (OpenCV turns it) but takes its size from the file as it is stored."""
+    """Refuse rotated images: DeepLabCut trains on the rotated picture, but takes its size from the file as stored."""
     turn = exif.get(ORIENTATION, 1)
     if turn != 1:
         what = f"is to be turned when shown (EXIF orientation {turn}), which programs do or do not"

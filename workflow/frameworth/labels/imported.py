@@ -1,4 +1,4 @@
-"""Labels of other tools as a single-animal DeepLabCut project. The source is only read."""
+"""Import the labels of other tools as a single-animal DeepLabCut project. The source is never changed."""
 
 from __future__ import annotations
 
@@ -31,38 +31,38 @@ from frameworth.labels.readers.ultralytics import read_ultralytics
 from frameworth.storage.files import atomic_path, copy_file, write_csv, write_text
 
 SCORER = "imported"
-# What else sleap-io reads holds poses that no hand made (JABS, analysis files), or no poses.
+# Other formats of sleap-io have poses that are not hand labels (JABS, analysis files), or no poses.
 SUFFIXES = (".slp", ".nwb", ".json", ".csv")
 
 
 @dataclass(frozen=True)
 class ImportedLabels(LabelledProject):
-    """The hand-labelled frames of a label file, as a project of N frames whose images lie where they are."""
+    """The hand-labelled frames of a label file, as a project of N frames; the images stay in their places."""
 
     pictures: tuple[Picture, ...]  # [N]
     labellers: tuple[str, ...]  # [N] who labelled the frame; empty where the file does not say
-    sources: tuple[Path, ...]  # the files that all this is read from
+    sources: tuple[Path, ...]  # the label file and the images or videos
     problems: tuple[Problem, ...]  # warnings
 
 
 def is_import(labels: Path) -> bool:
-    """Whether `labels` is for this module: a label file, or an Ultralytics folder; else it is a DeepLabCut project."""
+    """Whether this module reads `labels`: a label file or an Ultralytics folder, not a DeepLabCut project."""
     if labels.is_dir():
         return (labels / "data.yaml").is_file() and not (labels / "config.yaml").exists()
     return labels.is_file() and labels.suffix.lower() not in (".yaml", ".yml")
 
 
 def read_imported(labels: Path) -> ImportedLabels:
-    """Read the hand-labelled frames of `labels`; predictions are none, and frames without a label are left out.
+    """Read the hand-labelled frames of `labels`; predictions and frames without a label are left out.
 
-    Raises UserError, naming file and frame, for what cannot be read, is not there, or holds several animals.
+    Raises UserError, naming file and frame, if a file cannot be read or is missing, or if a frame has several animals.
     """
     stat = labels.stat()
     return _read(labels, (stat.st_mtime_ns, stat.st_size))
 
 
 def write_imported(labels: Path, folder: Path) -> None:
-    """Write what `read_imported` reads as a DeepLabCut project: images copied, frames of videos decoded to PNG."""
+    """Write the result of `read_imported` as a DeepLabCut project; images are copied, video frames saved as PNG."""
     imported = read_imported(labels)
     sizes: dict[str, tuple[int, int]] = {}
     for video, image, picture in zip(imported.videos, imported.images, imported.pictures, strict=True):
@@ -85,7 +85,7 @@ def write_imported(labels: Path, folder: Path) -> None:
     write_text(folder / "config.yaml", project_config(task, SCORER, imported.keypoints, imported.skeleton, sizes))
 
 
-@lru_cache(maxsize=1)  # the workflow asks twice when it starts: for the files, and for the study's size
+@lru_cache(maxsize=1)  # the workflow calls it twice at its start: for the files, and for the study's size
 def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
     table = _table(path)
     rows = [(picture, xy) for picture, xy in table.rows if np.isfinite(xy).all(axis=1).any()]
@@ -129,7 +129,7 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
 
 
 def _table(path: Path) -> LabelTable:
-    """What the reader for this kind of file gives: sleap-io's, but where that leaves out what it cannot read."""
+    """The table from the reader for this kind of file: sleap-io, except for formats that it reads only in part."""
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: is no label file; {ADVICE}")
     table = None
@@ -157,7 +157,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError):
-        return None  # sleap-io says what is wrong
+        return None  # sleap-io then raises an error that explains it
 
 
 def _inside(
@@ -167,17 +167,17 @@ def _inside(
     path: Path,
     stated: Mapping[Picture, tuple[Any, Any]],
 ) -> tuple[np.ndarray, list[Problem]]:
-    """The labels without those outside their images, which DeepLabCut leaves out, too, and what is wrong with sizes."""
+    """The labels without those outside their images, which DeepLabCut also leaves out, and the problems found."""
     sizes, known = np.zeros((len(pictures), 2), int), dict[object, tuple[int, int]]()
     for index, picture in enumerate(pictures):
         try:
             if picture.one_size not in known:
                 known[picture.one_size] = picture.size()
             sizes[index] = known[picture.one_size]
-        except RefusedError:  # an image that is told when it is looked at
+        except RefusedError:  # the error is reported when the images are inspected
             continue
     others = [index for index, picture in enumerate(pictures) if _differ(stated.get(picture), *sizes[index])]
-    if others:  # nobody knows which of the two was labelled
+    if others:  # it is unknown in which of the two sizes labels are
         first = pictures[others[0]]
         (width, height), (w, h) = sizes[others[0]], stated[first]
         what = (
@@ -189,7 +189,7 @@ def _inside(
 
 
 def _differ(stated: tuple[Any, Any] | None, width: int, height: int) -> bool:
-    """Whether a size that a file states is one, and not that of the image, 0 where that is unknown."""
+    """Whether the file states a valid size that differs from the image's size (0 if that is unknown)."""
     is_size = stated is not None and all(isinstance(side, int | float) and side > 0 for side in stated)
     return is_size and width > 0 and stated != (width, height)
 
@@ -201,7 +201,7 @@ def _own_files(labels: Path) -> Iterable[Path]:
 
 
 def _names(pictures: list[Picture]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """A folder name per image folder or video, and a file name per frame, that a DeepLabCut project can have."""
+    """For each frame, the names of its folder (one per image folder or video) and file in a DeepLabCut project."""
     paths = {picture.place: _path_of_names(picture) for picture in pictures}
     wanted = _distinct(set(paths.values()))
     folders: dict[tuple[str, str], str] = {}
@@ -218,13 +218,13 @@ def _names(pictures: list[Picture]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _distinct(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """A folder name for each path: its last name, and before it as many of the folders above as tell it from others."""
+    """A folder name for each path: its last name, preceded by as many parent folders as make it unique."""
     groups: dict[str, list[tuple[str, ...]]] = {}
     for path in paths:
         groups.setdefault(_folder_name(path[-1:]).casefold(), []).append(path)
     names: dict[tuple[str, ...], str] = {}
     for alike in groups.values():
-        for count in (*range(1, max(map(len, alike)) + 1), 1):  # the plain name where nothing tells them apart
+        for count in (*range(1, max(map(len, alike)) + 1), 1):  # the last name alone if no number of folders is enough
             named = {path: _folder_name(path[-count:]) for path in alike}
             if len({name.casefold() for name in named.values()}) == len(alike):
                 break
@@ -233,9 +233,9 @@ def _distinct(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 
 
 def _path_of_names(picture: Picture) -> tuple[str, ...]:
-    """The names of the folders that the images are in or, of a video, of those above it and its own without suffix."""
+    """The folder names of an image's path; for a video, those of its folders and its own name without suffix."""
     if picture.video is None:
-        folder = picture.path.parent.resolve()  # an image may be a link to where nothing has a name
+        folder = picture.path.parent.resolve()  # not the image's own path, which may be a link
         return tuple(path.name for path in (*reversed(folder.parents), folder))
     source = getattr(picture.video.backend, "source_filename", None)
     if isinstance(source, list | tuple):  # of embedded images
@@ -250,6 +250,6 @@ def _folder_name(names: tuple[str, ...]) -> str:
 
 
 def _safe(name: str) -> str:
-    """`name` without what paths, tables, Snakemake and DeepLabCut's reading of them would take for something else."""
+    """`name` without characters that have a special meaning in paths, tables, Snakemake or DeepLabCut."""
     name = re.sub(r"[\x00-\x1f\x7f-\x9f/\\{}]", "_", name).strip()
     return f"_{name}" if name.startswith(".") else name

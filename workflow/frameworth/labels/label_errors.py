@@ -1,15 +1,15 @@
-"""Errors that people make in labels, as arrays: what `plant`, the demo and trials spoil labels with.
+"""Errors that people make in labels; `plant`, the demo and trials use them to spoil labels. Arrays in, arrays out.
 
-Labels `xy` [K, 2] are px, NaN where not labelled; a `size` is an image's (width, height) in px. Unlabelled keypoints
-stay unlabelled, and what an error does not touch keeps its bits.
+Labels `xy` [K, 2] are in px, NaN where not labelled; `size` is an image's (width, height) in px. Unlabelled keypoints
+stay unlabelled, and labels without an error keep their bits.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-SMALL = (0.10, 0.25)  # of the animal's length: one keypoint that a hurried hand put beside its place
-SHIFT = (0.15, 0.30)  # of the image's width: an animal that was labelled beside where it is
+SMALL = (0.10, 0.25)  # share of the animal's length: one keypoint that was placed carelessly
+SHIFT = (0.15, 0.30)  # share of the image's width: an animal that was labelled beside its place
 _MARGIN = 1  # px from the image's edge
 _ANGLES = np.arange(0, 2 * np.pi, np.pi / 90)
 
@@ -17,10 +17,10 @@ _ANGLES = np.arange(0, 2 * np.pi, np.pi / 90)
 def shift_inside(
     xy: np.ndarray, size: np.ndarray, distances: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """A vector [2] px by which all labelled points stay inside the image, in a random direction.
+    """A vector [2] px in a random direction that keeps all labelled points inside the image.
 
-    Its length is drawn uniformly from `distances`, or is the smallest of them where that much does not fit. Raises
-    ValueError if there is no room for that either.
+    Its length is drawn uniformly from `distances` (smallest, largest) or, if that does not fit, is the smallest of
+    them. Raises ValueError if that does not fit either.
     """
     known = xy[np.isfinite(xy).all(axis=1)]
     angles = rng.permutation(_ANGLES)
@@ -36,7 +36,7 @@ def shift_inside(
 def move_one(
     xy: np.ndarray, size: np.ndarray, distances: tuple[float, float], rng: np.random.Generator
 ) -> tuple[np.ndarray, int]:
-    """The labels with one labelled keypoint moved as by `shift_inside`, and which one."""
+    """The labels with one labelled keypoint moved by `shift_inside`, and the number of that keypoint."""
     keypoint = int(rng.choice(np.flatnonzero(np.isfinite(xy).all(axis=1))))
     out = xy.copy()
     out[keypoint] += shift_inside(xy[[keypoint]], size, distances, rng)
@@ -44,9 +44,9 @@ def move_one(
 
 
 def exchange_neighbours(xy: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, int]]:
-    """The labels with one labelled keypoint and its nearest labelled neighbour exchanged, and which two.
+    """The labels with a labelled keypoint and its nearest labelled neighbour exchanged, and the numbers of the two.
 
-    Raises ValueError if fewer than two are labelled.
+    Raises ValueError if fewer than two keypoints are labelled.
     """
     known = np.flatnonzero(np.isfinite(xy).all(axis=1))
     if len(known) < 2:
@@ -60,13 +60,13 @@ def exchange_neighbours(xy: np.ndarray, rng: np.random.Generator) -> tuple[np.nd
 
 
 def farthest_keypoints(xy: np.ndarray) -> tuple[int, int]:
-    """The two keypoints that lie farthest apart, by the median over frames of labels [N, K, 2]."""
+    """The two keypoints with the largest median distance over the frames of labels [N, K, 2]."""
     apart = np.nanmedian(np.linalg.norm(xy[:, :, None] - xy[:, None], axis=-1), axis=0)
     first, second = np.unravel_index(np.nanargmax(apart), apart.shape)
     return int(first), int(second)
 
 
 def animal_length(xy: np.ndarray, size: np.ndarray) -> float:
-    """The largest distance between two labels of the frame in px; the image's width where it has but one."""
+    """The largest distance in px between two labels of the frame; the image's width if the frame has one label."""
     known = xy[np.isfinite(xy).all(axis=1)]
     return float(np.linalg.norm(known[:, None] - known, axis=-1).max()) or float(size[0])

@@ -1,4 +1,4 @@
-"""Which label files of a DeepLabCut project are read: those that DeepLabCut would merge for its training."""
+"""Finds the label files of a DeepLabCut project that DeepLabCut would merge for its training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from frameworth.errors import Problem, RefusedError, error, refusal, warning
 from frameworth.labels.names import natural_key, plain_name
 
-IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels and cropped copies, unless listed
+IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels, and cropped copies; read if listed
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _FILE = re.compile(r"CollectedData_(.*)\.(h5|csv)", re.DOTALL)
 
@@ -17,13 +17,13 @@ _Folders = Mapping[Path, Mapping[str, Path]]  # of each folder, the label file o
 
 
 def label_files(root: Path, scorer: str, listed: Collection[str], problems: list[Problem]) -> list[Path]:
-    """The label files of config.yaml's scorer in the folders that `video_sets` lists; the HDF5 if there are both kinds.
+    """The label files of config.yaml's scorer in the folders that `video_sets` lists; HDF5 is preferred to CSV.
 
-    As in DeepLabCut, all folders are looked at if none of those listed has one. If none at all has one, the files of
-    the only other scorer are taken, and that is said. Raises RefusedError if there is no folder of labels.
+    As in DeepLabCut, all folders are searched if no listed folder has such a file. If no folder has one, the files of
+    the only other scorer are used, with a warning. Raises RefusedError if there is no labeled-data folder.
 
     Args:
-        listed: names of the folders that `video_sets` lists. problems: gets what is wrong, or left out.
+        listed: names of the folders that `video_sets` lists. problems: errors and warnings are added to this list.
     """
     looked = {folder: _by_scorer(folder, problems) for folder in _folders(root)}
     folders = {folder: files for folder, files in looked.items() if files is not None}
@@ -37,7 +37,7 @@ def label_files(root: Path, scorer: str, listed: Collection[str], problems: list
 
 
 def images_of(folder: Path) -> list[str]:
-    """Names of the images in a folder; what macOS leaves beside a file on other disks (`._name`) is none."""
+    """Names of the images in a folder, without hidden files such as those that macOS adds on other disks (`._name`)."""
     images = (path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES)
     return [name for name in images if not name.startswith(".")]
 
@@ -55,7 +55,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _by_scorer(folder: Path, problems: list[Problem]) -> dict[str, Path] | None:
-    """The label file of each scorer; None, and a problem, if the folder cannot be read."""
+    """The label file of each scorer; if the folder cannot be read, None, and an error is added to `problems`."""
     files: dict[str, Path] = {}
     try:
         for path in sorted(folder.iterdir()):  # csv before h5
@@ -68,7 +68,7 @@ def _by_scorer(folder: Path, problems: list[Problem]) -> dict[str, Path] | None:
 
 
 def _without_copies(folders: _Folders) -> _Folders:
-    """All folders but DeepLabCut's pictures of labels, and cropped copies of folders that are labelled themselves."""
+    """All folders except DeepLabCut's pictures of labels and cropped copies of folders that have labels themselves."""
     labelled = {folder.name for folder, files in folders.items() if files}
     originals = {folder: re.sub(f"({'|'.join(IGNORED_FOLDERS)})$", "", folder.name) for folder in folders}
     return {
@@ -81,7 +81,7 @@ def _without_copies(folders: _Folders) -> _Folders:
 def _chosen(
     folder: Path, files: Mapping[str, Path], scorer: str, is_named: bool, problems: list[Problem]
 ) -> Path | None:
-    """The label file of the scorer or, where `is_named` is false and so no folder has one, of the only scorer."""
+    """The scorer's label file; if `is_named` is false (no folder has one), the file of the folder's only scorer."""
     if scorer in files or is_named or not files:
         return files.get(scorer)
     names, todo = ", ".join(sorted(files)), "write the scorer you mean into config.yaml"
@@ -96,10 +96,10 @@ def _chosen(
 
 
 def _left_out(data: Path, folders: _Folders, used: _Folders, are_listed: bool, scorer: str | None) -> list[Problem]:
-    """What is said of the folders that are not read, in a line for each cause.
+    """Warnings about the folders that are not read, one for each cause.
 
     Args:
-        are_listed: whether `used` are those that `video_sets` lists. scorer: whose files are read; None for anybody's.
+        are_listed: whether `video_sets` lists the folders `used`. scorer: whose files are read; None for any scorer's.
     """
     problems = []
     others = [folder.name for folder, files in folders.items() if files and folder not in used]

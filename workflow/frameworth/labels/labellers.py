@@ -1,4 +1,4 @@
-"""`labellers.csv` in a project's folder: who placed the labels of which frame, where somebody knows."""
+"""`labellers.csv` in a project's folder: who placed the labels of each frame, as far as this is known."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ COLUMNS = ["video", "image", "labeller"]
 
 
 def labellers_file(folder: Path) -> list[Path]:
-    """The project's `labellers.csv`, if there is one."""
+    """The path of the project's `labellers.csv`, in a list that is empty if there is none."""
     path = folder / FILE
     return [path] if path.is_file() else []
 
 
 def read_labellers(folder: Path) -> pd.DataFrame:
-    """`video`, `image` and `labeller` of each frame that the project's file names; no rows where there is no file.
+    """`video`, `image` and `labeller` of each frame in the project's `labellers.csv`; no rows if there is no file.
 
-    Raises RefusedError for a file without these columns, or that names a frame twice.
+    Raises RefusedError if the file cannot be read, lacks one of these columns, or names a frame twice.
     """
     for path in labellers_file(folder):
         wanted = f"give it the columns {', '.join(COLUMNS)}, a row per frame, or remove it"
         try:
             text, _ = decoded(path)
-            match = re.match(r'"?\w+"?([;\t])', text)  # of a spreadsheet
+            match = re.match(r'"?\w+"?([;\t])', text)  # as spreadsheets write it
             table = pd.read_csv(StringIO(text), sep=match[1] if match else ",", dtype=str, keep_default_na=False)
         except (OSError, ValueError) as problem:
             raise refusal(path, f"cannot be read as labellers of frames ({one_line(problem)})", wanted) from None
@@ -46,7 +46,7 @@ def read_labellers(folder: Path) -> pd.DataFrame:
 
 
 def labeller_problems(folder: Path, frames: Collection[tuple[str, str]]) -> list[Problem]:
-    """What is wrong with the project's file, and a warning of rows of none of its labelled `frames` (video, image)."""
+    """Problems of `labellers.csv`, with a warning if rows name none of the labelled `frames` (video, image)."""
     try:
         labellers = read_labellers(folder)
     except RefusedError as refused:

@@ -1,6 +1,6 @@
 """`labels.h5`: the hand labels of all frames as arrays, with the path and digest of each image.
 
-The file holds paths from its own folder to the images, so that a study and its project can be moved together.
+Image paths in the file are relative to its folder, so that a study and its project can be moved together.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def write_labels(path: Path | str, labels: Labels) -> None:
 
 
 def read_labels(path: Path | str) -> Labels:
-    """Read what `write_labels` wrote; raises UserError if the file is missing or damaged."""
+    """Read the file that `write_labels` wrote; raises UserError if it is missing or damaged."""
     arrays = read_hdf5(path)
     folder = Path(path).parent.resolve()
     return Labels(

@@ -7,7 +7,7 @@ import unicodedata
 
 
 def plain_name(name: str) -> str:
-    """A name as it is compared: without blanks around it, and composed, which macOS' file names are not."""
+    """A name for comparison: without surrounding spaces, and in composed Unicode, unlike file names of macOS."""
     return unicodedata.normalize("NFC", name).strip()
 
 

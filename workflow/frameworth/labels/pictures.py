@@ -1,4 +1,4 @@
-"""All images of a project looked at once: their sizes, which are the same picture, and what is wrong with them."""
+"""Inspects all images of a project: their sizes, which of them are the same picture, and their problems."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ THUMBNAIL = 64
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the images of N frames are.
+    """Sizes, digests and thumbnails of the images of N frames.
 
     Attributes:
         sizes: int [N, 2], width and height in px; 0 for an image that cannot be read.
         digests: [N] equal for frames of the same picture; None if only headers were read.
-        thumbnails: float32 [N, THUMBNAIL²], grey levels; None if they were not asked for.
+        thumbnails: float32 [N, THUMBNAIL²], grey levels; None if they were not requested.
     """
 
     sizes: np.ndarray
@@ -40,19 +40,19 @@ def inspect_pictures(
     *,
     thumbnails: bool = False,
 ) -> tuple[Pictures, list[Problem]]:
-    """Look at the images of a project.
+    """Inspect the images of a project, and collect their problems.
 
     Args:
-        decode: whether to decode them; if not, only their headers are read, which takes no time.
-        films: what reads the picture of a frame that is no image file, by the frame's number.
-        thumbnails: whether to make thumbnails of what is decoded.
+        decode: whether to decode them; if not, only their headers are read, which is fast.
+        films: for each frame of a video, by the frame's number: a function that reads its picture.
+        thumbnails: whether to make thumbnails of the decoded images.
     """
     looked = _look(project.paths, films or {}, decode, thumbnails)
     sizes = np.array([look.size or (0, 0) for look in looked], int).reshape(-1, 2)
     problems = [problem for look in looked for problem in look.problems]
     if not decode:
         return Pictures(sizes, None, None), summed(problems)
-    digests = tuple(look.digest or str(index) for index, look in enumerate(looked))  # unreadable: the twin of nothing
+    digests = tuple(look.digest or str(index) for index, look in enumerate(looked))  # unreadable: equal to none
     nothing = np.zeros(THUMBNAIL**2, np.float32)
     small = [nothing if look.thumbnail is None else look.thumbnail for look in looked] if thumbnails else None
     pictures = Pictures(sizes, digests, None if small is None else np.stack(small))
@@ -61,7 +61,7 @@ def inspect_pictures(
 
 @dataclass(frozen=True)
 class _Looked:
-    """What one image is; its digest if it was decoded, its thumbnail if it was whole."""
+    """The size and problems of one image, its digest if it was decoded, its thumbnail if it was decoded whole."""
 
     size: tuple[int, int] | None
     problems: list[Problem]
@@ -76,7 +76,7 @@ def _look(
     if not decode:
         return [_Looked(None, []) if frame in films else _Looked(*inspect_header(paths[frame])) for frame in frames]
     looked = _decode(frames, paths, films, whole=thumbnails)
-    if not thumbnails:  # what has the same middle rows is compared in full
+    if not thumbnails:  # images with the same middle rows are compared in full
         seen = Counter(look.digest for look in looked.values() if look.digest)
         alike = [frame for frame in frames if seen[looked[frame].digest] > 1]
         looked |= _decode(alike, paths, films, whole=True)
@@ -87,10 +87,10 @@ def _decode(
     frames: Sequence[int], paths: Sequence[Path], films: Mapping[int, Callable[[], np.ndarray]], whole: bool
 ) -> dict[int, _Looked]:
     files = [frame for frame in frames if frame not in films]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # decoders work while others run Python
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # decoding releases Python's lock
         decoded = pool.map(lambda frame: _decoded(paths[frame], whole), files)
         looked = dict(zip(files, decoded, strict=True))
-    # One after the other: these read from open videos.
+    # These are read one after the other, because they share open videos.
     return looked | {frame: _film(films[frame], whole) for frame in frames if frame in films}
 
 

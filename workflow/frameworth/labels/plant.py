@@ -1,4 +1,4 @@
-"""Planted label errors: a copy of a project in which a share of the labels is spoilt, to measure who finds them."""
+"""Planted label errors: a copy of a project with errors in a share of the labels, to measure which are found."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def plant_errors(
 ) -> None:
     """Copy the labelled frames of the project `source` to `folder` and spoil a share of the pool's labels.
 
-    The kinds are taken in turn: `shifted` (all keypoints by 15-30 % of the width), `swapped` (left for right by
+    The kinds are taken in turn: `shifted` (all keypoints by 15-30 % of the width), `swapped` (left and right by
     name, else the two keypoints that lie farthest apart), `elsewhere` (the whole animal at the opposite place of
-    the image, as if another object had been labelled), `missing` (half of the keypoints without a label), `moved`
-    (one keypoint, by a distance drawn from `moved_by` times the largest distance between two labels of its frame;
-    also in place of `shifted` and `elsewhere` where the animal is as large as its image, and recorded so),
-    `exchanged` (one keypoint and its nearest labelled neighbour; in a frame with one label it is moved instead, and
-    recorded so), `biased` (one keypoint of frames of one video, by one vector in the animal's own axes), `run` (one
-    keypoint of three neighbouring frames, by the same px). `planted.csv` says which. Held-out frames and all other
-    labels keep their bits, and the source is only read.
+    the image, as if another object had been labelled; shifted if that is outside or too near), `missing` (half of
+    the keypoints lose their label), `moved` (one keypoint, by a distance drawn from `moved_by` times the largest
+    distance between two labels of its frame), `exchanged` (one keypoint and its nearest labelled neighbour),
+    `biased` (one keypoint in frames of one video, by one vector in the animal's own axes), `run` (one keypoint in
+    three neighbouring frames, by the same px). Where the animal is too large to be shifted, or a frame has one label
+    and cannot be exchanged, the error is `moved`. `planted.csv` lists the frames with their kind. Held-out frames
+    and all other labels keep their bits, and the source is not changed.
     """
     project = read_project(source)
     pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together
@@ -120,7 +120,7 @@ def _spoilt(
     if kind == "exchanged":
         return exchange_neighbours(xy, rng)[0]
     if kind == "elsewhere":
-        # The opposite place of one in the middle of the image is where it was.
+        # For an animal in the middle of the image, the opposite place is its own.
         opposite = size - 2 * np.nanmean(xy, axis=0)
         moved = xy + opposite
         inside = ((moved > 0) & (moved < size) | np.isnan(moved)).all()
@@ -133,7 +133,7 @@ def _spoilt(
 
 
 def _partners(project: LabelledProject) -> np.ndarray:
-    """For each keypoint the one whose place it takes when labels are swapped, int [K]."""
+    """For each keypoint the number of the keypoint whose place it takes when labels are swapped, int [K]."""
     names = [name.lower() for name in project.keypoints]
     order = np.arange(len(names))
     for index, name in enumerate(names):

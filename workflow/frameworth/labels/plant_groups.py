@@ -1,7 +1,7 @@
-"""Errors over more than one frame, planted into labels [N, K, 2] in place: a biased video, and runs of neighbours.
+"""Errors over several frames, planted into labels [N, K, 2] in place: a biased video, and runs of neighbours.
 
 Both move one keypoint by a distance drawn from `moved_by` times the animal's typical length, and keep it inside the
-image. They return the rows that they spoilt, fewer than asked for where there are not enough.
+image. They return the rows that they changed; these are fewer than `count` if not enough frames are free.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _MARGIN = 1  # px from the image's edge
 
 @dataclass(frozen=True)
 class Planting:
-    """Labels to spoil in place, and what is drawn by.
+    """Labels to change in place, and the options and generator of the random errors.
 
     Attributes:
         xy: [N, K, 2] px, NaN where not labelled. sizes: [N, 2], width and height in px. videos: [N].
-        moved_by: smallest and largest distance, in lengths of the animal.
+        moved_by: smallest and largest distance, as multiples of the animal's length.
     """
 
     xy: np.ndarray
@@ -33,19 +33,19 @@ class Planting:
     rng: np.random.Generator
 
     def common_keypoint(self, rows: np.ndarray) -> int:
-        """One of the keypoints that most of these frames have."""
+        """A random one of the keypoints that are labelled in most of these frames."""
         labelled = np.isfinite(self.xy[rows]).all(axis=2).sum(axis=0)
         return int(self.rng.choice(np.flatnonzero(labelled == labelled.max())))
 
     def vector(self) -> complex:
-        """A vector of a drawn length, px, in a random direction."""
+        """A vector of random length in px and random direction, as x + iy."""
         pairs = zip(self.xy, self.sizes, strict=True)
         lengths = [animal_length(labels, size) for labels, size in pairs if np.isfinite(labels).any()]
         distance = float(self.rng.uniform(self.moved_by[0], self.moved_by[1]) * np.median(lengths))
         return distance * np.exp(2j * np.pi * self.rng.random())
 
     def move(self, rows: np.ndarray, keypoint: int, by: complex | np.ndarray) -> None:
-        """Move a keypoint of frames, and keep it inside the image."""
+        """Move a keypoint in these frames by `by` px (x + iy), and keep it inside the image."""
         moved = self.xy[rows, keypoint] + np.stack([np.real(by), np.imag(by)], axis=-1)
         self.xy[rows, keypoint] = np.clip(moved, _MARGIN, self.sizes[rows] - _MARGIN)
 
@@ -71,9 +71,9 @@ def plant_bias(planting: Planting, free: np.ndarray, count: int) -> np.ndarray:
 
 
 def plant_runs(planting: Planting, free: np.ndarray, count: int) -> np.ndarray:
-    """Move a keypoint by the same px in frames that follow each other, `count` in all, three at a time.
+    """Move a keypoint by the same px in up to three neighbouring frames; repeat until `count` frames have an error.
 
-    Frames that may not be spoilt lie between them at times, as a held-out frame does.
+    Neighbouring means next to each other among the free frames; other frames, such as held-out ones, may lie between.
 
     Args:
         free: bool [N], frames that may be spoilt.
@@ -97,7 +97,7 @@ def plant_runs(planting: Planting, free: np.ndarray, count: int) -> np.ndarray:
 
 
 def _axis(xy: np.ndarray) -> np.ndarray:
-    """Which way the animal lies, complex [N] of length 1: from one to the other of the keypoints farthest apart."""
+    """The animal's direction, complex [N] of length 1, between the two keypoints farthest apart; NaN if unknown."""
     points = xy[..., 0] + 1j * xy[..., 1]
     first, last = farthest_keypoints(xy)
     line = points[:, last] - points[:, first]

@@ -1,4 +1,4 @@
-"""`config.yaml` of a single-animal project as DeepLabCut 3 lays it out, without a path of this machine."""
+"""`config.yaml` of a single-animal project in the layout of DeepLabCut 3, without paths of this machine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def project_config(
     """The text of config.yaml.
 
     Args:
-        skeleton: pairs of keypoints to join by a line.
-        sizes: width and height in px of the frames of each video (its folder below labeled-data); at least one.
+        skeleton: pairs of keypoints to connect by a line.
+        sizes: width and height in px of each video's frames, by its folder below labeled-data; at least one video.
     """
     width, height = next(iter(sizes.values()))
     videos = "".join(
@@ -41,7 +41,7 @@ def project_config(
 
 
 def yaml_text(text: str) -> str:
-    """`text` in YAML: quoted unless it is a plain word that YAML reads as the text it is."""
+    """`text` in YAML; quoted unless it is a plain word that YAML reads as the same text."""
     plain = re.fullmatch(r"(?!\.{3}$)[A-Za-z0-9_./-]+", text) and yaml.safe_load(text) == text
     return text if plain else yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")
 

@@ -1,4 +1,4 @@
-"""What a study's labels come from, whatever tool they were made with: a DeepLabCut project, or a label file."""
+"""The source of a study's labels: a DeepLabCut project, or a label file of another tool."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from frameworth.labels.readers.ultralytics import is_pose_set
 
 
 def inspect_labels(labels: Path) -> Inspection:
-    """Read the labels of a DeepLabCut project's folder or another tool's label file, and tell what is wrong with them.
+    """Read the labels of a DeepLabCut project's folder or of another tool's label file, and collect their problems.
 
-    Of a label file the paths are those of images and videos, where they lie before they are imported.
+    For a label file, the paths are those of the images and videos in their places before the import.
     """
     try:
         if not is_import(labels):
@@ -49,13 +49,13 @@ def inspect_labels(labels: Path) -> Inspection:
 
 
 def _label_files(folder: Path) -> list[str]:
-    """Names of what may be label files of another tool, those that look most like it first."""
+    """Names of at most three files that may be label files of another tool, the most likely first."""
     names = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
     return sorted(names, key=lambda name: (not name.startswith("CollectedData"), name))[:3]
 
 
 def inspect_label_pictures(labels: Path, project: LabelledProject, decode: bool) -> tuple[Pictures, list[Problem]]:
-    """As `inspect_pictures`, also of another tool's labels before they are imported: some are frames of a video."""
+    """`inspect_pictures`, also for another tool's labels before their import, which may be frames of a video."""
     if not is_import(labels):
         return inspect_pictures(project, decode)
     pictures = read_imported(labels).pictures
@@ -64,7 +64,7 @@ def inspect_label_pictures(labels: Path, project: LabelledProject, decode: bool)
 
 
 def study_sources(config: StudyConfig) -> list[Path]:
-    """Label files and images or videos; none for the demo. Raises RefusedError for what is missing or unreadable."""
+    """Label files and images or videos; none for the demo. Raises RefusedError if any is missing or unreadable."""
     if config.labels == "demo":
         return []
     inspection = inspect_labels(Path(config.labels))

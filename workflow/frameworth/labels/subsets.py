@@ -1,4 +1,4 @@
-"""The subset artefacts: one JSON per subset, and the table and matrix collected from these."""
+"""The files of subsets: one JSON file per subset, and a table and a matrix of all of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.files import read_json, read_table, write_csv, write_json
 from frameworth.storage.hdf5 import Array, read_hdf5, write_hdf5
 
-_OF_SUBSET = ("percent", "seed", "design", "cluster")  # in its file, and in the table of all
+_OF_SUBSET = ("percent", "seed", "design", "cluster")  # in the file of each subset, and in the table of all
 
 
 @dataclass(frozen=True)
 class Subset:
-    """The training frames of one (percent, seed), with all of them that training depends on.
+    """The training frames of one subset (percent, seed), with all their data that training depends on.
 
     Attributes:
         frames: int [M], ascending.
@@ -73,7 +73,7 @@ def write_chosen(
     seed: int,
     cluster: str,
 ) -> None:
-    """Write the subset of the frames `chosen` (numbers), with all that training depends on, to `path`."""
+    """Write the subset of the frames numbered `chosen`, with all their data that training depends on, to `path`."""
     write_json(
         path,
         dict(zip(_OF_SUBSET, (percent, seed, design, cluster), strict=True))
@@ -95,7 +95,7 @@ def write_chosen(
 
 
 def read_subset(path: Path | str) -> Subset:
-    """Read one subset's JSON; raises UserError naming it if it is damaged."""
+    """Read the JSON file of one subset; raises UserError naming the file if it is damaged."""
     try:
         content: dict[str, Any] = read_json(path)
         rows = content["frames"]
@@ -113,7 +113,7 @@ def read_subset(path: Path | str) -> Subset:
 
 
 def collect_subsets(paths: Sequence[Path], frames_csv: Path, subsets_csv: Path, subsets_h5: Path) -> None:
-    """Write `subsets.csv` and `subsets.h5` (`inclusion`, bool [S, N]) from the subsets' files, in their order."""
+    """Write `subsets.csv` and `subsets.h5` (`inclusion`, bool [S, N]) from the subsets' files, in the order given."""
     total = len(read_frames(frames_csv))
     rows, inclusion = [], np.zeros((len(paths), total), bool)
     for index, path in enumerate(paths):
@@ -131,7 +131,7 @@ def collect_subsets(paths: Sequence[Path], frames_csv: Path, subsets_csv: Path, 
 
 
 def read_subsets(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """`subsets.csv` as a table, and the inclusion matrix, bool [S, N], in the rows' order."""
+    """The table `subsets.csv`, and the inclusion matrix, bool [S, N], with its rows in the same order."""
     path = folder / "subsets.csv"
     if not path.exists():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")

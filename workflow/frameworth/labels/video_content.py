@@ -1,7 +1,7 @@
-"""What a file given as a video is, by its first bytes: a film, or something that makes FFmpeg read other files.
+"""Checks by its first bytes that a file given as a video is a film, not something that makes FFmpeg read other files.
 
-FFmpeg goes by content, whatever a file is called. A list of files (ffconcat, HLS, DASH) makes it decode the files that
-are named there, a session description (SDP) makes it listen to the network, and of any text it makes a film of letters.
+FFmpeg ignores file names and looks at the content. A list of files (ffconcat, HLS, DASH) makes it decode the files that
+the list names, a session description (SDP) makes it listen to the network, and any text becomes a film of letters.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from frameworth.errors import UserError
 
-# The containers and raw streams of films, by the names of FFmpeg's demuxers and by their first bytes.
+# The first bytes of video containers and raw streams, by the names of FFmpeg's demuxers.
 _FILMS = {
     "mov": rb".{4}(ftyp|moov|mdat|free|skip|wide|pnot|uuid|jP  )",
     "avi": rb"RIFF.{4}AVI ",
@@ -39,14 +39,14 @@ _FILM = re.compile(b"|".join(b"(?:%s)" % start for start in _FILMS.values()), re
 _LIST = re.compile(
     rb"\s*(?:\xef\xbb\xbf)?\s*(?:ffconcat|#EXTM3U|v=0|# VobSub|<\?xml|<MPD|<asx|\[playlist)", re.IGNORECASE
 )
-_START = 4096  # bytes that are looked at
+_START = 4096  # bytes that are read
 
-# OpenCV hands this to FFmpeg whenever it opens a file: what passes as a film here and is none is refused there.
+# OpenCV passes this to FFmpeg whenever it opens a file: FFmpeg then refuses other files that passed the check here.
 os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"format_whitelist;{','.join(_FILMS)}|protocol_whitelist;file"
 
 
 def refuse_no_film(path: Path | str) -> None:
-    """Raise UserError, naming the file, unless its first bytes are those of a film; nothing is decoded."""
+    """Raise UserError, naming the file, if its first bytes are not those of a film; nothing is decoded."""
     try:
         with Path(path).open("rb") as file:
             start = file.read(_START)

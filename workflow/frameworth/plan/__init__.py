@@ -1,1 +1,1 @@
-"""Which networks a config asks for: the grid, its designs, the held-out frames, arms, the pilot, and their identity."""
+"""The networks that a config asks for: grid, designs, held-out frames, arms and pilot, and each network's identity."""

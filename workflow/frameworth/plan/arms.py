@@ -1,6 +1,6 @@
-"""The arms of a study: which there are, what each trains, and on which subsets. Config in, plans out.
+"""The arms of a study: what each arm trains, and on which subsets. Config in, plans out.
 
-An arm is a named variant of training. It shares subsets and seeds with the baseline, so that differences are paired.
+An arm is a named variant of training. It has the baseline's subsets and seeds, so that differences are paired.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class MemberSeeds:
-    """Which member of the baseline a network takes its initial weights, data order and augmentation from."""
+    """The baseline members whose initial weights, data order and augmentation a network takes, each by its number."""
 
     weights: int
     order: int
@@ -30,19 +30,19 @@ class MemberSeeds:
 
 
 class AskedArms(Section):
-    """What of a config says which networks its arms have."""
+    """The parts of a config that determine the networks of its arms."""
 
     arms: dict[str, Arm]
     subsets: list[Block]
 
 
 def trained_arms(arms: Mapping[str, Arm] | None) -> dict[str, Arm]:
-    """The arms of a config besides the baseline, in its order."""
+    """The arms of a config without the baseline, in the config's order."""
     return {name: arm for name, arm in (arms or {}).items() if name != BASELINE}
 
 
 def arm_subsets(arm: Arm, grid: Sequence[PlannedSubset]) -> list[PlannedSubset]:
-    """The subsets of the grid that an arm trains, with as many members as it has on each."""
+    """The subsets of the grid that an arm trains, each with the arm's number of members."""
     by_place = {(subset.percent, subset.seed): subset for subset in grid}
     chosen = []
     for subset in by_place.values():
@@ -59,7 +59,7 @@ def arm_subsets(arm: Arm, grid: Sequence[PlannedSubset]) -> list[PlannedSubset]:
 
 
 def member_seeds(arm: Arm, members: int) -> list[MemberSeeds]:
-    """Where each member of an arm takes its seeds from: all three from the baseline's, or all combinations."""
+    """The seeds of each member of an arm: those of the baseline member of the same number, or all combinations."""
     if arm.replicate is not None:
         counts = arm.replicate.weights, arm.replicate.orders, arm.replicate.augmentations
         return [MemberSeeds(*numbers) for numbers in product(*map(range, counts))]
@@ -67,7 +67,7 @@ def member_seeds(arm: Arm, members: int) -> list[MemberSeeds]:
 
 
 def check_arms(config: StudyConfig) -> None:
-    """Raise UserError for arms that cannot be trained as the config has them."""
+    """Raise UserError if an arm cannot be trained as the config describes it."""
     for name, arm in (config.arms or {}).items():
         where = f"config: arms.{name}"
         if name == BASELINE:
@@ -78,7 +78,7 @@ def check_arms(config: StudyConfig) -> None:
             what = f"changes {' and '.join(arm.changes)} at once" if arm.changes else "changes nothing"
             raise UserError(f"{where}: {what}; an arm has one of augment, curriculum, replicate, start_from, pseudo")
         (change,), engine = arm.changes, config.training.engine
-        # DeepLabCut's own loop takes no steps that could differ; patches are drawn by the fast engine alone.
+        # DeepLabCut's own loop cannot be changed, only its labels (pseudo); only the fast engine draws patches.
         if (engine == "stock" and change != "pseudo") or (engine != "fast" and change == "augment"):
             raise UserError(f"{where}: {change} needs training.engine: fast")
         if arm.replicate and arm.members:
@@ -95,7 +95,7 @@ def check_arms(config: StudyConfig) -> None:
 
 
 def check_prune(config: StudyConfig) -> None:
-    """Raise UserError if the study's own networks have the seeds that `prune` compares by."""
+    """Raise UserError if `subsets` draws seeds of `prune`'s networks, or `prune.by` needs a method not asked for."""
     prune = config.prune
     if prune is None:
         return

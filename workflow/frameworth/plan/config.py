@@ -1,4 +1,4 @@
-"""The config of a study: read, checked key by key and across keys, with defaults filled in."""
+"""Reading the config of a study, checking each key and how keys fit together, and filling in defaults."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from frameworth.plan.arms import check_arms, check_prune
 from frameworth.plan.grid import subsets_of, video_networks
 
 DEFAULT_STEPS = 20000
-MOST_ROWS = 10000  # of a balanced design, whose rows are drawn one after the other
+MOST_ROWS = 10000  # largest seed of a balanced design: to draw a row, all rows before it are drawn
 
 
 def read_config(file: TextIO) -> StudyConfig:
-    """Read and check a study's YAML; raises RefusedError naming the keys or the file, what is wrong and what to do."""
+    """Read and check a study's YAML; raises RefusedError that names the keys or the file, the fault and what to do."""
     try:
         text = file.read()
     except UnicodeDecodeError as problem:
@@ -39,7 +39,7 @@ def read_config(file: TextIO) -> StudyConfig:
 
 
 def check_config(given: dict[str, Any]) -> StudyConfig:
-    """The config with defaults filled in; raises RefusedError with every problem, a line each."""
+    """The config with defaults filled in; raises RefusedError with one line for each error."""
     config, problems = inspect_config(given)
     refuse_errors(problems)
     assert config is not None
@@ -47,7 +47,7 @@ def check_config(given: dict[str, Any]) -> StudyConfig:
 
 
 def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Problem]]:
-    """The config with defaults filled in, and what is wrong with it; None if its keys alone do not fit."""
+    """The config with defaults filled in (None if single keys are already wrong), and all problems found."""
     keys, problems = parse_keys(given)
     if keys is None:
         return None, problems
@@ -82,15 +82,15 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
 
 
 def checked_config(content: dict[str, Any]) -> StudyConfig:
-    """A config that was checked, of its content as JSON."""
+    """The config from its content as JSON, which was checked before."""
     return _completed(config_model().model_validate(content))[0]
 
 
 def _completed(keys: StudyConfig) -> tuple[StudyConfig, list[Problem]]:
-    """The config with what it leaves out, and what is wrong with its pilot.
+    """The config with defaults filled in, and the problems of its pilot.
 
-    With a pilot the size of images moves from `training` to the pilot's choices, each of which is completed; what the
-    config gives below `training` is not chosen. Without anything left to choose the config is as one without a pilot.
+    With a pilot, the options of image size move from `training` to each of the pilot's choices. A value that the config
+    gives in `training` is the same in all choices. If nothing is left to choose, the pilot is removed from the config.
     """
     content, given = keys.model_dump(), keys.training.model_fields_set
     training: dict[str, Any] = content["training"]

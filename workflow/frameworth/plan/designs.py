@@ -1,6 +1,6 @@
-"""Subset designs: which frames of the pool each subset holds. Numpy in, numpy out.
+"""Subset designs: which frames of the pool each subset contains. Numpy in, numpy out.
 
-A subset is known by (percent, seed); adding seeds or percents never changes subsets already drawn.
+A subset is identified by (percent, seed). Adding seeds or percents never changes the subsets already drawn.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from itertools import combinations
 import numpy as np
 
 DESIGNS = ("balanced", "nested", "independent", "paired")
-# Balanced designs: how hard to search. More of any of these hardly lowers the correlations further.
+# Balanced designs: the effort of the search. Larger numbers hardly lower the correlations further.
 _SWEEPS = 6
 _CANDIDATES = 8
 _ROWS_REMEMBERED = 256
 
 
 def subset_size(percent: int, pool: int) -> int:
-    """Frames in a subset of `percent` of `pool` frames: rounded half up, at least 1."""
+    """Number of frames in a subset of `percent` of `pool` frames: rounded half up, at least 1."""
     return max(1, (2 * percent * pool + 100) // 200)
 
 
@@ -29,16 +29,16 @@ def draw_subset(design: str, pool: int, percent: int, seed: int, study_seed: int
     Args:
         design: `balanced`, `nested`, `independent` or `paired`.
         percent: 1…100.
-        seed: at least 1 for `balanced` (its row's number) and for `paired`.
+        seed: at least 1 for `balanced` (where it is the number of the row) and for `paired`.
         study_seed: the study's own seed.
     """
     return _DRAW[design](pool, percent, seed, study_seed)
 
 
 def cluster_of(design: str, percent: int, seed: int) -> str:
-    """The name of the cluster a subset belongs to: subsets in different clusters are independent.
+    """The name of the cluster that a subset belongs to; subsets in different clusters are independent.
 
-    A seed if nested, a pair if paired, else the subset itself.
+    In a nested design a cluster is a seed, in a paired design a pair; in other designs it is the subset itself.
     """
     if design == "nested":
         return f"nested_seed-{seed}"
@@ -58,7 +58,7 @@ def _independent(pool: int, percent: int, seed: int, study_seed: int) -> np.ndar
 
 
 def _paired(pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
-    """A pair are complements of each other, so above 50 % the size is the pool less the partner's size."""
+    """The two subsets of a pair are complements, so above 50 % the size is the pool's minus the partner's."""
     order = _generator("paired", study_seed, min(percent, 100 - percent), _pair(percent, seed)).permutation(pool)
     first = _as_mask(order[: subset_size(min(percent, 100 - percent), pool)], pool)
     is_second = seed % 2 == 0 if percent == 50 else percent > 50
@@ -76,11 +76,11 @@ def _balanced(pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray
 def balanced_rows(pool: int, percent: int, rows: int, study_seed: int) -> np.ndarray:
     """The first `rows` subsets of a balanced design, bool [rows, pool].
 
-    Rows are drawn in blocks (of 8 to 12, see `balanced_block`); at the end of each block every frame has been
-    in the same number of subsets, give or take one. Within that, frames are exchanged between the rows of a
-    block as long as it lowers the correlation of rows, with each other and with the last rows drawn before.
-    As ‖ZᵀZ‖ = ‖ZZᵀ‖, that is also what makes the inclusions of different frames least correlated, and what
-    keeps rows from being complements of each other. A block depends on the blocks before it alone, so a longer
+    Rows are drawn in blocks (of 8 to 12, see `balanced_block`). At the end of each block, the numbers of subsets
+    that contain each frame differ by at most one. Then frames are exchanged between the rows of the block, without
+    changing these numbers, while this lowers the correlation of the rows with each other and with the last rows
+    before the block. As ‖ZᵀZ‖ = ‖ZZᵀ‖, this also makes the inclusions of different frames least correlated, and
+    keeps rows from being complements of each other. A block depends only on the blocks before it, so a longer
     design begins with the shorter one.
     """
     blocks = -(-rows // balanced_block(percent))
@@ -89,12 +89,12 @@ def balanced_rows(pool: int, percent: int, rows: int, study_seed: int) -> np.nda
 
 @lru_cache(maxsize=8)
 def _blocks_so_far(pool: int, percent: int, study_seed: int) -> list[np.ndarray]:
-    """The blocks that were drawn of a design: a study asks for its rows one by one."""
+    """The list of blocks drawn so far, kept between calls because a study asks for the rows one by one."""
     return []
 
 
 def _balanced_blocks(pool: int, percent: int, blocks: int, study_seed: int) -> np.ndarray:
-    """The first `blocks` blocks."""
+    """The rows of the first `blocks` blocks, bool [rows, pool]."""
     drawn = _blocks_so_far(pool, percent, study_seed)
     size, rows = subset_size(percent, pool), balanced_block(percent)
     counts = sum((block.sum(axis=0) for block in drawn), start=np.zeros(pool, int))
@@ -109,12 +109,12 @@ def _balanced_blocks(pool: int, percent: int, blocks: int, study_seed: int) -> n
 
 
 def balanced_block(percent: int) -> int:
-    """Rows after which a balanced design is balanced: of 8…12 the number nearest to a whole share."""
+    """Rows in a block of a balanced design: the n from 8 to 12 for which n · percent / 100 is nearest to an integer."""
     return min(range(8, 13), key=lambda rows: (abs(rows * percent / 100 - round(rows * percent / 100)), rows))
 
 
 def _balanced_block(counts: np.ndarray, block: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows of `size` frames that bring all `counts` to the same number, give or take one; bool [block, pool]."""
+    """Rows of `size` frames, bool [block, pool]; with them added, all `counts` differ by at most one."""
     share, extra = divmod(int(counts.sum()) + block * size, len(counts))
     target = np.full(len(counts), share)
     target[np.lexsort((rng.random(len(counts)), counts))[:extra]] += 1
@@ -122,8 +122,8 @@ def _balanced_block(counts: np.ndarray, block: int, size: int, rng: np.random.Ge
     rows = np.zeros((block, len(counts)), bool)
     for row in range(block):
         rows_left = block - row
-        # Taking what is owed in all rows left, the rest at random in proportion to what is owed
-        # (Efraimidis and Spirakis 2006), never leaves more owed than the rows left can hold.
+        # A frame that is owed in all remaining rows is taken; others are drawn in proportion to the rows they are owed
+        # (Efraimidis and Spirakis 2006). So no frame is ever owed more rows than remain.
         with np.errstate(divide="ignore"):
             keys = np.log(rng.random(len(owed))) / np.maximum(owed, 0)
         keys[owed == rows_left] = np.inf
@@ -133,14 +133,14 @@ def _balanced_block(counts: np.ndarray, block: int, size: int, rng: np.random.Ge
 
 
 def _decorrelate(rows: np.ndarray, before: np.ndarray, share: float) -> np.ndarray:
-    """Exchange frames between pairs of `rows` (their sizes and the frames' counts stay) while it helps.
+    """Exchange frames between pairs of `rows` while this lowers correlation; row sizes and frame counts stay.
 
     With K the Gram matrix of the centred rows, exchanging frames i (in row a, not b) and j (in b, not a)
     changes Σ K² by 4 Σ_r [d_r (K_ar − K_br) + d_r²], d_r = z_rj − z_ri, over the other rows r.
     """
     every = np.vstack([before, rows]).astype(float)
     first, centred = len(before), every - share
-    gram = centred @ (every - share).T  # of two arrays: BLAS rounds a product of one with itself otherwise
+    gram = centred @ (every - share).T  # two arrays, as BLAS rounds the product of one array with itself differently
     for _ in range(_SWEEPS):
         improved = False
         for a, b in combinations(range(first, len(every)), 2):
@@ -166,7 +166,7 @@ def _best_exchange(every: np.ndarray, gram: np.ndarray, a: int, b: int) -> tuple
     entering = entering[np.argsort(slope[entering], kind="stable")[:_CANDIDATES]]
     if not len(leaving) or not len(entering):
         return None
-    # Rows hold 0 and 1, so that of each pair of columns what is alike counts nothing; rows a and b do not enter.
+    # The rows' values are 0 and 1, so |difference| is d_r² of `_decorrelate`; rows a and b are left out of its sum.
     apart = np.abs(every[:, leaving][:, :, None] - every[:, entering][:, None, :])
     apart[[a, b]] = 0
     distance = apart.sum(axis=0)

@@ -1,4 +1,4 @@
-"""The grid that a config asks for: which subsets, how many networks on each, and which of these other parts take up."""
+"""The grid that a config asks for: its subsets, the networks on each, and which of these methods and videos use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def planned_subsets(config: StudyConfig) -> list[PlannedSubset]:
 
 
 def subsets_of(blocks: Sequence[Block]) -> list[PlannedSubset]:
-    """All subsets, block by block, percent by percent, seed by seed."""
+    """All subsets of these blocks, in order of block, then percent, then seed."""
     return [
         PlannedSubset(percent, seed, block.design, members + (number < block.repeat))
         for block in blocks
@@ -42,26 +42,26 @@ def subsets_of(blocks: Sequence[Block]) -> list[PlannedSubset]:
 
 
 def nearest_to(config: StudyConfig, percent: int) -> list[PlannedSubset]:
-    """All subsets, those nearest to a percent of the pool first, else in the config's order."""
+    """All subsets, those whose percent is nearest to `percent` first; equally near ones in the config's order."""
     return sorted(planned_subsets(config), key=lambda subset: abs(subset.percent - percent))
 
 
 def base_subsets(config: StudyConfig, method: str) -> list[PlannedSubset]:
-    """The subsets whose first networks a method asks: the first of those nearest to the percent that it names."""
+    """The subsets whose first networks are the base networks of a method: those nearest to the method's percent."""
     asked = asked_methods(config.influence)[method]
     return nearest_to(config, asked.percent)[: asked.networks]
 
 
 def method_options(config: StudyConfig, method: str) -> dict[str, Any]:
-    """What of the config's `influence.{method}` a single network's answer depends on."""
+    """The options in the config's `influence.{method}` that a single network's answer depends on."""
     options = asked_methods(config.influence)[method].model_dump()
     return {key: value for key, value in options.items() if key not in ("networks", "percent")}
 
 
 def video_networks(config: StudyConfig) -> list[tuple[PlannedSubset, int]]:
-    """The networks that look at videos, as (subset, member), the members of one subset beside each other.
+    """The networks that analyse videos, as (subset, member), in order of subset and then member.
 
-    Those of the largest percent; where they are more than `video.networks`, a first of each subset before a second.
+    They are networks of the largest percent, at most `video.networks`: first members are taken before second ones.
     """
     subsets = planned_subsets(config)
     largest = [subset for subset in subsets if subset.percent == max(each.percent for each in subsets)]
@@ -71,5 +71,5 @@ def video_networks(config: StudyConfig) -> list[tuple[PlannedSubset, int]]:
 
 
 def window_start(window: float, steps: int) -> int:
-    """The first step of the last part of so many: of a `window` in (0, 1]."""
+    """The step at which the last part of a training of `steps` steps begins; `window` in (0, 1] is its share."""
     return steps - max(1, round(window * steps))

@@ -1,6 +1,6 @@
-"""What a network is known by: its seed, from its place in the grid, and the hash of all that determines its weights.
+"""The identity of a network: its seed, from its place in the grid, and a hash of all that determines its weights.
 
-Imports no PyTorch, so that networks can be counted in a moment.
+This module does not import PyTorch, so that networks can be counted quickly.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# Raise it when a change to the training code changes the weights it ends with: every network is trained anew.
+# Increase it when a change to the training code changes the final weights: every network is then trained again.
 RECIPE = 2
 
 
 class LabelledFrames(Protocol):
-    """What of a subset enters the hash of its networks; see `frameworth.labels.subsets.Subset`."""
+    """The parts of a subset that enter the hash of its networks; see `frameworth.labels.subsets.Subset`."""
 
     @property
     def keypoints(self) -> Sequence[str]: ...
@@ -40,14 +40,14 @@ def network_hash(
     """The hash of all that determines a network's weights: labels and images, training config, seed, recipe.
 
     Args:
-        identity: what `Variant.identity` says of an arm's network; nothing for the baseline's.
+        identity: the result of `Variant.identity` for an arm's network; None or empty for the baseline's.
     """
     frames = HashedFrames(subset.keypoints, subset.digests, subset.xy)
     return frames.network_hashes(range(len(subset.digests)), training, [(seed, identity)])[0]
 
 
 class HashedFrames:
-    """Frames of which many subsets are hashed: the text of each, which enters all hashes, is made once.
+    """The frames that subsets are drawn from; the text of each frame that enters hashes is made only once.
 
     Args:
         keypoints: K names. digests: [N] SHA-256 of each image file. xy: [N, K, 2] px, NaN where not labelled.
@@ -64,9 +64,9 @@ class HashedFrames:
     def network_hashes(
         self, frames: Sequence[int] | np.ndarray, training: dict[str, Any], networks: Sequence[tuple[int, Any]]
     ) -> list[str]:
-        """The hashes of the networks (seed, identity) that are trained on the frames of these numbers.
+        """The hashes of the networks (seed, identity) that are trained on the frames with these numbers.
 
-        They are of one object in canonical JSON; all but its end is common to networks of one subset.
+        What is hashed is one object in canonical JSON; only its end differs between networks of one subset.
         """
         chosen = np.asarray(frames, int)
         texts = ",".join(self._texts[frame] for frame in chosen[np.argsort(self._rank[chosen])])

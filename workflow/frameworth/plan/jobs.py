@@ -1,4 +1,4 @@
-"""How the subsets and ensembles of a study are shared out to jobs, from which the rules that make them are written."""
+"""How the subsets and ensembles of a study are divided among jobs; the workflow's rules are written from the jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SubsetJob:
     """Subsets of the grid that one job draws.
 
     Attributes:
-        name: of its rule. files: of the subsets, below the study's folder.
+        name: the name of its rule. files: the files of the subsets, below the study's folder.
     """
 
     name: str
@@ -26,13 +26,13 @@ class SubsetJob:
 
 
 def subset_jobs(asked: Iterable[Request], is_there: Callable[[str], bool]) -> list[SubsetJob]:
-    """The jobs that draw the grid's subsets, one per design and percent.
+    """The jobs that draw the grid's subsets: for each design and percent, one for new files and one for existing ones.
 
-    Files that are there stand apart from new ones: Snakemake takes all that a job makes for changed, and a new seed
-    must outdate no other subset.
+    They are separate because Snakemake treats all outputs of a job as changed, and a new seed must not make the other
+    subsets out of date.
 
     Args:
-        is_there: whether a subset's file, below the study's folder, exists.
+        is_there: whether a subset's file, given relative to the study's folder, exists.
     """
     alike: dict[tuple[str, int, bool], list[str]] = {}
     for request in asked:
@@ -46,7 +46,7 @@ def subset_jobs(asked: Iterable[Request], is_there: Callable[[str], bool]) -> li
 
 
 def runs_of(seeds: Iterable[int]) -> str:
-    """Seeds as runs, such as `1-24,30-30`: thousands fit a command line so."""
+    """Seeds as runs, such as `1-24,30-30`, so that thousands of seeds fit on a command line."""
     runs: list[list[int]] = []
     for seed in sorted(seeds):
         if runs and seed == runs[-1][1] + 1:
@@ -57,18 +57,18 @@ def runs_of(seeds: Iterable[int]) -> str:
 
 
 def seeds_of(runs: str) -> list[int]:
-    """The seeds, ascending, that `runs_of` wrote."""
+    """The seeds in the text that `runs_of` returned, ascending."""
     ends = [run.split("-") for run in runs.split(",")]
     return [seed for first, last in ends for seed in range(int(first), int(last) + 1)]
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What a rule that trains ensembles is made from.
+    """The parts of a rule that trains ensembles.
 
     Attributes:
-        name: of the rule. paths: of its subsets, `percent-050/seed-2`, or a wildcard that stands for any of these.
-        constraint: what the wildcard matches. trains: all that the rule may train, each with as many members.
+        name: the rule's name. paths: the paths of its subsets, such as `percent-050/seed-2`, or a wildcard for them.
+        constraint: what the wildcard matches. trains: all that the rule may train; all have the same number of members.
     """
 
     name: str
@@ -78,31 +78,31 @@ class TrainingJob:
 
     @property
     def folder(self) -> str:
-        """Of its ensembles, below the study's."""
+        """The folder of its ensembles, below the study's folder."""
         return self.trains[0].folder
 
     @property
     def subsets(self) -> str:
-        """The folder of its subsets' files, below the study's."""
+        """The folder of its subsets' files, below the study's folder."""
         return f"{self.folder}/subsets" if self.trains[0].has_own_subset else "subsets"
 
     @property
     def members(self) -> int:
-        """Networks of each subset."""
+        """The number of networks of each subset."""
         return self.trains[0].subset.members
 
     @property
     def keeps_networks(self) -> bool:
-        """Whether its networks lie beside its predictions."""
+        """Whether its networks are also put beside its predictions."""
         return self.trains[0].keeps_networks
 
     @property
     def arm(self) -> str:
-        """The arm that it trains; empty if none."""
+        """The arm that it trains; empty if it trains no arm."""
         return self.trains[0].variant if self.trains[0].part == ARMS else ""
 
     def requests(self, path: str | None = None) -> list[Request]:
-        """What one job of the rule trains: that of `path`, where the rule has a wildcard."""
+        """What one job of the rule trains: the ensemble of `path` if the rule has a wildcard, else all of `trains`."""
         return list(self.trains) if path is None else [self._by_path[path]]
 
     @cached_property
@@ -111,9 +111,9 @@ class TrainingJob:
 
 
 def training_jobs(asked: Sequence[Request], per_job: int) -> list[TrainingJob]:
-    """The rules that train: with one subset per job one per folder and number of members, else one per job.
+    """The rules that train: if `per_job` is 1, one for each folder and number of members, else one for each job.
 
-    A rule's outputs cannot depend on its wildcards: hence the number of members.
+    The number of members matters because the list of a rule's outputs cannot depend on its wildcards.
     """
     alike: dict[tuple[str, int, int], list[Request]] = {}
     for request in asked:
@@ -136,9 +136,9 @@ def training_jobs(asked: Sequence[Request], per_job: int) -> list[TrainingJob]:
 
 
 def _pattern(trains: Sequence[Request], others: Sequence[Request]) -> str:
-    """A regular expression that matches the paths of `trains`, and not those of `others`.
+    """A regular expression that matches the paths of `trains` but not those of `others`.
 
-    One alternative per percent: thousands of them would be tried on every file of the plan.
+    It has one alternative per percent: with thousands, all would be tried on every file of the plan.
     """
     seeds: dict[int, list[str]] = {}
     for request in trains:

@@ -1,19 +1,19 @@
-"""What a pilot chooses before the grid trains: image size and steps, found by measuring, and the rule by which.
+"""The pilot measures which image size and how many steps the grid is trained with; the rule of its choice.
 
 One network per choice is trained with `pilot.steps` steps on the subset of the grid that is nearest to half of the
-pool. Its error is the median over the labels of the pool's frames outside this subset, in px of the original image;
-held-out frames have no say.
+pool. Its error is the median over the labels of the pool's frames outside this subset, in px of the original image.
+Held-out frames are not used.
 
-- Size: from the choice with fewest px per gradient step on, a dearer one takes the place of the one taken so far if its
-  error is more than 3 % lower.
-- Steps: the choice taken is trained anew with twice the steps, as a whole network with its own drops of the learning
-  rate, and again, while the error falls by at least 20 % and `pilot.most_steps` is not passed. The last steps that paid
-  are taken.
+- Size: the choices are compared in the order of px per gradient step, fewest first. A more expensive choice replaces
+  the one taken so far if its error is more than 3 % lower.
+- Steps: the number of steps is doubled while the error falls by at least 20 % and `pilot.most_steps` is not exceeded.
+  Each time a new network of the taken size is trained from the start, with its own drops of the learning rate. The last
+  number of steps that lowered the error enough is taken.
 
 A network that diverged is never taken. What the config's `training` gives is not chosen: `scale` fixes the size,
-`steps` the steps of the grid, `crop` and `target_radius` those of all choices.
+`steps` fixes the steps of the grid, and `crop` and `target_radius` apply to all choices.
 
-Imports neither PyTorch nor pandas: the workflow asks while it is planned.
+This module imports neither PyTorch nor pandas, because the workflow uses it while it is planned.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from frameworth.storage.files import digest_of_json, read_json
 from frameworth.text import counted, duration, readable
 
 NAME = "pilot.json"
-SIZE_GAIN = 0.03  # by which the error of a dearer size must be lower, and more
-STEPS_GAIN = 0.2  # by which the error must fall for twice the steps to pay: they cost as much as twice the networks
+SIZE_GAIN = 0.03  # the error of a more expensive size must be lower by more than this share
+STEPS_GAIN = 0.2  # twice the steps must lower the error by this share: they cost as much as twice the networks
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Try:
     """One pilot network.
 
     Attributes:
-        choice: its place among the pilot's choices, from 1.
+        choice: number of the choice, from 1.
         scale, crop, target_radius, steps: its training options.
-        width, height: px of the first frame as the network sees it.
-        px_per_step: px of the images of one gradient step.
-        error_px: median error on labels of the pool that it was not trained on; None if it diverged.
-        trained_on_px: the same of labels that it was trained on.
-        seconds: of its training. hash: its place in the store.
+        width, height: size in px of the first frame as the network sees it.
+        px_per_step: number of px in the images of one gradient step.
+        error_px: median error at labels of the pool that it was not trained on; None if it diverged.
+        trained_on_px: median error at the labels that it was trained on.
+        seconds: duration of its training. hash: its name in the store.
     """
 
     choice: int
@@ -64,11 +64,11 @@ class Try:
 
 
 def search(choices: int, steps: int, most_steps: int, attempt: Callable[[int, int], Try]) -> tuple[list[Try], Try]:
-    """All networks that the pilot trained, in their order, and the one whose options are taken.
+    """All networks that the pilot trained, in order of training, and the one whose options are taken.
 
     Args:
-        choices: how many there are. most_steps: the longest training; `steps` where the number is not to be chosen.
-        attempt: trains the network of a choice, from 1, with so many steps.
+        choices: number of choices. most_steps: the longest training; equal to `steps` if steps are not to be chosen.
+        attempt: trains a network, given the number of the choice (from 1) and the number of steps.
 
     Raises UserError if all sizes diverged.
     """
@@ -83,7 +83,7 @@ def search(choices: int, steps: int, most_steps: int, attempt: Callable[[int, in
 
 
 def best_size(tries: Sequence[Try]) -> Try:
-    """The choice that is taken, of networks with the same steps; raises UserError if all diverged."""
+    """The network whose size is taken, of networks with the same steps; raises UserError if all diverged."""
     measured = [(tried.px_per_step, tried.error_px, tried) for tried in tries if tried.error_px is not None]
     if not measured:
         raise UserError(
@@ -97,7 +97,7 @@ def best_size(tries: Sequence[Try]) -> Try:
 
 
 def pays(before: Try, longer: Try) -> bool:
-    """Whether twice the steps paid."""
+    """Whether twice the steps lowered the error by at least `STEPS_GAIN`."""
     assert before.error_px is not None
     return longer.error_px is not None and longer.error_px <= (1 - STEPS_GAIN) * before.error_px
 
@@ -106,12 +106,12 @@ def pays(before: Try, longer: Try) -> bool:
 
 
 def pilot_subset(config: StudyConfig) -> PlannedSubset:
-    """The subset that pilot networks are trained on: of those nearest to half of the pool, the first."""
+    """The subset that pilot networks are trained on: the first of those nearest to half of the pool."""
     return nearest_to(config, 50)[0]
 
 
 def steps_tried(pilot: Pilot, training: UnsizedTraining) -> list[int]:
-    """The steps that may be tried of one size, ascending; `pilot.steps` alone where `training` gives the grid's."""
+    """The numbers of steps that may be tried, ascending; only `pilot.steps` if `training` gives the grid's steps."""
     tried = [pilot.steps]
     while training.steps is None and 2 * tried[-1] <= pilot.most_steps:
         tried.append(2 * tried[-1])
@@ -119,26 +119,26 @@ def steps_tried(pilot: Pilot, training: UnsizedTraining) -> list[int]:
 
 
 def pilot_budget(pilot: Pilot, training: UnsizedTraining) -> tuple[int, int]:
-    """At most so many pilot networks, and their gradient steps together."""
+    """The largest number of pilot networks that may be trained, and the sum of their gradient steps."""
     first, *longer = steps_tried(pilot, training)
     return len(pilot.choices) + len(longer), len(pilot.choices) * first + sum(longer)
 
 
 def further_networks(config: StudyConfig) -> int:
-    """Pilot networks beside those of the grid: those that were trained, or the most that can be."""
+    """Number of pilot networks that are not also networks of the grid; before the pilot, the largest possible one."""
     if config.pilot is None:
         return 0
     pilot = recorded_pilot(config)
     networks = len(pilot["tries"]) if pilot else pilot_budget(config.pilot, config.training)[0]
-    # The one that is taken is a network of the grid, unless that is trained with other steps.
+    # The network that is taken is also a network of the grid, unless the grid is trained with other steps.
     return networks - (config.training.steps in (None, config.pilot.steps))
 
 
 def pilot_sentence(pilot: dict[str, Any]) -> str:
-    """What a pilot chose, and what that took, of the content of `pilot.json`; without its full stop."""
+    """A sentence, without full stop, on what a pilot chose and what it cost; `pilot` is the content of `pilot.json`."""
     taken, networks = pilot["tries"][pilot["taken"]], len(pilot["tries"])
     crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
-    # Where the config gives the steps of the grid, only the size was chosen.
+    # If the config gives the steps of the grid, the pilot chose only the size.
     steps = f" and {taken['steps']} steps" if pilot["chosen"]["steps"] == taken["steps"] else ""
     after = "" if steps else f" after {taken['steps']} steps"
     sizes = {each["width"] * each["height"] for each in pilot["tries"]}
@@ -152,13 +152,13 @@ def pilot_sentence(pilot: dict[str, Any]) -> str:
 
 
 def what_is_asked(pilot: Pilot, training: UnsizedTraining, study_seed: int) -> str:
-    """A digest of all that a pilot is asked, labels left out: they may be corrected later."""
+    """A digest of all options that a pilot's choice depends on; without labels, as these may be corrected later."""
     asked = {"pilot": pilot.model_dump(), "training": training.for_weights, "study_seed": study_seed}
     return digest_of_json(asked)
 
 
 def recorded_pilot(config: StudyConfig) -> dict[str, Any] | None:
-    """The study's `pilot.json`, if it answers what the config asks; None if there is no pilot."""
+    """The content of `pilot.json`; None if there is none, or if it was made with other options than the config's."""
     try:
         record = read_json(config.folder / NAME)
     except (OSError, UserError):
@@ -168,7 +168,7 @@ def recorded_pilot(config: StudyConfig) -> dict[str, Any] | None:
 
 
 def chosen_training(config: StudyConfig) -> Training | None:
-    """The config's `training` with what its pilot chose; None while that has not chosen."""
+    """The config's `training` with what its pilot chose; None as long as the pilot has not chosen."""
     if isinstance(config.training, Training):
         return config.training
     pilot = recorded_pilot(config)
@@ -176,7 +176,7 @@ def chosen_training(config: StudyConfig) -> Training | None:
 
 
 def possible_trainings(config: StudyConfig) -> list[Training]:
-    """The config's `training` with what its pilot chose, or with each of its choices and the most steps."""
+    """The config's `training` with what its pilot chose or, before that, with each choice and the most steps."""
     chosen = chosen_training(config)
     if chosen is not None or config.pilot is None:
         return [chosen] if chosen else []
@@ -185,10 +185,10 @@ def possible_trainings(config: StudyConfig) -> list[Training]:
 
 
 def resolved_training(training: dict[str, Any], pilot_json: Path | None) -> Training:
-    """The training options of a job, with what the pilot chose where the study has one.
+    """The training options of a job, with what the pilot chose if the study has a pilot.
 
     Args:
-        training: of a checked config, as JSON. pilot_json: the study's; None without a pilot.
+        training: `training` of a checked config, as JSON. pilot_json: the study's file; None without a pilot.
 
     Raises UserError if the file is damaged.
     """

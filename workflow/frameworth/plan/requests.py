@@ -1,6 +1,6 @@
-"""The one plan: which networks a config asks for. Rules, costs, progress and status all loop over it.
+"""The plan of a study: which networks its config asks for. Rules, costs, progress and status all use this plan.
 
-The pilot's networks are not among them: which of them are trained shows while it looks (`frameworth.plan.pilot`).
+It leaves out the pilot's networks: the pilot decides while it runs which ones it trains (`frameworth.plan.pilot`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Request:
     """The networks of one subset that a part of a study asks for.
 
     Attributes:
-        part: `ensembles` for the grid, else `arms`, `toggle` or `prune`: the folder below the study's.
-        variant: the arm, the side of a toggle, what `prune` leaves out; empty for the grid.
-        subset: with as many members as are asked for; of a toggle the percent is that of its base.
-        has_own_subset: whether the part draws a subset file of its own, in place of the grid's.
-        costed_percent: of the pool, at most as many frames as that are trained on.
+        part: `ensembles` for the grid, else `arms`, `toggle` or `prune`; also the folder below the study's folder.
+        variant: the arm, the side of a toggle, or the set that `prune` leaves out; empty for the grid.
+        subset: the subset, with the number of members asked for; for a toggle, its percent is that of the base.
+        has_own_subset: whether the part draws its own subset file, instead of using the grid's.
+        costed_percent: an upper limit of the frames trained on, in percent of the pool.
     """
 
     part: str
@@ -37,17 +37,17 @@ class Request:
 
     @property
     def folder(self) -> str:
-        """Where its ensembles lie, below the study's folder."""
+        """The folder of its ensembles, below the study's folder."""
         return f"{self.part}/{self.variant}" if self.variant else self.part
 
     @property
     def path(self) -> str:
-        """The subset in paths, `percent-050/seed-2`."""
+        """The subset's name in paths, such as `percent-050/seed-2`."""
         return subset_path(self.subset.percent, self.subset.seed)
 
     @property
     def ensemble(self) -> str:
-        """Its ensemble's folder, below the study's."""
+        """The folder of its ensemble, below the study's folder."""
         return f"{self.folder}/{self.path}"
 
     @property
@@ -57,17 +57,17 @@ class Request:
 
     @property
     def costed(self) -> PlannedSubset:
-        """The subset by what its training takes at most."""
+        """The subset with `costed_percent` as its percent, to estimate the cost of its training."""
         return replace(self.subset, percent=self.costed_percent)
 
     @property
     def keeps_networks(self) -> bool:
-        """Whether its networks lie beside its predictions, too: those of arms stay in the store."""
+        """Whether its networks are also put beside its predictions; networks of arms are only in the store."""
         return self.part != ARMS
 
 
 def requests(config: StudyConfig) -> list[Request]:
-    """All ensembles that a checked config asks for: the grid's, the arms', the toggle's, those of `prune`."""
+    """All ensembles that a checked config asks for: those of the grid, the arms, the toggle and `prune`."""
     return [*_grid(config), *_arms(config), *_toggle(config), *_prune(config)]
 
 
@@ -86,7 +86,7 @@ def _toggle(config: StudyConfig) -> Iterator[Request]:
     if toggle := config.toggle:
         for side in toggle_sides(toggle.parts):
             for pair in range(1, toggle.pairs + 1):
-                # Half of the others and the whole group, which may be most of the pool.
+                # A side has half of the other frames and the whole group, which may be most of the pool.
                 yield Request(TOGGLE, side, PlannedSubset(TOGGLE_PERCENT, pair, "toggle", 1), True, 90)
 
 

@@ -21,15 +21,15 @@ def hold_out(
 ) -> np.ndarray:
     """Which frames are held out, bool [N].
 
-    Frames (`by="frame"`) or videos (`by="video"`) are put in the order of a hash of (seed, their name), and
-    the first `fraction` of the frames is taken, so that frames added later hardly move the others. By video,
-    whole videos are taken until the fraction is reached, at least one and never all. Frames of the same picture,
-    and videos that share one, go together.
+    Frames (`by="frame"`) or videos (`by="video"`) are sorted by a hash of (seed, name), and the first `fraction`
+    of the frames is held out. So frames added later hardly change the split of the others. By video, whole videos
+    are held out until the fraction is reached: at least one and never all. Frames of the same picture are on the
+    same side of the split; by video, so are videos that share a picture.
 
     Args:
-        pictures: [N] equal for frames of the same picture; None where all are known to differ.
+        pictures: [N] equal for frames of the same picture; None if all pictures are known to differ.
 
-    Raises UserError if no frame, or no pool, would remain.
+    Raises UserError if no frame, or no pool, would remain, or if `by` is "video" and there are not at least two videos.
     """
     names = [f"{video}/{image}" for video, image in zip(videos, images, strict=True)]
     wanted = held_out_count(fraction, len(names))
@@ -63,7 +63,7 @@ def hold_out(
 
 
 def held_out_count(fraction: float, frames: int) -> int:
-    """How many of `frames` frames are held out, if all differ and it is not by video: rounded half up."""
+    """How many of `frames` frames are held out by frame if all pictures differ: rounded half up."""
     return int(np.floor(fraction * frames + 0.5))
 
 
@@ -72,7 +72,7 @@ def _in_order(videos: Sequence[str], seed: int) -> list[str]:
 
 
 def _linked_videos(videos: Sequence[str], pictures: Sequence[str] | None) -> np.ndarray:
-    """For each frame a name of its video, the same for videos that share a picture, [N]."""
+    """For each frame the name of its video, [N]; videos that share a picture have one name."""
     name = {video: video for video in videos}
     seen: dict[str, str] = {}
     for video, picture in zip(videos, pictures or (), strict=pictures is not None):

@@ -1,1 +1,1 @@
-"""A study's folder, read."""
+"""Reading the folder of a study."""

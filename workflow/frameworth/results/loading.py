@@ -35,10 +35,10 @@ def load(folder: Path | str) -> xr.Dataset:
 
     Variables, N frames, K keypoints, S subsets:
         label [frame, keypoint, xy] in px, NaN where not labelled; inclusion [subset, frame], whether the subset
-        holds the frame; the scores of scores.h5 by their names [subset, frame, keypoint] (consensus_pose with xy);
+        contains the frame; the scores of scores.h5 by their names [subset, frame, keypoint] (consensus_pose with xy);
         the columns of frame_values.csv by their names [frame], missing for held-out frames; influence,
-        influence_standard_error and influence_q_value [score, estimator, group, training_frame, frame, keypoint],
-        read from influence.h5 only where they are looked at: select before you compute.
+        influence_standard_error and influence_q_value [score, estimator, group, training_frame, frame, keypoint].
+        Only the parts of these three that you use are read from influence.h5: select before you compute.
     Coordinates:
         frame and training_frame (0…N−1) with video, image, split (planted); subset (its name) with percent, seed,
         design, cluster; keypoint (its name); xy.
@@ -46,8 +46,8 @@ def load(folder: Path | str) -> xr.Dataset:
     Args:
         folder: `results/{study}`.
 
-    Raises UserError if the folder is no study, one that has not come to its end, or one whose files were made from
-    other labels or subsets than it holds now.
+    Raises UserError if the folder is not a study, if the study is not finished, or if its files were made from other
+    labels or subsets than those now in the folder.
     """
     folder = Path(folder)
     if not (folder / "frames.csv").is_file():
@@ -89,7 +89,7 @@ def _dataset(folder: Path) -> xr.Dataset:
 
 
 def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
-    """The table's columns over all frames; NaN, or '' for text, where a frame has no row."""
+    """The columns of frame_values.csv over all frames; NaN, or '' in text columns, for a frame without a row."""
     table = read_table(folder / "frame_values.csv").set_index("frame")
     table = table.drop(columns=["video", "image"]).reindex(frames["frame"])
     unit = read_json(folder / "summary.json").get("score_unit", "")
@@ -105,7 +105,7 @@ def _frame_values(folder: Path, frames: pd.DataFrame) -> dict[str, Any]:
 
 
 def _influence(path: Path, frames: int, keypoints: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Variables that read when indexed, and the coordinates of their first three dimensions."""
+    """Variables that read the file only when indexed, and the coordinates of their first three dimensions."""
     with open_hdf5(path) as file:
         there: list[str] = []
         file.visit(lambda name: there.append(name) if name.endswith("/value") else None)
@@ -127,7 +127,7 @@ def _influence(path: Path, frames: int, keypoints: int) -> tuple[dict[str, Any],
 
 
 class _InfluenceArray(BackendArray):
-    """One kind of dataset of influence.h5 as a single array, NaN where the file has none; read when indexed."""
+    """All datasets of one kind in influence.h5 as one array, read when indexed; NaN where the file has no dataset."""
 
     def __init__(
         self, path: Path, kind: str, names: tuple[Sequence[str], Sequence[str], Sequence[str]], shape: tuple[int, ...]
@@ -140,7 +140,7 @@ class _InfluenceArray(BackendArray):
 
     def _read(self, key: tuple[int | slice, ...]) -> np.ndarray:
         chosen = [np.arange(len(names))[part] for names, part in zip(self.names, key[:3], strict=True)]
-        # A backward step is h5py's to refuse and numpy's to take.
+        # h5py refuses slices with a negative step, so numpy applies the slices.
         inner = tuple(part if isinstance(part, int | np.integer) else slice(None) for part in key[3:])
         left = tuple(part for part in key[3:] if isinstance(part, slice))
         with open_hdf5(self.path) as file:
@@ -160,7 +160,7 @@ class _InfluenceArray(BackendArray):
 
 
 def _provenance(folder: Path) -> dict[str, str]:
-    """Versions of what made the scores, and digests of what they rest on."""
+    """The versions of the packages that made the scores, and the digests of the study's HDF5 files."""
     made = {key: value for key, value in read_attributes(folder / "scores.h5").items() if key != "digest"}
     files = ("labels.h5", "subsets.h5", "scores.h5", "influence.h5")
     return {"study": folder.resolve().name, **made} | {

@@ -1,4 +1,4 @@
-"""A study's folder as arrays and tables: what figures, report and summary read."""
+"""A study's folder as arrays and tables, which the figures, the report and the summary read."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MethodAnswers:
-    """What B base networks told by one method.
+    """The answers that one method got from B base networks.
 
     Attributes:
-        harm: [B, N] in the method's unit, above 0 harms; NaN where a network tells nothing of a frame.
-        inclusion: bool [B, N], the network was trained on the frame.
+        harm: [B, N] in the method's unit; a frame with harm above 0 harms. NaN where a network has no answer.
+        inclusion: bool [B, N], whether the network was trained on the frame.
     """
 
     method: Method[Any]
@@ -46,17 +46,17 @@ class MethodAnswers:
 
 
 def _of(name: str, read: Callable[[Path], T]) -> cached_property[T]:
-    """The content of the file `name` of a study's folder."""
+    """A property that reads the file `name` of the study's folder when it is first used."""
     return cached_property(lambda results: read(results.folder / name))
 
 
 @dataclass(frozen=True)
 class Results:
-    """The collected artefacts of one study, read when first asked for; docs/formats.md says what the files hold.
+    """The collected artefacts of one study; each is read when it is first used. docs/formats.md describes the files.
 
     Args:
         folder: `results/{study}`.
-        options: the parts of its config by which they are read.
+        options: the parts of the study's config that reading them needs.
     """
 
     folder: Path
@@ -65,10 +65,10 @@ class Results:
     frames = _of("frames.csv", read_frames)  # a row per labelled frame
     labels = _of("labels.h5", read_labels)
     scores = _of("scores.h5", read_hdf5)  # arrays [S, N, K] (poses [S, N, K, 2]) by name
-    members = _of("members.h5", read_hdf5)  # what `frameworth.scores.members.of_networks` gives of all subsets, by name
+    members = _of("members.h5", read_hdf5)  # what `frameworth.scores.members.of_networks` returns, for all subsets
     rmse = _of("rmse.csv", read_table)  # a row per network and per consensus form of each subset, on held-out frames
     frame_values = _of("frame_values.csv", read_table)  # a row per pool frame, by `check_priority`
-    label_checks = _of("labels_to_check.csv", read_label_checks)  # a row per labelled frame, the most suspicious first
+    label_checks = _of("labels_to_check.csv", read_label_checks)  # a row per labelled frame, most suspicious first
     validation = _of("validation.csv", read_table)  # a row per quantity, method and score
     distractors = _of("distractors.csv", read_table)  # a row per pool frame
     distractor_groups = _of("distractors_groups.csv", read_table)  # a row per group of frames
@@ -77,12 +77,12 @@ class Results:
     outlier_methods = _of("outliers_methods.csv", read_table)  # a row per quantity and method
     plan = _of("plan.csv", read_table)  # a row per method and effect
     plan_power = _of("plan_power.csv", read_table)  # a row per method, effect and number of networks
-    plan_basis = _of("plan.json", read_json)  # what the two rest on
-    add = _of("add.csv", read_table)  # a row per keypoint and number of frames, of three
-    add_curve = _of("add_curve.csv", read_table)  # a row per keypoint and number of frames, of many
+    plan_basis = _of("plan.json", read_json)  # what both plan tables are computed from
+    add = _of("add.csv", read_table)  # a row per keypoint and each of three numbers of frames
+    add_curve = _of("add_curve.csv", read_table)  # a row per keypoint and each of many numbers of frames
     add_poses = _of("add_poses.csv", read_table)  # a row per labelled frame
     frames_to_label = _of("frames_to_label.csv", read_table)  # a row per proposed frame of a video
-    pilot = _of("pilot.json", read_json)  # the pilot's networks, and what was chosen by them
+    pilot = _of("pilot.json", read_json)  # the pilot's networks, and what the pilot chose
     summary = _of("summary.json", read_json)  # the study's answer in numbers
 
     @property
@@ -112,28 +112,28 @@ class Results:
 
     @property
     def groups(self) -> list[list[int]]:
-        """The groups of percents for which influence is estimated as well."""
+        """The groups of percents for which influence is also estimated separately."""
         return self._influence.groups
 
     @property
     def consensus(self) -> str:
-        """The form of consensus in tables and figures."""
+        """The form of consensus that tables and figures use."""
         assert self.options.consensus is not None
         return self.options.consensus
 
     @property
     def flagged(self) -> np.ndarray:
-        """Numbers of the pool's frames whose labels are flagged, by `check_priority`."""
+        """Numbers of the pool frames whose labels are flagged, in the order of `check_priority`."""
         return self.frame_values.loc[self.frame_values["verdict"] == "check label", "frame"].to_numpy()
 
     @cached_property
     def pool(self) -> np.ndarray:
-        """Bool [N]: may be trained on."""
+        """Bool [N]: whether the frame may be trained on."""
         return (self.frames["split"] == "pool").to_numpy()
 
     @cached_property
     def planted(self) -> np.ndarray | None:
-        """Bool [N]: an error was planted in the labels; None for a study without planted errors."""
+        """Bool [N]: whether an error was planted in the frame's labels; None for a study without planted errors."""
         if "planted" not in self.frames:
             return None
         return self.frames["planted"].notna().to_numpy()
@@ -160,16 +160,16 @@ class Results:
 
     @cached_property
     def inclusion(self) -> np.ndarray:
-        """Bool [S, N]: subset holds frame."""
+        """Bool [S, N]: whether the subset contains the frame."""
         return read_subsets(self.folder)[1]
 
     def held_out_score(self, score: str) -> np.ndarray:
-        """Mean of a score over the held-out labels, [S]; NaN for a subset all of whose networks diverged."""
+        """Mean of a score over the held-out labels, [S]; NaN where all networks of a subset diverged."""
         return subset_score(self.scores[score], ~self.pool)
 
     @cached_property
     def learning(self) -> Learning:
-        """Whether the networks have learned: where they have not, no frame is flagged, called or judged."""
+        """Whether the networks have learned; if they have not, no frame is flagged, called or judged."""
         return learning(self.scores["error"], self.labels.xy, self.inclusion, self.pool, self.percents)
 
     @cached_property
@@ -196,7 +196,7 @@ class Results:
 
     @cached_property
     def methods(self) -> list[MethodAnswers]:
-        """What the methods that the config asks for were told by their base networks."""
+        """The answers of each method that the config asks for."""
         return [self._answers(asked_by) for asked_by in self.asked_methods]
 
     @property
@@ -210,9 +210,9 @@ class Results:
 
     @cached_property
     def label_harm(self) -> dict[str, pd.DataFrame]:
-        """By the asked methods that tell of single labels, their tables: a row per label that was told of.
+        """The tables, by method, of the methods that judge single labels: a row per label that was judged.
 
-        Those that are not there yet are left out: the config may ask for a method before the study is run again.
+        Tables that do not exist yet are left out: the config may ask for a method before the study is run again.
         """
         tables = {asked_by.name: asked_by.label_table for asked_by in self.asked_methods if asked_by.label_table}
         text = ("video", "image", "keypoint")
@@ -220,7 +220,7 @@ class Results:
         return {name: read_table(path, text=text) for name, path in paths.items() if path.exists()}
 
     def experiment(self, name: str) -> pd.DataFrame | None:
-        """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None where not made."""
+        """`{name}.csv` of an experiment (`arms`, `arm_scores`, `variance_components`, `prune`); None if not there."""
         path = self.folder / f"{name}.csv"
         return read_table(path) if path.exists() else None
 
@@ -230,7 +230,7 @@ class Results:
         return [read_video_consensus(self.folder / "videos" / name / "consensus.h5") for name in self.options.videos]
 
     def influence(self, score: str, estimator: str, group: str = "all") -> dict[str, np.ndarray]:
-        """One estimate from `influence.h5`: `value`, `standard_error` [N, N, K]; rows of held-out frames NaN."""
+        """One estimate from `influence.h5`: `value` and `standard_error` [N, N, K]; rows of held-out frames are NaN."""
         prefix = f"{score}/{estimator}/{group}/"
         names = [prefix + "value", prefix + "standard_error"]
         arrays = read_hdf5(self.folder / "influence.h5", names)

@@ -1,7 +1,7 @@
-"""Whether a study can be read: its files are there, are whole, and were made from each other.
+"""Checks that a study can be read: its files are there, are undamaged, and were made from each other.
 
-A run that was stopped after labels had changed leaves scores of the labels as they were beside the new labels. This is
-told in one line, before arrays that do not go together are mixed.
+If labels were changed and the run was then stopped, the folder has the new labels but the scores of the old ones. These
+checks raise a one-line error before arrays that do not belong together are combined.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RUN_FIRST = "run `frameworth run` with the study's config first"
 
 
 def estimated_otherwise(folder: Path, influence: Influence) -> str:
-    """What of a config's `influence` is not as it was when the study was estimated, in words; empty if nothing is."""
+    """A sentence on what changed in a config's `influence` since the study was estimated; empty if nothing did."""
     was = read_json(folder / "summary.json")
     for key in ("score", "estimator", "level"):
         now = getattr(influence, key)
@@ -39,7 +39,7 @@ def estimated_otherwise(folder: Path, influence: Influence) -> str:
 
 @contextmanager
 def being_read(folder: Path) -> Iterator[None]:
-    """Raise UserError for a file that is gone when it is read: a run makes it anew, or somebody removed it."""
+    """Raise UserError if a file vanishes before it is read: a run may be replacing it, or somebody removed it."""
     try:
         yield
     except FileNotFoundError as gone:
@@ -48,10 +48,10 @@ def being_read(folder: Path) -> Iterator[None]:
 
 
 def require(folder: Path, names: Sequence[str], todo: str = RUN_FIRST) -> None:
-    """Raise UserError if a file of a study is not there, or is damaged.
+    """Raise UserError if a file of a study is missing or damaged.
 
     Args:
-        folder: `results/{study}`. todo: what makes the file.
+        folder: `results/{study}`. todo: what the user can do to get the file.
     """
     for name in names:
         if not whole(path := folder / name).exists():
@@ -60,7 +60,7 @@ def require(folder: Path, names: Sequence[str], todo: str = RUN_FIRST) -> None:
 
 
 def require_one_study(folder: Path, todo: str = RUN_FIRST) -> None:
-    """Raise UserError if the files of a study that `ESTIMATED` names were not made from each other."""
+    """Raise UserError if the files of a study that are listed in `ESTIMATED` were not made from each other."""
 
     def refuse_unless(fits: bool, name: str, what: str, source: str) -> None:
         if not fits:

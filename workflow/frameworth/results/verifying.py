@@ -1,4 +1,4 @@
-"""Verifying a study: each of its files against the digest that it was written with, and removing what is damaged."""
+"""Verifying a study: compare each file with the digest recorded when it was written, and remove damaged files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from frameworth.storage.digests import FOLDER, forget, is_recorded
 from frameworth.storage.files import remove_file, write_json
 from frameworth.storage.renaming import is_leftover
 
-# Made when asked for by name, and for a person to change.
+# These folders are made only on request, and people edit them.
 _THEIRS = ("review", "corrected_project")
-# Outputs of Snakemake as whole folders: what is missing inside would not be noticed.
+# Snakemake treats each of these folders as one output, so it would not notice a missing file inside.
 _PROJECTS = ("project", "imported_project", "planted_project")
 
 
@@ -32,12 +32,12 @@ class Damage:
 
 @dataclass
 class Verified:
-    """What came of verifying a study.
+    """The result of verifying a study.
 
     Attributes:
         agreed: how many files agree with their digest.
-        unrecorded: files that nothing is known of, as other programs wrote them.
-        damages: the rest.
+        unrecorded: files without a recorded digest, because other programs wrote them.
+        damages: all other files.
     """
 
     agreed: int = 0
@@ -46,10 +46,10 @@ class Verified:
 
 
 def verify_study(study: Path, advance: Callable[[int], object] = lambda size: None) -> Verified:
-    """Read all files of the folder `study` again, and compare each with its digest.
+    """Read all files of the folder `study` again, and compare each with its recorded digest.
 
     Args:
-        advance: called with the bytes of each file once it is read.
+        advance: called with the size of each file, in bytes, after the file is read.
 
     Raises UserError if the folder is no study.
     """
@@ -64,7 +64,7 @@ def verify_study(study: Path, advance: Callable[[int], object] = lambda size: No
             right, what = is_recorded(path), "is not as it was written"
             advance(path.stat().st_size)
         except OSError as error:
-            if not path.exists():  # a run works in the folder
+            if not path.exists():  # a run is changing the folder
                 continue
             right, what = False, f"cannot be read ({error.strerror})"
         if right is None:
@@ -77,17 +77,17 @@ def verify_study(study: Path, advance: Callable[[int], object] = lambda size: No
 
 
 def files_of(study: Path) -> list[Path]:
-    """The files of a study that its runs wrote, in order, with files and folders that killed ones left behind."""
+    """The files that runs wrote for a study, sorted, and the files and folders that killed runs left behind."""
     return sorted(_walk(study, study))
 
 
 def remove_damaged(study: Path, damages: list[Damage]) -> list[str]:
-    """Remove damaged files, so that the next run makes them anew; returns what was done, a line each.
+    """Remove damaged files, so that the next run makes them again; returns a line for each thing that was done.
 
-    A damaged project that the workflow drew or copied goes as a whole. The training record of a network comes back
-    from its ensemble's.
+    If a project that the workflow drew or copied is damaged, the whole project is removed. The training record of a
+    network is not removed but restored from the record of its ensemble.
 
-    Raises UserError if a run works in the study's folder.
+    Raises UserError if a run is working in the study's folder.
     """
     if locks := sorted((study.absolute().parent.parent / ".snakemake" / "locks").glob("*")):
         raise UserError(
@@ -125,7 +125,7 @@ def _removed(study: Path, path: Path) -> str:
 
 
 def _record_of_network(study: Path, name: str) -> dict[str, object] | None:
-    """The training record of the network `name` of the store, as an ensemble's `training.json` holds it."""
+    """The training record of the network `name` of the store, taken from its ensemble's `training.json`."""
     for path in study.rglob("training.json"):
         if path.parent.parent.name != ".store" and is_recorded(path):
             for member in json.loads(path.read_text())["members"]:

@@ -1,1 +1,1 @@
-"""What the networks' predictions come to: errors, confidences, whether they have learned."""
+"""Scores computed from the networks' predictions: errors, confidences, and whether the networks have learned."""

@@ -1,4 +1,4 @@
-"""Whether the networks have learned, without which nothing is said of frames. Numpy in, numpy out."""
+"""Whether the networks have learned; if not, no frame is judged. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from frameworth.config.training import Training
 from frameworth.scores.scores import rmse
 from frameworth.text import counted
 
-# Shares of medians, set by the cases in docs/validation.md.
-LEARNED = 0.5  # of the guess's error: the error at labels not trained on must not be above it
-WELL = 0.2  # of the guess's error: so small an error is learned, however well labels trained on are known
-UNDERFITTED = 0.9  # of the error at other labels: labels trained on are known hardly better
-FEW_FRAMES = 20  # with fewer a median error may be off by a third (1.25 / √20 deviations of log error, about 1)
+# Ratios of median errors, chosen with the cases in docs/validation.md.
+LEARNED = 0.5  # the error at labels not trained on must be at most this share of the guess's error
+WELL = 0.2  # an error at most this share of the guess's error counts as learned, whatever the training error is
+UNDERFITTED = 0.9  # a training error above this share of the error at other labels is hardly better than that error
+FEW_FRAMES = 20  # with fewer, a median error may be wrong by a third (1.25 / √20 of the SD of log error, which is ≈ 1)
 
 WhyNot = Literal["diverged", "unmeasured", "underfitted", "not transferred"]
 
 
 @dataclass(frozen=True)
 class Learning:
-    """What networks learned, in median errors (px), NaN where there is no such label.
+    """How well the networks of one percent learned: median errors in px, NaN where there is no such label.
 
     Attributes:
-        percent: of the subsets that this is about.
-        frames: how many have labels that some of these networks were not trained on.
-        trained_px, other_px: error at labels that a network was trained on, and at others.
-        guess_px: of the mean position, over the same labels as `other_px`.
-        subsets, diverged: how many there are, and of how many all networks diverged.
-        why_not: why the networks have not learned, most likely; None if they have.
+        percent: the percent of their subsets.
+        frames: number of frames with labels that some of these networks were not trained on.
+        trained_px, other_px: error at labels that a network was trained on, and at other labels.
+        guess_px: error of guessing the mean position, over the same labels as `other_px`.
+        subsets, diverged: number of subsets, and number of subsets whose networks all diverged.
+        why_not: the most likely reason why the networks have not learned; None if they have.
     """
 
     percent: int
@@ -44,17 +44,17 @@ class Learning:
 
     @property
     def learned(self) -> bool:
-        """Whether anything may be said of frames."""
+        """Whether the networks have learned, so that frames may be judged."""
         return self.why_not is None
 
 
 def constant_guess_rmse(label: np.ndarray, pool: np.ndarray) -> float:
-    """RMSE (px) over the held-out labels of a guess that sees no image: each keypoint's mean position in the pool.
+    """RMSE (px) at the held-out labels of guessing each keypoint's mean position in the pool, without the image.
 
     Args:
         label: [N, K, 2] px, NaN where not labelled. pool: bool [N].
 
-    NaN where no held-out keypoint has a label in the pool.
+    NaN if no held-out keypoint has a label in the pool.
     """
     return rmse(constant_guess_error(label, pool)[~pool])
 
@@ -62,7 +62,7 @@ def constant_guess_rmse(label: np.ndarray, pool: np.ndarray) -> float:
 def constant_guess_error(label: np.ndarray, pool: np.ndarray) -> np.ndarray:
     """Distance (px) of each label from the mean position of its keypoint in the pool's other frames, [N, K].
 
-    Without the frame itself, which would otherwise draw the guess towards it. NaN where no other frame tells.
+    The frame itself is left out, as it would pull the mean towards its label. NaN if no other frame has the keypoint.
 
     Args:
         label: [N, K, 2] px, NaN where not labelled. pool: bool [N].
@@ -77,15 +77,15 @@ def constant_guess_error(label: np.ndarray, pool: np.ndarray) -> np.ndarray:
 def learning(
     error: np.ndarray, label: np.ndarray, inclusion: np.ndarray, pool: np.ndarray, percents: np.ndarray
 ) -> Learning:
-    """What the networks of the percent with most subsets learned (of several such, the largest percent).
+    """How well the networks of the percent with most subsets learned (the largest such percent).
 
-    By medians, which a few lost keypoints do not move. Of the labels that they were not trained on, in the pool and
-    held out, the error is compared with that of a guess that sees no image, over the same labels, and with the error
-    at the labels that they were trained on. They have not learned if it is above `LEARNED` of the guess's, or if it is
-    above `WELL` of it and they miss the labels they were trained on by more than `UNDERFITTED` as much.
+    Errors are medians, as a few lost keypoints do not move these: `trained` at labels a network was trained on, `other`
+    at labels it was not trained on (pool and held out), `guess` of the mean position at the same labels as `other`. The
+    networks have not learned if `other` > `LEARNED` · `guess`, or if `other` > `WELL` · `guess` and `trained` >
+    `UNDERFITTED` · `other`.
 
     Args:
-        error: [S, N, K] px, NaN where not labelled and where all networks of a subset diverged.
+        error: [S, N, K] px, NaN where not labelled or where all networks of a subset diverged.
         label: [N, K, 2] px. inclusion: bool [S, N]. pool: bool [N]. percents: int [S].
     """
     names, counts = np.unique(percents, return_counts=True)
@@ -124,7 +124,7 @@ def _median(values: np.ndarray) -> float:
 
 
 def learning_sentences(measured: Learning) -> list[str]:
-    """Whether the networks have learned, in words and numbers."""
+    """Sentences that say whether the networks have learned, with the errors."""
     start = "The networks have learned" if measured.learned else "The networks have not learned, so no frame is judged"
     if measured.why_not == "diverged":
         return [f"{start}: of {measured.diverged} of {measured.subsets} subsets all networks diverged."]
@@ -140,10 +140,10 @@ def learning_sentences(measured: Learning) -> list[str]:
 
 
 def what_to_change(measured: Learning, training: Training, size: tuple[int, int], frames: int) -> list[str]:
-    """The likely reason why networks have not learned, and what to change, in sentences.
+    """Sentences on the likely reason why the networks have not learned, and on what to change.
 
     Args:
-        training: the config's. size: width and height of the typical image, px. frames: in the typical subset.
+        training: the config's. size: width, height of the typical image, px. frames: number in the typical subset.
     """
     if measured.why_not == "diverged":
         now = "" if training.learning_rate is None else f" (now {training.learning_rate:g})"

@@ -1,4 +1,4 @@
-"""`members.h5`: of each subset's networks what `scores.h5` does not hold, read from all predictions once."""
+"""`members.h5`: summaries of each subset's networks that `scores.h5` lacks; reads each file of predictions once."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _READ = ["pose", "confidence_at_label", "probability_at_label", "distractor_pose
 
 
 def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What R networks of one subset say, taken together, of N frames and K keypoints.
+    """Summaries of the predictions of R networks of one subset, for N frames and K keypoints.
 
     Args:
         predictions: `pose`, `distractor_pose` [R, N, K, 2] px; `confidence_at_label`, `probability_at_label`,
             `distractor_confidence` [R, N, K].
 
     Returns:
-        `members`: R, those that count. `mean_pose` [N, K, 2] px.
+        `members`: number of networks that did not diverge. `mean_pose` [N, K, 2] px.
         `log_confidence`, `log_mass` [N, K]: mean over members of the logarithms of the confidence at the label (at
-        least `LEAST_CONFIDENCE`) and of the map's sum. Probability is confidence over the sum, so the sum is their
-        ratio; where a member's confidence is exactly 0 so is its probability and the sum is lost: such members are
-        left out of both, and NaN is where none is left.
-        `distractor_confidence` [N, K]: mean over members, 0 where there is no peak away from the label.
-        `distractor_pose` [N, K, 2] px: of the member whose distractor is highest.
-        The last three are NaN where there is no label. Networks that diverged count for nothing; where all did,
-        `members` is 0 and there is nothing else.
+        least `LEAST_CONFIDENCE`) and of the map's sum. The sum is confidence divided by probability. Where a member's
+        confidence or probability is 0, its sum is unknown, and the member is left out of both means. NaN where no
+        member remains.
+        `distractor_confidence` [N, K]: mean over members; a member without a peak away from the label adds 0.
+        `distractor_pose` [N, K, 2] px: the pose of the member whose distractor is highest.
+        All but `members` and `mean_pose` are NaN where there is no label. Networks that diverged are left out; if all
+        diverged, the result is `members` = 0 alone.
     """
     speak = not_diverged(predictions["pose"])
     if not speak.any():
@@ -64,7 +64,7 @@ def collect_members(study: Path, distractor_radius: float) -> None:
     """Read the predictions of all subsets of the folder `study` and write `members.h5`.
 
     Args:
-        distractor_radius: px, that of the predictions; kept with them.
+        distractor_radius: the radius in px that the predictions were made with; it is written to the file.
     """
     subsets, _ = read_subsets(study)
     labels = read_labels(study / "labels.h5")
@@ -88,7 +88,7 @@ def write_members(
     keypoints: tuple[str, ...],
     distractor_radius: float,
 ) -> None:
-    """Write what `of_networks` gives of all subsets, stacked along a first axis."""
+    """Write the results of `of_networks` for all subsets, stacked along a first axis, to `path`."""
     dims = ("subset", "frame", "keypoint", "xy")
     write_hdf5(
         path,

@@ -1,4 +1,4 @@
-"""`scores.h5` and `rmse.csv`: how well each subset's networks do at every frame and keypoint."""
+"""`scores.h5` and `rmse.csv`: the scores of each subset's networks at every frame and keypoint."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def bias_and_variance(poses: np.ndarray, label: np.ndarray) -> tuple[np.ndarray,
 
 
 def rmse(errors: np.ndarray) -> float:
-    """√mean e² over all that is not NaN; NaN if nothing is."""
+    """√(mean e²) over all finite errors; NaN if there are none."""
     known = errors[np.isfinite(errors)]
     return float(np.sqrt((known**2).mean())) if len(known) else float("nan")
 
 
 def collect_scores(study: Path, form: str) -> None:
-    """Read the predictions of all subsets of the folder `study` and write both files.
+    """Read the predictions of all subsets of the folder `study` and write `scores.h5` and `rmse.csv`.
 
-    Networks that diverged are left out; a subset all of whose networks did has NaN throughout.
+    Networks that diverged are left out. All values of a subset whose networks all diverged are NaN.
 
     Args:
-        form: the form of consensus that `consensus_pose` and `consensus_error` are of.
+        form: the form of consensus for `consensus_pose` and `consensus_error`.
 
     Raises UserError if all networks of the study diverged.
     """
@@ -97,12 +97,12 @@ def collect_scores(study: Path, form: str) -> None:
 
 
 def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray) -> list[dict[str, object]]:
-    """A row per network and per form of consensus; of a consensus no map is kept, so what needs one is not known."""
+    """A row per network and per form of consensus; a consensus has no stored map, so scores that need one are NaN."""
     label = label[held_out]
     unknown = np.full((1, *label.shape[:2]), np.nan)
     rows: list[dict[str, object]] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN if a network diverged: kept as NaN
+        warnings.simplefilter("ignore", RuntimeWarning)  # the means of a diverged network are NaN
         for member, pose in enumerate(predictions.pose[:, held_out]):
             confidence = predictions.confidence_at_label[[member]][:, held_out]
             probability = predictions.probability_at_label[[member]][:, held_out]
@@ -115,6 +115,6 @@ def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray
 
 
 def _means(outputs: AtLabels) -> dict[str, float]:
-    """What `rmse.csv` says of one network or consensus."""
+    """The columns of `rmse.csv` for one network or consensus."""
     means = {f"mean_{name}": float(np.nanmean(SCORES[name].of(outputs))) for name in loss_names()}
     return {"rmse_px": rmse(outputs.error), "median_px": float(np.nanmedian(outputs.error))} | means

@@ -1,1 +1,1 @@
-"""Files that are whole or not there: atomic writing, digests, HDF5, full disks."""
+"""Files that are either complete or not there: atomic writing, digests, HDF5, full disks."""

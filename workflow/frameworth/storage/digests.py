@@ -1,9 +1,9 @@
-"""One digest for each artefact: a file of a study is compared with the SHA-256 of what was written when it is read.
+"""Digests of a study's files: whenever a file is read, it is compared with the SHA-256 recorded when it was written.
 
-The digest of `{file}` is the name of an empty file below `.sha256/{file}/` in the study's folder. Such a record has no
+The digest of `{file}` is the name of an empty file in `.sha256/{file}/` in the study's folder. Such a record has no
 content that could be damaged, and no two jobs share one. Paths are relative to the study, so that it may be moved.
-While a file is replaced, the digests of its old and of its new content are both recorded: whenever a process is
-killed, the file that is there agrees with its record.
+While a file is being replaced, the digests of its old and its new content are both recorded. So even if the process is
+killed, the file agrees with its record.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ FOLDER = ".sha256"
 
 
 def keep_digests(study: Path) -> None:
-    """From now on, record what is written into the folder `study`."""
+    """From now on, record the digests of files that are written into the folder `study`."""
     (study / FOLDER).mkdir(parents=True, exist_ok=True)
 
 
 def study_of(path: Path | str) -> Path | None:
-    """The folder of the study that `path` lies in; None if it lies in none whose digests are kept."""
-    parents = Path(os.path.abspath(path)).parents  # noqa: PTH100  resolve() would leave the study through a link
+    """The folder of the study that contains `path`; None if no study that records digests contains it."""
+    parents = Path(os.path.abspath(path)).parents  # noqa: PTH100  resolve() could follow a link out of the study
     return next((parent for parent in parents if (parent / FOLDER).is_dir()), None)
 
 
@@ -38,9 +38,9 @@ def digest_of_file(path: Path | str) -> str:
 
 
 def announce(path: Path, written: Path) -> str:
-    """Record that `written` is about to take the place of `path`; returns the digest for `settle`.
+    """Record the digest of `written`, which is about to replace `path`; returns the digest for `settle`.
 
-    The digest of what `path` holds now stays recorded. Outside of studies nothing is done.
+    The digest of the present content of `path` stays recorded. Outside studies, nothing is done and the result is "".
     """
     record = record_of(path)
     if record is None:
@@ -48,12 +48,12 @@ def announce(path: Path, written: Path) -> str:
     digest = digest_of_file(written)
     record.mkdir(parents=True, exist_ok=True)
     (record / digest).touch()
-    sync_folder(record)  # else a power cut could leave the new file beside the old digest
+    sync_folder(record)  # or a power cut could leave the new file with the old digest
     return digest
 
 
 def settle(path: Path, digest: str) -> None:
-    """After `announce` and the renaming: only `digest` stays recorded."""
+    """Remove all recorded digests of `path` except `digest`; called after `announce` and the renaming."""
     if (record := record_of(path)) is not None:
         for other in record.iterdir():
             if other.name != digest:
@@ -61,13 +61,13 @@ def settle(path: Path, digest: str) -> None:
 
 
 def forget(path: Path) -> None:
-    """Drop the record of a file or folder that is removed."""
+    """Remove the digests of a file or folder that was removed."""
     if (record := record_of(path)) is not None:
         shutil.rmtree(record, ignore_errors=True)
 
 
 def record_of(path: Path) -> Path | None:
-    """Where the digest of `path` is recorded; None outside of studies, and for what lies in an unfinished folder."""
+    """The folder with the digests of `path`; None outside studies, and for files in an unfinished folder."""
     study = study_of(path)
     if study is None:
         return None
@@ -76,16 +76,16 @@ def record_of(path: Path) -> Path | None:
 
 
 def is_recorded(path: Path) -> bool | None:
-    """Whether `path` is as it was written; None if no digest of it is recorded."""
+    """Whether the content of `path` has a recorded digest; None if no digest of `path` is recorded."""
     record = record_of(path)
     digests = {digest.name for digest in record.iterdir()} if record is not None and record.is_dir() else set()
     return digest_of_file(path) in digests if digests else None
 
 
 def whole(path: Path | str) -> Path:
-    """`path`, for its reader; raises UserError if the file is not as it was written. A missing file passes.
+    """Return `path`; raise UserError if the file is not as it was written. A missing file passes.
 
-    A file is looked at once in a process, unless it changes: what is read in many small parts is read fast.
+    A process checks each file once, unless the file changes, so that reading many small parts of it is fast.
     """
     path = Path(path)
     if path.is_file():
@@ -96,7 +96,7 @@ def whole(path: Path | str) -> Path:
 
 
 def damaged(path: Path | str, why: str = "its SHA-256 is not that of what was written") -> UserError:
-    """The error that refuses a damaged file, with the command that mends it."""
+    """The error for a damaged file, with the command that repairs the study."""
     study = study_of(path)
     if study is None:
         return UserError(f"{path}: damaged or not a frameworth file ({why}); delete it and run again")

@@ -1,4 +1,4 @@
-"""Atomic writing and digests of files: a reader sees the old file or the new one, never half of one."""
+"""Atomic writing and digests of files: a reader sees either the old file or the new one, never a part of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from frameworth.storage.digests import announce, damaged, forget, settle, whole
 from frameworth.storage.full_disk import told_if_full
 from frameworth.storage.renaming import LEFTOVER, renamed
 
-if TYPE_CHECKING:  # planning reads and writes no table, and would wait for pandas
+if TYPE_CHECKING:  # planning uses no tables, and should not wait for pandas
     import pandas as pd
 
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # planning reads and writes no table, and would wait for pand
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced to disk and renamed to `path`.
 
-    Parent folders are made. If the block raises, the temporary file is removed and `path` stays as it was.
-    In a study, the SHA-256 of what was written is recorded. Raises UserError naming `path` if the disk is full.
+    Parent folders are made. If the block raises, the temporary file is removed and `path` is unchanged.
+    In a study, the SHA-256 of the new file is recorded. Raises UserError naming `path` if the disk is full.
     """
     path = Path(path)
     with told_if_full(path):
@@ -38,9 +38,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def replaced_folder(path: Path | str) -> Iterator[Path]:
-    """Yield an empty folder beside `path` that takes its place on success; if the block raises, `path` stays.
+    """Yield an empty folder beside `path` that replaces `path` on success; if the block raises, `path` is unchanged.
 
-    The old folder is moved aside before the new one comes, so that a kill in between loses neither.
+    The old folder is moved aside before the new one is moved in, so that neither is lost if the process is killed.
     """
     path = Path(path)
     with told_if_full(path):
@@ -70,9 +70,9 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def json_plain(value: Any, digits: int | None = None) -> Any:
-    """`value` with what JSON knows only: arrays become lists, keys text, and null stands for what is not a number.
+    """`value` in JSON's types only: arrays become lists, keys become text, and NaN and infinity become None.
 
-    With `digits`, numbers with decimals are rounded to so many significant ones.
+    With `digits`, floats are rounded to that number of significant digits.
     """
     if isinstance(value, dict):
         return {str(key): json_plain(item, digits) for key, item in value.items()}
@@ -86,12 +86,12 @@ def json_plain(value: Any, digits: int | None = None) -> Any:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write `value` to `path` as indented JSON, atomically; NaN is refused rather than written as non-JSON."""
+    """Write `value` to `path` as indented JSON, atomically; raises ValueError for NaN, which JSON does not have."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str) -> Any:
-    """What a JSON file holds; raises UserError if the file is damaged, FileNotFoundError if it is missing."""
+    """The content of a JSON file; raises UserError if the file is damaged, FileNotFoundError if it is missing."""
     try:
         return json.loads(whole(path).read_text())
     except ValueError as error:
@@ -99,7 +99,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_table(path: Path | str, text: Sequence[str] = ()) -> pd.DataFrame:
-    """The CSV table at `path`, its columns `text` as strings; empty fields are missing values.
+    """The CSV table at `path`, with the columns `text` as strings; empty fields are missing values.
 
     Raises UserError if the file is damaged, FileNotFoundError if it is missing.
     """
@@ -121,9 +121,9 @@ def write_tables(stem: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
 
 def link_or_copy(source: Path, path: Path) -> None:
-    """Put the file `source` at `path`, atomically: a hard link where the file system allows, else a copy.
+    """Put the file `source` at `path`, atomically: as a hard link if the file system allows it, else as a copy.
 
-    Raises UserError if `source` is damaged: at `path` it would be recorded as whole.
+    Raises UserError if `source` is damaged, because `path` would be recorded as undamaged.
     """
     with atomic_path(path) as temporary:
         whole(source)
@@ -141,7 +141,7 @@ def copy_file(source: Path | str, path: Path | str) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Remove `path`, if it is there, and the record of its digest."""
+    """Remove `path`, if it exists, and the record of its digest."""
     path.unlink(missing_ok=True)
     forget(path)
 

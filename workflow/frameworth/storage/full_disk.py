@@ -1,7 +1,7 @@
-"""A disk that is full: one line that names the file, whatever was writing it.
+"""Full disks: a one-line error that names the file, whichever library was writing it.
 
-HDF5 ends the process (a segmentation fault, seen with HDF5 1.14) when a file cannot be written to its end, and PyTables
-may say nothing and leave holes in it. Files of theirs therefore go to disk through Python.
+If a file cannot be written completely, HDF5 crashes the process (a segmentation fault, seen with HDF5 1.14), and
+PyTables may raise nothing and leave holes in the file. Python therefore writes the files of both to disk.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_full(error: OSError) -> bool:
-    """Whether the error is that of a full disk, or of a quota that is used up."""
+    """Whether the error means that the disk is full or the quota is used up."""
     return error.errno in _FULL
 
 
 def full_disk_line(path: Path | str) -> str:
-    """What to tell of a file that could not be written."""
+    """The message for a file that could not be written because the disk is full."""
     return (
         f"{path}: cannot be written, there is no space left on its disk (or the quota is used up); make room and run "
         "the same command again: what is finished is kept"
@@ -36,7 +36,7 @@ def full_disk_line(path: Path | str) -> str:
 
 @contextmanager
 def told_if_full(path: Path) -> Iterator[None]:
-    """Within the block an error of a full disk becomes a UserError that names `path`."""
+    """Turn the error of a full disk in the block into a UserError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -47,7 +47,7 @@ def told_if_full(path: Path) -> Iterator[None]:
 
 @contextmanager
 def written_to_its_end(path: Path) -> Iterator[ForgivingFile]:
-    """The file `path`, emptied, for a library that must not see a write fail; what failed is raised at the end."""
+    """Yield the emptied file `path` for a library that must not see a write fail; a failure is raised at the end."""
     with ForgivingFile(path) as file:
         try:
             yield file
@@ -57,14 +57,14 @@ def written_to_its_end(path: Path) -> Iterator[ForgivingFile]:
 
 
 class ForgivingFile(io.FileIO):
-    """A file that takes all that is written to it, and keeps what went wrong in `failure`."""
+    """A file that accepts all writes and keeps the first error in `failure`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+")
         self.failure: OSError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write all of `data`, or as if."""
+        """Write all of `data`; after a failure, write nothing but return as if all was written."""
         left = memoryview(data).cast("B")
         count = len(left)
         try:
@@ -75,14 +75,14 @@ class ForgivingFile(io.FileIO):
         return count
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill all of `buffer`; with zeros where nothing was written."""
+        """Fill all of `buffer`, with zeros beyond the end of the file."""
         room = memoryview(buffer).cast("B")
         done = super().readinto(room) or 0
         room[done:] = bytes(len(room) - done)
         return len(room)
 
     def truncate(self, size: int | None = None) -> int:
-        """Truncate, or as if."""
+        """Truncate the file; if that fails, keep the error and return as if it was truncated."""
         try:
             return super().truncate(size)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Reading and writing the project's HDF5 files: named dimensions, units, provenance, a digest, no pickles."""
+"""Reading and writing frameworth's HDF5 files, with named dimensions, units, provenance and a digest; no pickles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from frameworth.storage.digests import damaged, whole
 from frameworth.storage.files import atomic_path
 from frameworth.storage.full_disk import written_to_its_end
 
-# What h5py and numpy raise for a file whose bytes are not those that were written.
+# The errors that h5py and numpy raise for a file whose bytes are damaged.
 _BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, MemoryError)
 
 
@@ -29,13 +29,13 @@ _PACKAGES = ("deeplabcut", "torch", "timm", "albumentations", "numpy", "scipy", 
 
 @cache
 def provenance() -> dict[str, str]:
-    """The versions of Python and of the packages that determine results, by name."""
+    """The versions, by name, of Python and of the packages that determine results."""
     return {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES}
 
 
 @dataclass(frozen=True)
 class Array:
-    """One dataset: its values, the name of each dimension, its unit ("" where it has none)."""
+    """One dataset: its values, the name of each dimension, and its unit ("" if it has none)."""
 
     values: np.ndarray
     dims: tuple[str, ...]
@@ -48,11 +48,11 @@ def write_hdf5(
     scales: Mapping[str, np.ndarray],
     attributes: Mapping[str, object] | None = None,
 ) -> None:
-    """Write `arrays` (names may hold `/`) with dimension scales `scales`, atomically.
+    """Write `arrays` (names may contain `/`) with the dimension scales `scales`, atomically.
 
-    Pairs of names and arrays are taken one by one, so that they need not be in memory together.
-    Strings are stored as UTF-8. The file's attributes hold the provenance, `attributes`, and `digest`, the
-    SHA-256 of all values, by which other files say what they were made from.
+    If `arrays` is an iterable of pairs, they are written one by one and need not be in memory together.
+    Strings are stored as UTF-8. The file's attributes are the provenance, `attributes`, and `digest`: the SHA-256
+    of all values, which other files record to say what they were made from.
     """
     with (
         atomic_path(path) as temporary,
@@ -76,21 +76,21 @@ def write_hdf5(
 
 
 def pose_scales(frames: int, keypoints: Sequence[str]) -> dict[str, np.ndarray]:
-    """The scales of arrays over frames, keypoints and x, y."""
+    """The dimension scales of arrays over frames, keypoints and (x, y)."""
     return {"frame": np.arange(frames), "keypoint": np.array(keypoints), "xy": np.array(["x", "y"])}
 
 
 def read_hdf5(path: Path | str, names: list[str] | None = None) -> dict[str, np.ndarray]:
-    """Read datasets `names` (all, with their full names, if None) of a file that `write_hdf5` wrote.
+    """Read the datasets `names` of a file that `write_hdf5` wrote; None reads all, by their full names.
 
-    Raises UserError naming the file if it is missing, damaged or not such a file.
+    Raises UserError naming the file if it is missing, damaged or of another kind.
     """
     with open_hdf5(path) as file:
         return {name: _loaded(file[name]) for name in (_dataset_names(file) if names is None else names)}
 
 
 def read_arrays(path: Path | str) -> dict[str, Array]:
-    """The arrays that `write_hdf5` wrote, by name, without the scales; raises UserError as `read_hdf5` does."""
+    """The arrays that `write_hdf5` wrote, by name, without the scales; raises UserError like `read_hdf5`."""
     with open_hdf5(path) as file:
         datasets = {name: file[name] for name in _dataset_names(file) if not file[name].is_scale}
         return {
@@ -103,7 +103,7 @@ def read_arrays(path: Path | str) -> dict[str, Array]:
 def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     """Open a file that `write_hdf5` wrote, to read parts of its datasets in the block.
 
-    Raises UserError naming the file if it is missing, or what is read of it is damaged.
+    Raises UserError naming the file if it is missing or damaged, also if reading in the block finds the damage.
     """
     try:
         with h5py.File(whole(path), "r") as file:
@@ -117,18 +117,18 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
 
 
 def read_attributes(path: Path | str) -> dict[str, str]:
-    """The file's provenance and other attributes; raises UserError as `read_hdf5` does."""
+    """The file's provenance and other attributes; raises UserError like `read_hdf5`."""
     with open_hdf5(path) as file:
         return {key: str(value) for key, value in file.attrs.items()}
 
 
 def made_from(*sources: Path) -> dict[str, str]:
-    """Attributes for a file that is made from the HDF5 files `sources`: `labels_digest` for labels.h5."""
+    """Attributes for a file made from the HDF5 files `sources`, with their digests: `labels_digest` for labels.h5."""
     return {f"{path.stem}_digest": read_attributes(path)["digest"] for path in sources}
 
 
 def is_made_from(path: Path, source: Path) -> bool:
-    """Whether the HDF5 file `path` was made from `source` as it is."""
+    """Whether the HDF5 file `path` was made from the present content of `source`."""
     return read_attributes(path).get(f"{source.stem}_digest") == read_attributes(source)["digest"]
 
 

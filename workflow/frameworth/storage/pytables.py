@@ -1,4 +1,4 @@
-"""Tables as pandas and DeepLabCut keep them in HDF5, made in memory: PyTables does not notice a full disk."""
+"""Writes HDF5 tables as pandas and DeepLabCut do, but makes them in memory: PyTables does not notice a full disk."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from frameworth.storage.files import write_bytes
 
 
 def write_pytables(path: Path, table: pd.DataFrame, layout: str = "fixed") -> None:
-    """Write `table` as `table.to_hdf(path, key="df_with_missing", format=layout)`, less the time, atomically."""
-    # pandas would say of any failure to load it, as of too little memory, that it is not installed.
+    """Write `table` atomically, as `table.to_hdf(path, key="df_with_missing", format=layout)` but without times."""
+    # If loading PyTables fails in pandas, also for lack of memory, pandas says that it is not installed.
     import_module("tables")
-    # Without a backing store the file lives in memory; its name is only looked at, in the folder for temporary files.
+    # Without a backing store the file is only in memory; PyTables only checks its path, here in the temporary folder.
     options = {"driver": "H5FD_CORE", "driver_core_backing_store": 0}
     with pd.HDFStore(Path(tempfile.gettempdir()) / path.name, mode="w", **options) as store:
         file = store.root._v_file

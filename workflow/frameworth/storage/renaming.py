@@ -1,4 +1,4 @@
-"""Putting a file in its place at once: written beside it, synced to disk, renamed, the folder synced too."""
+"""Replacing a file atomically: write beside it, sync to disk, rename, and sync the folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LEFTOVER = ".part"  # how names of what is not finished end; they begin with a dot
+LEFTOVER = ".part"  # end of the names of unfinished files and folders, which begin with a dot
 
 
 @contextmanager
@@ -34,12 +34,12 @@ def renamed(path: Path) -> Iterator[Path]:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether a file or folder of this name is one that a killed process left behind, if none is running."""
+    """Whether the name is that of an unfinished file or folder: a leftover of a killed process if none is running."""
     return path.name.startswith(".") and path.name.endswith(LEFTOVER)
 
 
 def sync_folder(folder: Path) -> None:
-    """Without it a power cut may undo what names a folder holds. Some network file systems refuse it."""
+    """Sync the names in `folder` to disk, or a power cut may undo changes of them; some network disks refuse it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with contextlib.suppress(OSError):

@@ -1,1 +1,1 @@
-"""One reader for each kind of label file. A reader returns a table; it runs nothing, and the file is only read."""
+"""One reader for each kind of label file. A reader returns a table, runs no code of the file and never changes it."""

@@ -1,4 +1,4 @@
-"""COCO keypoints, as CVAT, Label Studio and others write them."""
+"""Reads COCO keypoints, which CVAT, Label Studio and other tools export."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, NamedFil
 
 
 def is_coco(content: Any) -> bool:
-    """Whether the content of a JSON file is a COCO file's."""
+    """Whether the content of a JSON file has the parts of a COCO file."""
     return isinstance(content, dict) and all(
         isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
     )
 
 
 def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
-    """The annotations that hold keypoints; categories of one keypoint each are put together.
+    """The annotations with keypoints; if each category has one keypoint, they are combined to one animal per image.
 
-    Raises UserError, naming the annotation, for what cannot be read.
+    Raises UserError, naming the annotation or category, if it cannot be read.
     """
     images = {image["id"]: image for image in content["images"]}
     names = {key: str(image["file_name"]) for key, image in images.items()}
@@ -36,7 +36,7 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
         raise UserError(f"{path}: labels {len(parts)} kinds of animal (categories), with keypoints {kinds}; keep one")
     if single:
         keypoints = tuple(keypoint for (keypoint,) in parts.values())
-        if len(set(keypoints)) < len(keypoints):  # each is named by its category
+        if len(set(keypoints)) < len(keypoints):  # then each keypoint has its category's name
             keypoints = tuple(str(category["name"]) for category in categories.values())
     else:
         keypoints = next(iter(parts.values()), ())
@@ -79,7 +79,7 @@ def read_coco(path: Path, content: dict[str, Any]) -> LabelTable:
 
 
 def _bases(path: Path) -> list[Path]:
-    """Folders that image names are seen from: CVAT's images/<subset>/ is named by the end of the file's name, too."""
+    """Folders that image names are relative to; CVAT's images/<subset>/ has its name from the end of the file name."""
     subset = re.sub(r"^(person_keypoints|instances|annotations)_", "", path.stem)
     folders = (*IMAGE_FOLDERS, f"images/{subset}", subset)
     return [root / folder for root in (path.parent, path.parent.parent) for folder in folders]

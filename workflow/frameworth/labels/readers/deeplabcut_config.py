@@ -1,4 +1,4 @@
-"""What `config.yaml` of a DeepLabCut project says of its labels, without running what is in it."""
+"""Reads what `config.yaml` of a DeepLabCut project says about its labels, without running code that is in it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from frameworth.errors import Problem, error, one_line, refusal, refuse_errors, 
 from frameworth.labels.names import plain_name
 from frameworth.labels.readers.deeplabcut_table import decoded
 
-MAX_CONFIG = 1 << 21  # bytes of config.yaml; with a thousand videos it has a tenth of it
-PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # of DeepLabCut's template of config.yaml
-LONG_NAME = 64  # characters of a keypoint's name that tables and figures have room for
+MAX_CONFIG = 1 << 21  # bytes of config.yaml; a config with a thousand videos has a tenth of this
+PLACEHOLDERS = ("bodypart1", "bodypart2", "bodypart3", "objectA")  # in DeepLabCut's template of config.yaml
+LONG_NAME = 64  # tables and figures have room for this many characters of a keypoint's name
 
 
 @dataclass(frozen=True)
 class ProjectConfig:
-    """The scorer, keypoints and videos of a project; `scorer` is empty where config.yaml names none."""
+    """The scorer, keypoints, skeleton and videos of a project; `scorer` is empty if config.yaml names none."""
 
     scorer: str
     keypoints: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
-    videos: frozenset[str]  # folders of what `video_sets` lists
+    videos: frozenset[str]  # names of the folders of the videos that `video_sets` lists
 
 
 def read_project_config(folder: Path, problems: list[Problem]) -> ProjectConfig:
-    """Read config.yaml of the project in `folder`; what is wrong with it, but can be read, goes to `problems`.
+    """Read config.yaml of the project in `folder`; problems that do not prevent reading are added to `problems`.
 
-    Raises RefusedError for what cannot be read.
+    Raises RefusedError if the folder or the file cannot be read, or if it names no bodyparts.
     """
     path = folder / "config.yaml"
     _check_folder(folder)
@@ -65,7 +65,7 @@ def read_project_config(folder: Path, problems: list[Problem]) -> ProjectConfig:
 
 
 def project_keypoints(folder: Path) -> tuple[str, ...]:
-    """The keypoints that config.yaml names; raises RefusedError where it cannot be used as it is."""
+    """The keypoints that config.yaml names; raises RefusedError if config.yaml has an error."""
     problems: list[Problem] = []
     config = read_project_config(Path(folder), problems)
     refuse_errors(problems)
@@ -77,7 +77,7 @@ def _check_folder(folder: Path) -> None:
     try:
         str(folder.resolve()).encode()
         is_file, is_folder = folder.is_file(), folder.is_dir()
-    except (OSError, ValueError, RuntimeError) as problem:  # too long, a NUL, no UTF-8, links in a circle
+    except (OSError, ValueError, RuntimeError) as problem:  # too long, a NUL, not UTF-8, or circular links
         raise refusal(folder, f"cannot be a folder ({one_line(problem)})", give) from problem
     if is_file:
         raise refusal(folder, "is a file", "give the folder that holds it")
@@ -87,8 +87,8 @@ def _check_folder(folder: Path) -> None:
 
 
 def _load_yaml(path: Path) -> dict[str, Any]:
-    # The base loader leaves every scalar the text it is: a bodypart `no` or a scorer `007` must not become
-    # False or 7. It builds nothing but str, list and dict. Not libyaml's: deep nesting overflows its stack.
+    # The base loader keeps every scalar as text: a bodypart `no` or a scorer `007` must not become False or 7.
+    # It builds only str, list and dict. It is not libyaml's loader, because deep nesting overflows that one's stack.
     try:
         if path.exists() and not path.is_file():  # reading a pipe would wait forever
             raise OSError("no regular file")
@@ -113,7 +113,7 @@ def _strings(value: Any) -> tuple[str, ...]:
 
 
 def _listed_videos(video_sets: Any) -> frozenset[str]:
-    """The folder below labeled-data of each video, whose path may be of Windows or not."""
+    """The folder below labeled-data of each video; the videos' paths may be of any system."""
     videos = video_sets if isinstance(video_sets, dict) else {}
     names = (re.split(r"[\\/]", video)[-1] for video in videos if isinstance(video, str))
     return frozenset(plain_name(Path(name).stem) for name in names)
@@ -124,13 +124,13 @@ def _is_true(value: Any) -> bool:
 
 
 def _skeleton(value: Any, keypoints: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    # Pairs of other names are DeepLabCut's own placeholders in many a project; they matter to drawings alone.
+    # Pairs with other names are often DeepLabCut's placeholders; they are left out, as they only affect drawings.
     pairs = [_strings(pair) for pair in value] if isinstance(value, list) else []
     return tuple((pair[0], pair[1]) for pair in pairs if len(pair) == 2 and set(pair) <= set(keypoints))
 
 
 def name_problems(where: Path, keypoints: Iterable[str]) -> Iterator[Problem]:
-    """Keypoints whose names break tables or figures; `where` is the file that names them."""
+    """Problems of keypoints whose names break tables or figures; `where` is the file that names the keypoints."""
     for name in dict.fromkeys(keypoints):
         if not name.isprintable():
             what = f"the bodypart '{name}' holds a line end or another control character"

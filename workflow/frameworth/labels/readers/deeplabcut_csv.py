@@ -1,4 +1,4 @@
-"""DeepLabCut's label files as CSV, also as spreadsheets save them: `CollectedData_*.csv`."""
+"""Reads DeepLabCut's label files in CSV, also if a spreadsheet saved them: `CollectedData_*.csv`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from frameworth.errors import Problem, error, one_line, refusal, refuse_errors, 
 from frameworth.labels.names import plain_name
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, path_parts, used_columns
 
-# What pandas' read_csv, and so DeepLabCut, takes for no value, and float() for no number.
+# Texts that pandas' read_csv, and so DeepLabCut, reads as a missing value, but float() refuses.
 MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NULL", "null", "None", "1.#IND", "-1.#IND")
 
 
@@ -23,7 +23,7 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     levels = ["scorer", *(["individuals"] if names[1:2] == ["individuals"] else []), "bodyparts", "coords"]
     if names[: len(levels)] != levels:
         raise refusal(path, "does not open with the rows scorer, bodyparts, coords", "save it again from DeepLabCut")
-    # A three-level index leaves the header cells above its second and third level empty.
+    # If the index has three levels, the header cells above its second and third level are empty.
     width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
     wrong = [
         error(path, f"row {at} has {len(row)} fields, not {len(rows[0])}", "mend the row", kind="fields")
@@ -31,7 +31,7 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
         if len(row) != len(rows[0])
     ]
     refuse_errors(wrong)
-    filled = [i for i in range(width, len(rows[0])) if any(row[i].strip() for row in rows)]  # spreadsheets leave others
+    filled = [i for i in range(width, len(rows[0])) if any(row[i].strip() for row in rows)]  # without empty columns
     header = [tuple(row[i].strip() for row in rows[: len(levels)]) for i in filled]
     frames = [path_parts(row[:width]) for row in rows[len(levels) :]]
     cells = np.full((len(frames), len(filled)), np.nan)
@@ -49,9 +49,9 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
 
 
 def csv_rows(path: Path, problems: list[Problem]) -> tuple[list[list[str]], str]:
-    """The rows that are not empty, and the sign before decimals, a comma where cells are separated by `;` or tabs.
+    """The rows that are not empty, and the decimal sign: a comma if cells are separated by `;` or tabs, else a point.
 
-    A warning goes to `problems` if the text is not UTF-8. Raises RefusedError if the file cannot be read.
+    If the text is not UTF-8, a warning is added to `problems`. Raises RefusedError if the file cannot be read.
     """
     try:
         text, is_utf8 = decoded(path)
@@ -66,5 +66,5 @@ def csv_rows(path: Path, problems: list[Problem]) -> tuple[list[list[str]], str]
 
 
 def number(cell: str, decimal: str) -> float:
-    """What a cell holds, NaN where pandas reads no value; raises ValueError if it is no number."""
+    """The number in a cell, NaN if pandas would read a missing value; raises ValueError if it is not a number."""
     return np.nan if cell.strip() in MISSING else float(cell.replace(decimal, "."))

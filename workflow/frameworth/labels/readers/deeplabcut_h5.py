@@ -1,7 +1,7 @@
-"""DeepLabCut's label files as pandas keeps them in HDF5, read without pandas: `CollectedData_*.h5`.
+"""Reads DeepLabCut's label files in HDF5 (`CollectedData_*.h5`), which pandas writes, without pandas.
 
-pandas keeps column names as pickles in HDF5 attributes, and `pandas.read_hdf` runs them. Here h5py reads the arrays,
-and the one pickle that is needed is refused if it holds anything but plain Python values.
+pandas stores column names as pickles in HDF5 attributes, and `pandas.read_hdf` runs them. Here h5py reads the arrays,
+and the one pickle that is needed is refused if it contains anything other than plain Python values.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from frameworth.errors import one_line, refusal
 from frameworth.labels.hdf5_content import reaching_out
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, path_parts, used_columns
 
-MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of it
-MAX_NAMES = 1_000_000  # frames of a video; each is made a string
+MAX_PICKLE = 1 << 20  # bytes; the column names of a thousand keypoints take a tenth of this
+MAX_NAMES = 1_000_000  # frames of a video; each name becomes a string
 MAX_DATASET = 1 << 28  # bytes; a hundred thousand frames of a hundred keypoints take 160 MB
 
 
 class _UnreadableError(Exception):
-    """Why a label file cannot be read, or not safely."""
+    """A label file cannot be read, or cannot be read safely; the text says why."""
 
 
-# What lists and tuples of strings and numbers take: nothing that looks up, makes or calls a class or function.
+# The opcodes of lists and tuples of strings and numbers: none looks up, makes or calls a class or function.
 _PLAIN_OPCODES = frozenset({
     "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "NONE", "NEWTRUE", "NEWFALSE",
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT",
@@ -38,17 +38,17 @@ _PLAIN_OPCODES = frozenset({
 
 
 def _unpickled(data: bytes) -> Any:
-    """What a pickle of plain values holds; every opcode is looked at before any of it is obeyed."""
+    """The content of a pickle of plain values; every opcode is checked before the pickle is loaded."""
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name not in _PLAIN_OPCODES:
             raise pickle.UnpicklingError(f"a pickle with {opcode.name} {argument or ''}, which may run a program")
-        # Of these an integer, and room is made for all places before it.
+        # The argument of these is an index, and loading allocates memory for all smaller indices.
         if opcode.name in ("PUT", "LONG_BINPUT") and cast(int, argument) > len(data):
             raise pickle.UnpicklingError("a pickle that fills the memory")
     return pickle.loads(data, encoding="utf-8")
 
 
-# What h5py and numpy raise for a file that is broken or not laid out as expected.
+# The errors that h5py and numpy raise for a file that is broken or has an unexpected layout.
 _H5_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
 
 
@@ -73,7 +73,7 @@ def read_h5(path: Path) -> DeepLabCutTable:
     return DeepLabCutTable(path, rows, columns, values, used_columns(path, columns, values))
 
 
-# rows of the index, columns as tuples of their levels, float64 [rows, columns]
+# The rows of the index, the columns as tuples of their levels, and the values, float64 [rows, columns].
 _Stored = tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]
 
 
@@ -88,7 +88,7 @@ def _pandas_group(file: h5py.File) -> h5py.Group:
 
 
 def _read_table(group: h5py.Group) -> _Stored:
-    """The layout of `to_hdf(format="table")`: one row holds the path and all numbers of a frame."""
+    """Read the layout of `to_hdf(format="table")`: one row has the path and all numbers of a frame."""
     table = _dataset(group, "table")
     fields = list(table.dtype.names or ())
     blocks = [name for name in fields if name.startswith("values_block_")]
@@ -105,7 +105,7 @@ def _read_table(group: h5py.Group) -> _Stored:
 
 
 def _read_fixed(group: h5py.Group) -> _Stored:
-    """The layout of `to_hdf(format="fixed")`: arrays of values, and of the levels and codes of both axes."""
+    """Read the layout of `to_hdf(format="fixed")`: arrays of values, and of the levels and codes of both axes."""
     frames = _fixed_axis(group, "axis1")
     columns: list[tuple[str, ...]] = []
     values = [np.empty((len(frames), 0))]
@@ -149,7 +149,7 @@ def _array(group: h5py.Group, name: str) -> np.ndarray:
 
 
 def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset whose values are not too many to be labels."""
+    """The dataset `name`, refused if it is larger than labels can be."""
     dataset = group[name]
     if not isinstance(dataset, h5py.Dataset):
         raise _UnreadableError(f"{name} is no dataset")
@@ -167,7 +167,7 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 def _strings_of(values: np.ndarray) -> list[str]:
     if values.dtype.hasobject:
         raise _UnreadableError("its names are pickled objects, which may run a program")
-    # Also of an array without elements: one of ten million rows of nothing has ten million rows.
+    # The length is also checked for arrays without elements, which may have millions of empty rows.
     if values.ndim != 1 or len(values) > MAX_NAMES or (values.size and values.dtype.kind not in "SUiuf"):
         raise _UnreadableError(f"its names are no list of at most {MAX_NAMES} texts or numbers")
     return [_text(value) for value in values]

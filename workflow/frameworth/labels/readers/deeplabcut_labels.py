@@ -1,4 +1,4 @@
-"""The labels in the tables of a DeepLabCut project that it would train on, and what is wrong with the others."""
+"""The labels of a DeepLabCut project that DeepLabCut would train on, and the problems of the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.deeplabcut_h5 import read_h5
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable
 
-SAME_LABEL = 0.01  # px between HDF5 and CSV, which may be rounded
+SAME_LABEL = 0.01  # px by which the labels of HDF5 and CSV may differ through rounding
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FrameLabels:
 def read_labelled_frames(
     root: Path, config: ProjectConfig, problems: list[Problem]
 ) -> tuple[list[FrameLabels], list[Path]]:
-    """All labelled frames in natural order, and the label files they come from."""
+    """All labelled frames in natural order, and the label files; errors and warnings are added to `problems`."""
     labels: list[FrameLabels] = []
     before = len(problems)
     tables = _read_tables(root, config, problems)
@@ -48,13 +48,13 @@ def read_labelled_frames(
 
 
 def label_tables(folder: Path) -> list[DeepLabCutTable]:
-    """The label files whose labels `read_project` gives, as they are stored."""
+    """The label files that `read_project` reads, with their content as it is stored."""
     config = read_project_config(folder, [])
     return _by_the_scorer(_read_tables(folder, config, []), config, [])
 
 
 def row_images(table: DeepLabCutTable) -> list[str]:
-    """The image of each row by its name on the disk, which macOS composes otherwise; by the row's if there is none."""
+    """The file name of each row's image, which macOS may store in another Unicode form; the row's name if not found."""
     folder = table.path.parent
     on_disk = {plain_name(path.name): path.name for path in sorted(folder.iterdir())}
     names = [parts[-1] for parts in table.frames]
@@ -62,10 +62,10 @@ def row_images(table: DeepLabCutTable) -> list[str]:
 
 
 def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[str, np.ndarray]:
-    """The labels of one label file by image name, float64 [K, 2] px; all NaN where a row holds none.
+    """The labels of one label file by image name, float64 [K, 2] px; all NaN for a row without labels.
 
-    No image is looked for, so that a file can be read in which frames were struck out. Raises RefusedError for what is
-    wrong with the file; `config` is the config.yaml that names the keypoints.
+    Images need not exist, so that a file with frames that were crossed out can be read. Raises RefusedError if the file
+    has an error; `config` is the config.yaml that names the keypoints.
     """
     problems: list[Problem] = []
     table = read_h5(path) if path.suffix == ".h5" else read_csv(path, problems)
@@ -88,10 +88,10 @@ def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[
 def drop_invisible(
     where: Path, xy: np.ndarray, sizes: np.ndarray, keypoints: Sequence[str], images: Sequence[str]
 ) -> tuple[np.ndarray, list[Problem]]:
-    """The labels [N, K, 2] px without those that DeepLabCut takes for not visible, and a problem for each cause.
+    """The labels [N, K, 2] px without those that DeepLabCut treats as not visible, and a problem for each cause.
 
     Args:
-        where: the label file. sizes: [N, 2] width and height in px, 0 where unknown.
+        where: the label file. sizes: [N, 2] width and height of the images in px, 0 where unknown.
     """
     xy = _whole(xy)
     corner = (xy == 0).all(axis=2)
@@ -133,7 +133,7 @@ def _read_tables(root: Path, config: ProjectConfig, problems: list[Problem]) -> 
 def _by_the_scorer(
     tables: list[DeepLabCutTable], config: ProjectConfig, problems: list[Problem]
 ) -> list[DeepLabCutTable]:
-    """The tables without those of listed videos whose columns are by another scorer, unless all are: as DeepLabCut."""
+    """The tables without those of listed videos with another scorer's columns (all if all are so), as in DeepLabCut."""
     ours = f"CollectedData_{config.scorer}.h5"
     listed = [t for t in tables if t.path.name == ours and plain_name(t.path.parent.name) in config.videos]
     others = [table for table in listed if config.scorer not in table.scorers]
@@ -149,7 +149,7 @@ def _by_the_scorer(
 def _labels_of(
     table: DeepLabCutTable, keypoints: tuple[str, ...], config: Path, problems: list[Problem]
 ) -> list[FrameLabels]:
-    """The labelled frames of a label file; what is wrong with the others, or the file, goes to `problems`."""
+    """The labelled frames of a label file; problems of other frames and of the file are added to `problems`."""
     folder = table.path.parent
     if not table.frames:
         todo = "label its frames in DeepLabCut, or leave it as it is: the video is not used"
@@ -161,7 +161,7 @@ def _labels_of(
         return []
     given = _coordinates(table, keypoints)
     rows: dict[str, int] = {}
-    wrong: dict[str, list[Problem]] = {}  # by what is to be done
+    wrong: dict[str, list[Problem]] = {}  # by `todo`
     for row, (parts, image) in enumerate(zip(table.frames, row_images(table), strict=True)):
         problem = _row_problem(table.path, parts, folder)
         if problem is None:
@@ -211,7 +211,7 @@ def _labels_of(
 def _visible(
     table: Path, given: np.ndarray, keypoints: tuple[str, ...], images: list[str]
 ) -> tuple[np.ndarray, list[Problem]]:
-    """The labels [N, K, 2] that DeepLabCut would train on, NaN in place of others, and warnings of these."""
+    """The labels [N, K, 2] that DeepLabCut would train on, with NaN for the others, and problems of the others."""
     problems: list[Problem] = []
     half = np.argwhere(np.isnan(given).sum(axis=2) == 1)
     if len(half):
@@ -225,12 +225,12 @@ def _visible(
 
 
 def _whole(xy: np.ndarray) -> np.ndarray:
-    """The labels [..., 2] without those of which x or y is missing."""
+    """The labels [..., 2], with both x and y NaN where one of them is missing."""
     return np.where(np.isnan(xy).any(axis=-1, keepdims=True), np.nan, xy)
 
 
 def _differing_csv(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> Iterator[Problem]:
-    """A warning where the CSV beside an HDF5 in use holds other labels, or cannot be read."""
+    """A warning if the CSV file beside an HDF5 file in use has other labels or cannot be read."""
     path = table.path.with_suffix(".csv")
     if table.path.suffix != ".h5" or not path.is_file():
         return
@@ -289,7 +289,7 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _coordinates(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> np.ndarray:
-    """float64 [rows, K, 2] in the order of `keypoints`; NaN for one that the table lacks."""
+    """The labels, float64 [rows, K, 2], in the order of `keypoints`; NaN for a keypoint that the table lacks."""
     at = {column: i for i, column in enumerate(table.columns)}
     xy = np.full((len(table.frames), len(keypoints), 2), np.nan)
     lacking = _lacking(table, keypoints)
@@ -300,7 +300,7 @@ def _coordinates(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> np.ndarr
 
 
 def _row_problem(table: Path, parts: tuple[str, ...], folder: Path) -> Problem | None:
-    """What is wrong with the image that a row names."""
+    """The error in the image path of a row; None if there is none."""
     row = "/".join(parts)
     if parts[-1].strip() in ("", ".", "..") or "\0" in row:
         return error(table, f"a row names no image ('{row}')", "remove the row")

@@ -1,4 +1,4 @@
-"""A label file of DeepLabCut as it is stored, and what the readers of its two kinds have in common."""
+"""A DeepLabCut label file as it is stored, and functions that the readers of CSV and HDF5 share."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from frameworth.labels.names import plain_name
 
 @dataclass(frozen=True)
 class DeepLabCutTable:
-    """A label file as it is stored: R rows, C columns, of which U count as labels."""
+    """A label file as it is stored: R rows and C columns; U of the columns are used as labels."""
 
     path: Path
     frames: list[tuple[str, ...]]  # [R] parts of the image's path
-    header: list[tuple[str, ...]]  # [C] scorer, perhaps individual, bodypart, coordinate
+    header: list[tuple[str, ...]]  # [C] scorer, individual (optional), bodypart, coordinate
     cells: np.ndarray  # float64 [R, C]
-    used: list[int]  # [U] of the columns
+    used: list[int]  # [U] numbers of the used columns
 
     @property
     def columns(self) -> list[tuple[str, str]]:
-        """Keypoint and coordinate [U]."""
+        """Keypoint and coordinate of each used column, [U]."""
         return [(plain_name(self.header[i][-2]), self.header[i][-1]) for i in self.used]
 
     @property
     def values(self) -> np.ndarray:
-        """float64 [R, U]."""
+        """The cells of the used columns, float64 [R, U]."""
         return self.cells[:, self.used]
 
     @property
@@ -38,9 +38,9 @@ class DeepLabCutTable:
 
 
 def used_columns(path: Path, header: Sequence[tuple[str, ...]], cells: np.ndarray) -> list[int]:
-    """The columns that count: no likelihoods, and of a bodypart of several individuals those of the labelled one.
+    """The columns to use: no likelihoods and, if several individuals have a bodypart, only the labelled individual's.
 
-    Raises RefusedError if several individuals with labels have the bodypart.
+    Raises RefusedError if several of these individuals have labels.
     """
     animals = [column[1] if len(column) == 4 else "" for column in header]
     places: dict[tuple[str, str], list[int]] = {}
@@ -63,12 +63,12 @@ def used_columns(path: Path, header: Sequence[tuple[str, ...]], cells: np.ndarra
 
 
 def path_parts(levels: list[str]) -> tuple[str, ...]:
-    """Parts of an image's path, from one path string (of Windows or not) or from the levels of an index."""
+    """The parts of an image's path, from one string (a path of any system) or from the levels of an index."""
     return tuple("/".join(levels).replace("\\", "/").split("/"))
 
 
 def decoded(path: Path) -> tuple[str, bool]:
-    """A file's text, and whether it is UTF-8; else it is read as an older Windows writes it."""
+    """A file's text, and whether it is UTF-8; if not, it is read as Windows' Western code page (cp1252)."""
     data = path.read_bytes()
     try:
         return data.decode("utf-8-sig"), True

@@ -1,4 +1,4 @@
-"""Keypoints that Label Studio exports as JSON: a task per image, positions in percent of its size."""
+"""Reads keypoints that Label Studio exports as JSON: a task per image, with positions in percent of its size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, NamedFil
 
 
 def is_label_studio(content: Any) -> bool:
-    """Whether the content of a JSON file is tasks of images; sleap-io's have the video in `meta`."""
+    """Whether the content of a JSON file is tasks of images; tasks that sleap-io wrote have a video in `meta`."""
     return (
         isinstance(content, list)
         and bool(content)
@@ -36,7 +36,7 @@ def is_json_min(content: Any) -> bool:
 
 
 def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
-    """The keypoints of tasks that somebody annotated; raises UserError, naming the task, for what cannot be read."""
+    """The keypoints of annotated tasks; raises UserError naming the task that cannot be read."""
     labelled: dict[Picture, dict[str, tuple[float, float]]] = {}
     labellers: dict[Picture, str] = {}
     sizes: dict[Picture, tuple[Any, Any]] = {}
@@ -77,14 +77,14 @@ def _image_field(task: dict[str, Any]) -> str | None:
 
 
 def _labeller(completed_by: Any) -> str:
-    """Who made an annotation: exports have the person's number, or an object with the address; empty if neither."""
+    """Who made an annotation: a person's number, or the address in an object; empty if the export has neither."""
     if isinstance(completed_by, dict):
         completed_by = completed_by.get("email") or completed_by.get("id")
     return "" if completed_by is None else str(completed_by)
 
 
 def _file_name(field: str) -> str:
-    """The image's path in a task's field: local storage, an upload, or a path as it is."""
+    """The image's path from the field of a task: in local storage, of an upload, or the field itself."""
     if "/data/local-files/?d=" in field:
         return unquote(field.split("?d=", 1)[1])
     if upload := re.search(r"/data/upload/(?:\d+/)?([^/]+)$", field):

@@ -1,4 +1,4 @@
-"""A Lightning Pose CSV: rows scorer, bodyparts, coords; `visible` beside x and y may say what is not labelled."""
+"""Reads Lightning Pose CSV files: header rows scorer, bodyparts, coords; a column `visible` of 0 means no label."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ HEADER = ["scorer", "bodyparts", "coords"]
 
 
 def read_lightning_pose(path: Path) -> LabelTable | None:
-    """The labels of a CSV, keypoints in its order; None if it is another kind of table.
+    """The labels of a CSV file, with keypoints in its order; None if it is another kind of table.
 
-    Raises UserError, naming row and cell, for what cannot be read.
+    Raises UserError, naming the row or cell that cannot be read, or the image that is missing.
     """
     problems: list[Problem] = []
     table, decimal = csv_rows(path, problems)
@@ -40,14 +40,14 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
                 xy[index] = np.nan
         if np.isfinite(xy).all(axis=1).any():
             labelled.append((name, xy))
-    # Cells are seen from the file, or from the project that holds its labeled-data.
+    # Paths are relative to the file's folder, or to the project whose labeled-data contains the file.
     bases = [path.parent, path.parent.parent, path.parent.parent.parent]
     files = NamedFiles(path, names, bases)
     is_one_folder = len({name.removesuffix(file_name(name)) for name, _ in labelled}) == 1
     rows: dict[Picture, np.ndarray] = {}
     for name, xy in labelled:
         image = files.find(name)
-        if image is None and is_one_folder:  # which may have another name by now
+        if image is None and is_one_folder:  # the folder may have been renamed
             image = find_image(file_name(name), [path.parent])
         if image is None:
             raise UserError(

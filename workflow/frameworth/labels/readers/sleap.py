@@ -1,8 +1,8 @@
-"""What sleap-io reads, as a table of labels: SLEAP, NWB, and files that no other reader here takes.
+"""Reads label files with sleap-io: SLEAP, NWB, and files that no other reader here reads.
 
 sleap-io's loaders for these formats parse JSON, CSV and HDF5 (through h5py); none of them unpickles. Its only use
-of pickle is in `load_dlc_splits`, which is not called. It opens videos only where a frame of them is asked for. HDF5
-that leads to other files, and videos that are lists of other files, are refused before sleap-io sees them.
+of pickle is in `load_dlc_splits`, which is not called. It opens a video only when a frame of it is requested. HDF5
+files that lead to other files, and videos that are lists of other files, are refused before sleap-io reads them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from frameworth.labels.video_content import refuse_no_film
 if TYPE_CHECKING:
     import sleap_io
 
-FILMS = (".mp4", ".avi", ".mov", ".mj2", ".mkv")  # what sleap-io hands to FFmpeg
+FILMS = (".mp4", ".avi", ".mov", ".mj2", ".mkv")  # sleap-io opens these with FFmpeg
 
 
 def read_sleap(path: Path) -> LabelTable:
-    """The hand-labelled frames of a file; predictions are none.
+    """The hand-labelled frames of a file, without predictions.
 
-    Raises UserError, naming file and frame, for what cannot be read, or is not there.
+    Raises UserError, naming file and frame, if something cannot be read or is missing.
     """
     frames, listed = _loaded(path)
     animals = [
@@ -50,7 +50,7 @@ def read_sleap(path: Path) -> LabelTable:
         return LabelTable((), (), ())
     ((names, skeleton),) = skeletons.items()
     order = list(range(len(names)))
-    if path.suffix.lower() == ".json":  # Label Studio orders none, and sleap-io hands them over in the order of a set
+    if path.suffix.lower() == ".json":  # Label Studio has no order, and sleap-io's order is that of a set
         order.sort(key=lambda index: natural_key(names[index].strip()))
     pictures = _Pictures(path, listed)
     rows = [(pictures.picture(frame.video, int(frame.frame_idx)), animal.numpy()[order]) for frame, animal in animals]
@@ -59,12 +59,12 @@ def read_sleap(path: Path) -> LabelTable:
 
 
 def _loaded(path: Path) -> tuple[list[Any], list[str]]:
-    """The labelled frames, and the names of all files that the labels list, with labels or not."""
+    """The labelled frames, and the names of all images and videos that the file lists, with labels or without."""
     _refuse_reaching_out(path)
     options: dict[str, Any] = {"open_videos": False}
     if _is_deeplabcut_csv(path):
         _check_images(path)
-        options["config"] = False  # none of a folder above
+        options["config"] = False  # do not read one from a parent folder
     import sleap_io
 
     with warnings.catch_warnings(record=True) as caught:
@@ -73,9 +73,9 @@ def _loaded(path: Path) -> tuple[list[Any], list[str]]:
             labels: Any = sleap_io.load_file(str(path), **options)
             frames = list(labels.labeled_frames)
             listed = [name for video in labels.videos for name in _file_names(video)]
-        except Exception as error:  # whatever a parser raises of a stranger's file
+        except Exception as error:  # parsers may raise anything for an untrusted file
             raise UserError(f"{path}: sleap-io cannot read it ({one_line(error)}); {ADVICE}") from None
-    # Of a Label Studio task with two annotations it takes the first, and says so.
+    # If a Label Studio task has two annotations, sleap-io takes the first and warns.
     for remark in caught if path.suffix.lower() == ".json" else ():
         if "sleap_io" in remark.filename:
             raise UserError(f"{path}: sleap-io says: {one_line(remark.message)}; mend that first")
@@ -83,13 +83,13 @@ def _loaded(path: Path) -> tuple[list[Any], list[str]]:
 
 
 def _refuse_reaching_out(path: Path) -> None:
-    """Raise UserError if an HDF5 file takes content from another; any other kind of file passes."""
+    """Raise UserError if an HDF5 file reads content from another file; other kinds of files pass."""
     if not h5py.is_hdf5(path):
         return
     try:
         with h5py.File(path, "r") as file:
             way = reaching_out(file)
-    except Exception as error:  # whatever a broken file makes h5py raise
+    except Exception as error:  # h5py may raise anything for a broken file
         raise UserError(f"{path}: cannot be read ({one_line(error)}); save it again") from None
     if way:
         raise UserError(f"{path}: {way}; save the labels again with all that belongs to them in one file")
@@ -102,11 +102,11 @@ def _is_deeplabcut_csv(path: Path) -> bool:
 
 
 def _check_images(csv: Path) -> None:
-    """Raise UserError if sleap-io would not find an image of a DeepLabCut-like table, or take another one for it."""
+    """Raise UserError if sleap-io would not find an image of a DeepLabCut-like table, or would find a wrong one."""
     rows = ["/".join(parts) for parts in read_csv(csv, []).frames]
     folders = {Path(row).parent for row in rows}
     for row in rows:
-        places = (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)  # in its order
+        places = (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)  # in sleap-io's order
         image = next((path for path in places if path.is_file()), None)
         is_theirs = image != places[1] or len(folders) == 1 or Path(row).parent.name in ("", csv.parent.resolve().name)
         if image is None or not is_theirs:
@@ -116,26 +116,26 @@ def _check_images(csv: Path) -> None:
 
 
 def _file_names(video: sleap_io.Video) -> list[str]:
-    """Of a video or, where its frames are image files, of these."""
+    """The file name of a video or, if its frames are image files, the names of these."""
     names = video.filename
     return [str(names)] if isinstance(names, str | Path) else [str(name) for name in names]
 
 
 class _Pictures:
-    """Where the labelled frames of a file are; each video is opened once.
+    """Finds the images or video frames of a label file; each video is opened once.
 
     Args:
-        labels: the file. listed: the names of all images and videos that it lists.
+        labels: the label file. listed: the names of all images and videos that it lists.
     """
 
     def __init__(self, labels: Path, listed: list[str]) -> None:
-        self.sizes: dict[Picture, tuple[Any, Any]] = {}  # of frames of films, as the labels have them
+        self.sizes: dict[Picture, tuple[Any, Any]] = {}  # of video frames, as the label file states them
         self._labels = labels
-        self._files = NamedFiles(labels, listed, [labels.parent, Path()])  # relative names may be seen from here, too
+        self._files = NamedFiles(labels, listed, [labels.parent, Path()])  # or relative to the working directory
         self._videos: dict[tuple[Path, str], sleap_io.Video] = {}
 
     def picture(self, video: sleap_io.Video, index: int) -> Picture:
-        """Where frame `index` of `video` is; raises UserError if it is not there, or cannot be told."""
+        """The picture of frame `index` of `video`; raises UserError if it is missing or cannot be determined."""
         labels, names = self._labels, _file_names(video)
         embed = "save the labels with embedded images (.pkg.slp) and give these"
         if video.is_cropped:
@@ -162,22 +162,22 @@ class _Pictures:
                 refuse_no_film(path)
             _refuse_reaching_out(path)
             try:
-                # Not as `a:b`, which may be a protocol's name to FFmpeg.
+                # The path is absolute, because FFmpeg may read a relative name `a:b` as a protocol.
                 video = sleap_io.Video.from_filename(str(path.absolute()), dataset=dataset or None)
-            except Exception as error:  # whatever a decoder raises
+            except Exception as error:  # decoders may raise anything
                 raise UserError(f"{path}: not a readable video ({one_line(error)}); put a whole one there") from None
             self._videos[path, dataset] = video
         return self._videos[path, dataset]
 
     def _file(self, name: str, index: int) -> Path:
-        """The image or video of this name."""
+        """The path of the image or video with this name; raises UserError if it is not found."""
         where = f"{self._labels}: frame {index} of {name}"
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name):
             raise UserError(f"{where} lies on the network; download it, and correct its path")
         if path := self._files.find(name):
             return path
-        # A path of another system, or of a machine where it was labelled: the video may lie beside the labels, if no
-        # other has its file name. But no image may, as those of two videos share names.
+        # The path may be of another machine. Then a video beside the labels is used if no other listed file has its
+        # file name. An image is not, because images of two videos often have the same name.
         beside = self._labels.parent / file_name(name)
         if self._files.is_only(name) and beside.is_file() and not name.lower().endswith(_image_suffixes()):
             return beside

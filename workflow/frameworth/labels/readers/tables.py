@@ -1,4 +1,4 @@
-"""Labels as the readers of other tools' files give them, and where their images are."""
+"""The table of labels that the readers of other tools' files return, and the search for the images of the labels."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ IMAGE_FOLDERS = ("", "images", "imgs", "data/images")  # below a label file's fo
 
 @dataclass(frozen=True)
 class Picture:
-    """Where the image of a labelled frame is: a file of its own, or frame `index` of `video`.
+    """The place of a labelled frame's image: an image file, or frame `index` of `video`.
 
     Attributes:
-        path: of the image, of the video, or of the file that the video is embedded in as its `dataset`.
+        path: path of the image, of the video, or of the file that contains the video in its `dataset`.
     """
 
     path: Path
@@ -40,12 +40,12 @@ class Picture:
 
     @property
     def place(self) -> tuple[str, str]:
-        """What the frames of one folder, or of one video, have in common."""
+        """A key that is the same for all frames of one folder or of one video."""
         return (str(self.path.parent), "") if self.video is None else (str(self.path), self.dataset)
 
     @property
     def one_size(self) -> tuple[Path, str, int]:
-        """What pictures of one size have in common: a film has one, and each image its own, an embedded one, too."""
+        """A key that only pictures of one size share: one key per video, image file or embedded image."""
         return self.path, self.dataset, self.index if self.dataset else 0
 
     def pixels(self) -> np.ndarray:
@@ -53,14 +53,14 @@ class Picture:
         assert self.video is not None
         try:
             return np.asarray(self.video[self.index])
-        except Exception as error:  # whatever a decoder raises
+        except Exception as error:  # decoders may raise anything
             raise UserError(
                 f"{self.path}: frame {self.index} cannot be read ({one_line(error)}); put a whole video there, or "
                 "remove its labels"
             ) from None
 
     def size(self) -> tuple[int, int]:
-        """Width and height in px."""
+        """Width and height in px; raises UserError if the image cannot be read."""
         if self.video is None:
             return image_size(self.path)
         if self.dataset and (size := self._embedded_size()):
@@ -69,7 +69,7 @@ class Picture:
         return width, height
 
     def _embedded_size(self) -> tuple[int, int] | None:
-        """From the header of an image that is embedded as the bytes of a file; None if `pixels` has to tell."""
+        """The size from the header of an image embedded as the bytes of a file; None if it must be decoded."""
         assert self.video is not None
         backend: Any = self.video.backend
         if not getattr(backend, "has_embedded_images", False):
@@ -79,7 +79,7 @@ class Picture:
                 content = file[self.dataset][backend.frame_map[self.index]].tobytes()
             with Image.open(BytesIO(content), formats=FORMATS) as image:
                 return image.size
-        except Exception:  # whatever a torn file makes them raise
+        except Exception:  # a damaged file may raise anything
             return None
 
 
@@ -89,10 +89,10 @@ class LabelTable:
 
     Attributes:
         skeleton: pairs of keypoints.
-        rows: [R] picture and labels [K, 2] in px, NaN where not labelled; a picture has a row per animal.
-        problems: warnings of what was left out or guessed.
-        labellers: who labelled a picture, where the file says so.
-        sizes: width and height of a picture as the file has them, where it does.
+        rows: [R] picture and labels [K, 2] in px, NaN where not labelled; a picture has one row per animal.
+        problems: warnings about what was left out or guessed.
+        labellers: who labelled a picture, if the file says so.
+        sizes: width and height of a picture in px, if the file states them.
     """
 
     keypoints: tuple[str, ...]
@@ -104,22 +104,22 @@ class LabelTable:
 
 
 def named_bones(keypoints: Sequence[str], bones: Iterable[Sequence[int]]) -> tuple[tuple[str, str], ...]:
-    """Pairs of keypoints by name, of those `bones` that join two by their numbers."""
+    """The pairs of keypoint numbers `bones` as pairs of names; pairs with unknown numbers are left out."""
     known = range(len(keypoints))
     return tuple((keypoints[bone[0]], keypoints[bone[1]]) for bone in bones if bone[0] in known and bone[1] in known)
 
 
 def points_of(numbers: Sequence[float], per_keypoint: int) -> np.ndarray:
-    """Labels [K, 2] of x, y and, with 3 numbers per keypoint, visibility, of which 0 is not labelled."""
+    """Labels [K, 2] from x, y and, with 3 numbers per keypoint, visibility; NaN if visibility or (x, y) is 0."""
     values = np.asarray(numbers, float).reshape(-1, per_keypoint)
     hidden = values[:, 2] == 0 if per_keypoint == 3 else (values == 0).all(axis=1)
     return np.where(hidden[:, None], np.nan, values[:, :2])
 
 
 def find_image(name: str, bases: Iterable[Path]) -> Path | None:
-    """The file of an image's name: as it is, or by the end of its path below one of the folders `bases`.
+    """The file of an image in one of the folders `bases`, by its whole name or by the end of its path.
 
-    A name without its folder finds only what lies in a folder of that name, as images of two videos share names.
+    An end of the path must contain the file's folder, because images of two videos often have the same file name.
     """
     bases, parts = list(bases), [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     for base in bases:
@@ -129,32 +129,32 @@ def find_image(name: str, bases: Iterable[Path]) -> Path | None:
     for start in range(1, len(parts)):
         for base in bases:
             path = base.joinpath(*parts[start:])
-            # The image may be a link to where nothing has a name.
+            # The names of the unresolved path count too, as the image may be a link.
             if path.is_file() and parts[-2] in (path.parent.name, path.parent.resolve().name):
                 return path
     return None
 
 
 class NamedFiles:
-    """The files of the images and videos that a label file lists, seen from the folders `bases`.
+    """Finds the images and videos that a label file lists, in the folders `bases`.
 
     Args:
-        labels: the label file. listed: all names in it, with labels or not.
+        labels: the label file. listed: the names of all images and videos in it, with labels or without.
     """
 
     def __init__(self, labels: Path, listed: Iterable[str], bases: Iterable[Path]) -> None:
         self._labels, self._bases = labels, list(bases)
-        self._namesakes: dict[str, set[str]] = {}  # by file name, as the folders may be those of another machine
+        self._namesakes: dict[str, set[str]] = {}  # by file name, because folders may be of another machine
         for name in listed:
             self._namesakes.setdefault(file_name(name), set()).add(name)
         self._found: dict[str, Path | None] = {}
 
     def is_only(self, name: str) -> bool:
-        """Whether no other name that is listed ends alike."""
+        """Whether no other listed name has the same file name."""
         return len(self._namesakes[file_name(name)]) == 1
 
     def find(self, name: str) -> Path | None:
-        """As `find_image`; raises UserError if a file that is found by the end of its path may be another's."""
+        """`find_image`; raises UserError if a file found by the end of its path may belong to another listed name."""
         path = self._find(name)
         if path is None or path.as_posix().endswith(name.replace("\\", "/")):
             return path
@@ -165,7 +165,7 @@ class NamedFiles:
         return path
 
     def need(self, name: str) -> Path:
-        """As `find`; raises UserError if it is not there."""
+        """Like `find`, but raises UserError if there is no such file."""
         if path := self.find(name):
             return path
         raise UserError(
@@ -180,5 +180,5 @@ class NamedFiles:
 
 
 def file_name(path: str) -> str:
-    """The last name of a path of Windows or not."""
+    """The last part of a path, which may be of any system."""
     return path.replace("\\", "/").rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""An Ultralytics pose set: data.yaml names a folder of images per split, with a text file of labels for each image."""
+"""Reads Ultralytics pose sets: data.yaml names a folder of images per split; each image has a text file of labels."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SPLITS = ("train", "val", "valid", "test")
 
 
 def is_pose_set(path: Path) -> bool:
-    """Whether a YAML file is what data.yaml is in a pose set."""
+    """Whether a YAML file is the data.yaml of a pose set, which has the key `kpt_shape`."""
     return path.is_file() and re.search(rb"^kpt_shape\s*:", path.read_bytes(), re.MULTILINE) is not None
 
 
 def read_ultralytics(folder: Path) -> LabelTable:
-    """The labels of all splits; raises UserError, naming the split or the label file, for what cannot be read."""
+    """The labels of all splits; raises UserError naming the split or the label file that cannot be read."""
     path = folder / "data.yaml"
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
@@ -52,9 +52,9 @@ def read_ultralytics(folder: Path) -> LabelTable:
 
 
 def _sources(folder: Path, settings: dict[str, Any], problems: list[Problem]) -> Iterator[tuple[Path, list[Path]]]:
-    """The folders of images, or lists of them, of all splits, with the images of each.
+    """The folders of images, or files that list images, of all splits, with the images of each.
 
-    Roboflow's `../train/images` lies beside data.yaml.
+    Roboflow writes `../train/images` for a folder that is beside data.yaml.
     """
     named: list[tuple[str, str]] = []
     for split in SPLITS:
@@ -72,7 +72,7 @@ def _sources(folder: Path, settings: dict[str, Any], problems: list[Problem]) ->
             yield images, _images_below(images, seen)
         elif listing is not None:
             yield listing, _listed_images(listing, [base, folder])
-        elif split == "test" and not there:  # Roboflow names it all the same
+        elif split == "test" and not there:  # Roboflow names it even if it does not exist
             what = f"of the split {split} there is no folder {name}: left out"
             problems.append(warning(folder / "data.yaml", what, "put it there, or leave it as it is"))
         else:
@@ -83,7 +83,7 @@ def _sources(folder: Path, settings: dict[str, Any], problems: list[Problem]) ->
 
 
 def _images_below(folder: Path, seen: set[Path]) -> list[Path]:
-    """The images of a folder, and of those in it, as Ultralytics looks for them; none of a folder in `seen`."""
+    """The images of a folder and its subfolders, as in Ultralytics, without folders in `seen`, which it extends."""
     if folder.resolve() in seen:
         return []
     seen.add(folder.resolve())
@@ -94,7 +94,7 @@ def _images_below(folder: Path, seen: set[Path]) -> list[Path]:
 
 
 def _listed_images(listing: Path, bases: list[Path]) -> list[Path]:
-    """The images that the lines of a file name, seen from its folder or from the set's."""
+    """The images that the lines of a file name, relative to the file's folder or to `bases`."""
     try:
         lines = [line.strip() for line in listing.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as problem:
@@ -104,7 +104,7 @@ def _listed_images(listing: Path, bases: list[Path]) -> list[Path]:
 
 
 def _labels_folder(images: Path) -> Path:
-    """The last folder `images` of a path, as `labels`."""
+    """The path with its last folder `images` replaced by `labels`."""
     parts = list(images.parts)
     for index in reversed(range(len(parts))):
         if parts[index] == "images":
