@@ -28,7 +28,9 @@ def test_each_kind_spoils_labels_as_it_says_and_nothing_else_changes(tmp_path):
     held_out = hold_out(source.videos, source.images, seed=1, pictures=None, **HELD_OUT)
     names = list(zip(source.videos, source.images, strict=True))
     assert len(kinds) == round(0.3 * (~held_out).sum())
-    assert kinds.value_counts().max() - kinds.value_counts().min() <= 1
+    counts = kinds.replace("elsewhere", "shifted").value_counts()  # where the opposite place is no other one
+    assert abs(counts["swapped"] - counts["missing"]) <= 1 and abs(counts["shifted"] - 2 * counts["swapped"]) <= 2
+    assert {"shifted", "elsewhere"} <= set(kinds)
     left, right = source.keypoints.index("leftear"), source.keypoints.index("rightear")
     for row, name in enumerate(names):
         before, after = source.xy[row], copy.xy[row]
@@ -47,6 +49,9 @@ def test_each_kind_spoils_labels_as_it_says_and_nothing_else_changes(tmp_path):
             assert np.hypot(*moved[0]) >= 0.15 * 64 - 1e-2
             known = after[np.isfinite(after).all(axis=1)]
             assert ((known >= 0) & (known <= [64, 48])).all()
+            opposite = [64, 48] - np.nanmean(before, axis=0)
+            if kind == "elsewhere":
+                assert np.nanmean(after, axis=0) == pytest.approx(opposite, abs=1e-2)
 
 
 def test_a_share_that_is_no_frame_is_refused(tmp_path):

@@ -71,6 +71,8 @@ def plant_errors(
             continue
         if kind == "exchanged" and np.isfinite(xy[row]).all(axis=1).sum() < 2:
             kind = "moved"
+        if kind == "elsewhere" and not _has_opposite_place(xy[row], pictures.sizes[row]):
+            kind = "shifted"
         try:
             xy[row] = _spoilt(kind, xy[row], pictures.sizes[row], partners, moved_by, rng)
         except ValueError:  # an animal as large as its image has no room to be shifted
@@ -120,16 +122,24 @@ def _spoilt(
     if kind == "exchanged":
         return exchange_neighbours(xy, rng)[0]
     if kind == "elsewhere":
-        # For an animal in the middle of the image, the opposite place is its own.
-        opposite = size - 2 * np.nanmean(xy, axis=0)
-        moved = xy + opposite
-        inside = ((moved > 0) & (moved < size) | np.isnan(moved)).all()
-        far = np.hypot(*opposite) >= shift[0]
-        return moved if inside and far else xy + shift_inside(xy, size, shift, rng)
+        return xy + _to_opposite_place(xy, size)
     known = np.flatnonzero(np.isfinite(xy).all(axis=1))
     out = xy.copy()
     out[rng.permutation(known)[: max(1, len(known) // 2)]] = np.nan
     return out
+
+
+def _to_opposite_place(xy: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """The way from the animal's middle to the opposite place of the image, [2] px."""
+    return size - 2 * np.nanmean(xy, axis=0)
+
+
+def _has_opposite_place(xy: np.ndarray, size: np.ndarray) -> bool:
+    """Whether the opposite place is inside the image, and another place than the animal's own."""
+    way = _to_opposite_place(xy, size)
+    moved = xy + way
+    inside = ((moved > 0) & (moved < size) | np.isnan(moved)).all()
+    return bool(inside and np.hypot(*way) >= SHIFT[0] * size[0])
 
 
 def _partners(project: LabelledProject) -> np.ndarray:
