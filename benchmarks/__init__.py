@@ -1,1 +1,1 @@
-"""Measurements that README and docs report, each a module run by a `make benchmark-…` target."""
+"""The measurements in README and docs; most modules here are run by a `make benchmark-…` target."""

@@ -1,8 +1,9 @@
-"""The bare forward and backward pass of the benchmark's network, one thread: prints samples per second.
+"""Measure the forward and backward pass of the benchmark's network alone, on one thread, in samples per second.
 
-    python -m benchmarks._floor TRAINING.json WIDTH HEIGHT SECONDS
+    python -m benchmarks._floor TRAINING WIDTH HEIGHT SECONDS
 
-Nothing but the network, DeepLabCut's loss against fixed targets and its gradient; the faster of both memory layouts.
+TRAINING is JSON. It runs the network, DeepLabCut's loss for fixed targets and its gradient, and prints the rate of the
+faster memory layout.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from frameworth.engine.deeplabcut.networks import build_network, pose_config, ta
 
 
 def main(training: Training, width: int, height: int, seconds: float) -> None:
-    """Run each layout for `seconds` and print the higher rate (median over steps)."""
+    """Run each memory layout for `seconds` and print the higher rate (median over steps)."""
     torch.set_num_threads(1)
     keypoints = ("a", "b", "c", "d")
     network = build_network(pose_config(training, keypoints), "random", 1).train()

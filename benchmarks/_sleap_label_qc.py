@@ -1,6 +1,6 @@
-"""Run by the Python of SLEAP's own environment: labels as JSON on standard input, scores as JSON on standard output.
+"""Score labels in SLEAP's own environment: it reads labels as JSON from standard input and writes scores as JSON.
 
-Imports nothing of frameworth, which that environment does not have.
+It imports nothing of frameworth, because that environment does not have it.
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 import sys
 from importlib import metadata
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # before NumPy; the matrices are tiny
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # before NumPy; its matrices are tiny
 answer, sys.stdout = sys.stdout, sys.stderr  # SLEAP logs to standard output
 
 import numpy as np  # noqa: E402

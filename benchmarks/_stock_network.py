@@ -1,9 +1,9 @@
-"""One network the stock way, in a process of its own: dataset, training and score maps by DeepLabCut's functions.
+"""Train one network with DeepLabCut's own functions, in a separate process: dataset, training and score maps.
 
     python -m benchmarks._stock_network REQUEST.json
 
 The request names the project, the shuffle, the training and test images and DeepLabCut's settings; the answer is
-written beside it. It is what a user would script, with a clock around the training.
+written next to it. It does what a user's script would do, and measures the time of training.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deeplabcut.pose_estimation_pytorch.runners.train import TrainingRunner
 
 
 def main(path: Path) -> None:
-    """Make the dataset, train, extract the maps, and write where the snapshot lies and how long training took."""
+    """Make the dataset, train, extract the maps, and write the snapshot's path and the seconds of training."""
     request = json.loads(path.read_text())
     project, shuffle = Path(request["project"]), request["shuffle"]
     config = str(project / "config.yaml")
@@ -55,7 +55,7 @@ def main(path: Path) -> None:
         pytorch_cfg_updates=request["settings"],
     )
     deeplabcut.extract_maps(config, shuffle=shuffle)
-    # The last epoch's, which DeepLabCut calls snapshot-best-… where it also scored best.
+    # The last epoch's snapshot; DeepLabCut calls it snapshot-best-… if it was also the best.
     snapshots = project.glob(f"dlc-models-pytorch/**/*shuffle{shuffle}/train/snapshot-*.pt")
     last = max(snapshots, key=lambda snapshot: int(snapshot.stem.split("-")[-1]))
     if int(last.stem.split("-")[-1]) != request["epochs"]:

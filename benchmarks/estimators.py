@@ -44,16 +44,16 @@ STRENGTHS = {"weak": 0.5, "strong": 2.0}
 
 
 def coverage(design: str, kind: str, strength: float, clusters: int, studies: int) -> dict[str, float]:
-    """Share of 95 % intervals that hold the true value, over all frames and over the strongest tenth.
+    """Share of 95 % intervals that contain the true value, over all frames and over the strongest tenth.
 
-    Of the size-centred difference, and of the pooled difference of means with its own standard error.
+    It is measured for the size-centred difference, and for the pooled difference of means with its standard error.
     """
     inside: dict[str, list[bool]] = {"size_centred": [], "size_centred_strongest": [], "pooled": []}
     for study in range(studies):
         rng = np.random.default_rng([study, clusters])
         subsets = _grid(design, clusters, study)
         scores, truth = simulate(subsets, kind, strength, rng, fall=3.0)
-        # One redraw decides no frame, so that these are the intervals without stepping down.
+        # With one redraw no frame can be decided, so these are the intervals without stepping down.
         influence = _influence(subsets, scores, "size-centred", 1, rng)
         holds = ((influence.ci_low[:, 0] <= truth) & (truth <= influence.ci_high[:, 0])).tolist()
         inside["size_centred"] += holds
@@ -65,11 +65,11 @@ def coverage(design: str, kind: str, strength: float, clusters: int, studies: in
 
 
 def false_positives(design: str, situation: str, clusters: int, studies: int, resamples: int) -> dict[str, float]:
-    """How often frames without any effect are called: each at 5 %, and any of them by max-T at 5 %.
+    """How often frames without an effect are called: single frames at 5 %, and any frame of a study by max-T at 5 %.
 
     Args:
-        situation: `no effect`; `a strong frame` (one frame five noise deviations strong, not counted itself); or
-            `falling error` (the score falls with size by five noise deviations).
+        situation: `no effect`; `a strong frame` (one frame has an effect of five noise deviations and is not counted);
+            or `falling error` (the score falls with size by five noise deviations).
     """
     single, family = [], []
     for study in range(studies):
@@ -95,7 +95,7 @@ def correlations(
     names: Sequence[str],
     interaction: float = 1.0,
 ) -> dict[str, float]:
-    """Mean correlation over studies of each estimator's values with the truth."""
+    """Correlation of each estimator's values with the truth, averaged over studies."""
     correlations: dict[str, list[float]] = {name: [] for name in names}
     for study in range(studies):
         rng = np.random.default_rng([study, frames])
@@ -110,8 +110,8 @@ def correlations(
 def designs_at_equal_cost(networks: int, frames: int, strength: float, studies: int) -> dict[str, float]:
     """Mean correlation of regression's values with the truth, each design with `networks` trained networks.
 
-    A network's own noise has variance 1 and members of an ensemble share their subset, so a member more lowers the
-    noise of one score while a subset more brings another. `paper` is 10/30/70/90 % with 4, 4, 2, 2 members.
+    A network's own noise has variance 1, and the members of an ensemble share their subset. So a further member lowers
+    the noise of one score, and a further subset adds a score. `paper` is 10/30/70/90 % with 4, 4, 2, 2 members.
     """
     plans: dict[str, tuple[list[Block], Sequence[int]]] = {
         "balanced": ([("balanced", (50,), networks)], [1]),
@@ -136,9 +136,9 @@ def designs_at_equal_cost(networks: int, frames: int, strength: float, studies: 
 
 
 def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
-    """Seconds of point estimates and of cluster-robust errors at full size, and of plain loops at a part of it.
+    """Seconds of point estimates and of cluster-robust errors, and of plain loops (extrapolated from 20 targets).
 
-    The targets are the frames' keypoints, so that each target has its own inclusion to adjust for.
+    The targets are the frames' keypoints, so each target must be adjusted for the inclusion of its own frame.
     """
     rng = np.random.default_rng(0)
     inclusion = np.array([draw_subset("independent", frames, 50, s, 1) for s in range(1, subsets + 1)])
@@ -164,7 +164,7 @@ def speed(subsets: int, frames: int, targets: int) -> dict[str, float]:
 
 @cache
 def _grid(design: str, clusters: int, study: int) -> Grid:
-    """Kept, because balanced subsets take longer to draw than all that is done with them here."""
+    """The subsets of a design; they are cached, because drawing balanced subsets takes longer than all else here."""
     return grid(DESIGNS[design](clusters), FRAMES, study)
 
 
@@ -178,12 +178,12 @@ def _influence(
 
 
 def _correlation(value: np.ndarray, truth: np.ndarray) -> float:
-    """Of values that are all equal, as when the LASSO keeps nothing, 0."""
+    """The correlation; 0 if all values are equal, for example if the LASSO sets all to 0."""
     return float(np.corrcoef(value, truth)[0, 1]) if np.ptp(value) > 0 else 0.0
 
 
 def _plain_loop(inclusion: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The difference of means as one would first write it: a loop over frames and targets."""
+    """The difference of means in the simplest way, with loops over frames and targets."""
     out = np.zeros((inclusion.shape[1], scores.shape[1]))
     for i in range(inclusion.shape[1]):
         for t in range(scores.shape[1]):
@@ -256,7 +256,7 @@ def _correlation_table(studies: int) -> list[dict[str, Any]]:
     rows = []
     for label, blocks in settings:
         for kind in KINDS:
-            # Interactions are noise to values that add up: with little noise they are as large as the noise.
+            # Additive values cannot fit interactions; with little noise, these are as large as the noise.
             for strength, size, interaction in (("much noise", 0.5, 1.0), ("little noise", 4.0, 0.25)):
                 row = correlations(blocks, 60, kind, size, studies, names, interaction)
                 rows.append({"setting": label, "kind": kind, "strength": strength} | row)
@@ -275,7 +275,7 @@ def _design_table(studies: int) -> list[dict[str, Any]]:
 
 
 def _speed_table() -> list[dict[str, Any]]:
-    """In processes of their own, so that each has its own peak memory."""
+    """Measure each size in its own process, which has its own peak memory."""
     print("\nSeconds and MiB")
     rows = []
     for size in ((500, 250, 500), (2000, 1000, 2000), (2000, 1000, 4000), (2000, 1000, 8000)):

@@ -34,11 +34,11 @@ from frameworth.training.store import Entry
 OUT = Path("results/benchmarks/gpu.json")
 KEYPOINTS = ("a", "b", "c", "d")
 _PATIENCE = 900  # seconds
-STEPS_OF_A_NETWORK = 20_000  # the paper's budget, for networks per hour
+STEPS_OF_A_NETWORK = 20_000  # the paper's number of steps, used for networks per hour
 
 
 def main() -> None:
-    """Measure every variant, print one table, and write the file."""
+    """Measure all variants, print one table, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--at-once", type=int, nargs="*", default=[2, 4, 8])
@@ -82,7 +82,7 @@ def _training(tiny: bool) -> Training:
 
 
 def _variant(name: str, training: Training, at_once: int, steps: int, device: torch.device) -> dict[str, Any]:
-    """Images per second of `at_once` processes that train at the same time, from a common start."""
+    """Images per second of `at_once` processes that start together and train at the same time."""
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(at_once + 1), context.Queue()
     processes = [
@@ -124,7 +124,7 @@ def _train(training: Training, steps: int, device_name: str, barrier: Any, answe
 
 @contextlib.contextmanager
 def _busy_share(device: torch.device) -> Iterator[list[float]]:
-    """Shares of time in which a kernel ran, as the driver reports them twice a second."""
+    """Shares of time in which the GPU was busy, which the driver reports twice a second."""
     shares: list[float] = []
     done = threading.Event()
 
@@ -143,7 +143,7 @@ def _busy_share(device: torch.device) -> Iterator[list[float]]:
 
 
 def _arithmetic_limit(device: torch.device, precision: str) -> float:
-    """Operations per second of a large matrix product."""
+    """Operations per second of a large matrix product, the median of ten."""
     side = 512 if device.type == "cpu" else 8192
     a = torch.randn(side, side, device=device, dtype=getattr(torch, precision))
     rates = []

@@ -27,12 +27,12 @@ LEVEL = 0.95
 
 
 def suspicions(labels: Labels, videos: list[str], environment: Path) -> tuple[np.ndarray, dict[str, str]]:
-    """The score of each frame [N] by `sleap.qc.LabelQCDetector`, and the versions of what computed it.
+    """The score of each frame [N] by `sleap.qc.LabelQCDetector`, and the versions of the packages used.
 
-    The detector is fitted to all labelled frames with its defaults and scores the same ones, as SLEAP documents. It
-    gives the share of instances that are likelier under a Gaussian mixture of features of the pose (lengths, angles,
-    distances between keypoints, sides of left and right, visibility), 0…1; none of them changes if the whole animal is
-    moved. NaN for frames without any label.
+    The detector is fitted to all labelled frames with its defaults, and scores the same frames, as SLEAP documents it.
+    A score is the share of instances that are more likely under a Gaussian mixture of features of the pose (lengths,
+    angles, distances between keypoints, sides of left and right, visibility), 0…1. No feature changes if the whole
+    animal is moved. Frames without any label have NaN.
 
     Args:
         videos: the name of each frame's video [N].
@@ -49,7 +49,7 @@ def suspicions(labels: Labels, videos: list[str], environment: Path) -> tuple[np
         "video": [names.index(videos[row]) for row in known],
         "label": [[xy if np.isfinite(xy).all() else [None, None] for xy in labels.xy[row].tolist()] for row in known],
     }
-    # -I: the caller's PYTHONPATH is not for that environment.
+    # With -I, Python ignores the caller's PYTHONPATH, which is not for that environment.
     command: list[Path | str] = [environment / "bin" / "python", "-I", SCRIPT]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True)
     if done.returncode != 0:

@@ -47,26 +47,26 @@ from frameworth.storage.files import read_table, write_json
 OUT = Path("results/benchmarks/labels.json")
 OURS = "suspect_labels"
 IN_SAMPLE = "in-sample error"
-FACTORS = (1.5, 2.5, 4.0)  # times the median out-of-bag error, by which one keypoint is moved
+FACTORS = (1.5, 2.5, 4.0)  # distances by which one keypoint is moved, in median out-of-bag errors
 PX = (14.0, 20.0)
-RUN_FACTOR, RUN = 2.5, 3  # of a run of neighbours at most so many are spoilt
+RUN_FACTOR, RUN = 2.5, 3  # distance in median errors, and the most neighbouring frames that are spoilt together
 LEVEL = 0.95
 
 Ranking = Callable[[np.ndarray], np.ndarray]
-"""Labels [N, K, 2] px to suspicion [N], larger where more suspicious; NaN where nothing is said."""
+"""Turns labels [N, K, 2] px into suspicions [N]; higher is more suspicious, NaN is unknown."""
 Spoil = Callable[[np.ndarray, int, np.ndarray, np.random.Generator], Sequence[int]]
-"""Spoils labels [N, K, 2] in place at a row, where rows are free (bool [N]), and returns the rows it spoilt; raises
-ValueError where the row has no room for it."""
+"""Spoils labels [N, K, 2] in place at a row and perhaps other free rows (bool [N]), and returns the spoilt rows;
+raises ValueError if the frame has no room for the error."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a study stored of N frames of K keypoints and S subsets.
+    """The stored results of a study with N frames, K keypoints and S subsets.
 
     Attributes:
-        poses: [S, N, K, 2] px, what each subset's networks say. inclusion: bool [S, N]. percents: [S].
-        labels: what they are compared with; videos: the name of each frame's video [N], those of one side by side.
-        planted: bool [N], the frame's labels were spoilt before training.
+        poses: [S, N, K, 2] px, the consensus of each subset's networks. inclusion: bool [S, N]. percents: [S].
+        labels: the labels to compare them with; videos: the name of each frame's video [N], grouped by video.
+        planted: bool [N], whether the frame's labels were spoilt before training.
     """
 
     poses: np.ndarray
@@ -78,26 +78,26 @@ class Stored:
 
     @cached_property
     def judged(self) -> np.ndarray:
-        """Bool [N]: two keypoints are labelled at least, and some network did not see the frame."""
+        """Bool [N]: at least two keypoints are labelled, and some subset does not include the frame."""
         return (np.isfinite(self.labels.xy).all(axis=2).sum(axis=1) >= 2) & ~self.inclusion.all(axis=0)
 
     @cached_property
     def median_error(self) -> float:
-        """The median distance in px of labels from the poses of networks that did not see them."""
+        """The median distance in px between labels and the poses of networks that were not trained on them."""
         error = distance(self.poses, self.labels.xy)
         return float(np.nanmedian(error[~self.inclusion]))
 
     @cached_property
     def place(self) -> np.ndarray:
-        """Where the networks that did not see a frame put its keypoints, [N, K, 2] px."""
+        """The positions of keypoints by networks that were not trained on the frame, [N, K, 2] px."""
         return where_seen(self.poses, self.labels.xy, self.inclusion, self.percents)[0]
 
 
 def read_stored(study: Path, spoilt: Path | None = None) -> Stored:
-    """Read a finished study's folder. Raises UserError if it is none.
+    """Read the folder of a finished study; raises UserError if it is not one.
 
     Args:
-        spoilt: a CSV with `video` and `image` of the frames that were spoilt before the study, besides its own.
+        spoilt: a CSV with `video` and `image` of frames that were spoilt before the study, besides those it planted.
     """
     if not (study / "scores.h5").exists():
         raise UserError(f"{study}: has no scores.h5; name the folder of a finished study, such as results/demo")
@@ -117,7 +117,7 @@ def read_stored(study: Path, spoilt: Path | None = None) -> Stored:
 
 
 def spoils(stored: Stored) -> dict[str, list[Spoil]]:
-    """By name, the kinds of errors that a planting takes in turn: each alone, single keypoints, and all of them."""
+    """The lists of errors for plantings, by name: each kind alone, all of single keypoints, and all kinds."""
     sizes, usual = stored.labels.sizes, stored.median_error
 
     def moved(px: float) -> Spoil:
@@ -162,9 +162,9 @@ def spoils(stored: Stored) -> dict[str, list[Spoil]]:
 
 
 def plant(stored: Stored, kinds: Sequence[Spoil], planting: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels [N, K, 2] of which about a twelfth of the right frames is spoilt, the kinds in turn, and which, bool [N].
+    """Spoil about a twelfth of the right frames, with the kinds in turn; returns labels [N, K, 2] and which, bool [N].
 
-    A frame without room for its kind is left as it is.
+    A frame without room for its kind of error is not changed.
     """
     rng = np.random.default_rng([planting, 21])
     xy, wrong = stored.labels.xy.copy(), np.zeros(len(stored.planted), bool)
@@ -182,13 +182,13 @@ def plant(stored: Stored, kinds: Sequence[Spoil], planting: int) -> tuple[np.nda
 
 
 def rankings(stored: Stored) -> dict[str, Ranking]:
-    """What gives labels their suspicion, by name: ours, and all others that are installed."""
+    """The functions that compute suspicions, by name: ours, and all others that are installed."""
 
     def ours(xy: np.ndarray) -> np.ndarray:
         return suspect_labels(stored.poses, xy, stored.inclusion, percents=stored.percents).suspicion
 
     def error_by(networks: np.ndarray) -> Ranking:
-        """The mean over keypoints and over networks, bool [S, N]."""
+        """The mean error over keypoints and over the given networks, bool [S, N]."""
         return lambda xy: out_of_bag_error(distance(stored.poses, xy), ~networks)
 
     by_name: dict[str, Ranking] = {
@@ -221,12 +221,12 @@ def left_out() -> list[str]:
 def is_installed(package: str) -> bool:
     """Whether a package of `make peers` can be imported."""
     if str(FOLDER) not in sys.path:
-        sys.path.append(str(FOLDER))  # behind this environment's own packages
+        sys.path.append(str(FOLDER))  # after this environment's own packages
     return importlib.util.find_spec(package) is not None
 
 
 def trekr(xy: np.ndarray) -> np.ndarray:
-    """The highest score of a frame's keypoints, by which `trekr labels` ranks animals; NaN with fewer than four.
+    """The highest score of a frame's keypoints, as `trekr labels` ranks animals; NaN with fewer than four keypoints.
 
     Source: TREKR 0.1, `trekr.labels.check`.
     """
@@ -235,7 +235,7 @@ def trekr(xy: np.ndarray) -> np.ndarray:
 
 
 def cleanlab_regression(xy: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """The worst quality of a frame's coordinates, each scored among those of its keypoint in all frames.
+    """Minus the worst quality of a frame's coordinates; each is scored together with that coordinate in all frames.
 
     Args:
         xy: [N, K, 2] px. place: [N, K, 2] px, out-of-sample predictions.
@@ -253,10 +253,10 @@ def cleanlab_regression(xy: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def cleanlab_objectlab(xy: np.ndarray, place: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """ObjectLab's quality of images in which each labelled keypoint is a square of a class of its own.
+    """Minus ObjectLab's quality of images in which each labelled keypoint is a square with its own class.
 
-    Squares are as wide as the typical animal is long: of a label that does not overlap with its prediction ObjectLab
-    does not say that it lies badly. The networks' places have probability 1, as it says little of less probable ones.
+    Squares are as wide as the median animal is long, because ObjectLab does not call a label badly placed if it does
+    not overlap with its prediction. Predictions get probability 1, because ObjectLab uses less probable ones little.
 
     Args:
         xy, place: [N, K, 2] px, as for `cleanlab_regression`. sizes: [N, 2] px.
@@ -277,10 +277,10 @@ def cleanlab_objectlab(xy: np.ndarray, place: np.ndarray, sizes: np.ndarray) -> 
 
 
 def judge(wrong: np.ndarray, suspicion: np.ndarray) -> tuple[float, float]:
-    """AUROC, and the share of wrong frames among the first as many as there are; both bool or float [M].
+    """AUROC, and the share of wrong frames among the first n, n being their number; `wrong` bool [M], suspicion [M].
 
-    Unknown suspicions are as low as the lowest. Of frames that are equally suspicious none comes first, so that they
-    count by their share.
+    Unknown suspicions count as the lowest. If frames with equal suspicion are only partly among the first n, the share
+    of wrong ones among them is used.
     """
     count, suspicion = int(wrong.sum()), _filled(suspicion)
     least = np.sort(suspicion)[-count]
@@ -295,12 +295,12 @@ def _filled(suspicion: np.ndarray) -> np.ndarray:
 
 
 def measure(stored: Stored, rank: Mapping[str, Ranking], plantings: int) -> list[dict[str, Any]]:
-    """A row per kind of error: `kind`, `plantings`, `spoilt` frames in the first, and `rankings` by name.
+    """A row for each kind of error: `kind`, `plantings`, `spoilt` (frames in the first planting), `rankings` by name.
 
-    Each has the mean `auroc` and `precision` over plantings with their `auroc_interval` and `precision_interval` (of
-    the mean, by Student's t; the networks are the same throughout), and `auroc_each`. Errors that were there before
-    training are one planting, whose interval of the AUROC is over frames, and has no interval of the precision. Kinds
-    without room in any frame have no row. In-sample error is judged among the frames of the pool.
+    Each ranking has the mean `auroc` and `precision` over plantings, `auroc_interval` and `precision_interval` (of
+    the mean, by Student's t; the networks are always the same), and `auroc_each`. Errors made before training are one
+    planting; its `auroc_interval` is over frames, and it has no interval of the precision. Kinds without room in any
+    frame have no row. In-sample error is judged among the frames of the pool only.
     """
     pool = stored.inclusion.any(axis=0)
     rows: list[dict[str, Any]] = []
@@ -338,7 +338,7 @@ def measure(stored: Stored, rank: Mapping[str, Ranking], plantings: int) -> list
 
 
 def _over_plantings(values: np.ndarray) -> dict[str, Any]:
-    """Of AUROC and precision [plantings, 2]."""
+    """Means and intervals of AUROC and precision [plantings, 2]."""
     measures: dict[str, Any] = {}
     for name, of in zip(("auroc", "precision"), values.T, strict=True):
         away = stats.t.ppf((1 + LEVEL) / 2, len(of) - 1) * of.std(ddof=1) / np.sqrt(len(of)) if len(of) > 1 else np.nan
@@ -348,7 +348,7 @@ def _over_plantings(values: np.ndarray) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """In Markdown: AUROC with its interval, and precision; the highest AUROC of a row is bold."""
+    """A Markdown table of AUROC with its interval, and precision; the highest AUROC of a row is bold."""
     names = list(rows[0]["rankings"])
     lines = ["| spoilt | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for row in rows:
@@ -373,7 +373,7 @@ def _short(value: float) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of the checkers of `make peers` that are installed."""
+    """The versions of the installed checkers of `make peers`."""
     return {name: metadata.version(name) for name in ("trekr", "cleanlab") if is_installed(name)}
 
 

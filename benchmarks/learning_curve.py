@@ -26,7 +26,7 @@ DESIGNS: dict[str, list[Block]] = {
     "24 halves, 4 of 20 %, 8 of 90 %": INIT,  # what `init` writes
     "24 halves, 3 ladders": [("balanced", (50,), 24), ("nested", (10, 30, 70, 90), 3)],
 }
-# Mean log(1 + px) over held-out labels with n frames, about as real networks have it.
+# Mean log(1 + px) over held-out labels for n training frames, similar to that of real networks.
 TRUTHS: dict[str, Callable[[np.ndarray | float], np.ndarray | float]] = {
     "flat": lambda n: 1.6 + 0 * n,
     "power law": lambda n: np.log1p(60 * n**-0.6),
@@ -37,17 +37,17 @@ TRUTHS: dict[str, Callable[[np.ndarray | float], np.ndarray | float]] = {
     "sigmoid, half done": lambda n: 1.3 + 1.2 / (1 + (n / 60) ** 1.5),
     "rises at last": lambda n: 1.6 + 0.8 * np.exp(-n / 10) + 0.002 * np.maximum(n - 40, 0),
 }
-DEVIATIONS = (0.05, 0.08, 0.12)  # of the noise at half of the pool; reaching mice had .05 there and .09 at 90 %
+DEVIATIONS = (0.05, 0.08, 0.12)  # of the noise at half of the pool; reaching mice had .05 at half and .09 at 90 %
 _TAILS = 6  # degrees of freedom of the noise
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Over many studies: how often the change to half and to twice the pool was covered, and typical half widths.
+    """How often, in many studies, the change to half and to twice the pool was covered, and median half widths.
 
     Attributes:
-        true_half, true_twice: the changes of log(1 + px). within_twice: share of studies whose interval for twice the
-            pool is at most ± .05.
+        true_half, true_twice: the true changes of log(1 + px). within_twice: share of studies whose interval for twice
+            the pool is at most ± .05.
     """
 
     true_half: float
@@ -66,7 +66,7 @@ def study(
     pool: int,
     deviation: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores, frames and clusters [S] of one study; how noise falls with size and is shared is drawn for each."""
+    """Scores, frames and clusters [S] of one study; how noise changes with size and is shared is drawn at random."""
     design = grid(blocks, pool, 1)
     frames = design.inclusion.sum(axis=1)
     which = np.unique(design.clusters, return_inverse=True)[1]
@@ -77,7 +77,7 @@ def study(
 
 
 def simulated(name: str, blocks: Sequence[Block], deviation: float, studies: int) -> Outcome:
-    """What `studies` studies of the truth `name` are told."""
+    """The outcome of `studies` simulated studies of the truth `name`."""
     truth = TRUTHS[name]
     true = np.array([truth(POOL / 2) - truth(float(POOL)), truth(2.0 * POOL) - truth(float(POOL))])
     low, high = np.empty((2, studies, 2))
@@ -93,7 +93,7 @@ def simulated(name: str, blocks: Sequence[Block], deviation: float, studies: int
 
 
 def main() -> None:
-    """Print and write the table."""
+    """Measure, print the table, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=300)
     studies = parser.parse_args().studies

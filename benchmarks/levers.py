@@ -1,8 +1,8 @@
-"""What each measure for speed is worth on this machine's CPU, and how costs grow.
+"""Measure how much time each optimisation saves on this machine's CPU, and how costs grow with size.
 
     make benchmark-levers
 
-All on the demo's network, batches of 8 of its 96 × 80 px frames, one thread; medians. Writes
+All numbers are medians for the demo's network, batches of 8 frames of 96 × 80 px, and one thread. It writes
 `results/benchmarks/levers.json`.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = _parts()
     environments = {"freed memory goes back": {}, "freed memory is kept": MEMORY}
-    # In turns, as this machine's speed may drift.
+    # The ways take turns, because this machine's speed may drift.
     turns = [{way: _in_process(ONE_THREAD | extra) for way, extra in environments.items()} for _ in range(5)]
     rows += [("a whole step", way, float(np.median([turn[way] for turn in turns]))) for way in environments]
     print(f"{'part of a step':28}{'way':44}{'ms':>8}")
@@ -119,7 +119,7 @@ def _parts() -> list[tuple[str, str, float]]:
 
 
 def _members(config: dict[str, Any], batch: torch.Tensor) -> list[tuple[str, str, float]]:
-    """Four networks after each other, and stacked into one batched network; the same loss for both."""
+    """Four networks one after the other, and stacked into one batched network, with the same loss."""
     networks = [build_network(config, "random", seed).eval() for seed in range(4)]
     base = networks[0]
 
@@ -161,7 +161,7 @@ def _in_process(extra: dict[str, str]) -> float:
 
 
 def _costs() -> dict[str, dict[int, float]]:
-    """Seconds of a training step by keypoints, and of predictions by networks, frames and keypoints."""
+    """Seconds of 100 training steps by number of keypoints, and of predictions by networks, frames and keypoints."""
     costs: dict[str, dict[int, float]] = {}
     costs["100 steps, keypoints"] = {count: _steps(count) for count in (4, 8, 16)}
     costs["prediction, networks"] = {count: _prediction(count, 64, 4) for count in (2, 4, 8)}

@@ -61,7 +61,7 @@ class WithoutOne(Descent):
     first, left_out = 0, -1
 
     def advance(self, step: int) -> torch.Tensor:
-        """As `Descent.advance`."""
+        """Like `Descent.advance`, but without the frame's losses."""
         chosen = self.chosen(step)
         if step < self.first or self.left_out not in chosen:
             return super().advance(step)
@@ -77,13 +77,13 @@ class WithoutOne(Descent):
 
 
 def changes(train: Callable[[int], float], frames: np.ndarray) -> np.ndarray:
-    """The score without each of the frames less that with all, [n]."""
+    """For each frame, the score without it minus the score with all frames, [n]."""
     whole = train(-1)
     return np.array([train(int(frame)) - whole for frame in frames])
 
 
 def measure(config: StudyConfig, number: int, count: int) -> dict[str, Any]:
-    """One network of the study: foretold and measured changes of `count` of its frames, correlation and slope."""
+    """Predicted and measured changes for `count` frames of one network of the study, correlation and slope."""
     folder, planned = config.folder, base_subsets(config, "metagradient")[number]
     training = from_weights_file(possible_trainings(config)[0], folder / "imagenet.pt")
     subset: Subset = read_subset(folder / "subsets" / f"{subset_path(planned.percent, planned.seed)}.json")
@@ -116,14 +116,14 @@ def measure(config: StudyConfig, number: int, count: int) -> dict[str, Any]:
 
 
 def groups(values: pd.DataFrame, planted: np.ndarray, size: int) -> np.ndarray:
-    """Frames of the pool, [groups, size]: judged most harmful, least harmful, random; then the planted, if any are.
+    """Groups of frames of the pool, [groups, size]: most harmful, least harmful, random, and planted ones if any.
 
     Args:
         values: `frame_values.csv`.
-        planted: bool [N], by frame; no such frame is in the first three groups.
-        size: frames of a group.
+        planted: bool [N], whether a frame's labels are planted errors; the first three groups have no such frame.
+        size: number of frames in a group.
 
-    Raises ValueError where there are not so many of each.
+    Raises ValueError if there are not enough frames for each group.
     """
     known = values.dropna(subset="metagradient_value").sort_values("metagradient_value", ascending=False)
     wrong = planted[known["frame"]]
@@ -138,7 +138,7 @@ def groups(values: pd.DataFrame, planted: np.ndarray, size: int) -> np.ndarray:
 
 
 def values_by_window(config: StudyConfig, networks: int, windows: list[float]) -> np.ndarray:
-    """The values of frames by the first so many networks and each window, [windows, N]; NaN where none tells."""
+    """The values of frames by the first `networks` networks and each window, [windows, N]; NaN where unknown."""
     folder, training = config.folder, possible_trainings(config)[0]
     device = choose_device(training.device)
     make_deterministic(device)
@@ -159,7 +159,7 @@ def values_by_window(config: StudyConfig, networks: int, windows: list[float]) -
 
 
 def print_windows(windows: list[float], values: np.ndarray, planted: np.ndarray) -> None:
-    """A line per window: the rank agreement with the longest, over all frames and over right ones, and the AUROC."""
+    """Print, for each window, rank correlations with the longest one (all frames, right frames) and the AUROC."""
     known = np.isfinite(values).all(axis=0)
     for window, value in zip(windows, values, strict=True):
         every, right = (spearmanr(value[rows], values[-1, rows]).statistic for rows in (known, known & ~planted))
@@ -170,7 +170,7 @@ def print_windows(windows: list[float], values: np.ndarray, planted: np.ndarray)
 
 
 def main() -> None:
-    """Measure the networks, print a line for each, and write the file; or print the groups, or of windows."""
+    """Measure networks, print a line for each, and write the file; or only print the groups or the windows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--networks", type=int, default=3)

@@ -1,6 +1,6 @@
-"""How long pyDVL takes for the same Banzhaf values: it updates them per subset and frame, here it is matrix products.
+"""Compare the time of Banzhaf values with pyDVL, which updates them by subset and frame; here they are matrix products.
 
-pyDVL's pins clash with this project's; `make peers` puts it into a folder of its own.
+pyDVL's pinned requirements conflict with this project's; `make peers` installs it into a separate folder.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from frameworth.attribution.estimators._estimate import Sample
 from frameworth.plan.designs import draw_subset
 
 FOLDER = Path(__file__).parents[1] / ".peers"
-SUBSETS, FRAMES = 500, 200  # pyDVL takes half a minute for it
+SUBSETS, FRAMES = 500, 200  # pyDVL takes half a minute for these
 REPEATS = {"pydvl": 3, "frameworth": 25}
 
 
 def pydvl_table(folder: Path = FOLDER) -> dict[str, float] | None:
-    """Measure and print the speeds at full size; None, and a line that says why, where `make peers` has not run."""
+    """Measure and print the speeds at full size; prints a hint and returns None if `make peers` has not run."""
     print(f"\nBanzhaf values of {SUBSETS} subsets of {FRAMES} frames, one score: seconds, median of several runs")
     if not (folder / "ready").exists():
         print("pyDVL is not installed; `make peers` installs it")
@@ -35,10 +35,10 @@ def pydvl_table(folder: Path = FOLDER) -> dict[str, float] | None:
 
 
 def banzhaf_speed(subsets: int, frames: int, folder: Path = FOLDER) -> dict[str, float]:
-    """Median seconds of the Banzhaf values of one score with their standard errors, pyDVL's and this project's.
+    """Median seconds that pyDVL and this project take for Banzhaf values of one score with their standard errors.
 
     Args:
-        folder: where pyDVL is installed.
+        folder: the folder in which pyDVL is installed.
 
     Returns:
         `pydvl` and `frameworth` in seconds, `ratio`, and `largest_difference` between their values.
@@ -51,7 +51,7 @@ def banzhaf_speed(subsets: int, frames: int, folder: Path = FOLDER) -> dict[str,
     def ours() -> np.ndarray:
         return banzhaf.estimate(Sample(inclusion, scores[:, None], halves, clusters)).value[:, 0]
 
-    sys.path.append(str(folder))  # behind this environment's own packages
+    sys.path.append(str(folder))  # after this environment's own packages
     seconds, values = {}, {}
     for name, compute in (("pydvl", _pydvl(inclusion, scores)), ("frameworth", ours)):
         runs = []
@@ -67,7 +67,7 @@ def banzhaf_speed(subsets: int, frames: int, folder: Path = FOLDER) -> dict[str,
 
 
 def _pydvl(inclusion: np.ndarray, scores: np.ndarray) -> Callable[[], np.ndarray]:
-    """pyDVL's BanzhafValuation by maximum sample reuse over the given subsets [S, N] with scores [S]."""
+    """A function that runs pyDVL's BanzhafValuation (maximum sample reuse) on subsets [S, N] with scores [S]."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         from pydvl.valuation import BanzhafValuation, Dataset, MSRSampler
@@ -75,7 +75,7 @@ def _pydvl(inclusion: np.ndarray, scores: np.ndarray) -> Callable[[], np.ndarray
         from pydvl.valuation.types import Sample
         from pydvl.valuation.utility.base import UtilityBase
 
-    # Looked up by bytes, so that what is timed is pyDVL and not the look-up.
+    # Scores are looked up by bytes, which is fast, so that the time is that of pyDVL.
     known = {np.flatnonzero(row).tobytes(): score for row, score in zip(inclusion, scores.tolist(), strict=True)}
 
     class Known(UtilityBase):
@@ -94,7 +94,7 @@ def _pydvl(inclusion: np.ndarray, scores: np.ndarray) -> Callable[[], np.ndarray
 
     def compute() -> np.ndarray:
         sampler = Given(batch_size=1)
-        # It shall use all subsets, so no criterion ends it.
+        # No criterion stops it early, so it uses all subsets.
         valuation = BanzhafValuation(utility, sampler, is_done=MaxSamples(sampler, sys.maxsize), progress=False)
         return np.asarray(valuation.fit(data).result.values)
 

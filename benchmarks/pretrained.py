@@ -91,15 +91,15 @@ def main() -> None:
 
 
 def measure_pair(folder: Path, seed: int, steps: int) -> dict[str, dict[str, float]]:
-    """Seconds of training and median error (px) on other frames, of `fast` and `stock` with one seed.
+    """Seconds of training, and median error (px) on frames not trained on, for `fast` and `stock` with one seed.
 
     Args:
-        folder: with the files `frames.csv` and `labels.h5`.
+        folder: a folder with the files `frames.csv` and `labels.h5`.
     """
     files = folder / "frames.csv", folder / "labels.h5"
     write_subsets(folder, *files, design="balanced", percent=50, seeds=[seed], study_seed=1)
     subset = read_subset(folder / f"{subset_path(50, seed)}.json")
-    # Folding batch normalisation into convolutions is frameworth's; the peer has timm's network as it is.
+    # Only frameworth folds batch normalisation into convolutions; DeepLabCut's runner gets timm's unchanged network.
     with mock.patch.object(backbones, "_fold_norms"):
         stock = _train(folder, subset, seed, {"engine": "stock", "steps": steps})
     return {"fast": _train(folder, subset, seed, {"engine": "fast", "steps": steps}), "stock": stock}

@@ -49,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder) / "study"
         size = (arguments.subsets, arguments.frames, arguments.keypoints)
-        # In a process of its own: what it takes would count as the stages' memory.
+        # In a separate process, because its memory would count as that of the stages.
         writer = multiprocessing.get_context("spawn").Process(target=_write_study, args=(study, *size))
         writer.start()
         writer.join()
@@ -115,7 +115,7 @@ def _config(subsets: int) -> StudyConfig:
 
 
 def _write_study(study: Path, subsets: int, frames: int, keypoints: int) -> None:
-    """A study up to its predictions."""
+    """Write all files of a study up to its predictions."""
     rng, config = np.random.default_rng(0), _config(subsets)
     xy = rng.uniform(10, 70, (frames, keypoints, 2))
     pool = rng.permutation(frames) < round(0.75 * frames)

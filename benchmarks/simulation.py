@@ -1,4 +1,4 @@
-"""Simulated studies whose true influence is known: what statistical claims are tested on. Numpy in, numpy out."""
+"""Simulated studies with known true influence, on which statistical claims are tested. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Grid:
 
 
 def grid(blocks: Sequence[Block], frames: int, study_seed: int) -> Grid:
-    """The subsets of blocks (design, percents, seeds) of a pool of `frames` frames."""
+    """Draw the subsets of blocks (design, percents, seeds) from a pool of `frames` frames."""
     planned = [(d, p, s) for d, percents, seeds in blocks for s in range(1, seeds + 1) for p in percents]
     return Grid(
         np.array([draw_subset(d, frames, p, s, study_seed) for d, p, s in planned]),
@@ -53,16 +53,16 @@ def simulate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores [S] of a study and the true value [N] of each frame: its expected size-centred difference.
 
-    Frame effects are normal with a tenth of them three times as strong; noise has deviation `noise`, and of its
-    variance the part `shared` is common to a cluster.
+    Frame effects are normal, and a tenth of them is three times as strong. Noise has standard deviation `noise`; the
+    share `shared` of its variance is common to a cluster.
 
     Args:
-        kind: `additive`; `interacting` (each frame also changes the effect of others, pair by pair); or
-            `heteroscedastic` (noise up to three times as large in small subsets, and three times as large in those
-            without the first frame).
+        kind: `additive`; `interacting` (each pair of frames also has an effect together); or `heteroscedastic` (noise
+            is up to three times as large in small subsets, and three times as large in subsets without the first
+            frame).
         strength: standard deviation of Σ_i effects over subsets of half the frames.
-        fall: by how much the score falls from no frame to all.
-        interaction: deviation of the interactions over that of the effects.
+        fall: how much the score falls from no frame to all frames.
+        interaction: standard deviation of the interactions divided by that of the effects.
     """
     subsets, frames = study.inclusion.shape
     effects = rng.normal(size=(frames,))
@@ -83,10 +83,10 @@ def simulate(
 
 
 def _truth(study: Grid, effects: np.ndarray, pairs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """E[u | i∈S] − E[u | i∉S] within sizes, weighted as the size-centred difference weighs them, [N].
+    """E[u | i∈S] − E[u | i∉S] within sizes, with the weights of the size-centred difference, [N].
 
-    Given i, another frame is held with probability (s−1)/(n−1), two others with (s−1)(s−2)/((n−1)(n−2)); without
-    i with s/(n−1) and s(s−1)/((n−1)(n−2)).
+    If i∈S, another frame is in S with probability (s−1)/(n−1), and two others with (s−1)(s−2)/((n−1)(n−2)); if i∉S,
+    with s/(n−1) and s(s−1)/((n−1)(n−2)).
     """
     n = len(effects)
     with_i = pairs.sum(axis=0) + pairs.sum(axis=1)

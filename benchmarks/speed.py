@@ -39,11 +39,11 @@ from frameworth.training.predict import predict
 from frameworth.training.scaling import ScaledFrames
 
 REPOSITORY = Path(__file__).parents[1]
-# Processes of the benchmark import it and the library from whatever folder it runs in.
+# With this, processes can import the benchmark and the library from any working folder.
 IMPORTS = {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'workflow'}"}
 OUT = Path("results/benchmarks/speed.json")
 CPU = torch.device("cpu")
-# A small network of random weights, which stock DeepLabCut can load.
+# A small network with random weights, which DeepLabCut's own code can load, too.
 CONFIG: dict[str, Any] = {
     "study": "speed",
     "labels": "demo",
@@ -60,11 +60,11 @@ CONFIG: dict[str, Any] = {
     },
 }
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}  # as the workflow's jobs
+MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}  # as in the workflow's jobs
 
 
 class Way:
-    """What one way of training came to: sums over rounds, and what belongs to each round or network."""
+    """The results of one way of training: sums over rounds, and numbers for each round or network."""
 
     def __init__(self) -> None:
         self.networks_per_hour: list[float] = []
@@ -109,7 +109,7 @@ class _Bench:
         self._folder, self._cores = folder, cores
         self._training = config.training.for_weights
         self._held_out, self._demo = config.held_out.model_dump(), config.demo.model_dump()
-        # The project, its split and its subsets are the workflow's own; drawn here once, before any clock starts.
+        # The workflow draws the project, its split and its subsets once, before any time is measured.
         self._study = self._run_study("draw", [1], ["results/draw/frames.csv"])
         pool = int((read_frames(self._study / "frames.csv")["split"] == "pool").sum())
         per_network = round(0.5 * pool + 1e-9)
@@ -124,7 +124,7 @@ class _Bench:
         self._training |= {"weights": str(self._weights)}
 
     def _run_study(self, name: str, seeds: list[int], targets: list[str]) -> Path:
-        """Run the workflow for `targets` in a study of its own; its results folder."""
+        """Run the workflow for `targets` in a new study, and return the study's results folder."""
         config = {
             "study": name,
             "labels": "demo",
@@ -143,7 +143,7 @@ class _Bench:
         return self._folder / "results" / name
 
     def frameworth(self, way: Way, number: int, seeds: list[int]) -> list[Path]:
-        """Train by the workflow, from the drawing of the project to all predictions; the networks' files."""
+        """Run the workflow from drawing the project to all predictions, and return the networks' files."""
         name = f"speed-{number}"
         targets = [f"results/{name}/ensembles/percent-050/seed-{seed}/predictions.h5" for seed in seeds]
         clock = _Clock()
@@ -156,14 +156,14 @@ class _Bench:
         return [folder / "member-0.pt" for folder in folders]
 
     def stock(self, way: Way, number: int, seeds: list[int], side_by_side: int) -> list[Path]:
-        """Train by DeepLabCut's own functions, a process per network; the networks' files."""
+        """Train with DeepLabCut's own functions, one process per network, and return the networks' files."""
         environment = os.environ | IMPORTS
         if side_by_side > 1:
             environment |= ONE_THREAD
         requests = [self._request(number, seed, f"{side_by_side}-{seed % side_by_side}") for seed in seeds]
         clock = _Clock()
         with ThreadPoolExecutor(side_by_side) as pool:
-            # One project copy per lane: a lane's networks follow each other.
+            # Each lane has its own copy of the project, and trains its networks one after the other.
             lanes = [requests[lane::side_by_side] for lane in range(side_by_side)]
             peaks = list(pool.map(lambda lane: [self._stock_network(path, environment) for path in lane], lanes))
         clock.stop(way, len(seeds))
@@ -173,7 +173,7 @@ class _Bench:
         return [Path(answer["snapshot"]) for answer in answers]
 
     def _stock_network(self, request: Path, environment: dict[str, str]) -> float:
-        """Run one process; its peak memory in MiB. Raises RuntimeError with what it said if it fails."""
+        """Run one process and return its peak memory in MiB; raises RuntimeError with its output if it fails."""
         command = [sys.executable, "-m", "benchmarks._stock_network", str(request)]
         with request.with_suffix(".log").open("w") as log:
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -183,7 +183,7 @@ class _Bench:
         return usage.ru_maxrss / 1024
 
     def _request(self, number: int, seed: int, copy: str) -> Path:
-        """Write what one stock network is to train on, in a copy of the project; the request's path."""
+        """Write the request for one DeepLabCut network, in a copy of the project, and return the request's path."""
         project = self._folder / f"stock-{copy}-{number}"
         frames = read_frames(self._study / "frames.csv")
         names = [f"{row.video}/{row.image}" for row in frames.itertuples()]
@@ -232,7 +232,7 @@ class _Bench:
         return path
 
     def floor(self) -> float:
-        """Samples per second of bare forward and backward passes, all cores together, one thread each."""
+        """Samples per second of forward and backward passes alone, summed over all cores, one thread on each."""
         command = [
             sys.executable, "-m", "benchmarks._floor", json.dumps(self._training),
             str(self._demo["width"]), str(self._demo["height"]), "5",
@@ -244,7 +244,7 @@ class _Bench:
         return sum(float(process.communicate()[0]) for process in processes)
 
     def rmse(self, snapshot: Path) -> float:
-        """Held-out RMSE in px of a network, measured alike for all ways."""
+        """Held-out RMSE in px of a network, measured in the same way for all."""
         predictor = Predictor(self._config, build_network(self._config, str(snapshot), 0), CPU)
         pose = predict([predictor], ScaledFrames(self._labels, 1), distractor_radius=16).pose[0]
         held_out = (read_frames(self._study / "frames.csv")["split"] == "held-out").to_numpy()
@@ -253,7 +253,7 @@ class _Bench:
 
 
 class _Clock:
-    """Wall and CPU seconds of what runs, its children included."""
+    """Measures wall seconds, and CPU seconds of child processes."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.monotonic(), self._used()

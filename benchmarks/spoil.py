@@ -27,15 +27,15 @@ from frameworth.storage.files import write_csv
 
 KINDS = ("moved", "exchanged", "shifted")
 FAR = (15, 40)  # px
-FULL_WIDTH = 400  # px; in narrower images distances shrink with the width
+FULL_WIDTH = 400  # px; in narrower images, distances are smaller in proportion to the width
 
 
 def spoil(source: Path, folder: Path, *, share: float, seed: int) -> pd.DataFrame:
-    """Write `source` to `folder` with a share of all labelled frames spoilt; returns what `spoilt.csv` holds.
+    """Write `source` to `folder` with a share of all labelled frames spoilt; returns the table of `spoilt.csv`.
 
-    The kinds in turn: `moved` (one keypoint by 15-40 px), `exchanged` (one keypoint and its nearest labelled
-    neighbour), `shifted` (all keypoints by the same 15-40 px). In images narrower than 400 px these distances are times
-    width / 400. A keypoint is moved instead where a frame has but one to exchange, or no room to shift its animal.
+    The kinds take turns: `moved` (one keypoint by 15-40 px), `exchanged` (one keypoint and its nearest labelled
+    neighbour), `shifted` (all keypoints by the same 15-40 px). In images narrower than 400 px, distances are multiplied
+    by width / 400. If a frame has no two keypoints to exchange, or no room for a shift, one keypoint is moved instead.
     """
     project, sizes = _copied(source, folder)
     rng = np.random.default_rng([seed, 8])
@@ -49,9 +49,9 @@ def spoil(source: Path, folder: Path, *, share: float, seed: int) -> pd.DataFram
 
 
 def shuffle(source: Path, folder: Path, *, seed: int) -> pd.DataFrame:
-    """Write `source` to `folder` with each frame's labels those of another frame, so that nothing can be learned.
+    """Write `source` to `folder`, where each frame gets the labels of another frame, so that nothing can be learned.
 
-    Labels of an image of another size are scaled to the frame's own. Returns what `spoilt.csv` holds.
+    Labels of an image of another size are scaled to the frame's own size. Returns the table of `spoilt.csv`.
     """
     project, sizes = _copied(source, folder)
     if len(project.xy) < 2:
@@ -64,7 +64,7 @@ def shuffle(source: Path, folder: Path, *, seed: int) -> pd.DataFrame:
 
 
 def _copied(source: Path, folder: Path) -> tuple[LabelledProject, np.ndarray]:
-    """The project as it lies in `folder` now, its labels still to be written, and its images' sizes [N, 2] px."""
+    """Copy the frames to `folder`, without labels; returns the project and the images' sizes [N, 2] px."""
     if folder.exists():
         raise UserError(f"{folder}: is there already; name a new folder, or remove it")
     if is_import(source):
@@ -79,7 +79,7 @@ def _copied(source: Path, folder: Path) -> tuple[LabelledProject, np.ndarray]:
 
 
 def _spoilt(kind: str, xy: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> tuple[str, np.ndarray]:
-    """The kind of error made, and the labels [K, 2] with it."""
+    """The kind of error that was made, and the spoilt labels [K, 2]."""
     scale = min(1, size[0] / FULL_WIDTH)
     distances = (FAR[0] * scale, FAR[1] * scale)
     try:
@@ -93,7 +93,7 @@ def _spoilt(kind: str, xy: np.ndarray, size: np.ndarray, rng: np.random.Generato
 
 
 def _write(project: LabelledProject, folder: Path, xy: np.ndarray, kinds: list[str]) -> pd.DataFrame:
-    """Write labels and `spoilt.csv`; px is how far the label lies off that was moved farthest."""
+    """Write labels and `spoilt.csv`; its `px` is the largest distance by which a label of the frame was moved."""
     write_collected_data(folder, project.scorer, project.keypoints, project.videos, project.images, xy, decimals=None)
     off = np.linalg.norm(xy - project.xy, axis=2)
     rows = [
@@ -113,7 +113,7 @@ def _write(project: LabelledProject, folder: Path, xy: np.ndarray, kinds: list[s
 
 
 def main() -> None:
-    """Spoil a project, and say what was done."""
+    """Spoil a project, and print what was done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path)
     parser.add_argument("folder", type=Path)

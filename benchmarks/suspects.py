@@ -24,13 +24,13 @@ from frameworth.labels.label_errors import exchange_neighbours
 from frameworth.labels.sources import inspect_labels
 from frameworth.results.results import Results
 
-SHARE = 1 / 12  # of the right frames are spoilt in a draw
-WHOLE = 0.05  # of the image's width, by which a whole animal is moved
+SHARE = 1 / 12  # share of the right frames that a draw spoils
+WHOLE = 0.05  # distance by which a whole animal is moved, as a share of the image's width
 Spoil = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def moved(px: float) -> Spoil:
-    """One labelled keypoint moved by so many px in a random direction."""
+    """An error that moves one labelled keypoint by `px` in a random direction."""
 
     def spoil(xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         out = xy.copy()
@@ -41,12 +41,12 @@ def moved(px: float) -> Spoil:
 
 
 def displaced(px: float) -> Spoil:
-    """All keypoints moved by so many px in one random direction."""
+    """An error that moves all keypoints by `px` in one random direction."""
     return lambda xy, rng: xy + _direction(px, rng)
 
 
 def exchanged(first: int, second: int) -> Spoil:
-    """The labels of two keypoints exchanged."""
+    """An error that exchanges the labels of two given keypoints."""
 
     def spoil(xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         out = xy.copy()
@@ -57,7 +57,7 @@ def exchanged(first: int, second: int) -> Spoil:
 
 
 def exchanged_at_random(xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The labels of two labelled keypoints exchanged."""
+    """Exchange the labels of two random labelled keypoints."""
     first, second = rng.choice(np.flatnonzero(np.isfinite(xy).all(axis=1)), 2, replace=False)
     return exchanged(first, second)(xy, rng)
 
@@ -70,11 +70,11 @@ def _direction(px: float, rng: np.random.Generator) -> np.ndarray:
 def measure(
     xy: np.ndarray, right: np.ndarray, rank: Mapping[str, Callable[[np.ndarray], np.ndarray]], spoil: Spoil, draws: int
 ) -> dict[str, float]:
-    """Means over draws of AUROC, and of the share of the wrong ones among the first as many, of each ranking.
+    """Each ranking's AUROC, and the share of wrong frames among its first n (n: their number), averaged over draws.
 
     Args:
-        xy: [N, K, 2] px. right: bool [N], frames that are spoilt or counted as right.
-        rank: by name, what gives labels their suspicion [N].
+        xy: [N, K, 2] px. right: bool [N], frames with right labels; some of them are spoilt.
+        rank: by name, functions that compute the suspicion [N] of labels.
     """
     rows = np.flatnonzero(right)
     shares: dict[str, list[float]] = {}
@@ -93,7 +93,7 @@ def measure(
 
 
 def of_study(folder: Path, sizes: list[float], pair: tuple[int, int], draws: int, subsets: slice) -> pd.DataFrame:
-    """A row per kind of error, by the poses that a finished study stored."""
+    """A row for each kind of error, from the poses that a finished study stored."""
     results = Results(folder)
     poses = results.scores["consensus_pose"][subsets].astype(float)
     inclusion = results.inclusion[subsets]
@@ -120,7 +120,7 @@ def of_study(folder: Path, sizes: list[float], pair: tuple[int, int], draws: int
 
 
 def of_project(labels: Path, sizes: list[float], draws: int) -> pd.DataFrame:
-    """A row per kind of error, by the labels of a project alone."""
+    """A row for each kind of error, from the labels of a project alone."""
     project = inspect_labels(labels).project
     assert project is not None
     right = np.isfinite(project.xy).all(axis=2).sum(axis=1) >= LEAST_KEYPOINTS

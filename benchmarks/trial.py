@@ -24,14 +24,14 @@ LEVEL = 0.95
 
 
 def measure(study: Path, spoilt_csv: Path) -> dict[str, Any]:
-    """How well a study's suspicion finds the spoilt frames among all labelled ones, and what the study took.
+    """How well a study's suspicion finds the spoilt frames among all labelled frames.
 
     Returns:
-        frames, spoilt: counts. auroc, auroc_low, auroc_high: of suspicion, with a 95 % interval over frames; NaN where
-        all are spoilt. precision_at_n: share of spoilt frames among the first n, n being their number. ranks: of the
-        spoilt frames, ascending. flagged_spoilt, flagged_other: counts. by_kind: of each kind the count, AUROC against
-        all frames that are not spoilt, and how many are flagged. A frame without a suspicion counts as the least
-        suspicious.
+        frames, spoilt: their numbers. auroc, auroc_low, auroc_high: of suspicion, with a 95 % interval over frames;
+        NaN if all or none are spoilt. precision_at_n: share of spoilt frames among the first n, n being their number.
+        ranks: the ranks of the spoilt frames, ascending. flagged_spoilt, flagged_other: numbers of flagged frames.
+        by_kind: for each kind the number, the AUROC against all frames that are not spoilt, and how many are flagged.
+        A frame without a suspicion counts as the least suspicious.
 
     Raises UserError if the study lacks a spoilt frame, or a file.
     """
@@ -69,15 +69,15 @@ def measure(study: Path, spoilt_csv: Path) -> dict[str, Any]:
 
 
 def what_was_learned(study: Path) -> dict[str, Any]:
-    """What summary.json says of learning and flags, how many networks there are, and the minutes of training them all.
+    """Numbers of summary.json about learning and flags, the number of networks, and their minutes of training.
 
-    Raises UserError if the study has not ended.
+    Raises UserError if the study is not finished.
     """
     return _summary(study / "summary.json") | _training(study)
 
 
 def _auroc(truth: np.ndarray, score: np.ndarray) -> float:
-    """NaN where there are no two kinds of frames."""
+    """The AUROC; NaN if all or none of the frames are spoilt."""
     return auroc(truth, score) if 0 < truth.sum() < len(truth) else float("nan")
 
 
@@ -96,14 +96,14 @@ def _summary(path: Path) -> dict[str, Any]:
 
 
 def _training(study: Path) -> dict[str, float]:
-    """How many networks the study has, and the minutes spent training them, one after the other."""
+    """The number of the study's networks, and the sum of their training times in minutes."""
     records = [read_json(path) for path in sorted(study.glob("ensembles/*/*/training.json"))]
     seconds = [member["wall_seconds"] for record in records for member in record["members"]]
     return {"networks": len(seconds), "training_minutes": sum(seconds) / 60}
 
 
 def main() -> None:
-    """Measure a trial, and print it."""
+    """Measure a trial, and print the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path)
     parser.add_argument("spoilt_csv", type=Path, nargs="?", help="left out, only what the networks learned is told")

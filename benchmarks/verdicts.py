@@ -33,16 +33,16 @@ DESIGNS: dict[str, list[Block]] = {
     "12 ladders": [("nested", LADDER, 12)],
 }
 SITUATIONS = ("no effects", "no effects, falling", "skewed", "skewed, falling", "two frames")
-EFFECT = 1.5  # of the one frame, and less that of the other, in deviations of the noise
+EFFECT = 1.5  # effect of one frame, and −1.5 of the other, in deviations of the noise
 KINDS = ("no effects", "skewed", "two frames")
-_LEVEL = {10: 20.0, 30: 10.0, 50: 9.6, 70: 9.2, 90: 9.0}  # of a falling error by percent, in deviations of the noise
+_LEVEL = {10: 20.0, 30: 10.0, 50: 9.6, 70: 9.2, 90: 9.0}  # falling error by percent, in deviations of the noise
 
 
 def simulate(subsets: Grid, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Scores [S] of one study in each situation; `falling` only with several sizes.
+    """Scores [S] of one study in each situation; `falling` needs several sizes.
 
-    The noise has deviation 1, and half of its variance is common to a cluster. It is normal, or if `skewed` a sum of
-    two exponentials, of skewness 1.4: log probability has a tail of networks that lost a keypoint.
+    The noise has standard deviation 1, and half of its variance is common to a cluster. It is normal, or for `skewed` a
+    sum of two exponentials with skewness 1.4, because log probability has a tail of networks that lost a keypoint.
     """
     names, which = np.unique(subsets.clusters, return_inverse=True)
     normal, skewed, other = (
@@ -57,14 +57,14 @@ def simulate(subsets: Grid, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def effects() -> np.ndarray:
-    """Of the frames in `two frames`, [N]; their mean is 0, so that no other frame is better or worse than average."""
+    """The effects of frames in `two frames`, [N]; their mean is 0, so that all other frames are average."""
     return EFFECT * np.r_[1, -1, np.zeros(FRAMES - 2)]
 
 
 def called_wrongly(influence: Influence, target: int, situation: str) -> bool:
-    """Whether a study calls a frame that it should not, or by the other sign.
+    """Whether a study calls a frame without an effect, or calls a frame with the wrong sign.
 
-    Where the error falls with each frame that is added, `helpful` is true of all.
+    If the error falls with every further frame, `helpful` is right for all frames.
     """
     signs = {"harmful": 1, "worse than average": 1, "undecided": 0, "better than average": -1, "helpful": -1}
     called = np.vectorize(signs.get)(influence.verdict[:, target])
@@ -77,9 +77,9 @@ def called_wrongly(influence: Influence, target: int, situation: str) -> bool:
 def measure(
     design: str, studies: int, resamples: int = RESAMPLES, kinds: Sequence[str] = KINDS
 ) -> list[dict[str, Any]]:
-    """A row per situation: in how many studies a frame is called wrongly; how many are called, and intervals that hold.
+    """A row for each situation: studies with a wrong call, and for `two frames` the calls and intervals with the truth.
 
-    With one size situations are targets of one call, which gives each what it would get alone.
+    If there is one size, all situations are targets of one call; each gets the same result as alone.
     """
     wrong: dict[str, int] = {}
     called, right, plain = 0, 0, 0
@@ -121,13 +121,13 @@ def _inside(truth: np.ndarray, low: np.ndarray, high: np.ndarray, target: int) -
 
 
 def _interval(count: int, of: int) -> list[float]:
-    """95 %, Clopper and Pearson 1934."""
+    """The 95 % interval of a share, by Clopper and Pearson 1934."""
     interval = binomtest(count, of).proportion_ci()
     return [interval.low, interval.high]
 
 
 def line(row: dict[str, Any]) -> str:
-    """A row as it is printed."""
+    """The line to print for a row."""
     text = f"{row['design']:32}{row['situation']:22}wrong {row['wrong']:3} of {row['studies']}"
     text += " [{:.3f}, {:.3f}]".format(*row["interval"])
     if "called" in row:
@@ -138,7 +138,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure every design in every situation, print a table, and write the file."""
+    """Measure all designs in all situations, print a table, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=300)
     parser.add_argument("--resamples", type=int, default=RESAMPLES)

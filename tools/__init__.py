@@ -1,1 +1,1 @@
-"""Files of the repository that are written from others."""
+"""Scripts that write files of the repository from other files."""

@@ -1,4 +1,4 @@
-"""config/README.md, written from the model of a config: every key, its default, what it does."""
+"""Write config/README.md from the model of a config: each key, its default, and what it does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def config_page() -> str:
 
 
 def config_rows() -> Iterator[tuple[str, str, str]]:
-    """Each key of a config with its default and its description, the sections' keys below the section."""
+    """Each key of a config with its default and its description; a section's keys follow the section."""
     schema = config_model().model_json_schema()
     return _rows(schema, "", schema["$defs"])
 
@@ -49,7 +49,7 @@ def _rows(schema: dict[str, Any], prefix: str, sections: dict[str, Any]) -> Iter
 
 
 def _resolved(part: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
-    """A part of a JSON schema with the section that it refers to, and without what stands for a key left out."""
+    """A part of a JSON schema, with the section that it refers to filled in, and without the choice of null."""
     filled = [kind for kind in part.get("anyOf", []) if kind != {"type": "null"}]
     if filled:
         return _resolved(filled[0], sections) | part

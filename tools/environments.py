@@ -1,12 +1,12 @@
-"""envs/frameworth.yaml and envs/frameworth.def: what the rules need, for conda and Apptainer, written from the lock."""
+"""Write envs/frameworth.yaml (conda) and envs/frameworth.def (Apptainer) for the rules, from the lock."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-PYTHON = "3.11"  # what `make lock` resolves for
-# Snakemake runs the rules and is not needed within them; nor is what checks and tests the project.
+PYTHON = "3.11"  # the version for which `make lock` resolves
+# Rules need neither Snakemake, which runs them, nor the packages that check and test the project.
 NOT_IN_RULES = {
     "snakemake", "snakemake-executor-plugin-slurm", "hypothesis", "pytest", "pytest-xdist", "ruff", "snakefmt",
 }  # fmt: skip
@@ -41,10 +41,10 @@ From: python:{python}-slim-bookworm
 
 
 def pins_of_rules(lock: str, named: str) -> dict[str, str]:
-    """Versions of what the rules need, by name.
+    """The versions of the packages that the rules need, by name.
 
     Args:
-        lock: the text of requirements.lock; its comments tell what each package is there for.
+        lock: the text of requirements.lock; its comments say which packages need each package.
         named: the text of requirements.in.
     """
     versions: dict[str, str] = {}
@@ -60,7 +60,7 @@ def pins_of_rules(lock: str, named: str) -> dict[str, str]:
 
 
 def environments(folder: Path) -> dict[str, str]:
-    """The generated files' texts by name, from the lock in `folder`."""
+    """The texts of the generated files by name, from the lock in `folder`."""
     pins = pins_of_rules((folder / "requirements.lock").read_text(), (folder / "requirements.in").read_text())
     listed = "\n".join(f"      - {name}=={version}" for name, version in pins.items())
     return {

@@ -1,4 +1,4 @@
-"""A picture of a report for the README: `make docs` calls it with the demo's. Needs Debian's chromium."""
+"""Make a picture of a report for the README; `make docs` does it for the demo. It needs Debian's chromium."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 
 def picture(report: Path, out: Path) -> None:
-    """Photograph the answer and the first labels to check."""
+    """Write a screenshot with the answer and the first labels to check."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 1230})

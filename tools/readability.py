@@ -1,4 +1,4 @@
-"""How easily a page reads: Flesch–Kincaid grade, about the years of school that its English takes.
+"""Measure how easy a page is to read by its Flesch–Kincaid grade, which is about the years of school needed.
 
 Source: Kincaid, Fishburne, Rogers and Chissom 1975, Derivation of new readability formulas.
 """
@@ -17,7 +17,7 @@ _VOWELS = re.compile(r"[aeiouy]+")
 
 
 def prose(page: str) -> str:
-    """The running text of a Markdown page: a link as its words, code between the lines as one short word."""
+    """The sentences of a Markdown page; a link is replaced by its words, inline code by one short word."""
     for part in _LEFT_OUT:
         page = re.sub(part, "\n\n", page, flags=re.DOTALL if part.startswith("```") else re.MULTILINE)
     page = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", page)
@@ -32,14 +32,14 @@ def sentences(text: str) -> list[str]:
 
 
 def syllables(word: str) -> int:
-    """About how many syllables an English word has: its groups of vowels, less one that is silent."""
+    """The approximate number of syllables of an English word: its groups of vowels, minus a silent one."""
     word = word.lower()
     silent = re.search(r"[^aeiouyl]e$|[^aeioudt]ed$|[^aeiousxz]es$", word) is not None
     return max(1, len(_VOWELS.findall(word)) - silent)
 
 
 def grade(text: str) -> float:
-    """The grade of plain text."""
+    """The Flesch–Kincaid grade of plain text."""
     words = re.findall(r"\w[\w.'’-]*", text)
     length = len(words) / len(sentences(text))
     return 0.39 * length + 11.8 * sum(map(syllables, words)) / len(words) - 15.59

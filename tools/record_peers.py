@@ -1,10 +1,10 @@
-"""Record `data/peers.json`: what pyDVL, OpenDataVal and dattri make of the same subsets and scores.
+"""Record `data/peers.json`: the results of pyDVL, OpenDataVal and dattri for the same subsets and scores.
 
     pip install --no-deps --target peers pydvl==0.10.0 opendataval==1.3.0 dattri==0.3.0 pydeprecate more_itertools \\
         cvxpy qdldl
     PYTHONPATH=peers python -m tools.record_peers
 
-Their pins clash with this project's, so they are not in its environment; `test_peers.py` compares with the record.
+Their pinned requirements conflict with this project's, so tests do not run them; `test_peers.py` reads the record.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ warnings.simplefilter("ignore")
 FRAMES, SUBSETS = 8, 60
 
 
-# OpenDataVal imports libraries of methods that are not used here.
+# OpenDataVal imports libraries for methods that are not used here.
 for unused in ("transformers", "geomloss"):
     sys.modules[unused] = MagicMock()
 
 
 def main() -> None:
-    """Draw subsets, ask each peer, and write inputs and answers."""
+    """Draw subsets, run each peer on them, and write inputs and results."""
     rng = np.random.default_rng(0)
     inclusion = np.unique(rng.random((SUBSETS, FRAMES)) < 0.5, axis=0)
     inclusion = inclusion[inclusion.any(axis=1) & ~inclusion.all(axis=1)]
@@ -109,12 +109,12 @@ def _opendataval_ame(inclusion: np.ndarray, scores: np.ndarray) -> list[float]:
 
 
 def _dattri(predicted: np.ndarray, measured: np.ndarray) -> list[float]:
-    """The score of one test point whose attribution is given per subset: identity indices."""
+    """dattri's LDS of each test point; each subset has one training point, whose attribution is the prediction."""
     from dattri.metric import lds
 
     scores = []
     for target in range(predicted.shape[1]):
-        # Subset s holds training point s alone, so that the sum over its points is the prediction itself.
+        # Subset s has only training point s, so the sum over its points is the prediction itself.
         truth = torch.tensor(measured[:, target : target + 1]), torch.arange(len(predicted))[:, None]
         scores.append(float(lds(torch.tensor(predicted[:, target : target + 1]), truth)[0][0]))
     return scores

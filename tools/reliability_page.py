@@ -1,4 +1,4 @@
-"""`docs/reliability.md`, from what the tests counted: `make reliability-page`."""
+"""Write `docs/reliability.md` from the counts of the tests: `make reliability-page`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def page(counted: dict[str, dict[str, Any]]) -> str:
     """The page as Markdown.
 
     Args:
-        counted: what `pytest --tally` wrote, by the tests' names.
+        counted: the records of `pytest --tally`, by the tests' names.
     """
     lines = [HEAD.read_text(), f"In all: {_totals([test['counts'] for test in counted.values()])}.\n"]
     order = sorted(counted.items(), key=lambda item: (item[1]["file"], item[0]))
@@ -40,7 +40,7 @@ SUMS = {
 
 
 def _totals(counts: list[dict[str, float]]) -> str:
-    """What all tests counted together, and the longest that anything took to recover."""
+    """The sums of the counts of all tests, and the longest time of a recovery."""
     sums = [f"{_number(sum(test_counts.get(key, 0) for test_counts in counts))} {what}" for key, what in SUMS.items()]
     longest = max(
         (seconds for test_counts in counts for key, seconds in test_counts.items() if "recover" in key), default=0
@@ -49,7 +49,7 @@ def _totals(counts: list[dict[str, float]]) -> str:
 
 
 def _title(file: str) -> str:
-    """The first sentence of a file of tests, and where it lies."""
+    """The first sentence of a test file, and the file's path."""
     words = ast.get_docstring(ast.parse((REPOSITORY / file).read_text())) or file
     return f"{words.splitlines()[0].rstrip('.')} (`{file}`)"
 

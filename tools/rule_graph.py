@@ -1,4 +1,4 @@
-"""The rules and what they pass on, as a page for developers draws them: written by `make docs` from the workflow."""
+"""Draw the graph of the workflow's rules for a page for developers; `make docs` writes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = REPOSITORY / "docs" / "developing.md"
 _BLOCK = re.compile(r"(```mermaid\n).*?(```)", re.S)
 _NODE = re.compile(r"\tid(\d+)\[(\w+)\]")
 _EDGE = re.compile(r"\tid(\d+) --> id(\d+)")
-# Rules that are made in numbers stand for one.
+# Groups of similar rules are shown as one rule.
 _ONE_FOR_MANY = (
     (r"draw_demo", "draw_demo"),
     (r"draw_", "figures"),
@@ -28,7 +28,7 @@ _ONE_FOR_MANY = (
     (r"subset_", "subset"),
 )
 
-# A config that asks for all that the workflow can make.
+# A config that uses all rules of the workflow.
 EVERYTHING = {
     "study": "everything",
     "labels": "demo",
@@ -43,7 +43,7 @@ EVERYTHING = {
 
 
 def rule_graph() -> str:
-    """The graph in Mermaid's words, edges that others imply left out."""
+    """The graph as Mermaid text, without edges that follow from others."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "everything.yaml"
         config.write_text(json.dumps(EVERYTHING))  # JSON is YAML
@@ -58,7 +58,7 @@ def rule_graph() -> str:
 
 
 def write_rule_graph() -> None:
-    """Put the graph in its place on the page."""
+    """Write the graph into the page."""
     PAGE.write_text(_BLOCK.sub(lambda match: match[1] + rule_graph() + match[2], PAGE.read_text()))
 
 

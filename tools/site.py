@@ -1,6 +1,6 @@
-"""The pages as Sphinx takes them: copied as they lie, with the navigation and a page of all figures; for `make site`.
+"""Prepare the pages for Sphinx: copies, with the navigation and a page of all figures; for `make site`.
 
-Only Python's own library is used, as the environment that builds the site has none of the project's packages.
+It uses only Python's standard library, because the environment that builds the site has no packages of the project.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def pages() -> list[str]:
 
 
 def figures_page(pictures: Path) -> str:
-    """A page with a heading, a picture if `pictures` has it, and a paragraph on how to read it for each figure."""
+    """A page with a heading for each figure, its picture if `pictures` has it, and how to read it."""
     parts = [
         "# Figures, and how to read them",
         "Each lies in `results/{study}/figures/` as PNG and SVG, with the CSV that it is drawn from. Pictures are of "
@@ -61,10 +61,10 @@ def figures_page(pictures: Path) -> str:
 
 
 def write_source(folder: Path, pictures: Path) -> None:
-    """Write what Sphinx builds the site from to `folder`, which is emptied before.
+    """Write the sources of the Sphinx site to `folder`, which is emptied first.
 
     Args:
-        pictures: `results/demo/figures`; figures are without a picture if it is not there.
+        pictures: `results/demo/figures`; if it does not exist, figures have no pictures.
     """
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(REPOSITORY / "docs", folder / "docs")

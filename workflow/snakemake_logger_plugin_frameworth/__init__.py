@@ -1,4 +1,4 @@
-"""A logger plugin of Snakemake: what happens in a run as JSON, an object a line, for `frameworth run` to read."""
+"""A logger plugin for Snakemake that writes the events of a run as JSON lines for `frameworth run`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class LogHandlerSettings(LogHandlerSettingsBase):
 
 
 class LogHandler(LogHandlerBase):
-    """Writes the events that `_PASSED_ON` names, each with `event` and these fields of its record."""
+    """Writes the events in `_PASSED_ON`, each as an object with `event` and the listed fields of its record."""
 
     settings: LogHandlerSettings
 
     def emit(self, record: LogRecord) -> None:
-        """Write one event; none if nobody reads them any more."""
+        """Write one event; do nothing if the reader has gone."""
         event = getattr(record, "event", None)
         if event not in _PASSED_ON:
             return
@@ -50,25 +50,25 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
-        """Snakemake's own words go on."""
+        """It does not write to the terminal, so Snakemake's own logger stays active."""
         return False
 
     @property
     def writes_to_file(self) -> bool:
-        """It has no file that Snakemake could name."""
+        """It writes to a descriptor, not to a file that Snakemake could name."""
         return False
 
     @property
     def has_filter(self) -> bool:
-        """All events come, with `--quiet`, too."""
+        """It filters events itself, so it gets all of them, even with `--quiet`."""
         return True
 
     @property
     def has_formatter(self) -> bool:
-        """It writes no text of Snakemake's."""
+        """It writes JSON and does not need Snakemake's formatter."""
         return True
 
     @property
     def needs_rulegraph(self) -> bool:
-        """It needs none."""
+        """It does not need the rule graph."""
         return False

@@ -1,1 +1,1 @@
-"""The command line, and what a run will take, how far it is and how it is shown."""
+"""The command line: checks, the cost of a study, and the progress of a run and how it is shown."""

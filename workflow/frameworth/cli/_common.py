@@ -1,4 +1,4 @@
-"""What commands share: types of options, and errors in one line."""
+"""Parts that all commands share: types of options, and errors in one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Json(click.ParamType):
-    """An option's value given as JSON, such as a section of a config."""
+    """An option whose value is JSON, such as a section of a config."""
 
     name = "json"
 
@@ -31,7 +31,7 @@ class Json(click.ParamType):
         self._kind = TypeAdapter(kind)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse `value`, failing as click does."""
+        """Parse `value`; an error is reported by click."""
         try:
             return self._kind.validate_python(json.loads(value))
         except ValueError as error:
@@ -39,19 +39,19 @@ class Json(click.ParamType):
 
 
 class Cores(click.ParamType):
-    """A number of cores from 1, or all of them, as Snakemake takes it."""
+    """A number of cores, at least 1, or `all`, as in Snakemake."""
 
     name = "N|all"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check `value`, failing as click does: with 0 cores Snakemake would wait for ever."""
+        """Check `value`; click reports errors. It refuses 0, with which Snakemake would wait for ever."""
         if value == "all" or (value.isdecimal() and int(value) > 0):
             return value
         self.fail(f"{value} is no number of cores; give a number from 1, or all", param, ctx)
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a UserError (or a full disk or memory, or no right to a file) and exit with 2; Preempted with its code."""
+    """Print a UserError, or that disk, memory or permission lacks, and exit with 2; on Preempted with `EXIT_CODE`."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Commands from functions: a stage's parameters, their types and what they mean are written once, in its signature."""
+"""Make commands from functions: a function's signature has the command's parameters with types and help texts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import click
 from frameworth.cli._common import FILE, Json, friendly
 from frameworth.config.training import Training
 
-# What determines weights, with what the pilot chose in place of what the config's `training` lacks: the command has
-# both options, and the function is called with the two taken together.
+# The config's `training`, with the pilot's choice for options that it lacks. The command has an option for each of the
+# two, and the function is called with both combined.
 ChosenTraining = Annotated[Training, "What determines weights, of the config's `training`."]
 _GIVEN_TRAINING = Annotated[dict[str, Any], get_args(ChosenTraining)[1]]
 _PILOT = click.Option(["--pilot"], type=FILE, help="The study's pilot.json, which has what `training` lacks.")
@@ -24,8 +24,8 @@ _PILOT = click.Option(["--pilot"], type=FILE, help="The study's pilot.json, whic
 def stage(group: click.Group) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add a function to `group` as the command of its name, with its docstring as help.
 
-    Parameters that may be given by position are arguments, the others are options; one with a default may be left out.
-    Paths, numbers, texts and words of a `Literal` are taken as such, a tuple as any number of arguments, and anything
+    Positional parameters become arguments, keyword-only ones options; those with a default may be left out. Paths,
+    numbers, texts and the words of a `Literal` are given directly, a tuple as any number of arguments, and anything
     else as JSON. The help of an option is the text in its `Annotated` type.
     """
 

@@ -1,4 +1,4 @@
-"""The paths of what a study makes, for its rules: from the config alone, before anything is there."""
+"""The paths of the files that a study makes, for the rules; they follow from the config alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OF_ENSEMBLE = ("predictions.h5", "training.json", "consensus.h5", "consensus_dl
 
 
 class FigureJob(NamedTuple):
-    """Figures that one job draws, and what they read beside what all figures do."""
+    """Figures that one job draws, and the files that they read besides those that all figures read."""
 
     rule: str
     names: list[str]
@@ -44,8 +44,8 @@ class Artefacts:
     """The files of one study, of a checked config, relative to the working directory.
 
     Attributes:
-        videos: of the config, by the name of its folder.
-        methods: names of the methods that ask networks what frames do.
+        videos: the config's videos, by the names of their folders.
+        methods: names of the methods in the config's `influence`.
     """
 
     def __init__(self, config: StudyConfig, sources: Sequence[Path]) -> None:
@@ -55,14 +55,14 @@ class Artefacts:
         self.methods: list[str] = list(asked_methods(config.influence))
 
     def __call__(self, *names: str) -> list[str]:
-        """The paths of files of the study's folder."""
+        """The paths of files in the study's folder."""
         return [str(self._folder / name) for name in names]
 
     # -- labels --------------------------------------------------------------------------------------------------
 
     @property
     def labelled_project(self) -> str:
-        """The project with the labels as they were given: the user's own, the demo's, or that of imported labels."""
+        """The project with the original labels: the user's own, the demo's, or that of imported labels."""
         labels = self._config.labels
         if labels == "demo":
             return str(self._folder / "project")
@@ -70,12 +70,12 @@ class Artefacts:
 
     @property
     def project(self) -> str:
-        """The project that the study reads: as it was given, or the copy with planted errors."""
+        """The project that the study reads: the labelled one, or its copy with planted errors."""
         planted = self._config.plant and self._config.labels != "demo"
         return str(self._folder / "planted_project") if planted else self.labelled_project
 
     def project_files(self, project: str) -> list[Any]:
-        """The user's files, if they make up `project`; where a rule makes that, its folder."""
+        """The user's files if `project` is the user's own, else the project's folder, which a rule makes."""
         return list(self._sources) if project == self._config.labels else [project]
 
     # -- networks ------------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class Artefacts:
         return self(*(request.subset_file for request in self._requests if request.part == GRID))
 
     def ensembles(self, part: str, *names: str) -> list[str]:
-        """The files of these names of all ensembles of a part of the study."""
+        """The files with these names of all ensembles of a part of the study."""
         of_part = [request for request in self._requests if request.part == part]
         return self(*(f"{request.ensemble}/{name}" for request in of_part for name in names))
 
@@ -96,7 +96,7 @@ class Artefacts:
         return self.ensembles(ARMS, "predictions.h5") + baseline
 
     def pilot(self) -> list[str]:
-        """The file of what the pilot chose, if the config has one; networks of another choice are outdated."""
+        """The file with the pilot's choice, if the config has a pilot; networks of another choice are outdated."""
         return self("pilot.json") if self._config.pilot else []
 
     def pilot_subset(self) -> str:
@@ -105,12 +105,12 @@ class Artefacts:
         return self(f"subsets/{subset_path(subset.percent, subset.seed)}.json")[0]
 
     def method_files(self, name: str) -> list[str]:
-        """What the base networks of a method told."""
+        """The files with the answers of a method's base networks."""
         bases = base_subsets(self._config, name)
         return self(*(f"{name}/{subset_path(base.percent, base.seed)}.h5" for base in bases))
 
     def windows(self) -> dict[str, float]:
-        """By the folder of an ensemble, the last part of its first network's steps that a method takes again."""
+        """For an ensemble's folder, the last part of its first network's steps, which a method repeats."""
         return {
             self(f"{GRID}/{subset_path(base.percent, base.seed)}")[0]: window
             for name, window in retaken(self._config.influence).items()
@@ -118,21 +118,21 @@ class Artefacts:
         }
 
     def method_influences(self) -> list[str]:
-        """What the methods of the config were told, a file each."""
+        """The files with the answers of all networks, one for each method of the config."""
         return self(*(method(name).artefact for name in self.methods))
 
     def label_tables(self) -> list[str]:
-        """The tables of what methods of the config say of single labels."""
+        """The tables of single labels by methods of the config."""
         return self(*(table for name in self.methods if (table := method(name).label_table)))
 
     def _of_ensemble(self, request: Request) -> list[str]:
-        """All files of one ensemble, and that of its subset."""
+        """All files of one ensemble, and the file of its subset."""
         members = request.subset.members if self._config.keep_snapshots and request.keeps_networks else 0
         names = [*_OF_ENSEMBLE, *(f"member-{member}.pt" for member in range(members))]
         return self(request.subset_file, *(f"{request.ensemble}/{name}" for name in names))
 
     def arm_inputs(self, job: TrainingJob, path: str | None) -> list[str]:
-        """What a job of an arm needs besides its subsets: the grid's networks to continue, or what they told."""
+        """What a job of an arm needs besides its subsets: the grid's networks to continue, or their out-of-bag file."""
         arm = self._arms.get(job.arm, Arm())
         if arm.start_from:
             starts = (subset_path(arm.start_from.percent, request.subset.seed) for request in job.requests(path))
@@ -140,7 +140,7 @@ class Artefacts:
         return self("out_of_bag.h5") if arm.curriculum or arm.augment else []
 
     def arm_options(self, job: TrainingJob) -> str:
-        """The options of the command for a job of an arm; none for others."""
+        """The command's options for a job of an arm; empty for other jobs."""
         if not job.arm:
             return ""
         arm = json.dumps(self._arms[job.arm].model_dump(), sort_keys=True)
@@ -150,22 +150,22 @@ class Artefacts:
     # -- videos --------------------------------------------------------------------------------------------------
 
     def video_networks(self) -> list[str]:
-        """The networks that look at videos, those of one subset beside each other."""
+        """The networks that predict videos; those of one subset are next to each other."""
         networks = video_networks(self._config) if self.videos else []
         return self(*(f"{GRID}/{subset_path(s.percent, s.seed)}/member-{member}.pt" for s, member in networks))
 
     def video_subset(self) -> list[str]:
-        """The file of the first subset whose networks look at videos."""
+        """The file of the first subset whose networks predict videos."""
         return self(*(f"subsets/{subset_path(s.percent, s.seed)}.json" for s, _ in video_networks(self._config)[:1]))
 
     def video_consensus(self) -> list[str]:
-        """What was found for each video, in the order of the config."""
+        """The consensus file of each video, in the order of the config."""
         return self(*(f"videos/{video}/consensus.h5" for video in self.videos))
 
     # -- answers and figures -------------------------------------------------------------------------------------
 
     def experiments(self) -> list[str]:
-        """The tables that say what the experiments of the config came to."""
+        """The tables with the results of the config's experiments."""
         asked = {"toggle": self._config.toggle, "prune": self._config.prune, "arms": self._arms}
         return self(*(f"{name}.csv" for name, part in asked.items() if part))
 
@@ -179,7 +179,7 @@ class Artefacts:
         return self._config.figures.pairs, self._config.figures.pair_list
 
     def figure_inputs(self, module: str) -> list[str]:
-        """What a figure reads beside what all figures do, as far as the study makes it."""
+        """The files that a figure reads besides those that all figures read, if the study makes them."""
         return [path for path in self(*figure_reads(module)) if path in self._made]
 
     @cached_property
@@ -187,7 +187,7 @@ class Artefacts:
         return set(self.all())
 
     def figure_jobs(self) -> Iterator[FigureJob]:
-        """The figures by what they read further; those of videos and of the pilot have rules of their own."""
+        """Figures grouped by the further files they read; those of videos and of the pilot have their own rules."""
         alike: dict[str, list[str]] = {}
         for name in figure_names(*self._pairs):
             drawn_by = figure_module(name)
@@ -196,9 +196,9 @@ class Artefacts:
             yield FigureJob(f"draw_{alone or 'figures'}", names, self.figure_inputs(alone) if alone else [])
 
     def all(self) -> list[str]:
-        """All that a study makes on the way, too, because Snakemake leaves a lost file lost where nothing asks for it.
+        """All files of a study, intermediate ones, too: Snakemake makes a lost file again only if it is asked for.
 
-        Except the ImageNet weights, which only training needs.
+        The ImageNet weights are not included, because only training needs them.
         """
         names = [f"{table}.csv" for table in (*_TABLES, *_FURTHER_TABLES)] + [f"{array}.h5" for array in _ARRAYS]
         names.append("plan.json")

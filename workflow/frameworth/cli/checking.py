@@ -1,7 +1,7 @@
-"""What is wrong with a study before anything trains: its config, its project, its images, and how they go together.
+"""Find the problems of a study before it trains: of its config, project and images, and of their combination.
 
-One path for `frameworth check`, which looks at everything, and for the workflow, which looks each time it is planned
-and so reads the label tables and the images' headers but decodes no image; the stage `frames` decodes them all.
+`frameworth check` uses it to check everything. The workflow uses it each time it is planned, and then it reads label
+tables and the headers of images, but decodes no image; the stage `frames` decodes them all.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from frameworth.plan.pilot import possible_trainings
 from frameworth.plan.split import held_out_count, hold_out
 from frameworth.training.gpus import machine_has_gpu
 
-LEAST_SIDE = 16  # px that a network sees of an image; DeepLabCut's networks halve it four or five times
+LEAST_SIDE = 16  # px of a network's image; DeepLabCut's networks halve the image four or five times
 
 Depth = Literal["tables", "headers", "images"]
 
 
 @dataclass(frozen=True)
 class CheckedStudy:
-    """A study as it was found.
+    """The result of checking a study.
 
     Attributes:
-        config: with defaults; None if its keys do not fit.
-        sources: the project's files that the study reads, as `labels.deeplabcut.inspect_project` gives them.
-        problems: errors first.
-        first_look: which labels fit their own animal worst, in lines; only where images were looked at, and nothing in
-            the project is an error.
+        config: the config with defaults; None if its keys are wrong.
+        sources: the project's files that the study reads, from `labels.deeplabcut.inspect_project`.
+        problems: all problems, errors first.
+        first_look: lines about the labels that fit their own animal worst; empty if images were not checked or there
+            are errors.
     """
 
     config: StudyConfig | None
@@ -55,16 +55,16 @@ class CheckedStudy:
     first_look: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """A line per problem, the severity first."""
+        """A line for each problem, starting with its severity."""
         return [f"{problem.severity}: {problem}" for problem in self.problems]
 
     def count(self, severity: str) -> int:
-        """How many problems are of this severity."""
+        """The number of problems of this severity."""
         return sum(problem.severity == severity for problem in self.problems)
 
 
 def check_study_file(path: Path) -> CheckedStudy:
-    """Look at everything that the study of a config file rests on, images and network included."""
+    """Check everything that the study of a config file needs, including images and network."""
     given, problems = read_config_file(path)
     if not given and problems:
         return CheckedStudy(None, (), tuple(problems))
@@ -73,7 +73,7 @@ def check_study_file(path: Path) -> CheckedStudy:
 
 
 def read_config_file(path: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """The keys of a config file, and what is wrong with it as a file."""
+    """The keys of a config file, and the problems of reading it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -85,13 +85,13 @@ def read_config_file(path: Path) -> tuple[dict[str, Any], list[Problem]]:
 
 
 def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None = None) -> CheckedStudy:
-    """Look at a study's config and, unless it draws its own, at its project.
+    """Check a study's config and, unless it is the demo's, its project.
 
     Args:
-        given: the config's keys, as they were given.
-        depth: `tables` reads config.yaml and the label files; `headers` the images' headers too; `images` decodes
-            them, and builds the network.
-        runs_here: whether its networks train on this machine; None if that is not known.
+        given: the config's keys as in the file.
+        depth: `tables` reads config.yaml and the label files; `headers` reads the images' headers, too; `images`
+            decodes the images, and builds the network.
+        runs_here: whether the networks train on this machine; None if that is not known.
     """
     config, problems = inspect_config(given)
     problems += libraries_here()
@@ -123,19 +123,19 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
             problems.append(error("config: training.device", NO_GPU, todo))
     look: list[str] = []
     if inspection.project is not None and depth == "images" and not any(p.severity == "error" for p in problems):
-        from frameworth.cli.first_look import first_look  # SciPy's statistics, which planning need not wait for
+        from frameworth.cli.first_look import first_look  # slow import, not needed for planning
 
         look = first_look(inspection.project)
     return CheckedStudy(config, inspection.sources, _sorted(problems), tuple(look))
 
 
 def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Each once, errors first."""
+    """The problems without duplicates, errors first."""
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: problem.severity))
 
 
 def _together(config: StudyConfig, project: LabelledProject | None, pictures: Pictures | None) -> Iterator[Problem]:
-    """How the config goes with the frames there are."""
+    """Problems of the config with the frames of the project."""
     held_out: np.ndarray | None = None
     if project is not None:
         try:
@@ -164,8 +164,8 @@ def _together(config: StudyConfig, project: LabelledProject | None, pictures: Pi
 def _split(config: StudyConfig, project: LabelledProject, pictures: Pictures | None) -> np.ndarray:
     """Which frames are held out, bool [N].
 
-    Frames of the same picture are split together. That takes decoding, which is done here where nobody did it and it
-    matters: where the config names frames by their numbers, before there is a frames.csv to look them up in.
+    Frames with the same picture are put on the same side. To find them, images must be decoded. If this was not done
+    before, it is done here only if the config names frames by number and there is no valid frames.csv yet.
     """
     digests = pictures.digests if pictures is not None else None
     if digests is None and ((config.toggle and config.toggle.frames) or config.figures.pair_list):
@@ -266,7 +266,7 @@ def _count_problems(config: StudyConfig, total: int, pool: int) -> Iterator[Prob
 
 
 def _film_problems(config: StudyConfig) -> Iterator[Problem]:
-    """Videos that are none by their first bytes; what is not there or empty was told before."""
+    """Files that are not videos by their first bytes; missing and empty files were reported before."""
     problems = []
     for video in config.videos:
         if Path(video).is_file() and Path(video).stat().st_size:

@@ -1,4 +1,4 @@
-"""What a study and its jobs take: run time, memory, device-hours, disk; from the study's size and what was measured."""
+"""The costs of a study and its jobs (time, memory, disk), from the study's size and from measurements."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from frameworth.plan.split import held_out_count
 from frameworth.storage.files import read_json
 from frameworth.training.measured import Measured, measured_networks, network_seconds
 
-DEMO_KEYPOINTS = 4  # of the drawn animals; looking them up would import what drawing needs
+DEMO_KEYPOINTS = 4  # of the demo's animals; reading it from the demo would import its drawing code
 _TABLES = (".yaml", ".yml", ".h5", ".csv")
 
-# Peak memory of a process measured on a CPU: imports and one network, and what the gradients of a px of a batch need.
-# ResNet-50's share stands for all networks, as those that are smaller need less.
+# Peak memory of a process, measured on a CPU: imports and one network, and the gradients for each px of a batch.
+# The values are those of ResNet-50; smaller networks need less.
 _BASE_MIB = 1500
 _GPU_BASE_MIB = 4000  # with CUDA's libraries and pinned buffers; not measured
 _BYTES_PER_PX = 4000
 
-# Of a job that looks at a video: a network's weights (measured: 92 MiB for ResNet-50) with its maps of a batch, and
-# what a network computes in between for a batch (measured on a CPU: below 1000).
+# Memory of a job that predicts a video: a network's weights (measured: 92 MiB for ResNet-50) with its maps of a batch,
+# and the intermediate results of a network for a batch (measured on a CPU: below 1000).
 _NETWORK_MIB = 150
 _VIDEO_BATCH_MIB = 1500
 
-# Before anything has been measured: an old GPU's time for a step of eight crops of 448 px. An assumption.
+# Assumption before anything was measured: an old GPU's time in s for a step with eight crops of 448 px.
 _ASSUMED_STEP = 0.25
 _ASSUMED_PX = 8 * 448 * 448
 _ASSUMED_CPU_MINUTES = 240
 
-# What is asked for is this many times what is expected, and some minutes to start on a cold file system.
+# Jobs ask for this many times the expected time, and some minutes to start on a slow file system.
 _RESERVE = 3
 _START_MINUTES = 10
 
 
 @dataclass(frozen=True)
 class StudySize:
-    """Labelled frames, the size of the first in px, and keypoints."""
+    """Number of labelled frames, size of the first in px, and number of keypoints."""
 
     frames: int
     width: int
@@ -58,7 +58,7 @@ class StudySize:
 
 
 def study_size(config: StudyConfig, sources: Sequence[Path]) -> StudySize:
-    """The size of a study from its config, or from its labels, whose files `labels.sources.study_sources` lists.
+    """The size of a study from its config, or from its labels; `sources` is from `labels.sources.study_sources`.
 
     Raises UserError if the first image cannot be read.
     """
@@ -73,9 +73,9 @@ def study_size(config: StudyConfig, sources: Sequence[Path]) -> StudySize:
 
 
 def measured(config: StudyConfig) -> Measured | None:
-    """What the study's finished networks of this many steps and this batch size took; None if there are none.
+    """Measurements of the study's finished networks with the config's steps and batch size; None without any.
 
-    Before the grid's first network is finished, that network of the pilot whose options were taken tells.
+    Before the first network of the grid is finished, those of the network that the pilot chose are used.
     """
     training = chosen_training(config)
     return (measured_networks(config.folder, training) or _measured_by_pilot(config)) if training else None
@@ -96,12 +96,12 @@ def _measured_by_pilot(config: StudyConfig) -> Measured | None:
 
 @dataclass(frozen=True)
 class Costs:
-    """What the parts of a study take.
+    """The costs of the parts of a study.
 
-    Minutes and MiB are what to ask of a scheduler, with a reserve; seconds are what is expected.
+    Minutes and MiB have a reserve and are meant for a scheduler; seconds are the expected time.
 
     Attributes:
-        size: of the study. speed: what was measured; None where nothing was, and times rest on an assumption.
+        size: size of the study. speed: measurements; if None, times are based on an assumption.
     """
 
     config: StudyConfig
@@ -110,29 +110,29 @@ class Costs:
 
     @cached_property
     def training(self) -> Training:
-        """With what the pilot chose; before that, with those of its options that take longest."""
+        """The options with the pilot's choice; before the choice, with the largest images of all choices."""
         return max(possible_trainings(self.config), key=self._batch_px)
 
     @property
     def pool(self) -> int:
-        """Frames that may be trained on, as the config's share says."""
+        """The number of frames in the pool, by the config's share of held-out frames."""
         return self.size.frames - held_out_count(self.config.held_out.fraction, self.size.frames)
 
     @property
     def step(self) -> float:
-        """Seconds of a gradient step; a prediction of as many frames takes a third."""
+        """Seconds of a gradient step; predicting as many frames takes a third of it."""
         if self.speed:
             return self.speed.step
         return max(0.02, _ASSUMED_STEP * self._batch_px(self.training) / _ASSUMED_PX)
 
     def pilot_seconds(self) -> float:
-        """Most seconds of training all networks of the pilot, one after the other, and predicting all frames."""
+        """Seconds, at most, to train all networks of the pilot one after the other and predict all frames."""
         assert self.config.pilot is not None
         networks, steps = pilot_budget(self.config.pilot, self.config.training)
         return steps * self.step + networks * self.size.frames / self.training.batch_size * self.step / 3
 
     def job_seconds(self, subsets: Sequence[PlannedSubset]) -> float:
-        """Seconds of training all members of these subsets and predicting all frames with them."""
+        """Seconds to train all members of these subsets and predict all frames with them."""
         return sum(
             subset.members
             * network_seconds(self.training, subset_size(subset.percent, self.pool), self.size.frames, self.step)
@@ -140,7 +140,7 @@ class Costs:
         )
 
     def method_seconds(self, name: str) -> float:
-        """Seconds of asking one base network by a method."""
+        """Seconds that a method takes for one base network."""
         asked_by = method(name)
         options = asked_by.options(**method_options(self.config, name))
         subset = subset_size(base_subsets(self.config, name)[0].percent, self.pool)
@@ -148,17 +148,17 @@ class Costs:
         return samples * self.step / self.training.batch_size
 
     def video_seconds(self, frames: int, networks: int) -> float:
-        """Seconds of predicting a video of so many frames, as large as the labelled ones, with so many networks."""
+        """Seconds to predict a video of `frames` frames, as large as the labelled ones, with `networks` networks."""
         return networks * frames / self.training.batch_size * self.step / 3
 
     def minutes(self, seconds: float) -> int:
-        """Minutes to ask for what is expected to take so many seconds."""
+        """Minutes to ask a scheduler for, if `seconds` are expected."""
         if self.speed is None and self.config.training.device == "cpu":
             return _ASSUMED_CPU_MINUTES
         return _START_MINUTES + math.ceil(_RESERVE * seconds / 60)
 
     def job_memory(self) -> int:
-        """MiB of a job that trains: the process, the decoded frames, on a CPU the gradients too."""
+        """MiB of a job that trains: the process, the decoded frames, and on a CPU the gradients."""
         size, scale = self.size, self.training.scale
         frames = min(DECODED_BYTES_KEPT, size.frames * 3 * size.width * size.height * scale**2)
         if self.training.device != "cpu":
@@ -166,11 +166,11 @@ class Costs:
         return _BASE_MIB + math.ceil((frames + _BYTES_PER_PX * self._batch_px(self.training)) / 2**20)
 
     def method_memory(self, name: str) -> int:
-        """MiB of asking one base network by a method."""
+        """MiB that a method needs for one base network."""
         return self.job_memory() + method(name).memory
 
     def video_memory(self, networks: int) -> int:
-        """MiB for a video: the process, a batch of images and maps, and the networks that look at it."""
+        """MiB for a video: the process, a batch of images and maps, and the networks that predict it."""
         base = _BASE_MIB if self.config.training.device == "cpu" else _GPU_BASE_MIB
         return base + _VIDEO_BATCH_MIB + networks * _NETWORK_MIB
 
@@ -181,12 +181,12 @@ class Costs:
 
 
 def study_memory(size: StudySize, subsets: int) -> int:
-    """MiB for the stages after training, which hold scores [subsets, frames, keypoints] and matrices of frames²."""
+    """MiB for the stages after training, for scores [subsets, frames, keypoints] and frames² · keypoints matrices."""
     scores = subsets * size.frames * size.keypoints
     matrix = size.frames**2 * size.keypoints
     return 1500 + math.ceil((70 * scores + 160 * matrix) / 2**20)
 
 
 def prediction_bytes(size: StudySize, members: int) -> int:
-    """About what the predictions and consensus of one subset take on disk, with the DeepLabCut tables."""
+    """Approximate bytes on disk of one subset's predictions and consensus, with the DeepLabCut tables."""
     return round(size.frames * size.keypoints * (45 * members + 110) + 60_000)

@@ -1,4 +1,4 @@
-"""How far a run is, on a person's terminal or in a file."""
+"""Show the progress of a run on a terminal or in a file."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, TextIO
 from frameworth.cli.failures import SAID
 from frameworth.errors import printable
 
-WATCH = SAID + "networks "  # and those of `Meter`
-_PLAIN_LINE_SECONDS = 30  # between lines where the output is no terminal
+WATCH = SAID + "networks "  # start of the lines of `Meter`
+_PLAIN_LINE_SECONDS = 30  # time between lines if the output is not a terminal
 _LABELS = "/labels_to_check.csv"
 
 
 class Display:
-    """The state of a run: one line that is overwritten on a terminal, a line now and then elsewhere."""
+    """The state of a run: on a terminal one line that is overwritten, elsewhere a line at intervals."""
 
     def __init__(self, screen: TextIO) -> None:
         self._screen = screen
@@ -26,21 +26,21 @@ class Display:
         self._last = ""
 
     def happened(self, event: dict[str, Any]) -> None:
-        """Show what the logger plugin told."""
+        """Show an event of the logger plugin."""
         match event["event"]:
             case "progress":
                 self._jobs = f"jobs {event['done']} of {event['total']}"
                 self._show()
             case "job_info":
                 for path in event["output"]:
-                    if path.endswith(_LABELS) and not path.endswith(f"/figures{_LABELS}"):  # which is drawn from it
+                    if path.endswith(_LABELS) and not path.endswith(f"/figures{_LABELS}"):  # not the figure's
                         self._labels[event["jobid"]] = path
             case "job_finished":
                 if path := self._labels.get(event["job_id"]):
                     self._say(f"the list of labels to check is there: {path}; figures and the report follow")
 
     def read(self, line: str) -> None:
-        """Show a line of this program's in Snakemake's output."""
+        """Show a line of Snakemake's output if this program wrote it."""
         if line.startswith(WATCH):
             self._networks = printable(line.removeprefix(SAID).strip())
             self._show()

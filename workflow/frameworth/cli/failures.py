@@ -1,4 +1,4 @@
-"""What went wrong in a run of Snakemake: one line per failed job, with the last words of its log and where it lies."""
+"""The failures of a Snakemake run: one line for each failed job, with the last line and the path of its log."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-SAID = "frameworth: "  # what the lines that are for the person begin with in Snakemake's output
+SAID = "frameworth: "  # start of the lines for the user in Snakemake's output
 
-_OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")  # before Snakemake has a logger that tells events
+_OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")  # printed before Snakemake has loaded the logger plugin
 _SLURM_REFUSED = re.compile(r"^SLURM sbatch failed\. The error message was '?(.+?)'?\.?$", re.MULTILINE)
 
 _GO_ON = "Finished networks are kept: run the same command again to go on"
@@ -25,10 +25,10 @@ _LOCKED_ADVICE = (
 
 
 class Failures:
-    """What went wrong in a run of Snakemake.
+    """Collects the failures of a Snakemake run.
 
     Attributes:
-        stopped: whether the person stopped the run, so that a job that says nothing was stopped and did not fail.
+        stopped: whether the user stopped the run; a job with an empty log was then stopped and did not fail.
     """
 
     def __init__(self, command: Sequence[str] = ()) -> None:
@@ -41,28 +41,28 @@ class Failures:
         self._refused: list[str] = []
 
     def happened(self, event: dict[str, Any]) -> None:
-        """Take in what the logger plugin told."""
+        """Take an event of the logger plugin."""
         match event["event"]:
             case "job_started":
                 self._started = True
             case "job_error":
                 if refused := _SLURM_REFUSED.match(str(event["rule_msg"])):
-                    self._slurm.append(refused[1])  # the job never ran, and has no words of its own
+                    self._slurm.append(refused[1])  # the job never ran, so it has no log
                 else:
                     self._jobs.append((event["rule_name"], Path(event["log"][0]) if event["log"] else None))
             case "error":
                 self._locked |= event["exception"] == "LockException"
-                # Once jobs have started, a WorkflowError says no more than that some of them did not complete.
+                # After jobs have started, a WorkflowError only means that some of them did not complete.
                 if not (self._started and event["exception"] == "WorkflowError"):
                     self._refused += _reasons(event["msg"], event["exception"])
 
     def read(self, line: str) -> None:
-        """Take in one line of Snakemake's output, which says what is wrong with its own options."""
+        """Take one line of Snakemake's output, which may report an error in Snakemake's options."""
         if refused := _OPTION_REFUSED.match(line):
             self._refused.append(refused[1])
 
     def lines(self) -> list[str]:
-        """One line per failed job with the last words of its log; else why nothing was started."""
+        """One line for each failed job with the last line of its log; if none failed, why nothing was started."""
         if self._locked:
             return [f"frameworth: {_LOCKED_ADVICE}"]
         jobs = {(rule, log): f"frameworth: {self._failure_line(rule, log)}" for rule, log in self._jobs}
@@ -80,9 +80,9 @@ class Failures:
         return f"{rule} {'was stopped' if _STOPPED in words else 'failed'}: {words}"
 
     def advice(self) -> str:
-        """What to do: mend something, if the jobs or Snakemake named it, or go on as it is."""
+        """What the user should do: correct what jobs or Snakemake reported, or just run again."""
         if self._locked:
-            return "Nothing was run"  # the line has what to do
+            return "Nothing was run"  # `lines` gives the advice
         if self._slurm:
             return _MEND
         if self._jobs:
@@ -91,18 +91,18 @@ class Failures:
 
 
 def _reasons(text: str, exception: str) -> list[str]:
-    """What an error of Snakemake's says, without its own name and the places in the workflow."""
+    """The lines of a Snakemake error, without the error's name and the places in the workflow."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("  File ")]
     return [line.strip().removeprefix("Error: ") for line in lines if not line.startswith(exception)]
 
 
 def _names_what_to_mend(log: Path | None) -> bool:
-    """Whether a job ended with a line for the person, and not because it was stopped."""
+    """Whether a job's log ends with a line for the user, other than that it was stopped."""
     return any(line.startswith(SAID) and _STOPPED not in line for line in (_log_lines(log) or [])[-1:])
 
 
 def _last_words(log: Path | None) -> str:
-    """The last line that a command of ours or Python said in a job's log, and where the log lies."""
+    """The last line for the user in a job's log, or else its last line, and the log's path."""
     lines = _log_lines(log)
     if lines is None:
         return "it left no log"
@@ -112,7 +112,7 @@ def _last_words(log: Path | None) -> str:
 
 
 def _log_lines(log: Path | None) -> list[str] | None:
-    """The lines of a job's log; None if it left none."""
+    """The lines of a job's log that are not empty; None if there is no log."""
     if log is None or not log.exists():
         return None
     return [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]

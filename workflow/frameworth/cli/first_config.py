@@ -1,4 +1,4 @@
-"""A first config for a labelled project, from a look at its labels and images: what `frameworth init` writes."""
+"""Make a first config for a labelled project from measurements of its labels and images, for `frameworth init`."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from frameworth.plan.config import check_config
 from frameworth.plan.split import hold_out
 from frameworth.storage.files import write_text
 
-_CELL = 8  # px of the network's image to a cell of its map
-_SIDES = (96, 128, 192, 256)  # px, of what a CPU network is trained on: its longer side
-_LEAST_LARGEST = 192  # px, of the largest side that is tried: a step at 256 px takes twice as long
-_WHOLE_FRAME = 1280  # px: networks are trained on crops, but predict whole frames
-_LARGEST_SCALE = 4.0  # that a config may have
-_LEAST_CROP = 64  # px, at the cost of larger whole frames
-_MARGIN = 2.0  # of a crop, times the labels' bounding box
-_CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves little
-_LEAST_FRAMES = 8  # a quarter of which is held out, and a tenth of the rest is a frame still
+_CELL = 8  # px of the network's image per cell of its map
+_SIDES = (96, 128, 192, 256)  # px, longer side of training images for a network on a CPU
+_LEAST_LARGEST = 192  # px, the largest side tried is at least this; a step at 256 px takes twice as long
+_WHOLE_FRAME = 1280  # px, largest side of whole frames, which networks trained on crops must predict
+_LARGEST_SCALE = 4.0  # the largest that a config may have
+_LEAST_CROP = 64  # px, even if whole frames become larger than `_WHOLE_FRAME`
+_MARGIN = 2.0  # side of a crop, in sides of the labels' bounding box
+_CROPPED_BELOW = 0.6  # a crop that is larger than this share of the frame saves little time
+_LEAST_FRAMES = 8  # with a quarter held out, a tenth of the rest is still one frame
 _FEW_FRAMES = 40
-_VIDEOS_TO_HOLD_OUT = 6  # from so many on, whole videos are held out
+_VIDEOS_TO_HOLD_OUT = 6  # with at least this many videos, whole videos are held out
 _HELD_OUT, _SEED = 0.25, 1
-_LONGEST_NAME = 80  # letters of a study's name that a config may hold
+_LONGEST_NAME = 80  # letters that a study's name may have in a config
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of a project or label file.
+    """Measurements of a project or label file.
 
     Attributes:
-        frames, keypoints, videos: counts. width, height: of the largest image, px.
-        extent: longer side of the box around a frame's labels, px, which nine frames in ten do not exceed; 0 where no
+        frames, keypoints, videos: their numbers. width, height: size of the largest image, px.
+        extent: longer side of the box around a frame's labels, px, the 90th percentile over frames; 0 if no
             frame has two labels.
-        neighbour: median distance from a label to the nearest other one of its frame, px; 0 where there is none.
-        sizes: how many different image sizes there are. shortest: px, of the sides of all images.
+        neighbour: median distance from a label to the nearest other label of its frame, px; 0 if there is none.
+        sizes: number of different image sizes. shortest: the shortest side of any image, px.
         by_video: whether whole videos are held out.
     """
 
@@ -62,7 +62,7 @@ class Look:
     by_video: bool
 
     def sentence(self) -> str:
-        """For the terminal and the head of the config."""
+        """The measurements as a sentence, for the terminal and the head of the config."""
         apart = f", neighbours typically {self.neighbour:.0f} px apart" if self.neighbour else ""
         extent = f", labels within {self.extent:.0f} px{apart}" if self.extent else ""
         size = f"{self.width}×{self.height} px" + (" at most" if self.sizes > 1 else "")
@@ -77,8 +77,8 @@ class Sizes:
 
     Attributes:
         scales: factors on the original images, ascending.
-        crops: side in px, after scaling, of the square that is trained on, for each scale; None for whole frames.
-        reason: why these, a sentence.
+        crops: for each scale, side in px (after scaling) of the squares to train on; None for whole frames.
+        reason: a clause that says why these were chosen.
     """
 
     scales: tuple[float, ...]
@@ -87,10 +87,10 @@ class Sizes:
 
 
 def sizes_to_try(look: Look) -> Sizes:
-    """Sizes at which the labels of a frame can be told apart, and smaller ones, which show more of the surroundings.
+    """Choose image sizes: one at which a frame's labels can be distinguished, and smaller ones.
 
-    Networks are trained on squares around the animal where it is small, else on whole frames. At the largest size
-    typical neighbours lie a cell of the network's map apart, as far as a CPU can pay for it.
+    Networks are trained on squares around the animal if it is small, else on whole frames. At the largest size, typical
+    neighbours are one cell of the network's map apart, unless this would be too slow on a CPU.
     """
     frame = max(look.width, look.height)
     crop = max(_MARGIN * look.extent, _LEAST_CROP) if look.extent else 0.0
@@ -98,10 +98,10 @@ def sizes_to_try(look: Look) -> Sizes:
     view = crop if is_cropped else frame
     wanted = _CELL * view / look.neighbour if look.neighbour else _LEAST_LARGEST
     largest = next(side for side in _SIDES if side >= np.clip(wanted, _LEAST_LARGEST, _SIDES[-1]))
-    # Blown up, an image shows no more; it is only where neighbours would share a cell.
+    # Enlarging an image adds no detail; it is done only if neighbours would share a cell.
     seen = largest if wanted > view else max(view, _SIDES[1])
     sides = [side for side in _SIDES if largest / 2 <= side <= min(largest, seen)]
-    # A whole frame at the scale of the crop may be large, and a long one narrow.
+    # At the scale of the crop, a whole frame may be too large, or its shorter side too small.
     affordable = max(_LEAST_CROP, round(min(_WHOLE_FRAME / frame, _LARGEST_SCALE) * view))
     least = math.ceil(LEAST_SIDE / look.shortest * view)
     sides = [side for side in sides if least <= side <= affordable] or [max(least, min(affordable, sides[0]))]
@@ -112,19 +112,19 @@ def sizes_to_try(look: Look) -> Sizes:
 
 
 def look_at(labels: Path) -> Look:
-    """Count the frames of a DeepLabCut project or another tool's label file, and measure images and animals.
+    """Count the frames of a DeepLabCut project or of another tool's label file, and measure images and animals.
 
-    Raises UserError if it cannot be read.
+    Raises UserError if the labels cannot be read.
     """
     if is_import(labels):
         imported = read_imported(labels)
-        # Frames of a video have one size, and decoding them all would take long.
+        # All frames of a video have the same size, and decoding all of them would take long.
         first = {picture.one_size: picture for picture in imported.pictures}
         return _measured(labels, imported, {picture.size() for picture in first.values()})
     inspection = inspect_labels(labels)
     refuse_errors(inspection.problems)
     project = inspection.project
-    assert project is not None  # or there were errors
+    assert project is not None  # otherwise there were errors
     return _measured(labels, project, {image_size(path) for path in project.paths})
 
 
@@ -153,7 +153,7 @@ def _measured(labels: Path, project: LabelledProject, sizes: set[tuple[int, int]
 
 
 def _can_hold_out_videos(labels: Path, project: LabelledProject) -> bool:
-    """Whether there are many videos, and not all hang together by pictures that they share."""
+    """Whether there are many videos, and they can be split although some share pictures."""
     if len(set(project.videos)) < _VIDEOS_TO_HOLD_OUT:
         return False
     pictures = inspect_label_pictures(labels, project, decode=True)[0].digests
@@ -165,15 +165,15 @@ def _can_hold_out_videos(labels: Path, project: LabelledProject) -> bool:
 
 
 def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bool) -> tuple[Path, Look]:
-    """Look at `labels`, write a commented config for them; returns where, and what was seen.
+    """Measure `labels` and write a config with comments for them; returns its path and the measurements.
 
     Args:
         labels: folder of a DeepLabCut project, or another tool's label file.
-        study: its name; from the folder or file where None.
-        out: the file; `{study}.yaml`, in config/ where there is such a folder, where None.
+        study: the study's name; None takes it from the folder or file.
+        out: the file to write; None means `{study}.yaml`, in config/ if there is such a folder.
         gpu: whether networks will train on a GPU.
 
-    Raises UserError if the labels cannot be read, or the file is there already.
+    Raises UserError if the labels cannot be read, if there are too few frames, or if the file exists already.
     """
     look = look_at(Path(labels))
     if look.frames < _LEAST_FRAMES:
@@ -190,14 +190,14 @@ def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bo
 
 
 def _true_path(labels: Path) -> Path:
-    """The whole path; of a file that is a link, where it stands, as it may lead to where nothing has a name."""
+    """The absolute path; a link to a file keeps its own name, because its target may have a useless name."""
     return labels.resolve() if labels.is_dir() else labels.parent.resolve() / labels.name
 
 
 def study_name(labels: Path) -> str:
-    """A name for a study that a config may hold: that of `my reach-Ann-2021-02-03` or `my reach.slp` is `my_reach`.
+    """A valid name for the study, for example `my_reach` for `my reach-Ann-2021-02-03` or `my reach.slp`.
 
-    A table of Lightning Pose is named alike in all projects, so that the study is called after its folder.
+    Tables of Lightning Pose have the same name in all projects, so the study gets the name of their folder.
     """
     named = labels.parent if labels.stem.startswith("CollectedData") else labels
     stem = named.name if named != labels or named.is_dir() else named.stem

@@ -1,4 +1,4 @@
-"""The labels that fit their own animal worst, in words: what `init` and `check` say before any network is trained."""
+"""The labels that fit their own animal worst, in words, for `init` and `check`, before any network is trained."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from frameworth.attribution.suspicion.geometry import suspect_geometry
 from frameworth.errors import printable
 from frameworth.labels.deeplabcut import LabelledProject
 
-_NAMED = (3, 5)  # labels: so many at least, and so many at most where more stand out
+_NAMED = (3, 5)  # least and largest number of labels listed
 
 
 def first_look(project: LabelledProject) -> list[str]:
-    """A line that says what it is, and a line per label, the worst first; none where too few keypoints are labelled."""
+    """A heading and a line for each label, the worst first; empty if too few keypoints are labelled."""
     suspects = suspect_geometry(project.xy)
     known = int(np.isfinite(suspects.suspicion).sum())
     if not known:
         return []
-    # Of equal ones the first.
+    # A stable sort: equal ones stay in their order.
     order = np.argsort(np.where(np.isfinite(suspects.suspicion), -suspects.suspicion, np.inf), kind="stable")
     worst = order[: min(int(np.clip(suspects.flagged.sum(), *_NAMED)), known)]
     lines = ["A first look, without networks: these labels fit their own animal worst; rare poses do, too."]

@@ -1,7 +1,7 @@
-"""What PyTorch and the engine say of a config: whether its network can be built, and on what it would train.
+"""Check with PyTorch and the engine whether a config's network can be built, and whether there is a GPU for it.
 
-Importing them takes seconds in which Python runs nothing else. In a process of its own that is done while images are
-decoded.
+Importing them takes seconds, in which Python runs nothing else. Therefore this runs in its own process while images
+are decoded.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ NO_GPU = "cuda is asked for, but this machine has no GPU that can be used"
 
 
 def aside() -> Executor:
-    """A worker for what needs PyTorch: a process of its own, or a thread where PyTorch is imported already."""
-    # PyTorch's own threads would be missing in a fork.
+    """A worker for work with PyTorch: a new process, or a thread if PyTorch is imported already."""
+    # A forked process would lack the threads of PyTorch.
     return ThreadPoolExecutor(1) if "torch" in sys.modules else ProcessPoolExecutor(1, get_context("fork"))
 
 
 def has_usable_gpu() -> bool:
-    """Whether PyTorch sees a GPU here; it is asked only where there is a driver."""
+    """Whether PyTorch sees a GPU here; PyTorch is imported only if there is a driver."""
     if not machine_has_gpu():
         return False
     with aside() as worker:
@@ -34,7 +34,7 @@ def has_usable_gpu() -> bool:
 
 
 def network_problems(training: Training, needs_gpu: bool) -> list[Problem]:
-    """What is wrong with the network and, where it `needs_gpu`, with this machine; takes seconds."""
+    """Problems of the network and, if it `needs_gpu`, of this machine; this takes seconds."""
     return [*(_gpu_problems() if needs_gpu else ()), *_building_problems(training)]
 
 

@@ -1,7 +1,7 @@
-"""A study's networks by their hashes against its store: which are there, and which are still to be trained.
+"""Compare the hashes of a study's networks with its store: which are finished, and which are still to be trained.
 
-A network that is finished in the store is done, whatever became of its other files. One whose hash is not known yet,
-because what it depends on is still to be made (such as the frames that a toggle will flag), counts as to be trained.
+A network that is finished in the store counts as finished, even if its other files are lost. If its hash is not known
+yet, because the network depends on a later result (such as the frames of a toggle), it counts as still to be trained.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from frameworth.training.variants import BASELINE, Variant, arm_variants
 
 @dataclass(frozen=True)
 class Left:
-    """What is still to be trained.
+    """The networks that are still to be trained.
 
     Attributes:
-        subsets: by part of the study, with as many members as are to be trained.
-        pilot: networks of a pilot that has not chosen yet, at most, beside the grid's.
+        subsets: for each part of the study, subsets with the number of members still to be trained.
+        pilot: most networks that a pilot without a choice may still train, besides the grid's.
         outdated: how many of these networks were trained before, for other labels or another config.
-        guessed: parts of which some networks count because nothing can be said of them yet.
+        guessed: parts in which some of these networks may be finished already, which is not known yet.
     """
 
     subsets: dict[str, list[PlannedSubset]]
@@ -47,15 +47,15 @@ class Left:
 
     @property
     def networks(self) -> int:
-        """All networks that are still to be trained."""
+        """The number of all networks that are still to be trained."""
         return self.pilot + sum(subset.members for subsets in self.subsets.values() for subset in subsets)
 
 
 class StudyNetworks:
     """The networks that a checked config asks for.
 
-    Labels and images are looked at again only when the study's own tables have changed: counting again while a study
-    runs takes no more than looking for files.
+    Labels and images are read again only if the study's own tables have changed, so counting again while a study runs
+    is fast.
     """
 
     def __init__(self, config: StudyConfig) -> None:
@@ -65,7 +65,7 @@ class StudyNetworks:
         self._hashed_with: list[float] = []
 
     def left(self) -> Left:
-        """What is still to be trained now; raises UserError if the labels cannot be read."""
+        """The networks that are still to be trained now; raises UserError if the labels cannot be read."""
         recorded, finished = (
             {path.parent.name for path in self._folder.glob(f".store/*/{name}")}
             for name in ("training.json", "network.pt")
@@ -102,7 +102,7 @@ class StudyNetworks:
     def _is_made_without_them(
         self, hashes: Sequence[str], before: Sequence[str], record: Path, recorded: set[str]
     ) -> bool:
-        """Whether what is made of networks is there and these have left the store since, so that none is trained."""
+        """Whether the files made from networks are still valid, so that missing networks need not be trained again."""
         if not self._no_label_changed():
             return False
         if list(before) == list(hashes) and (record.parent / "predictions.h5").exists():
@@ -117,7 +117,7 @@ class StudyNetworks:
         return all((place / name).exists() for name in ("predictions.h5", "consensus.h5"))
 
     def _pilot(self, finished: set[str]) -> int:
-        """The pilot's networks that may be trained yet; 0 once it has chosen."""
+        """The most networks that the pilot may still train; 0 after it has chosen."""
         if chosen_training(self._config) is not None:
             return 0
         tried = self._hashes.of_pilot() if self._hashes else []
@@ -125,7 +125,7 @@ class StudyNetworks:
 
 
 class _Hashes:
-    """What each network is known by, on the frames as they are now."""
+    """The hashes of networks for the frames as they are now."""
 
     def __init__(self, config: StudyConfig, frames: PresentFrames) -> None:
         self.frames = frames
@@ -137,12 +137,12 @@ class _Hashes:
         self._frames_of = cache(self._draw)
 
     def of(self, request: Request, grid_is_done: bool) -> tuple[str, ...] | None:
-        """The hashes of a request's networks; None where what they depend on is still to be made."""
+        """The hashes of a request's networks; None if something that they depend on is not made yet."""
         subset, arm = request.subset, self._arms[request.variant] if request.part == ARMS else None
         if self._training is None:
             return None
         if arm and not (arm.replicate or arm.start_from):
-            # What the grid's networks say steers this arm: a record that is younger holds what came of it.
+            # This arm depends on predictions of the grid's networks; a younger record has the right hashes.
             record = self._folder / request.ensemble / "training.json"
             steered_by = self._folder / (request.subset_file if arm.pseudo else "out_of_bag.h5")
             is_known = grid_is_done and self._is_made_of_the_grid(steered_by) and in_order(steered_by, record)
@@ -159,7 +159,7 @@ class _Hashes:
         return None if frames is None else self._of_networks(frames, self._training, networks)
 
     def of_pilot(self) -> list[str]:
-        """The hashes of the pilot's first networks, one for each of its choices."""
+        """The hashes of the pilot's first networks, one for each choice."""
         subset, pilot, plain = pilot_subset(self._config), self._config.pilot, self._config.training
         network = self._seed(subset, 0), BASELINE
         tried = [plain.sized(choice, pilot.steps) | {"steps": pilot.steps} for choice in pilot.choices] if pilot else []
@@ -168,7 +168,7 @@ class _Hashes:
     def _of_networks(
         self, frames: np.ndarray, training: Training, networks: Sequence[tuple[int, Variant]]
     ) -> tuple[str, ...]:
-        """Of networks on these frames; none where there is no frame to train on."""
+        """The hashes of networks trained on these frames; empty if there is no frame."""
         identities = [(seed, variant.identity(seed)) for seed, variant in networks]
         return tuple(self._hashed.network_hashes(frames, training.for_weights, identities)) if len(frames) else ()
 
@@ -176,7 +176,7 @@ class _Hashes:
         return network_seed(self._config.seed, subset.percent, subset.seed, member)
 
     def _chosen(self, request: Request, grid_is_done: bool) -> np.ndarray | None:
-        """The frames of one side of a toggle, or of a pruned pool; None where they are not known yet."""
+        """The frames of one side of a toggle, or of a pruned pool; None if they are not known yet."""
         from frameworth.experiments.prune import removed_frames
         from frameworth.experiments.toggle import group_of, side_frames
 
@@ -193,7 +193,7 @@ class _Hashes:
         return np.setdiff1d(pool, removed_frames(self._values, prune.by, request.variant, number, seed))
 
     def _is_made_of_the_grid(self, path: Path) -> bool:
-        """Whether a file is younger than the labels and the predictions of all networks of the grid."""
+        """Whether a file is not older than the labels and the predictions of all networks of the grid."""
         predictions = (self._folder / request.ensemble / "predictions.h5" for request in self._grid.values())
         return in_order(self._folder / "labels.h5", path) and all(in_order(file, path) for file in predictions)
 
@@ -204,7 +204,7 @@ class _Hashes:
         return pd.read_csv(self._folder / "frame_values.csv")
 
     def _draw(self, subset: PlannedSubset) -> np.ndarray:
-        """The numbers of a subset's frames, ascending: as they were drawn of the same pool, else drawn anew."""
+        """The numbers of a subset's frames, ascending: those recorded if the pool is the same, else drawn again."""
         row = self._recorded_rows.get((subset.name, subset.design))
         if row is not None:
             return np.flatnonzero(row)
@@ -213,7 +213,7 @@ class _Hashes:
 
     @cached_property
     def _recorded_rows(self) -> dict[tuple[str, str], np.ndarray]:
-        """The rows of subsets.h5, bool [N], by name and design: a long balanced design takes long to draw."""
+        """The rows of subsets.h5, bool [N], by name and design, because drawing a large balanced design is slow."""
         if not self.frames.same_pool or not in_order(self._folder / "frames.csv", self._folder / "subsets.h5"):
             return {}
         try:
@@ -224,7 +224,7 @@ class _Hashes:
 
 
 def recorded_hashes(record: Path) -> list[str]:
-    """Of the networks that a training.json tells of; none if it is missing or damaged."""
+    """The hashes of the networks in a training.json; empty if it is missing or damaged."""
     try:
         return [str(member["hash"]) for member in json.loads(record.read_text())["members"]]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""What a study will take, told before it starts: networks, jobs, time, device-hours and disk."""
+"""Describe what a study will need before it starts: networks, jobs, time, device-hours and disk."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from frameworth.text import counted, duration
 from frameworth.training.measured import Measured
 
 MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
-_BUSY = 1.5  # times as long as alone: from here on other work is told
-_FIGURE_SECONDS = 3  # of a processor, measured on small studies: 2.2 to 3.5
-_START_SECONDS = 8  # of a job: Python and its libraries
+_BUSY = 1.5  # other work is mentioned if a step takes more than this many times as long as alone
+_FIGURE_SECONDS = 3  # processor time of a figure; measured on small studies: 2.2 to 3.5
+_START_SECONDS = 8  # time that a job takes to start Python and import libraries
 
 
 def planned_networks(config: StudyConfig) -> int:
-    """All networks that a config asks for: the study's, the arms', the toggle's, those of `prune`, the pilot's."""
+    """The number of all networks of a config: those of the grid, the arms, the toggle, `prune` and the pilot."""
     return further_networks(config) + sum(request.subset.members for request in requests(config))
 
 
 def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
-    """Lines that say what is coming, and how long it takes.
+    """A text that says what the study will do, and how long it takes.
 
     Args:
-        measure: whether to train a few steps here if no network is finished that tells the time.
+        measure: whether to train a few steps here if there is no finished network to take the time from.
     """
     subsets = planned_subsets(config)
     left = StudyNetworks(config).left()
@@ -85,7 +85,7 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
 
 
 def uncertain_lines(left: Left) -> list[str]:
-    """What is to be known of networks that were trained once and count as still to be trained."""
+    """Lines about networks that were trained before but count as still to be trained."""
     lines = []
     if left.outdated:
         lines.append(f"{left.outdated} of these were trained for other labels or another config, and are outdated.")
@@ -110,7 +110,7 @@ def _experiment_lines(config: StudyConfig, left: Left) -> list[str]:
 
 
 def _pilot_lines(config: StudyConfig, left: Left) -> list[str]:
-    """What the pilot chose; before that, what it will try."""
+    """The pilot's choice; before it has chosen, what it will try."""
     pilot = config.pilot
     if pilot is None:
         return []
@@ -128,7 +128,7 @@ def _pilot_lines(config: StudyConfig, left: Left) -> list[str]:
 
 
 def _to_ask(config: StudyConfig) -> dict[str, int]:
-    """By method, how many networks it has still to ask."""
+    """For each method, the number of networks that it still has to be run for."""
     left = {}
     for name in asked_methods(config.influence):
         answers = (f"{subset_path(subset.percent, subset.seed)}.h5" for subset in base_subsets(config, name))
@@ -137,7 +137,7 @@ def _to_ask(config: StudyConfig) -> dict[str, int]:
 
 
 def _method_lines(costs: Costs, to_ask: dict[str, int], cores: int) -> list[str]:
-    """What it takes to ask the networks that methods have still to ask."""
+    """Lines about the time that methods take for their remaining networks."""
     lines = []
     for name, left in to_ask.items():
         seconds = left * (costs.method_seconds(name) + _START_SECONDS)
@@ -153,7 +153,7 @@ def _jobs(config: StudyConfig, left: list[PlannedSubset]) -> int:
 
 
 def _measure(costs: Costs) -> Measured:
-    """A few steps of a network of the study's kind on noise."""
+    """Train a few steps of a network with the study's options on noise, and measure them."""
     import numpy as np
 
     from frameworth.engine import engine_of
@@ -162,7 +162,7 @@ def _measure(costs: Costs) -> Measured:
     from frameworth.training.store import Entry
 
     training, size = costs.training, costs.size
-    if not engine_of(training, ["any"]).weights_are_installed():  # else nothing is downloaded
+    if not engine_of(training, ["any"]).weights_are_installed():  # so that nothing is downloaded
         training |= {"weights": "random"}
     width, height = (max(32, round(side * training.scale)) for side in (size.width, size.height))
     rng = np.random.default_rng(0)
@@ -176,14 +176,14 @@ def _measure(costs: Costs) -> Measured:
             entry.folder.mkdir()
             options, keypoints = training | {"steps": steps}, ("a", "b", "c", "d")
             train_network(NetworkJob(keypoints, images, xy, options, 0, device), entry)
-        # Beside other work on a CPU a step takes as long as it waits; what it takes alone is what to plan with.
+        # Other work on the CPU makes a step wait; the plan uses the time that it takes without waiting.
         waited = (time.perf_counter() - began) / (time.process_time() - worked) if device.type == "cpu" else 1.0
         step = entry.read_record()["wall_seconds"] / steps / max(1.0, waited)
         return Measured(step, device.type, 0, entry.network.stat().st_size, max(1.0, waited))
 
 
 def _cost(costs: Costs, speed: Measured, left: list[PlannedSubset], cores: int) -> list[str]:
-    """Time and disk."""
+    """Lines about time and disk space."""
     config, jobs = costs.config, _jobs(costs.config, left)
     first = costs.pilot_seconds() if chosen_training(config) is None else 0.0  # a pilot goes before all else
     total = costs.job_seconds(left) + jobs * _START_SECONDS

@@ -1,4 +1,4 @@
-"""The labelled frames of a study as they are now, which may not be what its `labels.h5` and `frames.csv` say."""
+"""The labelled frames of a study as they are now; they may differ from its `labels.h5` and `frames.csv`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from frameworth.plan.split import hold_out
 
 @dataclass(frozen=True)
 class PresentFrames:
-    """What of N frames their networks depend on.
+    """The properties of N frames that networks depend on.
 
     Attributes:
         keypoints: K names. digests: [N] SHA-256 of each image file. xy: [N, K, 2] px, NaN where not labelled.
         pool: numbers of the frames that may be trained on.
-        same_pool: whether the study's frames.csv has the same frames in the pool, and the same images.
-        same_labels: whether labels.h5 holds the same labels, too, so that no job reads them anew.
+        same_pool: whether the study's frames.csv has the same frames in the pool, with the same images.
+        same_labels: whether labels.h5 also has the same labels, so that no job must read them again.
     """
 
     keypoints: tuple[str, ...]
@@ -40,9 +40,9 @@ class PresentFrames:
 
 
 def present_frames(config: StudyConfig) -> PresentFrames | None:
-    """The frames of a checked config; None if a rule has to make their project first, or to make it anew.
+    """The frames of a checked config; None if a rule must first make their project, or make it again.
 
-    Images are read only where frames came or went, an image was touched, or some are the same picture.
+    Images are read only if frames were added or removed, if an image was touched, or if some show the same picture.
     Raises UserError if the labels cannot be read.
     """
     root, folder = project_folder(config), config.folder
@@ -70,7 +70,7 @@ def present_frames(config: StudyConfig) -> PresentFrames | None:
 
 
 def in_order(*paths: Path) -> bool:
-    """Whether all these files are there, none older than the one before it."""
+    """Whether all these files exist, and none is older than the one before it."""
     try:
         times = [path.stat().st_mtime for path in paths]
     except OSError:
@@ -79,12 +79,12 @@ def in_order(*paths: Path) -> bool:
 
 
 def _is_split(split: dict[Name, str], names: list[Name], held_out: np.ndarray) -> bool:
-    """Whether frames.csv has just these frames, in this order, and holds out just these."""
+    """Whether frames.csv has exactly these frames, in this order, and exactly these held out."""
     return list(split) == names and [split[name] == "held-out" for name in names] == held_out.tolist()
 
 
 def _recorded_labels(labels_h5: Path, project: LabelledProject) -> Labels | None:
-    """The study's labels.h5, if it is of the same image files."""
+    """The labels in the study's labels.h5; None if it is missing, damaged, or for other image files."""
     try:
         recorded = read_labels(labels_h5)
     except (UserError, OSError):
@@ -93,7 +93,7 @@ def _recorded_labels(labels_h5: Path, project: LabelledProject) -> Labels | None
 
 
 def _touched(project: LabelledProject, labels_h5: Path) -> bool:
-    """Whether an image was touched since labels.h5 was written, which copying it or its permissions do, too."""
+    """Whether an image was touched after labels.h5 was written; copying it or changing permissions counts, too."""
     try:
         stats = [path.stat() for path in project.paths]
     except OSError:
@@ -103,7 +103,7 @@ def _touched(project: LabelledProject, labels_h5: Path) -> bool:
 
 
 def project_folder(config: StudyConfig) -> Path | None:
-    """The folder that stage `frames` reads; None if it is not made yet, or from what is no more."""
+    """The folder that stage `frames` reads; None if it is not made yet, or was made from other inputs."""
     given, folder = Path(config.labels), config.folder
     if config.labels == "demo":
         made, made_from = folder / "project", ["labels", "demo", "seed", "held_out"]

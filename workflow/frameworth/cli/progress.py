@@ -1,4 +1,4 @@
-"""How far a study's networks are, from what lies on disk: networks done, samples per second, time left."""
+"""The progress of a study's networks, from files on disk: networks done, samples per second, time left."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from frameworth.labels.sources import study_sources
 from frameworth.plan.pilot import chosen_training
 from frameworth.text import duration
 
-_FRESH_SECONDS = 90  # what has not been told anew for longer is of no training that runs
+_FRESH_SECONDS = 90  # if a progress file is older, its training does not run any more
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the networks of a study are.
+    """The progress of the networks of a study.
 
     Attributes:
-        planned: networks that the config asks for. finished: those that are there for the labels as they are now.
-        outdated: those that are there for other labels or another config, and will be trained again.
-        guessed: whether more may be finished, which is not known before what they depend on is made anew.
-        training: those that are training now, as far as they tell.
-        done: `finished` and the shares of those that are training.
-        samples_per_second: of all that train now, by what they tell; 0 where none has said so yet.
+        planned: networks that the config asks for. finished: networks trained for the present labels and config.
+        outdated: networks that were trained for other labels or another config, and will be trained again.
+        guessed: whether more may be finished, which is not known until the files they depend on are made again.
+        training: networks that are training now, by their progress files.
+        done: `finished` plus the finished shares of those that are training.
+        samples_per_second: sum over all that are training now; 0 while not known.
     """
 
     planned: int
@@ -41,9 +41,9 @@ class Progress:
 
 
 def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -> Progress:
-    """How far the study of a config, or of its `networks`, is; raises UserError if its labels cannot be read."""
+    """The progress of a config's study, counted by `networks` if given; raises UserError if labels are unreadable."""
     if config.labels != "demo" and not Path(config.labels).exists():
-        study_sources(config)  # says what is wrong
+        study_sources(config)  # raises a UserError that says what is wrong
     planned = planned_networks(config)
     left = (networks or StudyNetworks(config)).left()
     files = config.folder.glob(".store/*/progress.json")
@@ -56,7 +56,7 @@ def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -
 
 
 def progress_sentence(now: Progress) -> str:
-    """What `frameworth status` says of a study's networks."""
+    """The sentence of `frameworth status` about a study's networks."""
     text = f"{now.finished} of {now.planned} networks {'known to be ' if now.guessed else ''}finished"
     if now.outdated:
         text += f" for the present labels and config, {now.planned - now.finished} are still to be trained"
@@ -65,7 +65,7 @@ def progress_sentence(now: Progress) -> str:
 
 
 class Meter:
-    """Progress since a run began, as a line with the time that is left."""
+    """Measures progress since the start of a run, and gives it as a line with the time left."""
 
     def __init__(self, config: StudyConfig) -> None:
         self._config = config
@@ -74,10 +74,10 @@ class Meter:
         self._before = study_progress(config, self._networks)
 
     def line(self) -> str:
-        """Such as `networks 12 of 58 (21 %), 310 samples/s, about 4 min left`."""
+        """A line like `networks 12 of 58 (21 %), 310 samples/s, about 4 min left`."""
         now = study_progress(self._config, self._networks)
         seconds = max(time.monotonic() - self._began, 1e-3)
-        # Shares of networks that were begun in an earlier run are not this run's work.
+        # Steps that an earlier run did are not counted for the speed of this run.
         done = now.done - (self._before.finished if now.finished > self._before.finished else self._before.done)
         text = f"networks {now.finished} of {now.planned} ({100 * now.done / max(now.planned, 1):.0f} %)"
         if now.finished == now.planned:
@@ -96,9 +96,9 @@ class Meter:
 
 
 def _fresh(progress_json: Path) -> dict[str, Any] | None:
-    """What a training told of itself a moment ago; None if it ended since, or long ago."""
+    """The content of a progress file; None if the file is gone, damaged or too old."""
     try:
-        age = abs(time.time() - progress_json.stat().st_mtime)  # also where the clock was set back since
+        age = abs(time.time() - progress_json.stat().st_mtime)  # abs(), because the clock may have been set back
         return json.loads(progress_json.read_text()) if age <= _FRESH_SECONDS else None
     except (FileNotFoundError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""Running the workflow for a person: Snakemake's words go to a log, the terminal shows how far it is."""
+"""Run the workflow for a user: Snakemake's output goes to a log, and the terminal shows the progress."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _OTHER_STUDY = ("--config", "-C", "--configfile", "--configfiles", "--directory"
 
 
 def snakemake_command(configfile: Path, cores: str | None, profile: str | None, arguments: Sequence[str]) -> list[str]:
-    """The command that runs this workflow with a study's config, from whatever folder.
+    """The command that runs this workflow with a study's config, from any folder.
 
-    Raises UserError for a profile that is not there, and for arguments with which it would run another study.
+    Raises UserError if the profile does not exist, or if the arguments name another config or folder.
     """
     if others := [name for name in (argument.partition("=")[0] for argument in arguments) if name in _OTHER_STUDY]:
         raise UserError(
@@ -56,7 +56,7 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
 
 
 def refuse_places(folders: Sequence[Path]) -> None:
-    """Raise UserError if a folder that a run writes to is on a disk that is gone, or may not be written."""
+    """Raise UserError if a folder that a run writes to is a broken link, is a file, or is not writable."""
     for folder in folders:
         for place in (folder, *folder.parents):
             if place.is_symlink() and not place.exists():
@@ -73,17 +73,17 @@ def refuse_places(folders: Sequence[Path]) -> None:
 
 
 def runs_whole_study(arguments: Sequence[str]) -> bool:
-    """Whether Snakemake's arguments leave it to make all of a study: no target among them, nothing that makes none."""
+    """Whether these arguments make Snakemake run the whole study: no target, no dry run, no `--unlock`."""
     named = bool(arguments) and (not arguments[0].startswith("-") or "--" in arguments)
     return not named and not {"--unlock", "--dry-run", "--dryrun", "-n"} & set(arguments)
 
 
 def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
-    """Run Snakemake, keep all that it says in `log`, and show how far it is on `screen`; its exit code.
+    """Run Snakemake, write its output to `log`, and show the progress on `screen`; returns Snakemake's exit code.
 
-    What happens is told by the logger plugin `snakemake_logger_plugin_frameworth`, through a pipe.
-    Ctrl-C goes to Snakemake too, which ends its jobs; what is shown then is that it was stopped. SIGTERM comes to this
-    process alone, and is passed on to Snakemake and its jobs: trainings write their checkpoints.
+    The logger plugin `snakemake_logger_plugin_frameworth` sends events through a pipe.
+    Snakemake gets Ctrl-C, too, and ends its jobs; the jobs are then shown as stopped. SIGTERM is sent only to this
+    process, which passes it on to Snakemake and its jobs; trainings then write their checkpoints.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     failed = Failures(command)
@@ -133,12 +133,12 @@ def run_workflow(command: Sequence[str], log: Path, screen: TextIO) -> int:
 
 
 def start_announcing(config: StudyConfig, *, cores: int, measure: bool) -> None:
-    """Start the command `announce`, which says what is coming and how far it is beside a run's jobs.
+    """Start the command `announce`, which prints the plan and the progress while a run's jobs work.
 
-    It is a process of its own, as it may train a few steps; it writes to this one's standard error, and ends with it.
+    It is a separate process, as it may train a few steps; it writes to this one's standard error, and ends with it.
 
     Args:
-        cores: jobs that run side by side. measure: whether it may train a few steps if no network is finished.
+        cores: jobs that run at the same time. measure: whether it may train a few steps if no network is finished.
     """
     command = [sys.executable, "-m", "frameworth", "announce", "--configfile", "-", "--cores", str(cores)]
     process = subprocess.Popen(
@@ -154,13 +154,13 @@ def start_announcing(config: StudyConfig, *, cores: int, measure: bool) -> None:
 
 
 def with_events(command: Sequence[str], descriptor: int) -> list[str]:
-    """The command of `snakemake_command`, told to write what happens to a file descriptor."""
+    """The command of `snakemake_command`, with options to write events to a file descriptor."""
     options = ["--logger", "frameworth", "--logger-frameworth-descriptor", str(descriptor)]
     return [*command[:3], *options, *command[3:]]
 
 
 def _end(pid: int) -> None:
-    """Send SIGTERM to a process, which then starts nothing more, and to all that it has started."""
+    """Send SIGTERM to a process, so that it starts nothing more, and to all its descendants."""
     process = psutil.Process(pid)
     for each in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -168,7 +168,7 @@ def _end(pid: int) -> None:
 
 
 def _lines(events: IO[str], output: IO[str], failed: Failures) -> Iterator[tuple[bool, str]]:
-    """Lines as they come, each with whether it is of `events`; Ctrl-C ends the process, not the reading."""
+    """Yield lines as they arrive, with True for those of `events`; Ctrl-C does not stop the reading."""
     lines: queue.SimpleQueue[tuple[bool, str | None]] = queue.SimpleQueue()
 
     def pass_on(is_event: bool, stream: IO[str]) -> None:

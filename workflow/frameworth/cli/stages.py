@@ -1,7 +1,7 @@
-"""One command per stage, called by the workflow's rules.
+"""One command for each stage; the workflow's rules call them.
 
-Each is a function whose signature is the command's arguments and options. Modules are imported where they are used:
-starting a command must not pay for PyTorch or plotting.
+Each is a function whose signature gives the command's arguments and options. Modules are imported where they are used,
+so that a command starts fast if it does not need PyTorch or plotting.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from frameworth.config.training import Pilot, UnsizedTraining
 from frameworth.plan.arms import AskedArms
 from frameworth.training.preemption import sigterm_stops
 
-ANNOUNCE_SECONDS = 15  # between words about how far a study is
+ANNOUNCE_SECONDS = 15  # time between lines about the progress of a study
 
-Keys = dict[str, Any]  # of a part of the config
+Keys = dict[str, Any]  # the keys of a section of the config
 HeldOut = Annotated[Keys, "The config's `held_out`."]
 Options = Annotated[ResultOptions, "The config's choices that this depends on."]
 StudySeed = Annotated[int, "The study's seed."]
@@ -161,7 +161,7 @@ def ensemble(
                 networks_of_arm, arm=arm, labels_h5=labels, store=store, baseline=baseline, out_of_bag=out_of_bag,
                 training=training, study_seed=study_seed, members=members,
             )  # fmt: skip
-        windows = json.loads(os.environ.get("FRAMEWORTH_WINDOWS", "{}"))  # no option: it would outdate networks
+        windows = json.loads(os.environ.get("FRAMEWORTH_WINDOWS", "{}"))  # an option would outdate networks
         run_ensembles(
             subsets, labels, folder, store, training=training, study_seed=study_seed, members=members, device=device,
             consensus=consensus, distractor_radius=distractor_radius, imagenet=imagenet, keep_snapshots=keep_snapshots,
@@ -489,7 +489,7 @@ def announce(configfile: TextIO, cores: int, measure: bool) -> None:
     _say(describe(config, cores, measure).splitlines())
     last = ""
     while True:
-        for _ in range(ANNOUNCE_SECONDS):  # whoever waits for this output waits no longer than for the run
+        for _ in range(ANNOUNCE_SECONDS):  # checked every second, so that this ends soon after the run
             time.sleep(1)
             if os.getppid() != caller:
                 return
@@ -522,5 +522,5 @@ def apply_review(
 
 
 def _say(lines: Iterable[str]) -> None:
-    """Lines for the person, told apart from Snakemake's words beside which they stand."""
+    """Print lines for the user; their prefix distinguishes them from Snakemake's output."""
     print("\n".join(f"frameworth: {line}" if line else "" for line in lines), flush=True)

@@ -1,4 +1,4 @@
-"""What people call: a study from its first config to its report. Snakemake stays the engine."""
+"""The commands for users: a study from its first config to its report. Snakemake does the work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import click
 from frameworth.cli._common import FILE, Cores, friendly
 from frameworth.text import command, counted
 
-if TYPE_CHECKING:  # these import pandas and more, which a command must not wait for
+if TYPE_CHECKING:  # these import pandas and more, which would slow the start of a command
     from frameworth.config.model import StudyConfig
     from frameworth.results.results import Results
 
@@ -158,10 +158,10 @@ def _first(configfile: TextIO) -> str:
 
 @contextmanager
 def _reading(config: StudyConfig, configfile: TextIO, *further: str) -> Iterator[Results]:
-    """The results of a study that has been estimated, while they are read.
+    """The results of an estimated study, to be read within the block.
 
-    Raises UserError if a file that it needs, or one of `further`, is missing or damaged, or goes away in the meantime,
-    and if the config would have it estimated otherwise.
+    Raises UserError if a necessary file, or one of `further`, is missing or damaged, or disappears within the block,
+    or if the study was estimated with other options than the config has now.
     """
     from frameworth.config.result_options import result_options
     from frameworth.errors import UserError

@@ -21,9 +21,9 @@ NAME = "config.json"
 
 
 def write_record(config: StudyConfig) -> None:
-    """Write the checked config, defaults and all, to the study's folder, where it differs from what is there.
+    """Write the checked config with all defaults to the study's folder, if it differs from the recorded one.
 
-    From then on, digests are kept of what is written into the folder.
+    From then on, digests of the files written into the folder are kept.
     """
     keep_digests(config.folder)
     if recorded_config(config) != config:
@@ -31,7 +31,7 @@ def write_record(config: StudyConfig) -> None:
 
 
 def record_problems(config: StudyConfig, project: LabelledProject | None) -> Iterator[Problem]:
-    """What speaks against running `config` in the folder of its study, which may hold results.
+    """Problems of running `config` in its study's folder, which may have results already.
 
     Args:
         project: the labelled project, if it is the user's own and can be read.
@@ -53,7 +53,7 @@ def record_problems(config: StudyConfig, project: LabelledProject | None) -> Ite
         return
     before, now = (_what_networks_depend_on(each) for each in (record, config))
     keys = [*dict.fromkeys((*before, *now))]
-    if chosen_training(config) is None:  # of size and steps nothing is known yet
+    if chosen_training(config) is None:  # size and steps are not known yet
         before, now = (
             parts | {"pilot": of.pilot and of.pilot.model_dump()} for parts, of in ((before, record), (now, config))
         )
@@ -69,7 +69,7 @@ def record_problems(config: StudyConfig, project: LabelledProject | None) -> Ite
 
 
 def recorded_split(config: StudyConfig, project: LabelledProject) -> np.ndarray | None:
-    """Which frames the study holds out, bool [N], as its frames.csv says; None if that is not of this config."""
+    """Which frames are held out by the study's frames.csv, bool [N]; None if it does not belong to this config."""
     record, frames = recorded_config(config), recorded_frames(config.folder)
     names = list(zip(project.videos, project.images, strict=True))
     if not record or (record.seed, record.held_out) != (config.seed, config.held_out) or frames.keys() != set(names):
@@ -78,17 +78,17 @@ def recorded_split(config: StudyConfig, project: LabelledProject) -> np.ndarray 
 
 
 def recorded_config(config: StudyConfig) -> StudyConfig | None:
-    """The config that the study was last run with; None if it was not, or the record cannot be read."""
+    """The config that the study was last run with; None if there is no readable record."""
     try:
         return checked_config(read_json(config.folder / NAME))
-    except (OSError, ValueError, UserError):  # a key that does not fit is a ValueError, too
+    except (OSError, ValueError, UserError):  # an invalid key is a ValueError, too
         return None
 
 
 def recorded_frames(folder: Path) -> dict[tuple[str, str], str]:
-    """`split` by (video, image) of the frames that the study's results are of; empty where there are none.
+    """The `split` of each frame (video, image) in the study's frames.csv; empty if it cannot be read.
 
-    Read without pandas, which would double the time that planning takes.
+    It is read without pandas, which would double the time of planning.
     """
     try:
         with whole(folder / "frames.csv").open(newline="") as file:

@@ -1,7 +1,7 @@
 """Patches erased from augmented images: over distractors, at random places, or over the label itself.
 
-Where patches come from is decided in the px of the training images and moved with each image's own affine and crop.
-Off the target means that no px of a patch lies within `clearance` of any visible keypoint: three standard deviations
+Distractors are given in px of the training images and move with each image's own affine and crop.
+A patch is off the target if none of its px lies within `clearance` of any visible keypoint: three standard deviations
 of the target's Gaussian.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-_TRIES = 50  # random places per patch; where all touch a target the patch is left out
+_TRIES = 50  # random places tried per patch; if all of them touch a target, the patch is left out
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Cutout:
     """Which patches to erase.
 
     Attributes:
-        place: `distractor`, `random` (as many as there are distractors to erase) or `target`.
+        place: `distractor`, `random` (with as many patches as `distractor` would erase) or `target`.
         size: side of a patch, px of the augmented image. probability: of a patch, per image and keypoint.
         fill: `mean` or `noise`.
-        clearance: px of the augmented image.
-        xy: distractors of the training frames, px of the training images, [M, K, D, 2], NaN where there are fewer.
-        weight: of each of them, [M, K, D], 0 where there are fewer.
+        clearance: least distance of patches to keypoints, px of the augmented image.
+        xy: distractors of the training frames, px of the training images, [M, K, D, 2], NaN if fewer than D.
+        weight: the weight of each distractor when one is drawn, [M, K, D], 0 if fewer than D.
     """
 
     place: str
@@ -40,7 +40,7 @@ class Cutout:
     weight: np.ndarray
 
     def identity(self) -> dict[str, Any]:
-        """All that determines the patches, as JSON holds it; the places as a digest."""
+        """All that determines the patches, ready for JSON; the distractors are given by a digest."""
         options = {name: getattr(self, name) for name in ("place", "size", "probability", "fill", "clearance")}
         if self.place == "target":
             return options
@@ -57,14 +57,14 @@ class Cutout:
         keypoints: np.ndarray,
         extent: np.ndarray,
     ) -> list[np.ndarray]:
-        """The corners (left, top) of the patches of each image, int [P, 2]; a patch ends `size` px further.
+        """Draw the corners (left, top) of the square patches of each image, int [P, 2].
 
         Args:
             chosen: the training frames [B]. matrices, offsets: each image's affine [B, 2, 3] and crop [B, 2].
-            keypoints: after augmentation [B, K, 3]; extent: width and height that patches lie in, [B, 2].
+            keypoints: after augmentation [B, K, 3]; extent: width and height of the area for patches, [B, 2].
         """
         corners = []
-        # A generator per image: `random` draws more numbers, and the next image must have as many patches all the same.
+        # One generator per image: `random` draws more numbers, but this must not change the patches of the next image.
         for image, (frame, image_rng) in enumerate(zip(chosen, rng.spawn(len(chosen)), strict=True)):
             visible = keypoints[image, :, 2] > 0
             wanted = visible & (image_rng.random(len(visible)) < self.probability)
@@ -83,12 +83,12 @@ class Cutout:
         return corners
 
     def hides(self, corners: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-        """Which keypoints [K, 3] lie under a patch with these corners [P, 2]; bool [K]."""
+        """Which keypoints [K, 3] lie under one of the patches with these corners [P, 2]; bool [K]."""
         beyond = keypoints[:, None, :2] - corners[None]
         return ((beyond >= 0) & (beyond < self.size)).all(axis=2).any(axis=1)
 
     def erase(self, image: torch.Tensor, corners: np.ndarray, generator: torch.Generator) -> None:
-        """Fill the patches of an image [3, h, w] in grey levels, in place."""
+        """Fill the patches of an image [3, h, w] in place; the image is in grey levels."""
         height, width = image.shape[1:]
         for left, top in corners.tolist():
             columns = slice(max(0, left), min(width, left + self.size))
@@ -109,7 +109,7 @@ class Cutout:
         return np.round(centre - (self.size - 1) / 2).astype(int)
 
     def _over(self, rng: np.random.Generator, label: np.ndarray) -> np.ndarray:
-        """A patch that holds the label, anywhere in it."""
+        """The corner of a patch that covers the label at a random position within the patch."""
         return np.floor(label).astype(int) - rng.integers(0, self.size, 2)
 
     def _distractor(

@@ -1,4 +1,4 @@
-"""The device that computes, and what makes it compute the same twice."""
+"""Choose the device that computes, and make its results repeatable."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from frameworth.errors import UserError
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device to use for `auto`, `cpu` or `cuda`; raises UserError if a GPU was asked for but is unusable.
+    """The device for `auto`, `cpu` or `cuda`; raises UserError if `cuda` was asked for but no GPU is usable.
 
-    Of several GPUs it is PyTorch's current one, see `frameworth.training.gpus.take_device`.
+    If there are several GPUs, it is PyTorch's current one, see `frameworth.training.gpus.take_device`.
     """
     if wanted == "cpu":
         return torch.device("cpu")
@@ -37,7 +37,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def make_deterministic(device: torch.device) -> None:
-    """One CPU thread and deterministic algorithms: the number of threads changes the last bits of weights."""
+    """Use one CPU thread and deterministic algorithms; the number of threads changes the last bits of weights."""
     torch.set_num_threads(1)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # mypy sees no property of a module
     torch.backends.cudnn.benchmark = False
@@ -55,6 +55,6 @@ def seed_everything(*numbers: int) -> None:
 
 
 def seed_network(device: torch.device, *numbers: int) -> None:
-    """Seed what a network's own layers draw from (dropout); torch.manual_seed costs a CPU half a millisecond."""
+    """Seed only the generator of the network's layers (dropout); torch.manual_seed takes a CPU half a millisecond."""
     generator = torch.cuda.default_generators[device.index or 0] if device.type == "cuda" else torch.default_generator
     generator.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))

@@ -1,8 +1,8 @@
-"""Convolutions in groups whose derivative can be differentiated fast.
+"""Grouped convolutions with fast second derivatives.
 
-PyTorch takes the second derivative of a convolution group by group: of a depthwise one that is hundreds of small
-convolutions. The convolution, and its derivatives in input and weight, are the three sides of one trilinear form, so
-that each is differentiated by the other two.
+PyTorch computes the second derivative of a grouped convolution group by group; for a depthwise one these are hundreds
+of small convolutions. The convolution and its derivatives by input and weight belong to one trilinear form, so the
+derivatives of each are given by the other two.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _Options = tuple[list[int], list[int], list[int], int]  # stride, padding, dilat
 
 
 class FastSecondDerivatives(TorchFunctionMode):
-    """While it is entered, convolutions in groups are those of this module; values and derivatives are the same."""
+    """Within this context, grouped convolutions are those of this module; values and derivatives are the same."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call `func`, or what stands in its place."""
+        """Call `func`, or this module's convolution instead of it."""
         if func is torch.conv2d and not kwargs and len(args) == 7:
             x, weight, bias, stride, padding, dilation, groups = args
             if groups > 1 and not isinstance(padding, str) and (x.requires_grad or weight.requires_grad):

@@ -1,6 +1,6 @@
-"""`report.html`: one page that opens offline, with the answer in words, the ranked frames, and what each does to which.
+"""`report.html`: one page that opens offline, with the answer in words, the ranked frames, and their influences.
 
-Every array and image is inside the page. What does not fit into its budgets is left out, and the page says so.
+All arrays and images are inside the page. What is larger than its budget is left out, and the page says so.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from frameworth.storage.files import digest_of_json, write_text
 
 _FOLDER = Path(__file__).resolve().parent
 _CAPTIONS = _FOLDER.parent.parent / "report"
-# Bytes of base64 in the page. The static figures have what is left of `page` when all the rest is in.
+# Bytes of base64 in the page. The static figures get what all other parts leave of the budget `page`.
 BUDGETS = {"page": 38_000_000, "pictures": 9_000_000, "matrix": 17_000_000, "detections": 4_000_000}
-_MOST_ROWS = 1000  # of the table; the gallery has all frames
-# What a reader asks first comes first; figures not named here follow in the order of their names.
+_MOST_ROWS = 1000  # of the table of frames; the gallery has all frames
+# The most important figures come first; figures not named here follow in the order of their names.
 _ORDER = ("labels_to_check", "learning_curve", "frame_values", "influence_pair", "influence_bias")
 
 
 def write_report(results: Results, path: Path, config: StudyConfig) -> None:
-    """Write the page to `path`, with the figures of `results.folder/figures` and the whole config inside.
+    """Write the page to `path`; it includes the figures of `results.folder/figures` and the whole config.
 
     Raises UserError if a figure, an image or an artefact of the study is missing or damaged.
     """
@@ -142,7 +142,7 @@ def _environment() -> Environment:
 
 
 def _figures(results: Results, budget: int) -> tuple[list[dict[str, str]], list[str]]:
-    """The static figures within `budget` bytes of base64, and the names of those beyond it."""
+    """The static figures that fit into `budget` bytes of base64, and the names of those that do not."""
     shown, unfit, spent = [], [], 0
     figures, options = results.options.figures, results.options
     assert figures is not None
@@ -174,13 +174,13 @@ def _figure(folder: Path, name: str) -> dict[str, str]:
 
 
 def _caption(name: str) -> str:
-    """The figure's caption for the report; empty for a figure added without one."""
+    """The figure's caption for the report; empty if it has none."""
     path = _CAPTIONS / f"{figure_module(name)}.rst"
     return path.read_text().strip() if path.exists() else ""
 
 
 def _about_frames(results: Results) -> dict[str, Any]:
-    """Columns of `frames.csv` that the page needs, each video's name once."""
+    """What the page needs of `frames.csv`; each video's name is stored once."""
     table = results.frames
     videos = list(dict.fromkeys(table["video"].astype(str)))
     return {
@@ -195,7 +195,7 @@ def _about_frames(results: Results) -> dict[str, Any]:
 def _check_first(
     results: Results, ranked: list[dict[str, Any]], images: Pictures, consensus: np.ndarray, colours: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The frames to check first, in that order, with what is drawn of them where scripts do not run."""
+    """The frames to check first, in that order, with the drawings for browsers that do not run scripts."""
     names = results.frames[["video", "image"]].astype(str)
     labels, shown = results.labels, []
     for record in sorted(ranked, key=lambda record: not record["flagged"])[:CHECK_FIRST]:

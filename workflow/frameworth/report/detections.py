@@ -1,4 +1,4 @@
-"""What each subset's networks say of every frame: detections and distractors for the pairs that the page shows."""
+"""The detections and distractors of each subset's networks in every frame, for the pairs that the page shows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from frameworth.training.predictions import read_distractors
 
 
 def detections(results: Results, budget: int) -> Part:
-    """Within `budget` bytes of base64: half for the consensus of each subset, half for distractors.
+    """Pack the consensus of subsets, and distractors of their networks, into half of `budget` (bytes of base64) each.
 
-    Where that does not suffice, of evenly spaced subsets only; of distractors, first of one network per subset.
+    If that is too little, only evenly spaced subsets are used, with distractors of one network for each of them.
 
-    The arrays are `consensus` [D, N, K, 2] px of the subsets that the script is told as `subsets`, and where there is
-    room `distractors` [E, N, K, 2] px and `distractor_confidence` of networks of the `distractor_subsets`.
+    The arrays are `consensus` [D, N, K, 2] px, of the subsets listed in the data as `subsets`, and, if there is room,
+    `distractors` [E, N, K, 2] px and `distractor_confidence`, of networks of the subsets `distractor_subsets`.
     """
     poses, sizes, left_out = results.scores["consensus_pose"], results.labels.sizes, []
     total, frames, keypoints = poses.shape[:3]
@@ -26,7 +26,7 @@ def detections(results: Results, budget: int) -> Part:
         left_out.append(f"pairs show the detections of {len(subsets)} of the {total} subsets")
     arrays = [packed_positions("consensus", poses[subsets], sizes)]
     of_subset: list[int] = []
-    # Five bytes: two positions and a confidence.
+    # A distractor takes five bytes: two for each coordinate and one for its confidence.
     places = _distractors(results, budget // 2 * 3 // 4 // (frames * keypoints * 5))
     if places is None:
         left_out.append("there is no distractor map")
@@ -45,7 +45,7 @@ def _spread(total: int, room: int) -> list[int]:
 
 
 def _distractors(results: Results, room: int) -> tuple[list[int], np.ndarray, np.ndarray] | None:
-    """For at most `room` networks: the subset of each [E], its distractors [E, N, K, 2] px and their confidence."""
+    """For at most `room` networks, the subset of each [E], its distractors [E, N, K, 2] px and their confidence."""
     if room < 2:
         return None
     chosen = _spread(len(results.subsets), room)

@@ -1,4 +1,4 @@
-"""Labels and consensus as SVG paths over a frame's picture: for readers whose browser runs no scripts."""
+"""Labels and consensus as SVG paths over a frame's picture, for browsers that do not run scripts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_MARK = 0.014  # half a mark's size, of the longer side shown
-_LEAST = 0.25  # of the image's longer side, the least that a crop shows
+_MARK = 0.014  # half a mark's size, as a share of the longer side shown
+_LEAST = 0.25  # a crop shows at least this share of the image's sides
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """SVG path data in px of the original image, and the part of it to show.
+    """SVG path data in px of the original image, and the part of the image to show.
 
     Attributes:
-        box: `viewBox`. width, height: px of the whole image.
-        bones: `d` of the skeleton's path. marks: of each keypoint that has any.
+        box: the SVG's `viewBox`. width, height: size of the whole image in px.
+        bones: `d` of the skeleton's path. marks: one for each keypoint with a label or a consensus.
     """
 
     box: str
@@ -29,7 +29,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Mark:
-    """One keypoint in its colour: `d` of the paths of cross, circle, and what joins the two; empty where not known."""
+    """A keypoint's cross (label), circle (consensus) and the line between them: `d` of each path, or empty."""
 
     keypoint: str
     colour: str
@@ -46,7 +46,7 @@ def drawing(
     keypoints: Sequence[str],
     colours: Sequence[str],
 ) -> Drawing:
-    """What is drawn over a frame: label and consensus [K, 2] px, skeleton [bones, 2], size (width, height)."""
+    """The drawing over a frame, from label and consensus [K, 2] px, skeleton [bones, 2], size (width, height)."""
     width, height = (float(side) for side in size)
     left, top, side_x, side_y = _box(np.vstack([label, consensus]), width, height)
     mark = _MARK * max(side_x, side_y)

@@ -1,4 +1,4 @@
-"""The ranked frames: their numbers, where networks that never saw them put the keypoints, and why they rank so."""
+"""The ranked frames, with their numbers and the reasons for their ranks and verdicts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ _NUMBERS = ("value", "value_px", "ci_low", "ci_high", "p_adjusted", "absolute_va
 
 
 def ranked_frames(results: Results) -> list[dict[str, Any]]:
-    """A record per labelled frame by suspicion: numbers of `labels_to_check.csv`, of pool frames also those of
-    `frame_values.csv`, `keypoint`, `check` and `reason`.
+    """A record for each labelled frame, in the order of `labels_to_check.csv`.
 
-    `keypoint` is the index of the keypoint that stands out most (None where none is known); `check` and `reason` say
-    why to look at the labels, and why the frame has its verdict.
+    It has numbers of that table and, for pool frames, of `frame_values.csv`. `keypoint` is the index of the keypoint
+    that stands out most, or None; `check` says why to look at the labels, and `reason` why the verdict was given.
     """
     values = {row["frame"]: row for row in results.frame_values.to_dict("records")}
     median = float(results.label_checks["out_of_bag_error"].median())
@@ -46,7 +45,7 @@ def ranked_frames(results: Results) -> list[dict[str, Any]]:
 
 
 def _harm_of_labels(results: Results) -> dict[int, list[str]]:
-    """By frame, a sentence about each label that a method calls harmful."""
+    """For each frame, a sentence about each of its labels that a method calls harmful."""
     sentences: dict[int, list[str]] = {}
     for table in results.label_harm.values():
         for _, row in table[table["verdict"] == HARMFUL].iterrows():
@@ -65,11 +64,11 @@ def reason(
     planted: str | None = None,
     learned: bool = True,
 ) -> str:
-    """Why a frame has its verdict, in words.
+    """The reason for a frame's verdict, in words.
 
     Args:
-        row: of `frame_values.csv`. median: out-of-bag error of the typical frame, px.
-        learned: whether the networks have.
+        row: a row of `frame_values.csv`. median: median out-of-bag error of all frames, px.
+        planted: kind of the label error planted in the frame, if any. learned: whether the networks have learned.
     """
     of_value = _of_value(row, unit) if learned else "The networks have not learned, so nothing is said of its value."
     parts = [_of_label(row["out_of_bag_error"], median), of_value]

@@ -1,4 +1,4 @@
-"""Where in a training frame the harm sits, by a method that tells: `frameworth explain FRAME --pixels`."""
+"""Draw which places of a training frame do harm: `frameworth explain FRAME --pixels`."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from frameworth.results.results import Results
 from frameworth.storage.files import atomic_path
 from frameworth.training.gpus import take_device
 
-_BLUR = 2.0  # px of the networks' images: single px say little
+_BLUR = 2.0  # px of the networks' images; the harm of single px is too noisy
 
 
 def write_harmful_pixels(results: Results, config: StudyConfig, frame: int) -> tuple[Path, int]:
-    """Draw where the harm of a frame sits, and say where the picture is and how many networks it is the mean of.
+    """Draw which places of a frame do harm; returns the picture's path and the number of networks averaged.
 
-    Each base network that was trained on the frame is asked anew, which takes as long as the last part of its training,
-    and as the training before it.
+    The method is run again for each base network that was trained on the frame. This takes as long as the last part of
+    its training, or longer if the training before that must be repeated.
 
-    Raises UserError where the config asks for no method that tells of pixels, or no base network was trained on the
-    frame.
+    Raises UserError if the config asks for no method that computes the harm of pixels, or if no base network was
+    trained on the frame.
     """
     telling = {name: pixels for name in method_names() if (pixels := method(name).pixels)}
     asked = [name for name in asked_methods(config.influence) if name in telling]
@@ -69,12 +69,12 @@ def write_harmful_pixels(results: Results, config: StudyConfig, frame: int) -> t
 
 
 def harm_of_places(derivative: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """What each place's difference to the frame's mean colour adds to the held-out score, to first order, [h, w].
+    """How much each place adds to the held-out score by its difference from the mean colour, to first order, [h, w].
 
-    Above 0 the score would be lower, which is better, were the place painted over in the mean colour.
+    Where it is above 0, the score would be lower (better) if the place were painted in the mean colour.
 
     Args:
-        derivative: of the score in the grey levels, [h, w, 3]. image: uint8 [h, w, 3].
+        derivative: derivative of the score by the grey levels, [h, w, 3]. image: uint8 [h, w, 3].
     """
     difference = image - image.mean(axis=(0, 1))
     return cv2.GaussianBlur((derivative * difference).sum(axis=2), (0, 0), _BLUR)

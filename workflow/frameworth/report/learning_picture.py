@@ -1,4 +1,4 @@
-"""The learning curve at the top of the report, as paths of an SVG: the typical error in px by frames trained on."""
+"""The learning curve at the top of the report, as SVG paths: typical error in px over number of training frames."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from matplotlib.ticker import MaxNLocator
 
 from frameworth.answers.further_labels import ALL
 
-WIDTH, HEIGHT = 420, 300  # of the whole picture
+WIDTH, HEIGHT = 420, 300  # size of the whole picture
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 42  # margins around the plot
 _HEADROOM = 1.06
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A number along an axis and where it stands."""
+    """A number along an axis and its position in the picture."""
 
     at: float
     text: str
@@ -29,8 +29,8 @@ class LearningPicture:
     """What the template draws.
 
     Attributes:
-        dots: x, y and words of each size that was measured. line, beyond, band: path data of the curve up to the pool,
-            of what is extrapolated, and of the interval; empty where no curve was fitted. pool: x of the pool's size.
+        dots: x, y and text of each measured size. line, beyond, band: path data of the curve up to the pool's size, of
+            the extrapolated curve, and of the interval; empty if no curve was fitted. pool: x of the pool's size.
     """
 
     dots: list[tuple[float, float, str]]
@@ -47,10 +47,10 @@ class LearningPicture:
 
 
 def learning_picture(table: pd.DataFrame, pool: int) -> LearningPicture | None:
-    """The picture from `add_curve.csv`; None where fewer than two sizes were measured.
+    """The picture from `add_curve.csv`; None if fewer than two sizes were measured.
 
     Args:
-        table: errors in log(1 + px), which are drawn as px. pool: frames in the pool.
+        table: its errors are in log(1 + px), and drawn in px. pool: number of frames in the pool.
     """
     rows = table[table["keypoint"] == ALL]
     measured = rows.dropna(subset="measured")

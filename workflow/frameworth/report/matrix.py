@@ -1,4 +1,4 @@
-"""The influence matrix for the page, as finely as its budget allows."""
+"""The influence matrix for the page, as detailed as its budget allows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _COLOUR_QUANTILE = 0.98
 
 
 def matrix(results: Results, first: Sequence[int], budget: int) -> Part:
-    """The size-centred influence of pool frames on all frames within `budget` bytes of base64.
+    """The size-centred influence of pool frames on all frames, in about `budget` bytes of base64.
 
-    What is given up, one after the other: precision (16 bits, then 8), scores other than the error in px, single
-    keypoints, and training frames from the end of `first`, the pool's frames.
+    To save space it reduces, in this order: precision (16 to 8 bits), scores (only the error in px), keypoints (only
+    their mean), and training frames (those at the end of `first`, the pool's frames).
 
-    Arrays are `{score}_value` and `{score}_standard_error`, codes [panels, rows, N]. The script is told `rows` (the
-    training frames), `keypoints` (whether there is a panel per keypoint, or only one of their mean) and `scores`: each
-    one's `name`, `unit` and `limits`, the colour limit of each keypoint, and last of their mean.
+    Arrays are `{score}_value` and `{score}_standard_error`, codes [panels, rows, N]. The data for the script are `rows`
+    (the training frames), `keypoints` (whether there is a panel per keypoint, or only one of their mean) and `scores`,
+    each with `name`, `unit` and `limits`: the colour limits of the keypoints, then of their mean.
     """
     frames, panels = len(results.pool), len(results.labels.keypoints)
     choices = [(16, SCORES, panels), (8, SCORES, panels), (8, ("error",), panels), (8, ("error",), 1)]

@@ -1,4 +1,4 @@
-"""Arrays and text inside one page: small, and never anything but data to the browser."""
+"""Pack arrays and text into the page: they are small, and the browser never takes them for code."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from markupsafe import Markup
 
 from frameworth.storage.files import json_plain
 
-_DIGITS = 6  # significant ones of the numbers in the page
+_DIGITS = 6  # significant digits of the numbers in the page
 _MISSING = {8: -128, 16: -32768}
 
 
 @dataclass(frozen=True)
 class Packed:
-    """An array as base64 of gzip, little-endian; what JavaScript needs to read it.
+    """An array as base64 of gzip, little-endian, with what JavaScript needs to read it.
 
     Attributes:
         kind: `int8`, `int16`, `uint8`, `uint16` or `float32`.
-        codes: how codes become numbers, by the names that the page's script uses; empty where they are the numbers.
+        codes: constants with which the page's script turns codes into numbers; empty if the array has the numbers.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Packed:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the page's script is told."""
+        """The description of the array for the page's script."""
         return {"kind": self.kind, "shape": list(self.shape), **self.codes}
 
 
 class Part(NamedTuple):
-    """A part of the page: its arrays, what the page's script is told of it, what the study has more, a clause each."""
+    """A part of the page: arrays, data for the page's script, and what was left out, in clauses."""
 
     arrays: list[Packed]
     data: dict[str, Any]
@@ -47,16 +47,16 @@ class Part(NamedTuple):
 
 
 def packed(name: str, values: np.ndarray, codes: dict[str, float] | None = None) -> Packed:
-    """`values` as they are."""
+    """Pack `values` unchanged."""
     little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
     text = base64.b64encode(gzip.compress(little.tobytes(), 6, mtime=0)).decode("ascii")
     return Packed(name, values.dtype.name, values.shape, text, codes or {})
 
 
 def packed_signed(name: str, values: np.ndarray, bits: int) -> Packed:
-    """Numbers of either sign as codes of 8 or 16 bits, evenly spaced after asinh; NaN has a code of its own.
+    """Pack positive and negative numbers as codes of 8 or 16 bits, evenly spaced in asinh; NaN has its own code.
 
-    So small numbers and large ones keep about the same relative precision: see `relative_precision`.
+    Therefore most numbers, small or large, keep a similar relative precision, see `relative_precision`.
     """
     steps, sizes = 2 ** (bits - 1) - 1, np.abs(values[np.isfinite(values)])
     largest = float(sizes.max(initial=0.0)) or 1.0
@@ -69,12 +69,12 @@ def packed_signed(name: str, values: np.ndarray, bits: int) -> Packed:
 
 
 def relative_precision(packed: Packed) -> float:
-    """The largest rounding error of a large number, as a share of it."""
+    """The largest rounding error of a large number, as a share of the number."""
     return packed.codes["reach"] / 2
 
 
 def packed_positions(name: str, xy: np.ndarray, sizes: np.ndarray) -> Packed:
-    """Positions [..., N, K, 2] in px as codes of 16 bits; what lies farther out than an image's size is cut there.
+    """Pack positions [..., N, K, 2] in px as codes of 16 bits, cut off one largest image side beyond the image.
 
     Args:
         sizes: [N, 2] width and height of the images.
@@ -87,7 +87,7 @@ def packed_positions(name: str, xy: np.ndarray, sizes: np.ndarray) -> Packed:
 
 
 def json_in_page(value: Any) -> Markup:
-    """`value` as JSON that is safe inside a script element, whatever text it holds."""
+    """`value` as JSON that is safe inside a script element, with any text."""
     text = json.dumps(json_plain(value, _DIGITS), allow_nan=False, separators=(",", ":"))
-    # json.dumps leaves only these to be mistaken for markup; all beyond ASCII, as U+2028, is already escaped.
+    # Only these could be mistaken for markup; json.dumps has already escaped everything beyond ASCII, such as U+2028.
     return Markup(text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}))

@@ -14,14 +14,14 @@ from frameworth.labels.images import read_image
 
 _SIDES = (800, 640, 480, 320, 240, 160)  # px of the longer side
 _QUALITY = 80
-_SAMPLE = 16  # images that tell how large all will be
+_SAMPLE = 16  # images from which the size of all is estimated
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Attributes:
-    side: px of the longer side that larger images were reduced to.
-    jpegs: base64 of each frame's JPEG, empty where the budget is spent.
+    """The base64 of each frame's JPEG, `jpegs`; it is empty for frames beyond the budget.
+
+    Images larger than `side` px on their longer side were reduced to it.
     """
 
     side: int
@@ -29,12 +29,12 @@ class Pictures:
 
     @property
     def left_out(self) -> int:
-        """Frames without a picture."""
+        """The number of frames without a picture."""
         return sum(not jpeg for jpeg in self.jpegs)
 
 
 def pictures(paths: Sequence[str], first: Sequence[int], budget: int) -> Pictures:
-    """Pictures of all frames within `budget` bytes of base64, those of `first` before the others.
+    """Make pictures of frames, first those in `first`, until `budget` bytes of base64 are used.
 
     Raises UserError naming an image that cannot be read.
     """

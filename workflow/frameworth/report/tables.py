@@ -1,4 +1,4 @@
-"""What the tables and curves of the page say: numbers of a study as people read them."""
+"""The tables and curves of the page, with numbers in readable form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNITS = {
 
 
 def learning(results: Results) -> dict[str, Any]:
-    """RMSE of networks and of each subset's consensus, for the learning curve."""
+    """RMSE (px) of networks and of each subset's consensus, for the learning curve."""
     design = results.subsets.set_index("subset")
     parts = {}
     for kind, rows in (("consensus", results.consensus_rmse), ("network", results.networks)):
@@ -42,7 +42,7 @@ def learning(results: Results) -> dict[str, Any]:
 
 
 def sizes(results: Results) -> list[dict[str, str]]:
-    """A row per percent: subsets, seeds, networks, and their RMSE on the held-out frames."""
+    """A row for each percent: frames, designs, seeds, networks, and RMSE (px) on the held-out frames."""
     rows = []
     for percent, subsets in results.subsets.groupby("percent"):
         networks, joint = (
@@ -64,7 +64,7 @@ def sizes(results: Results) -> list[dict[str, str]]:
 
 
 def readable_columns(table: pd.DataFrame, methods: Sequence[Method[Any]]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """`frame_values.csv` with its units; what a method says in tiny numbers is told in a thousandth, a millionth…"""
+    """`frame_values.csv` and units of its columns; tiny values of a method are given in thousandths, millionths…"""
     units = dict(_UNITS)
     for asked_by in methods:
         largest = table[asked_by.value_column].abs().max()
@@ -77,7 +77,7 @@ def readable_columns(table: pd.DataFrame, methods: Sequence[Method[Any]]) -> tup
 
 
 def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> str:
-    """Whether values foretell other subsets better than chance, by `validation.csv`; empty if that was not asked."""
+    """A sentence from `validation.csv`: do values predict other subsets better than chance? Empty if not tested."""
     asked = validation[(validation["quantity"] == "lds") & (validation["method"] == estimator)].dropna(subset="p")
     if asked.empty:
         return ""
@@ -91,7 +91,7 @@ def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> st
 
 
 def _seeds(seeds: np.ndarray) -> str:
-    """Seeds in words: `1 to 40`, or each where they are not in a row."""
+    """Seeds in words: `1 to 40`, or a list if they are not consecutive."""
     known = np.unique(seeds)
     if len(known) > 2 and len(known) == known[-1] - known[0] + 1:
         return f"{known[0]} to {known[-1]}"
@@ -99,7 +99,7 @@ def _seeds(seeds: np.ndarray) -> str:
 
 
 def provenance(results: Results, config: StudyConfig) -> dict[str, Any]:
-    """What made the numbers: versions as written into the files, their digests, and those of this page."""
+    """The versions of software in the study's files, the digests of files and config, and the page's own version."""
     attributes = {name: read_attributes(results.folder / name) for name in ("scores.h5", "influence.h5")}
     versions = {
         key: text for key, text in attributes["influence.h5"].items() if key not in ("digest", "sign", "consensus_form")
@@ -112,7 +112,7 @@ def provenance(results: Results, config: StudyConfig) -> dict[str, Any]:
 
 
 def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """The numbers of the summary that are there, with their names in words."""
+    """The numbers that the summary has, with their names in words."""
     names = {
         "networks": "networks trained",
         "frames": "labelled frames",
@@ -147,7 +147,7 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def cell(value: Any) -> str:
-    """A number as people read it, anything else as text, nothing as nothing."""
+    """A number in readable form; empty for None and NaN; anything else as text."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return ""
     return readable(value) if isinstance(value, float) else str(value)

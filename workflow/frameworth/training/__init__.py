@@ -1,1 +1,1 @@
-"""Networks: trained, kept in the store, asked for predictions."""
+"""Networks are trained here, kept in the store, and used to predict."""

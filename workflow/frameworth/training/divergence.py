@@ -1,7 +1,7 @@
-"""Networks that diverged: the rule by which they are told, and the words for them.
+"""Networks that diverged: how they are recognized, and the sentences about them.
 
-Such a network is kept and its record says so, but it speaks in nothing: its predictions are NaN, and consensus,
-scores and all that rests on them are of the others.
+Such a network is kept and marked in its training record, but it is not used: its predictions are NaN, and consensus,
+scores and all that follows are computed from the other networks.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import numpy as np
 from frameworth.errors import UserError
 from frameworth.storage.files import read_json
 
-# A network that says nothing has about the loss of one before its first step; this is far above what batches vary by.
+# A useless network has about the loss of an untrained one. This factor is far above the differences between batches.
 LOSS_FACTOR = 100.0
 _MOST_NAMED = 5
 
 
 def final_loss(losses: Sequence[float]) -> float:
-    """The mean over the last twentieth of the steps, or the last step."""
+    """The mean loss over the last twentieth of the steps, at least over the last step."""
     return float(np.mean(losses[-max(1, len(losses) // 20) :]))
 
 
 def why_diverged(losses: Sequence[float], weights_are_finite: bool, from_untrained: bool) -> str:
-    """Why a network counts as diverged, in words; empty if it does not.
+    """The reason, in words, why a network diverged; empty if it did not diverge.
 
-    It does if its loss was not finite at any step, if its weights are not, or if it ends with more than `LOSS_FACTOR`
-    times the loss of its first step. The last tells nothing where training continues from a trained network.
+    It diverged if its loss was not finite at some step, if its weights are not finite, or if its final loss is more
+    than `LOSS_FACTOR` times the loss of its first step. The last rule is for untrained networks only.
 
     Args:
-        losses: of each step. from_untrained: whether heads began with random weights.
+        losses: one loss per step. from_untrained: whether the heads started with random weights.
     """
     wrong = np.flatnonzero(~np.isfinite(losses))
     if len(wrong):
@@ -44,14 +44,14 @@ def why_diverged(losses: Sequence[float], weights_are_finite: bool, from_untrain
 
 
 def not_diverged(pose: np.ndarray) -> np.ndarray:
-    """Bool [R]: which networks speak, by their predictions [R, N, K, 2]; those that diverged are NaN throughout."""
+    """Bool [R]: which networks did not diverge; in `pose` [R, N, K, 2] those that diverged are NaN everywhere."""
     return np.isfinite(pose).any(axis=(1, 2, 3))
 
 
 def has_diverged(network: Path) -> bool:
-    """Whether the network of the file `member-*.pt` did, by the `training.json` beside it.
+    """Whether the network of the file `member-*.pt` diverged, read from the `training.json` in the same folder.
 
-    Raises UserError if there is none.
+    Raises UserError if there is no such `training.json`.
     """
     record = network.parent / "training.json"
     if not record.exists():
@@ -61,7 +61,7 @@ def has_diverged(network: Path) -> bool:
 
 
 def without_diverged(networks: Sequence[Path]) -> list[Path]:
-    """Those of the files `member-*.pt` whose networks did not diverge; raises UserError if none is left."""
+    """The files `member-*.pt` whose networks did not diverge; raises UserError if none is left."""
     kept = [file for file in networks if not has_diverged(file)]
     if not kept:
         raise UserError(
@@ -72,7 +72,7 @@ def without_diverged(networks: Sequence[Path]) -> list[Path]:
 
 
 def diverged_sentence(names: Sequence[str], networks: int) -> str:
-    """Such as `2 of 56 networks diverged: percent-050/seed-3 member 1, …; they are left out of …`; "" if none did."""
+    """A sentence like `2 of 56 networks diverged: percent-050/seed-3 member 1, …; they are left out …`; "" if none."""
     if not names:
         return ""
     named = ", ".join(names[:_MOST_NAMED])
@@ -82,8 +82,7 @@ def diverged_sentence(names: Sequence[str], networks: int) -> str:
 
 
 def recorded_diverged(study: Path) -> tuple[list[str], int]:
-    """Of the networks of the study's subsets that are finished so far: the names of those that diverged, and how many
-    there are."""
+    """The names of the networks that diverged, and the number of all, of the study's subsets finished so far."""
     names, networks = [], 0
     for path in sorted(study.glob("ensembles/*/*/training.json")):
         records = read_json(path)["members"]

@@ -1,4 +1,4 @@
-"""One job of the grid: the networks of a few subsets, their predictions of all frames, and their consensus."""
+"""One job of the grid trains the networks of a few subsets, predicts all frames, and computes their consensus."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def run_ensembles(
     """Train (or take from the store) the members of each subset and write its artefacts below `folder`.
 
     Args:
-        folder: `ensembles/`; a subset's own folder below it is `percent-050/seed-2`.
+        folder: `ensembles/`; each subset has a folder in it, for example `percent-050/seed-2`.
         consensus: the form of consensus for the DeepLabCut table.
         distractor_radius: px of the original image.
-        imagenet: a file of the weights that `weights: imagenet` stands for; without it they are fetched.
-        keep_snapshots: whether networks outlive their predictions; if not, the store keeps the predictions.
-        variants: the seed and variant of each of an arm's networks, which stay in the store without a `member-*.pt`.
-        windows: by an ensemble's folder, the last part of the steps before which the state of its first network is
-            kept in the store.
+        imagenet: a file with the weights for `weights: imagenet`; if None, they are fetched.
+        keep_snapshots: whether networks are kept after they predicted; if not, the store keeps the predictions.
+        variants: gives the seed and variant of each network of an arm; these stay in the store, without `member-*.pt`.
+        windows: a part of the steps for each ensemble's folder; the state of its first network before this last part
+            of its training is kept in the store.
     """
     labels = read_labels(labels_h5)
     torch_device = take_device(device)
@@ -117,7 +117,7 @@ def run_ensembles(
 
 
 def from_weights_file(training: Training, imagenet: Path | None) -> Training:
-    """The training options with the file that `weights: imagenet` stands for; hashes go by the config's words."""
+    """The training options with the file for `weights: imagenet`; use the unchanged options for hashes."""
     return training | {"weights": str(imagenet)} if imagenet and training.weights == "imagenet" else training
 
 
@@ -130,9 +130,9 @@ def train_missing(
     device: torch.device,
     window: float | None = None,
 ) -> None:
-    """Train those of the networks (seed, variant) that are not finished in their `entries`; continues checkpoints.
+    """Train the networks (seed, variant) that are not finished in their `entries`, from their checkpoints if any.
 
-    Where a `window` is given, the state of the first before this last part of its steps is kept.
+    If `window` is given, the state of the first network before this last part of its steps is kept.
     """
     images: list[np.ndarray] = []
     xy = np.zeros(0)

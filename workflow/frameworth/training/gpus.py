@@ -1,7 +1,7 @@
-"""A machine's GPUs where no scheduler deals them out: each job takes a place on one of them.
+"""The GPUs of a machine without a scheduler: each job takes a place on one of them.
 
-Snakemake counts GPUs but hands none out, so that two jobs side by side would both land on the first. A place is a file
-that is locked (flock) until the process that took it ends, however it ends. Networks on one GPU are separate processes.
+Snakemake counts GPUs but assigns none, so two jobs at the same time would both use the first GPU. A place is a file
+that stays locked (flock) until the process that took it ends for any reason. Each network on a GPU has its own process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NETWORKS_PER_GPU = "FRAMEWORTH_NETWORKS_PER_GPU"
 
 # An estimate, not measured: ResNet-50 on batches of eight crops of 448 px takes less.
 _BYTES_PER_NETWORK = 8 * 2**30
-# More networks than this share a GPU's arithmetic and gain nothing: an estimate as well.
+# With more networks than this on one GPU, training becomes no faster. This is an estimate, too.
 _MOST_NETWORKS = 4
 _PAUSE = 1.0
 
@@ -32,10 +32,10 @@ _locks: list[TextIO] = []  # of this process
 
 
 def take_device(wanted: str) -> torch.device:
-    """The device for the rest of this process, for `auto`, `cpu` or `cuda`, and made to compute the same twice.
+    """Choose the device for the rest of this process from `auto`, `cpu` or `cuda`, and make it deterministic.
 
-    Where it is a GPU, a place on one of the visible ones is taken, and waited for. Where CUDA_VISIBLE_DEVICES names one
-    alone, somebody, such as SLURM, has chosen. Raises UserError if a GPU was asked for but is unusable.
+    For a GPU, the process waits until a place on a visible GPU is free, and takes it. If CUDA_VISIBLE_DEVICES names one
+    GPU only (SLURM does that), no place is taken. Raises UserError if `cuda` was asked for but is unusable.
     """
     from frameworth.engine.devices import choose_device, make_deterministic  # slow: it imports PyTorch
 
@@ -47,7 +47,7 @@ def take_device(wanted: str) -> torch.device:
 
 
 def _take_gpu() -> None:
-    """Make a GPU with a free place PyTorch's current one."""
+    """Take a place on a GPU and make this GPU PyTorch's current device."""
     import torch
 
     if _locks or is_chosen(os.environ.get("CUDA_VISIBLE_DEVICES", "")) or not torch.cuda.is_available():
@@ -60,30 +60,30 @@ def _take_gpu() -> None:
 
 
 def machine_has_gpu() -> bool:
-    """Whether there is an NVIDIA driver, by its device files: asking PyTorch takes seconds."""
+    """Whether the device files of an NVIDIA driver exist; importing PyTorch to find out would take seconds."""
     return any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg"))
 
 
 def is_chosen(visible: str) -> bool:
-    """Whether CUDA_VISIBLE_DEVICES, `visible`, names one GPU alone."""
+    """Whether `visible`, the value of CUDA_VISIBLE_DEVICES, names exactly one GPU."""
     return bool(visible) and "," not in visible
 
 
 def networks_per_gpu(memory: int, chosen: str | None) -> int:
-    """How many networks train at once on a GPU of `memory` bytes: what was `chosen`, else what it has room for."""
+    """How many networks train at once on a GPU of `memory` bytes: `chosen` if given, else as many as fit."""
     return min(max(1, memory // _BYTES_PER_NETWORK), _MOST_NETWORKS) if chosen is None else int(chosen)
 
 
 def take_place(gpus: Sequence[str], places: Sequence[int], folder: Path, say: Callable[[str], None]) -> int:
-    """Take a place on one of `gpus` until this process ends, and wait for one if all are taken; the GPU's index.
+    """Take a place on one of `gpus` until this process ends, wait if none is free, and return the GPU's index.
 
-    Every GPU gets its first network before one gets a second.
+    Every GPU gets a first network before any GPU gets a second.
 
     Args:
-        gpus: names that tell the machine's GPUs apart.
-        places: how many each has.
-        folder: where the locks lie, the same for all who share the GPUs.
-        say: called once with a line if there is nothing to do but wait.
+        gpus: a unique name for each GPU of the machine.
+        places: the number of places on each GPU.
+        folder: folder of the lock files, the same for all processes that share the GPUs.
+        say: called once with a line if the process has to wait.
     """
     rounds = [
         (index, f"{gpu}-{place + 1}.lock")
@@ -103,7 +103,7 @@ def take_place(gpus: Sequence[str], places: Sequence[int], folder: Path, say: Ca
 
 
 def lease_folder() -> Path:
-    """This user's folder of locks on this machine, made if need be."""
+    """Make this user's folder for lock files on this machine; raises UserError if it belongs to somebody else."""
     folder = Path(tempfile.gettempdir()) / f"frameworth-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():

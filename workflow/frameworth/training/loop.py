@@ -1,4 +1,4 @@
-"""Training one network on one subset: a fixed number of gradient steps, resumable to the same bytes."""
+"""Train one network on one subset for a fixed number of steps; a resumed training gives the same bytes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from frameworth.training.preemption import Preempted, sigterm_waits
 from frameworth.training.store import CHECKPOINT, Entry, before_step
 from frameworth.training.variants import BASELINE, Variant, ordered_batches
 
-CHECKPOINT_SECONDS = 30  # at most a minute of work may be lost; a save and a slow step fit in what remains
+CHECKPOINT_SECONDS = 30  # so that at most a minute of work is lost, with time for saving and a slow step
 _CURVE_POINTS = 100
 
 
 def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> float:
-    """The factor on the initial learning rate at `step`: that of the last drop reached (a fraction of `steps`)."""
+    """The factor on the initial learning rate at `step`, from `drops`: pairs of a fraction of `steps` and a factor."""
     factor = 1.0
     for fraction, value in drops:
         if step >= fraction * steps:
@@ -38,15 +38,15 @@ def learning_rate_factor(drops: list[list[float]], step: int, steps: int) -> flo
 
 @dataclass(frozen=True)
 class NetworkJob:
-    """One network to train: on what, how, and where.
+    """One network to train, with its data, options and device.
 
     Attributes:
         keypoints: K names.
         images: [M] uint8 [h, w, 3], at the training's scale.
         xy: labels in px of these images, [M, K, 2].
-        training: what determines weights, of the config's `training`.
-        variant: how an arm's network differs.
-        kept_step: the state before this step is kept in the store, too.
+        training: the config's `training`.
+        variant: how the network of an arm differs from the baseline's.
+        kept_step: if given, the state before this step is also kept in the store.
     """
 
     keypoints: Sequence[str]
@@ -60,17 +60,17 @@ class NetworkJob:
 
     @cached_property
     def engine(self) -> Engine:
-        """What the training options ask for."""
+        """The engine that the training options name."""
         return engine_of(self.training, self.keypoints)
 
     @property
     def steps(self) -> int:
-        """Gradient steps."""
+        """The number of gradient steps."""
         return self.training.total_steps(len(self.images))
 
     @property
     def weights(self) -> str:
-        """The weights that it starts from: a word of the config, or a file."""
+        """The weights at the start: a word of the config, or the path of a file."""
         return str(self.variant.start or self.training.weights)
 
     def initial_network(self) -> torch.nn.Module:
@@ -79,14 +79,14 @@ class NetworkJob:
 
 
 def train_network(job: NetworkJob, entry: Entry, say: Callable[[str], object] = lambda line: None) -> None:
-    """Train until the budget is spent and keep the network in `entry`, from whose checkpoint training continues.
+    """Train for all steps, from the checkpoint in `entry` if there is one, and keep the network in `entry`.
 
-    SIGTERM or SIGINT writes a checkpoint after the current step and raises Preempted. At the start and at each
-    checkpoint `say` is called with a line.
+    On SIGTERM or SIGINT it writes a checkpoint after the current step and raises Preempted. It calls `say` with a line
+    at the start and at each checkpoint.
     """
     make_deterministic(job.device)
     if own_loop := job.engine.own_loop():
-        # It has no checkpoints: SIGTERM stops it where it is.
+        # The engine's own loop has no checkpoints, so SIGTERM stops it at once.
         network, started = job.initial_network(), time.monotonic()
         losses = own_loop(network, job.images, job.xy, job.steps, job.seed, job.device)
         _keep(job, entry, say, network, {"losses": losses, "wall_seconds": time.monotonic() - started, "resumed": 0})
@@ -122,10 +122,10 @@ def train_step(
     keypoints: np.ndarray,
     precision: str = "float32",
 ) -> torch.Tensor:
-    """One gradient step; the loss before it, still on the device.
+    """Take one gradient step and return the loss before it, still on the device.
 
     Args:
-        batch, keypoints: what the engine's augmentation gives.
+        batch, keypoints: the images and labels that the engine's augmentation returns.
         precision: `float32`, or `bfloat16` for mixed precision.
     """
     optimizer.zero_grad()
@@ -137,15 +137,15 @@ def train_step(
 
 
 class Descent:
-    """A training one gradient step at a time: what a step does is a function of its number and the state before it.
+    """A training that is run step by step: a step depends only on its number and the state before it.
 
-    The state is the network's weights and the optimizer's; whoever puts an earlier one back gets the same steps again.
+    The state is that of the network and of the optimizer. To repeat steps exactly, put back the state before them.
 
     Attributes:
-        job: what is trained.
-        network, optimizer: on the device, changed in place.
+        job: the network to train.
+        network, optimizer: on the device; steps change them in place.
         augment: makes the batches.
-        chosen: the function from a step to the frames of its batch.
+        chosen: gives the training frames of a step's batch.
     """
 
     def __init__(self, job: NetworkJob) -> None:
@@ -160,9 +160,9 @@ class Descent:
         self.chosen = ordered_batches(variant.ranks, len(job.images), training.batch_size, job.steps, order_seed)
 
     def prepare(self, step: int) -> tuple[torch.Tensor, np.ndarray]:
-        """Seed what the network draws in this step, set the step's learning rate, and make its batch.
+        """Seed the network's random numbers for this step, set its learning rate, and make its batch.
 
-        Returns images [B, 3, h, w] and labels [B, K, 3] of the frames `chosen(step)`, as the augmentation gives them.
+        Returns images [B, 3, h, w] and labels [B, K, 3] of the frames `chosen(step)`, augmented.
         """
         seed_network(self.job.device, self._draw_seed, 4, step)
         factor = learning_rate_factor(self.job.training.drops, step, self.job.steps)
@@ -175,16 +175,16 @@ class Descent:
         return self._draw_seed, 1, step
 
     def state(self) -> dict[str, Any]:
-        """The present state, which `put_back` takes from a file."""
+        """The present state; once saved and read again, it can be given to `put_back`."""
         return {"model": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def put_back(self, state: dict[str, Any]) -> None:
-        """Make `state` the present one."""
+        """Replace the present state by `state`."""
         self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
 
     def advance(self, step: int) -> torch.Tensor:
-        """Take the step; the loss before it, still on the device."""
+        """Take the step and return the loss before it, still on the device."""
         batch, keypoints = self.prepare(step)
         precision = self.job.training.precision
         return train_step(self.job.engine, self.network, self.optimizer, batch, keypoints, precision)
@@ -193,10 +193,10 @@ class Descent:
 def _descend(
     descent: Descent, entry: Entry, say: Callable[[str], object], stopping: Callable[[], str]
 ) -> dict[str, Any]:
-    """The fast loop: takes all steps, from the entry's checkpoint if there is one; the final state.
+    """Take all steps, from the entry's checkpoint if there is one, and return the record of the training.
 
     Args:
-        stopping: the name of the signal that asks to stop; empty before.
+        stopping: returns the name of the signal that asks to stop, or an empty string if none came.
     """
     steps, batch_size = descent.job.steps, descent.job.training.batch_size
     state: dict[str, Any] = {"step": 0, "losses": [], "wall_seconds": 0.0, "resumed": 0}
@@ -207,7 +207,7 @@ def _descend(
     wall_before = state["wall_seconds"]
     say(f"trains from step {first} to {steps}")
     entry.write_progress(first, steps, 0.0)
-    losses = []  # on the device: reading each would make a GPU wait
+    losses = []  # they stay on the device, because reading each loss would slow a GPU
     patches_before = state.get("patches", 0)
     for step in range(first, steps):
         if step == descent.job.kept_step:
@@ -233,14 +233,14 @@ def _descend(
 def _advanced(
     state: dict[str, Any], losses: list[torch.Tensor], step: int, wall_before: float, started: float, patches: int
 ) -> dict[str, Any]:
-    more = torch.stack(losses).tolist() if losses else []  # waits for the device, so before the clock is read
+    more = torch.stack(losses).tolist() if losses else []  # before the clock is read, because it waits for the device
     seconds = wall_before + time.monotonic() - started
     done = {"step": step, "losses": state["losses"] + more, "wall_seconds": seconds, "patches": patches}
     return state | done
 
 
 def _record(job: NetworkJob, state: dict[str, Any], diverged: str) -> dict[str, Any]:
-    """What `training.json` says of a network; `diverged` is why it did, or empty."""
+    """The network's entry in `training.json`; `diverged` is the reason why it diverged, or empty."""
     training, steps, device = job.training, job.steps, job.device
     losses, seconds = state["losses"], max(state["wall_seconds"], 1e-9)
     curve, last = _curve(losses, steps), final_loss(losses)
@@ -263,7 +263,7 @@ def _record(job: NetworkJob, state: dict[str, Any], diverged: str) -> dict[str, 
 
 
 def _curve(losses: list[float], steps: int) -> list[list[float]]:
-    """At most a hundred [step, mean loss since the last point]; the losses lie evenly over the steps."""
+    """At most a hundred pairs [step, mean loss since the last pair]; `losses` are spread evenly over the steps."""
     parts = np.array_split(np.array(losses), min(_CURVE_POINTS, len(losses)))
     ends = np.cumsum([len(part) for part in parts]) * steps / len(losses)
     return [[round(end), float(part.mean())] for end, part in zip(ends, parts, strict=True)]

@@ -1,4 +1,4 @@
-"""What finished networks took, and what others of their kind will take."""
+"""Time and disk space that finished networks took, and the time that similar networks will take."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from frameworth.config.training import Training
 from frameworth.errors import UserError
 from frameworth.storage.files import read_json
 
-_RECORDS = 20  # training records that are looked at for the speed
+_RECORDS = 20  # at most this many training records are read
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What finished networks of a study took.
+    """Time and disk space that finished networks of a study took.
 
     Attributes:
-        step: median seconds of a gradient step. device: `cuda` or `cpu`. networks: how many were looked at.
-        network_bytes: size of a network's file; 0 where none is kept.
-        busy: how many times as long a step took as it would have alone, for other work on the machine.
+        step: median seconds of a gradient step. device: `cuda` or `cpu`. networks: the number of networks measured.
+        network_bytes: size of a network's file; 0 if no file is kept.
+        busy: the factor by which other work on the machine slowed a step.
     """
 
     step: float
@@ -32,7 +32,7 @@ class Measured:
 
 
 def measured_networks(folder: Path, training: Training) -> Measured | None:
-    """The same of the study in `folder`, for the config's `training`."""
+    """Measurements of the study in `folder`, from networks with the config's batch size and steps; None without any."""
     steps, devices, sizes = [], [], []
     for path in sorted(folder.glob("ensembles/*/*/training.json"))[:_RECORDS]:
         for member in _members(path):
@@ -47,7 +47,7 @@ def measured_networks(folder: Path, training: Training) -> Measured | None:
 
 
 def _members(record: Path) -> list[dict[str, Any]]:
-    """The networks of a training.json that say what they took: not those of a file that is gone or damaged by now."""
+    """The records in a training.json that have all measurements; none if the file is missing or damaged."""
     try:
         networks, needed = read_json(record)["members"], {"batch_size", "steps", "wall_seconds", "device_type"}
         return [network for network in networks if needed <= network.keys()]
@@ -56,5 +56,5 @@ def _members(record: Path) -> list[dict[str, Any]]:
 
 
 def network_seconds(training: Training, trained_on: int, predicted: int, step: float) -> float:
-    """Expected seconds of training one network on some frames and predicting others with it."""
+    """Expected seconds to train one network on `trained_on` frames and predict `predicted`; `step` in seconds."""
     return training.total_steps(trained_on) * step + predicted / training.batch_size * step / 3

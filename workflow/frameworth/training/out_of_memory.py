@@ -1,6 +1,6 @@
-"""Memory that runs out, of the GPU or of the machine: one line that says what the job used and what to do.
+"""When memory of the GPU or the machine runs out, one line says what the job used and what to do.
 
-Never a smaller batch in silence: it would train other networks than the config asks for.
+The batch is never made smaller automatically, because that would train other networks than the config asks for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from frameworth.config.training import Training
 
-# Of PyTorch's allocator, of C++, of the system, of the loader of libraries, and all that oneDNN says of it.
+# Messages of PyTorch's allocator, C++, the system, the library loader and oneDNN (the last two lines).
 _OF_THE_CPU = (
     "DefaultCPUAllocator",
     "std::bad_alloc",
@@ -24,7 +24,7 @@ _OF_THE_CPU = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, by an error of PyTorch (which is not imported for this), NumPy or Python."""
+    """Whether the error of PyTorch, NumPy or Python means that memory ran out; PyTorch is not imported."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     said_so = isinstance(error, (RuntimeError, ImportError)) and any(word in str(error) for word in _OF_THE_CPU)
@@ -32,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def out_of_memory_line(error: BaseException, training: Training | None) -> str:
-    """What to tell; `training` is that of the config, where the job has networks."""
+    """The line to print for the error; `training` is the config's, or None for a job without networks."""
     sizes = ""
     if training:
         keys = {"batch_size": training.batch_size, "crop": training.crop, "scale": training.scale}

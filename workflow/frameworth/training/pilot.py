@@ -1,4 +1,4 @@
-"""The networks of a pilot: trained one after the other, kept in the store, and what comes of them: `pilot.json`."""
+"""The networks of a pilot are trained one after the other and kept in the store; `pilot.json` has the result."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def run_pilot(
     imagenet: Path | None = None,
     keep_snapshots: bool = True,
 ) -> None:
-    """Write `pilot.json`: what was chosen, and the table of networks behind it.
+    """Write `pilot.json` with the choice and the table of networks that it is based on.
 
-    The answer is kept in the store under what was asked, so that a pilot that runs again chooses as before, whatever
-    labels were corrected since.
+    The result is kept in the store under a hash of the question, so that a pilot that runs again makes the same choice,
+    even if labels were corrected in between.
 
     Args:
-        subset_json: the subset to train on; the networks' seed is that of its member 0.
-        pilot, training: of a checked config.
-        imagenet, keep_snapshots: as for `run_ensembles`; the network of the grid is kept for its job.
+        subset_json: the subset to train on; all networks have the seed of its member 0.
+        pilot, training: from a checked config.
+        imagenet, keep_snapshots: as for `run_ensembles`; a network that the grid needs, too, is always kept.
 
-    Raises UserError if all sizes diverged, or no label is left to judge by.
+    Raises UserError if all networks diverged, or if no label outside the subset is left to measure errors with.
     """
     asked = what_is_asked(pilot, training, study_seed)
     kept = store / asked[:32] / NAME
@@ -94,7 +94,7 @@ def run_pilot(
         if record["diverged"]:
             return tried
         predictors = load_predictors([entry.network], tried_training, subset.keypoints, torch_device)
-        # What counts as a distractor is of no account here.
+        # Distractors are not used here, so any radius will do.
         error = distance(predict(predictors, frames, distractor_radius=1).pose[0], labels.xy)
         medians = [float(np.nanmedian(error[which])) for which in (others, subset.frames)]
         tried = replace(tried, error_px=medians[0], trained_on_px=medians[1])

@@ -1,4 +1,4 @@
-"""Predicting frames with several networks in one pass: all labelled frames, and what videos share with them."""
+"""Predict all labelled frames with several networks in one pass; videos use parts of this module, too."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from frameworth.training.scaling import ScaledFrames
 from frameworth.training.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
 from frameworth.training.store import read_archive
 
-_BATCH_PIXELS = 4_000_000  # images predicted at once, by their size: bounds the memory of maps
+_BATCH_PIXELS = 4_000_000  # pixels of the images predicted at once; this limits the memory of maps
 
 
 @dataclass(frozen=True)
 class JointMaps:
-    """What R networks say of the same F images, in px of these.
+    """The predictions of R networks for the same F images, in px of these images.
 
     Attributes:
         confidence: float32 [R, F, K, h, w] in [0, 1], as in `frameworth.engine.base.Maps`.
@@ -38,7 +38,7 @@ class JointMaps:
 
     @classmethod
     def of(cls, predictors: Sequence[Predictor], pictures: Sequence[np.ndarray]) -> JointMaps:
-        """The maps of images of one size, uint8 [F] [h, w, 3]."""
+        """Predict images of equal size, [F] uint8 [h, w, 3]."""
         maps = [predictor(pictures) for predictor in predictors]
         return cls(
             confidence=np.stack([output.confidence for output in maps]),
@@ -52,44 +52,44 @@ class JointMaps:
         return JointMaps(self.confidence[chosen], self.offset[chosen], self.poses[chosen], self.stride)
 
     def consensus(self, form: str) -> np.ndarray:
-        """The networks' consensus [F, K, 2] in px of the images, by one of `CONSENSUS_FORMS`."""
+        """The networks' consensus [F, K, 2] in px of the images; `form` is one of `CONSENSUS_FORMS`."""
         return CONSENSUS_FORMS[form](self.confidence, self.poses, self.offset, self.stride)
 
     def consensus_confidence(self) -> np.ndarray:
-        """The mean map's maximum, [F, K]."""
+        """The maximum of the mean map, [F, K]."""
         return self.confidence.mean(axis=0).max(axis=(-2, -1))
 
 
 def load_predictors(
     networks: Sequence[Path], training: Training, keypoints: Sequence[str], device: torch.device
 ) -> list[Predictor]:
-    """Trained networks, ready to predict, from their files; raises UserError naming a file that is damaged."""
+    """Load trained networks from their files, ready to predict; raises UserError naming a file that is damaged."""
     engine = engine_of(training, keypoints)
     return [engine.predictor(load_network(engine, file), device) for file in networks]
 
 
 def load_network(engine: Engine, file: Path) -> torch.nn.Module:
-    """A trained network from its file; raises UserError naming a file that is damaged."""
+    """Load a trained network from its file; raises UserError naming the file if it is damaged."""
     network = engine.build("random", 0)
     network.load_state_dict(read_archive(file)["model"])
     return network
 
 
 def frames_at_once(size: np.ndarray) -> int:
-    """How many images of this width and height are predicted together."""
+    """How many images of this size (width, height) are predicted together."""
     return max(1, int(_BATCH_PIXELS / size.prod()))
 
 
 def spread_of(poses: np.ndarray) -> np.ndarray:
-    """Root mean square distance of poses [R, F, K, 2] from their mean over R, [F, K], in their unit."""
+    """Root mean square distance of poses [R, F, K, 2] from their mean over R; [F, K], in the unit of the poses."""
     deviation = poses - poses.mean(axis=0)
     return np.sqrt((deviation**2).sum(axis=-1).mean(axis=0))
 
 
 def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor_radius: float) -> Predictions:
-    """Predict all frames with all networks in one pass; each image is decoded once, no map outlives its batch.
+    """Predict all frames with all networks in one pass; maps are dropped after each batch.
 
-    Without networks nothing is known of any frame.
+    Without networks, everything in the result is NaN.
 
     Args:
         distractor_radius: px of the original image.

@@ -1,4 +1,4 @@
-"""`predictions.h5` and `consensus.h5`: what the networks of one subset say of all frames."""
+"""`predictions.h5` and `consensus.h5`: the predictions of one subset's networks for all frames."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from frameworth.training.scoremaps import CONSENSUS_FORMS
 
 @dataclass(frozen=True)
 class Predictions:
-    """What R networks say of N frames and K keypoints; positions in px of the original image.
+    """The predictions of R networks for N frames and K keypoints; positions in px of the original image.
 
     Attributes:
-        pose: [R, N, K, 2]; confidence: [R, N, K], the map at the decoded cell.
+        pose: [R, N, K, 2]; confidence: [R, N, K], the value of the map at the decoded cell.
         confidence_at_label, probability_at_label: [R, N, K], NaN where not labelled.
         distractor_pose [R, N, K, 2], distractor_confidence [R, N, K]: highest peak away from the label.
         consensus_pose: [forms, N, K, 2], in the order of `CONSENSUS_FORMS`.
-        consensus_confidence: [N, K], the mean map's maximum.
+        consensus_confidence: [N, K], the maximum of the mean map.
         spread: [N, K] px, root mean square distance of the members from their mean.
     """
 
@@ -37,7 +37,7 @@ class Predictions:
 
     @classmethod
     def unknown(cls, members: int, frames: int, keypoints: int) -> Predictions:
-        """Everything NaN, for so many members, frames and keypoints."""
+        """Predictions that are all NaN, for these numbers of members, frames and keypoints."""
         per_member = (members, frames, keypoints)
         shapes = {
             "pose": (*per_member, 2),
@@ -49,7 +49,7 @@ class Predictions:
         return cls(**{f.name: np.full(shapes.get(f.name, per_member), np.nan, np.float32) for f in fields(cls)})
 
     def among(self, speak: np.ndarray) -> Predictions:
-        """The same with a row of NaN for each network that was not asked; `speak` bool, True for the R that were."""
+        """The same with a row of NaN for each network that did not predict; `speak` is True for the R that did."""
         rows = {}
         for name in _PER_MEMBER:
             values = getattr(self, name)
@@ -89,7 +89,7 @@ def write_predictions(
 
 
 def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
-    """Read what `write_predictions` wrote."""
+    """Read the files of `write_predictions`."""
     predictions, consensus = read_hdf5(predictions_h5), read_hdf5(consensus_h5)
     return Predictions(
         **{name: predictions[name] for name in _PER_MEMBER},
@@ -100,6 +100,6 @@ def read_predictions(predictions_h5: Path, consensus_h5: Path) -> Predictions:
 
 
 def read_distractors(predictions_h5: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Of what `write_predictions` wrote: `distractor_pose` [R, N, K, 2] px and `distractor_confidence` [R, N, K]."""
+    """Read only `distractor_pose` [R, N, K, 2] px and `distractor_confidence` [R, N, K] of `predictions.h5`."""
     arrays = read_hdf5(predictions_h5, ["distractor_pose", "distractor_confidence"])
     return arrays["distractor_pose"], arrays["distractor_confidence"]

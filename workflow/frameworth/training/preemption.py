@@ -1,7 +1,7 @@
-"""Signals in a job that trains: SIGTERM, a scheduler's warning before a time limit or a requeue; SIGINT, Ctrl-C.
+"""Signals to a job that trains: SIGTERM from a scheduler, before a time limit or a requeue; SIGINT from Ctrl-C.
 
-A shell does not pass the signal on to the command it waits for; the rules that train therefore `exec` theirs. Where no
-warning comes (SIGKILL, a power cut), the checkpoints that training writes by the clock are what is left.
+A shell does not pass a signal on to the command it waits for, so rules that train start their command with `exec`.
+If a job ends without a signal (SIGKILL, a power cut), the last checkpoint is left, which is written regularly.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ EXIT_CODE = 128 + signal.SIGTERM
 
 
 class Preempted(BaseException):
-    """SIGTERM or SIGINT has come; the text says what is kept.
+    """SIGTERM or SIGINT was received; the message says what is kept.
 
-    The command line prints it as one line and exits with `EXIT_CODE`. Not an Exception, so that nobody on its way takes
-    it for a failure of their own.
+    The command line prints the message as one line and exits with `EXIT_CODE`. This class is no Exception, so that code
+    with `except Exception` does not catch it.
     """
 
 
 @contextmanager
 def sigterm_stops() -> Iterator[None]:
-    """Within the block SIGTERM or SIGINT raises Preempted, wherever the main thread is."""
+    """Within the block, SIGTERM or SIGINT raises Preempted at once in the main thread."""
 
     def stop(number: int, _: object) -> None:
         raise Preempted(
@@ -38,7 +38,7 @@ def sigterm_stops() -> Iterator[None]:
 
 @contextmanager
 def sigterm_waits() -> Iterator[Callable[[], str]]:
-    """Within the block a signal only makes the callable give its name; if the block ends all the same, it acts then."""
+    """Delay SIGTERM and SIGINT to the normal end of the block; the callable gives the first one's name, or ""."""
     came: list[int] = []
     with _handled(lambda number, _: came.append(number)):
         yield lambda: signal.Signals(came[0]).name if came else ""

@@ -1,4 +1,4 @@
-"""Between the original images and the images the networks see."""
+"""Scale the original images to the size that the networks are trained at."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from frameworth.storage.digests import digest_of_file
 
 
 def scaled_sizes(sizes: np.ndarray, scale: float) -> np.ndarray:
-    """Sizes in px, int [..., 2], at the networks' size, which is `scale` of the original, rounded."""
+    """Sizes int [..., 2] in px times `scale`, rounded, at least 1: the sizes of the networks' images."""
     return np.maximum(1, np.round(sizes * scale)).astype(int) if scale != 1 else sizes
 
 
 def scaled_image(image: np.ndarray, scale: float) -> np.ndarray:
-    """The image, uint8 [h, w, 3], at the networks' size."""
+    """The image, uint8 [h, w, 3], resized by `scale`."""
     size = tuple(int(side) for side in scaled_sizes(np.array(image.shape[1::-1]), scale))
     if image.shape[1::-1] == size:
         return image
@@ -24,13 +24,13 @@ def scaled_image(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 class ScaledFrames:
-    """A study's frames at the size the networks see, each decoded once for all networks of a job.
+    """A study's frames at the size of the networks' images; decoded images are kept while memory for them lasts.
 
     Attributes:
         labels: the study's labels, in px of the original images.
-        sizes: int [N, 2], width and height in px at the networks' size.
-        factors: float [N, 2], the true factors (x, y) after rounding to px: a position in the network's image
-            is the position in the original times these, as in DeepLabCut.
+        sizes: int [N, 2], width and height of the networks' images in px.
+        factors: float [N, 2], the exact factors (x, y) after sizes were rounded to px: a position in the original
+            image times these is the position in the network's image, as in DeepLabCut.
     """
 
     def __init__(self, labels: Labels, scale: float) -> None:
@@ -53,7 +53,7 @@ class ScaledFrames:
         return image
 
     def digest(self, frame: int) -> str:
-        """SHA-256 of a frame's image file, as it was when first asked for."""
+        """SHA-256 of a frame's image file, computed at the first call."""
         if frame not in self._digests:
             self._digests[frame] = digest_of_file(self.labels.paths[frame])
         return self._digests[frame]

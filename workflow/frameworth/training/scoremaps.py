@@ -1,4 +1,4 @@
-"""Confidence maps: what they say at a place, where else they peak, and the consensus of several. Numpy only.
+"""Confidence maps: their value at a position, their distractors, and the consensus of several maps.
 
 Maps are float [..., h, w] in [0, 1]; cell (row, column) lies at ((column, row) + ½) · stride px of the
 network's image, so position y lies at cell (y − ½ · stride) / stride. Positions are (x, y) in px.
@@ -11,13 +11,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-_LEAST = 1e-6  # confidences are kept this far from 0 and 1, where the logit is infinite
+_LEAST = 1e-6  # confidences are kept at least this far from 0 and 1, where the logit is infinite
 
 
 def at_position(maps: np.ndarray, xy: np.ndarray, stride: float) -> np.ndarray:
-    """Bilinear value of maps [..., h, w] at xy [..., 2] px; beyond the outermost cells their value; NaN stays.
+    """Interpolate maps [..., h, w] bilinearly at xy [..., 2] px; NaN where xy is NaN.
 
-    Returns an array of the common leading shape.
+    Beyond the outermost cells it takes their value. Returns an array of the common leading shape.
     """
     height, width = maps.shape[-2:]
     missing = ~np.isfinite(xy).all(axis=-1)
@@ -39,7 +39,7 @@ def at_position(maps: np.ndarray, xy: np.ndarray, stride: float) -> np.ndarray:
 
 
 def probability_maps(maps: np.ndarray) -> np.ndarray:
-    """Maps divided by their sum; a map that is 0 everywhere knows nothing and becomes uniform."""
+    """Maps divided by their sum; a map that is 0 everywhere becomes uniform."""
     total = maps.sum(axis=(-2, -1), keepdims=True, dtype=np.float64)
     uniform = 1 / (maps.shape[-2] * maps.shape[-1])
     return np.where(total > 0, maps / np.where(total > 0, total, 1), uniform)
@@ -50,8 +50,8 @@ def distractors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The highest peak of each map [..., h, w] farther than `radius` px from `xy` [..., 2].
 
-    A peak is a cell not lower than its eight neighbours and above 0, so the flank of the peak at the label is
-    none. Returns position [..., 2] (the peak's cell) and height [...], NaN where there is no such peak or no xy.
+    A peak is a cell above 0 and not lower than its eight neighbours, so the slope of the peak at the label has
+    no peak. Returns position [..., 2] (px of the peak's cell) and height [...], NaN without such a peak or without xy.
     """
     height, width = maps.shape[-2:]
     size = (1,) * (maps.ndim - 2) + (3, 3)
@@ -60,7 +60,7 @@ def distractors(
     rows = (np.arange(height) + 0.5) * stride
     distance = np.hypot(
         columns[None, :] - xy[..., 0, None, None], rows[:, None] - xy[..., 1, None, None]
-    )  # NaN compares false, so a missing label has no distractor
+    )  # comparisons with NaN are false, so a missing label has no distractor
     candidates = np.where(peaks & (distance > np.asarray(radius)[..., None, None]), maps, -1.0)
     flat = candidates.reshape(*maps.shape[:-2], height * width)
     best = flat.argmax(axis=-1)
@@ -71,23 +71,23 @@ def distractors(
 
 
 def consensus_softmax(maps: np.ndarray, poses: np.ndarray, offsets: np.ndarray, stride: float) -> np.ndarray:
-    """The paper's rule: mean map → logit → softmax over the map → expected position; [F, K, 2].
+    """The paper's rule: mean map → logit → softmax over the map → expected position; returns [F, K, 2] px.
 
     Args:
         maps: [R, F, K, h, w] of the R members.
-        poses: [R, F, K, 3], members' positions and confidences.
-        offsets: [R, F, K, h, w, 2], location refinement.
+        poses: [R, F, K, 3], the members' positions (px) and confidences.
+        offsets: [R, F, K, h, w, 2], location refinement in px.
     """
     return _expectation(np.clip(maps.mean(axis=0, dtype=np.float64), _LEAST, 1 - _LEAST), stride)
 
 
 def consensus_median(maps: np.ndarray, poses: np.ndarray, offsets: np.ndarray, stride: float) -> np.ndarray:
-    """As `consensus_softmax`, of the median map: one member that is far off does not count."""
+    """Like `consensus_softmax`, but of the median map, so that a single member that is far off has no effect."""
     return _expectation(np.clip(np.median(maps, axis=0).astype(np.float64), _LEAST, 1 - _LEAST), stride)
 
 
 def consensus_weighted_mean(maps: np.ndarray, poses: np.ndarray, offsets: np.ndarray, stride: float) -> np.ndarray:
-    """Mean of the members' positions weighted by their confidences (equally where all are 0); [F, K, 2]."""
+    """Mean of the members' positions, weighted by their confidences (equally where all are 0); [F, K, 2]."""
     weight = np.maximum(poses[..., 2].astype(np.float64), 1e-12)
     return (poses[..., :2] * weight[..., None]).sum(axis=0) / weight.sum(axis=0)[..., None]
 

@@ -1,8 +1,8 @@
-"""The store of networks, `.store/{hash}/`: whatever makes a job run again, a finished network is taken from here.
+"""The store of networks, `.store/{hash}/`: a job that runs again takes finished networks from here.
 
-A network lies under a hash of all that determines its weights. While it trains, its checkpoint lies there;
-when it is finished, the network and its training record do, and the checkpoint goes. A study that keeps no networks
-keeps an ensemble's predictions here instead, under a hash of all that determines these.
+A network has a folder named by a hash of all that determines its weights. While it trains, its checkpoint is there;
+when it is finished, the network and its training record are there and the checkpoint is removed. A study that keeps no
+networks keeps the predictions of ensembles here instead, under a hash of all that determines the predictions.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from frameworth.storage.digests import damaged, is_recorded, whole
 from frameworth.storage.files import digest_of_json, link_or_copy, read_json, remove_file, write_bytes, write_json
 from frameworth.storage.hdf5 import read_attributes
 
-# Raise it when a change to the code that predicts changes what it says; it tells only where networks are not kept.
+# Increase this number when a change of code changes predictions; it is used only where networks are not kept.
 PREDICTION_RECIPE = 1
 CHECKPOINT = "checkpoint.pt"  # the last state of an unfinished training
 
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of file systems that know none
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of file systems without locks
 _noted: set[Path] = set()
 
 
 def before_step(step: int) -> str:
-    """The file of the state before a step, for whoever goes through the training again from there."""
+    """The name of the file with the state before a step, from which the training can be repeated."""
     return f"before-step-{step}.pt"
 
 
@@ -55,19 +55,19 @@ class Entry:
 
     @property
     def progress(self) -> Path:
-        """How far an unfinished network is, which its training tells as it goes."""
+        """The file in which an unfinished training writes how far it is."""
         return self.folder / "progress.json"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the entry: a second process that wants the same network waits. The lock dies with the process."""
+        """Lock the entry: a second process that wants the same network waits. The lock ends with the process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as handle:
             wait_for_lock(handle, self.folder.parent)
             yield
 
     def is_finished(self) -> bool:
-        """Whether a whole network and its record are here; says so where the network is damaged."""
+        """Whether an undamaged network and its record are here; prints a warning if the network is damaged."""
         if not self.record.exists() or not self.network.exists():
             return False
         if is_recorded(self.network) is not False:
@@ -76,9 +76,9 @@ class Entry:
         return False
 
     def read_state(self, name: str) -> dict[str, Any] | None:
-        """A state of the training, `CHECKPOINT` or one `before_step`; None if it is not kept.
+        """Read a state of the training, `CHECKPOINT` or `before_step(…)`; None if it is not kept.
 
-        One that is damaged is dropped, and said to be.
+        A damaged state is removed with a warning, and None is returned.
         """
         path = self.folder / name
         try:
@@ -89,19 +89,19 @@ class Entry:
             return None
 
     def write_state(self, name: str, state: dict[str, Any]) -> None:
-        """Keep a state of the training, in place of one of this name."""
+        """Write a state of the training, in place of an earlier one of this name."""
         write_bytes(self.folder / name, saved_bytes(state))
 
     def drop_state(self, name: str) -> None:
-        """Drop a state of the training, if it is kept."""
+        """Remove a state of the training, if it is kept."""
         remove_file(self.folder / name)
 
     def write_progress(self, step: int, steps: int, samples_per_second: float) -> None:
-        """Tell how far the training is; the rate is 0 before it is known."""
+        """Write how far the training is; the rate is 0 until it is known."""
         write_json(self.progress, {"step": step, "steps": steps, "samples_per_second": samples_per_second})
 
     def finish(self, state: dict[str, Any], record: dict[str, Any]) -> None:
-        """Keep the finished network and its record, and drop the checkpoint and what told of progress."""
+        """Write the finished network and its record, and remove the checkpoint and the progress file."""
         write_bytes(self.network, saved_bytes(state))
         write_json(self.record, record)
         self.drop_state(CHECKPOINT)
@@ -114,13 +114,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class PredictionsEntry:
-    """The place in the store of an ensemble's predictions."""
+    """The place of an ensemble's predictions in the store."""
 
     folder: Path
 
     @classmethod
     def of(cls, store: Path, networks: Sequence[Entry], labels_h5: Path, distractor_radius: float) -> PredictionsEntry:
-        """The place of what `networks` say of the frames of `labels_h5`."""
+        """The place of the predictions of `networks` for the frames of `labels_h5`."""
         key = digest_of_json(
             {
                 "networks": [entry.folder.name for entry in networks],
@@ -132,12 +132,12 @@ class PredictionsEntry:
         return cls(store / key[:32])
 
     def keep(self, files: Sequence[Path]) -> None:
-        """Keep the files that were written."""
+        """Put the files into the store, as links or copies."""
         for file in files:
             link_or_copy(file, self.folder / file.name)
 
     def hand_out(self, files: Sequence[Path]) -> bool:
-        """Put the kept files of these names where they are wanted; whether all were here and undamaged."""
+        """Put the kept files at the paths `files`, if all are here and undamaged; returns whether they were."""
         kept = [self.folder / file.name for file in files]
         right = all(path.exists() and is_recorded(path) is not False for path in kept)
         for path, file in zip(kept, files, strict=True) if right else ():
@@ -146,10 +146,10 @@ class PredictionsEntry:
 
 
 def wait_for_lock(handle: TextIO, folder: Path) -> None:
-    """Lock the open file for this process alone, and wait for another that has it.
+    """Lock the open file for this process only; wait while another process has locked it.
 
-    Where the file system knows no locks it is only noted, once per `folder` and process: two runs that are kept from
-    each other by Snakemake's own lock do not need this one.
+    If the file system has no locks, only a warning is printed, once per `folder` and process: runs that Snakemake's
+    own lock keeps apart do not need this lock.
     """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -166,16 +166,16 @@ def wait_for_lock(handle: TextIO, folder: Path) -> None:
 
 
 def saved_bytes(state: dict[str, Any]) -> bytes:
-    """What torch saves of `state`; through memory, because it writes a file's own name into the archive."""
+    """The bytes of `state` saved by torch; in memory, because torch writes a file's name into the archive."""
     stream = io.BytesIO()
     torch.save(state, stream)
     return stream.getvalue()
 
 
 def read_archive(path: Path) -> dict[str, Any]:
-    """What torch saved at `path`; raises UserError naming it if it is damaged or nothing that torch saved."""
+    """Read a file that torch saved; raises UserError naming it if it is damaged or not such a file."""
     whole(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever unpickling makes of other bytes
+    except Exception as error:  # unpickling other bytes may raise anything
         raise damaged(path, one_line(error)) from None

@@ -1,6 +1,6 @@
-"""How one network of an arm is trained differently from the baseline's: seeds, order, start, patches.
+"""How the training of an arm's network differs from the baseline's: seeds, order, start, patches.
 
-Whatever of it determines weights is in `Variant.identity`, and so in the network's hash. The baseline's is empty.
+All differences that change weights are in `Variant.identity`, and so in the network's hash. The baseline's is empty.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from frameworth.config.experiments import Arm
 from frameworth.plan.arms import member_seeds
 from frameworth.plan.identity import network_seed
 
-if TYPE_CHECKING:  # it comes with PyTorch, which counting networks need not wait for
+if TYPE_CHECKING:  # it imports PyTorch, which is slow and not needed to count networks
     from frameworth.engine.cutout import Cutout
 
-# How far a curriculum shifts frames: with 1 the easiest frame's last draw comes when the hardest's first does.
+# How far a curriculum shifts frames. With 1, the last draw of the easiest frame meets the first of the hardest.
 _CURRICULUM_STRENGTH = 1.0
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs; all left out, the network is the baseline's.
+    """The differences from the baseline; with the defaults there are none.
 
     Attributes:
-        order_seed, augmentation_seed: in place of the network's seed, which then gives initial weights alone.
-        ranks: [M] of the training frames in which a curriculum takes them, 0 first; None for shuffled passes.
-        start: file of the network to continue, with `start_hash`, its hash in the store.
+        order_seed, augmentation_seed: used for these instead of the network's seed; None uses the network's seed.
+        ranks: [M], the rank of each training frame in a curriculum, 0 first; None for shuffled passes.
+        start: file of the network to continue; `start_hash` is its hash in the store.
         cutout: patches to erase.
     """
 
@@ -43,12 +43,12 @@ class Variant:
     cutout: Cutout | None = None
 
     def seeds(self, seed: int) -> tuple[int, int]:
-        """The seeds of data order and of augmentation (with dropout) of the network with this seed."""
+        """The seeds for data order and for augmentation (with dropout) of the network with seed `seed`."""
         order = seed if self.order_seed is None else self.order_seed
         return order, seed if self.augmentation_seed is None else self.augmentation_seed
 
     def identity(self, seed: int) -> dict[str, Any]:
-        """All by which the weights of the network with this seed may differ from the baseline's, as JSON holds it."""
+        """All that may make the weights of the network with seed `seed` differ from the baseline's, as JSON."""
         order, augmentation = self.seeds(seed)
         identity: dict[str, Any] = {}
         if order != seed:
@@ -74,8 +74,8 @@ def arm_variants(
     """The seed and variant of each of an arm's networks on one subset.
 
     Args:
-        arm: its options, of a checked config. members: as many as it has on this subset.
-        starts: `start` and `start_hash` of each, for a warm start. shared: what all of them have.
+        arm: the arm's options, from a checked config. members: the number of its networks on this subset.
+        starts: `start` and `start_hash` of each network, for a warm start. shared: options of all variants.
     """
 
     def seed(member: int) -> int:
@@ -92,10 +92,10 @@ def arm_variants(
 
 
 def batch_indices(frames: int, batch_size: int, step: int, seed: int) -> list[int]:
-    """Which of `frames` training frames are in batch `step`.
+    """The indices of the training frames, of `frames` in all, in the batch of `step`.
 
-    Epochs are shuffled passes over all frames, laid end to end and cut into batches, so every batch is full and
-    after k passes each frame was seen k times; a pure function of (seed, step), so that resuming needs no state.
+    Shuffled passes over all frames are joined and cut into batches, so every batch is full, and each frame was seen
+    k times after k passes. The result depends only on the arguments, so resuming needs no state.
     """
     chosen = []
     for position in range(step * batch_size, (step + 1) * batch_size):
@@ -107,10 +107,10 @@ def batch_indices(frames: int, batch_size: int, step: int, seed: int) -> list[in
 def ordered_batches(
     ranks: np.ndarray | None, frames: int, batch_size: int, steps: int, seed: int
 ) -> Callable[[int], list[int]]:
-    """The function from a step to the frames of its batch.
+    """A function that gives the frames of each step's batch.
 
-    With `ranks`, the draws are those that `batch_indices` makes in all `steps` together, sorted by when it makes them
-    plus the frame's rank, both brought to 0…1: each frame is drawn exactly as often, low ranks early, high ranks late.
+    With `ranks`, all draws of `batch_indices` are sorted by their time plus their frame's rank, both scaled to 0…1.
+    Each frame is drawn equally often as without ranks; frames of low rank come early, those of high rank late.
     """
     if ranks is None:
         return lambda step: batch_indices(frames, batch_size, step, seed)

@@ -1,1 +1,1 @@
-"""Unlabelled videos: read once for all networks, their consensus, and the frames to label next."""
+"""Unlabelled videos: the consensus of the networks over them, and the frames to label next."""

@@ -14,7 +14,7 @@ from frameworth.storage.files import write_csv
 from frameworth.videos.video_consensus import VideoConsensus, read_video_consensus
 from frameworth.videos.video_names import labelled_frames
 
-# So many times more frames than are wanted are listed by their disagreement alone, to choose unlike ones from.
+# First, this many times the wanted frames are listed by disagreement only; then different ones are chosen from them.
 _SHORTLIST = 5
 
 COLUMNS = (
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def write_frames_to_label(study: Path, consensus_files: Sequence[Path], *, count: int, seconds_apart: float) -> None:
-    """Choose frames of all videos of the folder `study` together, as `frames_to_label` does, and write the table."""
+    """Choose frames from all videos of the folder `study` with `frames_to_label`, and write the table."""
     table = read_frames(study / "frames.csv")
     videos = [read_video_consensus(file) for file in consensus_files]
     labelled = [labelled_frames(video.video, table["video"], table["image"]) for video in videos]
@@ -34,18 +34,18 @@ def write_frames_to_label(study: Path, consensus_files: Sequence[Path], *, count
 def frames_to_label(
     videos: Sequence[VideoConsensus], labelled: Sequence[Sequence[int]], *, count: int, seconds_apart: float
 ) -> pd.DataFrame:
-    """The `count` frames to label next, the one with the most disagreement first.
+    """The `count` frames to label next, the frame with the most disagreement first.
 
-    Frames are listed by their disagreement, those near a listed or labelled one left out; the first five times `count`
-    of them are parted by their consensus pose into `count` clusters (k-means), and of each cluster the frame with the
-    most disagreement is taken.
+    Frames are listed by disagreement, without those near a listed or labelled frame. The first 5 · `count` frames are
+    divided into `count` clusters (k-means) by their consensus pose, and the frame with the most disagreement of each
+    cluster is taken.
 
     Args:
-        labelled: for each video the frames that carry labels.
-        seconds_apart: none of the frames of a video, nor a labelled one, is nearer to another in time.
+        labelled: the numbers of the labelled frames of each video.
+        seconds_apart: least time between a chosen frame and other chosen or labelled frames of its video.
 
-    Returns a row per frame, in the columns `COLUMNS`; fewer than `count` where the videos have no more that are
-    that far apart and unlike.
+    Returns a row per frame, in the columns `COLUMNS`; fewer than `count` if the videos have too few frames that are
+    that far apart and differ from each other.
     """
     listed = shortlist(videos, labelled, count=_SHORTLIST * count, seconds_apart=seconds_apart)
     features = np.array([(videos[v].pose[f] / np.linalg.norm(videos[v].size)).ravel() for v, f in listed])
@@ -70,7 +70,7 @@ def frames_to_label(
 def shortlist(
     videos: Sequence[VideoConsensus], labelled: Sequence[Sequence[int]], *, count: int, seconds_apart: float
 ) -> list[tuple[int, int]]:
-    """The `count` frames with the most disagreement, as (video, frame), none too near to another or a labelled one."""
+    """The `count` frames (video, frame) with the most disagreement that are not too near to each other or to labels."""
     free = [np.ones(len(video.seconds), bool) for video in videos]
     for number, video in enumerate(videos):
         for frame in labelled[number]:
@@ -91,16 +91,16 @@ def shortlist(
 
 
 def unlike(features: np.ndarray, count: int) -> list[int]:
-    """The first of each of `count` clusters of rows of `features` [M, D], in ascending order; all where M <= count."""
+    """The first row of each of `count` clusters of `features` [M, D], in ascending order; all rows if M <= count."""
     if len(features) <= count:
         return list(range(len(features)))
-    # Rows that are alike make fewer clusters than asked for.
+    # There cannot be more clusters than different rows.
     clusters = KMeans(min(count, len(np.unique(features, axis=0))), n_init=10, random_state=0).fit_predict(features)
     return sorted(int(np.flatnonzero(clusters == cluster)[0]) for cluster in np.unique(clusters))
 
 
 def _close(free: np.ndarray, seconds: np.ndarray, frame: int, apart: float) -> None:
-    """Mark a frame and those nearer to it than `apart` as not free; a hair less, as times are rounded."""
+    """Mark a frame and those less than `apart` seconds away as not free, with a tolerance for rounded times."""
     near = np.abs(seconds - seconds[frame]) < apart - 1e-6
     free[near] = False
     free[frame] = False

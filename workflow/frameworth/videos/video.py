@@ -1,4 +1,4 @@
-"""One unlabelled video, seen by many networks at once: their consensus, and where ensembles disagree."""
+"""Predict one unlabelled video with many networks: their consensus, and the disagreement of ensembles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from frameworth.training.scaling import scaled_image, scaled_sizes
 from frameworth.videos.video_consensus import VideoConsensus, write_video_consensus
 from frameworth.videos.video_files import VideoInfo, read_video, video_info
 
-SAY_SECONDS = 10  # between lines of progress
+SAY_SECONDS = 10  # time between lines of progress
 _RATE = 25.0  # frames per second of a video that states neither times nor a rate
 
 
@@ -38,13 +38,13 @@ def analyse_video(
     """Write a video's `consensus.h5` and DeepLabCut tables into `folder`.
 
     Args:
-        networks: files of networks, those of one subset (one ensemble) in one folder and beside each other here.
-        subset_json: the subset of one of them, for the keypoints' names.
+        networks: files of networks; those of one ensemble (subset) are in one folder, and next to each other here.
+        subset_json: the subset of one of these networks, for the keypoints' names.
         consensus: the form of consensus.
 
     Networks that diverged are left out. Raises UserError if the video cannot be read, or no network is left.
     """
-    info = video_info(video)  # before the networks: a bad video is told at once
+    info = video_info(video)  # before loading networks, so that a bad video fails at once
     torch_device = take_device(device)
     subset = read_subset(subset_json)
     asked, networks = len(networks), without_diverged(networks)
@@ -86,14 +86,14 @@ def consensus_of_video(
 ) -> VideoConsensus:
     """The consensus of all networks over a video, and the disagreement of their ensembles.
 
-    Each frame is decoded once; images and maps are held for a batch at a time, whatever the video's length, and of each
-    frame sixteen bytes per keypoint remain.
+    Each frame is decoded once. Images and maps stay in memory for one batch only; after that, each frame needs sixteen
+    bytes per keypoint.
 
     Args:
-        ensembles: how many of the predictors, in their order, each ensemble has.
-        scale: of the networks' images.
+        ensembles: the number of predictors of each ensemble, in the order of the predictors.
+        scale: scale of the networks' images.
         form: one of `CONSENSUS_FORMS`, for all networks and for each ensemble.
-        say: called with a line of progress now and then.
+        say: called with a line of progress at intervals.
     """
     size = scaled_sizes(info.size, scale)
     factors = size / info.size
@@ -135,7 +135,7 @@ def _progress(done: int, frames: int, rate: float) -> str:
 
 
 def _times(seconds: np.ndarray, rate: float, say: Callable[[str], None]) -> np.ndarray:
-    """The frames' times, or where the file keeps none that increase, those of an even rate."""
+    """The frames' times in seconds; if the file's times do not increase, those of a constant rate."""
     if (np.diff(seconds) > 0).all():
         return seconds
     if not rate:

@@ -1,4 +1,4 @@
-"""`videos/{video}/consensus.h5`, `consensus_dlc.*`: what a study's networks say of a video, and where they differ."""
+"""`videos/{video}/consensus.h5`, `consensus_dlc.*`: the consensus of networks over a video, and their disagreement."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class VideoConsensus:
     """The consensus over F frames of a video and K keypoints; positions in px of the video.
 
     Attributes:
-        video: its path as the config gives it.
+        video: the path of the video as in the config.
         size: int [2], width and height in px.
         keypoints: K names.
-        seconds: float [F], when each frame is shown.
-        pose: [F, K, 2]; confidence: [F, K], the mean map's maximum.
+        seconds: float [F], the time of each frame in s.
+        pose: [F, K, 2]; confidence: [F, K], the maximum of the mean map.
         disagreement: [F, K] px, root mean square distance of the ensembles' consensus from their mean.
     """
 
@@ -36,9 +36,9 @@ class VideoConsensus:
 
     @cached_property
     def frame_disagreement(self) -> np.ndarray:
-        """Disagreement at each frame, [F] px: keypoints are averaged as log(1 + px).
+        """Disagreement at each frame, [F] px; the mean over keypoints is taken of log(1 + px).
 
-        So one keypoint that is a hundred px off counts, and does not drown the others.
+        Therefore one keypoint that is a hundred px off matters, but does not hide the others.
         """
         return np.expm1(np.log1p(self.disagreement.astype(float)).mean(axis=1))
 
@@ -64,7 +64,7 @@ def write_video_consensus(folder: Path, consensus: VideoConsensus, scorer: str, 
 
 
 def read_video_consensus(consensus_h5: Path) -> VideoConsensus:
-    """Read what `write_video_consensus` wrote; raises UserError if the file is missing or damaged."""
+    """Read the `consensus.h5` of a video; raises UserError if the file is missing or damaged."""
     arrays = read_hdf5(consensus_h5)
     return VideoConsensus(
         video=read_attributes(consensus_h5)["video"],

@@ -1,8 +1,8 @@
-"""Reading videos: every frame in its order, decoded once.
+"""Read videos: all frames in their order, each decoded once.
 
-By OpenCV, as DeepLabCut reads them, so that the frames' numbers are the same as in its tables. Frames are counted as
-they are decoded, not sought, which is exact whatever the rate or the codec; the number of frames that a file states is
-only an estimate.
+Like DeepLabCut, it uses OpenCV, so that frames have the same numbers as in DeepLabCut's tables. Frames are counted
+while they are decoded. This is exact for every rate and codec, while the number of frames that a file states is only
+an estimate.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import numpy as np
 from frameworth.errors import UserError
 from frameworth.labels.video_content import refuse_no_film
 
-# A broken file is told in one line, by us. FFmpeg reads this once, when the first file is opened.
+# FFmpeg prints nothing, because we report a broken file in one line. It reads this when the first file is opened.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video states of itself.
+    """Properties that a video file states.
 
     Attributes:
-        size: int [2], width and height in px as it is shown (turned, where the file says so).
-        frames: about how many; 0 where the file does not say.
-        rate: frames per second, on average; 0 where the file does not say.
+        size: int [2], width and height in px as the video is shown (rotated if the file says so).
+        frames: approximate number of frames; 0 if the file does not state it.
+        rate: average frames per second; 0 if the file does not state it.
     """
 
     size: np.ndarray
@@ -40,11 +40,11 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """Neighbouring frames of a video.
+    """Consecutive frames of a video.
 
     Attributes:
         images: RGB, uint8 [h, w, 3] each.
-        seconds: float [F], when each is shown.
+        seconds: float [F], the time of each in s.
     """
 
     images: list[np.ndarray]
@@ -52,7 +52,7 @@ class VideoFrames:
 
 
 def video_info(path: Path | str) -> VideoInfo:
-    """What a video states of itself; raises UserError naming the file if no frame of it can be decoded."""
+    """The properties of a video; raises UserError naming the file if it is missing or no frame can be decoded."""
     with _opened(path) as capture:
         decoded, image = capture.read()
         if not decoded:
@@ -63,7 +63,7 @@ def video_info(path: Path | str) -> VideoInfo:
 
 
 def read_video(path: Path | str, at_once: int) -> Iterator[VideoFrames]:
-    """The frames of a video, `at_once` at a time; raises UserError naming the file if it cannot be opened."""
+    """Yield the frames of a video, `at_once` at a time; raises UserError naming the file if it cannot be opened."""
     with _opened(path) as capture:
         images: list[np.ndarray] = []
         seconds: list[float] = []

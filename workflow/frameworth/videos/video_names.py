@@ -1,4 +1,4 @@
-"""Videos by name: the folder of a video's results, and which of its frames carry labels already."""
+"""Names of videos: the folder of a video's results, and the numbers of its frames that are labelled already."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-_LONGEST = 40  # letters of a video's own name in its folder's
+_LONGEST = 40  # letters of the video's name in the folder's name
 
 
 def video_folder(path: str) -> str:
-    """The name of a video's folder of results: its file's name in plain letters, and a hash of its path.
+    """The name of the folder for a video's results: the file's name in plain letters, and a hash of its path.
 
-    It depends on nothing but the path as the config gives it, so that a video added to a study, of the same file name
-    or not, moves no other.
+    It depends only on the path in the config, so that adding a video, even one with the same file name, does not change
+    the folders of others.
     """
     path = os.path.normpath(path)
     plain = unicodedata.normalize("NFKD", Path(path).stem).encode("ascii", "ignore").decode()
@@ -25,13 +25,13 @@ def video_folder(path: str) -> str:
 
 
 def labelled_frames(path: str, videos: Iterable[str], images: Iterable[str]) -> list[int]:
-    """The numbers of a video's frames that are labelled, as far as names tell.
+    """The numbers of a video's labelled frames, as far as names show them.
 
-    DeepLabCut keeps the frames of `day1/walk.mp4` in `labeled-data/walk/` as `img` and the frame's number. Of another
-    tool's labels of several videos `walk` the folder is `day1_walk`.
+    DeepLabCut keeps the frames of `day1/walk.mp4` in `labeled-data/walk/`, named `img` and the frame's number. For
+    labels of another tool with several videos named `walk`, the folder is `day1_walk`.
 
     Args:
-        path: the video's. videos, images: folder and file name of each labelled frame.
+        path: path of the video. videos, images: folder and file name of each labelled frame.
     """
     names = Path(path).absolute().with_suffix("").parts
     folders = {"_".join(names[start:]) for start in range(1, len(names))}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def engine(training: Training, keypoints: Sequence[str]) -> Engine:
-    """DeepLabCut as an engine; raises UserError for a network that it cannot build."""
+    """DeepLabCut as an engine; raises UserError if it cannot build the network."""
     from frameworth.engine.deeplabcut.framework import DeepLabCut  # slow: it imports PyTorch and DeepLabCut
 
     return DeepLabCut(training, keypoints)

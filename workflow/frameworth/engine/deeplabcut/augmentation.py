@@ -1,7 +1,7 @@
 """DeepLabCut's default training transforms on whole batches of tensors, on the device that trains.
 
-The same steps with the same distributions as DeepLabCut's albumentations pipeline: affine, padding and
-keypoint-aware crop, motion blur, Gaussian noise, normalisation; each step rounds to grey levels as it does there.
+They are the steps of DeepLabCut's albumentations pipeline with the same distributions: affine, padding and
+keypoint-aware crop, motion blur, Gaussian noise, normalisation. Each step rounds to grey levels, as in the pipeline.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from frameworth.engine.cutout import Cutout
 
-# As albumentations' MotionBlur and DeepLabCut's build_transforms have them.
+# Values of albumentations' MotionBlur and of DeepLabCut's build_transforms.
 _BLUR_SIZES = (3, 5, 7)
 _PROBABILITY = 0.5
 _DEFAULT_NOISE = 0.05 * 255
@@ -29,41 +29,41 @@ _KNOWN = {"affine", "crop_sampling", "motion_blur", "gaussian_noise", "normalize
 
 
 def is_covered(options: dict[str, Any]) -> bool:
-    """Whether all transforms that `options` (DeepLabCut's `data: train`) turn on are known here."""
+    """Whether this module has all transforms that are turned on in `options` (DeepLabCut's `data: train`)."""
     return {name for name, value in options.items() if value} <= _KNOWN and bool(options.get("normalize_images"))
 
 
 def per_grey_level(derivatives: torch.Tensor) -> torch.Tensor:
-    """Derivatives in what `normalised` gives [B, 3, h, w] as such in grey levels."""
+    """Turn derivatives by normalised values [B, 3, h, w] into derivatives by grey levels."""
     return derivatives * _PER_DEVIATION.to(derivatives.device)
 
 
 def normalised(images: torch.Tensor) -> torch.Tensor:
-    """Grey levels [B, 3, h, w] as ImageNet's networks want them, float32 and channels-last."""
+    """Normalise grey levels [B, 3, h, w] for ImageNet's networks; float32 and channels-last."""
     levels = images.contiguous(memory_format=torch.channels_last).float()
     return (levels - _MEAN.to(images.device)) * _PER_DEVIATION.to(images.device)
 
 
 def with_visibility(xy: np.ndarray) -> np.ndarray:
-    """Labels xy [..., 2] as DeepLabCut's datasets give them, [..., 3]: with a 2, and missing ones as (-1, -1, 0).
+    """Labels xy [..., 2] in the form of DeepLabCut's datasets [..., 3]: (x, y, 2), missing ones (-1, -1, 0).
 
-    DeepLabCut's crop may centre on a missing one.
+    They are kept, because DeepLabCut's crop may centre on a missing label.
     """
     missing = ~np.isfinite(xy).all(axis=-1, keepdims=True)
     return np.concatenate([np.where(missing, -1.0, xy), np.where(missing, 0.0, 2.0)], axis=-1)
 
 
 class Augmentation:
-    """Augmented batches of one subset's frames, which are held as uint8 on the device.
+    """Makes augmented batches of one subset's frames, which stay as uint8 on the device.
 
     Args:
         options: DeepLabCut's `data: train`; see `is_covered`.
-        images: [N] uint8 [h, w, 3]. Without `crop_sampling` smaller ones are padded, right and below, to the largest.
+        images: [N] uint8 [h, w, 3]; without `crop_sampling`, smaller ones are padded to the largest, right and below.
         xy: labels in px of these images, [N, K, 2], NaN where missing.
-        cutout: patches to erase, of an arm.
+        cutout: patches to erase, for an arm.
 
     Attributes:
-        patches: how many were erased so far.
+        patches: the number of patches erased so far.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class Augmentation:
         self._grid = torch.stack([columns, rows, torch.ones_like(rows)], dim=-1).float().to(device)
 
     def __call__(self, chosen: Sequence[int], seed: Sequence[int]) -> tuple[torch.Tensor, np.ndarray]:
-        """Augment the frames `chosen` (indices), a pure function of them and `seed`.
+        """Augment the frames `chosen` (indices); the result depends only on them and `seed`.
 
-        Returns normalised images float32 [B, 3, h, w] on the device, channels-last, and labels float32 [B, K, 3],
-        the third being DeepLabCut's visibility: 2 labelled, 0 missing or moved out of the image.
+        Returns normalised images float32 [B, 3, h, w] on the device, channels-last, and labels float32 [B, K, 3]:
+        x, y, and DeepLabCut's visibility, which is 2 if labelled, 0 if missing or moved out of the image.
         """
         rng = np.random.default_rng(seed)
         index = np.asarray(chosen)
@@ -130,12 +130,12 @@ class Augmentation:
             noise = torch.randn((len(noisy), *images.shape[1:]), generator=generator, device=self._device)
             noise *= torch.from_numpy(deviation).to(self._device).view(-1, 1, 1, 1)
             which = torch.from_numpy(noisy).to(self._device)
-            # albumentations cuts the fraction off here where the other steps round.
+            # albumentations rounds down here, while its other steps round to the nearest.
             images[which] = (images[which] + noise).clamp_(0, 255).floor_()
         return normalised(images), keypoints.astype(np.float32)
 
     def affine_parts(self, chosen: np.ndarray, seed: Sequence[int]) -> np.ndarray:
-        """[B, 2, 3]: where `__call__` with these arguments takes positions (x, y, 1)."""
+        """Matrices [B, 2, 3] by which `__call__` with these arguments moves positions (x, y, 1)."""
         matrices, _, _, offsets = self._placed(np.random.default_rng(seed), chosen)
         matrices[:, :, 2] -= offsets
         return matrices
@@ -143,7 +143,7 @@ class Augmentation:
     def _placed(
         self, rng: np.random.Generator, index: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Matrices and which images they move, as `_draw_affine` has it; keypoints so moved; crops' corners [B, 2]."""
+        """The result of `_draw_affine`, the keypoints moved by it, and the corners of the crops [B, 2]."""
         sizes, keypoints = self._sizes[index], self._keypoints[index].copy()
         matrices, moved = self._draw_affine(rng, sizes)
         keypoints[..., :2] = np.einsum("bij,bkj->bki", matrices[:, :, :2], keypoints[..., :2])
@@ -163,9 +163,9 @@ class Augmentation:
         offsets: np.ndarray,
         seed: Sequence[int],
     ) -> None:
-        """Erase patches in place, and turn off the keypoints under them.
+        """Erase patches in place, and mark the keypoints under them as not visible.
 
-        From a generator of its own: all else is augmented as it is without patches.
+        It has its own generator, so that all other steps are the same as without patches.
         """
         rng = np.random.default_rng([*seed, 7])
         generator = torch.Generator(self._device).manual_seed(int(rng.integers(2**63)))
@@ -178,7 +178,7 @@ class Augmentation:
             self.patches += len(corners)
 
     def _draw_affine(self, rng: np.random.Generator, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Forward matrices [B, 2, 3] in px about the images' centres, and which images are moved at all."""
+        """Forward matrices [B, 2, 3] in px about the images' centres, and bool [B]: which images are moved."""
         batch = len(sizes)
         matrices = np.tile(np.eye(2, 3), (batch, 1, 1))
         if not self._affine:
@@ -198,9 +198,9 @@ class Augmentation:
         return matrices, moved
 
     def _draw_crop(self, rng: np.random.Generator, keypoints: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Place of the crop's corner (x, y) in the unpadded image; padding makes it negative.
+        """Draw the position (x, y) of the crop's corner in the unpadded image; padding makes it negative.
 
-        DeepLabCut's KeypointAwareCrop after albumentations' centred PadIfNeeded.
+        This is DeepLabCut's KeypointAwareCrop after albumentations' centred PadIfNeeded.
         """
         side = np.array([self._crop["width"], self._crop["height"]])
         padding = np.maximum(side - size, 0) // 2
@@ -223,7 +223,7 @@ class Augmentation:
     def _resampled(
         self, images: torch.Tensor, matrices: np.ndarray, offsets: np.ndarray, sizes: np.ndarray
     ) -> torch.Tensor:
-        """Images [B, 3, H, W] moved by `matrices` and cut out at `offsets`, bilinear, zero outside."""
+        """Move images [B, 3, H, W] by `matrices` and cut them out at `offsets`; bilinear, zero outside."""
         linear = np.linalg.inv(matrices[:, :, :2])
         # Source px = linear · (output px + offset − translation).
         constant = np.einsum("bij,bj->bi", linear, offsets - matrices[:, :, 2])
@@ -237,7 +237,7 @@ class Augmentation:
         grid = (self._grid.view(-1, 3) @ theta.transpose(1, 2)).view(len(images), rows, columns, 2)
         out = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False).round_()
         if self._crop:
-            # What the affine moved out of the frame is gone before padding.
+            # In DeepLabCut, px that the affine moves out of the frame are lost before padding.
             place = self._grid[None, ..., :2] + torch.from_numpy(offsets).to(self._device)[:, None, None]
             limit = torch.from_numpy(sizes).to(self._device)[:, None, None]
             out *= ((place >= 0) & (place < limit)).all(dim=-1)[:, None]
@@ -245,7 +245,7 @@ class Augmentation:
 
 
 def draw_blur(rng: np.random.Generator) -> np.ndarray:
-    """A motion's kernel as albumentations draws it: a random line in a square of 3, 5 or 7 px; sums to 1."""
+    """Draw albumentations' kernel of motion blur: a random line in a square of 3, 5 or 7 px; it sums to 1."""
     side = _BLUR_SIZES[rng.integers(len(_BLUR_SIZES))]
     x1, x2, y1, y2 = rng.integers(0, side, 4).tolist()
     if x1 == x2:
@@ -256,7 +256,7 @@ def draw_blur(rng: np.random.Generator) -> np.ndarray:
 
 
 def _convolved(image: torch.Tensor, kernel: np.ndarray) -> torch.Tensor:
-    """Image [3, h, w] correlated with a sparse kernel, mirrored at its borders, rounded to grey levels."""
+    """Correlate an image [3, h, w], mirrored at its borders, with a sparse kernel, and round to grey levels."""
     half = len(kernel) // 2
     padded = functional.pad(image[None], (half,) * 4, mode="reflect")[0]
     height, width = image.shape[1:]

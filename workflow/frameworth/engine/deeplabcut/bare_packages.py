@@ -1,4 +1,4 @@
-"""Importing modules of a package without running the package's own `__init__`."""
+"""Import modules of a package without running the package's own `__init__`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from types import ModuleType
 
 @contextmanager
 def bare_packages(*names: str) -> Iterator[None]:
-    """Within the block, submodules of these packages can be imported and the packages themselves stay empty.
+    """Within the block, submodules of these packages can be imported while the packages themselves stay empty.
 
-    The first name is a top-level package, the others lie below it. Packages that are imported already are left
-    as they are, and afterwards the empty ones are forgotten, so that a later import gets the whole package.
+    The first name is a top-level package, the others are inside it. Packages that are already imported are not
+    changed. After the block the empty ones are removed, so that a later import gets the whole package.
     Raises ModuleNotFoundError if the top-level package is not installed.
     """
     spec = importlib.util.find_spec(names[0])

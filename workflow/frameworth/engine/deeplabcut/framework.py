@@ -1,4 +1,4 @@
-"""DeepLabCut behind the protocol of engines."""
+"""DeepLabCut as an engine, with the protocol of `base.Engine`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DeepLabCut(Engine):
     def optimizer(self, network: torch.nn.Module, learning_rate: float | None) -> torch.optim.Optimizer:
         spec = self.config["runner"]["optimizer"]
         rate = {} if learning_rate is None else {"lr": learning_rate}
-        # Fused: one pass over all weights, a quarter of the time on a CPU.
+        # A fused optimizer updates all weights in one pass, in a quarter of the time on a CPU.
         return getattr(torch.optim, spec["type"])(network.parameters(), fused=True, **spec["params"] | rate)
 
     def augmentation(

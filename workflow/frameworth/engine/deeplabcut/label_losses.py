@@ -1,6 +1,6 @@
-"""A network's loss label by label, differentiable in the labels' positions too, and smooth scores of held-out labels.
+"""A network's loss label by label, differentiable by the labels' positions, too; smooth scores of held-out labels.
 
-What training minimises is `frameworth.engine.deeplabcut.framework.DeepLabCut.loss`; `label_losses` takes it apart.
+Training minimises `frameworth.engine.deeplabcut.framework.DeepLabCut.loss`; `label_losses` splits it into labels.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import torch
 from frameworth.engine.deeplabcut.networks import HEAD, HeatmapGaussianGenerator, PoseModel, ways_to_labels
 from frameworth.errors import UserError
 
-# A map's values are told apart by softmax at this factor: maps are trained to lie between 0 and 1.
+# The softmax is taken of a map times this factor, because maps are trained to lie between 0 and 1.
 _SHARPNESS = 10.0
 
 
 def check_loss(network: PoseModel) -> None:
-    """Raise UserError if the network's loss is none that `label_losses` takes apart."""
+    """Raise UserError if `label_losses` cannot split the network's loss."""
     head = network.heads[HEAD]
     generator, parts = head.target_generator, {"heatmap": "WeightedMSECriterion", "locref": "WeightedHuberCriterion"}
     criteria = head.criterion if isinstance(head.criterion, torch.nn.ModuleDict | dict) else {}
@@ -30,12 +30,12 @@ def check_loss(network: PoseModel) -> None:
 def label_losses(
     network: PoseModel, outputs: dict[str, dict[str, torch.Tensor]], keypoints: torch.Tensor
 ) -> torch.Tensor:
-    """What each label adds to the loss of a batch, [B, K]; their sum is the loss.
+    """The part of a batch's loss that belongs to each label, [B, K]; the sum of all is the loss.
 
-    A label that is missing adds something too: its map is asked to be 0.
+    A missing label has a part, too, because the target of its map is 0.
 
     Args:
-        outputs: of the network for the batch.
+        outputs: the network's outputs for the batch.
         keypoints: labels [B, K, 3] with visibility, double precision on the network's device.
     """
     head = network.heads[HEAD]
@@ -51,7 +51,7 @@ def label_losses(
         counted = (2 * near.sum()).clamp(min=1)
         refinement = outputs[HEAD]["locref"].reshape(offsets.shape)
         missed = (refinement - offsets.to(refinement.dtype)).abs()
-        quadratic = missed.clamp(max=1)  # Huber's loss; PyTorch's own cannot be differentiated twice as is done here
+        quadratic = missed.clamp(max=1)  # Huber's loss; PyTorch's own lacks second derivatives needed here
         each = each + (quadratic * (missed - quadratic / 2) * near[:, :, None]).sum(dim=(2, 3, 4)) * (
             weights["locref"] / counted
         )
@@ -69,9 +69,9 @@ def heatmap_losses(
 def log_improbabilities(
     network: PoseModel, outputs: dict[str, dict[str, torch.Tensor]], keypoints: torch.Tensor
 ) -> torch.Tensor:
-    """−log of the probability about each label, [B, K]; arguments as for `label_losses`.
+    """−log of the probability around each label, [B, K]; arguments as for `label_losses`.
 
-    The probability is the softmax of ten times the map, which is smooth where the map cut off at 0 is not; the log is
+    The probability is the softmax of ten times the map, which is smooth, unlike the map cut off at 0. The log is
     averaged over the label's target.
     """
     heatmap = outputs[HEAD]["heatmap"]
@@ -83,7 +83,7 @@ def log_improbabilities(
 def _targets(
     network: PoseModel, heatmap: torch.Tensor, keypoints: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As `targets_of`: gaussians, and what `ways_to_labels` gives, each [B, K, h, w]."""
+    """Gaussian targets as in `targets_of`, and the two results of `ways_to_labels`, each [B, K, h, w]."""
     across, down = ways_to_labels(network, heatmap, keypoints)
     visible = (keypoints[..., 2] > 0)[..., None, None]
     deviation = network.heads[HEAD].target_generator.std

@@ -1,7 +1,7 @@
 """DeepLabCut's networks: configuration, initial weights, targets and decoding.
 
-Everything here speaks of images as uint8 [height, width, 3] and of positions as px of the image given to the
-network; scaling from and to the original image is the caller's.
+Images here are uint8 [height, width, 3], and positions are in px of the image that the network gets; the caller scales
+from and to the original image.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from frameworth.engine.devices import seed_everything
 from frameworth.errors import UserError
 from frameworth.storage.digests import whole
 
-# DeepLabCut's packages import its video, tracking and project code on the way: half of a short job's start.
+# DeepLabCut's packages also import code for videos, tracking and projects, which is half of a short job's start.
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
     from deeplabcut.pose_estimation_pytorch.config import PoseConfig
     from deeplabcut.pose_estimation_pytorch.models import PoseModel
@@ -35,9 +35,9 @@ _USE = "use resnet_50, resnet_101, hrnet_w18, hrnet_w32 or hrnet_w48"
 
 
 def pose_config(training: Training, keypoints: Sequence[str]) -> dict[str, Any]:
-    """DeepLabCut's stock configuration of `training.net_type`, with the study's choices put in.
+    """DeepLabCut's default configuration for `training.net_type`, with the study's options put in.
 
-    Raises UserError for a network that has no single-animal heatmap head.
+    Raises UserError for a network without a single-animal heatmap head, or options that do not fit the network.
     """
     project = {
         "multianimalproject": False,
@@ -74,7 +74,7 @@ def pose_config(training: Training, keypoints: Sequence[str]) -> dict[str, Any]:
 def _replace_backbone(model: dict[str, Any], name: str, training: Training) -> None:
     """Put the backbone of this name into DeepLabCut's configuration of a ResNet."""
     if is_resnet(name):
-        # DeepLabCut's ResNet takes any of timm's.
+        # DeepLabCut's ResNet backbone accepts any ResNet of timm.
         if not timm.is_model(name):
             raise UserError(f"training.backbone: timm knows no {name!r}; see timm.list_models('*resnet*')")
         with torch.random.fork_rng():
@@ -98,11 +98,11 @@ def _replace_backbone(model: dict[str, Any], name: str, training: Training) -> N
 
 
 def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
-    """A network with initial weights: `random`, `imagenet` (the backbone's), or a snapshot file's.
+    """Build a network with initial weights: `random`, `imagenet` (the backbone's), or those of a snapshot file.
 
-    Random weights, the heads' included, are drawn from `seed`. A snapshot gives the backbone's, and the heads' whose
-    shapes agree. Raises UserError if ImageNet weights cannot be had, or a file is damaged or lacks weights of the
-    backbone.
+    All random weights are drawn from `seed`. A snapshot gives the weights of the backbone, and those of the heads
+    whose shapes agree. Raises UserError if ImageNet weights are not available, or a file is damaged or lacks weights
+    of the backbone.
     """
     seed_everything(seed, 0)
     model_config = copy.deepcopy(config["model"])
@@ -131,7 +131,7 @@ def _load_snapshot(network: PoseModel, path: Path) -> None:
     wanted = network.state_dict()
     fitting = {name: value for name, value in state.items() if name in wanted and wanted[name].shape == value.shape}
     backbone = [name for name in wanted if name.startswith("backbone.") and not name.endswith("num_batches_tracked")]
-    if missing := [name for name in backbone if name not in fitting]:  # else what is missing would stay random
+    if missing := [name for name in backbone if name not in fitting]:  # missing weights would stay random
         raise UserError(
             f"training.weights: {path} lacks {len(missing)} of the {len(backbone)} backbone weights of this network "
             f"({missing[0]}); give weights of the same net_type, backbone and batch_norm"
@@ -144,15 +144,15 @@ def targets_of(
 ) -> dict[str, dict[str, dict[str, torch.Tensor]]]:
     """DeepLabCut's targets and weights of labels [B, K, 3] for the maps in `outputs`.
 
-    Gaussian targets are made for the whole batch at once on the network's device; what they are is DeepLabCut's
-    HeatmapGaussianGenerator for one animal. Other kinds of target are left to DeepLabCut's own generator.
+    Gaussian targets are made for the whole batch at once on the network's device, as DeepLabCut's
+    HeatmapGaussianGenerator makes them for one animal. DeepLabCut's own generators make other kinds of targets.
     """
     generator = network.heads[HEAD].target_generator
     if not isinstance(generator, HeatmapGaussianGenerator) or generator.gradient_masking:
         return network.get_target(outputs, {"keypoints": torch.from_numpy(keypoints[:, None])})
     heatmap = outputs[HEAD]["heatmap"]
     batch, count, height, width = heatmap.shape
-    # Double precision until the end, as there.
+    # DeepLabCut uses double precision until the end, too.
     labels = torch.from_numpy(keypoints).to(heatmap.device).double()
     visible = (labels[..., 2] > 0)[..., None, None]
     across, down = ways_to_labels(network, heatmap, labels)
@@ -170,7 +170,7 @@ def targets_of(
 def ways_to_labels(
     network: PoseModel, heatmap: torch.Tensor, labels: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """How far it is in x, and in y, from each cell of maps to its label [B, K, (x, y, …)]: px, each [B, K, h, w]."""
+    """The distances in x and in y (px) from each cell of the maps to the label [B, K, (x, y, …)]; each [B, K, h, w]."""
     stride = float(network.get_stride(HEAD))
     height, width = heatmap.shape[2:]
     columns = torch.arange(width, device=heatmap.device, dtype=torch.float64) * stride + stride / 2
@@ -191,7 +191,7 @@ class Predictor:
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[np.ndarray]) -> Maps:
-        """Confidence maps and decoded poses of images of one size."""
+        """Confidence maps and decoded poses of images of equal size, uint8 [h, w, 3]."""
         batch = torch.from_numpy(np.stack(images)).to(self._device).permute(0, 3, 1, 2)
         outputs = self._network(normalised(batch))
         heatmap = outputs[HEAD]["heatmap"]

@@ -1,4 +1,4 @@
-"""DeepLabCut's own training: its transforms image by image, and its runner's whole loop (`engine: stock`)."""
+"""DeepLabCut's own training: its transforms, image by image, and the whole loop of its runner (`engine: stock`)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation
 class StockAugmentation:
     """DeepLabCut's transforms with the interface of `frameworth.engine.deeplabcut.augmentation.Augmentation`.
 
-    For what that does not cover: histogram equalisation, covering and elastic deformation.
+    It is for transforms that `Augmentation` does not have: histogram equalisation, covering, elastic deformation.
     """
 
     patches = 0  # it erases none
@@ -42,7 +42,7 @@ class StockAugmentation:
         self._images, self._xy, self._device = images, xy, device
 
     def __call__(self, chosen: Sequence[int], seed: Sequence[int]) -> tuple[torch.Tensor, np.ndarray]:
-        """As `Augmentation.__call__`."""
+        """The same as `Augmentation.__call__`."""
         seed_everything(*seed)
         pairs = [self._transformed(self._images[index], self._xy[index]) for index in chosen]
         batch = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2).float()
@@ -55,7 +55,7 @@ class StockAugmentation:
         done = apply_transform(self._transform, image, keypoints, np.zeros((0, 4)), class_labels=names)
         out = np.asarray(done["keypoints"], dtype=np.float32)
         out[keypoints[:, 2] == 0, 2] = 0
-        # A crop leaves NaN where a keypoint fell outside; its visibility says so, its place must be a number.
+        # A keypoint outside the crop is NaN, but its position must be a number; its visibility 0 marks it.
         lost = ~np.isfinite(out[:, :2]).all(axis=1)
         out[lost] = (-1.0, -1.0, 0.0)
         return done["image"], out
@@ -71,9 +71,9 @@ def train_stock(
     seed: int,
     device: torch.device,
 ) -> list[float]:
-    """Train `network` in place by DeepLabCut's runner, data loader and schedule; the mean loss of each epoch.
+    """Train `network` in place with DeepLabCut's runner, data loader and schedule; returns each epoch's mean loss.
 
-    The runner counts epochs: as many as reach `steps`, with drops of the rate at the epoch's end nearest to theirs.
+    The runner trains whole epochs, so the number of epochs, and those at which the learning rate drops, are rounded.
     """
     seed_everything(seed, 3)
     batch_size = training.batch_size
@@ -91,7 +91,7 @@ def train_stock(
             "lr_list": [[rate * factor] for _, factor in drops],
         },
     }
-    # Evaluation would choose the snapshot by the frames it is judged on.
+    # There is no evaluation, because it would choose the snapshot by its errors on the training frames.
     runner_config |= {"eval_interval": epochs + 1}
     runner_config["snapshots"] |= {"save_epochs": epochs + 1}
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +102,7 @@ def train_stock(
 
 
 def _dataset(folder: Path, config: dict[str, Any], images: Sequence[np.ndarray], xy: np.ndarray) -> PoseDataset:
-    """DeepLabCut's dataset reads images from files; these are written to `folder`, without loss."""
+    """DeepLabCut's dataset, which reads images from files; these are written to `folder` without loss."""
     entries, annotations = [], []
     for index, (image, points) in enumerate(zip(images, xy, strict=True)):
         path = folder / f"{index:06d}.png"

@@ -1,4 +1,4 @@
-"""The one thing that is ever downloaded, ImageNet weights: whether what came is what the hub says it sent."""
+"""Check that downloaded ImageNet weights, the only download there is, are what the hub says it sent."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from frameworth.errors import UserError
 from frameworth.storage.digests import digest_of_file
 
-_FILES = ("model.safetensors", "pytorch_model.bin")  # of which timm takes the first that there is
+_FILES = ("model.safetensors", "pytorch_model.bin")  # timm takes the first of these that exists
 
 
 def check_download(backbone: str) -> None:
-    """Compare the weights in the hub's cache with the SHA-256 that the hub gave for them, which names their blob.
+    """Compare the weights in the hub's cache with the SHA-256 that the hub gave for them, which is their file's name.
 
-    `backbone` is timm's name; of a few old networks timm has the weights from elsewhere, and nothing is compared.
+    `backbone` is timm's name. A few old networks have weights that are not from the hub; they are not compared.
     Raises UserError naming the file if they differ.
     """
     import timm
