@@ -15,8 +15,9 @@ from scipy.stats import rankdata
 from findings.drawing import intervals_by_project
 from findings.reading import finished
 from frameworth.attribution.inference.resampling import rank_correlation
-from frameworth.attribution.inference.values import mean_of_known
+from frameworth.attribution.methods import method
 from frameworth.results.results import Results
+from frameworth.storage.hdf5 import read_hdf5
 
 STUDIES = "drops"
 BASES = {"drops": "95 % asked", "drops-halves": "halves asked"}
@@ -42,10 +43,11 @@ def collect() -> pd.DataFrame:
 def subsets_of(folder: Path) -> pd.DataFrame:
     """A row per subset without a base network: percent, seed, sum of its frames' metagradients, held-out scores."""
     results = Results(folder)
-    (answers,) = results.methods
-    bases = {row.tobytes() for row in answers.inclusion.astype(bool)}
+    asked = read_hdf5(folder / method("metagradient").artefact, ["inclusion"])["inclusion"].astype(bool)
+    bases = {row.tobytes() for row in asked}
     is_base = [row.tobytes() in bases for row in results.inclusion.astype(bool)]
-    worth = np.nan_to_num(mean_of_known(answers.harm, 0))
+    values = results.frame_values.set_index("frame")["metagradient_value"]
+    worth = values.reindex(range(results.inclusion.shape[1]), fill_value=0).to_numpy()
     table = results.subsets[["percent", "seed"]].assign(predicted=results.inclusion @ worth)
     return table.assign(**{score: results.held_out_score(score) for score in SCORES})[~np.array(is_base)]
 
