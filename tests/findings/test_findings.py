@@ -302,6 +302,27 @@ def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is
     assert rows.loc["95 % of the pool, −log(probability), halves", "correlation"] == 1
 
 
+def test_subsets_that_were_no_base_are_foretold_by_the_summed_metagradients_of_their_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = write_study(tmp_path / "results/drops-reaching", frames=24, halves=6, ladder_seeds=2).folder
+    (study / "report.html").touch()
+    results, bases = Results(study), [1, 4]
+    asked = Array(results.inclusion[bases].astype(np.uint8), ("network", "frame"))
+    write_hdf5(study / "metagradients.h5", {"inclusion": asked}, {})
+    worth = pd.DataFrame({"frame": np.flatnonzero(results.pool)}).assign(
+        metagradient_value=lambda row: row["frame"] ** 2
+    )
+    write_csv(study / "frame_values.csv", worth)
+    table = drops.collect()
+    others = [row for row in range(len(results.subsets)) if row not in bases]
+    assert table["seed"].tolist() == results.subsets["seed"].iloc[others].tolist()
+    sums = [sum(frame**2 for frame in np.flatnonzero(results.inclusion[row])) for row in others]
+    assert table["predicted"].tolist() == sums
+    assert table["log_error"].tolist() == results.held_out_score("log_error")[others].tolist()
+
+
 def test_studies_that_are_not_here_keep_their_rows_and_those_that_are_renew_theirs(tmp_path: Path) -> None:
     table = tmp_path / "methods.csv"
     places = [("mirrors", 1), ("mirrors", 2), ("openfield", 1)]
