@@ -20,7 +20,7 @@ from frameworth.results.results import Results
 from frameworth.storage.hdf5 import read_hdf5
 
 STUDIES = "drops"
-BASES = {"drops": "95 % asked", "drops-halves": "halves asked"}
+BASES = {"drops": "by networks on 95 %", "drops-halves": "by networks on halves"}
 SCORES = {"log_error": "log(1 + px)", "log_probability": "−log(probability)"}
 LEVEL = 0.95
 RELABELLED = 9999
@@ -63,7 +63,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
             ranks = rankdata(pair, axis=1) - (len(part) + 1) / 2
             shuffled = np.random.default_rng(0).permuted(np.tile(ranks[1], (RELABELLED, 1)), axis=1)
             above = np.count_nonzero(shuffled @ ranks[0] >= ranks[1] @ ranks[0] - 1e-9)
-            row = {"project": project, "comparison": f"{percent} % of the pool, {words}, {base}", "subsets": len(part)}
+            row = {"project": project, "comparison": f"subsets of {percent} %: {words}, {base}", "subsets": len(part)}
             rows.append(
                 row | {"correlation": value, "ci_low": low, "ci_high": high, "p": (1 + above) / (1 + RELABELLED)}
             )
@@ -72,5 +72,5 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """The correlation for each size and score in each project, with its interval."""
-    label = "rank correlation of foretold and measured scores of subsets, 95 % intervals"
+    label = "rank correlation of predicted and measured scores, 95 % intervals"
     return intervals_by_project(answer(table), "comparison", "correlation", ("ci_low", "ci_high"), label)

@@ -296,10 +296,10 @@ def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is
     )  # fmt: skip
     rows = drops.answer(table).set_index("comparison")
     assert rows["subsets"].tolist() == [seeds] * 4
-    foretold, nothing = (rows.loc[f"{percent} % of the pool, log(1 + px), halves"] for percent in (50, 95))
+    foretold, nothing = (rows.loc[f"subsets of {percent} %: log(1 + px), halves"] for percent in (50, 95))
     assert 0.5 < foretold["correlation"] < 0.9 and foretold["p"] < 0.001 and foretold["ci_low"] > 0
     assert nothing["ci_low"] < 0 < nothing["ci_high"] and nothing["p"] > 0.05
-    assert rows.loc["95 % of the pool, −log(probability), halves", "correlation"] == 1
+    assert rows.loc["subsets of 95 %: −log(probability), halves", "correlation"] == 1
 
 
 def test_subsets_that_were_no_base_are_foretold_by_the_summed_metagradients_of_their_frames(
