@@ -1,4 +1,4 @@
-"""What networks share and how they differ: identities, unbiasedness, a learner whose bias is known."""
+"""The shared part and the differing part of networks' errors: identities, unbiasedness, a learner of known bias."""
 
 from itertools import combinations
 

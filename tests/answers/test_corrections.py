@@ -1,4 +1,4 @@
-"""Corrections from the report's page: what they change in the copy, what is remembered, and what is refused."""
+"""Corrections from the report's page: their changes in the copy, what is remembered, and what is refused."""
 
 from __future__ import annotations
 

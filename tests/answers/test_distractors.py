@@ -1,4 +1,4 @@
-"""What networks say away from labels: the split of the probability, and changes that were built in."""
+"""Maps away from labels: the split of the probability, and changes that were built in."""
 
 import numpy as np
 import pandas as pd

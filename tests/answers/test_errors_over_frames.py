@@ -1,4 +1,4 @@
-"""Biased videos and repeated errors: found where they are, seldom called where there are none."""
+"""Biased videos and repeated errors are found where they exist, and are seldom called where there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What more labels would do, and thin poses, on studies of known truth."""
+"""The effect of more labels, and rare poses, on studies with a known truth."""
 
 import numpy as np
 import pytest

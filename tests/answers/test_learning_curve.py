@@ -1,4 +1,4 @@
-"""The learning curve of simulated studies whose truth is known: what its intervals cover, and how wide they are."""
+"""The learning curve of simulated studies with a known truth: coverage and width of its intervals."""
 
 from __future__ import annotations
 

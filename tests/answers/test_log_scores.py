@@ -1,4 +1,4 @@
-"""A study judged by confidence or probability at the label: who lowers it harms."""
+"""A study judged by confidence or probability at the label: a frame that lowers it harms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where networks have not learned, that is said first, and no frame is flagged, called or named."""
+"""If networks have not learned, the answer says so first, and no frame is flagged, called or named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a ranking has settled is told from halves of the clusters that share no network."""
+"""Halves of the clusters that share no network show whether a ranking has settled."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The answer in words: at most six short sentences that say what the numbers say, and nothing that was not decided."""
+"""The answer in words: at most six short sentences that agree with the numbers and claim only what was decided."""
 
 from __future__ import annotations
 

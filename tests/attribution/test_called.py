@@ -1,4 +1,4 @@
-"""Intervals given the call, on values and errors of which all is known."""
+"""Intervals given the call, on values and errors with a known truth."""
 
 from __future__ import annotations
 

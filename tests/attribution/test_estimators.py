@@ -1,4 +1,4 @@
-"""Estimators against brute force, known truth, and the traps they exist to avoid."""
+"""Estimators compared with brute force and known truth, and in the traps that they are made to avoid."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Flags say how many right frames are among them: simulations with known truth."""
+"""The expected number of right frames among the flagged ones is correct, in simulations with a known truth."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A first look at labels without networks: what fits its own animal worst, and where `init` and `check` say it."""
+"""A first look at labels without networks: labels that fit their animal worst, also in `init` and `check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metagradients of single labels: which are singled out, and where each would have to move."""
+"""Metagradients of single labels: which labels are singled out, and where each of these should move."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Metagradients: the derivative of a whole training against finite differences of it, and what it is made into."""
+"""Metagradients: the derivative of a whole training, compared with finite differences of it, and its use."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""Methods that ask networks: what each must declare, so that config, rules and tables find it."""
+"""Methods that question networks: what each must declare, so that config, rules and tables find it."""
 
 import subprocess
 import sys

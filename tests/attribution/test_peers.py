@@ -1,4 +1,4 @@
-"""Agreement with other libraries on the same inputs; what they answered was recorded by tools/record_peers.py."""
+"""Agreement with other libraries on the same inputs; tools/record_peers.py recorded their results."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Intervals by drawing anew."""
+"""Intervals by resampling."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a balanced design leaves of an error, and tests beside frames that are decided already."""
+"""The remaining error in a balanced design, and tests beside frames that are already decided."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Worth of frames: hand-computed numbers, and tests that reject as often as they say."""
+"""Values of frames: hand-computed numbers, and tests that reject as often as they should."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Warm influence: what is changed and what is left alone, and its tests on data of known truth."""
+"""Warm influence: what it changes and what it does not, and its tests on data with a known truth."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`docs/bad-inputs.md`, from the table: `make bad-inputs-page`."""
+"""Write `docs/bad-inputs.md` from the table: `make bad-inputs-page`."""
 
 from __future__ import annotations
 

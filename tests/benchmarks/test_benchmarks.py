@@ -1,4 +1,4 @@
-"""The measuring scripts run, at sizes that show nothing but that."""
+"""The benchmark scripts run, at sizes too small to measure anything."""
 
 import json
 import os

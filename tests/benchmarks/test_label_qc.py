@@ -1,4 +1,4 @@
-"""SLEAP's label quality control, a rival of the study's own suspicions: what it finds and what it cannot see."""
+"""SLEAP's label quality control, compared with the study's own suspicions: what it finds and what it cannot find."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The benchmark of label checkers: its numbers are those that one counts by hand, and errors are planted as named."""
+"""The benchmark of label checkers: its numbers equal those counted by hand, and errors are planted as named."""
 
 import json
 from collections import Counter

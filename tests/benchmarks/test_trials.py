@@ -1,4 +1,4 @@
-"""Trials with known truth: labels spoilt among all frames, and what a study says of them."""
+"""Trials with a known truth: labels spoilt among all frames, and the study's results about them."""
 
 import json
 import subprocess

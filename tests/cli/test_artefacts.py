@@ -1,4 +1,4 @@
-"""The files that a config asks for, before anything is there."""
+"""The files that a config asks for, before any of them exists."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The commands that people type, on studies with and without results."""
+"""The commands that users type, on studies with and without results."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""What jobs ask of a scheduler follows from the study's size and from what its finished networks took."""
+"""What jobs request from a scheduler follows from the study's size and the costs of its finished networks."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Networks are counted by what they were trained on: a file in a network's place may be of other labels."""
+"""Networks are counted by their training data, because a file in a network's place may be from other labels."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a study will take is told before it starts."""
+"""The cost of a study is shown before it starts."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A mistaken config is refused in one line that names the key and says what to do."""
+"""A wrong config is refused in one line that names the key and says what to do."""
 
 import copy
 import datetime

@@ -1,4 +1,4 @@
-"""The parts of a config that a rule hands to a stage."""
+"""The parts of a config that a rule passes to a stage."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The batched augmentation draws what DeepLabCut's own transforms draw, image by image."""
+"""The batched augmentation has the distributions of DeepLabCut's own transforms, which work image by image."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""The fast loop learns what DeepLabCut's own runner learns."""
+"""The fast loop learns the same as DeepLabCut's own runner."""
 
 import copy
 import json

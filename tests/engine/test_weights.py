@@ -1,4 +1,4 @@
-"""ImageNet weights are fetched once, where Snakemake runs; the hub's cache stands in for the internet."""
+"""ImageNet weights are downloaded once, where Snakemake runs; the hub's cache stands in for the internet."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Arms: variants of training on common subsets and seeds, and what is concluded from their differences."""
+"""Arms: variants of training on common subsets and seeds, and conclusions from their differences."""
 
 import functools
 import json

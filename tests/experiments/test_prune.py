@@ -1,4 +1,4 @@
-"""Leaving out the frames judged worst: which these are, and what is concluded."""
+"""Leaving out the frames judged worst: which frames these are, and the conclusions."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The toggled group: arms that share all but the group, and a paired comparison."""
+"""The toggled group: trainings that differ only in the group, and a paired comparison."""
 
 import json
 

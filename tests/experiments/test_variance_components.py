@@ -1,4 +1,4 @@
-"""Variance components of replicated networks: what is built into a simulation is found, with intervals that cover."""
+"""Variance components of replicated networks: simulated components are found, with intervals that cover."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""A whole study by its system calls: what it writes, whom it asks, what it starts."""
+"""A whole study by its system calls: what it writes, whom it contacts, what it starts."""
 
 from __future__ import annotations
 

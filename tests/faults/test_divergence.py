@@ -1,4 +1,4 @@
-"""Networks that diverge, made so by a rate that explodes: kept, told, and left out of all that is made of networks."""
+"""Networks that diverge because of a huge learning rate: kept, reported, and left out of all results."""
 
 import json
 import shutil

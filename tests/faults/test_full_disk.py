@@ -1,4 +1,4 @@
-"""A disk that is full while a stage writes: a file system of its own in memory, filled to the brim, for real."""
+"""A disk that is full while a stage writes: a real file system in memory, filled completely."""
 
 import os
 import re

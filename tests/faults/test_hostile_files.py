@@ -1,4 +1,4 @@
-"""Files that are not what they pass for: lists named as videos, HDF5 that leads elsewhere, pipes, libraries."""
+"""Files that are not what they seem: lists named as videos, HDF5 that leads elsewhere, pipes, libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that a shell, a terminal or a command line would take for something else."""
+"""Names that a shell, a terminal or a command line could misread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole process group killed in every stage, at random moments: the end is that of an undisturbed run."""
+"""The whole process group killed in every stage, at random moments: the results equal those of an undisturbed run."""
 
 import os
 import random

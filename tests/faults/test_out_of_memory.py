@@ -1,4 +1,4 @@
-"""Memory that runs out is told in one line, with what was used and what to do; nothing is made smaller in silence."""
+"""If memory runs out, one line says what was used and what to do; nothing is made smaller silently."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A job that is told to stop, or is killed, loses little: real processes, real signals."""
+"""A job that is asked to stop, or is killed, loses little: real processes, real signals."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Two runs at once, a clock that jumps, files that come late: real locks, real times of files."""
+"""Two runs at once, a clock that jumps, files that arrive late: real locks, real times of files."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""Damage anywhere in a study is found, refused by who reads it, and mended by one command without retraining."""
+"""Damage anywhere in a study is found, refused by every reader, and repaired by one command without retraining."""
 
 import json
 import os

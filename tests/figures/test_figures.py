@@ -1,4 +1,4 @@
-"""The figures say what the study's files say."""
+"""The figures agree with the study's files."""
 
 from __future__ import annotations
 

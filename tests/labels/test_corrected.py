@@ -1,4 +1,4 @@
-"""A corrected copy of a project holds all that the project's own tables hold, but for what was corrected."""
+"""A corrected copy of a project holds all that the project's tables hold, except what was corrected."""
 
 from __future__ import annotations
 

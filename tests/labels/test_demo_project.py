@@ -1,4 +1,4 @@
-"""The drawn demo: the same bytes from the same seed, errors planted in the pool only, true labels else."""
+"""The drawn demo: the same bytes from the same seed, errors planted only in the pool, all other labels true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames are held out, and what is warned of."""
+"""Which frames are held out, and the warnings."""
 
 from itertools import product
 

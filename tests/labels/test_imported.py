@@ -1,4 +1,4 @@
-"""Labels of other tools: the same positions on the same images as the project that they were written from."""
+"""Labels of other tools: the same positions on the same images as in the project that they were written from."""
 
 import json
 import shutil

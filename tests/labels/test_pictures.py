@@ -1,4 +1,4 @@
-"""What is seen of all images of a project at once."""
+"""What is read from all images of a project at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading DeepLabCut projects: label formats, index styles, and that nothing runs."""
+"""Reading DeepLabCut projects: label formats, index styles, and that no code in them runs."""
 
 from __future__ import annotations
 

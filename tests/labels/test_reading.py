@@ -1,4 +1,4 @@
-"""What DeepLabCut would train on, of projects as people have them: which frames, which labels, at which positions."""
+"""What DeepLabCut would train on in users' projects: which frames, which labels, at which positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subset designs: sizes, nesting, pairing, balance, and what a new seed leaves alone."""
+"""Subset designs: sizes, nesting, pairing, balance, and what a new seed does not change."""
 
 from itertools import combinations, pairwise
 

@@ -1,4 +1,4 @@
-"""How subsets and ensembles are shared out to jobs: nothing is left out, nothing is made twice."""
+"""How subsets and ensembles are divided among jobs: nothing is left out, nothing is made twice."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Where in a frame the harm sits: what is made of derivatives, and the picture of a real network's."""
+"""Where in a frame the harm is: what is computed from derivatives, and the picture from a real network's."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The curve at the top of the report stands where its numbers say."""
+"""The curve at the top of the report agrees with its numbers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Mending labels on the report's page in a real browser, and the file that it gives applied to the project."""
+"""Mending labels on the report's page in a real browser, and applying the downloaded file to the project."""
 
 from __future__ import annotations
 

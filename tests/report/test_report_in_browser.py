@@ -1,4 +1,4 @@
-"""The report in a real browser: it opens, sorts, filters, shows the right pair, and asks for nothing."""
+"""The report in a real browser: it opens, sorts, filters, shows the right pair, and requests nothing."""
 
 from __future__ import annotations
 

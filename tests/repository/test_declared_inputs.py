@@ -1,4 +1,4 @@
-"""What a stage opens of a study is what its rule declares: else Snakemake neither waits for it nor draws it anew."""
+"""A stage opens only files that its rule declares. Otherwise Snakemake would neither wait for them nor rerun it."""
 
 from __future__ import annotations
 

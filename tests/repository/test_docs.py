@@ -1,4 +1,4 @@
-"""What the documentation tells people to write works when it is written."""
+"""The additions that the documentation explains work as soon as they are written."""
 
 import ast
 import re

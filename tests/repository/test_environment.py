@@ -1,4 +1,4 @@
-"""What conda and Apptainer make is what the lock holds."""
+"""The definitions for conda and Apptainer agree with the lock."""
 
 import re
 from importlib import metadata

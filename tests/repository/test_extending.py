@@ -1,4 +1,4 @@
-"""What the pages on extending tell people to add works as soon as it is there."""
+"""The additions that the pages on extending explain work as soon as they are there."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Pages that name the test of a claim name one that is there."""
+"""If a page names a test for a claim, the test exists."""
 
 from __future__ import annotations
 

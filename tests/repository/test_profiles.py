@@ -1,4 +1,4 @@
-"""The two profiles for SLURM differ only in how a GPU is asked for."""
+"""The two profiles for SLURM differ only in how they request a GPU."""
 
 import yaml
 

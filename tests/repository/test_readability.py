@@ -1,4 +1,4 @@
-"""What a newcomer reads first can be read by one who has not studied statistics."""
+"""A newcomer who has not studied statistics can read the first pages."""
 
 import pytest
 

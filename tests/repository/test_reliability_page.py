@@ -1,4 +1,4 @@
-"""The page of what tests counted."""
+"""The page with the counts of the tests."""
 
 from tools.reliability_page import page
 

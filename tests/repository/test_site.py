@@ -1,4 +1,4 @@
-"""The site holds all pages, each in its navigation, and says of every figure how to read it."""
+"""The site holds all pages, each in its navigation, and explains how to read every figure."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`frameworth.load`: named selections give what the files hold, influence is read only where it is looked at."""
+"""`frameworth.load`: named selections give the files' numbers, and only the selected part of influence is read."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the networks learned, against numbers computed by hand."""
+"""What the networks learned, compared with numbers computed by hand."""
 
 import numpy as np
 import pytest

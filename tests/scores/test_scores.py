@@ -1,4 +1,4 @@
-"""Scores: the identity of bias and variance, px, and what missing labels do."""
+"""Scores: the identity of bias and variance, px, and the effect of missing labels."""
 
 import numpy as np
 import pytest

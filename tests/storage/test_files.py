@@ -1,4 +1,4 @@
-"""Files are whole or not there, and damage is found."""
+"""Files are complete or absent, and damage is found."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""Films of pictures that a test made."""
+"""Films of pictures that a test drew."""
 
 from __future__ import annotations
 

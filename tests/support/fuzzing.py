@@ -1,4 +1,4 @@
-"""What fuzzing tests share: how many examples, what may become of one, and the tally of what became of them."""
+"""Code that fuzzing tests share: the number of examples, the allowed outcomes, and the tally of outcomes."""
 
 from __future__ import annotations
 

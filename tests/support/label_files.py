@@ -1,4 +1,4 @@
-"""A project's labels as other tools write them: a function per kind of file, which returns its path."""
+"""A project's labels as other tools write them: one function per kind of file, which returns its path."""
 
 from __future__ import annotations
 

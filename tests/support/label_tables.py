@@ -1,4 +1,4 @@
-"""Tables of labels as DeepLabCut has them, and files of these as it writes them."""
+"""Tables of labels as in DeepLabCut, and files of these as DeepLabCut writes them."""
 
 from __future__ import annotations
 

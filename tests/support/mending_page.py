@@ -1,4 +1,4 @@
-"""Mending labels on the page of a report by keys, as a person does in a browser."""
+"""Mending labels on the page of a report with keys, as a user does in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A synthetic study that a report can be written from: predictions, figures, and on request hostile names."""
+"""A synthetic study with all that a report needs: predictions, figures, and on request hostile names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poses of networks whose errors are known: where right and wrong labels are told apart without training any."""
+"""Poses of networks with known errors: right and wrong labels are compared without any training."""
 
 from __future__ import annotations
 

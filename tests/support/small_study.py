@@ -1,4 +1,4 @@
-"""A small study of a drawn project: its config, runs of it by Snakemake, and what was trained."""
+"""A small study of a drawn project: its config, runs of it by Snakemake, and its trained networks."""
 
 from __future__ import annotations
 

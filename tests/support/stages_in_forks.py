@@ -1,4 +1,4 @@
-"""Stages run one after the other as processes of their own, of which one may crash, or be given less memory."""
+"""Stages run one after the other as separate processes; one may crash, or be given less memory."""
 
 from __future__ import annotations
 

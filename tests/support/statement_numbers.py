@@ -1,4 +1,4 @@
-"""Numbers of a study that the answer is told from, and what may be otherwise in them."""
+"""Numbers of a study from which the answer is written, and variations of them."""
 
 from __future__ import annotations
 

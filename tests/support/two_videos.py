@@ -1,4 +1,4 @@
-"""A DeepLabCut project of two videos with the same labels, to be spoilt."""
+"""A DeepLabCut project of two videos with the same labels, for tests to spoil."""
 
 from __future__ import annotations
 

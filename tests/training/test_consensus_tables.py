@@ -1,4 +1,4 @@
-"""The consensus as DeepLabCut tables: what DeepLabCut, pandas, movement and sleap-io make of the files."""
+"""The consensus as DeepLabCut tables: how DeepLabCut, pandas, movement and sleap-io read the files."""
 
 import shutil
 from dataclasses import dataclass

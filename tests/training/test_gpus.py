@@ -1,4 +1,4 @@
-"""Jobs on a machine without a scheduler share its GPUs: real processes, real locks, pretended GPUs."""
+"""Jobs on a machine without a scheduler share its GPUs: real processes, real locks, simulated GPUs."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A pilot chooses image size and steps by its rule, once, and the grid is trained with them."""
+"""A pilot chooses image size and steps by its rule, once, and the grid is trained with its choice."""
 
 import json
 import re

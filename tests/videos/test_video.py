@@ -1,4 +1,4 @@
-"""Unlabelled videos: decoded once and exactly, the consensus of images, and the frames that are to be labelled."""
+"""Unlabelled videos: exact decoding in one pass, the consensus of images, and the frames to label next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workflow on a real SLURM of one node and two counted GPUs, through `profiles/slurm`, and what may befall it."""
+"""The workflow on a real SLURM of one node and two counted GPUs, through `profiles/slurm`, with its failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tutorial's commands, typed one after the other as a new user would, and those of README and docs/using.md."""
+"""The commands of the tutorial, README and docs/using.md, typed one after the other as a new user would."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The whole workflow on a small study of real networks, and what makes it run again."""
+"""The whole workflow on a small study of real networks, and the changes that make it run again."""
 
 import copy
 import json
