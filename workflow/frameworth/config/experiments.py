@@ -53,8 +53,8 @@ class Augment(Section):
 
 class Replicate(Section):
     """
-    All combinations of so many initial weights, data orders and augmentations on each subset: how much of the variance
-    is due to each.
+    Train all combinations of several initial weights, data orders and augmentations on each subset, which shows how much
+    of the variance is due to each.
     """
 
     weights: Several = 2
@@ -89,7 +89,7 @@ class Arm(Section):
     seeds: LeftOut[Distinct[Count]] = None
     """The seeds that are trained; all of the study's where left out."""
     members: LeftOut[Count] = None
-    """At most so many networks per subset; as many as the baseline where left out."""
+    """The largest number of networks per subset; as many as the baseline where left out."""
     augment: LeftOut[Augment] = None
     curriculum: LeftOut[Literal["easy-first", "hard-first"]] = None
     """

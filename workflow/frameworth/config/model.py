@@ -104,7 +104,7 @@ class Block(Section):
     members: Annotated[Annotated[Members, IsNumber] | Annotated[list[Members], Field(min_length=1), IsList], WHICH] = 1
     """Networks per subset; a number, or one per percent."""
     repeat: Annotated[Integer, Field(ge=0)] = 0
-    """The first so many subsets of each percent get a network more, to tell how far a score is the subset's own."""
+    """How many subsets of each percent get one network more, which shows how much of a score is due to the subset."""
 
     @property
     def each_seed(self) -> list[int]:
@@ -139,8 +139,8 @@ class Influence(Section):
     """The estimator behind the values in frame_values.csv; intervals and tests are the size-centred difference's."""
     score: ScoreName = "log_probability"
     """
-    The score that is tested, averaged over held-out frames and keypoints: the negative log of the probability or
-    confidence at the label, so that positive values harm as for errors, log(1 + px), or px. px is told beside it.
+    The score that is tested, averaged over held-out frames and keypoints: the negative log of the probability or of the
+    confidence at the label (positive values harm, as for errors), log(1 + px), or px. Results in px are always given, too.
     """
     groups: list[Annotated[list[Percent], Field(min_length=1), AfterValidator(distinct)]] = []
     """Groups of percents for which influence is estimated as well, such as [10, 30]."""
@@ -167,8 +167,8 @@ class Video(Section):
 
     networks: Annotated[Integer, Field(ge=2)] = 16
     """
-    At most so many networks look at a video at once; all of them are in memory together. First one of each of the
-    largest subsets, then a second of each.
+    How many networks at most analyse a video; all of them are in memory together. The first network of each of the
+    largest subsets is taken, then the second of each.
     """
     frames_to_label: Count = 20
     """How many frames of all videos together to propose for labelling."""

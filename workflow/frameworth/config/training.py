@@ -141,9 +141,9 @@ class Choice(Section):
     scale: Scale
     """As training.scale."""
     crop: Crop | None = None
-    """As training.crop, and that where left out."""
+    """As training.crop, whose value it has where left out."""
     target_radius: LeftOut[Radius] = None
-    """As training.target_radius, and that where left out."""
+    """As training.target_radius, whose value it has where left out."""
 
 
 class Pilot(Section):
@@ -161,6 +161,6 @@ class Pilot(Section):
     """Gradient steps of each choice's network."""
     most_steps: Count
     """
-    The longest training that is tried. The steps of the choice taken are doubled while the error falls by at least
-    20 %, and this is not passed.
+    The longest training that is tried. The steps of the size that was chosen are doubled up to this number, as long as
+    the error falls by at least 20 %.
     """
