@@ -232,6 +232,7 @@ def test_a_stage_opens_nothing_that_its_rule_does_not_declare(
     monkeypatch.chdir(study.parents[1])
     given = ["--expected-false", "1"] if stage == "labels-to-check" else ["--options", json.dumps(options)]
     if stage == "report-page":
+        run_stage("frame-values", str(study), "--options", json.dumps(options))
         write_csv(
             study / "figures" / "settling.csv", settling.table(Results(study, ResultOptions.model_validate(options)))
         )

@@ -53,8 +53,8 @@ class Augment(Section):
 
 class Replicate(Section):
     """
-    Train all combinations of several initial weights, data orders and augmentations on each subset, which shows how much
-    of the variance is due to each.
+    Train all combinations of several initial weights, data orders and augmentations on each subset, which shows how
+    much of the variance is due to each.
     """
 
     weights: Several = 2

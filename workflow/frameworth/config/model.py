@@ -140,7 +140,7 @@ class Influence(Section):
     score: ScoreName = "log_probability"
     """
     The score that is tested, averaged over held-out frames and keypoints: the negative log of the probability or of the
-    confidence at the label (positive values harm, as for errors), log(1 + px), or px. Results in px are always given, too.
+    confidence at the label (positive values harm, as for errors), log(1 + px), or px. Results in px are given, too.
     """
     groups: list[Annotated[list[Percent], Field(min_length=1), AfterValidator(distinct)]] = []
     """Groups of percents for which influence is estimated as well, such as [10, 30]."""

@@ -179,6 +179,6 @@ class Method(Generic[OptionsT]):
         about = "Base networks, the first of the subsets whose size is nearest to `percent`."
         bases: dict[str, Any] = {
             "networks": (Annotated[Integer, Field(ge=1)], Field(self.networks, description=about)),
-            "percent": (Annotated[Integer, Field(ge=1, le=100)], Field(50, description="Size of these subsets in percent of the pool.")),
+            "percent": (Annotated[Integer, Field(ge=1, le=100)], Field(50, description="Their size in percent.")),
         }
         return create_model(self.options.__name__, __base__=self.options, __doc__=self.description, **bases)
