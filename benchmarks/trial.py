@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
-from frameworth.attribution.inference.auroc import auroc, interval_of_auroc
+from frameworth.attribution.inference.auroc import interval_of_auroc
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.errors import UserError
 from frameworth.storage.files import read_json
@@ -78,7 +79,7 @@ def what_was_learned(study: Path) -> dict[str, Any]:
 
 def _auroc(truth: np.ndarray, score: np.ndarray) -> float:
     """The AUROC; NaN if all or none of the frames are spoilt."""
-    return auroc(truth, score) if 0 < truth.sum() < len(truth) else float("nan")
+    return float(roc_auc_score(truth, score)) if 0 < truth.sum() < len(truth) else float("nan")
 
 
 def _interval(truth: np.ndarray, score: np.ndarray) -> tuple[float, float]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.attribution.inference.auroc import auroc, interval_of_auroc, placements
+from frameworth.attribution.inference.auroc import interval_of_auroc, placements
 from frameworth.attribution.inference.resampling import rank_correlation
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.methods import method, method_names
@@ -115,7 +115,7 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
     tail = (1 - level) / 2 / max(1, len(filled) - 1)
     rows: list[tuple[object, ...]] = []
     for name, values in filled.items():
-        rows.append(("auroc", name, auroc(truth, values), *interval_of_auroc(truth, values, level)))
+        rows.append(("auroc", name, placements(truth, values)[0], *interval_of_auroc(truth, values, level)))
     for name, values in filled.items():
         if name == COMBINED:
             continue

@@ -12,15 +12,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from frameworth.answers.held_out import memorization
 from frameworth.attribution.estimators import estimator
 from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
-from frameworth.attribution.inference.auroc import auroc, average_precision, interval_of_auroc
+from frameworth.attribution.inference.auroc import interval_of_auroc
 from frameworth.attribution.inference.redraw import redrawn
-from frameworth.attribution.inference.resampling import interval, within_kinds
+from frameworth.attribution.inference.resampling import interval
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.influence_file import ALWAYS
 from frameworth.results.results import MethodAnswers, Results
@@ -129,10 +130,6 @@ def _scores(
     return scores.mean(axis=1).tolist()
 
 
-def _separated(truth: np.ndarray, suspicion: np.ndarray) -> bool:
-    return bool(suspicion[truth].min() > suspicion[~truth].max())
-
-
 def _tested_scores(results: Results) -> list[str]:
     """The scores that values are tested on: the study's own score, and the error in px."""
     return list(dict.fromkeys((results.score, "error")))
@@ -165,8 +162,8 @@ def validation(results: Results) -> pd.DataFrame:
     The quantity `lds` has a row for each estimator. For the study's own estimator and score the row has the central
     part of the scores from redrawn designs (`chance_low`, `chance_high`) and the one-sided p. `lds` also has rows for
     each method's values, with p against the largest score of these rows in each redraw. `lds ceiling` is the root of
-    the reliability of one network, with its interval over subsets. If errors were planted, `auroc` and
-    `average precision` show how well they are found, with intervals over frames.
+    the reliability of one network, with its interval over subsets. If errors were planted, `auroc`, with
+    an interval over frames, and `average precision` show how well they are found.
     """
     rows = [*_prediction_rows(results), *_detection_rows(results)]
     names = ["quantity", "method", "score", "value", "ci_low", "ci_high", "p", "chance_low", "chance_high"]
@@ -253,16 +250,13 @@ def _detection_rows(results: Results) -> list[tuple[object, ...]]:
     truth, level = results.planted[results.pool], results.level
     rows: list[tuple[object, ...]] = []
     for method, score, suspicion in _suspicions(results):
-        suspicion = np.nan_to_num(suspicion[results.pool], nan=np.nanmin(suspicion[results.pool]))
-
-        def precision(rows: np.ndarray, suspicion: np.ndarray = suspicion) -> float:
-            return average_precision(truth[rows], suspicion[rows])
-
-        rows.append(("auroc", method, score, auroc(truth, suspicion), *interval_of_auroc(truth, suspicion, level)))
-        # Frames that are separated without error stay so in every resample, which gives no interval.
-        apart = _separated(truth, suspicion)
-        ends = (np.nan, np.nan) if apart else interval(precision, within_kinds(truth), level)
-        rows.append(("average precision", method, score, average_precision(truth, suspicion), *ends))
+        suspicion = suspicion[results.pool]
+        if not np.isfinite(suspicion).any():
+            continue
+        suspicion = np.nan_to_num(suspicion, nan=np.nanmin(suspicion))
+        ends = interval_of_auroc(truth, suspicion, level)
+        rows.append(("auroc", method, score, float(roc_auc_score(truth, suspicion)), *ends))
+        rows.append(("average precision", method, score, float(average_precision_score(truth, suspicion))))
     return rows
 
 

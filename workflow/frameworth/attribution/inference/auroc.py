@@ -5,29 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 from scipy.special import expit, logit
-from scipy.stats import rankdata
 
 from frameworth.attribution.inference.values import satterthwaite
-
-
-def auroc(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The chance that a frame in `truth`, bool [N], is more suspicious than a frame outside it; a tie counts half.
-
-    scikit-learn's roc_auc_score gives the same number, but takes a hundred times as long: too slow for resampling.
-    """
-    true = int(np.count_nonzero(truth))
-    return float((rankdata(suspicion)[truth].sum() - true * (true + 1) / 2) / (true * (len(truth) - true)))
-
-
-def average_precision(truth: np.ndarray, suspicion: np.ndarray) -> float:
-    """The mean over the frames in `truth` of the share of `truth` among all frames that are at least as suspicious.
-
-    scikit-learn's average_precision_score gives the same number; see `auroc`.
-    """
-    order = np.argsort(-suspicion, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(suspicion[order]) != 0, True))
-    true = np.cumsum(truth[order])[ends]
-    return float((np.diff(true, prepend=0) * true / (ends + 1)).sum() / true[-1])
 
 
 def interval_of_auroc(truth: np.ndarray, suspicion: np.ndarray, level: float) -> tuple[float, float]:

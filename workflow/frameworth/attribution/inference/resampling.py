@@ -32,12 +32,6 @@ def rank_correlation(pair: np.ndarray, level: float) -> tuple[float, float, floa
     return correlation(np.arange(count)), *ends
 
 
-def within_kinds(truth: np.ndarray) -> Callable[[np.random.Generator], np.ndarray]:
-    """A function that draws frames with replacement within each kind: those in `truth`, bool [N], and the others."""
-    kinds = [np.flatnonzero(truth == kind) for kind in (False, True)]
-    return lambda rng: np.concatenate([rng.choice(rows, len(rows)) for rows in kinds])
-
-
 def resampled_clusters(clusters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Rows of clusters drawn with replacement, as indices."""
     names, which = np.unique(clusters, return_inverse=True)
