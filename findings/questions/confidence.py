@@ -116,8 +116,9 @@ def draw(table: pd.DataFrame) -> Figure:
             half = np.abs(part[["ci_low", "ci_high"]].sub(part["change"], axis=0)).to_numpy().T
             axes.errorbar(part["change"], at, xerr=half, fmt="o", ms=3.5, color=colour, label=f"{group} frames")
         axes.set_title(in_words, fontsize=10)
+        axes.locator_params(axis="x", nbins=4)
     figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside right upper")
     axes.set_yticks(range(len(places)), [f"{PROJECTS[p]}, {PLANTINGS[s]}" for p, s in places], fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(places) - 0.4, -0.6)
     figure.supxlabel("change for each frame in the place of another, 95 % intervals", fontsize=10)
     return figure

@@ -30,7 +30,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel per project, with the R² of each predictor in each study."""
+    """A panel per project, with the R² of each predictor in each study and its interval."""
     projects = projects_in(table)
     figure = Figure(figsize=(5 + 3 * len(projects), 3.4), layout="constrained")
     predictors = list(dict.fromkeys(table["predictor"]))
@@ -40,10 +40,12 @@ def draw(table: pd.DataFrame) -> Figure:
         for shift, (planting, in_words) in enumerate(PLANTINGS.items()):
             part = table[(table["project"] == project) & (table["planting"] == planting)]
             at = [predictors.index(predictor) + 0.15 * (shift - 1.5) for predictor in part["predictor"]]
-            axes.plot(part["r_squared"], at, "o", ms=4, label=in_words)
+            # The intervals are of what a line explains, so a point out of fold may lie outside.
+            axes.hlines(at, part["ci_low"], part["ci_high"], f"C{shift}", lw=1)
+            axes.plot(part["r_squared"], at, "o", ms=4, color=f"C{shift}", label=in_words)
         axes.set_title(PROJECTS[project], fontsize=10)
     panels[0].set_yticks(range(len(predictors)), predictors, fontsize=8)
     panels[0].invert_yaxis()
     figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside right upper")
-    figure.supxlabel("R² of the spread between halves, out of fold", fontsize=10)
+    figure.supxlabel("R² of the spread between halves, out of fold, 95 % intervals", fontsize=10)
     return figure
