@@ -35,7 +35,7 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """For each project and study, the shares of shared error and of bias in the held-out labels' squared error."""
-    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    figure = Figure(figsize=(7, 1.2 + 0.7 * len(projects_in(table))), layout="constrained")
     axes = figure.subplots()
     held_out = table[table["split"] == "held-out"]
     projects = projects_in(table)
@@ -45,7 +45,7 @@ def draw(table: pd.DataFrame) -> Figure:
             share = part[name] / part["mean_squared_error"]
             axes.plot(share, [row + 0.25 * shift] * len(share), "o", color=f"C{shift}", label=None if row else in_words)
     axes.set_yticks(range(len(projects)), [PROJECTS[project] for project in projects])
-    axes.invert_yaxis()
+    axes.set_ylim(len(projects) - 0.4, -0.4)
     axes.axvline(0, color="0.7", lw=0.8)
     axes.set_xlabel("share of the mean squared error at held-out labels, a point for each pool")
     figure.legend(fontsize=8, loc="outside right upper")

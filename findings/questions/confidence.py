@@ -106,7 +106,9 @@ def draw(table: pd.DataFrame) -> Figure:
     """A panel per score: the change from a planted and from a flagged frame in each study, over all sizes."""
     whole = table[table["sizes"] == "all"]
     projects = projects_in(table)
-    places = {(p, s): row for row, (p, s) in enumerate((p, s) for p in projects for s in PLANTINGS)}
+    known = set(zip(table["project"], table["planting"], strict=True))
+    studies = [(project, planting) for project in projects for planting in PLANTINGS if (project, planting) in known]
+    places = {study: row for row, study in enumerate(studies)}
     figure = Figure(figsize=(11, 1.4 + 0.35 * len(places)), layout="constrained")
     for axes, (score, in_words) in zip(figure.subplots(1, len(WORDS), sharey=True), WORDS.items(), strict=True):
         axes.axvline(0, color="0.7", lw=0.8)

@@ -39,6 +39,8 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.axvline(0, color="0.7", lw=0.8)
         for shift, (planting, in_words) in enumerate(PLANTINGS.items()):
             part = table[(table["project"] == project) & (table["planting"] == planting)]
+            if part.empty:
+                continue
             at = [predictors.index(predictor) + 0.15 * (shift - 1.5) for predictor in part["predictor"]]
             # The intervals are of what a line explains, so a point out of fold may lie outside.
             axes.hlines(at, part["ci_low"], part["ci_high"], f"C{shift}", lw=1)
