@@ -172,7 +172,7 @@ findings-methods: .venv/ready
 	done; done
 	$(BIN)/python -m findings methods
 
-# What metagradients of networks on 95 % and on halves foretell of other subsets of 50, 90 and 95 %.
+# How well metagradients predict other subsets of 50, 90 and 95 %, from base networks on 95 % and on halves.
 findings-drops: .venv/ready
 	for project in $(PROJECTS); do \
 	  $(STUDY) findings/studies/drops.yaml findings/studies/steps.yaml --config study=drops-$$project || exit 1; \

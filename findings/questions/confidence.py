@@ -17,6 +17,7 @@ from scipy import stats
 from findings.reading import PROJECTS, finished, projects_in
 from frameworth import suspect_labels
 from frameworth.answers.distractors import PARTS, held_out_means
+from frameworth.attribution.inference.values import satterthwaite
 from frameworth.results.results import Results
 
 STUDIES = "plantings"
@@ -94,9 +95,8 @@ def answer(table: pd.DataFrame) -> pd.DataFrame:
     names = ["project", "group", "sizes", "score"]
     planted = table[table["planting"] != PUBLISHED]
     for key, part in planted.groupby(names, sort=False):
-        mean, squares = part["change"].mean(), (part["error"] / len(part)) ** 2
-        freedom = squares.sum() ** 2 / (squares**2 / part["freedom"]).sum()
-        half = stats.t.ppf(0.975, freedom) * np.sqrt(squares.sum())
+        mean, variances = part["change"].mean(), list((part["error"] / len(part)) ** 2)
+        half = stats.t.ppf(0.975, satterthwaite(variances, list(part["freedom"]))) * np.sqrt(sum(variances))
         ends = {"change": mean, "ci_low": mean - half, "ci_high": mean + half}
         rows.append(dict(zip(names, key, strict=True)) | {"plantings": len(part)} | ends)
     return pd.DataFrame(rows).round(4)

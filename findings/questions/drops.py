@@ -1,4 +1,4 @@
-"""Do metagradients foretell which other subsets do well, if little of the pool is left out or half of it?
+"""Do metagradients predict which other subsets do well, if little of the pool is left out, or half of it?
 
 make findings-drops
 """
@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 
 from findings.drawing import intervals_by_project
 from findings.reading import finished
+from frameworth.answers.validation import no_base
 from frameworth.attribution.inference.resampling import rank_correlation
 from frameworth.attribution.methods import method
 from frameworth.results.results import Results
@@ -43,13 +44,11 @@ def collect() -> pd.DataFrame:
 def subsets_of(folder: Path) -> pd.DataFrame:
     """A row per subset without a base network: percent, seed, sum of its frames' metagradients, held-out scores."""
     results = Results(folder)
-    asked = read_hdf5(folder / method("metagradient").artefact, ["inclusion"])["inclusion"].astype(bool)
-    bases = {row.tobytes() for row in asked}
-    is_base = [row.tobytes() in bases for row in results.inclusion.astype(bool)]
+    asked = read_hdf5(folder / method("metagradient").artefact, ["inclusion"])["inclusion"]
     values = results.frame_values.set_index("frame")["metagradient_value"]
     worth = values.reindex(range(results.inclusion.shape[1]), fill_value=0).to_numpy()
     table = results.subsets[["percent", "seed"]].assign(predicted=results.inclusion @ worth)
-    return table.assign(**{score: results.held_out_score(score) for score in SCORES})[~np.array(is_base)]
+    return table.assign(**{score: results.held_out_score(score) for score in SCORES})[no_base(asked, results.inclusion)]
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:

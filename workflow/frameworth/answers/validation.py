@@ -221,7 +221,7 @@ def _method_rows(results: Results, answers: MethodAnswers) -> list[tuple[object,
     """How well a method's values predict other networks than its bases; also by planted and by other frames alone."""
     score, title = answers.method.score, answers.method.title
     value, subsets = mean_of_known(answers.harm, 0), _subsets(results, score)
-    others = _no_base(answers.inclusion, results.inclusion) & np.isfinite(subsets.score)
+    others = no_base(answers.inclusion, results.inclusion) & np.isfinite(subsets.score)
     if np.count_nonzero(others) < LEAST_SUBSETS // 2:
         return []
     subsets = Subsets(*(getattr(subsets, field.name)[others] for field in fields(Subsets)))
@@ -238,7 +238,7 @@ def _method_rows(results: Results, answers: MethodAnswers) -> list[tuple[object,
     return _lds_rows(methods, list(methods), subsets, score, results.level)
 
 
-def _no_base(of_bases: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+def no_base(of_bases: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
     """Bool [S]: none of the base networks, `of_bases` bool [B, N], was trained on the subset."""
     bases = {row.tobytes() for row in np.ascontiguousarray(of_bases.astype(bool))}
     return np.array([np.ascontiguousarray(row).tobytes() not in bases for row in inclusion])
