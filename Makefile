@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-paper findings-plantings findings-methods findings-drops findings-harmful findings-acting findings-arms clean
+.PHONY: demo install check test test-fast test-long fuzz benchmark-speed benchmark-levers benchmark-gpu benchmark-scale benchmark-estimators benchmark-verdicts benchmark-learning-curve benchmark-labels trial sleap-environment peers site lock envs config-page bad-inputs-page reliability-page docs openfield openfield-planted openfield-arms findings-more-data findings-paper findings-plantings findings-methods findings-drops findings-harmful findings-acting findings-arms findings-order findings-history clean
 
 demo: .venv/ready
 	@$(BIN)/frameworth run --configfile config/demo.yaml --cores $(CORES)
@@ -198,16 +198,16 @@ findings-acting: .venv/ready
 	for project in $(PROJECTS); do for seed in 1 2 3; do \
 	  test -e results/mended-$$seed-$$project || $(BIN)/python -m findings.mending $$project $$seed || exit 1; \
 	  for way in as-is list random all; do \
-	    $(STUDY) findings/studies/acting.yaml findings/studies/steps.yaml \
+	    $(STUDY) findings/studies/acting.yaml findings/studies/steps.yaml $$(test $$way != as-is || echo findings/studies/acting-more.yaml) \
 	      --config study=acting-$$seed-$$way-$$project seed=$$seed labels=results/mended-$$seed-$$project/$$way || exit 1; \
 	done; done; done
 	$(BIN)/python -m findings acting
 
-findings-arms: .venv/ready
+findings-arms findings-order findings-history: findings-%: .venv/ready
 	for project in $(PROJECTS); do \
-	  $(STUDY) findings/studies/arms.yaml findings/studies/steps.yaml --config study=arms-$$project || exit 1; \
+	  $(STUDY) findings/studies/$*.yaml findings/studies/steps.yaml --config study=$*-$$project || exit 1; \
 	done
-	$(BIN)/python -m findings arms
+	$(BIN)/python -m findings $*
 
 config-page: .venv/ready
 	$(BIN)/python -m tools.config_page > config/README.md

@@ -1,4 +1,4 @@
-"""Single frames left out of a training of the same seed and order: what metagradients foretell, and what comes.
+"""Single frames left out of a training of the same seed and order: what metagradients predict, and what comes.
 
     python -m benchmarks.metagradients --configfile config/mine.yaml --networks 3 --frames 24
 
@@ -90,7 +90,7 @@ def measure(config: StudyConfig, number: int, count: int) -> dict[str, Any]:
     frames = ScaledFrames(read_labels(folder / "labels.h5"), training.scale)
     held_out = np.flatnonzero((read_frames(folder / "frames.csv")["split"] != "pool").to_numpy())
     file = folder / "metagradient" / f"{subset_path(planned.percent, planned.seed)}.h5"
-    foretold = -read_hdf5(file, ["change"])["change"].sum(axis=1)[subset.frames]
+    predicted = -read_hdf5(file, ["change"])["change"].sum(axis=1)[subset.frames]
     asked = asked_methods(config.influence)["metagradient"]
     device = choose_device(training.device)
     make_deterministic(device)
@@ -104,14 +104,14 @@ def measure(config: StudyConfig, number: int, count: int) -> dict[str, Any]:
             descent.advance(step)
         return held_out_score(descent.network, frames, held_out, asked.score, device)
 
-    chosen = np.random.default_rng(number).permutation(np.flatnonzero(np.isfinite(foretold)))[:count]
+    chosen = np.random.default_rng(number).permutation(np.flatnonzero(np.isfinite(predicted)))[:count]
     measured = changes(train, chosen)
     return {
         "network": subset_path(planned.percent, planned.seed),
-        "foretold": foretold[chosen].tolist(),
+        "predicted": predicted[chosen].tolist(),
         "change": measured.tolist(),
-        "correlation": float(np.corrcoef(foretold[chosen], measured)[0, 1]),
-        "slope": float(np.polyfit(foretold[chosen], measured, 1)[0]),
+        "correlation": float(np.corrcoef(predicted[chosen], measured)[0, 1]),
+        "slope": float(np.polyfit(predicted[chosen], measured, 1)[0]),
     }
 
 

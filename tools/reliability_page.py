@@ -33,7 +33,7 @@ def page(counted: dict[str, dict[str, Any]]) -> str:
 SUMS = {
     "tried": "inputs tried by fuzzing",
     "kills": "kills",
-    "failed writes told in one line": "writes that failed on a full disk",
+    "failed writes reported in one line": "writes that failed on a full disk",
     "damages": "damages to files tried",
     "finished networks lost": "finished networks lost",
 }

@@ -9,7 +9,7 @@ from findings.drawing import intervals_by_project
 from findings.reading import finished
 from frameworth.storage.files import read_table
 
-STUDIES = "arms"
+STUDIES = "order"
 COLUMNS = ["component", "share", "share_ci_low", "share_ci_high", "subsets", "networks"]
 
 

@@ -140,7 +140,7 @@ def test_right_runs_are_seldom_called(freedom):
     assert np.mean(calls) <= 0.17
 
 
-def test_a_biased_video_of_a_study_is_written_and_told_with_its_keypoint(tmp_path: Path):
+def test_a_biased_video_of_a_study_is_written_and_reported_with_its_keypoint(tmp_path: Path):
     made = write_study(tmp_path / "walk", frames=60, halves=16, ladder_seeds=0, planted=False)
     study = Results(made.folder, made.options)
     study.frames["video"] = np.repeat(["one", "two", "three"], 20)
@@ -168,7 +168,7 @@ def test_of_two_videos_that_differ_both_are_called_whichever_is_off(off: int):
 
 
 @pytest.mark.parametrize(("kind", "by"), [("biased", "video"), ("biased labeller", "labeller")])
-def test_of_two_videos_or_labellers_that_differ_it_is_told_that_nobody_can_know_which_one_is_off(
+def test_of_two_videos_or_labellers_that_differ_it_is_reported_that_nobody_can_know_which_one_is_off(
     kind: str, by: str, tmp_path: Path
 ):
     row = {"kind": kind, "keypoint": "nose", "distance_px": 8.04, "p_adjusted": 0.01, "called": True}
@@ -180,7 +180,7 @@ def test_of_two_videos_or_labellers_that_differ_it_is_told_that_nobody_can_know_
     both, alone = sentences_over_frames(tmp_path)
     assert both == (
         "The labels of nose differ in one direction between one and two, by 8.0 px (p = 0.01 over all): which of the "
-        "two is off cannot be told."
+        "two is off is unknown."
     )
     assert "the labels of tail are off in one direction: by 8.0 px against the other" in alone
 

@@ -74,7 +74,7 @@ def test_a_frame_that_lowers_the_score_at_labels_is_worse_and_one_that_raises_it
 
 
 @pytest.mark.slow
-def test_px_is_told_beside_it(study: tuple[Results, int, int]):
+def test_px_is_reported_beside_it(study: tuple[Results, int, int]):
     results, *_ = study
     by_error, by_confidence = frame_values(results), frame_values(judged_by(results, "log_confidence"))
     assert by_confidence["value_px"].tolist() == by_error["value_px"].tolist()
@@ -111,7 +111,7 @@ def test_the_config_takes_it_and_log_probability_is_what_is_meant_without_one(sc
     assert check_config(config("project")).influence.score == "log_probability"
 
 
-def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(made: Results):
+def test_a_group_is_tested_by_the_score_and_reported_in_px_beside_it(made: Results):
     answer, pool = summary(made), np.flatnonzero(made.pool)
     score = np.stack([made.held_out_score(name) for name in ("log_probability", "error")], axis=1)
     z, u = (part - part.mean(axis=0) for part in (made.inclusion[:, pool].astype(float), score))  # all are halves
@@ -125,13 +125,13 @@ def test_a_group_is_tested_by_the_score_and_told_in_px_beside_it(made: Results):
     assert any("do worse with" in line for line in answer["statement"]) is decided
 
 
-def test_a_frames_value_is_told_in_px_beside_the_score_that_is_tested(made: Results):
+def test_a_frames_value_is_reported_in_px_beside_the_score_that_is_tested(made: Results):
     row = made.frame_values.iloc[0]
     both = f"Value {readable(row['value_px'], '+')} px ({readable(row['value'], '+')} −log(probability)) against"
     assert any(line.startswith(both) for line in explain(made, int(row["frame"])))
 
 
-def test_a_score_in_px_is_told_once():
+def test_a_score_in_px_is_reported_once():
     assert px_and_score(0.25, 0.25, "px") == "+0.25 px"
 
 

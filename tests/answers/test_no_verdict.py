@@ -164,7 +164,7 @@ def test_one_frame_is_explained_with_what_was_measured_and_without_a_verdict(unl
     assert not any(line.startswith(("Verdict", "Value", "Held-out frames that")) for line in lines)
 
 
-def test_whether_more_labels_are_worth_it_cannot_be_told(unlearned: Results):
+def test_whether_more_labels_are_worth_it_is_unknown_if_networks_have_not_learned(unlearned: Results):
     changes = further_labels(unlearned).changes
     assert changes["verdict"].str.startswith("cannot be told: the networks").all()
 

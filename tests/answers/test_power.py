@@ -155,7 +155,7 @@ def test_the_plan_costs_what_the_pilots_networks_took(study):
     assert "group of 2 (assumed, as fewer than two frames are flagged)" in plan_lines(alone, "CPU")[0]
 
 
-def test_of_effects_that_no_number_of_networks_sees_it_is_told_that_it_takes_more_than_a_million(study):
+def test_of_effects_that_no_number_of_networks_sees_it_is_reported_that_it_takes_more_than_a_million(study):
     text = plan_lines(larger_study(study, TRAINING, effects=[1e-9]), "CPU")
     assert sum("more than 1e6" in line for line in text) >= 2
 

@@ -40,16 +40,16 @@ def simulated(seed, subsets, noise, draws=10):
 
 
 @pytest.mark.slow
-def test_the_agreement_foretold_is_that_of_two_studies_of_the_full_size():
+def test_the_agreement_predicted_is_that_of_two_studies_of_the_full_size():
     """Spearman-Brown from halves against pairs of whole studies of the same frames."""
-    foretold, seen = [], []
+    predicted, seen = [], []
     for seed in range(30):
         subsets, noise = 24, 1.2
         table, rng, typical = simulated(seed, subsets, noise)
-        foretold.append(of_whole_study(table, "check"))
+        predicted.append(of_whole_study(table, "check"))
         two = [suspicious(*networks(rng, typical, subsets, noise, 100 + seed + k)) for k in (0, 50)]
         seen.append(pd.Series(two[0]).corr(pd.Series(two[1]), method="spearman"))
-    assert np.mean(foretold) == pytest.approx(np.mean(seen), abs=0.05)
+    assert np.mean(predicted) == pytest.approx(np.mean(seen), abs=0.05)
 
 
 @pytest.mark.slow
@@ -69,7 +69,7 @@ def test_the_two_halves_share_no_cluster_and_count_their_networks():
 def test_with_too_few_clusters_nothing_is_said():
     table, *_ = simulated(3, 2 * LEAST_CLUSTERS - 1, 1.0)
     assert table.empty
-    assert settled_sentence(table) == "Whether the rankings have settled cannot be told from so few subsets."
+    assert settled_sentence(table) == "Whether the rankings have settled is unknown with so few subsets."
 
 
 def test_a_half_that_ranks_all_alike_counts_as_no_agreement():

@@ -153,7 +153,7 @@ def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the
     assert "whether more labels help" in statement(further_frames=None)
 
 
-def test_a_change_of_log_error_is_told_in_px_of_the_typical_error():
+def test_a_change_of_log_error_is_reported_in_px_of_the_typical_error():
     curve = pd.DataFrame({"keypoint": ALL, "frames": [40, 80], "fitted": np.log([5, 4])})
     changes = [
         {"frames": 20, "value": np.log(1.2), "ci_low": 0.0, "ci_high": np.log(1.4), "verdict": "a"},
@@ -215,14 +215,14 @@ def test_networks_are_counted_for_frames_that_are_undecided_and_not_for_flagged_
     assert networks_to_decide(values.head(5), 10) is None
 
 
-def test_a_frames_value_in_a_unit_of_millionths_is_told_beside_the_usual_one():
+def test_a_frames_value_in_a_unit_of_millionths_is_reported_beside_the_usual_one():
     assert _beside_usual(5.4e-6, 3e-6) == "+1.8 times what is usual"
     assert _beside_usual(-6e-6, 3e-6) == "−2 times what is usual"
     assert _beside_usual(0.012, 0.01) == "+0.012"
     assert _beside_usual(0.0, 0.0) == "+0"
 
 
-def test_what_a_method_calls_harmful_is_told_beside_what_is_not_decided():
+def test_what_a_method_calls_harmful_is_reported_beside_what_is_not_decided():
     (last,) = [
         sentence for sentence in sentences(NUMBERS | CHANGES["by a method"], 0.05) if "cannot decide" in sentence
     ]
@@ -288,7 +288,7 @@ def test_flagged_labels_are_to_be_corrected_next_and_what_saw_them_is_trained_ag
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
-def test_what_is_trained_again_is_told_with_its_time_for_the_device_that_was_measured_and_for_networks_that_are_kept(
+def test_what_is_trained_again_has_its_time_for_the_device_that_was_measured_and_for_networks_that_are_kept(
     study: Results, device: str, monkeypatch: pytest.MonkeyPatch
 ):
     record = study.folder / "ensembles/percent-050/seed-1/training.json"

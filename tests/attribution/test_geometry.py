@@ -73,7 +73,7 @@ def test_exchanged_keypoints_are_found_and_mostly_named_as_a_pair():
     assert np.mean(others) < 0.1
 
 
-def test_ears_of_a_symmetric_animal_are_told_apart_though_all_distances_are_the_same():
+def test_ears_of_a_symmetric_animal_are_distinguished_though_all_distances_are_the_same():
     rng = np.random.default_rng(0)
     animal = np.array([[40.0, 0], [20, 10], [20, -10], [-40, 0]])  # snout, ears, tail base
     turn = rng.uniform(0, 2 * np.pi, 80)

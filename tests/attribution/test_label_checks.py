@@ -164,7 +164,7 @@ DICHROMATS = {
 
 @pytest.mark.parametrize("kind", DICHROMATS)
 @pytest.mark.parametrize("count", range(2, 8))
-def test_colours_of_keypoints_are_told_apart_without_one_kind_of_cones(kind: str, count: int):
+def test_colours_of_keypoints_are_distinguished_without_one_kind_of_cones(kind: str, count: int):
     shares = np.array([[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in keypoint_colours(count)])
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(DICHROMATS[kind]).T, 0, 1)
@@ -174,7 +174,7 @@ def test_colours_of_keypoints_are_told_apart_without_one_kind_of_cones(kind: str
 
 
 @pytest.mark.parametrize("count", [8, 17, 25])
-def test_many_keypoints_have_as_many_colours_and_neighbours_are_told_apart(count: int):
+def test_many_keypoints_have_as_many_colours_and_neighbours_are_distinguished(count: int):
     colours = keypoint_colours(count)
     assert len(set(colours)) == count
     shares = np.array([[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in colours])

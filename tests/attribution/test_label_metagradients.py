@@ -73,7 +73,7 @@ def test_of_a_keypoints_only_label_and_of_one_that_no_network_would_move_the_wor
     assert "nan" not in " ".join(words)
 
 
-def test_a_missing_label_is_told_nothing_of():
+def test_of_a_missing_label_nothing_is_said():
     rng = np.random.default_rng(2)
     change, position, labelled = derivatives(rng)
     labelled[5, 1] = False

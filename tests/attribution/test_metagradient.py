@@ -150,15 +150,15 @@ def test_derivatives_are_those_of_the_whole_training(data, states, monkeypatch):
         assert (derivative * direction).sum() == pytest.approx((above - below) / (2 * step), rel=1e-4)
 
 
-def test_a_frame_left_out_changes_the_score_about_as_foretold(data):
+def test_a_frame_left_out_changes_the_score_about_as_predicted(data):
     """Same seed and order, from the middle of training on, one frame after the other."""
     experiment = Experiment(data, first=6, steps=12)
-    foretold = -experiment.derivatives().weight.sum(axis=1)
-    without = experiment.ones - np.eye(len(foretold))[:, :, None]
+    predicted = -experiment.derivatives().weight.sum(axis=1)
+    without = experiment.ones - np.eye(len(predicted))[:, :, None]
     changes = [experiment.after(weights, experiment.still) for weights in without]
     changes = np.array(changes) - experiment.after(experiment.ones, experiment.still)
-    slope, _ = np.polyfit(foretold, changes, 1)
-    assert np.corrcoef(foretold, changes)[0, 1] > 0.9
+    slope, _ = np.polyfit(predicted, changes, 1)
+    assert np.corrcoef(predicted, changes)[0, 1] > 0.9
     assert 0.7 < slope < 1.5
 
 
@@ -210,7 +210,7 @@ def test_the_training_is_taken_again_to_the_same_bits_and_tells_the_same_twice(d
         assert first[name].tobytes() == again[name].tobytes()
 
 
-def test_only_frames_that_the_network_was_trained_on_are_told_of(data, tmp_path):
+def test_only_frames_that_the_network_was_trained_on_have_values(data, tmp_path):
     subset, _ = data
     change = asked(data, tmp_path, window=1)["change"]
     assert set(np.flatnonzero(np.isfinite(change).all(axis=1))) == set(subset.frames)

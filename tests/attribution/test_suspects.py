@@ -94,7 +94,7 @@ def test_robust_z_by_hand_and_of_few_values_against_all():
     np.testing.assert_allclose(size_deviation(7 * values), size_deviation(values))
 
 
-def test_what_others_foretell_is_the_regression_on_them():
+def test_what_others_predict_is_the_regression_on_them():
     """Keypoint 0 follows the mean of the others closely: its remainder is what was added to it, and no more."""
     rng = np.random.default_rng(2)
     off = rng.normal(size=(2000, 3)) + 1j * rng.normal(size=(2000, 3))
@@ -319,7 +319,7 @@ def test_what_networks_say_of_frames_they_were_trained_on_does_not_count():
     assert_equal(suspects(made), suspect_labels(other, made.labels, made.inclusion))
 
 
-def test_of_labels_that_others_foretell_as_badly_the_one_that_is_itself_off_is_the_wrong_one():
+def test_of_labels_that_others_predict_as_badly_the_one_that_is_itself_off_is_the_wrong_one():
     at_own_place = np.array([[0.2, 7.0, 0.5], [0.2, 3.0, 0.5], [np.nan, 0.1, 0.2], [0.1, 0.1, 0.1]])
     unlikely = np.full((4, 3, 3), 9.0)
     unlikely[:, range(3), range(3)] = at_own_place

@@ -71,7 +71,7 @@ def test_the_same_seed_spoils_the_same_and_frames_held_out_by_a_study_are_spoilt
     assert len(everything) == 30
 
 
-def test_where_there_is_no_room_to_shift_the_animal_one_keypoint_is_moved_and_told_so(source, tmp_path):
+def test_where_there_is_no_room_to_shift_the_animal_one_keypoint_is_moved_and_this_is_recorded(source, tmp_path):
     with_labels(source, np.tile([[1.5, 1.5], [62.5, 1.5], [1.5, 46.5], [62.5, 46.5]], (30, 1, 1)))
     table = spoil(source, tmp_path / "trial", share=0.2, seed=1)
     assert table["kind"].value_counts().to_dict() == {"moved": 4, "exchanged": 2}
@@ -189,7 +189,7 @@ def test_groups_to_toggle_are_the_worst_right_frames_the_best_others_and_the_pla
         groups(table, planted, 3)
 
 
-def test_windows_are_told_by_how_their_values_rank_frames_beside_the_longest(capsys: pytest.CaptureFixture[str]):
+def test_windows_are_compared_with_the_longest_by_how_their_values_rank_frames(capsys: pytest.CaptureFixture[str]):
     longest = np.array([1.0, 2, 3, 4, 9, np.nan])
     print_windows([0.1, 1], np.array([-longest, longest]), np.arange(6) >= 4)
     short, long = capsys.readouterr().out.splitlines()

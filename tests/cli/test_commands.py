@@ -268,7 +268,7 @@ def test_explain_compares_each_label_with_the_networks_that_did_not_see_the_fram
 
 
 @pytest.mark.parametrize(("changed", "was"), [({"score": "error"}, "log_probability"), ({"level": 0.9}, 0.95)])
-def test_numbers_that_were_estimated_otherwise_than_the_config_says_are_not_told_as_the_configs(study, changed, was):
+def test_numbers_that_were_estimated_otherwise_than_the_config_says_are_not_shown_as_the_configs(study, changed, was):
     config_of_mice = yaml.safe_load(Path("study.yaml").read_text())
     write_config(Path("study.yaml"), config_of_mice | {"influence": config_of_mice["influence"] | changed})
     ((key, now),) = changed.items()
@@ -422,7 +422,7 @@ def test_run_says_in_one_line_what_the_config_has_wrong(here):
     assert next(line for line in done.stderr.splitlines() if "mise" in line).startswith("frameworth: ")
     assert "Traceback" not in done.stdout + done.stderr
     assert "logs/tiny/run.log" in done.stderr
-    assert "Nothing was run: mend what is named above, then run the same command again" in done.stderr
+    assert "Nothing was run: correct what is named above, then run the same command again" in done.stderr
     assert "to go on" not in done.stderr
 
 
@@ -437,7 +437,7 @@ def test_run_says_why_a_job_failed_and_where_its_log_is(here):
     lines = [line for line in done.stderr.splitlines() if line.startswith("frameworth: ")]
     assert len(lines) == 2
     assert picture.name in lines[0]
-    assert "Mend what is named above, then run the same command again; finished networks are kept" in lines[1]
+    assert "Correct what is named above, then run the same command again; finished networks are kept" in lines[1]
     assert (here / re.search(r"\(log: (.+)\)", lines[0])[1]).exists()
 
 
@@ -531,7 +531,7 @@ def failures_of(*events):
 NOT_ALL_DONE = error("WorkflowError", "WorkflowError:\nAt least one job did not complete successfully.")
 
 
-def test_what_slurm_refuses_is_told_in_its_words_with_where_to_mend_it(here):
+def test_what_slurm_refuses_is_reported_in_its_words_with_where_to_correct_it(here):
     failures = Failures(["snakemake", "--workflow-profile", "my/slurm"])
     message = (
         "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition specified: gpu'.\n"
@@ -546,7 +546,7 @@ def test_what_slurm_refuses_is_told_in_its_words_with_where_to_mend_it(here):
     assert "Mend" in failures.advice()
 
 
-def test_an_option_that_snakemake_refuses_is_told():
+def test_an_option_that_snakemake_refuses_is_reported():
     failures = Failures()
     for line in ("usage: snakemake [-h]\n", "snakemake: error: unrecognized arguments: --coers\n"):
         failures.read(line)
@@ -554,7 +554,7 @@ def test_an_option_that_snakemake_refuses_is_told():
     assert "Nothing was run" in failures.advice()
 
 
-def test_failures_are_told_once_each_with_the_last_words_of_their_logs(here):
+def test_failures_are_reported_once_each_with_the_last_words_of_their_logs(here):
     Path("a.log").write_text("noise\nframeworth: scores: no such file\nmore noise\n")
     Path("b.log").write_text(
         "frameworth: member 0: stopped by SIGINT at step 3 of 9; the next attempt continues there\n"
@@ -568,7 +568,7 @@ def test_failures_are_told_once_each_with_the_last_words_of_their_logs(here):
     ]
 
 
-def test_jobs_that_fail_and_finish_are_told_as_snakemake_runs(here):
+def test_jobs_that_fail_and_finish_are_reported_as_snakemake_runs(here):
     Path("Snakefile").write_text(
         "rule all:\n    input: 'a', 'b'\n"
         "rule good:\n    output: 'a'\n    shell: 'touch a'\n"
@@ -602,7 +602,7 @@ def test_the_list_of_labels_is_announced_when_it_is_there_and_not_before(here):
         assert len(lines) == announced
 
 
-def test_a_mistake_in_the_workflow_is_told_without_snakemakes_own_words(here):
+def test_a_mistake_in_the_workflow_is_reported_without_snakemakes_words(here):
     Path("Snakefile").write_text(
         "from snakemake.exceptions import WorkflowError\nraise WorkflowError('error: no labels')\n"
     )
@@ -615,7 +615,7 @@ def test_a_mistake_in_the_workflow_is_told_without_snakemakes_own_words(here):
 @pytest.mark.parametrize(
     ("last", "advice"),
     [
-        ("frameworth: img.png: not a readable image; put a good copy in its place", "Mend what is named above"),
+        ("frameworth: img.png: not a readable image; put a good copy in its place", "Correct what is named above"),
         ("frameworth: member 0: stopped by SIGTERM at step 3 of 9; the next attempt continues there", "to go on"),
         ("frameworth: warning: ears are rare\nRuntimeError: out of memory", "to go on"),
         ("", "to go on"),
@@ -656,7 +656,7 @@ def test_the_answer_follows_a_run_of_the_whole_study_only(arguments, whole):
     assert runs_whole_study(arguments) is whole
 
 
-def test_a_locked_folder_is_told_in_one_line_with_what_to_do():
+def test_a_locked_folder_is_reported_in_one_line_with_what_to_do():
     locked = error("LockException", "LockException:\nError: Directory cannot be locked.\n/somewhere")
     (line,) = failures_of(locked).lines()
     assert "-- --unlock" in line
@@ -673,7 +673,7 @@ def test_help_shows_examples_below_plain_paragraphs(command):
     "typed",
     [["run", "--nonsense"], ["rnu"], ["explain", "--configfile", "study.yaml"], ["run", "--configfile", "gone"]],
 )
-def test_a_command_typed_wrongly_is_told_in_one_line_with_where_its_help_is(typed, here):
+def test_a_command_typed_wrongly_is_reported_in_one_line_with_where_its_help_is(typed, here):
     done = called(*typed)
     assert done.exit_code == 2
     assert done.output.count("\n") == 1

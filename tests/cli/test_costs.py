@@ -104,7 +104,7 @@ def test_memory_grows_with_frames_and_on_a_cpu_with_batches():
     assert study_memory(StudySize(1000, 640, 480, 8), 2000) < 4096
 
 
-def test_the_disk_foretold_for_predictions_is_about_what_they_take(tmp_path):
+def test_the_disk_predicted_for_predictions_is_about_what_they_take(tmp_path):
     size, members = StudySize(300, 640, 480, 6), 2
     rng = np.random.default_rng(0)
     pose = rng.uniform(0, 600, (members, 300, 6, 2)).astype(np.float32)
@@ -119,7 +119,7 @@ def test_the_disk_foretold_for_predictions_is_about_what_they_take(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_networks_of_the_toggle_are_told_and_counted(tmp_path, monkeypatch):
+def test_the_networks_of_the_toggle_are_reported_and_counted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     record(tmp_path, 1, 6000.0)
@@ -136,10 +136,10 @@ def test_on_a_cluster_nothing_is_measured_where_snakemake_runs(tmp_path, monkeyp
     draw(tmp_path / "project")
     text = describe(check_config(config("project")), cores=50, measure=False)
     assert "3 networks in 3 jobs still to come" in text
-    assert "What it takes is told once a network is finished." in text
+    assert "How long it takes is known once a network is finished." in text
 
 
-def test_after_the_first_networks_the_cost_is_told_from_these(tmp_path, monkeypatch):
+def test_after_the_first_networks_the_cost_is_estimated_from_these(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     study = check_config(config("project"))

@@ -12,7 +12,7 @@ from frameworth.training.measured import Measured
 from tiny import config, draw, pretend_networks, read_frames_of
 
 
-def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
+def test_networks_jobs_time_and_disk_are_reported(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     study = check_config(config("project"))
@@ -26,7 +26,7 @@ def test_networks_jobs_time_and_disk_are_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("busy", "mentioned"), [(1.0, False), (4.0, True)])
-def test_on_a_busy_machine_the_time_of_an_idle_one_is_told_and_how_much_longer_it_takes(
+def test_on_a_busy_machine_the_time_of_an_idle_one_is_reported_and_how_much_longer_it_takes(
     busy, mentioned, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -38,7 +38,7 @@ def test_on_a_busy_machine_the_time_of_an_idle_one_is_told_and_how_much_longer_i
 
 
 @pytest.mark.slow
-def test_what_methods_have_still_to_ask_is_told_with_its_time(tmp_path, monkeypatch):
+def test_what_methods_have_still_to_ask_is_reported_with_its_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     study = check_config(config("project", influence={"metagradient": {"networks": 2}, "warm": {"networks": 3}}))
@@ -50,7 +50,7 @@ def test_what_methods_have_still_to_ask_is_told_with_its_time(tmp_path, monkeypa
     assert "2 networks are asked what frames do (`influence.warm`)" in text
 
 
-def test_a_method_that_is_asked_for_after_all_networks_are_trained_is_told_with_its_time_too(tmp_path, monkeypatch):
+def test_a_method_that_is_asked_for_after_all_networks_are_trained_is_reported_with_its_time_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     study = check_config(config("project"))

@@ -113,7 +113,7 @@ def test_a_path_is_read_as_a_shell_reads_it(tmp_path, monkeypatch, given):
     assert check_config(GOOD | {"labels": given}).labels == given
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     with pytest.raises(UserError) as caught:
         check_config(GOOD | {"seed": "one", "held_out": {"fraktion": 0.2}})
     lines = str(caught.value).splitlines()

@@ -308,11 +308,11 @@ def test_over_designs_whose_clusters_are_of_unlike_size_the_error_is_that_of_lea
     assert error == pytest.approx(np.sqrt(13 * np.var(left)))
 
 
-def test_of_arms_that_only_part_the_variance_it_is_not_said_that_none_can_be_told_from_the_baseline():
+def test_of_arms_that_only_part_the_variance_it_is_not_said_that_none_differs_from_the_baseline():
     scores = simulated(0.0, np.random.default_rng(0))
     replicating = scores.assign(order=scores["order"].where(scores["arm"] == "baseline", 0))
     assert statement(compare_arms(replicating, 0.95), 0.05) == ""
-    assert statement(compare_arms(scores, 0.95), 0.05) == "No arm can be told from the baseline"
+    assert statement(compare_arms(scores, 0.95), 0.05) == "No arm is seen to differ from the baseline"
 
 
 def test_without_effects_few_studies_have_any_verdict():
@@ -367,7 +367,7 @@ def test_a_warm_start_goes_from_smaller_to_larger_subsets_of_one_seed_and_design
     assert [(s.percent, s.seed, s.members) for s in subsets] == [(30, 1, 1), (30, 2, 1)]
 
 
-def test_the_networks_of_arms_and_prune_are_foretold():
+def test_the_networks_of_arms_and_prune_are_predicted():
     study = check_config(
         config("p", arms={"o": {"replicate": {}, "seeds": [1]}, "c": {"curriculum": "easy-first"}},
                prune={"counts": [1, 2], "networks": 3, "draws": 2})

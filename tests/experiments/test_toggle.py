@@ -72,10 +72,8 @@ def test_of_many_parts_none_is_said_to_harm_that_chance_alone_explains():
     assert called <= 18  # 10 expected at 5 %; without counting the parts it would be 53
 
 
-@pytest.mark.parametrize(
-    ("left", "words"), [(0, "nothing can be told"), (1, "nothing can be told"), (2, "its 1 frame")]
-)
-def test_of_no_or_one_pair_that_is_left_nothing_is_told(left: int, words: str):
+@pytest.mark.parametrize(("left", "words"), [(0, "nothing is known"), (1, "nothing is known"), (2, "its 1 frame")])
+def test_of_no_or_one_pair_that_is_left_nothing_is_reported(left: int, words: str):
     harm = np.where(np.arange(4) < left, [1.0, 2.0, 3.0, 4.0], np.nan)
     (sentence,) = statement(compare_sides({"without": np.zeros(4), "with": harm}, 0.95).assign(frames=7), 0.05)
     assert words in sentence

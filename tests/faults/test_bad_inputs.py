@@ -52,7 +52,7 @@ def check(*options: str) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.part}: {case.name}")
-def test_what_is_wrong_is_told_and_nothing_is_run_or_written(study: Study, case: Case) -> None:
+def test_what_is_wrong_is_reported_and_nothing_is_run_or_written(study: Study, case: Case) -> None:
     make(case, study)
     before = state(study.folder)
     code, lines = check()

@@ -159,7 +159,7 @@ def test_toggled_pairs_of_which_a_network_diverged_do_not_count():
     assert table.loc[0, "pairs"] == 3
     assert table.loc[0, "difference"] == pytest.approx(0.2)
     lost = compare_sides({"without": np.full(3, np.nan), "with": arm[:3]}, 0.95).assign(frames="1 2")
-    assert statement(lost, 0.05) == ["The toggled group: a network of each pair diverged, so that nothing can be told."]
+    assert statement(lost, 0.05) == ["The toggled group: a network of each pair diverged, so nothing is known."]
 
 
 def test_the_sentence_counts_and_names_and_stays_short():

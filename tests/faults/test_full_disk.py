@@ -97,7 +97,7 @@ def store_of(disk):
 
 
 def tell(counts, tally):
-    tally.update({"stages": counts["stages"], "failed writes told in one line": counts["faults"]})
+    tally.update({"stages": counts["stages"], "failed writes reported in one line": counts["faults"]})
     tally.update({"networks": counts["networks"], "finished networks lost": counts["lost"]})
     tally.update({"seconds at most to recover": round(counts["longest"], 1)})
 

@@ -44,10 +44,10 @@ def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it
     assert lost == 3
     ended = run_stage(tmp_path, arguments(tmp_path))
     assert ended.code == 0, ended.output
-    tally.update({"jobs without enough memory": lost, "told in one line": lost})
+    tally.update({"jobs without enough memory": lost, "reported in one line": lost})
 
 
-def test_a_gpu_that_is_full_is_told_with_the_sizes_to_lower_and_no_batch_is_made_smaller(tmp_path):
+def test_a_gpu_that_is_full_is_reported_with_the_sizes_to_lower_and_no_batch_is_made_smaller(tmp_path):
     """PyTorch's own error, raised where a gradient step is made: this machine has no GPU to fill."""
     raised = (
         "import torch, frameworth.training.loop as t\n"

@@ -42,7 +42,7 @@ def run(folder, *arguments):
 
 
 @pytest.mark.long
-def test_a_second_run_is_told_of_the_first_and_after_a_kill_how_to_unlock(tmp_path, tally):
+def test_a_second_run_is_refused_and_after_a_kill_is_shown_how_to_unlock(tmp_path, tally):
     study(tmp_path, steps=3000)
     log = tmp_path / "logs/tiny/ensembles/percent-050/seed-1.log"
     first = subprocess.Popen(

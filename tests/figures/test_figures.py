@@ -254,7 +254,7 @@ def test_a_step_of_three_seeds_is_clear_only_beyond_its_t_interval():
     assert step.reach == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4)
 
 
-def test_levels_and_shares_are_told_as_they_are():
+def test_levels_and_shares_are_reported_as_they_are():
     assert [_style.stated(level) for level in (0.95, 0.975, 0.999)] == ["95\u00a0%", "97.5\u00a0%", "99.9\u00a0%"]
     assert [_style.percentage(share) for share in (-0.5, -0.034, 0.25)] == ["−50\u00a0%", "−3.4\u00a0%", "25\u00a0%"]
 

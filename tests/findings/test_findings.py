@@ -11,12 +11,25 @@ import pytest
 from findings.__main__ import TABLES, all_questions, with_rows_of_others
 from findings.drawing import intervals_by_project
 from findings.mending import checked, write_projects
-from findings.questions import acting, confidence, drops, harmful, influences, methods, more_data, paper, phases, seeds
+from findings.questions import (
+    acting,
+    confidence,
+    drops,
+    harmful,
+    history,
+    influences,
+    methods,
+    more_data,
+    paper,
+    phases,
+    seeds,
+)
 from findings.questions.acting import changes
 from findings.questions.confidence import change_per_frame, effects
 from findings.questions.more_data import BUDGETS, answer, spread_of_networks
 from findings.reading import finished, networks
 from frameworth.attribution.label_checks import read_label_checks
+from frameworth.experiments.history import steps_by_history
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.labels import Labels, write_labels
 from frameworth.labels.plant import plant_errors
@@ -43,7 +56,7 @@ def ladders(change: float, noise: float, *, seeds: int = 20) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_a_change_that_is_in_every_seed_is_told_with_its_size_and_interval() -> None:
+def test_a_change_that_is_in_every_seed_is_reported_with_its_size_and_interval() -> None:
     first = answer(ladders(-0.3, 0.05)).iloc[0]
     assert (first["low"], first["high"], first["seeds"], first["rose"]) == (10, 30, 20, 0)
     assert first["ci_low"] < -0.3 < first["ci_high"] < -0.25
@@ -222,6 +235,27 @@ def test_actions_are_compared_with_the_same_subset_of_the_labels_as_they_are() -
     assert answered.loc["a tenth checked by the list", ["pairs", "change"]].tolist() == [2, -0.3]
 
 
+def test_histories_are_read_with_the_difference_of_independent_from_nested_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = Path("results/history-reaching")
+    networks_of_designs = pd.DataFrame(
+        {"design": design, "percent": percent, "seed": seed, "log_error": error + 0.1 * seed, "rmse_px": error + seed}
+        for design, errors in {"nested": {10: 2.0, 30: 1.5}, "independent": {10: 2.0, 30: 1.7}}.items()
+        for percent, error in errors.items()
+        for seed in (1, 2, 3)
+    )
+    write_csv(study / "figures" / "history.csv", steps_by_history(networks_of_designs, None, 0.95))
+    (study / "report.html").touch()
+    table = history.collect()
+    changes_by_what = history.answer(table).set_index("what")["change"].to_dict()
+    assert changes_by_what == {
+        "10 → 30 %, nested": -0.5, "10 → 30 %, independent": -0.3, "10 → 30 %, independent less nested": 0.2,
+    }  # fmt: skip
+    assert len(history.draw(table).axes[0].get_yticklabels()) == 3
+
+
 def of_methods(**values: list[float]) -> pd.DataFrame:
     """A table of two plantings of one project with two planted frames each, by what each method says of the frames."""
     return pd.DataFrame(
@@ -233,7 +267,7 @@ def of_methods(**values: list[float]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_methods_are_told_by_how_they_rank_planted_frames_and_by_the_good_ones_that_they_call() -> None:
+def test_methods_are_compared_by_how_they_rank_planted_frames_and_by_the_good_ones_that_they_call() -> None:
     table = of_methods(warm=[2.5, 0, 1, -1, 4, 0.5], metagradient=[5, 4, 1, -1, 2.5, 0])
     warm, metagradient, difference = methods.answer(table).to_dict("records")
     assert warm["auroc"] == 0.5  # 3 of 4 and 1 of 4 pairs in order
@@ -246,7 +280,7 @@ def test_methods_are_told_by_how_they_rank_planted_frames_and_by_the_good_ones_t
     assert difference["auroc_low"] < 0 and difference["auroc_high"] == 1  # four frames tell nothing
 
 
-def test_a_group_that_harms_is_told_from_none_and_from_random_frames_pair_by_pair() -> None:
+def test_a_group_that_harms_is_compared_with_none_and_with_random_frames_pair_by_pair() -> None:
     changes = {"none": 0.0, "worst": 0.2, "best": -0.3, "random": -0.1, "all": -0.2}
     table = pd.DataFrame(
         {"project": "reaching", "group": group, "pair": pair, "log_error": pair + change + 0.01 * (pair % 2),
@@ -260,7 +294,7 @@ def test_a_group_that_harms_is_told_from_none_and_from_random_frames_pair_by_pai
     assert rows["median_px"].tolist() == pytest.approx(list(expected.values()))
 
 
-def test_frames_of_a_phase_are_told_by_the_paw_that_is_ahead_and_measured_on_both_phases(tmp_path: Path) -> None:
+def test_frames_of_a_phase_are_recognised_by_the_paw_that_is_ahead_and_measured_on_both_phases(tmp_path: Path) -> None:
     names = (*phases.FRONT_PAWS, "nose")
     xy = np.zeros((6, 3, 2))
     xy[:, 0, 0] = [30, 20, -10, 15, -15, -25]  # the left paw, ahead of the right one where above 0
@@ -285,9 +319,9 @@ def test_frames_of_a_phase_are_told_by_the_paw_that_is_ahead_and_measured_on_bot
     assert all(row["change"] == changes.get(place, 0.0) for place, row in rows.iterrows())
 
 
-def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is_something_to_foretell() -> None:
+def test_subsets_of_one_size_are_ranked_as_metagradients_predict_where_there_is_something_to_predict() -> None:
     rng, seeds = np.random.default_rng(4), 40
-    worth = {50: 1.0, 95: 0.0}  # how much of the measured score is foretold
+    worth = {50: 1.0, 95: 0.0}  # how much of the measured score is predicted
     table = pd.DataFrame(
         {"project": "mirrors", "base": "halves", "percent": percent, "seed": seed, "predicted": percent + predicted,
          "log_error": part * predicted + rng.standard_normal(), "log_probability": predicted**3}
@@ -296,13 +330,13 @@ def test_subsets_of_one_size_are_ranked_as_metagradients_foretell_where_there_is
     )  # fmt: skip
     rows = drops.answer(table).set_index("comparison")
     assert rows["subsets"].tolist() == [seeds] * 4
-    foretold, nothing = (rows.loc[f"subsets of {percent} %: log(1 + px), halves"] for percent in (50, 95))
-    assert 0.5 < foretold["correlation"] < 0.9 and foretold["p"] < 0.001 and foretold["ci_low"] > 0
+    predicted, nothing = (rows.loc[f"subsets of {percent} %: log(1 + px), halves"] for percent in (50, 95))
+    assert 0.5 < predicted["correlation"] < 0.9 and predicted["p"] < 0.001 and predicted["ci_low"] > 0
     assert nothing["ci_low"] < 0 < nothing["ci_high"] and nothing["p"] > 0.05
     assert rows.loc["subsets of 95 %: −log(probability), halves", "correlation"] == 1
 
 
-def test_subsets_that_were_no_base_are_foretold_by_the_summed_metagradients_of_their_frames(
+def test_subsets_that_were_no_base_are_predicted_by_the_summed_metagradients_of_their_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

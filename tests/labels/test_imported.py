@@ -409,7 +409,7 @@ def test_a_missing_image_of_a_list_of_ultralytics_is_named(tmp_path):
         read_imported(labels)
 
 
-def test_an_ultralytics_set_that_is_given_otherwise_is_told_what_to_give(tmp_path):
+def test_who_gives_an_ultralytics_set_otherwise_reads_what_to_give(tmp_path):
     labels = pose_set(tmp_path, ["images/train"] * 4, train="images/train")
     (problem,) = inspect_labels(labels / "data.yaml").problems
     assert str(problem) == f"{labels / 'data.yaml'}: is a file; give the folder that holds it"
@@ -672,7 +672,7 @@ def test_a_small_export_of_label_studio_is_refused_by_its_name(tmp_path):
         read_imported(written(tmp_path / "labels.json", tasks))
 
 
-def test_names_that_snakemake_or_tables_misread_are_told_of_other_tools_files_too(drawn, tmp_path):
+def test_names_that_snakemake_or_tables_misread_are_reported_of_other_tools_files_too(drawn, tmp_path):
     labels = coco(drawn, tmp_path)
     content = json.loads(labels.read_text())
     for number, image in enumerate(content["images"][:6]):

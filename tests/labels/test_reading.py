@@ -145,7 +145,7 @@ def test_cells_that_pandas_takes_for_missing(project: TwoVideos) -> None:
     same(project.read(), expected)
 
 
-def test_cells_that_are_no_numbers_are_told_in_a_line(project: TwoVideos) -> None:
+def test_cells_that_are_no_numbers_are_reported_in_a_line(project: TwoVideos) -> None:
     table = project.table().astype(object)
     table.iloc[2:, :2] = "left"
     project.csv(lambda _: table.to_csv())

@@ -293,7 +293,7 @@ def test_what_does_not_fit_is_said(study: Results, monkeypatch: pytest.MonkeyPat
         assert words in left_out
 
 
-def test_what_a_method_says_in_millionths_is_told_in_millionths_and_not_as_nothing():
+def test_what_a_method_says_in_millionths_is_reported_in_millionths_and_not_as_nothing():
     asked_by = method("metagradient")
     values = pd.DataFrame({"metagradient_value": [5.4e-6, -2e-5, np.nan], "metagradient_se": [1e-6, 2e-6, np.nan]})
     table, units = readable_columns(values.assign(value_px=1e-6), [asked_by])

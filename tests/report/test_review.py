@@ -210,7 +210,7 @@ def test_a_corrected_frame_no_longer_counts_as_planted(study):
 
 
 @pytest.mark.parametrize("deletion", ["row deleted", "all labels deleted"])
-def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_told_truly(study, tmp_path, deletion):
+def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_reported_truly(study, tmp_path, deletion):
     row = frame(study)
     csv, table = table_of(study, row)
     index = ("labeled-data", row["video"], row["image"])

@@ -69,7 +69,7 @@ def test_a_file_that_is_cut_short_is_named(study, name):
 
 
 @pytest.mark.slow
-def test_a_study_that_was_not_begun_is_told_by_every_command(study):
+def test_a_study_that_was_not_begun_is_reported_by_every_command(study):
     shutil.rmtree(study)
     assert "results/tiny/frames.csv: there is no such file, as nothing has been run" in line_of("explain")
     assert "nothing has been run; first: frameworth run" in line_of("plan")
@@ -159,7 +159,7 @@ def test_a_ranking_of_other_scores_is_noticed(study):
     assert "frame_values.csv: was made from other scores" in refused_by_load(study)
 
 
-def test_a_file_that_a_run_takes_away_while_it_is_read_is_told(study, monkeypatch):
+def test_a_file_that_a_run_takes_away_while_it_is_read_is_reported(study, monkeypatch):
     def taken(self):
         raise FileNotFoundError(2, "No such file or directory", str(study / "frame_values.csv"))
 

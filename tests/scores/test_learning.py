@@ -34,7 +34,7 @@ def test_the_guess_of_a_label_of_the_pool_is_the_mean_of_the_other_frames_and_do
     assert np.isnan(constant_guess_error(label[:1], pool[:1])).all()  # no other frame
 
 
-def test_errors_are_told_at_labels_trained_on_and_at_all_others_of_the_size_that_most_subsets_have():
+def test_errors_are_reported_at_labels_trained_on_and_at_all_others_of_the_size_that_most_subsets_have():
     error = np.array([[[1.0, 3.0], [8.0, np.nan], [50.0, 60.0]], [[6.0, 7.0], [2.0, np.nan], [70.0, 80.0]]])
     error = np.concatenate([error, error + 500])
     inclusion = np.array([[True, False, False], [False, True, False]] * 2)
@@ -76,7 +76,7 @@ def study_of(trained: float, other: float, guess: float, frames: int = 30) -> Le
         (4.9, 5.0, 34.6, None),  # many frames: others are known as well as those trained on, and well
     ],
 )
-def test_the_cases_that_the_rule_was_set_by_are_told_right(trained, other, guess, why_not):
+def test_the_cases_that_the_rule_was_set_by_are_decided_right(trained, other, guess, why_not):
     outcome = study_of(trained, other, guess)
     assert (outcome.trained_px, outcome.other_px, outcome.guess_px) == pytest.approx((trained, other, guess))
     assert outcome.why_not == why_not

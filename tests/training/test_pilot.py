@@ -141,7 +141,7 @@ def test_a_mistaken_pilot_is_refused(given, words):
         check_config(given)
 
 
-def test_an_image_that_one_of_the_choices_makes_too_small_is_told_of(tmp_path, monkeypatch):
+def test_an_image_that_one_of_the_choices_makes_too_small_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "project")
     lines = check_study(piloted(PILOT | {"choices": [{"scale": 1}, {"scale": 0.2}]}), "headers").lines()

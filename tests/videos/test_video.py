@@ -198,7 +198,7 @@ def test_each_frame_is_decoded_once_and_few_are_held_however_many_networks_look(
     assert all(member.seen == [10] * 12 + [8] for member in members)
 
 
-def test_progress_is_told_with_what_is_left(tmp_path, pictures, monkeypatch):
+def test_progress_is_reported_with_what_is_left(tmp_path, pictures, monkeypatch):
     path = write_film(tmp_path / "long.mp4", pictures * 2)
     monkeypatch.setattr("frameworth.training.predict._BATCH_PIXELS", 8 * 64 * 48)
     monkeypatch.setattr("frameworth.videos.video.SAY_SECONDS", -1)
@@ -366,7 +366,7 @@ def test_the_table_leaves_out_what_the_project_has_labelled(tmp_path):
     assert table["video"].tolist() == ["videos/walk.mp4"] * 2
 
 
-def test_labelled_frames_are_told_by_the_names_that_deeplabcut_gives():
+def test_labelled_frames_are_recognised_by_the_names_that_deeplabcut_gives():
     videos = ["walk", "walk", "walk", "run"]
     images = ["img0012.png", "img7.jpg", "picture-3.png", "img5.png"]
     assert labelled_frames("a b/walk.mp4", videos, images) == [7, 12]

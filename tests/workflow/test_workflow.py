@@ -188,7 +188,7 @@ def still_to_train(study):
     return left.networks, left.outdated
 
 
-def test_corrected_labels_train_only_the_networks_that_saw_them_and_these_are_foretold(study, monkeypatch):
+def test_corrected_labels_train_only_the_networks_that_saw_them_and_these_are_predicted(study, monkeypatch):
     """A frame that is held out was seen by none."""
     frames = pd.read_csv(study.results / "frames.csv")
     table = pd.read_csv(study.results / "subsets.csv")

@@ -94,7 +94,7 @@ def problem_of(refused: UserError) -> Problem:
         key, _, rest = rest.partition(": ")
         head = f"config: {key}"
     what, _, todo = rest.partition("; ")
-    return Problem("error", head, what, todo or "mend it")
+    return Problem("error", head, what, todo or "correct it")
 
 
 class RefusedError(UserError):

@@ -202,8 +202,8 @@ def print_summary():
 def print_failure(log):
     """Say what to do after a failure; Snakemake has named the job and its log above."""
     print(
-        f"\nA job failed or was stopped. Its log is named above (logs lie in {LOGS}/). If it names something to mend, "
-        "mend that. Finished networks are kept: run the same command again and only unfinished work is done. After a crash of Snakemake itself, run it once with "
+        f"\nA job failed or was stopped. Its log is named above (logs lie in {LOGS}/). If it names something to correct, "
+        "correct that. Finished networks are kept: run the same command again and only unfinished work is done. After a crash of Snakemake itself, run it once with "
         "--unlock first.\n",
         file=sys.stderr,
     )

@@ -48,7 +48,7 @@ def apply_corrections(
     if right:
         return [*lines, "No label was changed, so no network is outdated; run the study again for its new list."]
     raise UserError(
-        f"{corrections}: holds no correction that {project} does not have already; mend labels on the report's page "
+        f"{corrections}: holds no correction that {project} does not have already; correct labels on the report's page "
         "first"
     )
 
@@ -84,7 +84,7 @@ def _changes(table: pd.DataFrame, source: LabelledProject, path: Path) -> dict[N
         if not same_labels(before, _point(row.was_x, row.was_y, path, number)) and not same_labels(before, now):
             raise UserError(
                 f"{path}: line {number}: {row.keypoint} in {'/'.join(name)} was changed since the report was made; "
-                "run the study again and mend the label on its new report"
+                "run the study again and correct the label on its new report"
             )
         if not same_labels(before, now):
             changes.setdefault(name, source.xy[names[name]].copy())[keypoint] = now

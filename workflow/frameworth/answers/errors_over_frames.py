@@ -92,7 +92,7 @@ def _sentence(row: dict[str, Any]) -> str:
     if isinstance(row["both"], str):
         return (
             f"The labels of {row['keypoint']} differ in one direction between {row['both']}, by "
-            f"{row['distance_px']:.1f} px ({p}): which of the two is off cannot be told."
+            f"{row['distance_px']:.1f} px ({p}): which of the two is off is unknown."
         )
     if row["kind"] == "biased":
         return f"In {row['video']} {off} videos ({p}). A labeller may mean another place."

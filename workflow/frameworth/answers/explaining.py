@@ -149,7 +149,7 @@ def _moves(results: Results, frame: int) -> list[str]:
     with np.errstate(invalid="ignore", divide="ignore"):
         strength = np.where(~results.pool[:, None] & (error > 0), value / error, np.nan)
     if not np.isfinite(strength).any():
-        return ["What it does to single held-out frames cannot be told from so few subsets."]
+        return ["What it does to single held-out frames is unknown with so few subsets."]
     order = np.argsort(-np.abs(strength), axis=None)[: min(_STRONGEST, np.isfinite(strength).sum())]
     names = results.frames["video"] + "/" + results.frames["image"]
     lines = ["Held-out frames that it seems to move most (the strongest of many look stronger than they are):"]

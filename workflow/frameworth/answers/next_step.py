@@ -48,7 +48,7 @@ def next_step(
         again = f"training again {the} {which} takes {_about(networks, folder, config)}"
         return NextStep(
             f"Next, correct these labels on the report's page; {again if networks else 'no network is trained again'}.",
-            f"{show}   # mend them there, then: frameworth apply",
+            f"{show}   # correct them there, then: frameworth apply",
         )
     if (summary["further_frames"] or {}).get("verdict") == "would gain":
         return NextStep(

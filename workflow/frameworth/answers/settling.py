@@ -82,7 +82,7 @@ def settled_sentence(table: pd.DataFrame) -> str:
     words = {"check": "the order of labels to check", "value": "the order of values"}
     agreements = {ranking: of_whole_study(table, ranking) for ranking in words}
     if not np.isfinite(agreements["check"]):
-        return "Whether the rankings have settled cannot be told from so few subsets."
+        return "Whether the rankings have settled is unknown with so few subsets."
     parts = [
         f"{words[ranking]} by {value:z.2f} ({'settled' if value >= SETTLED else 'not settled'})".replace("-", "−")
         for ranking, value in agreements.items()

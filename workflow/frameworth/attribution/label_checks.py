@@ -107,7 +107,7 @@ def read_label_checks(path: Path) -> pd.DataFrame:
         return read_table(path, text=("video", "image", "split", "kind", "keypoint", "reason", "planted"))
     except FileNotFoundError:
         raise UserError(
-            f"{path}: there is no such file; run the study again to have it made, no network is trained anew"
+            f"{path}: there is no such file; run the study again to make it; no network is trained again"
         ) from None
 
 

@@ -67,7 +67,7 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
                 line = out_of_memory_line(error, kwargs.get("training"))
             elif isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
                 where = Path(error.filename or ".").absolute()
-                line = f"{where}: {error.strerror}; work in a folder that you may write, or mend its permissions"
+                line = f"{where}: {error.strerror}; work in a folder that you may write to, or correct its permissions"
             else:
                 raise
             print(f"frameworth: {line}", file=sys.stderr)

@@ -223,7 +223,7 @@ def _subset_problems(config: StudyConfig, pool: int) -> Iterator[Problem]:
                 yield error(where, what, f"ask for at least {-(-50 // pool)} %")
             elif subset_size(percent, pool) == pool:
                 whole.add(percent)
-                what = f"{percent} % of a pool of {pool} frames is all of them, which tells no frame from another"
+                what = f"{percent} % of a pool of {pool} frames is all of them, so no two frames can be compared"
                 yield warning(where, what, "ask for less, if it is not for the end of the learning curve")
     telling = [subset for subset in planned_subsets(config) if subset.percent not in whole]
     if not telling:
@@ -255,7 +255,9 @@ def _frame_number_problems(config: StudyConfig, total: int, held_out: np.ndarray
 
 def _count_problems(config: StudyConfig, total: int, pool: int) -> Iterator[Problem]:
     if config.flags.expected_false >= total:
-        what = f"{config.flags.expected_false:g} of {total} frames would be all of them, which tells none from another"
+        what = (
+            f"{config.flags.expected_false:g} of {total} frames would be all of them, so every frame would be flagged"
+        )
         yield error("config: flags.expected_false", what, "ask for fewer")
     if config.toggle and len(config.toggle.frames or []) >= pool:
         what = f"names all {pool} frames of the pool, so that the sides of a pair have none in common"

@@ -14,8 +14,8 @@ _OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")  # printed before S
 _SLURM_REFUSED = re.compile(r"^SLURM sbatch failed\. The error message was '?(.+?)'?\.?$", re.MULTILINE)
 
 _GO_ON = "Finished networks are kept: run the same command again to go on"
-_MEND = "Mend what is named above, then run the same command again; finished networks are kept"
-_MEND_FIRST = "Nothing was run: mend what is named above, then run the same command again"
+_MEND = "Correct what is named above, then run the same command again; finished networks are kept"
+_MEND_FIRST = "Nothing was run: correct what is named above, then run the same command again"
 
 _STOPPED = ": stopped by SIG"
 _LOCKED_ADVICE = (

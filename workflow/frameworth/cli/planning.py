@@ -29,7 +29,7 @@ from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, requests
 from frameworth.text import counted, duration
 from frameworth.training.measured import Measured
 
-MAY_BE_THERE = "Some may be there already: that shows once what they depend on has been made anew."
+MAY_BE_THERE = "Some may be there already: this is known once what they depend on has been made again."
 _BUSY = 1.5  # other work is mentioned if a step takes more than this many times as long as alone
 _FIGURE_SECONDS = 3  # processor time of a figure; measured on small studies: 2.2 to 3.5
 _START_SECONDS = 8  # time that a job takes to start Python and import libraries
@@ -68,13 +68,13 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
             lines += _cost(costs, costs.speed, [*of_grid, *more], cores) if of_grid or more else []
             lines += _method_lines(costs, asked, cores)
         else:
-            lines.append("What it takes is told once a network is finished.")
+            lines.append("How long it takes is known once a network is finished.")
         figures = len(
             figure_names(config.figures.pairs, config.figures.pair_list, bool(config.videos), config.pilot is not None)
         )
         lines.append(
-            f"Beside training, {figures} figures take about {duration(figures * _FIGURE_SECONDS)} of a processor; with "
-            "thousands of frames or subsets they, and the tables that they show, take longer."
+            f"Besides training, {figures} figures take about {duration(figures * _FIGURE_SECONDS)} of a processor; "
+            "with thousands of frames or subsets they, and the tables that they show, take longer."
         )
     fate = "are kept and never trained twice" if config.keep_snapshots else "go once their predictions are written"
     if config.videos:

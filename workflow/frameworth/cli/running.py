@@ -34,8 +34,8 @@ def snakemake_command(configfile: Path, cores: str | None, profile: str | None, 
     """
     if others := [name for name in (argument.partition("=")[0] for argument in arguments) if name in _OTHER_STUDY]:
         raise UserError(
-            f"{others[0]}: what follows `--` may not name another config or folder, as the answer is told of the study "
-            "of --configfile; change that file or the folder, or call snakemake itself"
+            f"{others[0]}: what follows `--` may not name another config or folder, because the answer is about the "
+            "study of --configfile; change that file or the folder, or call snakemake itself"
         )
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--configfile", str(configfile.absolute()) if str(configfile).startswith("-") else str(configfile)]
@@ -67,8 +67,8 @@ def refuse_places(folders: Sequence[Path]) -> None:
             raise UserError(f"{there}: is a file, where a run needs a folder; rename it")
         if not os.access(there, os.W_OK | os.X_OK):
             raise UserError(
-                f"{there.absolute()}: this folder may not be written; run the command in a folder of your own, where "
-                "results/ and logs/ can be made"
+                f"{there.absolute()}: you may not write to this folder; run the command in a folder of your own, where "
+                "it can make results/ and logs/"
             )
 
 

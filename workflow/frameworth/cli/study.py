@@ -75,7 +75,9 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     for line in [*checked.lines(), *checked.first_look]:
         print(line)
     if checked.count("error"):
-        print(f"Mend what is named above; this says whether that is all: frameworth check --configfile {path}")
+        print(
+            f"Correct what is named above; this command says whether that is all: frameworth check --configfile {path}"
+        )
         return
     print("Read the config, then:\n")
     print(f"  frameworth estimate --configfile {path}   # what it will take")
@@ -299,7 +301,7 @@ def explain(frame: str, configfile: TextIO, pixels: bool) -> None:
 @friendly
 @_examples("frameworth apply corrections.csv --configfile config/mine.yaml")
 def apply(corrections: Path, configfile: TextIO) -> None:
-    """Write the project with the labels that you mended on the report's page.
+    """Write the project with the labels that you corrected on the report's page.
 
     CORRECTIONS is the file that the page gave you. They go into a copy, results/{study}/corrected_project.
     """
@@ -350,7 +352,7 @@ def check(configfile: Path, strict: bool) -> None:
 @study.command()
 @click.argument("folder", type=FILE)
 @click.option(
-    "--remove", is_flag=True, help="Remove what is damaged or was left by killed runs; the next run makes it anew."
+    "--remove", is_flag=True, help="Remove what is damaged or was left by killed runs; the next run makes it again."
 )
 @friendly
 @_examples("frameworth verify results/mine", "frameworth verify results/mine --remove")
@@ -369,11 +371,11 @@ def verify(folder: Path, remove: bool) -> None:
         print(damage)
     for line in remove_damaged(folder, state.damages) if remove else ():
         print(line)
-    unknown = f", {len(state.unrecorded)} that nothing is known of" if state.unrecorded else ""
+    unknown = f", {len(state.unrecorded)} without a record" if state.unrecorded else ""
     print(f"{folder}: {state.agreed} files as they were written, {len(state.damages)} damaged or left behind{unknown}")
     if not state.damages:
         return
     if not remove:
         print(f"Remove them with: frameworth verify {folder} --remove")
         raise SystemExit(1)
-    print("The next run makes anew what is missing; networks that are whole are not trained again.")
+    print("The next run makes what is missing again; undamaged networks are not trained again.")

@@ -21,7 +21,7 @@ def parse_config(text: str, name: str) -> tuple[dict[str, Any], list[Problem]]:
         loader = _UniqueKeys(text)
         given = loader.get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as problem:
-        return {}, [error(name, f"not valid YAML ({' '.join(str(problem).split())})", "mend it")]
+        return {}, [error(name, f"not valid YAML ({' '.join(str(problem).split())})", "correct it")]
     if not isinstance(given, dict):
         return {}, [error(name, "a config is a mapping", "give keys such as study and labels")]
     problems = [error(name, f"gives the key {key} twice", "keep one of them") for key in loader.repeated]

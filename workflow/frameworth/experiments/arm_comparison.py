@@ -121,7 +121,7 @@ def statement(table: pd.DataFrame, alpha: float) -> str:
         return ""
     decided = rows[rows["p_adjusted"] < alpha]
     if decided.empty:
-        return "No arm can be told from the baseline"
+        return "No arm is seen to differ from the baseline"
     parts = []
     for row in decided.itertuples():
         where = "over all percents" if row.percent == ALL_PERCENTS else f"at {row.percent} %"

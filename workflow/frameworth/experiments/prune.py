@@ -113,7 +113,7 @@ def statement(table: pd.DataFrame, alpha: float) -> str:
     # Values are computed from the error on the held-out frames, as is this comparison; out-of-bag errors are not.
     same = "" if (rows["by"] == "check_priority").all() else "; they were judged on the frames that measure this"
     if decided.empty:
-        return "Leaving out the frames judged worst cannot be told from leaving out random ones"
+        return "Leaving out the frames judged worst is not seen to differ from leaving out random ones"
     changes_by_count = zip(decided["count"], decided["difference"], strict=True)
     parts = [f"{count} ({readable(change, '+')})" for count, change in changes_by_count]
     changes = f"{', '.join(parts)} log(1 + px){same}"

@@ -163,7 +163,7 @@ def statement(table: pd.DataFrame, alpha: float) -> Sequence[str]:
             lost = (
                 "a network of each pair diverged" if not row.pairs else "all pairs but one have a network that diverged"
             )
-            sentences.append(f"{group}: {lost}, so that nothing can be told.")
+            sentences.append(f"{group}: {lost}, so nothing is known.")
             continue
         decided = row.p_adjusted < alpha
         effect = ("it harms" if row.t > 0 else "it helps") if decided else "which may be chance"

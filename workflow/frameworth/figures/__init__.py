@@ -95,7 +95,7 @@ def draw_figure(name: str, results: Results, folder: Path) -> None:
         figure = module.draw(table, results)
         # The figures of videos and of the pilot do not depend on whether the study's networks have learned.
         if module_name not in (VIDEOS, PILOT) and not results.learning.learned:
-            _style.say_above(figure, "The networks have not learned: nothing here says anything of frames or labels.")
+            _style.say_above(figure, "The networks have not learned: do not judge frames or labels by this figure.")
         _style.save(figure, table, Path(folder) / name)
 
 

@@ -55,10 +55,10 @@ def signed_figure(
             norm = AsinhNorm(_style.symmetric_limit(others, 0.5), -limit, limit)
         figure = draw_matrices(table, results, "value", colours, norm, label)
         note = (
-            "Influence (size centred): score with the training frame in the subset minus without it. Columns right of "
-            "the black line are held out. Grey: no label, or not estimable. Colours "
+            "The size-centred influence is the score with the training frame in the subset minus the score without it. "
+            "Frames right of the black line are held out. Grey cells have no label or cannot be estimated. Colours "
             + ("are compressed towards their ends. " if squash else "end at the 98th percentile. ")
-            + "Panels of some sizes only rest on fewer subsets and are noisier." * bool(results.groups)
+            + "Panels of only some sizes use fewer subsets and are noisier." * bool(results.groups)
         )
         _style.headline(figure, _in_words(results, score, unit, digits), note)
         return figure

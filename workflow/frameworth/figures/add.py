@@ -21,12 +21,12 @@ _IN_WORDS = {
     "would hardly change": "more frames hardly help",
 }
 _NOTE = (
-    "Left: mean of log(1 + px) over held-out labels against the frames trained on (dots), and the likely curve with "
-    "{level} intervals, averaged over shapes; right of the dotted line it is a forecast. Middle: its change with "
-    "{times:g} times the frames, for single keypoints with intervals that hold for all together; one below {least:g} "
-    "is called none. Right: poses about their centroid in the plane of "
-    "their first two principal components (px); grey the pool, coloured the held-out frames by error; ringed: "
-    "farther from all of the pool than 95 % of its own frames are from each other, with more than the typical "
+    "Left: each dot is the mean of log(1 + px) over held-out labels for one subset. The curve is averaged over several "
+    "shapes and has {level} intervals; right of the dotted line it is a forecast. Middle: the change with {times:g} "
+    "times the frames. The intervals of single keypoints hold for all keypoints together; a change below {least:g} "
+    "counts as none. Right: poses about their centroid, in the plane of their first two principal components (px). "
+    "Grey dots are the pool; coloured dots are held-out frames, by their error. A ring marks a held-out frame that is "
+    "farther from the pool than 95 % of the pool's frames are from each other and has more than the typical "
     "error."
 )
 

@@ -36,9 +36,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         _style.intervals(axes, of_score, "difference", names, shades)
         axes.set_xlabel(f"{label}: below 0 is better")
     note = (
-        "Arm minus baseline, the same subsets, seeds and members; mean over subsets with its "
-        f"{_style.stated(results.level)} t interval over clusters. Where an interval is missing, fewer than two "
-        "independent subsets were trained."
+        "Each point is the error of the arm minus that of the baseline, with the same subsets, seeds and members. It "
+        f"is the mean over subsets with its {_style.stated(results.level)} t interval over clusters. Without an "
+        "interval, fewer than two independent subsets were trained."
     )
     _style.headline(figure, statement(table, 1 - results.level), note)
     return figure

@@ -21,12 +21,12 @@ READS = ("members.h5",)
 _ACROSS = (1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 _OF_SUBSET, _ACROSS_SUBSETS = "members of one subset", "networks of different subsets"
 _NOTE = (
-    "Left, a point per label at {percent} % of the pool: squared error that networks on subsets of this pool share "
-    "(of their mean, less what chance adds to it) against the variance between networks that did not see the frame; "
-    "0.01 stands for less. It is bias, the label's own error, and the accident of which frames are in the pool; "
-    "red, where that can be told: more than half of the error is not that accident, beyond chance (false discovery "
-    "rate {alpha:.2g}). Right: expected error of the mean pose of r networks on held-out labels, with {level} bars "
-    "where there are 8 clusters; ∞ is extrapolated. The consensus of figures and tables is another form where the "
+    "Left: each point is a label, at {percent} % of the pool. The height is the squared error that all networks share: "
+    "that of their mean pose, without what chance adds to it. Across is the variance between networks that did not see "
+    "the frame. Values below 0.01 are drawn at 0.01. What networks share is bias, the label's own error, and the "
+    "accident of which frames are in the pool. At red labels more than half of it is not that accident, beyond chance "
+    "(false discovery rate {alpha:.2g}). Right: the expected error of the mean pose of r networks on held-out labels. "
+    "Bars are {level} intervals and need 8 clusters; ∞ is extrapolated. Other figures use another consensus where the "
     "config says so."
 )
 
@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     alpha = 1 - results.level
     note = _NOTE.format(percent=percent, alpha=alpha, level=_style.stated(results.level))
     if labels.empty and curves.empty:
-        return _style.message("What networks share cannot be told: no percent has two networks", note)
+        return _style.message("What networks share is unknown: no percent has two networks", note)
     figure = _style.new_figure(10, 4.8)
     left, right = figure.subplots(1, 2)
     _labels(left, labels, alpha)
@@ -211,7 +211,7 @@ def _title(labels: pd.DataFrame, curves: pd.DataFrame, percent: int, alpha: floa
 
 def _bias(labels: pd.DataFrame, alpha: float) -> str:
     if labels.empty:
-        return "how much of that is bias cannot be told with one network per subset (set repeat, or members: 2)"
+        return "how much of that is bias is unknown with one network per subset (set repeat, or members: 2)"
     share = labels["bias_squared"].sum() / labels["mean_squared_error"].sum()
     biased = labels[labels["bias_share_q"] < alpha]
     return (

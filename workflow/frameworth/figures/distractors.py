@@ -20,11 +20,11 @@ READS = ("members.h5", "distractors.csv", "distractors_groups.csv", "distractors
 
 _MAPS = 4
 _NOTE = (
-    "Left: what a frame's presence changes on average over held-out labels, between subsets of the same size. The "
-    "change of log probability at the label is that of log confidence there (across) less that of the log of the "
-    "map's sum, which holds the label's own peak too (up: the map spreads less). Right: the highest peak away from "
-    "the label in each subset with (red) and without (blue) the training frame, its area the confidence; cross: the "
-    "label, ring: where the confidence changes most. Beyond chance: q below {alpha:.2g} over all training frames "
+    "Left: what the presence of a frame changes on average over held-out labels, between subsets of the same size. The "
+    "log probability at the label is the log confidence there (across) minus the log of the map's sum (up: the sum "
+    "falls). The sum includes the label's own peak. Right: the highest peak away from the label in each subset with "
+    "(red) and without (blue) the training frame; the area of a dot is the confidence. The cross is the label, and the "
+    "ring is where the confidence changes most. Beyond chance means q below {alpha:.2g} over all training frames "
     "and held-out labels."
 )
 
@@ -38,7 +38,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     """The two parts of each frame's change, and maps of the strongest single changes."""
     note = _NOTE.format(alpha=1 - results.level)
     if not table["log_probability"].notna().any():
-        return _style.message("What distractors do cannot be told: no frame is in some subsets only", note)
+        return _style.message(
+            "What distractors do is unknown: no frame is in some subsets and absent from others", note
+        )
     # Only one map per training frame, so that one frame does not fill the figure.
     shown = results.distractor_places.drop_duplicates("training_frame").head(_MAPS)
     figure = _style.new_figure(11 if len(shown) else 5.5, 5.2)
@@ -112,7 +114,7 @@ def _title(table: pd.DataFrame, results: Results) -> str:
             )
             if group[f"{part}_p"] < alpha
         ]
-        nothing = "cannot be told from the rest by the confidence at labels or elsewhere"
+        nothing = "do not differ beyond chance from the rest, neither in the confidence at labels nor elsewhere"
         text = f"The {group['group']} frames {' and '.join(moves) or nothing}; decided"
     decided = counted(int((table["distractor_confidence_p"] < alpha).sum()), "single frame")
     single = counted(int((cells["distractor_confidence_q"] < alpha).sum()), "change")

@@ -114,11 +114,11 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _style.headline(
         figure,
         _title(table),
-        "Displacement of each subset's consensus from the label, over all labelled held-out keypoints (x and "
-        "y). Star: where a subset without any error would lie; outside is farther from the middle than 90 % "
-        "of the subsets, in median deviations. Components are those of the differences between subsets; "
-        "what all have in common is how far the star is from the middle of the dots. The longest twentieth of the "
-        "displacements is shortened to the 95th percentile.",
+        "Each dot is a subset: the displacement of its consensus from the label, over all labelled held-out keypoints "
+        "(x and y), on the principal components of the differences between subsets. The star is where a subset without "
+        "any error would lie. Its distance from the middle of the dots is what all subsets have in common. It is "
+        "outside if it is farther from the middle than 90 % of the subsets, in median deviations. The longest 5 % of "
+        "the displacements are shortened to the 95th percentile.",
     )
     return figure
 

@@ -77,7 +77,7 @@ def _title(table: pd.DataFrame) -> str:
             return f"No frame's value is decided: all {len(judged)} intervals{of_whom} include 0"
         return (
             f"No frame's value is decided: of {len(judged)} intervals{of_whom} {crossing} include 0, and none of "
-            "the rest holds once it is counted how many frames were looked at"
+            "the others holds after correction for the number of frames"
         )
     counts = [f"{count} {verdict}" for verdict in _DECIDED if (count := int((decided["verdict"] == verdict).sum()))]
     verb = "is" if len(decided) == 1 else "are"
@@ -88,12 +88,12 @@ def _note(table: pd.DataFrame, results: Results) -> str:
     low, high = map(_style.signed, (table["value_px"].min(), table["value_px"].max()))
     in_px = "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "
     text = (
-        f"Relative value: change in {results.unit} over held-out frames when the frame takes the place of an "
-        f"average one; below 0 is better. {in_px}Intervals hold {_style.stated(results.level)} "
-        "for one frame each, about the size-centred difference (ticks), which estimators that shrink (dots) pull "
-        "towards 0; verdicts also count how many frames were looked at."
+        f"The relative value is the change in {results.unit} over held-out frames when the frame takes the place of an "
+        f"average one; below 0 is better. {in_px}Ticks are size-centred differences with their "
+        f"{_style.stated(results.level)} intervals, each for one frame. Dots are the estimates, which may be shrunken "
+        "towards 0. Verdicts are corrected for the number of frames."
     )
     flagged = int((table["verdict"] == "check label").sum())
     if flagged:
-        text += f" Flagged labels ({flagged}) are told by how far networks that did not see them miss."
+        text += f" Labels are flagged ({flagged}) by how far networks miss that did not see them."
     return text

@@ -28,7 +28,7 @@ def table(results: Results) -> pd.DataFrame:
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A panel per score, a row per step and history."""
     steps = table[table["against"].isna()]
-    note = "Nested and independent blocks of subsets of the same percents, and arms with `start_from`, are compared."
+    note = "This figure compares nested with independent subsets of the same percents, and arms with `start_from`."
     if steps["history"].nunique() < 2:
         return _style.message("Steps to larger subsets cannot be compared by history", note)
     rows = list(dict.fromkeys(zip(steps["low"], steps["high"], steps["history"], strict=True)))
@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     decided = contrasts[contrasts["p_adjusted"] < 1 - results.level]
     parts = [f"{r.low} → {r.high} %: {_SAID[r.history].format('above' if r.change > 0 else 'below')}"
              for r in decided.itertuples()]  # fmt: skip
-    title = "; ".join(parts) or "No step to a larger subset depends on history as far as can be told"
-    note = f"{note} Mean over seeds with {_style.stated(results.level)} t intervals."
-    _style.headline(figure, title, f"{note} The title counts how many comparisons there are (Holm).")
+    title = "; ".join(parts) or "No step to a larger subset is seen to depend on history"
+    note = f"{note} Points are means over seeds with {_style.stated(results.level)} t intervals."
+    _style.headline(figure, title, f"{note} The title is corrected for the number of comparisons (Holm).")
     return figure

@@ -49,9 +49,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         strip.plot(rows["rmse_px"], rows["rank"], "o", color=colours[percent], ms=size, label=name)
     strip.set_xlabel("RMSE on held-out frames (px)")
     strip.legend(title="size of the subset", loc="upper right")
-    note = "Consensus of each subset, root mean square over held-out labels."
+    note = "The RMSE is that of each subset's consensus over held-out labels."
     if results.planted is not None:
-        note += " Red triangles: frames with planted label errors."
+        note += " Red triangles mark frames with planted label errors."
     _style.headline(figure, _title(table), note)
     return figure
 
@@ -69,7 +69,7 @@ def _title(table: pd.DataFrame) -> str:
     )
     if len(same) < 2:
         number = counted(len(known), "subset")
-        return f"{number}, no two of the same size: which frames matter cannot be seen"
+        return f"{number}, no two of the same size: so which frames matter is unknown"
     if len(sizes) < 2 or known["rmse_px"].var(ddof=0) == 0:
         return f"Which frames a subset holds matters, or chance does: {spread}"
     logs = np.log(known["rmse_px"])

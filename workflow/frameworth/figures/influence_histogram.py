@@ -68,8 +68,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _style.headline(
         figure,
         _title(values),
-        "A cell is one keypoint of one frame seen by networks with and without one training frame; "
-        "influences of frames on themselves are left out. Blue percentages: shares of the blue cells.",
+        "A cell is one keypoint of one evaluated frame, compared between networks with and without one training frame. "
+        "Influences of frames on themselves are left out. Blue percentages are shares of the blue cells.",
     )
     return figure
 

@@ -17,9 +17,9 @@ from frameworth.results.results import Results
 _COLUMNS = 4
 _LEAST_CROP = 40.0  # px
 _NOTE = (
-    "Cross: the label. Circle: weighted median of what subsets without the frame say, joined to it. Sorted by "
-    "suspicion, how seldom labels of a right frame lie so far from where they usually do. Either may be wrong: "
-    "a large distance says look, not that the label is false."
+    "A cross is a label. The circle joined to it is the weighted median of the subsets that do not hold the frame. "
+    "Frames are sorted by suspicion, which says how seldom the labels of a right frame lie so far off. A large "
+    "distance is a reason to look: the label may be wrong, or the networks."
 )
 _KNOWN = ("rank", "frame", "video", "image", "split", "suspicion", "out_of_bag_error", "flagged")
 _TABLE = [*_KNOWN, "keypoint", "stands_out", "label_x", "label_y", "consensus_x", "consensus_y", "distance_px",

@@ -14,12 +14,12 @@ _QUANTITIES = {
     "auroc": ("finding planted errors (AUROC)", 0.5),
 }
 _NOTE = (
-    "Left: rank correlation between the score measured for a subset and the sum of its frames' values, estimated from "
-    "other subsets; bars, where that is tested: what values of no use reach in {level} of redraws of the design, with "
-    "the values estimated anew. Dashed, its interval shaded: the most that one network per subset can reach, where 20 "
-    "subsets were trained twice. Methods that ask finished networks are tested on networks that were not asked. Right, "
-    "where errors were planted: the chance that a planted frame ranks above another; bars: {level} intervals over "
-    "frames. Dotted: chance."
+    "Left: the rank correlation between the measured score of a subset and the sum of its frames' values, which were "
+    "estimated from other subsets. Bars show what useless values reach in {level} of redraws of the design, with "
+    "values estimated again each time. The dashed line and its shaded interval are the most that one network per "
+    "subset can reach; they need 20 subsets that were trained twice. Methods that use finished networks are tested on "
+    "other networks. Right, where errors were planted: the chance that a planted frame ranks above another, with "
+    "{level} intervals over frames. Dotted: chance."
 )
 
 
@@ -64,4 +64,4 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     numbers = f"{row.name}, rank correlation {_style.signed(row['value'])}, p{_style.NBSP}={_style.NBSP}{row['p']:.2g}"
     if row["p"] < 1 - results.level:
         return f"The values predict held-out subsets ({numbers})"
-    return f"That the values predict held-out subsets cannot be told from chance ({numbers})"
+    return f"The values are not shown to predict held-out subsets ({numbers})"

@@ -182,10 +182,10 @@ def _verb(step: Step) -> str:
 def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame, steps: list[Step], level: float) -> str:
     networks = int((table["kind"] == "network").sum())
     of_subsets = f"{counted(networks, 'network')} of {counted(len(consensus), 'subset')}"
-    text = f"{of_subsets}; root mean square over held-out labels."
+    text = f"{of_subsets}; RMSE over held-out labels."
     if _joined(nested):
         text += " The mean and the steps are those of the nested seeds."
     if any(np.isfinite(step.error) for step in steps):
         clear = f"a change whose {_style.stated(level)} t interval holds 0 is called not clear"
-        text += f" Steps are told with ± one standard error of the mean change; {clear}."
+        text += f" Steps have ± one standard error of the mean change; {clear}."
     return text

@@ -52,8 +52,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     _style.headline(
         figure,
         _title(frames, spoilt, 1 - results.level),
-        "Means over labelled keypoints, between subsets of the same size. A frame far below 0 is fitted "
-        "only because it is in the training set: it is rare, or its label is wrong.",
+        "Each point is a frame: the mean over its labelled keypoints, between subsets of the same size. A frame far "
+        "below 0 is fitted only if it is in the training set: it is rare, or its label is wrong.",
     )
     return figure
 
@@ -61,7 +61,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
 def _title(frames: pd.DataFrame, spoilt: pd.Series, alpha: float) -> str:
     change = frames["memorization_px"]
     if change.isna().all():
-        return "Memorization cannot be told: no frame is both in some subsets and absent from others"
+        return "Memorization is unknown: no frame is both in some subsets and absent from others"
     text = f"Training on a frame changes its own error by {_style.signed(change[~spoilt].mean(), 1)} px"
     if spoilt.any():
         text += f", and by {_style.signed(change[spoilt].mean(), 1)} px where a label error was planted"

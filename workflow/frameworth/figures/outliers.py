@@ -16,9 +16,9 @@ READS = ("outliers.csv", "outliers_methods.csv")
 
 _FRAMES = 20
 _NOTE = (
-    "The score is the mean of the rank-normal scores of its parts, fixed beforehand; it ranks and tests nothing. "
-    "Left: the {frames} frames of the highest scores and their parts (0: the typical frame of the pool, 2: among "
-    "the highest few percent). Right: {right}"
+    "The outlier score is the mean of the rank-normal scores of its parts. Its parts were fixed beforehand. It ranks "
+    "frames, and tests nothing. Left: the {frames} frames with the highest scores, and their parts. A part of 0 is the "
+    "typical frame of the pool; a part of 2 is among the highest few percent. Right: {right}"
 )
 _AUROC = "the chance that a frame with a planted error ranks above another; bars are intervals, dotted: chance."
 _AGREEMENT = "rank correlation of each part with the mean of the others; bars resample frames. Nothing was planted."
@@ -33,7 +33,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A heat map of the parts for the first frames, and how well the score and each part find planted errors."""
     frames = table[table["outlier_score"].notna()].head(_FRAMES)
     if frames.empty:
-        return _style.message("No frame has an outlier score", "It takes subsets with and without a frame.")
+        return _style.message("No frame has an outlier score", "It needs subsets with and without a frame.")
     methods = results.outlier_methods
     compared = methods[methods["quantity"].isin(["auroc", "agreement"])]
     by_truth = (compared["quantity"] == "auroc").any()
@@ -90,4 +90,4 @@ def _title(table: pd.DataFrame, methods: pd.DataFrame) -> str:
     worse = differences.loc[differences["ci_high"] < -1e-9, "method"].tolist()
     text += f"; beyond chance better than {', '.join(better)}" if better else ""
     text += f"; beyond chance worse than {', '.join(worse)}" if worse else ""
-    return text if better or worse else f"{text}; it cannot be told from any of its parts alone"
+    return text if better or worse else f"{text}; none of its parts alone is better or worse beyond chance"

@@ -50,9 +50,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     size_gain, steps_gain = _style.percentage(SIZE_GAIN), _style.percentage(STEPS_GAIN)
     note = (
-        f"A network per point, all on the same subset; {duration(table['seconds'].sum())} of training. A dearer size "
-        f"is taken if its error is more than {size_gain} lower, twice the steps while it falls by at least "
-        f"{steps_gain}. Held-out frames have no say."
+        f"Each point is a network; all are trained on the same subset, in {duration(table['seconds'].sum())}. A larger "
+        f"size is taken if its error is more than {size_gain} lower. Steps are doubled as long as the error falls by "
+        f"at least {steps_gain}. Held-out frames are not used."
     )
     if lost := int(table["error_px"].isna().sum()):
         note += f" {counted(lost, 'network')} diverged and cannot be drawn."

@@ -19,11 +19,11 @@ READS = ("plan.csv", "plan_power.csv", "plan.json")
 
 _COLOURS = dict(zip(METHODS, (_style.BLUE, _style.ORANGE, _style.GREEN), strict=True))
 _NOTE = (
-    "Chance of seeing that each frame is worse than the average by so much (log(1 + px), about as many hundredths "
-    "of the error), by predicted power from this study's noise: a single frame by max-T over the pool, the group of "
-    "{group} frames ({kind}) by random subsets of one network each, and toggled in and out of common subsets. "
-    "Dots: {power}, bars: as far as the noise itself is uncertain; dotted: the networks of this "
-    "study.{toggle}{hours}"
+    "The chance to see that each frame is worse than the average by this effect (log(1 + px); .01 is about 1 % of the "
+    "error), predicted from the noise of this study. A single frame is tested by max-T over the pool. The group of "
+    "{group} frames ({kind}) is tested by random subsets with one network each, or toggled in and out of common "
+    "subsets. Dots are at a chance of {power}; bars show how uncertain the noise is. The dotted line is the networks "
+    "of this study.{toggle}{hours}"
 )
 
 
@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A panel per effect, a curve per test."""
     basis, needed = results.plan_basis, results.plan
     if reason := basis.get("missing"):
-        return _style.message("What a larger study would take cannot be told", reason)
+        return _style.message("What a larger study would need is unknown", reason)
     effects = sorted(table["effect"].unique())
     figure = _style.new_figure(10.5, 4.0)
     here = len(results.networks)

@@ -26,7 +26,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A panel per score: its mean, with the interval of the difference from leaving no frame out."""
     if table.empty:
         return _style.message(
-            "Networks without the frames judged worst were not trained", "They are with `prune` in the config."
+            "No network without the frames judged worst was trained", "Add `prune` to the config to train some."
         )
     figure = _style.new_figure(9, 4.2)
     counts = sorted(table["count"].unique())
@@ -43,9 +43,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         axes.set(xlabel="frames left out", ylabel=label)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     note = (
-        f"Networks on the whole pool without these frames, {table['pairs'].max()} for each; bars: "
-        f"{_style.stated(results.level)} t interval of the difference to leaving none out, paired by initial weights. "
-        "The figure's table also has the differences to random frames, which the title speaks of."
+        f"Networks were trained on the whole pool without these frames, {table['pairs'].max()} for each point. Bars "
+        f"are {_style.stated(results.level)} t intervals of the difference to leaving none out, paired by initial "
+        "weights. The title is about the differences to random frames, which are in the figure's table."
     )
     _style.headline(figure, statement(table, 1 - results.level), note)
     return figure

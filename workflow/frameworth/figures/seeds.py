@@ -13,12 +13,12 @@ from frameworth.figures import _style
 from frameworth.results.results import Results
 
 _NOTE = (
-    "Left, a point per subset of {percent} % of the pool, less the mean of other subsets of this size: the held-out "
-    "score measured after training against the sum of its frames' values, estimated from other clusters{in_px}. Right: "
-    "the share of the spread between these subsets that each predictor explains out of fold (below 0: worse than "
-    "the mean), bars: {level} intervals of what a line explains (whether values predict is tested in `lds`); "
-    "coverage is the mean distance of held-out frames to the nearest frame of the subset. Dashed: the share that the "
-    "subset makes at all, from subsets trained twice{ceiling}."
+    "Left: each point is a subset of {percent} % of the pool. Its measured held-out score is drawn against the sum of "
+    "its frames' values, which were estimated from other clusters; both are differences to the mean of the other "
+    "subsets{in_px}. Right: the share of the spread between these subsets that each predictor explains out of fold. A "
+    "share below 0 is worse than predicting the mean. Bars are {level} intervals of what a line explains; the figure "
+    "`lds` tests whether values predict. Coverage is the mean distance of held-out frames to the nearest frame of the "
+    "subset. Dashed: the share that comes from the subset at all, by subsets trained twice{ceiling}."
 )
 
 
@@ -32,8 +32,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     explained = table[table["about"] == "explained"]
     if explained.empty:
         return _style.message(
-            "Why some seeds do better cannot be told: no percent has enough subsets",
-            "It takes 12 subsets of one percent, of several clusters.",
+            "Why some seeds do better is unknown: no percent has enough subsets",
+            "This needs 12 subsets of one percent, in several clusters.",
         )
     percent = results.main_percent
     here = table["percent"] == percent
@@ -99,5 +99,5 @@ def _title(rows: pd.DataFrame, ceiling: pd.DataFrame, percent: int) -> str:
             for row in others.itertuples()
         )
     elif len(rows) > 1:
-        text += "; nothing known beforehand is shown to explain any"
+        text += "; nothing known beforehand is shown to explain it"
     return text

@@ -14,9 +14,9 @@ from frameworth.results.results import Results
 _DRAWS = 10
 _RANKINGS = {"check": ("labels to check, by suspicion", _style.BLUE, "o"), "value": ("value", _style.RED, "s")}
 _NOTE = (
-    "Rank correlation over frames between two studies that share no network, made by halving the study's clusters at "
-    "random: mean and range of {draws} halvings. Open marks: what all networks together would agree by with "
-    "another study of this size, by the Spearman-Brown formula. Dotted: what is called settled."
+    "The study's clusters are divided at random into two halves that share no network. Filled marks are the rank "
+    "correlation over frames between the halves, as mean and range of {draws} divisions. Open marks are the agreement "
+    "with another study of this size, by the Spearman-Brown formula. Above the dotted line it is called settled."
 )
 
 
@@ -40,8 +40,8 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     """Agreement against the number of networks in a half, with a line per ranking."""
     if table.empty:
         return _style.message(
-            "Whether the rankings have settled cannot be told",
-            f"It takes twice {settling.LEAST_CLUSTERS} subsets that are independent of each other.",
+            "Whether the rankings have settled is unknown",
+            f"This needs twice {settling.LEAST_CLUSTERS} subsets that are independent of each other.",
         )
     figure = _style.new_figure(7.4, 4.6)
     axes = figure.subplots()

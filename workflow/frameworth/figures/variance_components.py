@@ -23,9 +23,7 @@ def table(results: Results) -> pd.DataFrame:
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A panel per arm and percent, with shares of the variance and their intervals."""
     if table.empty:
-        return _style.message(
-            "What the variance of the error comes from was not asked", "It takes an arm with `replicate` in the config."
-        )
+        return _style.message("No arm divides the variance of the error", "Add an arm with `replicate` to the config.")
     groups = list(table.groupby(["arm", "percent"], sort=False))
     figure = _style.new_figure(max(5.5, 4.2 * len(groups)), 3.6)
     panels = np.atleast_1d(figure.subplots(1, len(groups), sharey=True))
@@ -43,8 +41,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         parts.append(f"{most['component']} ({arm}, {percent} %: {_style.percentage(most['share'])})")
     title = f"The largest part of the variance: {'; '.join(parts)}"
     note = (
-        "Variance of the held-out log error between networks of one size; bars: estimates, lines: "
-        f"{_style.stated(results.level)} intervals. Rest: what the combination of weights, order and augmentation adds."
+        "The variance of the held-out log error between networks of one size. Bars are estimates, lines are "
+        f"{_style.stated(results.level)} intervals. The rest comes from combinations of weights, order and "
+        "augmentation."
     )
     _style.headline(figure, title, note)
     return figure

@@ -15,9 +15,9 @@ READS = ("frames_to_label.csv",)
 _BINS = 600  # of a video's time; the eye could not separate more
 _SHOWN = 12  # videos; the CSV has all of them
 _NOTE = (
-    "Root mean square distance of the ensembles' consensus from their mean, keypoints averaged as log(1 + px); at each "
-    "moment the highest and the median value of the frames drawn together. Circles: frames proposed for labelling, "
-    "with their rank."
+    "The disagreement is the root mean square distance of the ensembles' consensus from their mean, averaged over "
+    "keypoints as log(1 + px). Each point in time shows the highest and the median value of the frames that are drawn "
+    "together. Circles are frames proposed for labelling, with their rank."
 )
 
 

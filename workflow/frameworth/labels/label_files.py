@@ -126,4 +126,4 @@ def _left_out(data: Path, folders: _Folders, used: _Folders, are_listed: bool, s
 
 
 def _unreadable(folder: Path, problem: OSError) -> Problem:
-    return error(folder, f"cannot be read ({problem.strerror or problem})", "mend its permissions")
+    return error(folder, f"cannot be read ({problem.strerror or problem})", "correct its permissions")

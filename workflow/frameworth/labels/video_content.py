@@ -51,7 +51,9 @@ def refuse_no_film(path: Path | str) -> None:
         with Path(path).open("rb") as file:
             start = file.read(_START)
     except OSError as problem:
-        raise UserError(f"{path}: cannot be read ({problem.strerror}); mend its permissions, or leave it out") from None
+        raise UserError(
+            f"{path}: cannot be read ({problem.strerror}); correct its permissions, or leave it out"
+        ) from None
     if _FILM.match(start):
         return
     if _LIST.match(start):

@@ -108,7 +108,7 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
         return "Its value has no interval: there are too few independent subsets."
     if low <= 0 <= high:
         return "Undecided: the interval of its value includes 0."
-    return "Undecided: its interval leaves 0 out, but not once it is counted how many frames were looked at."
+    return "Undecided: its interval excludes 0, but not after correction for the number of frames."
 
 
 def _signed(value: float) -> str:

@@ -38,7 +38,9 @@ def write_harmful_pixels(results: Results, config: StudyConfig, frame: int) -> t
     asked = [name for name in asked_methods(config.influence) if name in telling]
     if not asked:
         names = " or ".join(f"influence.{name}" for name in telling)
-        raise UserError(f"--pixels: rests on a method that tells of pixels; give {names} in the config, and run it")
+        raise UserError(
+            f"--pixels: needs a method that gives values of pixels; put {names} into the config, and run the study"
+        )
     name = asked[0]
     training = possible_trainings(config)[0]
     options = method(name).options(**method_options(config, name))

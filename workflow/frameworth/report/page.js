@@ -352,7 +352,7 @@ async function sayCell(training, evaluated) {
   const of = mean ? "mean of keypoints" : keypoints[panel];
   $("cell-said").textContent = known(value)
     ? `Training frame ${training} on evaluated frame ${evaluated}, ${of}: ${withUnit(plusMinus(value, se), score.unit)}.`
-    : `Training frame ${training} on evaluated frame ${evaluated}, ${of}: no label, or not to be told.`;
+    : `Training frame ${training} on evaluated frame ${evaluated}, ${of}: no label, or not known.`;
 }
 
 async function choose(training, evaluated) {
@@ -498,7 +498,7 @@ function middleOf(rows, wanted) {
 
 function sentence(training, evaluated, score, panel, value, error) {
   const mean = panel === MEAN, cell = mean ? shown.values[matrixRow.get(training) * total + evaluated] : valueAt(value, panel, training, evaluated);
-  if (!known(cell)) return "This influence cannot be told: there is no label, or no subsets to compare.";
+  if (!known(cell)) return "This influence is not known: there is no label, or there are no subsets to compare.";
   const se = mean ? null : valueAt(error, panel, training, evaluated), what = mean ? "the mean over keypoints" : keypoints[panel];
   const sure = `${mean ? "" : "± standard error; "}between subsets of the same size, by the ${score.name === "error" ? "error" : "score"} of single networks`;
   if (score.name === "error") {

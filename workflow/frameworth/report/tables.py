@@ -84,7 +84,7 @@ def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> st
     row = asked.iloc[0]
     comparison = "better than chance would" if row["p"] < alpha else "no better than chance would"
     return (
-        f"The frames’ values foretell which other subsets do well {comparison}: the rank correlation is "
+        f"The frames’ values predict which other subsets do well {comparison}: the rank correlation is "
         f"{readable(row['value'], '+')}, where chance gives {readable(row['chance_low'], '+')} to "
         f"{readable(row['chance_high'], '+')}."
     )

@@ -41,7 +41,7 @@ def out_of_memory_line(error: BaseException, training: Training | None) -> str:
         sentences = " ".join(str(error).removeprefix("CUDA out of memory.").split()).split(". ")
         return (
             f"the GPU's memory ran out ({'. '.join(sentences[:2]).rstrip('.')}); let fewer networks share a GPU "
-            f"(networks_per_gpu), or lower {sizes}, which trains all networks anew"
+            f"(networks_per_gpu), or lower {sizes}, which trains all networks again"
         )
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]

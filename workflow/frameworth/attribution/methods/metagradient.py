@@ -195,7 +195,7 @@ def _samples(options: MetagradientOptions, training: Training, frames: Frames) -
 METHOD = Method(
     name="metagradient",
     artefact="metagradients.h5",
-    description="Metagradients: differentiate the training of finished networks, to tell what more weight on each "
+    description="Metagradients: differentiate the training of finished networks, to see what more weight on each "
     "frame that they were trained on would do to the held-out frames. Left out, there are none.",
     sentence="More weight on it in training would change the score of held-out labels, beside the average frame, at a "
     "rate of",

@@ -98,9 +98,9 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise refusal(path, "is missing", "give the folder of a DeepLabCut project") from None
     except (OSError, UnicodeDecodeError) as problem:
-        raise refusal(path, f"cannot be read ({one_line(problem)})", "mend it, or its permissions") from problem
+        raise refusal(path, f"cannot be read ({one_line(problem)})", "correct it, or its permissions") from problem
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
-        raise refusal(path, f"is not valid YAML ({one_line(problem)})", "mend it") from problem
+        raise refusal(path, f"is not valid YAML ({one_line(problem)})", "correct it") from problem
     if not isinstance(values, dict):
         raise refusal(path, "is not a DeepLabCut configuration", "give the folder of a DeepLabCut project")
     return values

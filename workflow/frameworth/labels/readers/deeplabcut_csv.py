@@ -26,7 +26,7 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     # If the index has three levels, the header cells above its second and third level are empty.
     width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
     wrong = [
-        error(path, f"row {at} has {len(row)} fields, not {len(rows[0])}", "mend the row", kind="fields")
+        error(path, f"row {at} has {len(row)} fields, not {len(rows[0])}", "correct the row", kind="fields")
         for at, row in enumerate(rows, start=1)
         if len(row) != len(rows[0])
     ]

@@ -78,7 +78,7 @@ def _loaded(path: Path) -> tuple[list[Any], list[str]]:
     # If a Label Studio task has two annotations, sleap-io takes the first and warns.
     for remark in caught if path.suffix.lower() == ".json" else ():
         if "sleap_io" in remark.filename:
-            raise UserError(f"{path}: sleap-io says: {one_line(remark.message)}; mend that first")
+            raise UserError(f"{path}: sleap-io says: {one_line(remark.message)}; correct that first")
     return frames, listed
 
 
