@@ -4,7 +4,8 @@ the poses that finished studies stored.
     make benchmark-labels PROJECT=results/openfield
     make benchmark-labels PROJECT="results/openfield results/reaching"
 
-Labels are spoilt after training, several times each kind; networks that did not see a frame know nothing of its label.
+Labels are spoilt after training, several times for each kind: networks that did not see a frame do not depend on its
+label.
 Where a study planted errors itself, or `--spoilt` names frames whose labels were spoilt before it (the file of
 `benchmarks.spoil`), those are judged, too, and left out elsewhere: its networks were trained on them. Writes
 `results/benchmarks/labels.json` and prints a table of each study in Markdown. `make peers` and `make sleap-environment`

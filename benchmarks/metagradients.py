@@ -1,19 +1,19 @@
-"""Single frames left out of a training of the same seed and order: what metagradients predict, and what comes.
+"""Compare what metagradients predict with what happens when a single frame is left out of a training.
 
     python -m benchmarks.metagradients --configfile config/mine.yaml --networks 3 --frames 24
 
-Takes networks of a finished study that asked for `influence: {metagradient: …}`, trains each again with one frame of
-its subset at weight 0 in the window, and compares. Prints correlation and slope for each network; writes
+Takes networks of a finished study with `influence: {metagradient: …}`. It trains each again, with the same seed and
+order, and with one frame of its subset at weight 0 in the window. Prints correlation and slope for each network; writes
 `results/benchmarks/metagradients.json`.
 
     python -m benchmarks.metagradients --configfile config/mine.yaml --groups 7
 
-prints a `toggle` for the config instead, of groups of so many frames, each a part: those judged most harmful, those
-judged least harmful, and random ones, all of right labels; where errors were planted, then the planted ones.
+prints a `toggle` for the config instead. Its parts are groups of that many frames: those judged most harmful, those
+judged least harmful, and random ones, all with right labels. Where errors were planted, the planted frames follow.
 
     python -m benchmarks.metagradients --configfile config/mine.yaml --networks 4 --windows 0.05 0.1 0.2 0.5
 
-prints instead how far the values by shorter windows agree with those by the longest, and how well they rank planted
+prints instead how well the values of shorter windows agree with those of the longest, and how well they rank planted
 frames.
 """
 

@@ -1,10 +1,10 @@
-"""Labels spoilt after training in any study's own poses, and in any project: what `suspect_labels`, the mean error
-of the networks alone, and `suspect_geometry` make of them.
+"""Measure how well `suspect_labels`, the mean error of the networks alone, and `suspect_geometry` find spoilt labels.
 
     python -m benchmarks.suspects study results/openfield --draws 20
     python -m benchmarks.suspects project path/to/dlc-project --draws 20
 
-Networks that did not see a frame know nothing of its label, so that it can be spoilt without training any anew.
+Labels of a finished study, or of any project, are spoilt after training. This needs no new network, because networks
+that did not see a frame do not depend on its label.
 """
 
 from __future__ import annotations

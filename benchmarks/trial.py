@@ -1,8 +1,8 @@
-"""What a finished study says of labels that are known to be spoilt.
+"""Compare what a finished study says with labels that are known to be spoilt.
 
     python -m benchmarks.trial results/mice mice-spoilt/spoilt.csv
 
-`spoilt.csv` is that of `benchmarks.spoil`.
+`benchmarks.spoil` writes `spoilt.csv`.
 """
 
 from __future__ import annotations

@@ -543,7 +543,7 @@ def test_what_slurm_refuses_is_reported_in_its_words_with_where_to_correct_it(he
     assert "sbatch: error: invalid partition specified: gpu" in line
     assert "my/slurm/config.yaml" in line
     assert "to go on" not in failures.advice()
-    assert "Mend" in failures.advice()
+    assert "Correct" in failures.advice()
 
 
 def test_an_option_that_snakemake_refuses_is_reported():

@@ -21,7 +21,7 @@ def test_networks_jobs_time_and_disk_are_reported(tmp_path, monkeypatch):
     assert float(re.search(r"\((\d+) ms per step of 4 frames", text)[1]) > 0
     assert re.search(r"Training takes about .* with 2 at a time, .*\d CPU-hours in all", text)
     figures = figure_names(study.figures.pairs, [])
-    assert f"Beside training, {len(figures)} figures take about {3 * len(figures)} s of a processor" in text
+    assert f"Besides training, {len(figures)} figures take about {3 * len(figures)} s of a processor" in text
     assert re.search(r"about \d+ MB for the networks and \d+ MB for what they predict", text)
 
 

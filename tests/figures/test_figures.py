@@ -36,7 +36,7 @@ from synthetic_study import write_study
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPERIMENTS = {"arms": "No arm was trained", "prune": "were not trained", "variance_components": "was not asked"}
+EXPERIMENTS = {"arms": "No arm was trained", "prune": "worst was trained", "variance_components": "No arm divides"}
 
 
 @pytest.fixture(scope="module")

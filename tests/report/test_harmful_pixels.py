@@ -46,6 +46,6 @@ def test_the_networks_that_were_trained_on_a_frame_are_asked_and_no_others(tmp_p
     assert (np.ptp(picture, axis=2) > 60).any()  # not all grey
     with pytest.raises(UserError, match="no base network"):
         write_harmful_pixels(results, study, int(other))
-    with pytest.raises(UserError, match=r"give influence\.metagradient"):
+    with pytest.raises(UserError, match=r"influence\.metagradient"):
         write_harmful_pixels(results, check_config(config("project")), 0)
     assert not list(Path(root).glob(".store/*/before-step-*"))

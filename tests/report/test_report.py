@@ -216,7 +216,7 @@ def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Resul
             "In place of an average frame it changes the held-out error by −3 px (−0.2 −log(probability)), shrunken",
         ),
         ("undecided", (-1, 1), "includes 0"),
-        ("undecided", (0.1, 1), "counted how many frames"),
+        ("undecided", (0.1, 1), "number of frames"),
         ("undecided", (np.nan, np.nan), "no interval"),
     ],
 )

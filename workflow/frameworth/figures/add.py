@@ -21,7 +21,7 @@ _IN_WORDS = {
     "would hardly change": "more frames hardly help",
 }
 _NOTE = (
-    "Left: each dot is the mean of log(1 + px) over held-out labels for one subset. The curve is averaged over several "
+    "Left: dots are the mean of log(1 + px) over held-out labels at each size. The curve is averaged over several "
     "shapes and has {level} intervals; right of the dotted line it is a forecast. Middle: the change with {times:g} "
     "times the frames. The intervals of single keypoints hold for all keypoints together; a change below {least:g} "
     "counts as none. Right: poses about their centroid, in the plane of their first two principal components (px). "

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from frameworth.figures import _style
 from frameworth.results.results import Results
+from frameworth.text import readable
 
 _LOOK = {  # colour and marker, so that colour alone never distinguishes verdicts
     "check label": (_style.ORANGE, "s"),
@@ -85,7 +86,7 @@ def _title(table: pd.DataFrame) -> str:
 
 
 def _note(table: pd.DataFrame, results: Results) -> str:
-    low, high = map(_style.signed, (table["value_px"].min(), table["value_px"].max()))
+    low, high = (readable(value, "+") for value in (table["value_px"].min(), table["value_px"].max()))
     in_px = "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "
     text = (
         f"The relative value is the change in {results.unit} over held-out frames when the frame takes the place of an "
