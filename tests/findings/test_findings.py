@@ -225,14 +225,21 @@ def test_wrong_labels_that_were_looked_at_are_mended_in_the_copies_and_no_others
 def test_actions_are_compared_with_the_same_subset_of_the_labels_as_they_are() -> None:
     rows = [("as-is", 80, 2.0), ("as-is", 90, 1.9), ("list", 80, 1.7), ("random", 80, 1.95), ("all", 80, 1.6)]
     table = pd.DataFrame(
-        {"project": "mirrors", "planting": 1, "seed": seed, "way": way, "percent": percent, "log_error": score + seed}
+        {"project": "mirrors", "planting": planting, "seed": seed, "way": way, "percent": percent,
+         "log_error": score + seed + 0.1 * planting * (way == "list")}
+        for planting in (-1, 1)
         for seed in (1, 2)
         for way, percent, score in rows
+    )  # fmt: skip
+    first = changes(table).set_index(["planting", "seed"]).loc[-1]
+    assert np.allclose(
+        first[["more", "list", "random", "all", "list less more"]], [[-0.1, -0.4, -0.05, -0.4, -0.3]] * 2
     )
-    means = changes(table).set_index("seed")[["more", "list", "random", "all"]]
-    assert np.allclose(means, [[-0.1, -0.3, -0.05, -0.4]] * 2)
-    answered = acting.answer(table).set_index("action")
-    assert answered.loc["a tenth checked by the list", ["pairs", "change"]].tolist() == [2, -0.3]
+    by_the_list = acting.answer(table).set_index("action").loc["a tenth checked by the list"]
+    assert by_the_list[["pairs", "change"]].tolist() == [4, -0.3]
+    half = 0.1 * 12.706  # t(1) of the two plantings' means, which are 0.2 apart; their standard error is 0.1
+    assert by_the_list[["wide_low", "wide_high"]].tolist() == pytest.approx([-0.3 - half, -0.3 + half], abs=1e-3)
+    assert -0.6 < by_the_list["ci_low"] < by_the_list["ci_high"] < -0.1
 
 
 def test_histories_are_read_with_the_difference_of_independent_from_nested_steps(
