@@ -18,6 +18,7 @@ from frameworth.errors import UserError
 from frameworth.figures import (
     _matrix,
     _style,
+    bias_variance,
     draw_figure,
     error_pca,
     figure_module,
@@ -302,6 +303,18 @@ def test_wrong_labels_are_said_to_be_learnt_by_heart_only_if_chance_would_hardly
     most = pd.Series(np.isin(np.arange(30), np.argsort(change)[:3]))
     title = memorization._title(pd.DataFrame({"memorization_px": change}), most, 0.05)
     assert title.endswith("wrong labels are learnt by heart")
+
+
+def test_the_shared_error_in_the_title_is_that_of_held_out_labels_whatever_is_wrong_in_the_pool(study: Results):
+    table = bias_variance.table(study)
+
+    def title(table: pd.DataFrame) -> str:
+        return bias_variance.draw(table, study).get_suptitle()
+
+    in_pool = table["split"] == "pool"
+    with_wrong_labels = table.copy()
+    with_wrong_labels.loc[in_pool, ["shared_squared", "mean_squared_error"]] += 1e6
+    assert in_pool.any() and title(with_wrong_labels) == title(table)
 
 
 def test_principal_components_place_the_ground_truth_where_no_displacement_is():

@@ -51,7 +51,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     left, right = figure.subplots(1, 2)
     _labels(left, labels, alpha)
     _curves(right, curves)
-    _style.headline(figure, _title(labels, curves, percent, alpha), note)
+    # A few wrong labels of the pool would make nearly all of the squared error, whatever the networks are.
+    held_out = labels[labels["split"] == "held-out"]
+    _style.headline(figure, _title(held_out, curves, percent, alpha), note)
     return figure
 
 
@@ -195,8 +197,8 @@ def _title(labels: pd.DataFrame, curves: pd.DataFrame, percent: int, alpha: floa
     if len(labels):
         share = labels["shared_squared"].sum() / labels["mean_squared_error"].sum()
         text.append(
-            f"{_style.percentage(max(share, 0))} of the squared error is shared by networks on {percent}{_style.NBSP}% "
-            f"of this pool: no ensemble of this kind removes it"
+            f"At held-out labels {_style.percentage(max(share, 0))} of the squared error is shared by networks on "
+            f"{percent}{_style.NBSP}% of this pool: no ensemble of this kind removes it"
         )
         text.append(_bias(labels.dropna(subset="bias_squared"), alpha))
     rows = curves[(curves["about"] == _ACROSS_SUBSETS) & (curves["percent"] == percent) & (curves["networks"] == 4)]
