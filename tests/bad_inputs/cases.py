@@ -1,6 +1,6 @@
 """The table of bad inputs: what is done to a good study, what frameworth must say of it, and why.
 
-`error` stops the study before anything trains, `warning` is told and the study goes on, `good` is nothing to speak of.
+`error` stops the study before anything trains, `warning` is printed and the study goes on, `good` is nothing to speak of.
 """
 
 from __future__ import annotations
