@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,13 +76,11 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     for line in [*checked.lines(), *checked.first_look]:
         print(line)
     if checked.count("error"):
-        print(
-            f"Correct what is named above; this command says whether that is all: frameworth check --configfile {path}"
-        )
+        print(f"Correct what is named above; this command says whether that is all: {command('check', str(path))}")
         return
     print("Read the config, then:\n")
-    print(f"  frameworth estimate --configfile {path}   # what it will take")
-    print(f"  frameworth run --configfile {path}        # or: snakemake --cores all --configfile {path}")
+    print(f"  {command('estimate', str(path))}   # what it will take")
+    print(f"  {command('run', str(path))}        # or: snakemake --cores all --configfile {shlex.quote(str(path))}")
 
 
 @study.command()
@@ -376,6 +375,6 @@ def verify(folder: Path, remove: bool) -> None:
     if not state.damages:
         return
     if not remove:
-        print(f"Remove them with: frameworth verify {folder} --remove")
+        print(f"Remove them with: frameworth verify {shlex.quote(str(folder))} --remove")
         raise SystemExit(1)
     print("The next run makes what is missing again; undamaged networks are not trained again.")
