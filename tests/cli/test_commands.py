@@ -221,6 +221,20 @@ def test_init_of_very_few_frames_says_how_many_it_takes(here, monkeypatch):
     assert not Path("mice.yaml").exists()
 
 
+def test_init_says_in_one_line_that_no_folder_has_so_long_a_name(here):
+    done = called("init", "m" * 300, "--device", "cpu")
+    assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
+    assert "cannot be a folder" in done.output
+
+
+def test_init_quotes_a_config_with_a_blank_in_the_commands_to_type(here):
+    draw(here / "mice")
+    done = called("init", "mice", "--out", "my mice.yaml", "--device", "cpu")
+    assert "frameworth estimate --configfile 'my mice.yaml' " in done.output
+    assert "frameworth run --configfile 'my mice.yaml' " in done.output
+    assert "snakemake --cores all --configfile 'my mice.yaml'" in done.output
+
+
 def test_init_looks_at_labels_of_other_tools_too(here):
     sleap_io.save_slp(sleap_io.load_dlc_project(str(draw(here / "mice"))), "walking mice.slp", embed=False)
     done = called("init", "walking mice.slp", "--device", "cpu")

@@ -152,3 +152,9 @@ def test_cells_that_are_no_numbers_are_reported_in_a_line(project: TwoVideos) ->
     (problem,) = [problem for problem in inspect_project(project.root).problems if problem.severity == "error"]
     assert "x of 'snout' in img02.png is 'left'" in str(problem)
     assert "19 more" in str(problem)
+
+
+def test_a_labelled_image_whose_name_is_too_long_for_a_file_is_reported_as_missing(project: TwoVideos) -> None:
+    project.csv(lambda text: text.replace("img03.png", f"{'i' * 300}.png"))
+    (problem,) = (each for each in inspect_project(project.root).problems if each.severity == "error")
+    assert "i.png: is labelled in CollectedData_Ann.csv but does not exist" in str(problem)

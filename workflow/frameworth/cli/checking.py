@@ -21,6 +21,7 @@ from frameworth.config.model import StudyConfig
 from frameworth.config.reading import encoding_problem, parse_config
 from frameworth.errors import Problem, UserError, error, problem_of, summed, warning
 from frameworth.labels.deeplabcut import Inspection, LabelledProject
+from frameworth.labels.imported import ImportedLabels
 from frameworth.labels.pictures import Pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels
 from frameworth.labels.video_content import refuse_no_film
@@ -180,6 +181,7 @@ def _split(config: StudyConfig, project: LabelledProject, pictures: Pictures | N
 
 
 def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterator[Problem]:
+    names = project.root if isinstance(project, ImportedLabels) else project.root / "config.yaml"
     labelled = np.isfinite(project.xy).all(axis=2)
     for side, rows, therefore in (
         ("the pool", ~held_out, "no network can learn it"),
@@ -187,7 +189,7 @@ def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterato
     ):
         for index in np.flatnonzero(labelled.any(axis=0) & ~labelled[rows].any(axis=0)):
             what = f"the bodypart '{project.keypoints[index]}' has no label in {side}, so that {therefore}"
-            yield warning(project.root / "config.yaml", what, "label it in more frames, or take another `seed`")
+            yield warning(names, what, "label it in more frames, or take another `seed`")
 
 
 def _size_problems(config: StudyConfig, project: LabelledProject, pictures: Pictures) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from frameworth.labels import labellers
 from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_files import IGNORED_FOLDERS
+from frameworth.labels.names import is_file
 from frameworth.labels.project_config import project_config
 from frameworth.labels.readers.coco import is_coco, read_coco
 from frameworth.labels.readers.deeplabcut_labels import drop_invisible
@@ -47,9 +48,9 @@ class ImportedLabels(LabelledProject):
 
 def is_import(labels: Path) -> bool:
     """Whether this module reads `labels`: a label file or an Ultralytics folder, not a DeepLabCut project."""
-    if labels.is_dir():
-        return (labels / "data.yaml").is_file() and not (labels / "config.yaml").exists()
-    return labels.is_file() and labels.suffix.lower() not in (".yaml", ".yml")
+    if is_file(labels):
+        return labels.suffix.lower() not in (".yaml", ".yml")
+    return is_file(labels / "data.yaml") and not (labels / "config.yaml").exists()
 
 
 def read_imported(labels: Path) -> ImportedLabels:

@@ -12,7 +12,7 @@ import numpy as np
 from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
 from frameworth.labels.images import inspect_header
 from frameworth.labels.label_files import images_of, label_files
-from frameworth.labels.names import natural_key, plain_name
+from frameworth.labels.names import is_file, natural_key, plain_name
 from frameworth.labels.readers.deeplabcut_config import ProjectConfig, read_project_config
 from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.deeplabcut_h5 import read_h5
@@ -58,7 +58,7 @@ def row_images(table: DeepLabCutTable) -> list[str]:
     folder = table.path.parent
     on_disk = {plain_name(path.name): path.name for path in sorted(folder.iterdir())}
     names = [parts[-1] for parts in table.frames]
-    return [name if (folder / name).is_file() else on_disk.get(plain_name(name), name) for name in names]
+    return [name if is_file(folder / name) else on_disk.get(plain_name(name), name) for name in names]
 
 
 def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[str, np.ndarray]:
@@ -167,7 +167,7 @@ def _labels_of(
         if problem is None:
             if image in rows:
                 problem = error(table.path, f"has more than one row for {image}", "keep one of them")
-            elif not (folder / image).is_file() and np.isfinite(given[row]).all(axis=1).any():
+            elif not is_file(folder / image) and np.isfinite(given[row]).all(axis=1).any():
                 what = f"is labelled in {table.path.name} but does not exist"
                 todo = "put the image back, or remove its labels"
                 problem = error(
