@@ -369,7 +369,7 @@ def test_a_label_outside_its_image_is_left_out_with_a_warning_and_a_torn_image_i
     xy[0, 0] = np.nan
     (problem,) = assert_points(labels, xy).problems
     assert problem.severity == "warning"
-    assert "1 of 12 labels lie outside" in str(problem)
+    assert "1 of 12 labels lies outside" in str(problem)
     assert "im0.png" in str(problem)
     torn = tmp_path / "images" / "im3.png"
     torn.write_bytes(torn.read_bytes()[:400])
@@ -462,7 +462,7 @@ def test_what_an_ultralytics_set_lacks_is_counted_in_a_line_for_each_cause(tmp_p
     assert np.allclose(read.xy, POINTS[[0, 2]])
     split, bare = map(str, read.problems)
     assert "data.yaml: of the split test there is no folder images/test: left out" in split
-    assert "train: 2 images have no label file (im1.png) and are left out" in bare
+    assert "train: 2 images have no label file (im1.png): left out" in bare
     torn = pose_set(tmp_path / "torn", places, train="images/train")
     (torn / "labels/train/im0.txt").write_bytes(b"0 0.5 \xff")
     with pytest.raises(UserError, match=r"im0\.txt: cannot be read"):

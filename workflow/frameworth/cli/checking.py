@@ -31,6 +31,7 @@ from frameworth.plan.designs import cluster_of, subset_size
 from frameworth.plan.grid import planned_subsets
 from frameworth.plan.pilot import possible_trainings
 from frameworth.plan.split import held_out_count, hold_out
+from frameworth.text import counted, counted_verb
 from frameworth.training.gpus import machine_has_gpu
 
 LEAST_SIDE = 16  # px of a network's image; DeepLabCut's networks halve the image four or five times
@@ -216,16 +217,16 @@ def _size_problems(config: StudyConfig, project: LabelledProject, pictures: Pict
 
 
 def _subset_problems(config: StudyConfig, pool: int) -> Iterator[Problem]:
-    whole = set()
+    whole, frames = set(), counted(pool, "frame")
     for number, block in enumerate(config.subsets):
         for percent in block.percents:
             where = f"config: subsets[{number}].percents"
             if 2 * percent * pool < 100:  # rounded half up
-                what = f"{percent} % of a pool of {pool} frames is no frame"
+                what = f"{percent} % of a pool of {frames} is no frame"
                 yield error(where, what, f"ask for at least {-(-50 // pool)} %")
             elif subset_size(percent, pool) == pool:
                 whole.add(percent)
-                what = f"{percent} % of a pool of {pool} frames is all of them, so no two frames can be compared"
+                what = f"{percent} % of a pool of {frames} is all of them, so no two frames can be compared"
                 yield warning(where, what, "ask for less, if it is not for the end of the learning curve")
     telling = [subset for subset in planned_subsets(config) if subset.percent not in whole]
     if not telling:
@@ -234,7 +235,8 @@ def _subset_problems(config: StudyConfig, pool: int) -> Iterator[Problem]:
         return
     clusters = {cluster_of(subset.design, subset.percent, subset.seed) for subset in telling}
     if len(clusters) < LEAST_CLUSTERS:
-        what = f"{len(clusters)} independent subsets are too few for intervals and tests: nothing can be decided"
+        subsets = counted_verb(len(clusters), "independent subset", "is", "are")
+        what = f"{subsets} too few for intervals and tests: nothing can be decided"
         yield warning("config: subsets", what, f"ask for at least {LEAST_CLUSTERS} seeds")
 
 

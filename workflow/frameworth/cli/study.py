@@ -250,8 +250,8 @@ def report(configfile: TextIO, show: bool) -> None:
     if now.finished < now.planned:
         raise UserError(
             ("up to " if now.guessed else "")
-            + f"{now.planned - now.finished} of {now.planned} networks are still to be trained"
-            + (f" ({now.outdated} are outdated)" if now.outdated else "")
+            + f"{now.planned - now.finished} of {counted(now.planned, 'network')} still to be trained"
+            + (f" ({now.outdated} outdated)" if now.outdated else "")
             + f"; {_first(configfile)}"
         )
     page, log = config.folder / "report.html", Path("logs") / config.study / "run.log"
@@ -371,7 +371,7 @@ def verify(folder: Path, remove: bool) -> None:
     for line in remove_damaged(folder, state.damages) if remove else ():
         print(line)
     unknown = f", {len(state.unrecorded)} without a record" if state.unrecorded else ""
-    print(f"{folder}: {state.agreed} files as they were written, {len(state.damages)} damaged or left behind{unknown}")
+    print(f"{folder}: {counted(state.agreed, 'file')} as written, {len(state.damages)} damaged or left behind{unknown}")
     if not state.damages:
         return
     if not remove:

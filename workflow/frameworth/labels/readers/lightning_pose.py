@@ -9,6 +9,7 @@ import numpy as np
 from frameworth.errors import Problem, UserError
 from frameworth.labels.readers.deeplabcut_csv import csv_rows, number
 from frameworth.labels.readers.tables import LabelTable, NamedFiles, Picture, file_name, find_image, folder_and_above
+from frameworth.text import counted
 
 HEADER = ["scorer", "bodyparts", "coords"]
 
@@ -39,7 +40,7 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
     for name, row in zip(names, table[3:], strict=True):
         where = f"{path}: the row of {name}"
         if len(row) != len(coords):
-            raise UserError(f"{where} has {len(row)} cells, not {len(coords)}; correct it")
+            raise UserError(f"{where} has {counted(len(row), 'cell')}, not {len(coords)}; correct it")
         xy = np.array([[_number(row[columns[key, axis]], decimal, where) for axis in "xy"] for key in keypoints])
         for index, key in enumerate(keypoints):
             if (key, "visible") in columns and _number(row[columns[key, "visible"]], decimal, where) == 0:
