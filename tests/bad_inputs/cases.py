@@ -269,7 +269,7 @@ def _(study: Study) -> None:
     study.labels("day2").unlink()
 
 
-@case("labels", "a video without a label file", "warning", "1 folders have images but no label file (day2)",
+@case("labels", "a video without a label file", "warning", "1 folder has images but no label file (day2)",
       "it is left out")  # fmt: skip
 def _(study: Study) -> None:
     study.labels("day2").unlink()
@@ -357,7 +357,7 @@ def _(study: Study) -> None:
 
 
 @case("labels", "labels of another scorer in one folder", "warning",
-      "1 folders have labels by others than the scorer 'Ann' of config.yaml (day1: Bob)",
+      "1 folder has labels by others than the scorer 'Ann' of config.yaml (day1: Bob)",
       "DeepLabCut leaves it out")  # fmt: skip
 def _(study: Study) -> None:
     study.labels().rename(study.labels().with_name("CollectedData_Bob.csv"))
@@ -402,7 +402,7 @@ def _(study: Study) -> None:
     two_mice(study, 2.0)
 
 
-@case("labels", "an image without a row", "warning", "1 images have no row | img11.png", "it is not used")
+@case("labels", "an image without a row", "warning", "1 image has no row | img11.png", "it is not used")
 def _(study: Study) -> None:
     study.relabel(lambda table: table.iloc[:-1])
 
@@ -437,11 +437,11 @@ labels("rows of another video", "error", "belongs to the video 'day9'", "a copie
        lambda table: table.rename(index={"day1": "day9"}, level=1))  # fmt: skip
 labels("a word for a number", "error", "x of 'snout' in img00.png is 'left'", "nothing to learn",
        lambda table: _word(table))  # fmt: skip
-labels("a frame without a label", "warning", "1 frames of day1 have no label (img00.png)", "DeepLabCut leaves it out",
+labels("a frame without a label", "warning", "1 frame of day1 has no label (img00.png)", "DeepLabCut leaves it out",
        _set(np.nan, slice(None)))  # fmt: skip
-labels("half a position", "warning", "1 labels have only one of x and y ('snout' in img00.png)",
+labels("half a position", "warning", "1 label has only one of x and y ('snout' in img00.png)",
        "it counts as not labelled", _set(np.nan))  # fmt: skip
-labels("an infinite coordinate", "warning", "1 of 24 labels lie outside | 'snout' in img00.png", "there is nothing to see",
+labels("an infinite coordinate", "warning", "1 of 24 labels lies outside | 'snout' in img00.png", "there is nothing to see",
        _set(np.inf))  # fmt: skip
 labels("labels at (0, 0)", "warning", "3 labels lie at (0, 0) | not labelled", "DeepLabCut's mark for not visible",
        _set(0.0, slice(0, 2), slice(0, 3)))  # fmt: skip

@@ -221,6 +221,27 @@ def test_init_of_very_few_frames_says_how_many_it_takes(here, monkeypatch):
     assert not Path("mice.yaml").exists()
 
 
+def test_init_says_in_one_line_that_no_folder_has_so_long_a_name(here):
+    done = called("init", "m" * 300, "--device", "cpu")
+    assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
+    assert "cannot be a folder" in done.output
+
+
+def test_status_says_that_no_folder_has_so_long_a_name(here):
+    write_config(here / "tiny.yaml", config("m" * 300))
+    done = called("status", "--configfile", "tiny.yaml")
+    assert done.exit_code == 0, done.output
+    assert "cannot be a folder" in done.output
+
+
+def test_init_quotes_a_config_with_a_blank_in_the_commands_to_type(here):
+    draw(here / "mice")
+    done = called("init", "mice", "--out", "my mice.yaml", "--device", "cpu")
+    assert "frameworth estimate --configfile 'my mice.yaml' " in done.output
+    assert "frameworth run --configfile 'my mice.yaml' " in done.output
+    assert "snakemake --cores all --configfile 'my mice.yaml'" in done.output
+
+
 def test_init_looks_at_labels_of_other_tools_too(here):
     sleap_io.save_slp(sleap_io.load_dlc_project(str(draw(here / "mice"))), "walking mice.slp", embed=False)
     done = called("init", "walking mice.slp", "--device", "cpu")
@@ -356,11 +377,11 @@ def test_status_says_what_a_correction_outdates(begun):
     output = called("status", "--configfile", "study.yaml").output
     assert 0 < sum(holds) < 10
     assert (
-        f"{10 - sum(holds)} of 26 networks finished for the present labels and config, {16 + sum(holds)} are still to "
-        f"be trained ({sum(holds)} of them were trained for others), 0 training now."
+        f"{10 - sum(holds)} of 26 networks finished for the present labels and config, {16 + sum(holds)} still to "
+        f"be trained ({sum(holds)} of them trained for others), 0 training now."
     ) in output
     refused = called("report", "--configfile", "study.yaml").output
-    assert f"{16 + sum(holds)} of 26 networks are still to be trained ({sum(holds)} are outdated); first: " in refused
+    assert f"{16 + sum(holds)} of 26 networks still to be trained ({sum(holds)} outdated); first: " in refused
 
 
 def test_status_of_a_study_whose_labels_cannot_be_read_says_why_and_what_was_found(study):

@@ -27,7 +27,7 @@ Labels = dict[tuple[str, str], dict[str, tuple[float, float]]]  # by video and i
 NAMES = ("snout", "left ear", "tail")
 WIDTH, HEIGHT, FRAMES = 64, 48, 6
 # What frameworth refuses and DeepLabCut does not; the other frames are read alike.
-STRICTER = ("is labelled in no frame", "but does not exist", "labels lie outside the image", "of any bodypart")
+STRICTER = ("is labelled in no frame", "but does not exist", "outside the image", "of any bodypart")
 NOTHING = "holds no labels"
 
 

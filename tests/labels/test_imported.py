@@ -289,6 +289,33 @@ def test_coco_of_cvat_lies_beside_images_of_its_subset(tmp_path):
     assert_points(written(tmp_path / "annotations" / "person_keypoints_default.json", content))
 
 
+def test_images_above_the_working_folder_are_found_from_a_relative_path(tmp_path, monkeypatch):
+    content = coco_content(tmp_path / "set" / "images" / "default")
+    labels = written(tmp_path / "set" / "annotations" / "person_keypoints_default.json", content)
+    monkeypatch.chdir(labels.parent)
+    assert_points(Path(labels.name))
+    (labels.parent / "below").mkdir()
+    monkeypatch.chdir("below")
+    assert_points(Path("..") / labels.name)
+
+
+def test_an_image_whose_name_is_too_long_for_a_file_is_reported_as_missing(tmp_path):
+    content = coco_content(tmp_path)
+    content["images"][2]["file_name"] = f"data:image/png;base64,{'A' * 5000}"
+    with pytest.raises(UserError, match="there is no such image") as caught:
+        read_imported(written(tmp_path / "labels.json", content))
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_warning_about_a_keypoint_without_held_out_labels_names_the_label_file(tmp_path):
+    content = coco_content(tmp_path / "images")
+    for annotation in content["annotations"][1:]:
+        annotation["keypoints"][8] = 0
+    labels = written(tmp_path / "labels.json", content)
+    lines = check_study(config(str(labels)), "headers").lines()
+    assert [line.partition(": the")[0] for line in lines if "held-out frames" in line] == [f"warning: {labels}"]
+
+
 def test_images_that_are_the_same_are_twins_before_they_are_imported(tmp_path):
     content = coco_content(tmp_path / "images")
     (tmp_path / "images/im3.png").write_bytes((tmp_path / "images/im1.png").read_bytes())
@@ -342,7 +369,7 @@ def test_a_label_outside_its_image_is_left_out_with_a_warning_and_a_torn_image_i
     xy[0, 0] = np.nan
     (problem,) = assert_points(labels, xy).problems
     assert problem.severity == "warning"
-    assert "1 of 12 labels lie outside" in str(problem)
+    assert "1 of 12 labels lies outside" in str(problem)
     assert "im0.png" in str(problem)
     torn = tmp_path / "images" / "im3.png"
     torn.write_bytes(torn.read_bytes()[:400])
@@ -435,7 +462,7 @@ def test_what_an_ultralytics_set_lacks_is_counted_in_a_line_for_each_cause(tmp_p
     assert np.allclose(read.xy, POINTS[[0, 2]])
     split, bare = map(str, read.problems)
     assert "data.yaml: of the split test there is no folder images/test: left out" in split
-    assert "train: 2 images have no label file (im1.png) and are left out" in bare
+    assert "train: 2 images have no label file (im1.png): left out" in bare
     torn = pose_set(tmp_path / "torn", places, train="images/train")
     (torn / "labels/train/im0.txt").write_bytes(b"0 0.5 \xff")
     with pytest.raises(UserError, match=r"im0\.txt: cannot be read"):
@@ -471,6 +498,13 @@ def test_an_export_of_label_studio_is_in_percent(tmp_path):
     write_imported(export, tmp_path / "project")
     labellers = read_labellers(tmp_path / "project").set_index("image")["labeller"].to_dict()
     assert labellers == {f"im{n}.png": ("7", "ann@lab")[n % 3] for n in range(len(POINTS)) if n % 3 < 2}
+
+
+def test_an_export_of_label_studio_with_signed_addresses_finds_the_images(tmp_path):
+    tasks = label_studio_tasks(tmp_path)
+    for number, task in enumerate(tasks):
+        task["data"]["image"] = f"https://lab.example/images/im{number}.png?signature={'0' * 300}"
+    assert np.allclose(read_imported(written(tmp_path / "export.json", tasks)).xy, POINTS[:, [1, 0, 2]])
 
 
 def test_a_lightning_pose_table_with_windows_separators_and_visibility(tmp_path):
@@ -627,6 +661,13 @@ def test_a_lightning_pose_table_with_a_row_twice_is_refused_as_such(tmp_path):
     names = [f"im{number}.png" for number in (0, 1, 2, 1)]
     labels = lightning_pose_table(tmp_path / "CollectedData.csv", names, tmp_path)
     with pytest.raises(UserError, match=r"more than one row for im1\.png"):
+        read_imported(labels)
+
+
+def test_a_lightning_pose_table_with_a_keypoint_twice_is_refused_as_such(tmp_path):
+    labels = lightning_pose_table(tmp_path / "CollectedData.csv", IMAGES, tmp_path)
+    labels.write_text(labels.read_text().replace("tail", "ear"))
+    with pytest.raises(UserError, match="more than one column 'ear' x; give each keypoint a name of its own"):
         read_imported(labels)
 
 

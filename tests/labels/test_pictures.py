@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from frameworth.labels.deeplabcut import LabelledProject
+from frameworth.labels.images import read_image
 from frameworth.labels.pictures import inspect_pictures
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (60, 40, 3), dtype=np.uint8)
@@ -57,3 +59,11 @@ def test_an_image_that_lacks_its_end_is_found_without_thumbnails_too(project, tm
         assert inspected[0][1] == inspected[1][1]
         assert inspected[0][0].sizes.tolist() == inspected[1][0].sizes.tolist()
     assert [problem.severity for problem in inspected[0][1]] == ["error"]
+
+
+def test_a_palette_with_transparency_is_read_without_a_warning_of_pillow(project, tmp_path):
+    path, image = tmp_path / "palette.png", Image.fromarray(PIXELS).convert("RGB").quantize(4)
+    image.save(path, transparency=bytes([0, 9, 200, 255]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(read_image(path), image.convert("RGB"))

@@ -22,7 +22,7 @@ def project(tmp_path: Path) -> TwoVideos:
 def test_folders_that_are_not_listed_and_copies_that_are(project: TwoVideos) -> None:
     project.add("day3_cropped")
     project.listed("day1", "day3_cropped")
-    read = project.read("1 labelled folders are not listed under video_sets of config.yaml (day2)")
+    read = project.read("1 labelled folder is not listed under video_sets of config.yaml (day2)")
     assert set(read.videos) == {"day1", "day3_cropped"}
     same(read, BOTH)
 
@@ -100,7 +100,7 @@ def test_labels_by_others_than_the_scorer_are_left_out_if_there_are_hers(project
     table = project.table("day2")
     project.save(table, "day2", suffixes=[])  # which takes away what there is
     table.to_csv(project.folder("day2") / "CollectedData_Bob.csv")
-    same(project.read("1 folders have labels by others than the scorer 'Ann' of config.yaml (day2: Bob)"), XY)
+    same(project.read("1 folder has labels by others than the scorer 'Ann' of config.yaml (day2: Bob)"), XY)
     project.save(table.rename(columns={"Ann": "Bob"}, level="scorer"), "day2")
     same(project.read("its columns are by 'Bob', not by the scorer 'Ann': left out"), XY)
 
@@ -109,7 +109,7 @@ def test_all_folders_are_read_if_those_listed_have_no_labels(project: TwoVideos)
     project.listed("day3")
     project.folder("day3").mkdir()
     project.add("day1_cropped")
-    read = project.read("1 labelled folders look like cropped copies of others (day1_cropped): left out")
+    read = project.read("1 labelled folder looks like a cropped copy of another (day1_cropped): left out")
     assert set(read.videos) == {"day1", "day2"}
     same(read, BOTH)
 
@@ -123,8 +123,8 @@ def test_a_line_tells_what_many_folders_have_in_common(project: TwoVideos) -> No
         table.iloc[:number] = np.nan
         table.iloc[11, 0] = 70.0
         project.save(table, f"day{number}")
-    outside = "1 of 33 labels lie outside the image or on its edge"
-    read = project.read(outside, "1 frames of day1 have no label (img00.png) and are left out; so with 65 more in "
+    outside = "1 of 33 labels lies outside the image or on its edge"
+    read = project.read(outside, "1 frame of day1 has no label (img00.png): left out; so with 65 more in "
                         "day2 (2), day3 (3), day4 (4) and 7 more folders")  # fmt: skip
     assert len(read.images) == 66
 
@@ -152,3 +152,21 @@ def test_cells_that_are_no_numbers_are_reported_in_a_line(project: TwoVideos) ->
     (problem,) = [problem for problem in inspect_project(project.root).problems if problem.severity == "error"]
     assert "x of 'snout' in img02.png is 'left'" in str(problem)
     assert "19 more" in str(problem)
+
+
+def test_a_labelled_image_whose_name_is_too_long_for_a_file_is_reported_as_missing(project: TwoVideos) -> None:
+    project.csv(lambda text: text.replace("img03.png", f"{'i' * 300}.png"))
+    (problem,) = (each for each in inspect_project(project.root).problems if each.severity == "error")
+    assert "i.png: is labelled in CollectedData_Ann.csv but does not exist" in str(problem)
+
+
+def test_what_is_counted_agrees_with_one_and_with_several(project: TwoVideos) -> None:
+    for rows, words in (
+        ([4], ["1 of 33 labels lies outside", "1 frame of day1 has no label"]),
+        ([4, 5], ["2 of 30 labels lie outside", "2 frames of day1 have no label"]),
+    ):
+        table = project.table()
+        table.iloc[rows] = np.nan
+        table.iloc[[row - 2 for row in rows], 0] = 500
+        project.save(table)
+        project.read(*words)

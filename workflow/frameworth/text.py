@@ -20,6 +20,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def counted_verb(number: int, noun: str, one: str, many: str) -> str:
+    """A number with its noun and verb: `1 image has`, `2 images have`."""
+    return f"{counted(number, noun)} {one if number == 1 else many}"
+
+
 def command(name: str, configfile: str) -> str:
     """A frameworth command with the study's config, quoted for a terminal."""
     return f"frameworth {name} --configfile {shlex.quote(configfile)}"

@@ -21,6 +21,7 @@ from frameworth.config.model import StudyConfig
 from frameworth.config.reading import encoding_problem, parse_config
 from frameworth.errors import Problem, UserError, error, problem_of, summed, warning
 from frameworth.labels.deeplabcut import Inspection, LabelledProject
+from frameworth.labels.imported import ImportedLabels
 from frameworth.labels.pictures import Pictures
 from frameworth.labels.sources import inspect_label_pictures, inspect_labels
 from frameworth.labels.video_content import refuse_no_film
@@ -30,6 +31,7 @@ from frameworth.plan.designs import cluster_of, subset_size
 from frameworth.plan.grid import planned_subsets
 from frameworth.plan.pilot import possible_trainings
 from frameworth.plan.split import held_out_count, hold_out
+from frameworth.text import counted, counted_verb
 from frameworth.training.gpus import machine_has_gpu
 
 LEAST_SIDE = 16  # px of a network's image; DeepLabCut's networks halve the image four or five times
@@ -180,6 +182,7 @@ def _split(config: StudyConfig, project: LabelledProject, pictures: Pictures | N
 
 
 def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterator[Problem]:
+    names = project.root if isinstance(project, ImportedLabels) else project.root / "config.yaml"
     labelled = np.isfinite(project.xy).all(axis=2)
     for side, rows, therefore in (
         ("the pool", ~held_out, "no network can learn it"),
@@ -187,7 +190,7 @@ def _unseen_keypoints(project: LabelledProject, held_out: np.ndarray) -> Iterato
     ):
         for index in np.flatnonzero(labelled.any(axis=0) & ~labelled[rows].any(axis=0)):
             what = f"the bodypart '{project.keypoints[index]}' has no label in {side}, so that {therefore}"
-            yield warning(project.root / "config.yaml", what, "label it in more frames, or take another `seed`")
+            yield warning(names, what, "label it in more frames, or take another `seed`")
 
 
 def _size_problems(config: StudyConfig, project: LabelledProject, pictures: Pictures) -> Iterator[Problem]:
@@ -214,16 +217,16 @@ def _size_problems(config: StudyConfig, project: LabelledProject, pictures: Pict
 
 
 def _subset_problems(config: StudyConfig, pool: int) -> Iterator[Problem]:
-    whole = set()
+    whole, frames = set(), counted(pool, "frame")
     for number, block in enumerate(config.subsets):
         for percent in block.percents:
             where = f"config: subsets[{number}].percents"
             if 2 * percent * pool < 100:  # rounded half up
-                what = f"{percent} % of a pool of {pool} frames is no frame"
+                what = f"{percent} % of a pool of {frames} is no frame"
                 yield error(where, what, f"ask for at least {-(-50 // pool)} %")
             elif subset_size(percent, pool) == pool:
                 whole.add(percent)
-                what = f"{percent} % of a pool of {pool} frames is all of them, so no two frames can be compared"
+                what = f"{percent} % of a pool of {frames} is all of them, so no two frames can be compared"
                 yield warning(where, what, "ask for less, if it is not for the end of the learning curve")
     telling = [subset for subset in planned_subsets(config) if subset.percent not in whole]
     if not telling:
@@ -232,7 +235,8 @@ def _subset_problems(config: StudyConfig, pool: int) -> Iterator[Problem]:
         return
     clusters = {cluster_of(subset.design, subset.percent, subset.seed) for subset in telling}
     if len(clusters) < LEAST_CLUSTERS:
-        what = f"{len(clusters)} independent subsets are too few for intervals and tests: nothing can be decided"
+        subsets = counted_verb(len(clusters), "independent subset", "is", "are")
+        what = f"{subsets} too few for intervals and tests: nothing can be decided"
         yield warning("config: subsets", what, f"ask for at least {LEAST_CLUSTERS} seeds")
 
 

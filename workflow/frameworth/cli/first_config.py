@@ -21,6 +21,7 @@ from frameworth.labels.sources import inspect_label_pictures, inspect_labels
 from frameworth.plan.config import check_config
 from frameworth.plan.split import hold_out
 from frameworth.storage.files import write_text
+from frameworth.text import counted
 
 _CELL = 8  # px of the network's image per cell of its map
 _SIDES = (96, 128, 192, 256)  # px, longer side of training images for a network on a CPU
@@ -177,7 +178,7 @@ def write_first_config(labels: str, study: str | None, out: Path | None, gpu: bo
     """
     look = look_at(Path(labels))
     if look.frames < _LEAST_FRAMES:
-        what = f"holds {look.frames} labelled frames, which are too few to study"
+        what = f"holds {counted(look.frames, 'labelled frame')}, too few to study"
         raise UserError(f"{labels}: {what}; label at least {_LEAST_FRAMES}, better {_FEW_FRAMES} or more")
     name = study or study_name(_true_path(Path(labels)))
     path = out or (Path("config") if Path("config").is_dir() else Path()) / f"{name}.yaml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from frameworth.cli.planning import MAY_BE_THERE, planned_networks
 from frameworth.config.model import StudyConfig
 from frameworth.labels.sources import study_sources
 from frameworth.plan.pilot import chosen_training
-from frameworth.text import duration
+from frameworth.text import counted, duration
 
 _FRESH_SECONDS = 90  # if a progress file is older, its training does not run any more
 
@@ -42,7 +43,7 @@ class Progress:
 
 def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -> Progress:
     """The progress of a config's study, counted by `networks` if given; raises UserError if labels are unreadable."""
-    if config.labels != "demo" and not Path(config.labels).exists():
+    if config.labels != "demo" and not os.path.exists(config.labels):  # noqa: PTH110  # Path refuses very long names
         study_sources(config)  # raises a UserError that says what is wrong
     planned = planned_networks(config)
     left = (networks or StudyNetworks(config)).left()
@@ -57,10 +58,10 @@ def study_progress(config: StudyConfig, networks: StudyNetworks | None = None) -
 
 def progress_sentence(now: Progress) -> str:
     """The sentence of `frameworth status` about a study's networks."""
-    text = f"{now.finished} of {now.planned} networks {'known to be ' if now.guessed else ''}finished"
+    text = f"{now.finished} of {counted(now.planned, 'network')} {'known to be ' if now.guessed else ''}finished"
     if now.outdated:
-        text += f" for the present labels and config, {now.planned - now.finished} are still to be trained"
-        text += f" ({now.outdated} of them were trained for others)"
+        text += f" for the present labels and config, {now.planned - now.finished} still to be trained"
+        text += f" ({now.outdated} of them trained for others)"
     return f"{text}, {now.training} training now." + (f" {MAY_BE_THERE}" if now.guessed else "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,13 +76,11 @@ def init(labels: str, study: str | None, out: Path | None, device: str) -> None:
     for line in [*checked.lines(), *checked.first_look]:
         print(line)
     if checked.count("error"):
-        print(
-            f"Correct what is named above; this command says whether that is all: frameworth check --configfile {path}"
-        )
+        print(f"Correct what is named above; this command says whether that is all: {command('check', str(path))}")
         return
     print("Read the config, then:\n")
-    print(f"  frameworth estimate --configfile {path}   # what it will take")
-    print(f"  frameworth run --configfile {path}        # or: snakemake --cores all --configfile {path}")
+    print(f"  {command('estimate', str(path))}   # what it will take")
+    print(f"  {command('run', str(path))}        # or: snakemake --cores all --configfile {shlex.quote(str(path))}")
 
 
 @study.command()
@@ -251,8 +250,8 @@ def report(configfile: TextIO, show: bool) -> None:
     if now.finished < now.planned:
         raise UserError(
             ("up to " if now.guessed else "")
-            + f"{now.planned - now.finished} of {now.planned} networks are still to be trained"
-            + (f" ({now.outdated} are outdated)" if now.outdated else "")
+            + f"{now.planned - now.finished} of {counted(now.planned, 'network')} still to be trained"
+            + (f" ({now.outdated} outdated)" if now.outdated else "")
             + f"; {_first(configfile)}"
         )
     page, log = config.folder / "report.html", Path("logs") / config.study / "run.log"
@@ -372,10 +371,10 @@ def verify(folder: Path, remove: bool) -> None:
     for line in remove_damaged(folder, state.damages) if remove else ():
         print(line)
     unknown = f", {len(state.unrecorded)} without a record" if state.unrecorded else ""
-    print(f"{folder}: {state.agreed} files as they were written, {len(state.damages)} damaged or left behind{unknown}")
+    print(f"{folder}: {counted(state.agreed, 'file')} as written, {len(state.damages)} damaged or left behind{unknown}")
     if not state.damages:
         return
     if not remove:
-        print(f"Remove them with: frameworth verify {folder} --remove")
+        print(f"Remove them with: frameworth verify {shlex.quote(str(folder))} --remove")
         raise SystemExit(1)
     print("The next run makes what is missing again; undamaged networks are not trained again.")

@@ -16,6 +16,7 @@ from frameworth.plan.config import checked_config
 from frameworth.plan.pilot import chosen_training
 from frameworth.storage.digests import keep_digests, whole
 from frameworth.storage.files import read_json, write_json
+from frameworth.text import counted
 
 NAME = "config.json"
 
@@ -62,8 +63,8 @@ def record_problems(config: StudyConfig, project: LabelledProject | None) -> Ite
         if before.get(key) != now.get(key):
             yield warning(
                 f"config: {key}",
-                f"was {before.get(key)} when {trained} subsets of the study were trained and is {now.get(key)}; "
-                "what depends on it is trained again",
+                f"was {before.get(key)} when {counted(trained, 'subset')} of the study had been trained and is "
+                f"{now.get(key)}; what depends on it is trained again",
                 "set it back, or give the study another name to keep both",
             )
 

@@ -10,6 +10,7 @@ import numpy as np
 from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.deeplabcut_tables import write_stored_labels
 from frameworth.labels.labellers import labellers_file
+from frameworth.labels.names import is_file
 from frameworth.labels.readers.deeplabcut_labels import label_tables, row_images
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable
 from frameworth.storage.files import copy_file
@@ -32,7 +33,7 @@ def write_corrected_copy(source: LabelledProject, folder: Path, changes: Mapping
         origin, target = table.path.parent, folder / "labeled-data" / table.path.parent.name
         images = row_images(table)
         for image in images:
-            if (origin / image).is_file():
+            if is_file(origin / image):
                 copy_file(origin / image, target / image)
         if images:
             write_stored_labels(target / table.path.name, images, *_corrected(table, images, source, changes))

@@ -96,6 +96,7 @@ def pixel_digest(rgb: np.ndarray) -> str:
 def _rgb(image: Image.Image) -> Image.Image:
     """The image as RGB; an RGB image is not converted, because Pillow's copy takes a quarter of the decoding time."""
     image.load()  # this may change the mode
+    image.info.pop("transparency", None)  # which RGB has not; Pillow would print a warning about it
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

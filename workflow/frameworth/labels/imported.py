@@ -20,6 +20,7 @@ from frameworth.labels import labellers
 from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.deeplabcut_tables import write_collected_data
 from frameworth.labels.label_files import IGNORED_FOLDERS
+from frameworth.labels.names import is_file
 from frameworth.labels.project_config import project_config
 from frameworth.labels.readers.coco import is_coco, read_coco
 from frameworth.labels.readers.deeplabcut_labels import drop_invisible
@@ -29,6 +30,7 @@ from frameworth.labels.readers.sleap import read_sleap
 from frameworth.labels.readers.tables import ADVICE, LabelTable, Picture
 from frameworth.labels.readers.ultralytics import read_ultralytics
 from frameworth.storage.files import atomic_path, copy_file, write_csv, write_text
+from frameworth.text import counted, counted_verb
 
 SCORER = "imported"
 # Other formats of sleap-io have poses that are not hand labels (JABS, analysis files), or no poses.
@@ -47,9 +49,9 @@ class ImportedLabels(LabelledProject):
 
 def is_import(labels: Path) -> bool:
     """Whether this module reads `labels`: a label file or an Ultralytics folder, not a DeepLabCut project."""
-    if labels.is_dir():
-        return (labels / "data.yaml").is_file() and not (labels / "config.yaml").exists()
-    return labels.is_file() and labels.suffix.lower() not in (".yaml", ".yml")
+    if is_file(labels):
+        return labels.suffix.lower() not in (".yaml", ".yml")
+    return is_file(labels / "data.yaml") and not (labels / "config.yaml").exists()
 
 
 def read_imported(labels: Path) -> ImportedLabels:
@@ -100,7 +102,9 @@ def _read(path: Path, changed: tuple[int, int]) -> ImportedLabels:
     keypoints = [name.strip() for name in table.keypoints]
     for name, count in Counter(keypoints).items():
         if count > 1 or not name:
-            raise UserError(f"{path}: has {count} keypoints of the name '{name}'; give each a name of its own")
+            raise UserError(
+                f"{path}: has {counted(count, 'keypoint')} of the name '{name}'; give each a name of its own"
+            )
     pictures = [picture for picture, _ in rows]
     xy, problems = _inside(np.array([xy for _, xy in rows], float), pictures, keypoints, path, table.sizes)
     refuse_errors(problems)
@@ -181,7 +185,7 @@ def _inside(
         first = pictures[others[0]]
         (width, height), (w, h) = sizes[others[0]], stated[first]
         what = (
-            f"{len(others)} frames have images of another size than it says "
+            f"{counted_verb(len(others), 'frame', 'has an image', 'have images')} of another size than it says "
             f"({first.path.name}: {width}×{height} px, not {w:g}×{h:g})"
         )
         return xy, [error(path, what, "put the images there that were labelled, or correct their sizes in the file")]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from frameworth.errors import Problem, RefusedError, error, refusal, warning
 from frameworth.labels.names import natural_key, plain_name
+from frameworth.text import counted_verb
 
 IGNORED_FOLDERS = ("_labeled", "_cropped")  # DeepLabCut's pictures of labels, and cropped copies; read if listed
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -104,23 +105,25 @@ def _left_out(data: Path, folders: _Folders, used: _Folders, are_listed: bool, s
     problems = []
     others = [folder.name for folder, files in folders.items() if files and folder not in used]
     if others and are_listed:
-        what = f"{len(others)} labelled folders are not listed under video_sets of config.yaml ({others[0]}): left out"
+        are = counted_verb(len(others), "labelled folder", "is", "are")
+        what = f"{are} not listed under video_sets of config.yaml ({others[0]}): left out"
         problems.append(warning(data, what, "add their videos there, or leave them: DeepLabCut does not train on them"))
     elif others:
-        what = f"{len(others)} labelled folders look like cropped copies of others ({others[0]}): left out"
+        look = ("looks like a cropped copy of another", "look like cropped copies of others")
+        what = f"{counted_verb(len(others), 'labelled folder', *look)} ({others[0]}): left out"
         problems.append(warning(data, what, "list their videos under video_sets of config.yaml if they are to be used"))
     theirs = [folder for folder, files in used.items() if scorer is not None and files and scorer not in files]
     if theirs:
         names = ", ".join(sorted(used[theirs[0]]))
         what = (
-            f"{len(theirs)} folders have labels by others than the scorer '{scorer}' of config.yaml "
-            f"({theirs[0].name}: {names}) and are left out"
+            f"{counted_verb(len(theirs), 'folder', 'has', 'have')} labels by others than the scorer '{scorer}' of "
+            f"config.yaml ({theirs[0].name}: {names}): left out"
         )
         problems.append(warning(data, what, "name their files and columns after the scorer, or leave them as they are"))
     bare = [folder.name for folder, files in used.items() if not files and images_of(folder)]
     if bare:
-        what = f"{len(bare)} folders have images but no label file ({bare[0]})"
-        todo = "label their frames in DeepLabCut, or leave them as they are: their videos are not used"
+        what = f"{counted_verb(len(bare), 'folder', 'has', 'have')} images but no label file ({bare[0]})"
+        todo = "label the frames in DeepLabCut, or leave them as they are: they are not used"
         problems.append(warning(data, what, todo))
     return problems
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from frameworth.errors import Problem, RefusedError, one_line, refusal, warning
 from frameworth.labels.readers.deeplabcut_table import decoded
+from frameworth.text import counted
 
 FILE = "labellers.csv"
 COLUMNS = ["video", "image", "labeller"]
@@ -55,5 +56,6 @@ def labeller_problems(folder: Path, frames: Collection[tuple[str, str]]) -> list
     unknown = ["/".join(name) for name in names if name not in frames]
     if not unknown:
         return []
-    what = f"{len(unknown)} of {len(labellers)} rows name no labelled frame ({unknown[0]})"
+    name = "names" if len(unknown) == 1 else "name"
+    what = f"{len(unknown)} of {counted(len(labellers), 'row')} {name} no labelled frame ({unknown[0]})"
     return [warning(folder / FILE, what, "name the folder below labeled-data and the image's file, or remove the rows")]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from pathlib import Path
 
 
 def plain_name(name: str) -> str:
     """A name for comparison: without surrounding spaces, and in composed Unicode, unlike file names of macOS."""
     return unicodedata.normalize("NFC", name).strip()
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; there is none of a name that is too long, for which `Path.is_file` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:

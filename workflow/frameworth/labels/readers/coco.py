@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from frameworth.errors import UserError
-from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, NamedFiles, Picture, named_bones, points_of
+from frameworth.labels.readers.tables import (
+    IMAGE_FOLDERS,
+    LabelTable,
+    NamedFiles,
+    Picture,
+    folder_and_above,
+    named_bones,
+    points_of,
+)
 
 
 def is_coco(content: Any) -> bool:
@@ -82,4 +90,4 @@ def _bases(path: Path) -> list[Path]:
     """Folders that image names are relative to; CVAT's images/<subset>/ has its name from the end of the file name."""
     subset = re.sub(r"^(person_keypoints|instances|annotations)_", "", path.stem)
     folders = (*IMAGE_FOLDERS, f"images/{subset}", subset)
-    return [root / folder for root in (path.parent, path.parent.parent) for folder in folders]
+    return [root / folder for root in folder_and_above(path, 1) for folder in folders]

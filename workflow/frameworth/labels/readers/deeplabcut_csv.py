@@ -12,6 +12,7 @@ import numpy as np
 from frameworth.errors import Problem, error, one_line, refusal, refuse_errors, warning
 from frameworth.labels.names import plain_name
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable, decoded, path_parts, used_columns
+from frameworth.text import counted
 
 # Texts that pandas' read_csv, and so DeepLabCut, reads as a missing value, but float() refuses.
 MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NULL", "null", "None", "1.#IND", "-1.#IND")
@@ -26,7 +27,7 @@ def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
     # If the index has three levels, the header cells above its second and third level are empty.
     width = next((i for i, cell in enumerate(rows[0]) if i and cell.strip()), len(rows[0]))
     wrong = [
-        error(path, f"row {at} has {len(row)} fields, not {len(rows[0])}", "correct the row", kind="fields")
+        error(path, f"row {at} has {counted(len(row), 'field')}, not {len(rows[0])}", "correct the row", kind="fields")
         for at, row in enumerate(rows, start=1)
         if len(row) != len(rows[0])
     ]

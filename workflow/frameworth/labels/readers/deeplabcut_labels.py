@@ -12,11 +12,12 @@ import numpy as np
 from frameworth.errors import Problem, RefusedError, error, refuse_errors, warning
 from frameworth.labels.images import inspect_header
 from frameworth.labels.label_files import images_of, label_files
-from frameworth.labels.names import natural_key, plain_name
+from frameworth.labels.names import is_file, natural_key, plain_name
 from frameworth.labels.readers.deeplabcut_config import ProjectConfig, read_project_config
 from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.deeplabcut_h5 import read_h5
 from frameworth.labels.readers.deeplabcut_table import DeepLabCutTable
+from frameworth.text import counted, counted_verb
 
 SAME_LABEL = 0.01  # px by which the labels of HDF5 and CSV may differ through rounding
 
@@ -58,7 +59,7 @@ def row_images(table: DeepLabCutTable) -> list[str]:
     folder = table.path.parent
     on_disk = {plain_name(path.name): path.name for path in sorted(folder.iterdir())}
     names = [parts[-1] for parts in table.frames]
-    return [name if (folder / name).is_file() else on_disk.get(plain_name(name), name) for name in names]
+    return [name if is_file(folder / name) else on_disk.get(plain_name(name), name) for name in names]
 
 
 def read_label_file(path: Path, keypoints: Sequence[str], config: Path) -> dict[str, np.ndarray]:
@@ -99,22 +100,24 @@ def drop_invisible(
     outside = labelled & ((xy <= 0) | (xy >= sizes[:, None])).any(axis=2) & (sizes > 0).all(axis=1, keepdims=True)
     problems = []
     if corner.any():
-        what = f"{corner.sum()} labels lie at (0, 0), which means not visible, and count as not labelled"
+        lie = counted_verb(corner.sum(), "label", "lies", "lie")
+        what = f"{lie} at (0, 0), which means not visible: taken as not labelled"
         todo = "label what can be seen, or leave it as it is"
         problems.append(warning(where, what, todo, kind="labels at (0, 0)", count=int(corner.sum())))
     if outside.any():
         row, name = np.argwhere(outside)[0]
         (x, y), (width, height) = xy[row, name], sizes[row]
+        lies = "lies" if outside.sum() == 1 else "lie"
         what = (
-            f"{outside.sum()} of {labelled.sum()} labels lie outside the image or on its edge "
+            f"{outside.sum()} of {counted(labelled.sum(), 'label')} {lies} outside the image or on its edge "
             f"('{keypoints[name]}' in {images[row]} at ({x:g}, {y:g}) in {width:g}×{height:g} px)"
         )
         severity, todo = error, "correct them; they may be another size's, or x and y swapped"
         if 2 * outside.sum() <= labelled.sum():
             what, severity, todo = (
-                f"{what}, and count as not labelled",
+                f"{what}: taken as not labelled",
                 warning,
-                "correct them, or leave them as they are",
+                "correct what is wrong, or leave it as it is",
             )
         problems.append(severity(where, what, todo, kind="labels outside", count=int(outside.sum())))
     return np.where((corner | outside)[..., None], np.nan, xy), problems
@@ -167,7 +170,7 @@ def _labels_of(
         if problem is None:
             if image in rows:
                 problem = error(table.path, f"has more than one row for {image}", "keep one of them")
-            elif not (folder / image).is_file() and np.isfinite(given[row]).all(axis=1).any():
+            elif not is_file(folder / image) and np.isfinite(given[row]).all(axis=1).any():
                 what = f"is labelled in {table.path.name} but does not exist"
                 todo = "put the image back, or remove its labels"
                 problem = error(
@@ -178,7 +181,7 @@ def _labels_of(
         else:
             rows[image] = row
     for first, *others in wrong.values():
-        what = f"{first.what}; so with {len(others)} more rows" if others else first.what
+        what = f"{first.what}; so with {counted(len(others), 'more row')}" if others else first.what
         problems.append(replace(first, what=what, kind=first.todo, count=1 + len(others)))
     images = sorted(rows, key=natural_key)
     xy, invisible = _visible(table.path, given[[rows[image] for image in images]], keypoints, images)
@@ -191,19 +194,21 @@ def _labels_of(
     used = {label.image for label in labels}
     empty = [image for image in images if image not in used]
     if empty:
-        what = f"{len(empty)} frames of {folder.name} have no label ({empty[0]}) and are left out"
-        todo = "label them, or leave them as they are"
+        has = "has" if len(empty) == 1 else "have"
+        what = f"{counted(len(empty), 'frame')} of {folder.name} {has} no label ({empty[0]}): left out"
+        todo = "label what can be seen, or leave it as it is"
         problems.append(warning(table.path, what, todo, kind="frames without a label", count=len(empty)))
     real_root = config.parent.resolve()
     outside = [label.image for label in labels if not label.path.resolve().is_relative_to(real_root)]
     if outside:
-        what = f"{len(outside)} images are links to places outside the project ({outside[0]})"
-        todo = "see that these are yours; they are read from there"
+        links = counted_verb(len(outside), "image", "is a link", "are links")
+        what = f"{links} to places outside the project ({outside[0]})"
+        todo = "see that what is there is yours; it is read"
         problems.append(warning(table.path, what, todo, kind="links", count=len(outside)))
     unlabelled = [name for name in images_of(folder) if name not in rows]
     if unlabelled:
-        what = f"{len(unlabelled)} images have no row there ({unlabelled[0]})"
-        todo = "label them in DeepLabCut, or leave them as they are: they are not used"
+        what = f"{counted_verb(len(unlabelled), 'image', 'has', 'have')} no row there ({unlabelled[0]})"
+        todo = "label what is to be used in DeepLabCut, or leave it as it is"
         problems.append(warning(table.path, what, todo, kind="images without a row", count=len(unlabelled)))
     return labels
 
@@ -216,8 +221,8 @@ def _visible(
     half = np.argwhere(np.isnan(given).sum(axis=2) == 1)
     if len(half):
         first = f"'{keypoints[half[0][1]]}' in {images[half[0][0]]}"
-        what = f"{len(half)} labels have only one of x and y ({first}), and count as not labelled"
-        todo = "label them again, or leave both empty"
+        what = f"{counted_verb(len(half), 'label', 'has', 'have')} only one of x and y ({first}): taken as not labelled"
+        todo = "label again, or leave both empty"
         problems.append(warning(table, what, todo, kind="half labels", count=len(half)))
     sizes = np.array([inspect_header(table.parent / image)[0] or (0, 0) for image in images], int).reshape(-1, 2)
     xy, invisible = drop_invisible(table, given, sizes, keypoints, images)
@@ -248,7 +253,9 @@ def _differing_csv(table: DeepLabCutTable, keypoints: tuple[str, ...]) -> Iterat
 
     differing = [image for image in sorted(ours.keys() | theirs.keys(), key=natural_key) if not same(image)]
     if differing:
-        what = f"differs from {table.path.name} in {len(differing)} frames ({differing[0]}); the HDF5 is used"
+        what = (
+            f"differs from {table.path.name} in {counted(len(differing), 'frame')} ({differing[0]}); the HDF5 is used"
+        )
         yield warning(path, what, todo, kind="differs", count=len(differing))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from frameworth.errors import UserError
 from frameworth.labels.names import natural_key
-from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, NamedFiles, Picture
+from frameworth.labels.readers.tables import IMAGE_FOLDERS, LabelTable, NamedFiles, Picture, folder_and_above
 
 
 def is_label_studio(content: Any) -> bool:
@@ -40,7 +40,7 @@ def read_label_studio(path: Path, content: list[dict[str, Any]]) -> LabelTable:
     labelled: dict[Picture, dict[str, tuple[float, float]]] = {}
     labellers: dict[Picture, str] = {}
     sizes: dict[Picture, tuple[Any, Any]] = {}
-    bases = [root / folder for root in (path.parent, path.parent.parent) for folder in IMAGE_FOLDERS]
+    bases = [root / folder for root in folder_and_above(path, 1) for folder in IMAGE_FOLDERS]
     fields = [_image_field(task) for task in content]
     files = NamedFiles(path, [_file_name(field) for field in fields if field is not None], bases)
     for task, field in zip(content, fields, strict=True):
@@ -84,9 +84,11 @@ def _labeller(completed_by: Any) -> str:
 
 
 def _file_name(field: str) -> str:
-    """The image's path from the field of a task: in local storage, of an upload, or the field itself."""
+    """The image's path from the field of a task: in local storage, of an upload, of an address, or the field itself."""
     if "/data/local-files/?d=" in field:
         return unquote(field.split("?d=", 1)[1])
     if upload := re.search(r"/data/upload/(?:\d+/)?([^/]+)$", field):
         return unquote(upload[1])
+    if re.match(r"https?://", field):  # without what follows `?`, such as a signature
+        return unquote(urlsplit(field).path).lstrip("/")
     return field

@@ -8,7 +8,8 @@ import numpy as np
 
 from frameworth.errors import Problem, UserError
 from frameworth.labels.readers.deeplabcut_csv import csv_rows, number
-from frameworth.labels.readers.tables import LabelTable, NamedFiles, Picture, file_name, find_image
+from frameworth.labels.readers.tables import LabelTable, NamedFiles, Picture, file_name, find_image, folder_and_above
+from frameworth.text import counted
 
 HEADER = ["scorer", "bodyparts", "coords"]
 
@@ -23,7 +24,13 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
     if [row[0].strip() for row in table[:3]] != HEADER:
         return None
     _, parts, coords = ([cell.strip() for cell in row] for row in table[:3])
-    columns = {(parts[i], coords[i]): i for i in range(1, len(coords)) if coords[i]}
+    columns: dict[tuple[str, str], int] = {}
+    for i in range(1, len(coords)):
+        if (parts[i], coords[i]) in columns:
+            what = f"has more than one column '{parts[i]}' {coords[i]}"
+            raise UserError(f"{path}: {what}; give each keypoint a name of its own")
+        if coords[i]:
+            columns[parts[i], coords[i]] = i
     keypoints = tuple(dict.fromkeys(name for name, _ in columns))
     if {coord for _, coord in columns} not in ({"x", "y"}, {"x", "y", "visible"}):
         return None  # predictions have a likelihood
@@ -33,7 +40,7 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
     for name, row in zip(names, table[3:], strict=True):
         where = f"{path}: the row of {name}"
         if len(row) != len(coords):
-            raise UserError(f"{where} has {len(row)} cells, not {len(coords)}; correct it")
+            raise UserError(f"{where} has {counted(len(row), 'cell')}, not {len(coords)}; correct it")
         xy = np.array([[_number(row[columns[key, axis]], decimal, where) for axis in "xy"] for key in keypoints])
         for index, key in enumerate(keypoints):
             if (key, "visible") in columns and _number(row[columns[key, "visible"]], decimal, where) == 0:
@@ -41,8 +48,7 @@ def read_lightning_pose(path: Path) -> LabelTable | None:
         if np.isfinite(xy).all(axis=1).any():
             labelled.append((name, xy))
     # Paths are relative to the file's folder, or to the project whose labeled-data contains the file.
-    bases = [path.parent, path.parent.parent, path.parent.parent.parent]
-    files = NamedFiles(path, names, bases)
+    files = NamedFiles(path, names, folder_and_above(path, 2))
     is_one_folder = len({name.removesuffix(file_name(name)) for name, _ in labelled}) == 1
     rows: dict[Picture, np.ndarray] = {}
     for name, xy in labelled:

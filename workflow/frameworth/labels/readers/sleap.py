@@ -17,7 +17,7 @@ import numpy as np
 
 from frameworth.errors import UserError, one_line
 from frameworth.labels.hdf5_content import reaching_out
-from frameworth.labels.names import natural_key
+from frameworth.labels.names import is_file, natural_key
 from frameworth.labels.readers.deeplabcut_csv import read_csv
 from frameworth.labels.readers.tables import ADVICE, LabelTable, NamedFiles, Picture, file_name
 from frameworth.labels.video_content import refuse_no_film
@@ -107,7 +107,7 @@ def _check_images(csv: Path) -> None:
     folders = {Path(row).parent for row in rows}
     for row in rows:
         places = (csv.parent / row, csv.parent / Path(row).name, csv.parent.parent / row)  # in sleap-io's order
-        image = next((path for path in places if path.is_file()), None)
+        image = next((path for path in places if is_file(path)), None)
         is_theirs = image != places[1] or len(folders) == 1 or Path(row).parent.name in ("", csv.parent.resolve().name)
         if image is None or not is_theirs:
             raise UserError(
@@ -179,7 +179,7 @@ class _Pictures:
         # The path may be of another machine. Then a video beside the labels is used if no other listed file has its
         # file name. An image is not, because images of two videos often have the same name.
         beside = self._labels.parent / file_name(name)
-        if self._files.is_only(name) and beside.is_file() and not name.lower().endswith(_image_suffixes()):
+        if self._files.is_only(name) and is_file(beside) and not name.lower().endswith(_image_suffixes()):
             return beside
         raise UserError(f"{where} is labelled, but not there; put it there, or correct its path in the labels")
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from frameworth.errors import Problem, UserError, one_line
 from frameworth.labels.images import FORMATS, image_size
+from frameworth.labels.names import is_file
 
 if TYPE_CHECKING:
     import sleap_io
@@ -124,13 +125,13 @@ def find_image(name: str, bases: Iterable[Path]) -> Path | None:
     bases, parts = list(bases), [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     for base in bases:
         for path in (base / name, base / name.replace("\\", "/")):
-            if path.is_file():
+            if is_file(path):
                 return path
     for start in range(1, len(parts)):
         for base in bases:
             path = base.joinpath(*parts[start:])
             # The names of the unresolved path count too, as the image may be a link.
-            if path.is_file() and parts[-2] in (path.parent.name, path.parent.resolve().name):
+            if is_file(path) and parts[-2] in (path.parent.name, path.parent.resolve().name):
                 return path
     return None
 
@@ -169,14 +170,22 @@ class NamedFiles:
         if path := self.find(name):
             return path
         raise UserError(
-            f"{self._labels}: names {name}, but there is no such image, seen from the file's folder; put it there, or "
-            "remove it from the file"
+            f"{self._labels}: names {one_line(name)}, but there is no such image, seen from the file's folder; "
+            "put it there, or remove it from the file"
         )
 
     def _find(self, name: str) -> Path | None:
         if name not in self._found:
             self._found[name] = find_image(name, self._bases)
         return self._found[name]
+
+
+def folder_and_above(path: Path, levels: int) -> list[Path]:
+    """The folder of a file and `levels` folders above it, also if `path` is relative and does not name them."""
+    folders = [path.parent]
+    for _ in range(levels):
+        folders.append(folders[-1] / ".." if folders[-1].name in ("", "..") else folders[-1].parent)
+    return folders
 
 
 def file_name(path: str) -> str:

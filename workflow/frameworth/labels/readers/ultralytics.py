@@ -14,6 +14,7 @@ from frameworth.errors import Problem, UserError, warning
 from frameworth.labels.images import image_size
 from frameworth.labels.label_files import images_of
 from frameworth.labels.readers.tables import LabelTable, NamedFiles, Picture, named_bones, points_of
+from frameworth.text import counted, counted_verb
 
 SPLITS = ("train", "val", "valid", "test")
 
@@ -37,15 +38,15 @@ def read_ultralytics(folder: Path) -> LabelTable:
         labels = {image: _labels_folder(image.parent) / f"{image.stem}.txt" for image in images}
         bare = [image for image in images if not labels[image].is_file()]
         if bare:
-            what = f"{len(bare)} images have no label file ({bare[0].name}) and are left out"
-            problems.append(warning(source, what, f"put it into {labels[bare[0]].parent}, or leave them as they are"))
+            what = f"{counted_verb(len(bare), 'image', 'has', 'have')} no label file ({bare[0].name}): left out"
+            problems.append(warning(source, what, f"put it into {labels[bare[0]].parent}, or leave it as it is"))
         for image in images:
             if labels[image].is_file():
                 animals[image] = _animals(labels[image], image, count, per_keypoint)
     names = settings.get("node_names") or next(iter((settings.get("kpt_names") or {}).values()), None) or range(count)
     keypoints = tuple(map(str, names))
     if len(keypoints) != count:
-        raise UserError(f"{path}: names {len(keypoints)} keypoints, but kpt_shape has {count}; correct it")
+        raise UserError(f"{path}: names {counted(len(keypoints), 'keypoint')}, but kpt_shape has {count}; correct it")
     bones = [(int(first), int(second)) for first, second in settings.get("skeleton") or ()]
     rows = tuple((Picture(image), xy) for image, each in animals.items() for xy in each)
     return LabelTable(keypoints, named_bones(keypoints, bones), rows, tuple(problems))
