@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from frameworth.attribution.inference.values import subset_score
+from frameworth.attribution.inference.values import main_percent, subset_score
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
@@ -145,8 +145,8 @@ class Results:
 
     @property
     def main_percent(self) -> int:
-        """The percent that most subsets have."""
-        return int(self.subsets["percent"].mode().iloc[0])
+        """The percent that most subsets have; of several such percents the largest."""
+        return main_percent(self.percents)
 
     @cached_property
     def percents(self) -> np.ndarray:

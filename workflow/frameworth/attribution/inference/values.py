@@ -114,6 +114,12 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def main_percent(percents: np.ndarray) -> int:
+    """The percent that most subsets have; of several such percents the largest, as its networks have learned most."""
+    names, counts = np.unique(percents, return_counts=True)
+    return int(names[counts == counts.max()].max())
+
+
 @dataclass(frozen=True)
 class Slope:
     """Change of the mean score per frame added, from the subsets of one percent to those of another.
@@ -142,8 +148,7 @@ def slope_at_main_size(
     Args:
         score: [S] or [S, T]. sizes: frames in each subset [S].
     """
-    names, counts = np.unique(percents, return_counts=True)
-    main, size = int(names[counts.argmax()]), _mean_sizes(sizes, percents)
+    main, size = main_percent(percents), _mean_sizes(sizes, percents)
     smaller = [name for name in size if size[name] < size[main]]
     larger = [name for name in size if size[name] > size[main]]
     if not smaller and not larger:
