@@ -77,16 +77,17 @@ def readable_columns(table: pd.DataFrame, methods: Sequence[Method[Any]]) -> tup
 
 
 def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> str:
-    """A sentence from `validation.csv`: do values predict other subsets better than chance? Empty if not tested."""
+    """A sentence from `validation.csv`: do values predict other subsets beyond chance? Empty if not tested."""
     asked = validation[(validation["quantity"] == "lds") & (validation["method"] == estimator)].dropna(subset="p")
     if asked.empty:
         return ""
     row = asked.iloc[0]
-    comparison = "better than chance would" if row["p"] < alpha else "no better than chance would"
+    predict = "The frames’ values predict which other subsets do well"
+    if not row["p"] < alpha:
+        predict = "That the frames’ values predict which other subsets do well cannot be told from chance"
     return (
-        f"The frames’ values foretell which other subsets do well {comparison}: the rank correlation is "
-        f"{readable(row['value'], '+')}, where chance gives {readable(row['chance_low'], '+')} to "
-        f"{readable(row['chance_high'], '+')}."
+        f"{predict}: the rank correlation is {readable(row['value'], '+')} (one-sided p = {readable(row['p'])}), where "
+        f"chance gives {readable(row['chance_low'], '+')} to {readable(row['chance_high'], '+')}."
     )
 
 
