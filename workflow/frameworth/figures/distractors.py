@@ -91,7 +91,9 @@ def _map(axes: Axes, cell: Any, results: Results) -> None:
     axes.plot(cell.x, cell.y, "o", mfc="none", mec="white", ms=13, mew=1.4, path_effects=outline)
     axes.set_xlim(0, float(results.labels.sizes[frame, 0]))
     beyond = cell.distractor_confidence_q < 1 - results.level
-    change = f"{_style.signed(cell.distractor_confidence, 3)} ± {cell.distractor_confidence_error:.3f}"
+    error = cell.distractor_confidence_error
+    known = f" ± {error:.3f}" if np.isfinite(error) else ""
+    change = f"{_style.signed(cell.distractor_confidence, 3)}{known}"
     where = _style.plain(f"frame {int(cell.training_frame)} on {cell.keypoint} of frame {frame}"[:44])
     axes.set_title(f"{where}\n{change}, {'beyond chance' if beyond else 'may be chance'}", fontsize=7.5)
     axes.tick_params(labelsize=7)

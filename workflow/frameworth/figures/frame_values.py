@@ -86,7 +86,8 @@ def _title(table: pd.DataFrame) -> str:
 
 def _note(table: pd.DataFrame, results: Results) -> str:
     low, high = map(_style.signed, (table["value_px"].min(), table["value_px"].max()))
-    in_px = "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "
+    unknown = results.unit == "px" or table["value_px"].isna().all()
+    in_px = "" if unknown else f"In px the values lie between {low} and {high}. "
     text = (
         f"Relative value: change in {results.unit} over held-out frames when the frame takes the place of an "
         f"average one; below 0 is better. {in_px}Intervals hold {_style.stated(results.level)} "
