@@ -213,8 +213,8 @@ def test_a_frame_that_every_subset_holds_has_no_consensus_of_others(study: Resul
         (
             "worse than average",
             (0.1, 0.3),
-            "In place of an average frame it changes the held-out error by −3 px (−0.2 −log(probability)); given that it "
-            "was called, its tested value is −0.3 to −0.1 −log(probability).",
+            "In place of an average frame it changes the held-out error by −3 px (−0.2 −log(probability)); given that "
+            "it was called, its tested value is −0.3 to −0.1 −log(probability).",
         ),
         ("undecided", (-1, 1), "includes 0"),
         ("undecided", (0.1, 1), "counted how many frames"),
