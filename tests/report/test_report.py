@@ -137,6 +137,16 @@ def test_the_answer_says_what_the_toggled_group_does_as_on_the_terminal(study: R
 
 
 @pytest.mark.slow
+def test_named_frames_that_were_toggled_in_vain_leave_the_test_of_the_flagged_ones_in_the_answer(study: Results):
+    row = {"arm": "with", "pairs": 16, "difference": 0.01, "standard_error": 0.02, "t": 0.5, "p": 0.6,
+           "ci_low": -0.03, "ci_high": 0.05, "two_way_low": -0.1, "two_way_high": 0.1, "frames": "3 5 8"}  # fmt: skip
+    write_csv(study.folder / "toggle.csv", pd.DataFrame([row]))
+    named = CONFIG | {"toggle": {"pairs": 16, "frames": [3, 5, 8]}}
+    assert closing_lines(study.folder, named, "mine.yaml")[:4] == closing_lines(study.folder, CONFIG, "mine.yaml")[:4]
+    (study.folder / "toggle.csv").unlink()
+
+
+@pytest.mark.slow
 def test_names_that_try_to_be_markup_stay_text(study: Results):
     usual = Parts(written(study))
     hostile = Parts(written(with_hostile_names(study)))
