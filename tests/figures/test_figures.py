@@ -21,6 +21,7 @@ from frameworth.figures import (
     _matrix,
     _style,
     bias_variance,
+    distractors,
     draw_figure,
     error_pca,
     figure_module,
@@ -295,6 +296,26 @@ def test_a_subset_is_not_ranked_better_for_having_more_networks(study: Results):
     networks = study.networks.groupby("subset")["rmse_px"].mean()
     np.testing.assert_allclose(table["rmse_px"], networks.reindex(table.index))
     assert table["rmse_px"].is_monotonic_increasing
+
+
+def test_a_pair_with_a_single_subset_on_a_side_is_told_in_the_singular():
+    table = pd.DataFrame({"with_training_frame": [True, False, False], "training_frame": 3, "x": 1.0, "y": 2.0,
+                          "label_x": 1.0, "label_y": 1.0})  # fmt: skip
+    axes = Figure().subplots()
+    influence_pair._detections(axes, table, 5.0)
+    names = axes.get_legend_handles_labels()[1]
+    assert names[:2] == ["with frame 3 (1 subset)", "without frame 3 (2 subsets)"]
+
+
+def test_what_distractors_of_a_group_do_is_told_only_if_it_holds_for_two_tests(study: Results):
+    group = {"group": "planted", "log_confidence": -0.1, "distractor_confidence": 0.1, "distractor_confidence_p": 0.5}
+    other = Results(study.folder, study.options)
+    for p, words in (
+        (0.03, "cannot be told from the rest"),
+        (0.02, "lower the log confidence at labels (−0.100, p = 0.04)"),
+    ):
+        other.__dict__["distractor_groups"] = pd.DataFrame([group | {"log_confidence_p": p}])
+        assert words in distractors._title(study.distractors, other).replace("\u00a0", " ")
 
 
 def test_levels_and_shares_are_told_as_they_are():

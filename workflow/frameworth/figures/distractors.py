@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import HashableList
 
+from frameworth.attribution.inference.values import holm
 from frameworth.figures import _style
 from frameworth.labels.images import read_image
 from frameworth.results.results import Results
@@ -105,14 +106,13 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     text = "Decided"
     if len(groups):
         # Planted errors are known to be wrong; flagged labels only look wrong.
-        group = groups.iloc[-1]
+        group, parts = groups.iloc[-1], ("log_confidence", "distractor_confidence")
+        what = ("the log confidence at labels", "the confidence of distractors")
+        adjusted = holm(np.array([group[f"{part}_p"] for part in parts], float))  # as either of the two may be told
         moves = [
-            f"{verb} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{group[part + '_p']:.2g})"
-            for part, verb in (
-                ("log_confidence", f"{_way(group['log_confidence'])} the log confidence at labels"),
-                ("distractor_confidence", f"{_way(group['distractor_confidence'])} the confidence of distractors"),
-            )
-            if group[f"{part}_p"] < alpha
+            f"{_way(group[part])} {name} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{p:.2g})"
+            for part, name, p in zip(parts, what, adjusted, strict=True)
+            if p < alpha
         ]
         nothing = "cannot be told from the rest by the confidence at labels or elsewhere"
         text = f"The {group['group']} frames {' and '.join(moves) or nothing}; decided"
