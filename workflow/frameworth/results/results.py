@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from frameworth.attribution.inference.values import main_percent, subset_score
+from frameworth.attribution.inference.values import subset_score
 from frameworth.attribution.label_checks import read_label_checks
 from frameworth.attribution.methods import method
 from frameworth.attribution.methods.base import Method
@@ -21,6 +21,7 @@ from frameworth.config.result_options import ResultOptions
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
+from frameworth.plan.designs import main_percent
 from frameworth.plan.names import subset_path
 from frameworth.scores.learning import Learning, learning
 from frameworth.scores.registry import unit_of

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from frameworth.attribution.inference.values import main_percent
 from frameworth.config.training import Training
+from frameworth.plan.designs import main_percent
 from frameworth.scores.scores import rmse
 from frameworth.text import counted
 

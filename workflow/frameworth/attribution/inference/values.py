@@ -14,6 +14,8 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from frameworth.plan.designs import main_percent
+
 
 def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     """The mean of the finite values along `axis`; NaN where there are none."""
@@ -112,12 +114,6 @@ def holm(p: np.ndarray) -> np.ndarray:
     order = known[np.argsort(p[known], kind="stable")]
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
     return adjusted
-
-
-def main_percent(percents: np.ndarray) -> int:
-    """The percent that most subsets have; of several such percents the largest, as its networks have learned most."""
-    names, counts = np.unique(percents, return_counts=True)
-    return int(names[counts == counts.max()].max())
 
 
 @dataclass(frozen=True)
