@@ -130,6 +130,20 @@ def test_an_error_that_networks_learned_from_the_neighbours_is_seen_by_those_tha
     assert np.mean(hits) >= 0.75
 
 
+@pytest.mark.parametrize("labelled", [True, False], ids=["right neighbours", "neighbours without the label"])
+def test_a_run_with_one_wrong_label_is_not_said_to_be_off_together(labelled):
+    """On the open field eight runs were called, and in none of them were all frames off."""
+    for seed in range(4):
+        made, videos = filmed(seed, subsets=32, hardness=0.2)
+        labels = made.labels.copy()
+        labels[31, 1] += [240, -140]
+        if not labelled:
+            labels[[30, 32], 1] = np.nan
+        repeated = repeated_errors(made.poses, labels, made.inclusion, videos)
+        (p,) = [run.p_adjusted for run in repeated if run.frames.tolist() == [30, 31, 32]]
+        assert p > 0.05
+
+
 @pytest.mark.parametrize("freedom", [np.inf, 3.0])
 def test_right_runs_are_seldom_called(freedom):
     calls = []

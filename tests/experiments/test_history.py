@@ -49,6 +49,14 @@ def test_comparisons_are_judged_by_how_many_there_are():
     assert table.loc[table["against"].isna(), ["p", "p_adjusted"]].isna().all(axis=None)
 
 
+def test_a_row_counts_the_seeds_that_it_rests_on():
+    networks, arm = study(np.random.default_rng(3), 0.3)
+    rows = steps_by_history(networks, arm, 0.95).query("score == 'log_error'").fillna({"against": ""})
+    seeds = rows.set_index(["history", "against"])["seeds"].to_dict()
+    assert seeds == {("nested", ""): 8, ("independent", ""): 8, ("independent", "nested"): 16, ("continued", ""): 8,
+                     ("continued", "nested"): 8}  # fmt: skip
+
+
 def test_a_study_of_one_design_has_its_own_steps_only():
     networks, _ = study(np.random.default_rng(1), 0.0)
     table = steps_by_history(networks[networks["design"] == "nested"], None, 0.95)

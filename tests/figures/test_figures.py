@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from frameworth.attribution.label_checks import label_checks
@@ -19,17 +21,20 @@ from frameworth.figures import (
     _matrix,
     _style,
     bias_variance,
+    distractors,
     draw_figure,
     error_pca,
     figure_module,
     figure_names,
     frame_values,
+    inclusion_matrix,
     influence_bias,
     influence_histogram,
     influence_pair,
     labels_to_check,
     learning_curve,
     memorization,
+    outliers,
 )
 from frameworth.results.results import Results
 from synthetic_study import write_study
@@ -255,6 +260,64 @@ def test_a_step_of_three_seeds_is_clear_only_beyond_its_t_interval():
     assert step.reach == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4)
 
 
+def test_a_step_to_a_size_with_a_single_subset_is_not_said_to_be_of_a_single_seed():
+    ladder = pd.DataFrame({"percent": [50] * 8 + [90], "cluster": list("abcdefghi"), "rmse_px": [*range(4, 12), 3.0]})
+    step = learning_curve._step(ladder, 50, 90, 0.95)
+    assert learning_curve._verb(step) == "falls (with a single subset of a size)"
+
+
+def test_an_outlier_score_that_may_rank_by_chance_is_not_said_to_find_errors():
+    methods = pd.DataFrame({"quantity": ["auroc"], "method": ["outlier score"], "result": [0.6], "ci_low": [0.45],
+                            "ci_high": [0.73]})  # fmt: skip
+    assert "not shown to find planted errors: AUROC 0.60 [0.45, 0.73]" in outliers._title(pd.DataFrame(), methods)
+    assert "finds planted errors with AUROC" in outliers._title(pd.DataFrame(), methods.assign(ci_low=0.51))
+
+
+def test_only_labels_whose_bias_was_tested_are_counted():
+    labels = pd.DataFrame(
+        {"bias_squared": [3.0, 1.0], "mean_squared_error": [4.0, 4.0], "bias_share_q": [0.01, np.nan]}
+    )
+    assert bias_variance._bias(labels, 0.05).endswith("most of it, beyond chance, at 1 of 1 label")
+    assert "beyond chance" not in bias_variance._bias(labels.assign(bias_share_q=np.nan), 0.05)
+
+
+def test_sizes_explain_none_of_a_spread_that_is_chance():
+    """Of twelve subsets of four sizes the plain share of the variance between sizes is 3/11 by chance."""
+    shares = []
+    for seed in range(200):
+        error = np.exp(np.random.default_rng(seed).normal(size=12))
+        title = inclusion_matrix._title(pd.DataFrame({"percent": np.repeat([10, 30, 70, 90], 3), "rmse_px": error}))
+        shares.append(float(re.search(r"Size explains ([\d.]+)", title).group(1)))
+    assert np.median(shares) < 3
+
+
+def test_a_subset_is_not_ranked_better_for_having_more_networks(study: Results):
+    table = inclusion_matrix.table(study).set_index("subset")
+    networks = study.networks.groupby("subset")["rmse_px"].mean()
+    np.testing.assert_allclose(table["rmse_px"], networks.reindex(table.index))
+    assert table["rmse_px"].is_monotonic_increasing
+
+
+def test_a_pair_with_a_single_subset_on_a_side_is_named_in_the_singular():
+    table = pd.DataFrame({"with_training_frame": [True, False, False], "training_frame": 3, "x": 1.0, "y": 2.0,
+                          "label_x": 1.0, "label_y": 1.0})  # fmt: skip
+    axes = Figure().subplots()
+    influence_pair._detections(axes, table, 5.0)
+    names = axes.get_legend_handles_labels()[1]
+    assert names[:2] == ["with frame 3 (1 subset)", "without frame 3 (2 subsets)"]
+
+
+def test_what_distractors_of_a_group_do_is_reported_only_if_it_holds_for_two_tests(study: Results):
+    group = {"group": "planted", "log_confidence": -0.1, "distractor_confidence": 0.1, "distractor_confidence_p": 0.5}
+    other = Results(study.folder, study.options)
+    for p, words in (
+        (0.03, "do not differ beyond chance from the rest"),
+        (0.02, "lower the log confidence at labels (−0.100, p = 0.04)"),
+    ):
+        other.__dict__["distractor_groups"] = pd.DataFrame([group | {"log_confidence_p": p}])
+        assert words in distractors._title(study.distractors, other).replace("\u00a0", " ")
+
+
 def test_levels_and_shares_are_reported_as_they_are():
     assert [_style.stated(level) for level in (0.95, 0.975, 0.999)] == ["95\u00a0%", "97.5\u00a0%", "99.9\u00a0%"]
     assert [_style.percentage(share) for share in (-0.5, -0.034, 0.25)] == ["−50\u00a0%", "−3.4\u00a0%", "25\u00a0%"]
@@ -353,11 +416,19 @@ def test_names_with_a_dollar_sign_are_not_read_as_mathematics(study: Results, tm
         {"frames": 12, "halves": 1, "ladder_seeds": 0},
         {"frames": 16, "halves": 8, "ladder_seeds": 0, "planted": False},
         {"frames": 16, "halves": 0, "ladder_seeds": 1, "members": 1},
+        {"frames": 16, "halves": 0, "ladder_seeds": 1, "members": 2},
+        {"frames": 16, "halves": 6, "ladder_seeds": 0},
     ],
-    ids=["one subset", "one percent, nothing planted", "one seed, one member"],
+    ids=["one subset", "one percent, nothing planted", "one seed, one member", "one seed", "few subsets"],
 )
-def test_studies_that_lack_things_are_drawn(tmp_path: Path, grid: dict[str, int], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_style, "save", lambda figure, *_: figure.draw_without_rendering())  # to save time
+def test_studies_that_lack_things_are_drawn_without_a_word_of_nan(
+    tmp_path: Path, grid: dict[str, int], monkeypatch: pytest.MonkeyPatch
+):
+    def look(figure: Figure, *_: object) -> None:
+        figure.draw_without_rendering()  # to save time, no file is written
+        assert [text.get_text() for text in figure.findobj(Text) if re.search(r"\bnan\b", text.get_text())] == []
+
+    monkeypatch.setattr(_style, "save", look)
     study = write_study(tmp_path, **grid, questions=True)
     like_bias = {"influence_confidence", "influence_probability", "influence_variance"}
     for name in figure_names(1, study.options.figures.pair_list):

@@ -54,6 +54,8 @@ def answer(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[s
     group, path = None, folder / "toggle.csv"
     if config.toggle and path.exists():
         group = toggled(read_table(path), alpha)
+        if group and not group.decided and config.toggle.frames:
+            group = None  # what is not known of frames that the config names says nothing of the flagged ones
     checks = read_label_checks(folder / "labels_to_check.csv")
     lines = sentences(summary, alpha, group) if group else summary["statement"]
     return [*lines, next_step(folder, summary, checks, config, "").sentence]

@@ -91,8 +91,9 @@ def _worth(results: Results, frame: int) -> list[str]:
         )
         if np.isfinite(row["ci_low"]):
             low, high = readable(row["ci_low"], "+"), readable(row["ci_high"], "+")
-            shrunken = "" if np.isclose(row["value"], row["tested_value"]) else "before shrinking "
-            text += f"; {shrunken}the interval is {low} to {high} {unit}"
+            same = np.isclose(row["value"], row["tested_value"])
+            tested = "" if same else f" of the tested value, {readable(row['tested_value'], '+')},"
+            text += f"; the interval{tested} is {low} to {high} {unit}"
         if np.isfinite(row["p_adjusted"]):
             text += f", p = {row['p_adjusted']:.2g} among all frames"
         lines.append(text + ".")

@@ -46,12 +46,12 @@ class LargerStudy(NamedTuple):
 
 
 def pilot_of(results: Results) -> Pilot:
-    """The noise of the study's networks at the percent that most of its subsets have.
+    """The noise of the study's networks at its main percent, which most of its subsets have.
 
     Raises UserError if fewer than 8 subsets have it, or if the variance of their networks is not above 0.
     """
     subsets = results.subsets
-    percent = int(subsets["percent"].mode().iloc[0])
+    percent = results.main_percent
     networks = results.rmse[(results.rmse["kind"] == "network") & (results.rmse["percent"] == percent)]
     networks = networks.dropna(subset="mean_log_error")
     noise = components(networks["mean_log_error"].to_numpy(), networks["subset"].to_numpy())

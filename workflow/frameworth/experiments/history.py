@@ -27,7 +27,7 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
 
     Returns a row per step, history and score with empty `against`, and rows that compare the history with another one,
     named in `against`: independent with nested by Welch's t, continued with nested in pairs. Only comparisons have `p`
-    and `p_adjusted` (Holm's over all comparisons of the score).
+    and `p_adjusted` (Holm's over all comparisons of the score). `seeds` counts all that a row rests on.
     """
     rows: list[dict[str, Any]] = []
     if arm_scores is None:
@@ -45,13 +45,14 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
             smaller, larger = values["independent", low].dropna(), values["independent", high].dropna()
             if len(smaller) > 1 and len(larger) > 1:
                 change, error, freedom = _welch(smaller.to_numpy(), larger.to_numpy())
-                rows.append(step | _row("independent", change, error, freedom, level))
+                seeds = len(smaller.index.union(larger.index))
+                rows.append(step | _row("independent", change, error, freedom, seeds, level))
                 if len(nested) > 1:
                     nested_error = nested.std(ddof=1) / np.sqrt(len(nested))
                     both = np.hypot(error, nested_error)
                     freedom = both**4 / (error**4 / freedom + nested_error**4 / (len(nested) - 1))
                     gap = change - nested.mean()
-                    rows.append(step | _row("independent", gap, both, freedom, level, against="nested"))
+                    rows.append(step | _row("independent", gap, both, freedom, seeds + len(nested), level, "nested"))
             is_continued = arm_scores[["start", "percent", "design"]].eq([low, high, "nested"]).all(axis=1)
             ends = arm_scores[is_continued].groupby("seed")[score].mean()
             rows += [step | row for row in _in_pairs("continued", ends - values["nested", low], level)]
@@ -74,7 +75,8 @@ def _in_pairs(history: str, changes: pd.Series, level: float, against: str | Non
     if len(changes) < 2:
         return []
     paired = paired_difference(changes.to_numpy(), changes.index.to_numpy(), level)
-    return [_row(history, paired.difference, paired.standard_error, paired.clusters - 1, level, against)]
+    known = paired.difference, paired.standard_error, paired.clusters - 1, paired.clusters
+    return [_row(history, *known, level, against)]
 
 
 def _welch(smaller: np.ndarray, larger: np.ndarray) -> tuple[float, float, float]:
@@ -86,11 +88,11 @@ def _welch(smaller: np.ndarray, larger: np.ndarray) -> tuple[float, float, float
 
 
 def _row(
-    history: str, change: float, error: float, freedom: float, level: float, against: str | None = None
+    history: str, change: float, error: float, freedom: float, seeds: int, level: float, against: str | None = None
 ) -> dict[str, Any]:
     half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(change) / error, freedom)) if against and error > 0 else np.nan
     return {
         "history": history, "against": against, "change": change, "standard_error": error,
-        "ci_low": change - half, "ci_high": change + half, "seeds": round(freedom) + 1, "p": p,
+        "ci_low": change - half, "ci_high": change + half, "seeds": seeds, "p": p,
     }  # fmt: skip

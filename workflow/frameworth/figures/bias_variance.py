@@ -153,7 +153,7 @@ def _labels(axes: Axes, labels: pd.DataFrame, alpha: float) -> None:
         kinds.append((biased, _style.RED, "label whose error is mostly bias, beyond chance"))
     for rows, colour, name in kinds:
         axes.plot(variance[rows], shared[rows], ".", color=colour, ms=4, alpha=0.5, label=f"{name} ({rows.sum()})")
-    ends = np.array([least, max(float(shared.max()), float(variance.max()), 1.0) * 1.5])
+    ends = np.array([least, 1.5 * max([1.0, *shared, *variance])])
     axes.plot(ends, ends, "--", color=_style.GREY, lw=1)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     axes.set_xlabel("variance between networks (px²)")
@@ -215,8 +215,8 @@ def _bias(labels: pd.DataFrame, alpha: float) -> str:
     if labels.empty:
         return "how much of that is bias is unknown with one network per subset (set repeat, or members: 2)"
     share = labels["bias_squared"].sum() / labels["mean_squared_error"].sum()
-    biased = labels[labels["bias_share_q"] < alpha]
+    q = labels["bias_share_q"].dropna()
+    tested = f", most of it, beyond chance, at {(q < alpha).sum()} of {counted(len(q), 'label')}" if len(q) else ""
     return (
-        f"over fresh pools at least {_style.percentage(max(share, 0))} would stay (bias and errors of labels), "
-        f"most of it, beyond chance, at {len(biased)} of {counted(len(labels), 'label')}"
+        f"over fresh pools at least {_style.percentage(max(share, 0))} would stay (bias and errors of labels){tested}"
     )

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import HashableList
 
+from frameworth.attribution.inference.values import holm
 from frameworth.figures import _style
 from frameworth.labels.images import read_image
 from frameworth.results.results import Results
@@ -93,7 +94,9 @@ def _map(axes: Axes, cell: Any, results: Results) -> None:
     axes.plot(cell.x, cell.y, "o", mfc="none", mec="white", ms=13, mew=1.4, path_effects=outline)
     axes.set_xlim(0, float(results.labels.sizes[frame, 0]))
     beyond = cell.distractor_confidence_q < 1 - results.level
-    change = f"{_style.signed(cell.distractor_confidence, 3)} ± {cell.distractor_confidence_error:.3f}"
+    error = cell.distractor_confidence_error
+    known = f" ± {error:.3f}" if np.isfinite(error) else ""
+    change = f"{_style.signed(cell.distractor_confidence, 3)}{known}"
     where = _style.plain(f"frame {int(cell.training_frame)} on {cell.keypoint} of frame {frame}"[:44])
     axes.set_title(f"{where}\n{change}, {'beyond chance' if beyond else 'may be chance'}", fontsize=7.5)
     axes.tick_params(labelsize=7)
@@ -105,14 +108,13 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     text = "Decided"
     if len(groups):
         # Planted errors are known to be wrong; flagged labels only look wrong.
-        group = groups.iloc[-1]
+        group, parts = groups.iloc[-1], ("log_confidence", "distractor_confidence")
+        what = ("the log confidence at labels", "the confidence of distractors")
+        adjusted = holm(np.array([group[f"{part}_p"] for part in parts], float))  # as either of the two may be told
         moves = [
-            f"{verb} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{group[part + '_p']:.2g})"
-            for part, verb in (
-                ("log_confidence", f"{_way(group['log_confidence'])} the log confidence at labels"),
-                ("distractor_confidence", f"{_way(group['distractor_confidence'])} the confidence of distractors"),
-            )
-            if group[f"{part}_p"] < alpha
+            f"{_way(group[part])} {name} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{p:.2g})"
+            for part, name, p in zip(parts, what, adjusted, strict=True)
+            if p < alpha
         ]
         nothing = "do not differ beyond chance from the rest, neither in the confidence at labels nor elsewhere"
         text = f"The {group['group']} frames {' and '.join(moves) or nothing}; decided"

@@ -87,7 +87,8 @@ def _title(table: pd.DataFrame) -> str:
 
 def _note(table: pd.DataFrame, results: Results) -> str:
     low, high = (readable(value, "+") for value in (table["value_px"].min(), table["value_px"].max()))
-    in_px = "" if results.unit == "px" else f"In px the values lie between {low} and {high}. "
+    unknown = results.unit == "px" or table["value_px"].isna().all()
+    in_px = "" if unknown else f"In px the values lie between {low} and {high}. "
     text = (
         f"The relative value is the change in {results.unit} over held-out frames when the frame takes the place of an "
         f"average one; below 0 is better. {in_px}Ticks are size-centred differences with their "

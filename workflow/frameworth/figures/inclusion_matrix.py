@@ -13,8 +13,11 @@ from frameworth.text import counted
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row per subset, sorted by its consensus's RMSE (px); `frame_{i}` of a pool frame is 1 if it is included."""
-    rmse = results.consensus_rmse.set_index("subset")["rmse_px"]
+    """A row per subset, sorted by its networks' mean RMSE (px); `frame_{i}` of a pool frame is 1 if it is included.
+
+    Subsets may differ in their number of networks, and a consensus of more networks is better.
+    """
+    rmse = results.networks.groupby("subset")["rmse_px"].mean()
     made = results.subsets[["subset", "percent", "seed", "design"]].copy()
     made["rmse_px"] = rmse.reindex(made["subset"]).to_numpy()
     pool = np.flatnonzero(results.pool)
@@ -49,7 +52,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         strip.plot(rows["rmse_px"], rows["rank"], "o", color=colours[percent], ms=size, label=name)
     strip.set_xlabel("RMSE on held-out frames (px)")
     strip.legend(title="size of the subset", loc="upper right")
-    note = "The RMSE is that of each subset's consensus over held-out labels."
+    note = "The RMSE over held-out labels is the mean over each subset's networks."
     if results.planted is not None:
         note += " Red triangles mark frames with planted label errors."
     _style.headline(figure, _title(table), note)
@@ -73,5 +76,7 @@ def _title(table: pd.DataFrame) -> str:
     if len(sizes) < 2 or known["rmse_px"].var(ddof=0) == 0:
         return f"Which frames a subset holds matters, or chance does: {spread}"
     logs = np.log(known["rmse_px"])
-    between = logs.groupby(known["percent"]).transform("mean").var(ddof=0) / logs.var(ddof=0)
-    return f"Size explains {_style.percentage(between)} of the spread of the (log) error over subsets; {spread}"
+    within = (logs - logs.groupby(known["percent"]).transform("mean")) ** 2
+    # Chance alone lets the means of sizes differ, so both variances are over their degrees of freedom.
+    explained = max(0.0, 1 - within.sum() / (len(known) - len(sizes)) / logs.var())
+    return f"Size explains {_style.percentage(explained)} of the spread of the (log) error over subsets; {spread}"

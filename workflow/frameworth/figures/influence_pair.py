@@ -21,6 +21,7 @@ from frameworth.errors import UserError
 from frameworth.figures import _matrix, _style
 from frameworth.labels.images import read_image
 from frameworth.results.results import Results
+from frameworth.text import counted
 
 _LARGE = 0.9  # a change above this quantile of the changes of the right sign is large
 _RANKED = 2000  # number of the best pairs that are searched for frames not yet shown
@@ -196,7 +197,7 @@ def _detections(axes: Axes, table: pd.DataFrame, size: float) -> None:
     for included, (marker, colour, word) in looks.items():
         rows = table[table["with_training_frame"] == included]
         axes.plot(rows["x"], rows["y"], marker, color=colour, ms=small, mec="w", mew=small / 12, alpha=0.8,
-                  label=f"{word} frame {table['training_frame'].iloc[0]} ({len(rows)} subsets)")  # fmt: skip
+                  label=f"{word} frame {table['training_frame'].iloc[0]} ({counted(len(rows), 'subset')})")  # fmt: skip
     axes.plot(table["label_x"].iloc[0], table["label_y"].iloc[0], "+", color="black", ms=2.4 * size,
               mew=size / 3, path_effects=outline, label="label")  # fmt: skip
 

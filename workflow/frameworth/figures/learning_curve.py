@@ -176,7 +176,9 @@ def _verb(step: Step) -> str:
     if abs(step.change) <= step.reach:
         return "does not clearly change"
     way = "falls" if step.change < 0 else "rises"
-    return way if np.isfinite(step.error) else f"{way} in the only seed"
+    if np.isfinite(step.error):
+        return way
+    return f"{way} in the only seed" if step.seeds else f"{way} (with a single subset of a size)"
 
 
 def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame, steps: list[Step], level: float) -> str:

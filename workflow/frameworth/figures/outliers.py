@@ -84,7 +84,10 @@ def _title(table: pd.DataFrame, methods: pd.DataFrame) -> str:
         return f"The frames that stand out most: {', '.join(map(str, table['frame'].head(3)))}; their parts say why"
     row = by_method.loc[COMBINED]
     ends = f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-    text = f"The outlier score finds planted errors with AUROC {row['result']:.2f} {ends}"
+    finds = "The outlier score finds planted errors with"
+    if not row["ci_low"] > 0.5:
+        finds = "The outlier score is not shown to find planted errors:"
+    text = f"{finds} AUROC {row['result']:.2f} {ends}"
     differences = methods[methods["quantity"] == "auroc difference"]
     better = differences.loc[differences["ci_low"] > 1e-9, "method"].tolist()
     worse = differences.loc[differences["ci_high"] < -1e-9, "method"].tolist()

@@ -23,6 +23,12 @@ def subset_size(percent: int, pool: int) -> int:
     return max(1, (2 * percent * pool + 100) // 200)
 
 
+def main_percent(percents: np.ndarray) -> int:
+    """The percent that most subsets have; of several such percents the largest, as its networks have learned most."""
+    names, counts = np.unique(percents, return_counts=True)
+    return int(names[counts == counts.max()].max())
+
+
 def draw_subset(design: str, pool: int, percent: int, seed: int, study_seed: int) -> np.ndarray:
     """The subset (percent, seed) of a pool of `pool` frames, as bool [pool].
 

@@ -100,7 +100,7 @@ def _of_value(row: dict[str, Any], unit: str) -> str:
         low, high = _signed(row["called_ci_low"]), _signed(row["called_ci_high"])
         return (
             f"In place of an average frame it changes the held-out error by "
-            f"{px_and_score(row['value'], row['value_px'], unit)}, shrunken; given that it was called, "
+            f"{px_and_score(row['value'], row['value_px'], unit)}; given that it was called, its tested value is "
             f"{low} to {high} {unit}."
         )
     low, high = row["ci_low"], row["ci_high"]

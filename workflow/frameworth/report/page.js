@@ -459,7 +459,10 @@ async function showPair(training, evaluated) {
   const rows = sides(consensus, data.subsets, inclusion, training, evaluated);
   const own = points(labels, training), target = points(labels, evaluated);
   const targets = (r) => svg("path", { class: "target", d: wanted.map((k) => target[k]).filter(finite).map((p) => plus(...p, 1.6 * r)).join("") });
-  const count = (holds) => rows.filter((row) => row.holds === holds).length;
+  const subsets = (holds) => {
+    const count = rows.filter((row) => row.holds === holds).length;
+    return `${count} subset${count === 1 ? "" : "s"}`;
+  };
   const close = boxAround([...wanted.map((k) => target[k]), ...middleOf(rows, wanted)], evaluated, 0.12);
   const figure = (caption, picture) => html("figure", {}, html("figcaption", {}, caption), picture);
   const r = markOf(whole(training)), small = markOf(whole(evaluated)) * 0.6, near = markOf(close) * 0.6;
@@ -481,8 +484,8 @@ async function showPair(training, evaluated) {
   $("pair").replaceChildren(
     html("h3", {}, `Training frame ${training} → evaluated frame ${evaluated}`),
     html("p", {}, sentence(training, evaluated, score, panel, value, error)),
-    html("p", { class: "legend" }, html("span", { class: "key with" }, "●"), ` ${count(true)} subsets with frame ${training}`,
-      html("span", { class: "key without" }, "×"), ` ${count(false)} without it`, html("span", { class: "key label" }, "+"), " label",
+    html("p", { class: "legend" }, html("span", { class: "key with" }, "●"), ` ${subsets(true)} with frame ${training}`,
+      html("span", { class: "key without" }, "×"), ` ${subsets(false)} without it`, html("span", { class: "key label" }, "+"), " label",
       " · each mark is the consensus of one subset"),
     html("div", { class: "pair" }, ...drawnPair),
     html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The pair in numbers" }, pairTable(rows, target, score, value, error, training, evaluated)),

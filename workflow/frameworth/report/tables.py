@@ -77,15 +77,15 @@ def readable_columns(table: pd.DataFrame, methods: Sequence[Method[Any]]) -> tup
 
 
 def trust_sentence(validation: pd.DataFrame, estimator: str, alpha: float) -> str:
-    """A sentence from `validation.csv`: do values predict other subsets better than chance? Empty if not tested."""
+    """A sentence from `validation.csv`: do values predict other subsets beyond chance? Empty if not tested."""
     asked = validation[(validation["quantity"] == "lds") & (validation["method"] == estimator)].dropna(subset="p")
     if asked.empty:
         return ""
     row = asked.iloc[0]
-    comparison = "better than chance would" if row["p"] < alpha else "no better than chance would"
+    verb = "predict" if row["p"] < alpha else "are not shown to predict"
     return (
-        f"The frames’ values predict which other subsets do well {comparison}: the rank correlation is "
-        f"{readable(row['value'], '+')}, where chance gives {readable(row['chance_low'], '+')} to "
+        f"The frames’ values {verb} which other subsets do well: the rank correlation is {readable(row['value'], '+')} "
+        f"(one-sided p = {readable(row['p'])}), where chance gives {readable(row['chance_low'], '+')} to "
         f"{readable(row['chance_high'], '+')}."
     )
 

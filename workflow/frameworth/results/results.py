@@ -21,6 +21,7 @@ from frameworth.config.result_options import ResultOptions
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
+from frameworth.plan.designs import main_percent
 from frameworth.plan.names import subset_path
 from frameworth.scores.learning import Learning, learning
 from frameworth.scores.registry import unit_of
@@ -145,8 +146,8 @@ class Results:
 
     @property
     def main_percent(self) -> int:
-        """The percent that most subsets have."""
-        return int(self.subsets["percent"].mode().iloc[0])
+        """The percent that most subsets have; of several such percents the largest."""
+        return main_percent(self.percents)
 
     @cached_property
     def percents(self) -> np.ndarray:

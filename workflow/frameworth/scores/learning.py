@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from frameworth.config.training import Training
+from frameworth.plan.designs import main_percent
 from frameworth.scores.scores import rmse
 from frameworth.text import counted
 
@@ -88,8 +89,7 @@ def learning(
         error: [S, N, K] px, NaN where not labelled or where all networks of a subset diverged.
         label: [N, K, 2] px. inclusion: bool [S, N]. pool: bool [N]. percents: int [S].
     """
-    names, counts = np.unique(percents, return_counts=True)
-    percent = int(names[counts == counts.max()].max())
+    percent = main_percent(percents)
     rows = percents == percent
     error, seen = error[rows], inclusion[rows][:, :, None]
     guess = np.broadcast_to(constant_guess_error(label, pool), error.shape)

@@ -14,6 +14,8 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from frameworth.plan.designs import main_percent
+
 
 def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     """The mean of the finite values along `axis`; NaN where there are none."""
@@ -142,8 +144,7 @@ def slope_at_main_size(
     Args:
         score: [S] or [S, T]. sizes: frames in each subset [S].
     """
-    names, counts = np.unique(percents, return_counts=True)
-    main, size = int(names[counts.argmax()]), _mean_sizes(sizes, percents)
+    main, size = main_percent(percents), _mean_sizes(sizes, percents)
     smaller = [name for name in size if size[name] < size[main]]
     larger = [name for name in size if size[name] > size[main]]
     if not smaller and not larger:

@@ -23,7 +23,8 @@ class Run:
     Attributes:
         frames: int [n], n ≥ 2, in their order.
         keypoint: the keypoint that is off most.
-        distance: px, the length of the mean difference between its labels and the networks' positions.
+        distance: px, the length of the mean difference between its labels and the networks' positions, each
+            difference shortened to the shortest of them.
         p: the share of correctly labelled runs and single frames with any keypoint as far off.
         p_adjusted: the same for any of the runs (Holm).
         networks: number of networks that saw none of the frames.
@@ -44,7 +45,8 @@ def repeated_errors(
 
     A network that was trained on a frame's neighbour with the same wrong label repeats the error, so its error at the
     frame is small. So only networks that saw no frame of the run are used. Differences are averaged over the run, in
-    the animal's own axes. All runs and single frames together show how rarely a correct one has a mean as long.
+    the animal's own axes, after they are shortened to the shortest of them: otherwise one wrong label would make its
+    neighbours look wrong. All runs and single frames together show how rarely a correct one has a mean as long.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
@@ -66,9 +68,7 @@ def repeated_errors(
     off = (label - at) / direction(at, mean_shape(at))[:, None]
     for number, frames in enumerate(units):
         if networks[number]:
-            known = np.isfinite(off[frames])
-            total = np.where(known, off[frames], 0).sum(axis=0)
-            mean[number] = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+            mean[number] = _in_common(off[frames])
     p = tail_probability(size_deviation(np.abs(mean)))
     judged = [number for number, frames in enumerate(units) if len(frames) > 1 and np.isfinite(p[number]).any()]
     of_run = np.array([np.nanmin(p[number]) for number in judged])
@@ -88,6 +88,19 @@ def repeated_errors(
             )
         )
     return errors
+
+
+def _in_common(off: np.ndarray) -> np.ndarray:
+    """The mean difference [K] of a run's frames [n, K], each shortened to the shortest; NaN unless two are known.
+
+    Of a single frame it is the frame's difference.
+    """
+    known = np.isfinite(off)
+    length = np.where(known, np.abs(off), np.inf)
+    way = np.where(known & (length > 0), off, 0) / np.where(known & (length > 0), length, 1)
+    count = known.sum(axis=0)
+    enough = count >= min(2, len(off))
+    return np.where(enough, np.where(enough, length.min(axis=0), 0) * way.sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def runs(place: np.ndarray, videos: np.ndarray) -> list[np.ndarray]:
