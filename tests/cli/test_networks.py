@@ -94,7 +94,8 @@ def test_a_corrected_label_counts_the_networks_that_saw_it_and_no_other(study):
     text = describe(study.config, cores=1, measure=False)
     count = len(left.subsets["ensembles"])
     assert f"3 networks on 3 subsets, {count} networks in {count} jobs still to come" in text
-    assert f"{left.outdated} of these were trained for other labels or another config" in text
+    were = "was" if left.outdated == 1 else "were"
+    assert f"{left.outdated} of these {were} trained for other labels or another config" in text
 
 
 def test_a_label_set_back_needs_no_training_again(study):

@@ -62,7 +62,7 @@ def test_a_gpu_that_is_full_is_reported_with_the_sizes_to_lower_and_no_batch_is_
     assert last(ended) == (
         "frameworth: the GPU's memory ran out (Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB of "
         "which 1.12 GiB is free); let fewer networks share a GPU (networks_per_gpu), or lower training.batch_size (4), "
-        "training.crop (32), training.scale (1), which trains all networks anew"
+        "training.crop (32), training.scale (1), which trains all networks again"
     )
     assert not list((tmp_path / ".store").glob("*/training.json"))
 

@@ -183,7 +183,7 @@ def test_one_seed_more_trains_only_its_own_networks(study):
 
 
 def still_to_train(study):
-    """How many networks are told to be still to be trained, and how many of these to be outdated."""
+    """How many networks are still to be trained, and how many of these are outdated."""
     left = StudyNetworks(check_config(study.config)).left()
     return left.networks, left.outdated
 
