@@ -318,6 +318,16 @@ def test_what_distractors_of_a_group_do_is_told_only_if_it_holds_for_two_tests(s
         assert words in distractors._title(study.distractors, other).replace("\u00a0", " ")
 
 
+def test_a_group_of_one_flagged_frame_is_told_in_the_singular(study: Results):
+    group = {"group": "flagged", "log_confidence": -0.1, "distractor_confidence": 0.1, "distractor_confidence_p": 0.5}
+    values = study.frame_values.assign(verdict="undecided")
+    values.loc[0, "verdict"] = "check label"
+    other = Results(study.folder, study.options)
+    for p, words in ((0.9, "The flagged frame cannot be told"), (0.001, "The flagged frame lowers the log confidence")):
+        other.__dict__.update(distractor_groups=pd.DataFrame([group | {"log_confidence_p": p}]), frame_values=values)
+        assert distractors._title(study.distractors, other).startswith(words)
+
+
 def test_levels_and_shares_are_told_as_they_are():
     assert [_style.stated(level) for level in (0.95, 0.975, 0.999)] == ["95\u00a0%", "97.5\u00a0%", "99.9\u00a0%"]
     assert [_style.percentage(share) for share in (-0.5, -0.034, 0.25)] == ["−50\u00a0%", "−3.4\u00a0%", "25\u00a0%"]

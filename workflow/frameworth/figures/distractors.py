@@ -109,18 +109,20 @@ def _title(table: pd.DataFrame, results: Results) -> str:
         group, parts = groups.iloc[-1], ("log_confidence", "distractor_confidence")
         what = ("the log confidence at labels", "the confidence of distractors")
         adjusted = holm(np.array([group[f"{part}_p"] for part in parts], float))  # as either of the two may be told
+        of_group = np.flatnonzero(results.planted) if group["group"] == "planted" else results.flagged
+        alone = bool(table["training_frame"].isin(of_group).sum() == 1)
         moves = [
-            f"{_way(group[part])} {name} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{p:.2g})"
+            f"{_way(group[part], alone)} {name} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{p:.2g})"
             for part, name, p in zip(parts, what, adjusted, strict=True)
             if p < alpha
         ]
         nothing = "cannot be told from the rest by the confidence at labels or elsewhere"
-        text = f"The {group['group']} frames {' and '.join(moves) or nothing}; decided"
+        text = f"The {group['group']} frame{'s' * (not alone)} {' and '.join(moves) or nothing}; decided"
     decided = counted(int((table["distractor_confidence_p"] < alpha).sum()), "single frame")
     single = counted(int((cells["distractor_confidence_q"] < alpha).sum()), "change")
     moved = f"{decided} on average over held-out labels"
     return f"{text}: {moved}; beyond chance: {single} at single held-out labels"
 
 
-def _way(change: float) -> str:
-    return "lower" if change < 0 else "raise"
+def _way(change: float, alone: bool) -> str:
+    return ("lower" if change < 0 else "raise") + "s" * alone
