@@ -328,6 +328,14 @@ def test_a_group_of_one_flagged_frame_is_told_in_the_singular(study: Results):
         assert distractors._title(study.distractors, other).startswith(words)
 
 
+def test_changes_beyond_chance_are_at_least_as_many_as_the_table_of_the_strongest_holds(study: Results):
+    other = Results(study.folder, study.options)
+    places = pd.concat([study.distractor_places] * 200).head(200)
+    for q, words in ((0.01, "at least 200 changes"), (np.r_[0.9, np.full(199, 0.01)], "beyond chance: 199 changes")):
+        other.__dict__["distractor_places"] = places.assign(distractor_confidence_q=q)
+        assert words in distractors._title(study.distractors, other)
+
+
 def test_levels_and_shares_are_told_as_they_are():
     assert [_style.stated(level) for level in (0.95, 0.975, 0.999)] == ["95\u00a0%", "97.5\u00a0%", "99.9\u00a0%"]
     assert [_style.percentage(share) for share in (-0.5, -0.034, 0.25)] == ["−50\u00a0%", "−3.4\u00a0%", "25\u00a0%"]

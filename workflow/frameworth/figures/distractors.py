@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import HashableList
 
+from frameworth.answers.distractors import CELLS
 from frameworth.attribution.inference.values import holm
 from frameworth.figures import _style
 from frameworth.labels.images import read_image
@@ -119,7 +120,8 @@ def _title(table: pd.DataFrame, results: Results) -> str:
         nothing = "cannot be told from the rest by the confidence at labels or elsewhere"
         text = f"The {group['group']} frame{'s' * (not alone)} {' and '.join(moves) or nothing}; decided"
     decided = counted(int((table["distractor_confidence_p"] < alpha).sum()), "single frame")
-    single = counted(int((cells["distractor_confidence_q"] < alpha).sum()), "change")
+    beyond = int((cells["distractor_confidence_q"] < alpha).sum())
+    single = "at least " * (beyond == CELLS) + counted(beyond, "change")  # the table has no more of them
     moved = f"{decided} on average over held-out labels"
     return f"{text}: {moved}; beyond chance: {single} at single held-out labels"
 
