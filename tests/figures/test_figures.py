@@ -336,6 +336,17 @@ def test_changes_beyond_chance_are_at_least_as_many_as_the_table_of_the_stronges
         assert words in distractors._title(study.distractors, other)
 
 
+def test_a_title_agrees_with_one_flagged_frame_and_one_planted_error(study: Results):
+    table, frame = labels_to_check.table(study), study.label_checks["frame"][0]
+    other = Results(study.folder, study.options)
+    checks = study.label_checks.assign(flagged=study.label_checks["frame"] == frame)
+    other.__dict__.update(label_checks=checks, frames=study.frames.assign(planted=None))
+    other.frames.loc[frame, "planted"] = "shift"
+    title = labels_to_check._title(table, [frame], other)
+    assert "(flagged in all: 1)" in title
+    assert title.endswith("planted errors among them: 1 of 1")
+
+
 def test_levels_and_shares_are_told_as_they_are():
     assert [_style.stated(level) for level in (0.95, 0.975, 0.999)] == ["95\u00a0%", "97.5\u00a0%", "99.9\u00a0%"]
     assert [_style.percentage(share) for share in (-0.5, -0.034, 0.25)] == ["−50\u00a0%", "−3.4\u00a0%", "25\u00a0%"]
