@@ -347,6 +347,11 @@ def test_a_title_agrees_with_one_flagged_frame_and_one_planted_error(study: Resu
     assert title.endswith("planted errors among them: 1 of 1")
 
 
+def test_of_networks_that_have_not_learned_no_interval_is_said_to_fail_the_test_over_frames(study: Results):
+    strong = study.frame_values.assign(verdict="undecided", ci_low=0.5, ci_high=1.0, p_adjusted=0.001)
+    assert "holds" not in frame_values._title(strong, learned=False)
+
+
 def test_levels_and_shares_are_told_as_they_are():
     assert [_style.stated(level) for level in (0.95, 0.975, 0.999)] == ["95\u00a0%", "97.5\u00a0%", "99.9\u00a0%"]
     assert [_style.percentage(share) for share in (-0.5, -0.034, 0.25)] == ["−50\u00a0%", "−3.4\u00a0%", "25\u00a0%"]
