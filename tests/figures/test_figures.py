@@ -35,6 +35,7 @@ from frameworth.figures import (
     learning_curve,
     memorization,
     outliers,
+    seeds,
 )
 from frameworth.results.results import Results
 from synthetic_study import write_study
@@ -350,6 +351,12 @@ def test_a_title_agrees_with_one_flagged_frame_and_one_planted_error(study: Resu
 def test_of_networks_that_have_not_learned_no_interval_is_said_to_fail_the_test_over_frames(study: Results):
     strong = study.frame_values.assign(verdict="undecided", ci_low=0.5, ci_high=1.0, p_adjusted=0.001)
     assert "holds" not in frame_values._title(strong, learned=False)
+
+
+def test_one_predictor_that_explains_some_of_the_spread_is_told_in_the_singular():
+    rows = pd.DataFrame({"predictor": ["coverage of pose"], "r_squared": 0.3, "ci_low": 0.1, "ci_high": 0.5})
+    for others, words in ((rows, "; alone explains some: coverage"), (pd.concat([rows] * 2), "; alone explain some:")):
+        assert words in seeds._title(others, pd.DataFrame(), 50)
 
 
 def test_levels_and_shares_are_told_as_they_are():
