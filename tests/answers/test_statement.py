@@ -137,6 +137,12 @@ def test_the_row_of_the_whole_group_is_read_and_none_where_all_pairs_diverged():
     assert toggled(table.assign(pairs=0), 0.05) is None
 
 
+def test_a_group_of_which_one_toggled_pair_is_left_is_judged_by_the_test_of_random_subsets():
+    row = {"arm": "with", "pairs": 1, "difference": 0.2, "p": np.nan, "frames": "1 5 7", "two_way_low": np.nan,
+           "two_way_high": np.nan}  # fmt: skip
+    assert statement(toggled(pd.DataFrame([row]), 0.05)) == statement()
+
+
 def test_further_frames_are_said_to_help_by_how_much_for_how_many_only_where_the_curve_tells():
     assert "60 more frames like these would lower the error by 20 % (between 10 and 30 %)" in statement()
     harm = HELPED | {"change_px": 0.8, "low_px": 0.4, "high_px": 1.2, "verdict": "would lose"}

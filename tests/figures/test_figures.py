@@ -35,6 +35,7 @@ from frameworth.figures import (
     learning_curve,
     memorization,
     outliers,
+    seeds,
 )
 from frameworth.results.results import Results
 from synthetic_study import write_study
@@ -316,6 +317,49 @@ def test_what_distractors_of_a_group_do_is_reported_only_if_it_holds_for_two_tes
     ):
         other.__dict__["distractor_groups"] = pd.DataFrame([group | {"log_confidence_p": p}])
         assert words in distractors._title(study.distractors, other).replace("\u00a0", " ")
+
+
+def test_a_group_of_one_flagged_frame_is_named_in_the_singular(study: Results):
+    group = {"group": "flagged", "log_confidence": -0.1, "distractor_confidence": 0.1, "distractor_confidence_p": 0.5}
+    values = study.frame_values.assign(verdict="undecided")
+    values.loc[0, "verdict"] = "check label"
+    other = Results(study.folder, study.options)
+    for p, words in (
+        (0.9, "The flagged frame does not differ beyond chance"),
+        (0.001, "The flagged frame lowers the log confidence"),
+    ):
+        other.__dict__.update(distractor_groups=pd.DataFrame([group | {"log_confidence_p": p}]), frame_values=values)
+        assert distractors._title(study.distractors, other).startswith(words)
+
+
+def test_changes_beyond_chance_are_at_least_as_many_as_the_table_of_the_strongest_holds(study: Results):
+    other = Results(study.folder, study.options)
+    places = pd.concat([study.distractor_places] * 200).head(200)
+    for q, words in ((0.01, "at least 200 changes"), (np.r_[0.9, np.full(199, 0.01)], "beyond chance: 199 changes")):
+        other.__dict__["distractor_places"] = places.assign(distractor_confidence_q=q)
+        assert words in distractors._title(study.distractors, other)
+
+
+def test_a_title_agrees_with_one_flagged_frame_and_one_planted_error(study: Results):
+    table, frame = labels_to_check.table(study), study.label_checks["frame"][0]
+    other = Results(study.folder, study.options)
+    checks = study.label_checks.assign(flagged=study.label_checks["frame"] == frame)
+    other.__dict__.update(label_checks=checks, frames=study.frames.assign(planted=None))
+    other.frames.loc[frame, "planted"] = "shift"
+    title = labels_to_check._title(table, [frame], other)
+    assert "(flagged in all: 1)" in title
+    assert title.endswith("planted errors among them: 1 of 1")
+
+
+def test_of_networks_that_have_not_learned_no_interval_is_said_to_fail_the_test_over_frames(study: Results):
+    strong = study.frame_values.assign(verdict="undecided", ci_low=0.5, ci_high=1.0, p_adjusted=0.001)
+    assert "holds" not in frame_values._title(strong, learned=False)
+
+
+def test_one_predictor_that_explains_some_of_the_spread_is_named_in_the_singular():
+    rows = pd.DataFrame({"predictor": ["coverage of pose"], "r_squared": 0.3, "ci_low": 0.1, "ci_high": 0.5})
+    for others, words in ((rows, "; alone explains some: coverage"), (pd.concat([rows] * 2), "; alone explain some:")):
+        assert words in seeds._title(others, pd.DataFrame(), 50)
 
 
 def test_levels_and_shares_are_reported_as_they_are():

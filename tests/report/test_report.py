@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from frameworth import report
-from frameworth.answers.closing import closing_lines
+from frameworth.answers.answer import sentences
+from frameworth.answers.closing import answer, closing_lines
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.methods import method
 from frameworth.errors import UserError
@@ -144,6 +145,17 @@ def test_named_frames_that_were_toggled_in_vain_leave_the_test_of_the_flagged_on
     named = CONFIG | {"toggle": {"pairs": 16, "frames": [3, 5, 8]}}
     assert closing_lines(study.folder, named, "mine.yaml")[:4] == closing_lines(study.folder, CONFIG, "mine.yaml")[:4]
     (study.folder / "toggle.csv").unlink()
+
+
+@pytest.mark.slow
+def test_flagged_frames_that_were_toggled_in_vain_leave_the_test_of_the_planted_ones_in_the_answer(study: Results):
+    row = {"arm": "with", "pairs": 16, "difference": 0.01, "p": 0.6, "frames": "3 5", "two_way_low": -0.1,
+           "two_way_high": 0.1}  # fmt: skip
+    write_csv(study.folder / "toggle.csv", pd.DataFrame([row]))
+    tested = study.summary | {"group_name": "planted", "group_size": 3, "group_test_p": 0.001, "group_difference_px": 1}
+    tested["statement"] = sentences(tested, 0.05)
+    toggled = CONFIG | {"toggle": {"pairs": 16}}
+    assert answer(study.folder, toggled, tested) == answer(study.folder, CONFIG, tested)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from scipy import stats
 
 from conftest import REPOSITORY
 from frameworth import estimate_influence, figures
+from frameworth.answers.held_out import RESAMPLES
 from frameworth.attribution import estimators
 from frameworth.cli.planning import describe
 from frameworth.figures import draw_figure, figure_names
@@ -28,6 +29,12 @@ PAGES = [REPOSITORY / "README.md", REPOSITORY / "envs" / "README.md", *sorted(DO
 def code(page, language="python"):
     """The first block of code of a page."""
     return re.search(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S)[1]
+
+
+@pytest.mark.parametrize("page", ["questions.md", "mathematics.md"])
+def test_pages_count_as_many_relabellings_of_frames_as_are_drawn(page):
+    counts = re.findall(r"([\d,]+)\s+relabellings", (DOCS / page).read_text())
+    assert set(counts) == {f"{10 * RESAMPLES:,}"}
 
 
 def test_the_estimator_of_the_page_is_an_estimator_as_soon_as_its_file_is_there(tmp_path, monkeypatch):

@@ -39,8 +39,8 @@ class Toggled:
 
 
 def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
-    """The whole group's row of `toggle.csv`. None if nothing was toggled, or if no pair of networks is left."""
-    rows = table[(table["arm"] == "with") & (table["pairs"] > 0)]
+    """The whole group's row of `toggle.csv`. None if nothing was toggled, or if too few pairs are left for a test."""
+    rows = table[(table["arm"] == "with") & (table["pairs"] > 1)]
     if rows.empty:
         return None
     row = rows.iloc[0]

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import HashableList
 
+from frameworth.answers.distractors import CELLS
 from frameworth.attribution.inference.values import holm
 from frameworth.figures import _style
 from frameworth.labels.images import read_image
@@ -111,18 +112,21 @@ def _title(table: pd.DataFrame, results: Results) -> str:
         group, parts = groups.iloc[-1], ("log_confidence", "distractor_confidence")
         what = ("the log confidence at labels", "the confidence of distractors")
         adjusted = holm(np.array([group[f"{part}_p"] for part in parts], float))  # as either of the two may be told
+        of_group = np.flatnonzero(results.planted) if group["group"] == "planted" else results.flagged
+        alone = bool(table["training_frame"].isin(of_group).sum() == 1)
         moves = [
-            f"{_way(group[part])} {name} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{p:.2g})"
+            f"{_way(group[part], alone)} {name} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{p:.2g})"
             for part, name, p in zip(parts, what, adjusted, strict=True)
             if p < alpha
         ]
-        nothing = "do not differ beyond chance from the rest, neither in the confidence at labels nor elsewhere"
-        text = f"The {group['group']} frames {' and '.join(moves) or nothing}; decided"
+        nothing = f"{'does' if alone else 'do'} not differ beyond chance from the rest, at labels or elsewhere"
+        text = f"The {group['group']} frame{'s' * (not alone)} {' and '.join(moves) or nothing}; decided"
     decided = counted(int((table["distractor_confidence_p"] < alpha).sum()), "single frame")
-    single = counted(int((cells["distractor_confidence_q"] < alpha).sum()), "change")
+    beyond = int((cells["distractor_confidence_q"] < alpha).sum())
+    single = "at least " * (beyond == CELLS) + counted(beyond, "change")  # the table has no more of them
     moved = f"{decided} on average over held-out labels"
     return f"{text}: {moved}; beyond chance: {single} at single held-out labels"
 
 
-def _way(change: float) -> str:
-    return "lower" if change < 0 else "raise"
+def _way(change: float, alone: bool) -> str:
+    return ("lower" if change < 0 else "raise") + "s" * alone

@@ -61,12 +61,14 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.set_xlabel("rank (number of frames)" if crowded else "pool frame (number), from best to worst relative value")
     axes.set_ylabel(f"relative value ({results.unit})\nbetter than average  ←   0   →  worse")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    _style.headline(figure, _title(table), _note(table, results))
+    _style.headline(figure, _title(table, results.learning.learned), _note(table, results))
     return figure
 
 
-def _title(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame, learned: bool = True) -> str:
     decided = table[table["verdict"].isin(_DECIDED)]
+    if not learned:
+        return "No frame is decided: verdicts need networks that have learned"
     if table["ci_low"].isna().all():
         return "No frame is decided: there are too few independent subsets for intervals"
     if decided.empty:

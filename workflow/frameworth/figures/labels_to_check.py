@@ -125,12 +125,12 @@ def _title(table: pd.DataFrame, frames: list[int], results: Results) -> str:
     worst = table[table["stands_out"]]["distance_px"]
     rest = checks.loc[~checks["frame"].isin(frames), "distance_px"]
     flagged = int(checks["flagged"].sum())
-    order = f"Check the labels of these {len(frames)} frames first ({flagged} of all are flagged)"
+    order = f"Check the labels of these {len(frames)} frames first (flagged in all: {flagged})"
     text = order if flagged else f"No label is flagged; the first {len(frames)} frames by suspicion"
     if worst.notna().any():
         text += f": a keypoint {worst.min():.1f} to {worst.max():.1f} px from its consensus"
     if worst.notna().any() and rest.notna().any():
         text += f", against {rest.median():.1f} px in the typical other frame"
     if results.planted is not None:
-        text += f"; {results.planted[frames].sum()} of the {results.planted.sum()} planted errors are among them"
+        text += f"; planted errors among them: {results.planted[frames].sum()} of {results.planted.sum()}"
     return text

@@ -94,7 +94,7 @@ def _title(rows: pd.DataFrame, ceiling: pd.DataFrame, percent: int) -> str:
         text += f"; the subset makes {_style.percentage(ceiling['r_squared'].iloc[0])} of it"
     others = rows[(rows["predictor"] != VALUES) & (rows["ci_low"] > LEAST_SHOWN)]
     if len(others):
-        text += "; alone explain some: " + ", ".join(
+        text += f"; alone explain{'s' * (len(others) == 1)} some: " + ", ".join(
             f"{row.predictor} ({row.r_squared:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}])"
             for row in others.itertuples()
         )
