@@ -112,7 +112,8 @@ def _title(table: pd.DataFrame, results: Results) -> str:
         group, parts = groups.iloc[-1], ("log_confidence", "distractor_confidence")
         what = ("the log confidence at labels", "the confidence of distractors")
         adjusted = holm(np.array([group[f"{part}_p"] for part in parts], float))  # as either of the two may be told
-        of_group = np.flatnonzero(results.planted) if group["group"] == "planted" else results.flagged
+        is_planted = group["group"] == "planted"
+        of_group = np.flatnonzero(results.frames["planted"].notna()) if is_planted else results.flagged
         alone = bool(table["training_frame"].isin(of_group).sum() == 1)
         moves = [
             f"{_way(group[part], alone)} {name} ({_style.signed(group[part], 3)}, p{_style.NBSP}={_style.NBSP}{p:.2g})"
