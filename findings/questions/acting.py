@@ -18,7 +18,7 @@ WORDS = {
     "random": "a tenth checked at random",
     "list": "a tenth checked by the list",
     "all": "all wrong labels mended",
-    "list less more": "checked by the list, less a tenth more frames",
+    "list minus more": "checked by the list, minus a tenth more frames",
 }
 
 
@@ -41,7 +41,7 @@ def changes(table: pd.DataFrame) -> pd.DataFrame:
     before = wide["as-is", 80]
     after = {"more": wide["as-is", 90]} | {way: wide[way, 80] for way in WORDS if (way, 80) in wide}
     changed = pd.DataFrame({way: score - before for way, score in after.items()}).dropna()
-    return changed.assign(**{"list less more": changed["list"] - changed["more"]}).reset_index()
+    return changed.assign(**{"list minus more": changed["list"] - changed["more"]}).reset_index()
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:

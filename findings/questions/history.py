@@ -24,7 +24,7 @@ def collect() -> pd.DataFrame:
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:
     """The table, with what each row is about in words."""
-    against = table["against"].map(lambda other: "" if pd.isna(other) else f" less {other}")
+    against = table["against"].map(lambda other: "" if pd.isna(other) else f" minus {other}")
     steps = table["low"].astype(str) + " → " + table["high"].astype(str) + " %"
     return table.assign(what=steps + ", " + table["history"] + against).round(3)
 

@@ -381,7 +381,7 @@ def test_status_says_what_a_correction_outdates(begun):
         f"be trained ({sum(holds)} of them trained for others), 0 training now."
     ) in output
     refused = called("report", "--configfile", "study.yaml").output
-    assert f"{16 + sum(holds)} of 26 networks still to be trained ({sum(holds)} outdated); first: " in refused
+    assert f"{16 + sum(holds)} of 26 networks are still to be trained ({sum(holds)} outdated); first: " in refused
 
 
 def test_status_of_a_study_whose_labels_cannot_be_read_says_why_and_what_was_found(study):

@@ -370,7 +370,7 @@ def test_levels_and_shares_are_reported_as_they_are():
 def test_frame_values_says_when_nothing_is_decided(study: Results):
     table = frame_values.table(study)
     assert table["value"].is_monotonic_increasing
-    assert frame_values._title(table.assign(verdict="undecided", ci_low=-1.0, ci_high=1.0)) == (
+    assert frame_values._title(table.assign(verdict="undecided", ci_low=-1.0, ci_high=1.0), learned=True) == (
         f"No frame's value is decided: all {len(table)} intervals include 0"
     )
     # A flagged frame may stand out from 0, and of one that no subset holds there is no interval.
@@ -378,11 +378,13 @@ def test_frame_values_says_when_nothing_is_decided(study: Results):
     some.loc[0, ["verdict", "ci_low"]] = ["check label", 0.5]
     some.loc[1, ["ci_low", "ci_high"]] = np.nan
     of_whom = "intervals of frames that are not flagged"
-    assert frame_values._title(some).endswith(f"all {len(table) - 2} {of_whom} include 0")
+    assert frame_values._title(some, learned=True).endswith(f"all {len(table) - 2} {of_whom} include 0")
     some.loc[2, "ci_low"] = 0.5
-    assert f"of {len(table) - 2} {of_whom} {len(table) - 3} include 0" in frame_values._title(some)
+    assert f"of {len(table) - 2} {of_whom} {len(table) - 3} include 0" in frame_values._title(some, learned=True)
     verdicts = ["harmful", "helpful", "helpful"] + ["undecided"] * (len(table) - 3)
-    assert "3 of 24 frames are decided: 1 harmful, 2 helpful" in frame_values._title(table.assign(verdict=verdicts))
+    assert "3 of 24 frames are decided: 1 harmful, 2 helpful" in frame_values._title(
+        table.assign(verdict=verdicts), learned=True
+    )
 
 
 def test_the_histogram_counts_every_influence_on_another_frame_once(study: Results):

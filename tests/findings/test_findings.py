@@ -233,7 +233,7 @@ def test_actions_are_compared_with_the_same_subset_of_the_labels_as_they_are() -
     )  # fmt: skip
     first = changes(table).set_index(["planting", "seed"]).loc[-1]
     assert np.allclose(
-        first[["more", "list", "random", "all", "list less more"]], [[-0.1, -0.4, -0.05, -0.4, -0.3]] * 2
+        first[["more", "list", "random", "all", "list minus more"]], [[-0.1, -0.4, -0.05, -0.4, -0.3]] * 2
     )
     by_the_list = acting.answer(table).set_index("action").loc["a tenth checked by the list"]
     assert by_the_list[["pairs", "change"]].tolist() == [4, -0.3]
@@ -258,7 +258,7 @@ def test_histories_are_read_with_the_difference_of_independent_from_nested_steps
     table = history.collect()
     changes_by_what = history.answer(table).set_index("what")["change"].to_dict()
     assert changes_by_what == {
-        "10 → 30 %, nested": -0.5, "10 → 30 %, independent": -0.3, "10 → 30 %, independent less nested": 0.2,
+        "10 → 30 %, nested": -0.5, "10 → 30 %, independent": -0.3, "10 → 30 %, independent minus nested": 0.2,
     }  # fmt: skip
     assert len(history.draw(table).axes[0].get_yticklabels()) == 3
 

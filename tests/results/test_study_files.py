@@ -73,7 +73,7 @@ def test_a_study_that_was_not_begun_is_reported_by_every_command(study):
     shutil.rmtree(study)
     assert "results/tiny/frames.csv: there is no such file, as nothing has been run" in line_of("explain")
     assert "nothing has been run; first: frameworth run" in line_of("plan")
-    assert "26 of 26 networks still to be trained" in line_of("report")
+    assert "26 of 26 networks are still to be trained" in line_of("report")
     done = called("status")
     assert done.exit_code == 0
     assert "0 of 26 networks finished" in done.output

@@ -54,9 +54,9 @@ def answer(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[s
     group, path = None, folder / "toggle.csv"
     if config.toggle and path.exists():
         group = toggled(read_table(path), alpha)
-        others = config.toggle.frames or summary["group_name"] == "planted"
-        if group and not group.decided and others:
-            group = None  # what is not known of the toggled frames says nothing of other ones, which were tested
+        is_tested_group = not config.toggle.frames and summary["group_name"] != "planted"
+        if group and not group.decided and not is_tested_group:
+            group = None  # the study's own test is of other frames, and may have decided
     checks = read_label_checks(folder / "labels_to_check.csv")
     lines = sentences(summary, alpha, group) if group else summary["statement"]
     return [*lines, next_step(folder, summary, checks, config, "").sentence]

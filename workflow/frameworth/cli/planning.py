@@ -88,8 +88,8 @@ def uncertain_lines(left: Left) -> list[str]:
     """Lines about networks that were trained before but count as still to be trained."""
     lines = []
     if left.outdated:
-        was = "was" if left.outdated == 1 else "were"
-        lines.append(f"{left.outdated} of these {was} trained for other labels or another config: outdated.")
+        was, are = ("was", "is") if left.outdated == 1 else ("were", "are")
+        lines.append(f"{left.outdated} of these {was} trained for other labels or another config, and {are} outdated.")
     if left.guessed:
         lines.append(MAY_BE_THERE)
     return lines

@@ -248,9 +248,10 @@ def report(configfile: TextIO, show: bool) -> None:
     config = read_config(configfile)
     now = study_progress(config)
     if now.finished < now.planned:
+        are = "is" if now.planned - now.finished == 1 else "are"
         raise UserError(
             ("up to " if now.guessed else "")
-            + f"{now.planned - now.finished} of {counted(now.planned, 'network')} still to be trained"
+            + f"{now.planned - now.finished} of {counted(now.planned, 'network')} {are} still to be trained"
             + (f" ({now.outdated} outdated)" if now.outdated else "")
             + f"; {_first(configfile)}"
         )

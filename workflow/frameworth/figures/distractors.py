@@ -111,7 +111,7 @@ def _title(table: pd.DataFrame, results: Results) -> str:
         # Planted errors are known to be wrong; flagged labels only look wrong.
         group, parts = groups.iloc[-1], ("log_confidence", "distractor_confidence")
         what = ("the log confidence at labels", "the confidence of distractors")
-        adjusted = holm(np.array([group[f"{part}_p"] for part in parts], float))  # as either of the two may be told
+        adjusted = holm(np.array([group[f"{part}_p"] for part in parts], float))  # the title may name either of the two
         is_planted = group["group"] == "planted"
         of_group = np.flatnonzero(results.frames["planted"].notna()) if is_planted else results.flagged
         alone = bool(table["training_frame"].isin(of_group).sum() == 1)

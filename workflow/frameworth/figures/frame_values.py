@@ -65,7 +65,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     return figure
 
 
-def _title(table: pd.DataFrame, learned: bool = True) -> str:
+def _title(table: pd.DataFrame, learned: bool) -> str:
     decided = table[table["verdict"].isin(_DECIDED)]
     if not learned:
         return "No frame is decided: verdicts need networks that have learned"

@@ -72,7 +72,7 @@ def _title(table: pd.DataFrame) -> str:
     )
     if len(same) < 2:
         number = counted(len(known), "subset")
-        return f"{number}, no two of the same size: so which frames matter is unknown"
+        return f"{number}, no two of the same size: which frames matter is unknown"
     if len(sizes) < 2 or known["rmse_px"].var(ddof=0) == 0:
         return f"Which frames a subset holds matters, or chance does: {spread}"
     logs = np.log(known["rmse_px"])

@@ -97,10 +97,12 @@ def _in_common(off: np.ndarray) -> np.ndarray:
     """
     known = np.isfinite(off)
     length = np.where(known, np.abs(off), np.inf)
-    way = np.where(known & (length > 0), off, 0) / np.where(known & (length > 0), length, 1)
+    has_direction = known & (length > 0)
+    direction = np.where(has_direction, off, 0) / np.where(has_direction, length, 1)
     count = known.sum(axis=0)
     enough = count >= min(2, len(off))
-    return np.where(enough, np.where(enough, length.min(axis=0), 0) * way.sum(axis=0) / np.maximum(count, 1), np.nan)
+    shortest = np.where(enough, length.min(axis=0), 0)
+    return np.where(enough, shortest * direction.sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def runs(place: np.ndarray, videos: np.ndarray) -> list[np.ndarray]:
