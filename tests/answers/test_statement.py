@@ -77,7 +77,7 @@ def test_the_length_of_an_animal_is_the_widest_span_of_its_labels_in_the_typical
 
 
 def test_numbers_that_are_not_known_read_alike_before_and_after_they_were_a_file():
-    unknown = dict.fromkeys(("animal_length_px", "group_test_p", "group_difference_px"), float("nan"))
+    unknown = dict.fromkeys(("animal_length_px", "group_test_p", "group_test_p_px"), float("nan"))
     numbers = NUMBERS | CHANGES["chance"] | unknown
     read = numbers | dict.fromkeys(unknown)
     assert sentences(read, 0.05) == sentences(numbers, 0.05)
@@ -104,8 +104,9 @@ def test_the_group_is_said_to_do_harm_only_where_that_is_decided():
     chance = statement(group_test_p=0.4)
     assert "do worse" not in chance
     assert "cannot decide whether the 7 flagged frames do harm" in chance
-    # The score that is tested decides, px may point elsewhere.
-    assert "px each" not in statement(group_difference_px=-0.01)
+    in_px_undecided = statement(group_test_p_px=0.06)
+    assert "do worse with the 7 flagged frames" in in_px_undecided
+    assert "px each" not in in_px_undecided
 
 
 @pytest.mark.parametrize(("flagged", "judged"), [(1, 0), (2, 2)])

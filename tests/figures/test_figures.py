@@ -261,6 +261,14 @@ def test_a_step_of_three_seeds_is_clear_only_beyond_its_t_interval():
     assert step.reach == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4)
 
 
+def test_subsets_of_one_cluster_count_once_in_the_error_of_a_step():
+    rows = [(50, f"pair-{pair}", error) for pair, error in enumerate((4.0, 5.0, 6.0)) for _ in range(2)]
+    rows += [(90, f"seed-{seed}", 3.0) for seed in range(3)]
+    step = learning_curve._step(pd.DataFrame(rows, columns=["percent", "cluster", "rmse_px"]), 50, 90, 0.95)
+    assert step.change == -2
+    assert step.error == pytest.approx(1 / np.sqrt(3))
+
+
 def test_a_step_to_a_size_with_a_single_subset_is_not_said_to_be_of_a_single_seed():
     ladder = pd.DataFrame({"percent": [50] * 8 + [90], "cluster": list("abcdefghi"), "rmse_px": [*range(4, 12), 3.0]})
     step = learning_curve._step(ladder, 50, 90, 0.95)
@@ -434,9 +442,15 @@ def test_principal_components_place_the_ground_truth_where_no_displacement_is():
     assert components.share[0] == pytest.approx(1)
     np.testing.assert_allclose(components.loadings[0], direction, atol=1e-9)
     np.testing.assert_allclose(components.scores[:, 0] - components.truth[0], displacement @ direction, atol=1e-9)
-    assert components.common == pytest.approx(
-        (displacement.mean(axis=0) ** 2).sum() / (displacement**2).sum(axis=1).mean()
-    )
+    products = displacement @ displacement.T
+    others = products[~np.eye(50, dtype=bool)].mean()
+    assert components.common == pytest.approx(others / np.diag(products).mean())
+
+
+def test_few_subsets_that_have_nothing_in_common_are_not_said_to_share_their_error():
+    rng = np.random.default_rng(2)
+    shares = [error_pca.principal_components(rng.normal(size=(4, 200))).common for _ in range(50)]
+    assert np.mean(shares) < 0.02  # |mean X|² / mean |X|² is a quarter here
 
 
 def test_a_subset_that_found_nothing_does_not_become_the_first_component():

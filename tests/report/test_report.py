@@ -152,7 +152,7 @@ def test_flagged_frames_that_were_toggled_in_vain_leave_the_test_of_the_planted_
     row = {"arm": "with", "pairs": 16, "difference": 0.01, "p": 0.6, "frames": "3 5", "two_way_low": -0.1,
            "two_way_high": 0.1}  # fmt: skip
     write_csv(study.folder / "toggle.csv", pd.DataFrame([row]))
-    tested = study.summary | {"group_name": "planted", "group_size": 3, "group_test_p": 0.001, "group_difference_px": 1}
+    tested = study.summary | {"group_name": "planted", "group_size": 3, "group_test_p": 0.001}
     tested["statement"] = sentences(tested, 0.05)
     toggled = CONFIG | {"toggle": {"pairs": 16}}
     assert answer(study.folder, toggled, tested) == answer(study.folder, CONFIG, tested)

@@ -22,6 +22,7 @@ NUMBERS: dict[str, Any] = {
     "group_name": "flagged",
     "group_difference_px": 0.052,
     "group_test_p": 0.001,
+    "group_test_p_px": 0.02,
     "further_frames": HELPED,
     "verdicts": {"check label": 7, "undecided": 53},
     "networks_to_decide_top": 5234,

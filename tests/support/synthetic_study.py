@@ -415,6 +415,7 @@ def _summary(
         "group_size": int((kinds != "").sum()),
         "group_name": "planted",
         "group_test_p": 0.5,
+        "group_test_p_px": 0.5,
         "networks_to_decide_top": 900,
         "further_frames": None,
         "far_frames": None,

@@ -129,8 +129,8 @@ def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
     if not answer["group_size"] or not _known(answer["group_test_p"]) < alpha:
         return ""
     frames = _these(answer["group_size"], answer["group_name"])
-    px = _known(answer["group_difference_px"])
-    amount = f", by {_px(px)} each" if px > 0 else ""
+    # The score that is tested may be decided where px are not.
+    amount = f", by {_px(answer['group_difference_px'])} each" if _known(answer["group_test_p_px"]) < alpha else ""
     return f"Networks do worse with {frames} than with others in their place{amount}."
 
 

@@ -127,13 +127,14 @@ def summary(results: Results) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     difference, p = values.group_is_worse(tested, group, 10 * RESAMPLES, rng)  # relabelling is quick
     in_px = held_out_influence(results, "error", results.estimator, resamples=0).tested_value[table["frame"], 0]
-    difference_px, _ = values.group_is_worse(in_px, group, 0, rng)
+    difference_px, p_px = values.group_is_worse(in_px, group, 10 * RESAMPLES, rng)
     answer |= {
         "group_name": name,
         "group_size": int(group.sum()),
         "group_difference": difference,
         "group_difference_px": difference_px,
         "group_test_p": p,
+        "group_test_p_px": p_px,
     }
     if not learned:
         answer["networks_to_decide_top"] = None

@@ -131,7 +131,7 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
                 return x
 
             predictions[name] = out_of_fold(itself, True, score, rows["percent"].to_numpy(), clusters)
-    made = []
+    made, alone = [], len(predictions) - 1
     for name, (predicted, baseline) in predictions.items():
         known = np.isfinite(predicted) & np.isfinite(score)
         if not known.any():
@@ -139,7 +139,8 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
         ends = (np.nan, np.nan)  # none for values: `validation.csv` tests whether they predict
         if name != VALUES:
             x = rows[columns[name]].to_numpy()[known]
-            ends = r_squared_interval(score[known], x, results.level, len(np.unique(clusters[known])))
+            level = 1 - (1 - results.level) / alone  # Bonferroni, as the figure names whichever predictor explains some
+            ends = r_squared_interval(score[known], x, level, len(np.unique(clusters[known])))
         explained = r_squared(score[known], predicted[known], baseline[known])
         row = {"about": "explained", "percent": percent, "predictor": name, "r_squared": explained}
         made.append(row | {"ci_low": ends[0], "ci_high": ends[1]})

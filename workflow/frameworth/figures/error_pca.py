@@ -29,7 +29,8 @@ class Components(NamedTuple):
         scores: [S, C], positions of the subsets, px.
         truth: [C], position of a subset without any displacement, px.
         loadings: [C, D], rows of length 1 whose largest entry by absolute value is positive.
-        common: share of the squared displacement that all subsets have in common, |mean X|² / mean |X|².
+        common: share of the squared displacement that all subsets have in common: the mean product of the displacements
+            of two different subsets, divided by mean |X|². Its expectation is 0 where subsets have nothing in common.
     """
 
     share: np.ndarray
@@ -60,12 +61,13 @@ def principal_components(displacement: np.ndarray) -> Components:
     loadings = loadings * sign[:, None]
     total = ((displacement - mean) ** 2).sum()
     squares = (displacement**2).sum(axis=1).mean()
+    products = (len(displacement) * (mean**2).sum() - squares) / (len(displacement) - 1)
     return Components(
         share=size**2 / total if total else np.zeros_like(size),
         scores=left * size * sign,
         truth=loadings @ -mean,
         loadings=loadings,
-        common=float((mean**2).sum() / squares) if squares else 0.0,
+        common=max(0.0, float(products / squares)) if squares else 0.0,
     )
 
 

@@ -115,7 +115,8 @@ def _pairs(results: Results, ladder: pd.DataFrame) -> list[tuple[int, int]]:
 
 def _step(ladder: pd.DataFrame, low: int, high: int, level: float) -> Step | None:
     """The step from `low` to `high`, paired by seed if subsets are nested, otherwise between means; None if unknown."""
-    first, last = (ladder[ladder["percent"] == p].set_index("cluster")["rmse_px"].dropna() for p in (low, high))
+    # Subsets of one cluster are not independent, so they count as one.
+    first, last = (ladder[ladder["percent"] == p].groupby("cluster")["rmse_px"].mean().dropna() for p in (low, high))
     both = first.index.intersection(last.index)
     if len(both):
         paired = paired_difference((last[both] - first[both]).to_numpy(), both.to_numpy(), level)

@@ -16,9 +16,10 @@ _NOTE = (
     "Left: each point is a subset of {percent} % of the pool. Its measured held-out score is drawn against the sum of "
     "its frames' values, which were estimated from other clusters; both are differences to the mean of the other "
     "subsets{in_px}. Right: the share of the spread between these subsets that each predictor explains out of fold. A "
-    "share below 0 is worse than predicting the mean. Bars are {level} intervals of what a line explains; the figure "
-    "`lds` tests whether values predict. Coverage is the mean distance of held-out frames to the nearest frame of the "
-    "subset. Dashed: the share that comes from the subset at all, by subsets trained twice{ceiling}."
+    "share below 0 is worse than predicting the mean. Bars are intervals of what a line explains. They hold together "
+    "at the level {level}. The figure `lds` tests whether values predict. Coverage is the mean distance of held-out "
+    "frames to the nearest frame of the subset. Dashed: the share that comes from the subset at all, by subsets "
+    "trained twice{ceiling}."
 )
 
 

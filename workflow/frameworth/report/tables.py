@@ -132,6 +132,7 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         f"{summary.get('score_unit')}",
         "group_difference_px": "the same in px",
         "group_test_p": f"p of the test that the {summary.get('group_name') or 'flagged'} frames are worse",
+        "group_test_p_px": "p of the same test in px",
         "networks_to_decide_top": "networks more to decide frames of the highest values (a million at most)",
         "score": "score of the values",
         "estimator": "estimator",
