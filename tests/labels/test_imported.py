@@ -414,6 +414,12 @@ def test_all_splits_of_ultralytics_and_roboflow_are_read(tmp_path):
         read_imported(pose_set(tmp_path / "gone", usual, train="images/train", val="nowhere"))
 
 
+@pytest.mark.parametrize("names", [NAMES, {"0": NAMES}])
+def test_keypoints_of_an_ultralytics_set_are_named_with_or_without_a_class(tmp_path, names):
+    given = {"node_names": None, "kpt_names": names}
+    assert_points(pose_set(tmp_path, ["images/train"] * 4, train="images/train", **given))
+
+
 def test_images_in_folders_of_an_ultralytics_split_are_read_with_their_labels(tmp_path):
     places = ["images", "images/mouse7", "images/mouse7/day2", "images/val"]
     labels = pose_set(tmp_path, places, train="images", val="images/val")

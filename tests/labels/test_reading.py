@@ -51,6 +51,15 @@ def test_one_individual(project: TwoVideos, individual: str, multi: bool, h5: bo
     same(project.read(), BOTH)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "h5"])
+def test_a_table_with_likelihoods_below_1_may_be_of_a_network(project: TwoVideos, suffix: str) -> None:
+    table = project.table()
+    for name in NAMES:
+        table["Ann", name, "likelihood"] = np.linspace(0.4, 1, 12)
+    project.save(table, suffixes=[suffix])
+    same(project.read("has likelihoods"), BOTH)
+
+
 def test_labels_at_zero_and_outside(project: TwoVideos) -> None:
     table = project.table()
     table.iloc[[1, 3], [0, 1]] = 0.0

@@ -279,6 +279,10 @@ def _column_problems(table: DeepLabCutTable, keypoints: tuple[str, ...], config:
     if unknown:
         what = f"labels {_quoted(unknown)}, which {config.name} does not list among the bodyparts: left out"
         yield warning(table.path, what, "add it to config.yaml, or leave it as it is")
+    likelihoods = table.cells[:, [i for i, column in enumerate(table.header) if column[-1] == "likelihood"]]
+    if (likelihoods < 1).any():
+        what = "has likelihoods, as predictions of a network have: taken as labels by hand"
+        yield warning(table.path, what, "see that a person placed these labels; predictions cannot show what harms")
     named = plain_name(table.path.stem.removeprefix("CollectedData_"))
     others = sorted(table.scorers - {named})
     if others:

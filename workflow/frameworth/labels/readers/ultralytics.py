@@ -43,13 +43,20 @@ def read_ultralytics(folder: Path) -> LabelTable:
         for image in images:
             if labels[image].is_file():
                 animals[image] = _animals(labels[image], image, count, per_keypoint)
-    names = settings.get("node_names") or next(iter((settings.get("kpt_names") or {}).values()), None) or range(count)
-    keypoints = tuple(map(str, names))
+    keypoints = _keypoint_names(settings, count)
     if len(keypoints) != count:
         raise UserError(f"{path}: names {counted(len(keypoints), 'keypoint')}, but kpt_shape has {count}; correct it")
     bones = [(int(first), int(second)) for first, second in settings.get("skeleton") or ()]
     rows = tuple((Picture(image), xy) for image, each in animals.items() for xy in each)
     return LabelTable(keypoints, named_bones(keypoints, bones), rows, tuple(problems))
+
+
+def _keypoint_names(settings: dict[str, Any], count: int) -> tuple[str, ...]:
+    """The names of the keypoints, of the first class if each class has its own; numbers where there are none."""
+    names = settings.get("node_names") or settings.get("kpt_names")
+    if isinstance(names, dict):
+        names = next(iter(names.values()), None)
+    return tuple(map(str, names or range(count)))
 
 
 def _sources(folder: Path, settings: dict[str, Any], problems: list[Problem]) -> Iterator[tuple[Path, list[Path]]]:
