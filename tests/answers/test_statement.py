@@ -50,7 +50,7 @@ def statement(group: Toggled | None = None, **numbers: object) -> str:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("group", [None, Toggled(7, 0.2, True, False), Toggled(7, 0.2, False, True)])
+@pytest.mark.parametrize("group", [None, Toggled(7, 0.2, True, False, 9), Toggled(7, 0.2, False, True, 9)])
 def test_five_sentences_of_thirty_words_leave_room_for_the_next_step(change: str, group: Toggled | None):
     lines = sentences(NUMBERS | CHANGES[change], 0.05, group)
     assert len(lines) <= 5
@@ -120,21 +120,21 @@ def test_a_single_flagged_frame_is_no_group_that_could_do_harm(study: Results, f
 
 
 def test_a_group_that_was_toggled_is_judged_by_that():
-    harm = statement(Toggled(7, np.log(1.25), True, True), group_test_p=0.4)
+    harm = statement(Toggled(7, np.log(1.25), True, True, 9), group_test_p=0.4)
     assert "the 7 toggled frames raises the error by 1 px." in harm
-    assert "may do nothing" in statement(Toggled(7, 0.2, True, False))
-    assert "lowers the error" in statement(Toggled(7, -0.2, True, True))
-    chance = statement(Toggled(7, 0.2, False, True))
-    assert "do worse" not in chance
-    assert "raises" not in chance
+    assert "may do nothing" in statement(Toggled(7, 0.2, True, False, 9))
+    assert "lowers the error" in statement(Toggled(7, -0.2, True, True, 9))
+    chance = statement(Toggled(7, 0.2, False, True, 9))
+    assert "9 pairs of networks with and without the 7 toggled frames do not decide whether they harm." in chance
+    assert not re.search("do worse|raises|networks cannot decide whether the 7", chance)
 
 
 def test_the_row_of_the_whole_group_is_read_and_none_where_all_pairs_diverged():
     row = {"arm": "with", "pairs": 9, "difference": 0.2, "p": 0.001, "frames": "1 5 7", "two_way_low": -0.1,
            "two_way_high": 0.5}  # fmt: skip
     table = pd.DataFrame([row, row | {"arm": "part-1", "difference": 9}])
-    assert toggled(table, 0.05) == Toggled(3, 0.2, True, False)
-    assert toggled(table.assign(p=0.2, two_way_low=0.1), 0.05) == Toggled(3, 0.2, False, True)
+    assert toggled(table, 0.05) == Toggled(3, 0.2, True, False, 9)
+    assert toggled(table.assign(p=0.2, two_way_low=0.1), 0.05) == Toggled(3, 0.2, False, True, 9)
     assert toggled(table.assign(pairs=0), 0.05) is None
 
 

@@ -84,7 +84,7 @@ def test_where_a_single_frame_is_held_out_what_it_says_is_not_said_to_hold_for_o
     effect = 0.2 + 0.05 * np.random.default_rng(0).normal(size=(16, 1, 3))
     table = compare_sides({"without": np.zeros_like(effect), "with": effect}, 0.95).assign(frames="1 2 3")
     assert statement(table, 0.05)[0].endswith("On other held-out frames it may be nothing: these are few.")
-    assert toggled(table, 0.05) == Toggled(3, pytest.approx(effect.mean()), decided=True, elsewhere=False)
+    assert toggled(table, 0.05) == Toggled(3, pytest.approx(effect.mean()), decided=True, elsewhere=False, pairs=16)
 
 
 def test_intervals_over_networks_and_frames_hold_what_is_true_of_all_frames():

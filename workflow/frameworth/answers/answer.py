@@ -30,12 +30,14 @@ class Toggled:
     Attributes:
         frames: number of frames in the group. change: of the held-out error, log(1 + px), by training with the group.
         decided: whether the change is beyond chance. elsewhere: whether that also holds for other frames like these.
+        pairs: of networks, one trained with the group and one without it.
     """
 
     frames: int
     change: float
     decided: bool
     elsewhere: bool
+    pairs: int
 
 
 def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
@@ -46,7 +48,7 @@ def toggled(table: pd.DataFrame, alpha: float) -> Toggled | None:
     row = rows.iloc[0]
     frames = len(row["frames"].split()) if isinstance(row["frames"], str) else 1
     elsewhere = row["two_way_low"] > 0 or row["two_way_high"] < 0  # False where unknown (one held-out frame)
-    return Toggled(frames, float(row["difference"]), bool(row["p"] < alpha), bool(elsewhere))
+    return Toggled(frames, float(row["difference"]), bool(row["p"] < alpha), bool(elsewhere), int(row["pairs"]))
 
 
 def further_frames(changes: pd.DataFrame, curve: pd.DataFrame, pool: int) -> dict[str, Any] | None:
@@ -117,15 +119,17 @@ def _labels(answer: dict[str, Any]) -> str:
 
 
 def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
-    """What the flagged or planted frames do together; empty if that is not decided or if there are none."""
+    """What the toggled, planted or flagged frames do together; of the last two nothing if that is not decided."""
     error = answer["not_trained_on_median_px"]
     if group is not None:
+        frames = _these(group.frames, "toggled")
         if not group.decided:
-            return ""
+            harm = "it harms" if group.frames == 1 else "they harm"
+            return f"{group.pairs} pairs of networks with and without {frames} do not decide whether {harm}."
         change = (1 + error) * float(np.expm1(group.change))
         verb = "raises" if change > 0 else "lowers"
         where = "" if group.elsewhere else "; on other frames it may do nothing"
-        return f"Training with {_these(group.frames, 'toggled')} {verb} the error by {_px(abs(change))}{where}."
+        return f"Training with {frames} {verb} the error by {_px(abs(change))}{where}."
     if not answer["group_size"] or not _known(answer["group_test_p"]) < alpha:
         return ""
     frames = _these(answer["group_size"], answer["group_name"])
