@@ -317,13 +317,13 @@ def test_what_does_not_fit_is_said(study: Results, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_a_method_says_in_millionths_is_reported_in_millionths_and_not_as_nothing():
-    asked_by = method("metagradient")
+    chosen = method("metagradient")
     values = pd.DataFrame({"metagradient_value": [5.4e-6, -2e-5, np.nan], "metagradient_se": [1e-6, 2e-6, np.nan]})
-    table, units = readable_columns(values.assign(value_px=1e-6), [asked_by])
+    table, units = readable_columns(values.assign(value_px=1e-6), [chosen])
     assert table["metagradient_value"].tolist()[:2] == pytest.approx([5.4, -20])
     assert table["metagradient_se"].tolist()[:2] == pytest.approx([1, 2])
     assert units["metagradient_value"] == units["metagradient_se"] == "× 10⁻⁶"
-    large, units = readable_columns(1e4 * values, [asked_by])
+    large, units = readable_columns(1e4 * values, [chosen])
     assert large["metagradient_value"][1] == pytest.approx(-0.2)
     assert "metagradient_value" not in units
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth.answers.closing import in_numbers, pilot_sentences
+from frameworth.answers.closing import experiment_sentences, pilot_sentences
 from frameworth.cli.checking import check_study
 from frameworth.cli.networks import StudyNetworks
 from frameworth.cli.planning import describe, planned_networks
@@ -342,7 +342,7 @@ def test_a_study_with_a_pilot_from_its_estimate_to_corrected_labels(tmp_path, mo
     assert (study.results / "pilot.json").read_bytes() == answer
     assert study.trained() == after
 
-    assert in_numbers(study.results, study.checked, False) == pilot_sentences(study.checked) != []
+    assert experiment_sentences(study.results, study.checked, False) == pilot_sentences(study.checked) != []
     # Another question has no answer yet, so that nothing is known of the grid.
     study.config["pilot"] = PILOT | {"most_steps": 12}
     left = StudyNetworks(study.checked).left()

@@ -67,7 +67,7 @@ def warning(where: object, what: str, todo: str, *, kind: str = "", count: int =
     return Problem("warning", str(where), what, todo, kind, count)
 
 
-def summed(problems: Iterable[Problem]) -> list[Problem]:
+def grouped(problems: Iterable[Problem]) -> list[Problem]:
     """The problems, with many of one kind joined to one: the first of them, and how many more there are and where."""
     kinds: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in dict.fromkeys(problems):

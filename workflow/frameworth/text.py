@@ -45,6 +45,6 @@ def px_and_score(value: float, px: float, unit: str) -> str:
     return in_px if unit == "px" else f"{in_px} ({readable(value, '+')} {unit})"
 
 
-def rounded(value: float, digits: int = 2) -> float:
-    """A finite number with `digits` significant digits; more digits of an estimate have no meaning."""
-    return float(f"{value:.{digits}g}")
+def rounded(value: float) -> float:
+    """A finite number with two significant digits; more digits of an estimate have no meaning."""
+    return float(f"{value:.2g}")

@@ -69,7 +69,7 @@ def notes(folder: Path, config: StudyConfig, summary: dict[str, Any]) -> list[st
     return [*([diverged] if diverged else []), *over_frames, *_experiments(folder, config, summary["learned"])]
 
 
-def in_numbers(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
+def experiment_sentences(folder: Path, config: StudyConfig, learned: bool) -> list[str]:
     """Sentences for the study's numbers: what the pilot chose, whether rankings have settled, what toggling showed.
 
     If the networks have not learned, no sentence is about frames.

@@ -36,9 +36,10 @@ def apply_corrections(
     """
     table = _read(corrections)
     source = read_project(project)
-    changes = _changes(table, source, corrections)
+    rows = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
+    changes = _changes(table, source, rows, corrections)
     lines = write_corrected(study, source, changes, corrections) if changes else []
-    right = _marked(table, source, changes)
+    right = _marked(table, source, rows, changes)
     if right:
         write_marked_right(study, marked_right(study) | {name: digest_of_labels(xy) for name, xy in right.items()})
         they = "is marked as right: it is" if len(right) == 1 else "are marked as right: they are"
@@ -66,13 +67,14 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _changes(table: pd.DataFrame, source: LabelledProject, path: Path) -> dict[Name, np.ndarray | None]:
+def _changes(
+    table: pd.DataFrame, source: LabelledProject, rows: dict[Name, int], path: Path
+) -> dict[Name, np.ndarray | None]:
     """New labels [K, 2] px of the frames that the table changes; None for frames that lose all labels."""
-    names = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
     changes: dict[Name, np.ndarray] = {}
     for number, row in enumerate(table.itertuples(), 2):
         name = (row.video, row.image)
-        if name not in names:
+        if name not in rows:
             raise UserError(f"{path}: line {number}: {'/'.join(name)} is not in {source.root}; remove the line")
         if row.mark == "right":
             continue
@@ -80,22 +82,21 @@ def _changes(table: pd.DataFrame, source: LabelledProject, path: Path) -> dict[N
             raise UserError(f"{path}: line {number}: {source.root} has no keypoint {row.keypoint!r}; remove the line")
         keypoint = source.keypoints.index(row.keypoint)
         now = _point(row.x, row.y, path, number) if row.mark == "placed" else np.full(2, np.nan)
-        before = source.xy[names[name], keypoint]
+        before = source.xy[rows[name], keypoint]
         if not same_labels(before, _point(row.was_x, row.was_y, path, number)) and not same_labels(before, now):
             raise UserError(
                 f"{path}: line {number}: {row.keypoint} in {'/'.join(name)} was changed since the report was made; "
                 "run the study again and correct the label on its new report"
             )
         if not same_labels(before, now):
-            changes.setdefault(name, source.xy[names[name]].copy())[keypoint] = now
+            changes.setdefault(name, source.xy[rows[name]].copy())[keypoint] = now
     return {name: None if np.isnan(xy).all() else xy for name, xy in changes.items()}
 
 
 def _marked(
-    table: pd.DataFrame, source: LabelledProject, changes: dict[Name, np.ndarray | None]
+    table: pd.DataFrame, source: LabelledProject, rows: dict[Name, int], changes: dict[Name, np.ndarray | None]
 ) -> dict[Name, np.ndarray]:
     """Labels [K, 2] px, after the changes, of the frames that are marked as right."""
-    rows = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
     marked = [(row.video, row.image) for row in table.itertuples() if row.mark == "right"]
     now = {name: changes.get(name, source.xy[rows[name]]) for name in marked}
     return {name: xy for name, xy in now.items() if xy is not None}

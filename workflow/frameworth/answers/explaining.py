@@ -97,15 +97,15 @@ def _worth(results: Results, frame: int) -> list[str]:
         if np.isfinite(row["p_adjusted"]):
             text += f", p = {row['p_adjusted']:.2g} among all frames"
         lines.append(text + ".")
-    for asked_by in map(method, method_names()):
-        column = asked_by.value_column
+    for chosen in map(method, method_names()):
+        column = chosen.value_column
         if column in row and np.isfinite(row[column]):
             rank = int((table[column] > row[column]).sum()) + 1
-            single = ", singled out: most frames harm less" if row[asked_by.p_column] < LEVEL else ""
-            if asked_by.calls_harm:
-                single += f"; {row[asked_by.verdict_column]}"
-            value = _beside_usual(asked_by.sign * row[column], table[column].abs().mean())
-            lines.append(f"{asked_by.sentence} {value} (rank {rank} of {len(table)}, 1 harms most{single}).")
+            single = ", singled out: most frames harm less" if row[chosen.p_column] < LEVEL else ""
+            if chosen.calls_harm:
+                single += f"; {row[chosen.verdict_column]}"
+            value = _beside_usual(chosen.sign * row[column], table[column].abs().mean())
+            lines.append(f"{chosen.sentence} {value} (rank {rank} of {len(table)}, 1 harms most{single}).")
     if np.isfinite(row["memorization"]):
         lines.append(f"Trained on, its own error changes by {readable(row['memorization'], '+')} px.")
     return lines
@@ -113,8 +113,8 @@ def _worth(results: Results, frame: int) -> list[str]:
 
 def _keypoints(results: Results, frame: int) -> list[str]:
     """Each label and where networks that were not trained on the frame put it."""
-    speak = np.isfinite(results.scores["consensus_pose"][:, frame]).any(axis=(1, 2))
-    unseen = speak & ~results.inclusion[:, frame]
+    converged = np.isfinite(results.scores["consensus_pose"][:, frame]).any(axis=(1, 2))
+    unseen = converged & ~results.inclusion[:, frame]
     median = study_suspects(results).place[frame]
     lines = [f"Labels, and the weighted median of {counted(unseen.sum(), 'ensemble')} that did not see the frame (px):"]
     for name, label, there in zip(results.labels.keypoints, results.labels.xy[frame], median, strict=True):

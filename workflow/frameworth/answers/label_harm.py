@@ -19,19 +19,19 @@ HARMFUL = "harmful"
 _RESAMPLES = 999  # relabellings of the labels of each network
 
 
-def write_label_harm(results: Results, asked_by: Method[Any]) -> None:
+def write_label_harm(results: Results, chosen: Method[Any]) -> None:
     """Write the method's table, a row per label that has a derivative from at least one network."""
-    assert asked_by.label_table is not None
-    write_csv(results.folder / asked_by.label_table, label_harm(results, asked_by))
+    assert chosen.label_table is not None
+    write_csv(results.folder / chosen.label_table, label_harm(results, chosen))
 
 
-def label_harm(results: Results, asked_by: Method[Any]) -> pd.DataFrame:
+def label_harm(results: Results, chosen: Method[Any]) -> pd.DataFrame:
     """The table of a method that judges labels; the file formats in the documentation explain its columns.
 
     The derivative gives the direction in which a label would have to move, but no distance. The distance is how far the
     place where networks that did not see the frame put the keypoint lies in this direction.
     """
-    parts = read_hdf5(results.folder / asked_by.artefact, ["change", "position"])
+    parts = read_hdf5(results.folder / chosen.artefact, ["change", "position"])
     xy = results.labels.xy
     labelled = np.isfinite(xy).all(axis=2)
     metagradients = label_metagradients(**parts, labelled=labelled, resamples=_RESAMPLES, rng=np.random.default_rng(0))

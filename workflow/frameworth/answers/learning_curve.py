@@ -14,6 +14,8 @@ from itertools import chain, product
 
 import numpy as np
 
+from frameworth.text import counted
+
 LEAST_SIZES, LEAST_SUBSETS = 3, 8
 DRAWS = 4000
 _EXPONENTS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
@@ -105,7 +107,7 @@ def _too_few(frames: np.ndarray) -> str:
     if not sizes:
         return "no held-out frame has such a label"
     if sizes < LEAST_SIZES:
-        return f"{sizes} size{'' if sizes == 1 else 's'} of subsets, where a curve needs {LEAST_SIZES}"
+        return f"{counted(sizes, 'size')} of subsets, where a curve needs {LEAST_SIZES}"
     least = max(LEAST_SUBSETS, sizes + 1)
     return f"{len(frames)} subsets of {sizes} sizes, where the noise needs {least}" if len(frames) < least else ""
 

@@ -20,6 +20,7 @@ from frameworth.errors import UserError
 from frameworth.labels.corrected import Name, write_corrected_copy
 from frameworth.labels.deeplabcut import LabelledProject, read_project
 from frameworth.labels.deeplabcut_tables import write_collected_data, write_machine_labels
+from frameworth.labels.labels import labels_as_lists, labels_from_lists
 from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.project_config import project_config
 from frameworth.labels.readers.deeplabcut_labels import read_label_file
@@ -167,10 +168,9 @@ def read_review(folder: Path) -> Review:
     try:
         content = json.loads(record.read_text())
         keypoints, scorer = tuple(content["keypoints"]), content["scorer"]
-        written = {
-            (row["video"], row["image"]): np.array([xy or [np.nan, np.nan] for xy in row["labels"]], float)
-            for row in content["frames"]
-        }
+        rows = content["frames"]
+        labels = labels_from_lists(row["labels"] for row in rows)
+        written = {(row["video"], row["image"]): xy for row, xy in zip(rows, labels, strict=True)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{record}: missing or damaged ({error}); move {folder} away and run review again") from None
     current: dict[Name, np.ndarray | None] = {}
@@ -243,14 +243,8 @@ def _keep_corrections(folder: Path, results: Results) -> None:
 def _write_record(
     folder: Path, scorer: str, keypoints: Sequence[str], videos: Sequence[str], images: Sequence[str], xy: np.ndarray
 ) -> None:
-    frames = [
-        {
-            "video": video,
-            "image": image,
-            "labels": [[float(x), float(y)] if np.isfinite([x, y]).all() else None for x, y in labels],
-        }
-        for video, image, labels in zip(videos, images, xy, strict=True)
-    ]
+    rows = zip(videos, images, labels_as_lists(xy), strict=True)
+    frames = [{"video": video, "image": image, "labels": labels} for video, image, labels in rows]
     write_json(folder / "written.json", {"scorer": scorer, "keypoints": list(keypoints), "frames": frames})
 
 

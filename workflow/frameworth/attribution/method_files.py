@@ -54,14 +54,14 @@ def write_network_answer(
         options: the config's `influence.{name}` without `networks` and `percent`.
         imagenet: a file of the weights that `weights: imagenet` stands for.
     """
-    asked_by = method(name)
+    chosen = method(name)
     torch_device = take_device(device)
     subset, labels = read_subset(subset_json), read_labels(labels_h5)
     base, started, scales = subset_name(subset.percent, subset.seed), time.monotonic(), _scales(labels)
     if has_diverged(network_file):
         print(f"{base}: its network diverged, so that it says nothing", file=sys.stderr)
         shapes = {
-            array: [len(scales[dimension]) for dimension in axes.dimensions] for array, axes in asked_by.gives.items()
+            array: [len(scales[dimension]) for dimension in axes.dimensions] for array, axes in chosen.gives.items()
         }
         answer = Answer({array: np.full(shape, np.nan) for array, shape in shapes.items()}, 0)
     else:
@@ -69,18 +69,18 @@ def write_network_answer(
             subset_json, labels_h5, frames_csv, network_file, store,
             training=training, study_seed=study_seed, device=torch_device, imagenet=imagenet,
         )  # fmt: skip
-        answer = asked_by.ask(trained, asked_by.options(**options))
+        answer = chosen.ask(trained, chosen.options(**options))
         print(f"{base}: asked in {time.monotonic() - started:.0f} s", file=sys.stderr)
     inclusion = np.zeros(len(labels.xy), bool)
     inclusion[subset.frames] = True
     arrays = {
         array: Array(answer.arrays[array].astype(np.float32), axes.dimensions, axes.unit)
-        for array, axes in asked_by.gives.items()
+        for array, axes in chosen.gives.items()
     }
     write_hdf5(
         out,
         arrays | {"inclusion": Array(inclusion, ("training_frame",))},
-        {scale: values for scale, values in scales.items() if scale in _dimensions(asked_by)},
+        {scale: values for scale, values in scales.items() if scale in _dimensions(chosen)},
         {
             "network": base,
             "seed": _seed(subset, study_seed),
@@ -128,12 +128,12 @@ def _seed(subset: Subset, study_seed: int) -> int:
 
 def collect_answers(name: str, files: Sequence[Path], out: Path) -> None:
     """Write the answers of all base networks to one file: the method's arrays [network, ...], `inclusion` and more."""
-    asked_by = method(name)
+    chosen = method(name)
     parts = [read_hdf5(file) for file in files]
     attributes = [read_attributes(file) for file in files]
     arrays = {
         array: Array(np.stack([part[array] for part in parts]), ("network", *axes.dimensions), axes.unit)
-        for array, axes in asked_by.gives.items()
+        for array, axes in chosen.gives.items()
     }
     inclusion = np.stack([part["inclusion"] for part in parts])
     numbers = {
@@ -141,13 +141,13 @@ def collect_answers(name: str, files: Sequence[Path], out: Path) -> None:
         for number in ("seed", "steps_taken")
     }
     scales = {"network": np.array([each["network"] for each in attributes])}
-    scales |= {scale: values for scale, values in parts[0].items() if scale in _dimensions(asked_by)}
-    options = {option: attributes[0][option] for option in asked_by.options.model_fields}
+    scales |= {scale: values for scale, values in parts[0].items() if scale in _dimensions(chosen)}
+    options = {option: attributes[0][option] for option in chosen.options.model_fields}
     write_hdf5(out, arrays | {"inclusion": Array(inclusion, ("network", "training_frame"))} | numbers, scales, options)
 
 
-def _dimensions(asked_by: Method[Any]) -> set[str]:
-    return set[str]().union(*(axes.dimensions for axes in asked_by.gives.values()))
+def _dimensions(chosen: Method[Any]) -> set[str]:
+    return set[str]().union(*(axes.dimensions for axes in chosen.gives.values()))
 
 
 def _scales(labels: Labels) -> dict[str, np.ndarray]:

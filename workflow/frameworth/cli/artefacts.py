@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from frameworth.attribution.methods import method
 from frameworth.config.experiments import Arm
 from frameworth.config.model import StudyConfig
-from frameworth.config.registries import asked_methods, retaken
+from frameworth.config.registries import asked_methods, replay_windows
 from frameworth.figures import figure_module, figure_names, figure_reads
 from frameworth.labels.imported import is_import
 from frameworth.plan.arms import trained_arms
@@ -113,7 +113,7 @@ class Artefacts:
         """For an ensemble's folder, the last part of its first network's steps, which a method repeats."""
         return {
             self(f"{GRID}/{subset_path(base.percent, base.seed)}")[0]: window
-            for name, window in retaken(self._config.influence).items()
+            for name, window in replay_windows(self._config.influence).items()
             for base in base_subsets(self._config, name)
         }
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
-from frameworth.cli.network_check import NO_GPU, aside, network_problems
+from frameworth.cli.network_check import NO_GPU, network_problems, torch_worker
 from frameworth.cli.study_record import record_problems, recorded_split
 from frameworth.config.kinds import expanded
 from frameworth.config.model import StudyConfig
 from frameworth.config.reading import encoding_problem, parse_config
-from frameworth.errors import Problem, UserError, error, problem_of, summed, warning
+from frameworth.errors import Problem, UserError, error, grouped, problem_of, warning
 from frameworth.labels.deeplabcut import Inspection, LabelledProject
 from frameworth.labels.imported import ImportedLabels
 from frameworth.labels.pictures import Pictures
@@ -103,7 +103,7 @@ def check_study(given: dict[str, Any], depth: Depth, *, runs_here: bool | None =
     inspection = Inspection(None, (), ())
     pictures = None
     needs_gpu = config is not None and config.training.device == "cuda" and runs_here is not False
-    with aside() as worker:
+    with torch_worker() as worker:
         network = None
         if config is not None and depth == "images":
             network = worker.submit(network_problems, possible_trainings(config)[0], needs_gpu)
@@ -202,7 +202,7 @@ def _size_problems(config: StudyConfig, project: LabelledProject, pictures: Pict
         width, height = pictures.sizes[index]
         what = f"has {width}×{height} px, and a network (training.scale {scale:g}) needs {LEAST_SIDE} on a side"
         small.append(error(project.paths[index], what, "remove it and its labels, or raise the scale", kind="small"))
-    yield from summed(small)
+    yield from grouped(small)
     sizes = np.unique(pictures.sizes[known], axis=0)
     whole = [training for training in trainings if training.crop is None]
     if whole and len(sizes) > 1:
@@ -280,4 +280,4 @@ def _film_problems(config: StudyConfig) -> Iterator[Problem]:
                 refuse_no_film(video)
             except UserError as refused:
                 problems.append(problem_of(refused))
-    yield from summed(problems)
+    yield from grouped(problems)

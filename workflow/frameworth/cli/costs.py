@@ -141,10 +141,10 @@ class Costs:
 
     def method_seconds(self, name: str) -> float:
         """Seconds that a method takes for one base network."""
-        asked_by = method(name)
-        options = asked_by.options(**method_options(self.config, name))
+        chosen = method(name)
+        options = chosen.options(**method_options(self.config, name))
         subset = subset_size(base_subsets(self.config, name)[0].percent, self.pool)
-        samples = asked_by.samples(options, self.training, Frames(subset, self.pool, self.size.frames))
+        samples = chosen.samples(options, self.training, Frames(subset, self.pool, self.size.frames))
         return samples * self.step / self.training.batch_size
 
     def video_seconds(self, frames: int, networks: int) -> float:

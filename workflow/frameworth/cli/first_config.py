@@ -67,9 +67,8 @@ class Look:
         apart = f", neighbours typically {self.neighbour:.0f} px apart" if self.neighbour else ""
         extent = f", labels within {self.extent:.0f} px{apart}" if self.extent else ""
         size = f"{self.width}×{self.height} px" + (" at most" if self.sizes > 1 else "")
-        videos = "1 video" if self.videos == 1 else f"{self.videos} videos"
-        points = "1 keypoint" if self.keypoints == 1 else f"{self.keypoints} keypoints"
-        return f"{self.frames} labelled frames of {videos}, {points}, {size}{extent}"
+        videos, keypoints = counted(self.videos, "video"), counted(self.keypoints, "keypoint")
+        return f"{counted(self.frames, 'labelled frame')} of {videos}, {keypoints}, {size}{extent}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from frameworth.training.gpus import machine_has_gpu
 NO_GPU = "cuda is asked for, but this machine has no GPU that can be used"
 
 
-def aside() -> Executor:
+def torch_worker() -> Executor:
     """A worker for work with PyTorch: a new process, or a thread if PyTorch is imported already."""
     # A forked process would lack the threads of PyTorch.
     return ThreadPoolExecutor(1) if "torch" in sys.modules else ProcessPoolExecutor(1, get_context("fork"))
@@ -29,7 +29,7 @@ def has_usable_gpu() -> bool:
     """Whether PyTorch sees a GPU here; PyTorch is imported only if there is a driver."""
     if not machine_has_gpu():
         return False
-    with aside() as worker:
+    with torch_worker() as worker:
         return worker.submit(_torch_sees_gpu).result()
 
 

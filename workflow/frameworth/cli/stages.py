@@ -306,7 +306,7 @@ def method_labels(study: Path, method: str, *, options: Options) -> None:
 
 @stage(stages)
 def labels_to_check(
-    study: Path, *, expected_false: Annotated[float, "So many right frames may be among the flagged."]
+    study: Path, *, expected_false: Annotated[float, "How many correctly labelled frames may be flagged, on average."]
 ) -> None:
     """Write labels_to_check.csv and errors_over_frames.csv of the folder STUDY."""
     from frameworth.answers.errors_over_frames import write_errors_over_frames

@@ -14,7 +14,7 @@ from frameworth.errors import Problem, UserError, error, warning
 from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.plan.config import checked_config
 from frameworth.plan.pilot import chosen_training
-from frameworth.storage.digests import keep_digests, whole
+from frameworth.storage.digests import keep_digests, verified
 from frameworth.storage.files import read_json, write_json
 from frameworth.text import counted
 
@@ -92,7 +92,7 @@ def recorded_frames(folder: Path) -> dict[tuple[str, str], str]:
     It is read without pandas, which would double the time of planning.
     """
     try:
-        with whole(folder / "frames.csv").open(newline="") as file:
+        with verified(folder / "frames.csv").open(newline="") as file:
             return {(row["video"], row["image"]): row["split"] for row in csv.DictReader(file)}
     except (OSError, KeyError, UnicodeDecodeError, csv.Error, UserError):
         return {}

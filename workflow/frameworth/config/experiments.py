@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from frameworth.config.kinds import Distinct, Integer, LeftOut, Number, Percent
+from frameworth.config.kinds import Count, Distinct, Integer, LeftOut, Number, Percent
 from frameworth.config.registries import Ranking
 from frameworth.config.section import Section
 
-Count = Annotated[Integer, Field(ge=1)]
 Several = Annotated[Integer, Field(ge=2, le=1000)]
 
 

@@ -1,4 +1,4 @@
-"""The kinds of values in a config, each taken as people mean it.
+"""The types of values in a config. Each accepts what people usually write.
 
 What YAML, a text editor or a command line made of a value is undone: `1e-3`, which YAML takes for a text, is a number,
 and so is the text "5", which Snakemake makes of `--config training='{steps: 5}'`; 50.0 is 50 where an integer is
@@ -81,6 +81,7 @@ Name = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Integer = Annotated[int, BeforeValidator(as_integer)]
 Number = Annotated[float, PlainValidator(_as_number, json_schema_input_type=float)]
 NumberOrFlag = Annotated[float, PlainValidator(_as_number_or_flag, json_schema_input_type=float)]
+Count = Annotated[Integer, Field(ge=1)]
 Percent = Annotated[Integer, Field(ge=1, le=100)]
 
 Pair = Annotated[list[T], Field(min_length=2, max_length=2)]

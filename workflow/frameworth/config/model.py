@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, Val
 from frameworth.config.experiments import Arm, Prune, Toggle
 from frameworth.config.kinds import (
     WHICH,
+    Count,
     Distinct,
     FilePath,
     Integer,
@@ -33,7 +34,6 @@ from frameworth.errors import Problem, error
 MOST_MEMBERS = 1000  # networks of one subset
 _MOST_VALUES = 200_000  # more than the largest grid that a config may list
 
-Count = Annotated[Integer, Field(ge=1)]
 Positive = Annotated[Number, Field(gt=0)]
 Side = Annotated[Integer, Field(ge=48, le=640)]
 Members = Annotated[Integer, Field(ge=1, le=MOST_MEMBERS)]

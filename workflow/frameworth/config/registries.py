@@ -32,7 +32,7 @@ def asked_methods(influence: Section) -> dict[str, Any]:
     return {name: options for name, options in asked.items() if options is not None}
 
 
-def retaken(influence: Section) -> dict[str, float]:
+def replay_windows(influence: Section) -> dict[str, float]:
     """By the asked methods that take trainings again, the last part of the steps that they take."""
     asked = asked_methods(influence).items()
     return {name: window(options) for name, options in asked if (window := method(name).window)}
@@ -53,13 +53,11 @@ def _one_of(names: Callable[[], list[str]]) -> AfterValidator:
     return AfterValidator(known)
 
 
-Estimator = Annotated[
-    Text, _one_of(estimator_names), Field(json_schema_extra=lambda schema: schema.update(enum=estimator_names()))
-]
-EngineName = Annotated[
-    Text, _one_of(engine_names), Field(json_schema_extra=lambda schema: schema.update(enum=engine_names()))
-]
-ScoreName = Annotated[
-    Text, _one_of(loss_names), Field(json_schema_extra=lambda schema: schema.update(enum=loss_names()))
-]
-Ranking = Annotated[Text, _one_of(_rankings), Field(json_schema_extra=lambda schema: schema.update(enum=_rankings()))]
+def _listed(names: Callable[[], list[str]]) -> Any:
+    return Field(json_schema_extra=lambda schema: schema.update(enum=[*names()]))
+
+
+Estimator = Annotated[Text, _one_of(estimator_names), _listed(estimator_names)]
+EngineName = Annotated[Text, _one_of(engine_names), _listed(engine_names)]
+ScoreName = Annotated[Text, _one_of(loss_names), _listed(loss_names)]
+Ranking = Annotated[Text, _one_of(_rankings), _listed(_rankings)]

@@ -7,7 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from frameworth.config.kinds import Distinct, FilePath, Integer, LeftOut, Number, NumberOrFlag, Pair, Text, as_integer
+from frameworth.config.kinds import (
+    Count,
+    Distinct,
+    FilePath,
+    Integer,
+    LeftOut,
+    Number,
+    NumberOrFlag,
+    Pair,
+    Text,
+    as_integer,
+)
 from frameworth.config.registries import EngineName
 from frameworth.config.section import Section
 
@@ -15,7 +26,6 @@ Scale = Annotated[Number, Field(gt=0, le=4)]
 Crop = Annotated[Integer, Field(ge=32, le=8192)]
 Radius = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
-Count = Annotated[Integer, Field(ge=1)]
 
 
 class Affine(Section):

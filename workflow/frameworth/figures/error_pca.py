@@ -79,8 +79,8 @@ def table(results: Results) -> pd.DataFrame:
     """
     held_out = ~results.pool
     pose = results.scores["consensus_pose"][:, held_out].astype(float)
-    speak = np.isfinite(pose).any(axis=(1, 2, 3))
-    pose = pose[speak]
+    converged = np.isfinite(pose).any(axis=(1, 2, 3))
+    pose = pose[converged]
     displacement = shortened(pose - results.labels.xy[held_out]).reshape(len(pose), -1)
     keypoints = np.tile(np.repeat(results.labels.keypoints, 2), int(held_out.sum()))
     known = np.isfinite(displacement).all(axis=0)
@@ -89,7 +89,7 @@ def table(results: Results) -> pd.DataFrame:
     components = principal_components(displacement[:, known])
     rows = [("variance", c + 1, "", share, "of 1") for c, share in enumerate(components.share)]
     for c in range(min(2, len(components.share))):
-        names = results.subsets.loc[speak, "subset"]
+        names = results.subsets.loc[converged, "subset"]
         rows += [("subset", c + 1, n, v, "px") for n, v in zip(names, components.scores[:, c], strict=True)]
         rows.append(("ground truth", c + 1, "", components.truth[c], "px"))
     for c in range(min(_LOADED, len(components.share))):

@@ -56,7 +56,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     )
     if lost := int(table["error_px"].isna().sum()):
         note += f" {counted(lost, 'network')} diverged and cannot be drawn."
-    _style.headline(figure, _title(table, taken), note)
+    _style.headline(figure, _title(taken), note)
     return figure
 
 
@@ -73,7 +73,7 @@ def _size(row: object) -> str:
     return f"{row.width}×{row.height} px{crop}"  # type: ignore[attr-defined]
 
 
-def _title(table: pd.DataFrame, taken: pd.Series) -> str:
+def _title(taken: pd.Series) -> str:
     return (
         f"The pilot took images of {taken['width']}×{taken['height']} px and {taken['steps']} steps: "
         f"others' labels are missed by {taken['error_px']:.3g}{_style.NBSP}px, "

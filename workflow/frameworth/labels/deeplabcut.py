@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, refuse_errors, summed, warning
+from frameworth.errors import Problem, RefusedError, commands_a_terminal, error, grouped, refuse_errors, warning
 from frameworth.labels.labellers import labeller_problems, labellers_file
 from frameworth.labels.readers.deeplabcut_config import read_project_config
 from frameworth.labels.readers.deeplabcut_labels import FrameLabels, read_labelled_frames
@@ -63,7 +63,7 @@ def inspect_project(folder: Path) -> Inspection:
     except RefusedError as refused:
         problems += refused.problems
     if not labels:
-        return Inspection(None, (), tuple(summed(problems)))
+        return Inspection(None, (), tuple(grouped(problems)))
     root = folder.resolve()
     project = LabelledProject(
         root=root,
@@ -79,7 +79,7 @@ def inspect_project(folder: Path) -> Inspection:
     problems += labeller_problems(folder, set(zip(project.videos, project.images, strict=True)))
     sources = (folder / "config.yaml", *labellers_file(folder), *tables, *(label.path for label in labels))
     problems += misread_names(sources)
-    return Inspection(project, sources, tuple(summed(problems)))
+    return Inspection(project, sources, tuple(grouped(problems)))
 
 
 def read_project(folder: Path) -> LabelledProject:

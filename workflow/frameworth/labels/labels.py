@@ -6,6 +6,7 @@ Image paths in the file are relative to its folder, so that a study and its proj
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,3 +69,13 @@ def read_labels(path: Path | str) -> Labels:
 def distance(pose: np.ndarray, label: np.ndarray) -> np.ndarray:
     """‖pose − label‖₂ over the last axis, px; NaN where not labelled."""
     return np.sqrt(((pose - label) ** 2).sum(axis=-1))
+
+
+def labels_as_lists(xy: np.ndarray) -> list[list[list[float] | None]]:
+    """Labels [N, K, 2] px for JSON: [x, y], or None where x or y is NaN."""
+    return [[[float(x), float(y)] if np.isfinite([x, y]).all() else None for x, y in frame] for frame in xy]
+
+
+def labels_from_lists(lists: Iterable[Sequence[Sequence[float] | None]]) -> np.ndarray:
+    """The labels [N, K, 2] px, NaN where not labelled, that `labels_as_lists` made into lists."""
+    return np.array([[[np.nan, np.nan] if xy is None else xy for xy in frame] for frame in lists], float)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frameworth.errors import FEW, Problem, UserError, problem_of, summed, warning
+from frameworth.errors import FEW, Problem, UserError, grouped, problem_of, warning
 from frameworth.labels.deeplabcut import LabelledProject
 from frameworth.labels.images import inspect_header, inspect_image, middle_rows, pixel_digest
 
@@ -51,12 +51,12 @@ def inspect_pictures(
     sizes = np.array([look.size or (0, 0) for look in looked], int).reshape(-1, 2)
     problems = [problem for look in looked for problem in look.problems]
     if not decode:
-        return Pictures(sizes, None, None), summed(problems)
+        return Pictures(sizes, None, None), grouped(problems)
     digests = tuple(look.digest or str(index) for index, look in enumerate(looked))  # unreadable: equal to none
     nothing = np.zeros(THUMBNAIL**2, np.float32)
     small = [nothing if look.thumbnail is None else look.thumbnail for look in looked] if thumbnails else None
     pictures = Pictures(sizes, digests, None if small is None else np.stack(small))
-    return pictures, summed([*problems, *_twins(project, digests)])
+    return pictures, grouped([*problems, *_twins(project, digests)])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from frameworth.config.model import StudyConfig
-from frameworth.errors import Problem, RefusedError, UserError, error, problem_of, refuse_errors, summed
+from frameworth.errors import Problem, RefusedError, UserError, error, grouped, problem_of, refuse_errors
 from frameworth.labels.deeplabcut import (
     Inspection,
     LabelledProject,
@@ -44,7 +44,7 @@ def inspect_labels(labels: Path) -> Inspection:
     except UserError as refused:
         return Inspection(None, (), (problem_of(refused),))
     of_names = [*name_problems(labels, imported.keypoints), *misread_names(imported.sources)]
-    problems = summed([*imported.problems, *keypoint_problems(imported, labels), *of_names])
+    problems = grouped([*imported.problems, *keypoint_problems(imported, labels), *of_names])
     return Inspection(imported, imported.sources, tuple(problems))
 
 

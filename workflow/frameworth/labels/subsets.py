@@ -13,7 +13,7 @@ import pandas as pd
 
 from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
-from frameworth.labels.labels import Labels, read_labels
+from frameworth.labels.labels import Labels, labels_as_lists, labels_from_lists, read_labels
 from frameworth.plan.designs import cluster_of, draw_subset
 from frameworth.plan.names import subset_name, subset_path
 from frameworth.storage.files import read_json, read_table, write_csv, write_json
@@ -84,11 +84,9 @@ def write_chosen(
                     "frame": int(frame),
                     "name": f"{frames.video[frame]}/{frames.image[frame]}",
                     "image_sha256": labels.digests[frame],
-                    "labels": [
-                        [float(x), float(y)] if np.isfinite([x, y]).all() else None for x, y in labels.xy[frame]
-                    ],
+                    "labels": xy,
                 }
-                for frame in chosen
+                for frame, xy in zip(chosen, labels_as_lists(labels.xy[chosen]), strict=True)
             ],
         },
     )
@@ -99,14 +97,13 @@ def read_subset(path: Path | str) -> Subset:
     try:
         content: dict[str, Any] = read_json(path)
         rows = content["frames"]
-        missing = [float("nan"), float("nan")]
         return Subset(
             **{name: content[name] for name in _OF_SUBSET},
             keypoints=tuple(content["keypoints"]),
             frames=np.array([row["frame"] for row in rows], dtype=int),
             names=tuple(row["name"] for row in rows),
             digests=tuple(row["image_sha256"] for row in rows),
-            xy=np.array([[missing if xy is None else xy for xy in row["labels"]] for row in rows], dtype=float),
+            xy=labels_from_lists(row["labels"] for row in rows),
         )
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged subset file ({error}); delete it and run again") from None

@@ -6,15 +6,15 @@ An arm is a named variant of training. It has the baseline's subsets and seeds, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, islice, product
 
 from frameworth.config.experiments import Arm
 from frameworth.config.model import MOST_MEMBERS, Block, StudyConfig
 from frameworth.config.registries import asked_methods
 from frameworth.config.section import Section
-from frameworth.errors import UserError
+from frameworth.errors import Problem, error
 from frameworth.plan.grid import PlannedSubset, planned_subsets
 
 BASELINE = "baseline"
@@ -66,64 +66,69 @@ def member_seeds(arm: Arm, members: int) -> list[MemberSeeds]:
     return [MemberSeeds(member, member, member) for member in range(members)]
 
 
-def check_arms(config: StudyConfig) -> None:
-    """Raise UserError if an arm cannot be trained as the config describes it."""
+def arm_problems(config: StudyConfig) -> Iterator[Problem]:
+    """An error for each arm that cannot be trained as the config describes it."""
+    planned = planned_subsets(config)
     for name, arm in (config.arms or {}).items():
         where = f"config: arms.{name}"
-        if name == BASELINE:
-            if arm.model_fields_set:
-                raise UserError(f"{where}: the baseline is the study as it is; give its changes to another arm")
-            continue
-        if len(arm.changes) != 1:
-            what = f"changes {' and '.join(arm.changes)} at once" if arm.changes else "changes nothing"
-            raise UserError(f"{where}: {what}; an arm has one of augment, curriculum, replicate, start_from, pseudo")
-        (change,), engine = arm.changes, config.training.engine
-        # DeepLabCut's own loop cannot be changed, only its labels (pseudo); only the fast engine draws patches.
-        if (engine == "stock" and change != "pseudo") or (engine != "fast" and change == "augment"):
-            raise UserError(f"{where}: {change} needs training.engine: fast")
-        if arm.replicate and arm.members:
-            raise UserError(f"{where}.members: the members of an arm with replicate are its combinations; leave it out")
-        if arm.replicate and (asked := math.prod(arm.replicate.model_dump().values())) > MOST_MEMBERS:
-            what = f"asks for {asked} networks of each subset; at most {MOST_MEMBERS} are possible"
-            raise UserError(f"{where}.replicate: {what}; ask for fewer combinations")
-        if arm.start_from and not config.keep_snapshots:
-            raise UserError(
-                f"{where}.start_from takes finished networks further, but keep_snapshots: false keeps none; leave out "
-                "one of them"
-            )
-        _check_grid(config, arm, where)
+        if name != BASELINE:
+            yield from islice(chain(_changes_problems(config, arm, where), _grid_problems(planned, arm, where)), 1)
+        elif arm.model_fields_set:
+            yield error(where, "the baseline is the study as it is", "give its changes to another arm")
 
 
-def check_prune(config: StudyConfig) -> None:
-    """Raise UserError if `subsets` draws seeds of `prune`'s networks, or `prune.by` needs a method not asked for."""
+def prune_problems(config: StudyConfig) -> Iterator[Problem]:
+    """Errors if `subsets` draws seeds of `prune`'s networks, or if `prune.by` needs a method that is not asked for."""
     prune = config.prune
     if prune is None:
         return
     taken = [s.seed for s in planned_subsets(config) if s.percent == 100 and s.seed <= prune.networks]
     if taken:
-        raise UserError(
-            f"config: prune: its networks have the seeds 1 to {prune.networks} at 100 %, and subsets draws seed "
-            f"{taken[0]} there, which the ranking would then rest on; give that block other seeds"
+        what = (
+            f"its networks have the seeds 1 to {prune.networks} at 100 %, and subsets draws seed {taken[0]} there, "
+            "which the ranking would then rest on"
         )
+        yield error("config: prune", what, "give that block other seeds")
     method = prune.by.removesuffix("_value")
     if method != prune.by and method not in asked_methods(config.influence):
-        raise UserError(f"config: prune.by: {prune.by} needs influence.{method}; add it or rank by check_priority")
+        yield error("config: prune.by", f"{prune.by} needs influence.{method}", "add it or rank by check_priority")
 
 
-def _check_grid(config: StudyConfig, arm: Arm, where: str) -> None:
-    planned = planned_subsets(config)
+def _changes_problems(config: StudyConfig, arm: Arm, where: str) -> Iterator[Problem]:
+    if len(arm.changes) != 1:
+        what = f"changes {' and '.join(arm.changes)} at once" if arm.changes else "changes nothing"
+        yield error(where, what, "an arm has one of augment, curriculum, replicate, start_from, pseudo")
+        return
+    (change,), engine = arm.changes, config.training.engine
+    # DeepLabCut's own loop cannot be changed, only its labels (pseudo); only the fast engine draws patches.
+    if (engine == "stock" and change != "pseudo") or (engine != "fast" and change == "augment"):
+        yield error(where, f"{change} needs training.engine: fast", "set it, or leave the arm out")
+    if arm.replicate and arm.members:
+        what = "the members of an arm with replicate are its combinations"
+        yield error(f"{where}.members", what, "leave it out")
+    if arm.replicate and (asked := math.prod(arm.replicate.model_dump().values())) > MOST_MEMBERS:
+        what = f"asks for {asked} networks of each subset; at most {MOST_MEMBERS} are possible"
+        yield error(f"{where}.replicate", what, "ask for fewer combinations")
+    if arm.start_from and not config.keep_snapshots:
+        what = "takes finished networks further, but keep_snapshots: false keeps none"
+        yield error(f"{where}.start_from", what, "leave out one of them")
+
+
+def _grid_problems(planned: Sequence[PlannedSubset], arm: Arm, where: str) -> Iterator[Problem]:
     percents, seeds = {subset.percent for subset in planned}, {subset.seed for subset in planned}
     for key, asked, known in (("percents", arm.percents, percents), ("seeds", arm.seeds, seeds)):
         unknown = sorted(set(asked or []) - known)
         if unknown:
-            raise UserError(f"{where}.{key}: no block of subsets draws {unknown[0]}; an arm trains the study's subsets")
+            what = f"no block of subsets draws {unknown[0]}, and an arm trains the study's subsets"
+            yield error(f"{where}.{key}", what, "take it out")
     start = arm.start_from
     if start is not None and start.percent not in percents:
-        raise UserError(f"{where}.start_from.percent: no block of subsets draws {start.percent} %")
+        what = f"no block of subsets draws {start.percent} %"
+        yield error(f"{where}.start_from.percent", what, "name a percent that one draws")
     chosen = arm_subsets(arm, planned)
     if not chosen:
         needs = f" with a smaller one of {start.percent} %, the same seed and design" if start is not None else ""
-        raise UserError(f"{where}: the study has no subset of these percents and seeds{needs}")
+        yield error(where, f"the study has no subset of these percents and seeds{needs}", "name others")
     empty = sorted(set(arm.percents or []) - {subset.percent for subset in chosen})
     if empty:
-        raise UserError(f"{where}.percents: nothing can be trained at {empty[0]} %; take it out")
+        yield error(f"{where}.percents", f"nothing can be trained at {empty[0]} %", "take it out")

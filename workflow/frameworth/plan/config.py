@@ -8,19 +8,17 @@ from typing import Any, TextIO
 
 from frameworth.config.model import Block, StudyConfig, config_model, parse_keys
 from frameworth.config.reading import encoding_problem, parse_config
-from frameworth.config.registries import asked_methods, retaken
+from frameworth.config.registries import asked_methods, replay_windows
 from frameworth.config.training import Choice, Pilot, UnsizedTraining
 from frameworth.errors import (
     Problem,
     RefusedError,
-    UserError,
     commands_a_terminal,
     error,
-    problem_of,
     refuse_errors,
     warning,
 )
-from frameworth.plan.arms import check_arms, check_prune
+from frameworth.plan.arms import arm_problems, prune_problems
 from frameworth.plan.grid import subsets_of, video_networks
 
 DEFAULT_STEPS = 20000
@@ -61,7 +59,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
     for method in asked if not config.keep_snapshots else ():
         what = "asks finished networks, but keep_snapshots: false keeps none"
         problems.append(error(f"config: influence.{method}", what, "leave out one of them"))
-    for method in retaken(config.influence) if config.training.engine == "stock" else ():
+    for method in replay_windows(config.influence) if config.training.engine == "stock" else ():
         what = "takes frameworth's own training loop again, but training.engine is stock"
         problems.append(error(f"config: influence.{method}", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in problems):
@@ -73,12 +71,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
         if key in keys.model_fields_set and other:
             what = f"does nothing with labels: {keys.labels}"
             problems.append(warning(f"config: {key}", what, "leave it out, or see that labels is what you mean"))
-    for check in (check_arms, check_prune):
-        try:
-            check(config)
-        except UserError as refused:
-            problems.append(problem_of(refused))
-    return config, problems
+    return config, [*problems, *arm_problems(config), *prune_problems(config)]
 
 
 def checked_config(content: dict[str, Any]) -> StudyConfig:

@@ -6,11 +6,12 @@ This module does not import PyTorch, so that networks can be counted quickly.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+
+from frameworth.storage.files import canonical_json
 
 # Increase it when a change to the training code changes the final weights: every network is then trained again.
 RECIPE = 2
@@ -58,8 +59,8 @@ class HashedFrames:
         frames = list(zip(digests, labels, strict=True))
         order = sorted(range(len(frames)), key=lambda frame: str(frames[frame]))
         self._rank = np.argsort(order)
-        self._texts = [_json(frame) for frame in frames]
-        self._keypoints = _json(list(keypoints))
+        self._texts = [canonical_json(frame) for frame in frames]
+        self._keypoints = canonical_json(list(keypoints))
 
     def network_hashes(
         self, frames: Sequence[int] | np.ndarray, training: dict[str, Any], networks: Sequence[tuple[int, Any]]
@@ -74,11 +75,7 @@ class HashedFrames:
         hashes = []
         for seed, identity in networks:
             whole = begun.copy()
-            variant = f',"variant":{_json(identity)}' if identity else ""
-            whole.update(f'"seed":{seed},"training":{_json(training)}{variant}}}'.encode())
+            variant = f',"variant":{canonical_json(identity)}' if identity else ""
+            whole.update(f'"seed":{seed},"training":{canonical_json(training)}{variant}}}'.encode())
             hashes.append(whole.hexdigest()[:32])
         return hashes
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

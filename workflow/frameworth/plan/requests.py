@@ -26,7 +26,7 @@ class Request:
         variant: the arm, the side of a toggle, or the set that `prune` leaves out; empty for the grid.
         subset: the subset, with the number of members asked for; for a toggle, its percent is that of the base.
         has_own_subset: whether the part draws its own subset file, instead of using the grid's.
-        costed_percent: an upper limit of the frames trained on, in percent of the pool.
+        costed_percent: the most frames that it can train on, in percent of the pool, to estimate its cost.
     """
 
     part: str

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from frameworth.answers.answer import half_and_twice
-from frameworth.answers.closing import answer, in_numbers, notes
+from frameworth.answers.closing import answer, experiment_sentences, notes
 from frameworth.answers.frame_values import CHECK_FIRST
 from frameworth.attribution.label_checks import study_suspects
 from frameworth.attribution.methods import method, method_names
@@ -34,7 +34,7 @@ from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
 from frameworth.report.tables import cell, facts, learning, provenance, readable_columns, sizes, trust_sentence
 from frameworth.results.results import Results
-from frameworth.storage.digests import whole
+from frameworth.storage.digests import verified
 from frameworth.storage.files import digest_of_json, write_text
 
 _FOLDER = Path(__file__).resolve().parent
@@ -103,7 +103,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             images=images.jpegs,
             statement=answer(results.folder, config, results.summary),
             notes=notes(results.folder, config, results.summary),
-            in_numbers=in_numbers(results.folder, config, results.learning.learned),
+            experiment_sentences=experiment_sentences(results.folder, config, results.learning.learned),
             learned=results.learning.learned,
             facts=facts(results.summary),
             expected_false=f"{config.flags.expected_false:g}",
@@ -167,7 +167,7 @@ def _place(name: str) -> tuple[int, str]:
 def _figure(folder: Path, name: str) -> dict[str, str]:
     picture = folder / f"{name}.png"
     try:
-        data = base64.b64encode(whole(picture).read_bytes()).decode("ascii")
+        data = base64.b64encode(verified(picture).read_bytes()).decode("ascii")
     except FileNotFoundError:
         raise UserError(f"{picture}: there is no such file; run the workflow to make it") from None
     return {"name": name, "title": name.replace("_", " "), "caption": _caption(name), "data": data}

@@ -20,6 +20,7 @@ from frameworth.plan.names import subset_path
 from frameworth.plan.pilot import possible_trainings
 from frameworth.results.results import Results
 from frameworth.storage.files import atomic_path
+from frameworth.text import counted
 from frameworth.training.gpus import take_device
 
 _BLUR = 2.0  # px of the networks' images; the harm of single px is too noisy
@@ -94,7 +95,7 @@ def _draw(path: Path, image: np.ndarray, harm: np.ndarray, xy: np.ndarray, name:
             axes.scatter(*xy.T, c=keypoint_colours(len(xy)), marker="x", s=24, linewidths=1.2)
             axes.set_axis_off()
         figure.colorbar(shown, ax=marked, shrink=0.8).set_label("harm to the held-out score")
-        averaged_over = f"{networks} network{'s' if networks > 1 else ''}"
+        averaged_over = counted(networks, "network")
         _style.headline(
             figure,
             f"{name}: where in the picture its harm sits",

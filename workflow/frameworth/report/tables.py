@@ -11,6 +11,7 @@ import pandas as pd
 
 from frameworth.attribution.methods.base import Method
 from frameworth.config.model import StudyConfig
+from frameworth.results.loading import VALUE_UNITS
 from frameworth.results.results import Results
 from frameworth.storage.files import digest_of_json
 from frameworth.storage.hdf5 import read_attributes
@@ -18,11 +19,6 @@ from frameworth.text import readable
 
 _TINY = 1e-3
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_UNITS = {
-    "out_of_bag_error": "px",
-    "memorization": "px",
-    "value_px": "px",
-}
 
 
 def learning(results: Results) -> dict[str, Any]:
@@ -65,12 +61,12 @@ def sizes(results: Results) -> list[dict[str, str]]:
 
 def readable_columns(table: pd.DataFrame, methods: Sequence[Method[Any]]) -> tuple[pd.DataFrame, dict[str, str]]:
     """`frame_values.csv` and units of its columns; tiny values of a method are given in thousandths, millionths…"""
-    units = dict(_UNITS)
-    for asked_by in methods:
-        largest = table[asked_by.value_column].abs().max()
+    units = dict(VALUE_UNITS)
+    for chosen in methods:
+        largest = table[chosen.value_column].abs().max()
         if 0 < largest < _TINY:
             power = 3 * int(np.floor(np.log10(largest) / 3))
-            for column in (asked_by.value_column, asked_by.error_column):
+            for column in (chosen.value_column, chosen.error_column):
                 table = table.assign(**{column: table[column] / 10.0**power})
                 units[column] = f"× 10{str(power).translate(_SUPERSCRIPT)}"
     return table, units

@@ -198,16 +198,16 @@ class Results:
     @cached_property
     def methods(self) -> list[MethodAnswers]:
         """The answers of each method that the config asks for."""
-        return [self._answers(asked_by) for asked_by in self.asked_methods]
+        return [self._answers(chosen) for chosen in self.asked_methods]
 
     @property
     def asked_methods(self) -> list[Method[Any]]:
         """The methods that the config asks for."""
         return [method(name) for name in asked_methods(self._influence)]
 
-    def _answers(self, asked_by: Method[Any]) -> MethodAnswers:
-        parts = read_hdf5(self.folder / asked_by.artefact, ["change", "inclusion"])
-        return MethodAnswers(asked_by, asked_by.harm(**parts), parts["inclusion"])
+    def _answers(self, chosen: Method[Any]) -> MethodAnswers:
+        parts = read_hdf5(self.folder / chosen.artefact, ["change", "inclusion"])
+        return MethodAnswers(chosen, chosen.harm(**parts), parts["inclusion"])
 
     @cached_property
     def label_harm(self) -> dict[str, pd.DataFrame]:
@@ -215,7 +215,7 @@ class Results:
 
         Tables that do not exist yet are left out: the config may ask for a method before the study is run again.
         """
-        tables = {asked_by.name: asked_by.label_table for asked_by in self.asked_methods if asked_by.label_table}
+        tables = {chosen.name: chosen.label_table for chosen in self.asked_methods if chosen.label_table}
         text = ("video", "image", "keypoint")
         paths = {name: self.folder / table for name, table in tables.items()}
         return {name: read_table(path, text=text) for name, path in paths.items() if path.exists()}

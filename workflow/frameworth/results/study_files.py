@@ -18,7 +18,7 @@ from frameworth.errors import UserError
 from frameworth.labels.frames import read_frames
 from frameworth.labels.labels import read_labels
 from frameworth.labels.subsets import read_subsets
-from frameworth.storage.digests import whole
+from frameworth.storage.digests import verified
 from frameworth.storage.files import read_json, read_table
 from frameworth.storage.hdf5 import is_made_from, read_hdf5
 
@@ -54,7 +54,7 @@ def require(folder: Path, names: Sequence[str], todo: str = RUN_FIRST) -> None:
         folder: `results/{study}`. todo: what the user can do to get the file.
     """
     for name in names:
-        if not whole(path := folder / name).exists():
+        if not verified(path := folder / name).exists():
             why = "the study has not come so far" if (folder / "frames.csv").exists() else "nothing has been run"
             raise UserError(f"{path}: there is no such file, as {why}; {todo}")
 

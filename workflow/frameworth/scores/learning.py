@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from frameworth.config.training import Training
+from frameworth.labels.labels import distance
 from frameworth.plan.designs import main_percent
 from frameworth.scores.scores import rmse
 from frameworth.text import counted
@@ -72,7 +73,7 @@ def constant_guess_error(label: np.ndarray, pool: np.ndarray) -> np.ndarray:
     positions = np.where(in_pool[:, :, None], label, 0)
     count = (in_pool.sum(axis=0) - in_pool)[:, :, None]
     guess = (positions.sum(axis=0) - positions) / np.where(count > 0, count, np.nan)
-    return np.sqrt(((label - guess) ** 2).sum(axis=2))
+    return distance(guess, label)
 
 
 def learning(

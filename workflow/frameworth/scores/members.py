@@ -35,10 +35,10 @@ def of_networks(predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         All but `members` and `mean_pose` are NaN where there is no label. Networks that diverged are left out; if all
         diverged, the result is `members` = 0 alone.
     """
-    speak = not_diverged(predictions["pose"])
-    if not speak.any():
+    converged = not_diverged(predictions["pose"])
+    if not converged.any():
         return {"members": np.array(0)}
-    predictions = {name: predictions[name][speak] for name in _READ}
+    predictions = {name: predictions[name][converged] for name in _READ}
     confidence = predictions["confidence_at_label"].astype(float)
     probability = predictions["probability_at_label"].astype(float)
     has_sum = (confidence > 0) & (probability > 0)

@@ -59,18 +59,18 @@ def collect_scores(study: Path, form: str) -> None:
     for index, subset in enumerate(subsets.itertuples()):
         folder = study / "ensembles" / subset_path(subset.percent, subset.seed)
         predictions = read_predictions(folder / "predictions.h5", folder / "consensus.h5")
-        speak = not_diverged(predictions.pose)
+        converged = not_diverged(predictions.pose)
         pose = predictions.consensus_pose[FORMS.index(form)]
-        if speak.any():
+        if converged.any():
             outputs = AtLabels(
-                predictions.pose[speak],
-                predictions.confidence_at_label[speak],
-                predictions.probability_at_label[speak],
+                predictions.pose[converged],
+                predictions.confidence_at_label[converged],
+                predictions.probability_at_label[converged],
                 labels.xy,
             )
             for name, score in SCORES.items():
                 out[name][index] = score.of(outputs).mean(axis=0)
-            bias_squared, variance = bias_and_variance(predictions.pose[speak].astype(float), labels.xy)
+            bias_squared, variance = bias_and_variance(predictions.pose[converged].astype(float), labels.xy)
             out["member_bias_squared"][index] = bias_squared
             out["member_variance"][index] = variance
         out["consensus_error"][index] = distance(pose, labels.xy)

@@ -82,7 +82,7 @@ def is_recorded(path: Path) -> bool | None:
     return digest_of_file(path) in digests if digests else None
 
 
-def whole(path: Path | str) -> Path:
+def verified(path: Path | str) -> Path:
     """Return `path`; raise UserError if the file is not as it was written. A missing file passes.
 
     A process checks each file once, unless the file changes, so that reading many small parts of it is fast.

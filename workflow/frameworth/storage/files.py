@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frameworth.storage.digests import announce, damaged, forget, settle, whole
-from frameworth.storage.full_disk import told_if_full
+from frameworth.storage.digests import announce, damaged, forget, settle, verified
+from frameworth.storage.full_disk import disk_full_as_user_error
 from frameworth.storage.renaming import LEFTOVER, renamed
 
 if TYPE_CHECKING:  # planning uses no tables, and should not wait for pandas
@@ -29,7 +29,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     In a study, the SHA-256 of the new file is recorded. Raises UserError naming `path` if the disk is full.
     """
     path = Path(path)
-    with told_if_full(path):
+    with disk_full_as_user_error(path):
         with renamed(path) as temporary:
             yield temporary
             digest = announce(path, temporary)
@@ -43,7 +43,7 @@ def replaced_folder(path: Path | str) -> Iterator[Path]:
     The old folder is moved aside before the new one is moved in, so that neither is lost if the process is killed.
     """
     path = Path(path)
-    with told_if_full(path):
+    with disk_full_as_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=LEFTOVER, dir=path.parent))
     try:
@@ -93,7 +93,7 @@ def write_json(path: Path | str, value: Any) -> None:
 def read_json(path: Path | str) -> Any:
     """The content of a JSON file; raises UserError if the file is damaged, FileNotFoundError if it is missing."""
     try:
-        return json.loads(whole(path).read_text())
+        return json.loads(verified(path).read_text())
     except ValueError as error:
         raise damaged(path, str(error)) from None
 
@@ -105,7 +105,7 @@ def read_table(path: Path | str, text: Sequence[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return pd.read_csv(whole(path), dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
+    return pd.read_csv(verified(path), dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
 
 
 def write_csv(path: Path | str, table: pd.DataFrame) -> None:
@@ -126,7 +126,7 @@ def link_or_copy(source: Path, path: Path) -> None:
     Raises UserError if `source` is damaged, because `path` would be recorded as undamaged.
     """
     with atomic_path(path) as temporary:
-        whole(source)
+        verified(source)
         temporary.unlink()
         try:
             os.link(source, temporary)
@@ -147,6 +147,10 @@ def remove_file(path: Path) -> None:
 
 
 def digest_of_json(value: Any) -> str:
-    """SHA-256 of `value` in canonical JSON (sorted keys, no spaces), in hex."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 of `value` in canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """The JSON text of `value` with sorted keys and no spaces; raises ValueError for NaN, which JSON does not have."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

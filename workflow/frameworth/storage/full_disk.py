@@ -35,7 +35,7 @@ def full_disk_line(path: Path | str) -> str:
 
 
 @contextmanager
-def told_if_full(path: Path) -> Iterator[None]:
+def disk_full_as_user_error(path: Path) -> Iterator[None]:
     """Turn the error of a full disk in the block into a UserError that names `path`."""
     try:
         yield

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from frameworth.errors import UserError, one_line
-from frameworth.storage.digests import damaged, whole
+from frameworth.storage.digests import damaged, verified
 from frameworth.storage.files import atomic_path
 from frameworth.storage.full_disk import written_to_its_end
 
@@ -106,7 +106,7 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     Raises UserError naming the file if it is missing or damaged, also if reading in the block finds the damage.
     """
     try:
-        with h5py.File(whole(path), "r") as file:
+        with h5py.File(verified(path), "r") as file:
             yield file
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the workflow to make it") from None

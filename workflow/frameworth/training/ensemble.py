@@ -88,13 +88,13 @@ def run_ensembles(
         else:
             starting, window = from_weights_file(training, imagenet), windows.get(str(out))
             train_missing(subset, frames, starting, networks, entries, torch_device, window)
-            speak = np.array([not entry.read_record()["diverged"] for entry in entries])
-            for member in np.flatnonzero(~speak).tolist():
+            converged = np.array([not entry.read_record()["diverged"] for entry in entries])
+            for member in np.flatnonzero(~converged).tolist():
                 print(f"{name} member {member}: diverged, and is left out of the predictions", file=sys.stderr)
-            speaking = [entries[member].network for member in np.flatnonzero(speak)]
-            predictors = load_predictors(speaking, training, subset.keypoints, torch_device)
+            paths = [entries[member].network for member in np.flatnonzero(converged)]
+            predictors = load_predictors(paths, training, subset.keypoints, torch_device)
             predictions = predict(predictors, frames, distractor_radius=distractor_radius)
-            write_predictions(predictions.among(speak), labels.keypoints, *files)
+            write_predictions(predictions.among(converged), labels.keypoints, *files)
         written = read_predictions(*files)
         videos, images = zip(*(Path(path).parts[-2:] for path in labels.paths), strict=True)
         write_predicted_table(

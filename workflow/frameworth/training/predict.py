@@ -13,7 +13,7 @@ from frameworth.config.training import Training
 from frameworth.engine import engine_of
 from frameworth.engine.base import Engine, Predictor
 from frameworth.training.predictions import Predictions
-from frameworth.training.scaling import ScaledFrames
+from frameworth.training.scaling import ScaledFrames, batches_of_one_size
 from frameworth.training.scoremaps import CONSENSUS_FORMS, at_position, distractors, probability_maps
 from frameworth.training.store import read_archive
 
@@ -99,7 +99,7 @@ def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor
     out = Predictions.unknown(members, frames, keypoints)
     if not members:
         return out
-    for batch in _batches_of_one_size(images.sizes):
+    for batch in batches_of_one_size(images.sizes, frames_at_once):
         factors = images.factors[batch][:, None, :]
         target = labels.xy[batch] * factors
         maps = JointMaps.of(predictors, [images.image(index) for index in batch])
@@ -117,12 +117,3 @@ def predict(predictors: Sequence[Predictor], images: ScaledFrames, *, distractor
         out.consensus_confidence[batch] = maps.consensus_confidence()
     out.spread[:] = spread_of(out.pose)
     return out
-
-
-def _batches_of_one_size(sizes: np.ndarray) -> list[np.ndarray]:
-    batches = []
-    for size in np.unique(sizes, axis=0):
-        same = np.flatnonzero((sizes == size).all(axis=1))
-        per_batch = frames_at_once(size)
-        batches += [same[start : start + per_batch] for start in range(0, len(same), per_batch)]
-    return batches

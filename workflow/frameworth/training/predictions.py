@@ -48,13 +48,13 @@ class Predictions:
         }
         return cls(**{f.name: np.full(shapes.get(f.name, per_member), np.nan, np.float32) for f in fields(cls)})
 
-    def among(self, speak: np.ndarray) -> Predictions:
-        """The same with a row of NaN for each network that did not predict; `speak` is True for the R that did."""
+    def among(self, converged: np.ndarray) -> Predictions:
+        """The same with a row of NaN for each network that did not predict; `converged` is True for the R that did."""
         rows = {}
         for name in _PER_MEMBER:
             values = getattr(self, name)
-            rows[name] = np.full((len(speak), *values.shape[1:]), np.nan, values.dtype)
-            rows[name][speak] = values
+            rows[name] = np.full((len(converged), *values.shape[1:]), np.nan, values.dtype)
+            rows[name][converged] = values
         return replace(self, **rows)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import cv2
 import numpy as np
 
@@ -57,3 +59,15 @@ class ScaledFrames:
         if frame not in self._digests:
             self._digests[frame] = digest_of_file(self.labels.paths[frame])
         return self._digests[frame]
+
+
+def batches_of_one_size(sizes: np.ndarray, at_once: Callable[[np.ndarray], int]) -> Iterator[np.ndarray]:
+    """The indices of F images in batches, in each of which all images have one size.
+
+    Args:
+        sizes: int [F, 2], px. at_once: gives the largest batch of images of a size [2].
+    """
+    for size in np.unique(sizes, axis=0):
+        same, most = np.flatnonzero((sizes == size).all(axis=1)), at_once(size)
+        for start in range(0, len(same), most):
+            yield same[start : start + most]

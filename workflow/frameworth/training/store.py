@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import torch
 
 from frameworth.errors import UserError, one_line
-from frameworth.storage.digests import damaged, is_recorded, whole
+from frameworth.storage.digests import damaged, is_recorded, verified
 from frameworth.storage.files import digest_of_json, link_or_copy, read_json, remove_file, write_bytes, write_json
 from frameworth.storage.hdf5 import read_attributes
 
@@ -174,7 +174,7 @@ def saved_bytes(state: dict[str, Any]) -> bytes:
 
 def read_archive(path: Path) -> dict[str, Any]:
     """Read a file that torch saved; raises UserError naming it if it is damaged or not such a file."""
-    whole(path)
+    verified(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling other bytes may raise anything

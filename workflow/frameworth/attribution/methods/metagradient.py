@@ -147,6 +147,7 @@ def _score_in_parts(
 
     from frameworth.engine.deeplabcut.augmentation import normalised
     from frameworth.engine.deeplabcut.label_losses import heatmap_losses, log_improbabilities
+    from frameworth.training.scaling import batches_of_one_size
 
     losses = {"log_probability": log_improbabilities, "heatmap_loss": heatmap_losses}[score]
     labels = frames.labels.xy[held_out] * frames.factors[held_out][:, None]
@@ -155,17 +156,13 @@ def _score_in_parts(
     buffers = {name: value.clone() for name, value in network.named_buffers()}
     for module in still:
         module.eval()
-    sizes = frames.sizes[held_out]
-    for size in np.unique(sizes, axis=0):
-        same = np.flatnonzero((sizes == size).all(axis=1))
-        for start in range(0, len(same), _SCORED_AT_ONCE):
-            some = same[start : start + _SCORED_AT_ONCE]
-            images = np.stack([frames.image(frame) for frame in held_out[some]])
-            batch = normalised(torch.from_numpy(images).permute(0, 3, 1, 2).to(device))
-            visible = 2.0 * known[some][..., None]
-            keypoints = np.concatenate([np.nan_to_num(labels[some]), visible], axis=2)
-            each = losses(network, network(batch), torch.from_numpy(keypoints).to(device))
-            yield (each * torch.from_numpy(known[some]).to(device)).sum() / max(known.sum(), 1)
+    for some in batches_of_one_size(frames.sizes[held_out], lambda _: _SCORED_AT_ONCE):
+        images = np.stack([frames.image(frame) for frame in held_out[some]])
+        batch = normalised(torch.from_numpy(images).permute(0, 3, 1, 2).to(device))
+        visible = 2.0 * known[some][..., None]
+        keypoints = np.concatenate([np.nan_to_num(labels[some]), visible], axis=2)
+        each = losses(network, network(batch), torch.from_numpy(keypoints).to(device))
+        yield (each * torch.from_numpy(known[some]).to(device)).sum() / max(known.sum(), 1)
     for module in still:
         module.train()
     for name, value in network.named_buffers():

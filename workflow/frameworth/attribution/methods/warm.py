@@ -95,14 +95,13 @@ def _samples(options: WarmOptions, training: Training, frames: Frames) -> float:
 
 
 def _log_errors(predictor: Predictor, frames: ScaledFrames) -> np.ndarray:
+    from frameworth.training.scaling import batches_of_one_size
+
     labels = frames.labels
     errors = np.full(labels.xy.shape[:2], np.nan)
-    for size in np.unique(frames.sizes, axis=0):
-        same = np.flatnonzero((frames.sizes == size).all(axis=1))
-        for start in range(0, len(same), _PREDICTED_AT_ONCE):
-            some = same[start : start + _PREDICTED_AT_ONCE]
-            pose = predictor([frames.image(frame) for frame in some]).pose / frames.factors[some][:, None, :]
-            errors[some] = np.linalg.norm(pose - labels.xy[some], axis=-1)
+    for some in batches_of_one_size(frames.sizes, lambda _: _PREDICTED_AT_ONCE):
+        pose = predictor([frames.image(frame) for frame in some]).pose / frames.factors[some][:, None, :]
+        errors[some] = np.linalg.norm(pose - labels.xy[some], axis=-1)
     return np.log1p(errors)
 
 

@@ -22,7 +22,7 @@ from frameworth.engine.deeplabcut.backbones import DEFAULT_FREEZE, feature_level
 from frameworth.engine.deeplabcut.bare_packages import bare_packages
 from frameworth.engine.devices import seed_everything
 from frameworth.errors import UserError
-from frameworth.storage.digests import whole
+from frameworth.storage.digests import verified
 
 # DeepLabCut's packages also import code for videos, tracking and projects, which is half of a short job's start.
 with bare_packages("deeplabcut", "deeplabcut.utils", "deeplabcut.pose_estimation_pytorch"):
@@ -123,7 +123,7 @@ def build_network(config: dict[str, Any], weights: str, seed: int) -> PoseModel:
 
 
 def _load_snapshot(network: PoseModel, path: Path) -> None:
-    whole(path)
+    verified(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["model"]
     except Exception as error:
