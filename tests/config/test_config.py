@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from frameworth.errors import UserError
+from frameworth.errors import RefusedError, UserError
 from frameworth.plan.config import check_config, read_config
 from frameworth.plan.grid import planned_subsets
 from tools.config_page import config_page, config_rows
@@ -52,7 +52,15 @@ def test_checking_does_not_change_what_was_given():
         ({"subsets": [{"design": "paired", "percents": [50], "seeds": 3}]}, ["even number"]),
         (
             {"subsets": [{"design": "nested", "percents": [10, 30], "seeds": 2, "members": [1]}]},
-            ["subsets[0].members", "1 numbers for 2 percents"],
+            ["subsets[0].members", "1 number for 2 percents"],
+        ),
+        (
+            {
+                "subsets": [{"design": "nested", "percents": [10, 30], "seeds": 2, "members": [1]}],
+                "arms": {"easy": {"curriculum": "easy-first"}},
+                "prune": {"networks": 4},
+            },
+            ["subsets[0].members"],
         ),
         ({"held_out": {"fraction": 1}}, ["held_out.fraction", "below 1"]),
     ],
@@ -120,6 +128,13 @@ def test_all_mistakes_are_reported_at_once():
     assert any("seed" in line for line in lines)
     assert any("did you mean fraction" in line for line in lines)
     assert len(lines) == 2
+
+
+def test_each_arm_that_cannot_be_trained_is_named():
+    arms = {"none": {}, "late": {"curriculum": "hard-first", "percents": [99]}}
+    with pytest.raises(RefusedError) as refused:
+        check_config(GOOD | {"arms": arms})
+    assert [problem.where for problem in refused.value.problems] == ["config: arms.none", "config: arms.late.percents"]
 
 
 def test_a_missing_key_is_named_with_what_it_is_for():

@@ -20,6 +20,7 @@ from frameworth.errors import (
 )
 from frameworth.plan.arms import arm_problems, prune_problems
 from frameworth.plan.grid import subsets_of, video_networks
+from frameworth.text import counted
 
 DEFAULT_STEPS = 20000
 MOST_ROWS = 10000  # largest seed of a balanced design: to draw a row, all rows before it are drawn
@@ -63,7 +64,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
         what = "takes frameworth's own training loop again, but training.engine is stock"
         problems.append(error(f"config: influence.{method}", what, "leave out one of them"))
     if not any(problem.where.startswith("config: subsets[") for problem in problems):
-        problems += _video_problems(config)
+        problems += [*_video_problems(config), *arm_problems(config), *prune_problems(config)]
     if keys.plant and keys.plant.moved_by != sorted(keys.plant.moved_by):
         what = "the least distance {} is above the largest {}".format(*keys.plant.moved_by)
         problems.append(error("config: plant.moved_by", what, "exchange them"))
@@ -71,7 +72,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
         if key in keys.model_fields_set and other:
             what = f"does nothing with labels: {keys.labels}"
             problems.append(warning(f"config: {key}", what, "leave it out, or see that labels is what you mean"))
-    return config, [*problems, *arm_problems(config), *prune_problems(config)]
+    return config, problems
 
 
 def checked_config(content: dict[str, Any]) -> StudyConfig:
@@ -148,7 +149,7 @@ def _block_problems(blocks: Sequence[Block]) -> Iterator[Problem]:
     for number, block in enumerate(blocks):
         where, seeds = f"config: subsets[{number}]", block.each_seed
         if len(block.each_members) != len(block.percents):
-            what = f"{len(block.each_members)} numbers for {len(block.percents)} percents"
+            what = f"{counted(len(block.each_members), 'number')} for {counted(len(block.percents), 'percent')}"
             yield error(f"{where}.members", what, "give one number, or one per percent")
         if block.design == "paired":
             lonely = [percent for percent in block.percents if 100 - percent not in block.percents]
