@@ -200,3 +200,19 @@ def test_a_study_without_effects_is_said_to_show_none():
     assert "50 %" in title
     assert "−0.1" in title
     assert "coverage" not in title
+
+
+def test_a_predictor_that_predicts_worse_than_the_mean_is_not_said_to_explain_some():
+    """Seen in a real study: two bad halves made a line that explains half of the spread, and −.61 out of fold."""
+    names = [VALUES, "coverage of pose", "share of flagged frames"]
+    rows = pd.DataFrame(
+        {
+            "predictor": names,
+            "r_squared": [0.0, -0.61, 0.3],
+            "ci_low": [np.nan, 0.23, 0.1],
+            "ci_high": [np.nan, 0.7, 0.6],
+        }
+    )
+    title = figure._title(rows, rows.iloc[:0], 50)
+    assert "share of flagged frames (0.30" in title
+    assert "coverage" not in title

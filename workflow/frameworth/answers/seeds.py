@@ -17,7 +17,7 @@ from frameworth.results.results import Results
 
 LEAST_SUBSETS = 12  # of a percent; with fewer, a share of variance is too uncertain
 FOLDS = 10
-LEAST_SHOWN = 0.01  # an interval must lie above this share for a predictor to explain anything
+LEAST_SHOWN = 0.01  # the interval and the share out of fold must lie above this for a predictor to explain anything
 VALUES = "frame values"
 ALONE = {
     "flagged_share": "share of flagged frames",

@@ -93,7 +93,9 @@ def _title(rows: pd.DataFrame, ceiling: pd.DataFrame, percent: int) -> str:
         text = f"Of the spread between seeds at {percent} % the values of frames explain {share} out of fold"
     if len(ceiling):
         text += f"; the subset makes {_style.percentage(ceiling['r_squared'].iloc[0])} of it"
-    others = rows[(rows["predictor"] != VALUES) & (rows["ci_low"] > LEAST_SHOWN)]
+    # A few odd subsets can make a line through all of them steep that predicts none of them from the others.
+    shown = rows[["ci_low", "r_squared"]].min(axis=1) > LEAST_SHOWN
+    others = rows[(rows["predictor"] != VALUES) & shown]
     if len(others):
         text += f"; alone explain{'s' * (len(others) == 1)} some: " + ", ".join(
             f"{row.predictor} ({row.r_squared:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}])"
