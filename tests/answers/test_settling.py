@@ -87,7 +87,7 @@ def test_what_has_settled_is_said_so():
     ]
     sentence = settled_sentence(pd.DataFrame(rows))
     assert "labels to check by 0.95 (settled)" in sentence
-    assert "values by 0.67 (not settled)" in sentence
+    assert "values by at least 0.67:" in sentence
 
 
 def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():

@@ -313,6 +313,8 @@ def test_of_arms_that_only_part_the_variance_it_is_not_said_that_none_differs_fr
     replicating = scores.assign(order=scores["order"].where(scores["arm"] == "baseline", 0))
     assert statement(compare_arms(replicating, 0.95), 0.05) == ""
     assert statement(compare_arms(scores, 0.95), 0.05) == "No arm is seen to differ from the baseline"
+    one_subset = scores[scores["seed"] == scores["seed"].min()]
+    assert "too few independent subsets" in statement(compare_arms(one_subset, 0.95), 0.05)
 
 
 def test_without_effects_few_studies_have_any_verdict():

@@ -126,7 +126,7 @@ def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
         if not group.decided:
             harm = "it harms" if group.frames == 1 else "they harm"
             return f"{group.pairs} pairs of networks with and without {frames} do not decide whether {harm}."
-        change = (1 + error) * float(np.expm1(group.change))
+        change = max(-error, (1 + error) * float(np.expm1(group.change)))
         verb = "raises" if change > 0 else "lowers"
         where = "" if group.elsewhere else "; on other frames it may do nothing"
         return f"Training with {frames} {verb} the error by {_px(abs(change))}{where}."

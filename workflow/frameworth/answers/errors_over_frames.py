@@ -95,7 +95,10 @@ def _sentence(row: dict[str, Any]) -> str:
             f"{row['distance_px']:.1f} px ({p}): which of the two is off is unknown."
         )
     if row["kind"] == "biased":
-        return f"In {row['video']} {off} videos ({p}). A labeller may mean another place."
+        return (
+            f"In {row['video']} {off} videos ({p}). A labeller may mean another place there, or networks may miss the "
+            "keypoint differently."
+        )
     if row["kind"] == "biased labeller":
         return f"Where {row['labeller']} labelled, {off} labellers ({p})."
     return (

@@ -2,7 +2,8 @@
 
 Two halves of the clusters share no network. So their rank correlation shows how well a second study of that size would
 agree. From it, the Spearman-Brown formula for doubled length (Spearman 1910; Brown 1910) predicts how well all subsets
-together would agree with another study of the full size.
+together would agree with another study of the full size. For values of a balanced design this is a lower bound, because
+what the other frames do has opposite signs in the two halves of a block.
 """
 
 from __future__ import annotations
@@ -79,19 +80,16 @@ def of_whole_study(table: pd.DataFrame, ranking: str) -> float:
 
 def settled_sentence(table: pd.DataFrame) -> str:
     """Whether the rankings have settled, in a sentence."""
-    words = {"check": "the order of labels to check", "value": "the order of values"}
-    agreements = {ranking: of_whole_study(table, ranking) for ranking in words}
-    if not np.isfinite(agreements["check"]):
+    check, value = (of_whole_study(table, ranking) for ranking in ("check", "value"))
+    if not np.isfinite(check):
         return "Whether the rankings have settled is unknown with so few subsets."
-    parts = [
-        f"{words[ranking]} by {value:z.2f} ({'settled' if value >= SETTLED else 'not settled'})".replace("-", "−")
-        for ranking, value in agreements.items()
-        if np.isfinite(value)
-    ]
+    parts = [f"the order of labels to check by {check:z.2f} ({'settled' if check >= SETTLED else 'not settled'})"]
+    if np.isfinite(value):
+        parts.append(f"the order of values by at least {value:z.2f}{' (settled)' if value >= SETTLED else ''}")
     return (
         f"A second study of these frames and labels, of this size, would agree (rank correlation) on "
         f"{' and on '.join(parts)}: that is repeatability, not that the order is right."
-    )
+    ).replace("-", "−")
 
 
 def _value(score: np.ndarray, inclusion: np.ndarray, subsets: pd.DataFrame, estimator: str) -> np.ndarray:

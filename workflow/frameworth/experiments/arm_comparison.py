@@ -119,6 +119,8 @@ def statement(table: pd.DataFrame, alpha: float) -> str:
     rows = table[table["score"] == "log_error"]
     if rows.empty:
         return ""
+    if rows["p_adjusted"].isna().all():
+        return "Arms cannot be compared with the baseline: there are too few independent subsets"
     decided = rows[rows["p_adjusted"] < alpha]
     if decided.empty:
         return "No arm is seen to differ from the baseline"

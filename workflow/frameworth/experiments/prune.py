@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.inference.paired import paired_difference
-from frameworth.attribution.inference.values import holm
+from frameworth.attribution.inference.values import holm, mean_of_known
 from frameworth.config.experiments import Prune
 from frameworth.errors import UserError
 from frameworth.experiments.arm_comparison import SCORES, network_scores
@@ -77,16 +77,16 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) 
         for count in prune.counts:
             draws = [scores[f"random-{count}-{draw}"][score] for draw in range(1, prune.draws + 1)]
             means = {kind: scores[f"{kind}-{count}"][score].to_numpy() for kind in ("worst", "best")}
-            means["random"] = np.mean(draws, axis=0)
+            means["random"] = mean_of_known(np.array(draws), 0)
             for removed, of_set in means.items():
                 others = {"none": none, "random": means["random"]} if removed != "random" else {"none": none}
                 for against, other in others.items():
                     paired = paired_difference(of_set - other, np.arange(len(of_set)), level)._asdict()
                     del paired["clusters"]
                     keys = {"by": prune.by, "score": score, "count": count, "removed": removed, "against": against}
-                    rows.append(
-                        keys | {"mean": float(np.nanmean(of_set)), "mean_none": float(np.nanmean(none))} | paired
-                    )
+                    known = np.isfinite(of_set - other) & np.isfinite(none)
+                    both = {"mean": mean_of_known(of_set[known], 0), "mean_none": mean_of_known(none[known], 0)}
+                    rows.append(keys | {name: float(mean) for name, mean in both.items()} | paired)
     table = pd.DataFrame(rows)
     for _, part in table.groupby(["score", "removed", "against"]):
         table.loc[part.index, "p_adjusted"] = holm(part["p"].to_numpy())
@@ -112,6 +112,8 @@ def statement(table: pd.DataFrame, alpha: float) -> str:
     decided = rows[rows["p_adjusted"] < alpha]
     # Values are computed from the error on the held-out frames, as is this comparison; out-of-bag errors are not.
     same = "" if (rows["by"] == "check_priority").all() else "; they were judged on the frames that measure this"
+    if rows["p_adjusted"].isna().all():
+        return "What leaving out frames does is unknown: too many of its networks diverged"
     if decided.empty:
         return "Leaving out the frames judged worst is not seen to differ from leaving out random ones"
     changes_by_count = zip(decided["count"], decided["difference"], strict=True)

@@ -161,7 +161,7 @@ def _in_words(results: Results, score: str, unit: str, digits: int) -> str:
     seen, expected = _style.percentage(share), _style.percentage(chance)
     if share < 1.2 * chance:
         return f"{text}; other influences stand out no more often than by chance ({seen}; {expected} expected)"
-    return f"{text}; of the other influences {seen} stand out, where chance gives {expected}"
+    return f"{text}; of the other influences {seen} stand out, where chance gives {expected} on average"
 
 
 def _panel(

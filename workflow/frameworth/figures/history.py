@@ -27,9 +27,9 @@ def table(results: Results) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, results: Results) -> Figure:
     """A panel per score, a row per step and history."""
-    steps = table[table["against"].isna()]
+    steps, compared = table[table["against"].isna()], table["against"].notna()
     note = "This figure compares nested with independent subsets of the same percents, and arms with `start_from`."
-    if steps["history"].nunique() < 2:
+    if not compared.any():
         return _style.message("Steps to larger subsets cannot be compared by history", note)
     rows = list(dict.fromkeys(zip(steps["low"], steps["high"], steps["history"], strict=True)))
     figure = _style.new_figure(9, 1.9 + 0.34 * len(rows))
@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         of_score = steps[steps["score"] == score].set_index(["low", "high", "history"]).reindex(rows)
         _style.intervals(axes, of_score, "change", names, shades)
         axes.set_xlabel(label)
-    contrasts = table[table["against"].notna() & (table["score"] == "log_error")]
+    contrasts = table[compared & (table["score"] == "log_error")]
     decided = contrasts[contrasts["p_adjusted"] < 1 - results.level]
     parts = [f"{r.low} → {r.high} %: {_SAID[r.history].format('above' if r.change > 0 else 'below')}"
              for r in decided.itertuples()]  # fmt: skip

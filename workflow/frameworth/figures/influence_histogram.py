@@ -88,6 +88,8 @@ def _title(values: np.ndarray) -> str:
     low, high = np.quantile(values, [0.001, 0.999])
     bounds = _style.signed(low, 1), _style.signed(high, 1)
     ends = f"1 in 1000 is below {bounds[0]}, 1 in 1000 above {bounds[1]}{_style.NBSP}px"
+    if values.size < 1000:
+        ends = f"they lie between {_style.signed(values.min(), 1)} and {_style.signed(values.max(), 1)}{_style.NBSP}px"
     longer = "negative (helping)" if -low > high else "positive (harming)"
     if max(-low, high) < 1.25 * min(-low, high):
         return f"Influences on held-out frames have tails of like length: {ends}"

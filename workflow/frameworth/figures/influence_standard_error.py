@@ -43,4 +43,4 @@ def _title(table: pd.DataFrame, results: Results) -> str:
     share, chance = _matrix.influence_on_others(results, "error")
     if share is None:
         return text
-    return f"{text}, and {_style.percentage(share)} stand out ({_style.percentage(chance)} would by chance)"
+    return f"{text}, and {_style.percentage(share)} stand out ({_style.percentage(chance)} would by chance on average)"

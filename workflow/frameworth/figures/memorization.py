@@ -69,4 +69,5 @@ def _title(frames: pd.DataFrame, spoilt: pd.Series, alpha: float) -> str:
         by_heart = change[spoilt].mean() < 0 and drawn[1] < alpha
         return f"{text}: wrong labels are learnt by heart" if by_heart else f"{text}, which may be chance"
     share = (-change / frames["out_of_bag_error"]).median()
-    return f"{text} on average: the typical frame loses {_style.percentage(share)} of its out-of-bag error"
+    verb = "loses" if share >= 0 else "gains"
+    return f"{text} on average: the typical frame {verb} {_style.percentage(abs(share))} of its out-of-bag error"

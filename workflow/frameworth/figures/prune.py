@@ -43,8 +43,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
         axes.set(xlabel="frames left out", ylabel=label)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     note = (
-        f"Networks were trained on the whole pool without these frames, {table['pairs'].max()} for each point. Bars "
-        f"are {_style.stated(results.level)} t intervals of the difference to leaving none out, paired by initial "
+        f"Networks were trained on the whole pool without these frames, in {table['pairs'].max()} pairs for each "
+        "point. Random points are means over several draws of frames. Bars are "
+        f"{_style.stated(results.level)} t intervals of the difference to leaving none out, paired by initial "
         "weights. The title is about the differences to random frames, which are in the figure's table."
     )
     _style.headline(figure, statement(table, 1 - results.level), note)

@@ -38,8 +38,9 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     parts = []
     for (arm, percent), rows in groups:
         most = rows.nlargest(1, "share").iloc[0]
-        parts.append(f"{most['component']} ({arm}, {percent} %: {_style.percentage(most['share'])})")
-    title = f"The largest part of the variance: {'; '.join(parts)}"
+        low, high = (_style.percentage(most[f"share_ci_{end}"]) for end in ("low", "high"))
+        parts.append(f"{most['component']} ({arm}, {percent} %: {_style.percentage(most['share'])} [{low}, {high}])")
+    title = f"The part of the variance that is estimated to be largest: {'; '.join(parts)}"
     note = (
         "The variance of the held-out log error between networks of one size. Bars are estimates, lines are "
         f"{_style.stated(results.level)} intervals. The rest comes from combinations of weights, order and "

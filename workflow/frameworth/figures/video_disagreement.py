@@ -82,4 +82,4 @@ def _title(table: pd.DataFrame, chosen: pd.DataFrame, shown: int) -> str:
             f"{chosen['disagreement_px'].min():.1f} to {chosen['disagreement_px'].max():.1f} px in "
             f"{counted(len(chosen), 'frame')} proposed for labelling"
         )
-    return text if shown == videos else f"{text} (the first {shown} of {videos} videos)"
+    return text if shown == videos else f"{text} (of {videos} videos, the first {shown} are drawn)"
