@@ -29,8 +29,8 @@ def last(ended):
 def test_a_job_that_may_not_have_the_memory_it_needs_says_so_and_goes_on_when_it_may(tmp_path, tally):
     """The limit on the address space is real, and is met at whatever comes first at each of these.
 
-    With next to nothing to spare, the HDF5 library itself crashes. On some machines PyTorch crashes at one of the limits,
-    in one of four runs of this test.
+    With next to nothing to spare, the HDF5 library itself crashes. On some machines PyTorch crashes at one of the
+    limits, in one of four runs of this test.
     """
     lost, crashed = 0, 0
     for spare_mib in (8, 16, 32):
