@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frameworth.answers.settling import LEAST_CLUSTERS, agreement, of_whole_study, settled_sentence
+from frameworth.answers.settling import (
+    LEAST_CLUSTERS,
+    _correlation,
+    _value,
+    agreement,
+    of_whole_study,
+    settled_sentence,
+)
 from frameworth.attribution.suspicion.mean_errors import error_probability
 from frameworth.plan.designs import draw_subset
 
@@ -82,12 +89,38 @@ def test_a_half_that_ranks_all_alike_counts_as_no_agreement():
 
 def test_what_has_settled_is_said_so():
     rows = [
-        {"ranking": name, "share": 1.0, "draw": 0, "networks": 8, "agreement": a}
+        {"ranking": name, "share": 1.0, "draw": 0, "networks": 8, "agreement": a, "lower_bound": False}
         for name, a in (("check", 0.9), ("value", 0.5))
     ]
     sentence = settled_sentence(pd.DataFrame(rows))
     assert "labels to check by 0.95 (settled)" in sentence
-    assert "values by at least 0.67:" in sentence
+    assert "values by 0.67 (not settled)" in sentence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", ["balanced", "independent"])
+def test_the_agreement_of_values_is_called_a_lower_bound_where_halves_of_a_block_are_opposite(design):
+    """By how much two studies of 48 halves agree on the values of 40 frames, against what the halves of one say."""
+    rng, said, true = np.random.default_rng(0), [], []
+    table = pd.DataFrame({"percent": 50, "cluster": np.arange(48), "design": design})
+    for study in range(12):
+        inclusions = [
+            np.array([draw_subset(design, 40, 50, seed, 2 * study + k) for seed in range(1, 49)]) for k in (0, 1)
+        ]
+        effects = rng.normal(size=40)
+        scores = [inclusion @ effects + rng.normal(size=48) for inclusion in inclusions]
+        agreements = agreement(
+            lambda _: np.zeros(40), scores[0], inclusions[0], np.full(40, True), table, np.ones(48, int),
+            estimator="size-centred", draws=2, rng=rng,
+        )  # fmt: skip
+        said.append(of_whole_study(agreements, "value"))
+        values = [_value(u, z, table, "size-centred") for u, z in zip(scores, inclusions, strict=True)]
+        true.append(_correlation(*values))
+    assert ("by at least" in settled_sentence(agreements.assign(agreement=0.5))) is (design == "balanced")
+    if design == "balanced":
+        assert np.mean(true) > np.mean(said) + 0.3
+    else:
+        assert np.mean(true) == pytest.approx(np.mean(said), abs=0.1)
 
 
 def test_held_out_labels_are_ranked_to_be_checked_and_change_no_value():

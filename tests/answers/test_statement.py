@@ -123,6 +123,8 @@ def test_a_group_that_was_toggled_is_judged_by_that():
     harm = statement(Toggled(7, np.log(1.25), True, True, 9), group_test_p=0.4)
     assert "the 7 toggled frames raises the error by 1 px." in harm
     assert "may do nothing" in statement(Toggled(7, 0.2, True, False, 9))
+    # A mean of logs that falls far may not make the typical error negative.
+    assert "lowers the error by 3.1 px." in statement(Toggled(7, -3.0, True, True, 9))
     assert "lowers the error" in statement(Toggled(7, -0.2, True, True, 9))
     chance = statement(Toggled(7, 0.2, False, True, 9))
     assert "9 pairs of networks with and without the 7 toggled frames do not decide whether they harm." in chance

@@ -58,6 +58,25 @@ def test_pairing_removes_the_level_of_each_network():
     assert row["pairs"] == 8
 
 
+def test_a_random_set_whose_network_diverged_leaves_the_other_sets_of_its_pair():
+    tables = scores(0.0, np.random.default_rng(3))
+    tables["random-4-1"].loc[:6] = np.nan
+    tables["worst-4"].loc[0] = np.nan
+    table = compare_pruned(tables, Prune(counts=[4, 8]), 0.95).query("score == 'log_error' and count == 4")
+    rows = table.set_index(["removed", "against"])
+    assert rows.loc[("random", "none"), "pairs"] == 8
+    assert rows.loc[("worst", "random"), "pairs"] == 7
+    to_none = rows.xs("none", level="against")
+    np.testing.assert_allclose(to_none["mean"] - to_none["mean_none"], to_none["difference"])
+
+
+def test_where_all_networks_but_one_diverged_it_is_said_that_nothing_is_known():
+    tables = scores(0.0, np.random.default_rng(4))
+    for name in ("worst-4", "worst-8"):
+        tables[name].loc[1:] = np.nan
+    assert "is unknown" in statement(compare_pruned(tables, Prune(counts=[4, 8]), 0.95), 0.05)
+
+
 def test_it_is_said_where_frames_were_judged_by_the_frames_that_measure_it():
     tables = scores(-1.0, np.random.default_rng(2))
     statements = {}

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from PIL import Image
 
 from frameworth.attribution.label_checks import label_checks
 from frameworth.errors import UserError
+from frameworth.experiments.history import steps_by_history
 from frameworth.figures import (
     _matrix,
     _style,
@@ -27,6 +29,7 @@ from frameworth.figures import (
     figure_module,
     figure_names,
     frame_values,
+    history,
     inclusion_matrix,
     influence_bias,
     influence_histogram,
@@ -401,6 +404,23 @@ def test_the_histogram_counts_every_influence_on_another_frame_once(study: Resul
     counted = table[table["estimator"] == "size-centred"].groupby("evaluated")["cells"].sum()
     assert counted["held-out"] == np.isfinite(value[:, ~study.pool]).sum()
     assert counted["pool"] == np.isfinite(value[:, study.pool]).sum()
+
+
+def test_where_no_histories_are_compared_it_is_not_said_that_none_differs():
+    rows = [
+        {"percent": percent, "seed": seed, "design": design, "log_error": 3 - percent / 50, "rmse_px": 5.0 + seed}
+        for design, percents in (("nested", (10, 30)), ("independent", (50, 90)))
+        for percent in percents
+        for seed in range(1, 9)
+    ]
+    table = steps_by_history(pd.DataFrame(rows), None, 0.95)
+    assert table["history"].nunique() == 2
+    assert "cannot be compared" in titles(history.draw(table, SimpleNamespace(level=0.95)))
+
+
+def test_the_histogram_names_one_in_a_thousand_only_of_a_thousand_cells():
+    assert "between −2.0 and +3.0" in influence_histogram._title(np.array([-2.0, 0.0, 3.0]))
+    assert "1 in 1000" in influence_histogram._title(np.linspace(-2, 3, 1000))
 
 
 def test_memorization_is_the_diagonal_of_the_influence_on_the_error(study: Results):

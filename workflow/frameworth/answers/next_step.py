@@ -71,5 +71,5 @@ def _about(networks: int, folder: Path, config: StudyConfig) -> str:
     subsets, inclusion = read_subsets(folder)
     each = network_seconds(training, int(subsets["frames"].median()), inclusion.shape[1], measured.step)
     side_by_side = max(1, min(networks, cpu_count() or 1)) if measured.device == "cpu" else 1
-    aside = ", experiments aside" if config.arms or config.toggle or config.prune else ""
-    return f"about {duration(networks * each / side_by_side)} here{aside}"
+    rest = ", without the experiments" if config.arms or config.toggle or config.prune else ""
+    return f"about {duration(networks * each / side_by_side)} here{rest}"

@@ -131,7 +131,9 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
                 return x
 
             predictions[name] = out_of_fold(itself, True, score, rows["percent"].to_numpy(), clusters)
-    made, alone = [], len(predictions) - 1
+    # Bonferroni over the predictors other than values, as the figure names whichever explains some.
+    level = 1 - (1 - results.level) / max(1, len(predictions) - 1)
+    made = []
     for name, (predicted, baseline) in predictions.items():
         known = np.isfinite(predicted) & np.isfinite(score)
         if not known.any():
@@ -139,7 +141,6 @@ def _explained(results: Results, subsets: pd.DataFrame, percent: int) -> pd.Data
         ends = (np.nan, np.nan)  # none for values: `validation.csv` tests whether they predict
         if name != VALUES:
             x = rows[columns[name]].to_numpy()[known]
-            level = 1 - (1 - results.level) / alone  # Bonferroni, as the figure names whichever predictor explains some
             ends = r_squared_interval(score[known], x, level, len(np.unique(clusters[known])))
         explained = r_squared(score[known], predicted[known], baseline[known])
         row = {"about": "explained", "percent": percent, "predictor": name, "r_squared": explained}

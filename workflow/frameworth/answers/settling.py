@@ -46,8 +46,8 @@ def agreement(
     Returns:
         A row per ranking (`check`: all frames by suspicion; `value`: pool frames by value), share and draw: `ranking`,
         `share`, `draw`, `networks` (of one half, mean of both), `agreement` (Spearman's rank correlation between the
-        halves, over frames that both rank; NaN, later read as 0, if a half ranks all frames equal). There is no row if
-        a half would have fewer than 4 clusters.
+        halves, over frames that both rank; NaN, later read as 0, if a half ranks all frames equal), and `lower_bound`,
+        whether two studies agree better than such halves. There is no row if a half would have fewer than 4 clusters.
     """
     clusters = subsets["cluster"].to_numpy()
     names = pd.unique(clusters)
@@ -55,6 +55,7 @@ def agreement(
         "check": suspicion,
         "value": lambda part: _value(score[part], inclusion[np.ix_(part, pool)], subsets.iloc[part], estimator),
     }
+    balanced = bool((subsets["design"] == "balanced").any())
     rows = []
     for share in _SHARES:
         half = int(share * len(names)) // 2
@@ -65,8 +66,9 @@ def agreement(
             halves = [np.flatnonzero(np.isin(clusters, part)) for part in (chosen[:half], chosen[half:])]
             size = float(np.mean([networks[part].sum() for part in halves]))
             for ranking, rank in rankings.items():
-                rows.append((ranking, share, draw, size, _correlation(*(rank(part) for part in halves))))
-    return pd.DataFrame(rows, columns=["ranking", "share", "draw", "networks", "agreement"])
+                both = _correlation(*(rank(part) for part in halves))
+                rows.append((ranking, share, draw, size, both, ranking == "value" and balanced))
+    return pd.DataFrame(rows, columns=["ranking", "share", "draw", "networks", "agreement", "lower_bound"])
 
 
 def of_whole_study(table: pd.DataFrame, ranking: str) -> float:
@@ -80,16 +82,21 @@ def of_whole_study(table: pd.DataFrame, ranking: str) -> float:
 
 def settled_sentence(table: pd.DataFrame) -> str:
     """Whether the rankings have settled, in a sentence."""
-    check, value = (of_whole_study(table, ranking) for ranking in ("check", "value"))
-    if not np.isfinite(check):
+    words = {"check": "the order of labels to check", "value": "the order of values"}
+    agreements = {ranking: of_whole_study(table, ranking) for ranking in words}
+    if not np.isfinite(agreements["check"]):
         return "Whether the rankings have settled is unknown with so few subsets."
-    parts = [f"the order of labels to check by {check:z.2f} ({'settled' if check >= SETTLED else 'not settled'})"]
-    if np.isfinite(value):
-        parts.append(f"the order of values by at least {value:z.2f}{' (settled)' if value >= SETTLED else ''}")
+    parts = []
+    for ranking, value in agreements.items():
+        if not np.isfinite(value):
+            continue
+        is_bound = bool(table.loc[table["ranking"] == ranking, "lower_bound"].any())
+        settled = " (settled)" if value >= SETTLED else "" if is_bound else " (not settled)"
+        parts.append(f"{words[ranking]} by {'at least ' * is_bound}{value:z.2f}{settled}".replace("-", "−"))
     return (
         f"A second study of these frames and labels, of this size, would agree (rank correlation) on "
         f"{' and on '.join(parts)}: that is repeatability, not that the order is right."
-    ).replace("-", "−")
+    )
 
 
 def _value(score: np.ndarray, inclusion: np.ndarray, subsets: pd.DataFrame, estimator: str) -> np.ndarray:

@@ -147,8 +147,9 @@ def estimate_influence(
     # An estimator's own errors may ignore that frames are confounded with size, and that the subsets of a cluster
     # depend on each other: in a complementary pair, each subset has the frames that the other lacks, and balanced
     # subsets together have each frame equally often. With few subsets they are too uncertain for these tests.
-    independent = len(np.unique(clusters)) == len(clusters) >= _LEAST_FOR_OWN_ERRORS and "balanced" not in designs
-    if point.own_errors and len(np.unique(percents)) == 1 and independent:
+    independent = len(np.unique(clusters)) == len(clusters) and "balanced" not in designs
+    enough = len(clusters) >= _LEAST_FOR_OWN_ERRORS
+    if point.own_errors and enough and independent and len(np.unique(percents)) == 1:
         tested = point.value
         if with_errors:
             error, known = point.standard_error, point.clusters

@@ -68,8 +68,8 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) 
         prune: `by`, `counts` and `draws`.
 
     Returns a row per score, count, `removed` (worst, best, random) and `against` (none, random): `mean` score with
-    these frames removed, `mean_none` with all frames, `difference`, `standard_error`, `t`, `p`, `ci_low`, `ci_high`,
-    `pairs`, `p_adjusted` (Holm's, over the counts).
+    these frames removed and `mean_none` with all frames, both over the initial weights with which no network diverged,
+    `difference`, `standard_error`, `t`, `p`, `ci_low`, `ci_high`, `pairs`, `p_adjusted` (Holm's, over the counts).
     """
     rows = []
     for score in SCORES:
@@ -84,9 +84,11 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) 
                     paired = paired_difference(of_set - other, np.arange(len(of_set)), level)._asdict()
                     del paired["clusters"]
                     keys = {"by": prune.by, "score": score, "count": count, "removed": removed, "against": against}
-                    known = np.isfinite(of_set - other) & np.isfinite(none)
-                    both = {"mean": mean_of_known(of_set[known], 0), "mean_none": mean_of_known(none[known], 0)}
-                    rows.append(keys | {name: float(mean) for name, mean in both.items()} | paired)
+                    known = np.isfinite(of_set - other - none)
+                    means_of_pairs = {"mean": of_set, "mean_none": none}
+                    rows.append(
+                        keys | {k: float(mean_of_known(v[known], 0)) for k, v in means_of_pairs.items()} | paired
+                    )
     table = pd.DataFrame(rows)
     for _, part in table.groupby(["score", "removed", "against"]):
         table.loc[part.index, "p_adjusted"] = holm(part["p"].to_numpy())

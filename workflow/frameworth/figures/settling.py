@@ -16,7 +16,8 @@ _RANKINGS = {"check": ("labels to check, by suspicion", _style.BLUE, "o"), "valu
 _NOTE = (
     "The study's clusters are divided at random into two halves that share no network. Filled marks are the rank "
     "correlation over frames between the halves, as mean and range of {draws} divisions. Open marks are the agreement "
-    "with another study of this size, by the Spearman-Brown formula. Above the dotted line it is called settled."
+    "with another study of this size, by the Spearman-Brown formula. Above the dotted line it is called settled. For "
+    "values of a balanced design, both are lower bounds."
 )
 
 

@@ -72,6 +72,7 @@ def arm_problems(config: StudyConfig) -> Iterator[Problem]:
     for name, arm in (config.arms or {}).items():
         where = f"config: arms.{name}"
         if name != BASELINE:
+            # Only the first problem of an arm: others may follow from it.
             yield from islice(chain(_changes_problems(config, arm, where), _grid_problems(planned, arm, where)), 1)
         elif arm.model_fields_set:
             yield error(where, "the baseline is the study as it is", "give its changes to another arm")
