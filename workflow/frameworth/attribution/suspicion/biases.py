@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import softmax
+from scipy.stats import f
 
 from frameworth.attribution.inference.values import holm
 from frameworth.attribution.suspicion.body_axes import direction, mean_shape, median_point
@@ -15,9 +17,9 @@ from frameworth.attribution.suspicion.suspects import where_seen
 LEAST_FRAMES = 5  # with the keypoint, both in the video and in the other videos
 _LEAST_NETWORKS = 2  # if at least this many were not trained on a video, only they judge it
 _WRONG = 0.05  # a group with p_adjusted below this is left out when others are compared
-_MEDIAN = 2 * np.log(2)  # of the squared length of standard normal vectors in a plane
-
-_Pair = tuple[int, int, complex, float]  # group, keypoint, difference, its variance
+# How much the spreads between groups may differ from keypoint to keypoint: as if each had been estimated with so many
+# degrees of freedom, around a typical spread. What the keypoints' own spreads make likely is weighed, not chosen.
+_FREEDOM, _TYPICAL = (grid.ravel() for grid in np.meshgrid([1, 2, 4, 8, 16, 32, 128], np.geomspace(0.02, 50, 41)))
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,19 @@ def biased_groups(
 
     The difference of each label from the networks' position is turned into the animal's own axes, divided by the
     keypoint's spread, bounded, and averaged over the group. Networks miss each video differently even where all labels
-    are right, so these averages vary more than by sampling of frames. This extra variance is estimated by the median
-    over all keypoints and groups, and a group has to stand out against it. If only two groups are compared, nobody can
-    know which one is off, so both are called.
+    are right, some keypoints more so than others. So a group has to stand out against the spread of the same keypoint
+    between the other groups. Few groups tell little of a spread, so the spreads of the other keypoints count, too: the
+    more, the more alike they are. If only two groups are compared, these alone count. Then nobody can know which group
+    is off, so both are called.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
         groups: int [N], the group of each frame.
 
     Returns an empty list for a single group. Leaves out keypoints with fewer than five frames in or outside a group.
+
+    Source: Smyth 2004, Linear models and empirical Bayes methods, for spreads that borrow from each other, with the
+    prior's own uncertainty averaged over; Paule and Mandel 1982 for the spread between groups.
     """
     at, unseen = _places(poses, labels, inclusion, groups, percents)
     label = labels[..., 0] + 1j * labels[..., 1]
@@ -65,44 +71,132 @@ def biased_groups(
     middle = np.array([median_point(of_keypoint[np.isfinite(of_keypoint)]) for of_keypoint in off.T])
     scale = typical_size(np.abs(off - middle))
     standard = bounded((off - middle) / np.where(scale > 0, scale, 1))
-    wrong: set[tuple[int, int]] = set()
+    names, number = np.unique(groups, return_inverse=True)
+    compared = _Means.of(standard, number, len(names))
+    wrong = np.zeros(compared.frames.shape, bool)
     while True:
-        pairs = list(_pairs(standard, groups, wrong))
-        p, adjusted = _probabilities(pairs, len(np.unique(groups)))
-        further = {pair[:2] for pair, adjusted_p in zip(pairs, adjusted, strict=True) if adjusted_p < _WRONG} - wrong
-        if not further:
+        p = np.stack([compared.probabilities(group, wrong) for group in range(len(names))])
+        adjusted = _adjusted(p)
+        further = np.where((adjusted < _WRONG) & ~wrong, p, np.inf)
+        if np.isinf(further).all():
             break
         # A biased group must not make the others look biased: leave out the least likely pair, and test again.
-        wrong.add(min(further, key=lambda name: p[[pair[:2] for pair in pairs].index(name)]))
+        wrong[np.unravel_index(np.argmin(further), wrong.shape)] = True
     biases = []
-    for number in np.argsort(p, kind="stable"):
-        group, keypoint, *_ = pairs[number]
-        inside, others = _frames(standard, groups, group, keypoint, wrong)
+    for group, keypoint in np.argwhere(np.isfinite(p)):
+        known = np.isfinite(standard[:, keypoint])
+        inside = known & (number == group)
+        others = known & compared.others(group, wrong)[number, keypoint]
         offset = median_point(off[inside, keypoint]) - median_point(off[others, keypoint])
         biases.append(
             Bias(
-                group=group,
-                keypoint=keypoint,
+                group=int(names[group]),
+                keypoint=int(keypoint),
                 offset=np.array([offset.real, offset.imag]),
-                frames=len(inside),
-                p=float(p[number]),
-                p_adjusted=float(adjusted[number]),
+                frames=int(inside.sum()),
+                p=float(p[group, keypoint]),
+                p_adjusted=float(adjusted[group, keypoint]),
                 unseen=bool(unseen[inside].all()),
             )
         )
-    return biases
+    return sorted(biases, key=lambda bias: bias.p)
 
 
-def _probabilities(pairs: list[_Pair], groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """p of each pair, and p adjusted for all pairs (Holm)."""
-    if not pairs:
-        return np.zeros(0), np.zeros(0)
-    size = np.array([abs(difference) ** 2 for *_, difference, _ in pairs])
-    noise = np.array([variance for *_, variance in pairs])
-    # Each group is compared with the others, so one group fewer is free.
-    freedom = max(2.0, len(pairs) * (1 - 1 / groups))
-    p = (1 + size / (_between(size, noise) + noise) / freedom) ** (-freedom / 2)
-    return p, holm(p)
+@dataclass(frozen=True)
+class _Means:
+    """The mean difference of each keypoint in each group.
+
+    Attributes:
+        frames: int [G, K]. mean: complex [G, K], 0 without frames. noise: [G, K], the mean's variance on each axis by
+            the sampling of frames; infinite without frames.
+    """
+
+    frames: np.ndarray
+    mean: np.ndarray
+    noise: np.ndarray
+
+    @classmethod
+    def of(cls, standard: np.ndarray, number: np.ndarray, groups: int) -> _Means:
+        """Of differences, complex [N, K], in groups with these numbers [N]."""
+        known = np.isfinite(standard)
+        member = (number == np.arange(groups)[:, None]).astype(float)
+        frames = (member @ known).astype(int)
+        value = np.where(known, standard, 0)
+        mean = (member @ value) / np.maximum(frames, 1)
+        squares = member @ (np.abs(value - mean[number]) ** 2 * known) / 2
+        freedom = np.maximum(frames - 1, 0)
+        common = squares.sum(axis=0) / np.maximum(freedom.sum(axis=0), 1)
+        variance = (squares + LEAST_FRAMES * common) / (freedom + LEAST_FRAMES)  # a few frames show no variance
+        return cls(frames, mean, np.where(frames > 0, variance / np.maximum(frames, 1), np.inf))
+
+    def others(self, group: int, wrong: np.ndarray) -> np.ndarray:
+        """The groups that one is compared with, bool [G, K]: of three or more with the keypoint, the unbiased ones."""
+        several = (self.frames > 0).sum(axis=0) > 2
+        others = (self.frames > 0) & ~(wrong & several)
+        others[group] = False
+        return others
+
+    def probabilities(self, group: int, wrong: np.ndarray) -> np.ndarray:
+        """p of each keypoint of a group [K]; NaN where there are too few frames."""
+        others = self.others(group, wrong)
+        tested = (self.frames[group] >= LEAST_FRAMES) & ((self.frames * others).sum(axis=0) >= LEAST_FRAMES)
+        if not tested.any():
+            return np.full(len(tested), np.nan)
+        alone = others.sum(axis=0) == 1
+        known = others & tested
+        spread_over = known.copy()
+        spread_over[group] = alone & tested  # a single other group has no spread, only its distance from this one
+        between = self._between(spread_over)
+        spread, _, _ = self._spread(spread_over, between)
+        freedom = np.where(tested, 2 * (spread_over.sum(axis=0) - 1), 0)
+        log_likelihood = np.zeros((len(tested), len(_FREEDOM)))
+        counts = freedom > 0
+        log_likelihood[counts] = f.logpdf(spread[counts, None] / _TYPICAL, freedom[counts, None], _FREEDOM)
+        log_likelihood[counts] -= np.log(_TYPICAL)
+        # The distance that is tested says nothing about its own spread.
+        weight = softmax(log_likelihood.sum(axis=0) - log_likelihood * alone[:, None], axis=1)
+        own = np.where(alone, 0, freedom)[:, None]
+        total = own + _FREEDOM
+        scale = (_FREEDOM * _TYPICAL + own * spread[:, None]) / total
+        _, middle, error = self._spread(known, between)
+        _, _, sampling = self._spread(known, 0.0)
+        variance = np.maximum(
+            scale * (between + self.noise[group] + error)[:, None], (self.noise[group] + sampling)[:, None]
+        )
+        size = np.abs(self.mean[group] - middle)[:, None] ** 2
+        p = (weight * (1 + size / variance / total) ** (-total / 2)).sum(axis=1)
+        return np.where(tested, p, np.nan)
+
+    def _spread(self, over: np.ndarray, between: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """By keypoint [K]: the variance of means over groups, relative to that expected; the mean of means; its error.
+
+        Args:
+            over: bool [G, K], the groups. between: the expected variance of right groups on each axis.
+        """
+        weight = over / (between + self.noise)
+        total = weight.sum(axis=0)
+        total = np.where(total > 0, total, np.inf)
+        middle = (weight * self.mean).sum(axis=0) / total
+        squares = (weight * np.abs(self.mean - middle) ** 2).sum(axis=0) / 2
+        return squares / np.maximum(over.sum(axis=0) - 1, 1), middle, 1 / total
+
+    def _between(self, over: np.ndarray) -> float:
+        """The variance on each axis between right groups, the same for all keypoints; at least 0."""
+        freedom = np.maximum(over.sum(axis=0) - 1, 0)
+
+        def excess(between: float) -> float:
+            return float((freedom * (self._spread(over, between)[0] - 1)).sum())
+
+        high = 1.0
+        while excess(high) > 0:
+            high *= 4
+        return brentq(excess, 0, high, xtol=1e-6) if excess(0) > 0 else 0.0
+
+
+def _adjusted(p: np.ndarray) -> np.ndarray:
+    """p for all groups and keypoints [G, K] (Holm). Two groups have the same distance, which counts once."""
+    once = p[:1] if len(p) == 2 else p
+    return np.broadcast_to(holm(once.ravel()).reshape(once.shape), p.shape)
 
 
 def _places(
@@ -118,33 +212,3 @@ def _places(
             place[here] = where_seen(poses[without][:, here], labels[here], inclusion[without][:, here], of_those)[0]
             unseen[here] = True
     return place[..., 0] + 1j * place[..., 1], unseen
-
-
-def _pairs(standard: np.ndarray, groups: np.ndarray, wrong: set[tuple[int, int]]) -> Iterator[_Pair]:
-    """Group, keypoint, its mean minus that of the other groups, and the variance of this difference on each axis."""
-    for group in map(int, np.unique(groups)):
-        for keypoint in range(standard.shape[1]):
-            parts = [standard[rows, keypoint] for rows in _frames(standard, groups, group, keypoint, wrong)]
-            if min(map(len, parts)) >= LEAST_FRAMES:
-                squares = [(np.abs(part - part.mean()) ** 2).sum() / 2 / (len(part) - 1) for part in parts]
-                variance = squares[0] / len(parts[0]) + squares[1] / len(parts[1])
-                yield group, keypoint, complex(parts[0].mean() - parts[1].mean()), float(variance)
-
-
-def _frames(
-    standard: np.ndarray, groups: np.ndarray, group: int, keypoint: int, wrong: set[tuple[int, int]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The frames of a group with a keypoint, and those of the others; with three or more groups, of unbiased ones."""
-    known = np.isfinite(standard[:, keypoint])
-    several = (np.unique(groups[known], return_counts=True)[1] >= LEAST_FRAMES).sum() > 2
-    biased = np.isin(groups, [other for other, of_keypoint in wrong if several and of_keypoint == keypoint])
-    return np.flatnonzero(known & (groups == group)), np.flatnonzero(known & (groups != group) & ~biased)
-
-
-def _between(size: np.ndarray, noise: np.ndarray) -> float:
-    """The variance on each axis between correct groups, from the median of the squared differences [M]; at least 0."""
-    low, high = 0.0, float(size.max())
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if np.median(size / (middle + noise)) > _MEDIAN else (low, middle)
-    return low
