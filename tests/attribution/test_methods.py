@@ -28,6 +28,21 @@ def test_frames_that_are_surely_worse_than_average_stand_out_only_where_frames_h
     assert not noisy.stands_out.any()
 
 
+@pytest.mark.parametrize("unequal", [0.0, 0.7])
+def test_frames_without_harm_are_seldom_singled_out_even_where_networks_differ_more_about_some(unequal):
+    """By permutation alone, a quarter of the studies with unequal noise single out a frame."""
+    singled, found = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        values = rng.normal(size=(6, 60)) * np.exp(rng.normal(0, unequal, 60))
+        values[rng.random(values.shape) < 0.2] = np.nan
+        singled.append((method_values(values, 59, rng).p_adjusted < 0.05).any())
+        values[:, 0] = 5 + rng.normal(size=6)
+        found.append(method_values(values, 59, rng).p_adjusted[0] < 0.05)
+    assert np.mean(singled) <= 0.1  # .05, and the error of 60 studies
+    assert np.mean(found) > 0.8
+
+
 @pytest.mark.parametrize("frames", [20, 63, 400])
 def test_of_studies_without_harm_one_in_twenty_has_an_outlier(frames):
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
-from frameworth.attribution.inference.values import mean_of_known
+from frameworth.attribution.inference.values import holm, mean_of_known
 
 LEVEL = 0.05  # family-wise
 # The median absolute deviation of n normal values is as exact as the standard deviation of 0.37 n values.
@@ -43,9 +43,10 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
 
     The statistic is the mean over networks divided by its moderated error: each frame's variance between networks is
     shrunk towards the variance common to all frames (Smyth 2004, limma), because four or five networks alone give heavy
-    tails. Under the null, frames do not differ, so each network's values may be permuted among its frames. p compares
-    with the largest statistic (max-T) in steps: a frame that is singled out is left out of later steps (Westfall and
-    Young 1993).
+    tails. Two tests have to agree; p is the larger one. The first permutes each network's values among its frames, as
+    frames do not differ under the null. p compares with the largest statistic (max-T) in steps: a frame that is singled
+    out is left out of later steps (Westfall and Young 1993). This takes all frames to be equally noisy. The second does
+    not: it compares the statistic with the t distribution of the moderated error, with Holm's rule over frames.
 
     Args:
         per_network: [B, N], above 0 harms; NaN where a network has no value. `Method.harm` returns it.
@@ -54,7 +55,7 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
     value = mean_of_known(per_network, 0)
     error, adjusted = (np.full(len(value), np.nan) for _ in range(2))
     left = networks > 0
-    error[left] = np.where(networks[left] > 1, _moderated_error(per_network[:, left]), np.nan)
+    error[left] = np.where(networks[left] > 1, _moderated_error(per_network[:, left])[0], np.nan)
     while left.any():
         some = per_network[:, left]
         observed = _moderated(some)
@@ -68,6 +69,7 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
         if not singled.any() or singled.all():
             break
         left[places[singled]] = False
+    adjusted = np.maximum(adjusted, holm(_moderated_p(per_network)))
     with np.errstate(invalid="ignore"):
         stands_out = (adjusted < LEVEL) & outlying(value)
     return MethodValues(value, error, adjusted, stands_out, networks)
@@ -102,11 +104,20 @@ def _relabelled(per_network: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 def _moderated(per_network: np.ndarray) -> np.ndarray:
     """Mean over networks / its moderated error, [n]."""
-    return mean_of_known(per_network, 0) / _moderated_error(per_network)
+    return mean_of_known(per_network, 0) / _moderated_error(per_network)[0]
 
 
-def _moderated_error(per_network: np.ndarray) -> np.ndarray:
-    """The moderated standard deviation between networks / √networks, [n]."""
+def _moderated_p(per_network: np.ndarray) -> np.ndarray:
+    """One-sided p of this statistic by the t distribution, [N]; NaN where no network has a value."""
+    p, known = np.full(per_network.shape[1], np.nan), np.isfinite(per_network).any(axis=0)
+    if known.any():
+        error, freedom = _moderated_error(per_network[:, known])
+        p[known] = stats.t.sf(mean_of_known(per_network[:, known], 0) / error, freedom)
+    return p
+
+
+def _moderated_error(per_network: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The moderated standard deviation between networks / √networks, [n], and its degrees of freedom, [n]."""
     known = np.isfinite(per_network)
     count = known.sum(axis=0)
     mean = np.where(known, per_network, 0).sum(axis=0) / count
@@ -114,7 +125,7 @@ def _moderated_error(per_network: np.ndarray) -> np.ndarray:
     freedom = count - 1
     prior, weight = _prior_variance(squares / np.maximum(freedom, 1), freedom)
     moderated = (weight * prior + squares) / (weight + freedom)
-    return np.sqrt(moderated / count)
+    return np.sqrt(moderated / count), weight + freedom
 
 
 def _prior_variance(variance: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:
