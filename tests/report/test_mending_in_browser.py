@@ -50,14 +50,7 @@ def test_labels_are_mended_by_keys_alone_kept_over_a_reload_and_applied(browser:
         download(again, tmp_path / "corrections.csv")
     table = pd.read_csv(tmp_path / "corrections.csv", keep_default_na=False, na_values=[""])
     assert sorted(table["mark"]) == ["placed", "placed", "right"]
-    lines = apply_corrections(
-        tmp_path / "corrections.csv",
-        study.folder,
-        study.folder.parent / "project",
-        held_out={"fraction": 0.25, "by": "frame"},
-        seed=1,
-        keep_snapshots=True,
-    )
+    lines, _ = apply_corrections(tmp_path / "corrections.csv", study.folder, study.folder.parent / "project")
     assert "2 corrected" in lines[0]
     copy = read_project(study.folder / "corrected_project")
     now = dict(zip(copy.images, copy.xy, strict=True))

@@ -3,22 +3,22 @@
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from click.testing import CliRunner
 
-from frameworth.answers import review
-from frameworth.answers.review import apply_review, read_review, write_review
+from frameworth.answers.corrections import apply_corrections
+from frameworth.answers.review import read_review, write_review
+from frameworth.cli.study import study as commands
 from frameworth.errors import UserError
 from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.frames import collect_frames
 from frameworth.labels.subsets import read_subset, write_subsets
-from frameworth.plan.designs import draw_subset
 from frameworth.plan.identity import network_hash, network_seed
 from frameworth.plan.names import subset_path
-from frameworth.plan.split import hold_out
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.files import write_csv
 from frameworth.storage.hdf5 import read_hdf5
@@ -84,8 +84,17 @@ def frame(study, index=0):
     return checks[checks["split"] == "pool"].iloc[index].to_dict()
 
 
-def apply(study, **changes):
-    return apply_review(study, Path("project"), **({"held_out": HELD_OUT, "seed": 1} | changes))
+def apply(study):
+    return apply_corrections(study / "review", study, Path("project"))[0]
+
+
+def apply_by_command(labels="project", **changes):
+    """What `frameworth apply` prints."""
+    options = config(labels, subsets=SUBSETS) | changes
+    Path("tiny.yaml").write_text(yaml.safe_dump(options))
+    done = CliRunner().invoke(commands, ["apply", "results/tiny/review", "--configfile", "tiny.yaml"])
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def test_the_review_holds_the_flagged_frames_and_at_least_the_first_twelve_as_they_are_labelled(reviewed):
@@ -155,7 +164,7 @@ def test_a_review_with_corrections_is_not_overwritten(study):
     done = run(Path(), "review", check=False)
     assert done.returncode != 0
     name = f"{frame(study)['video']}/{frame(study)['image']}"
-    assert re.search(rf"results/tiny/review: the labels of 1 frame were changed \({name}.*apply_review", done.stderr)
+    assert re.search(rf"results/tiny/review: the labels of 1 frame were changed \({name}.*apply", done.stderr)
     assert digests(study / "review") == before
 
 
@@ -166,8 +175,8 @@ def test_only_networks_that_saw_a_corrected_frame_are_trained_again_and_the_proj
     saw = int(read_hdf5(study / "subsets.h5")["inclusion"][:, row["frame"]].sum())
     assert 0 < saw < SEEDS
     correct(study, row)
-    output = run(Path(), "apply_review").stdout
-    assert f"outdates {saw} of {SEEDS} networks, on {saw} of {SEEDS} subsets; the other {SEEDS - saw} " in output
+    output = apply_by_command()
+    assert f"trains {saw} of {SEEDS} networks; the others " in output
     assert "labels: results/tiny/corrected_project" in output
     run(Path(), "results/tiny/frame_values.csv", labels="results/tiny/corrected_project")
     after = {path: path.stat().st_mtime_ns for path in study.glob(".store/*/training.json")}
@@ -178,7 +187,7 @@ def test_only_networks_that_saw_a_corrected_frame_are_trained_again_and_the_proj
     run(Path(), "review", labels="results/tiny/corrected_project")
     again = next(frame(study, i) for i in range(5) if frame(study, i)["frame"] != row["frame"])
     correct(study, again)
-    run(Path(), "apply_review", labels="results/tiny/corrected_project")
+    apply_by_command(labels="results/tiny/corrected_project")
     moved = read_project(Path("project")).xy - read_project(study / "corrected_project").xy
     assert sorted(np.flatnonzero(np.nanmax(np.abs(moved), axis=(1, 2)) > 1)) == sorted([row["frame"], again["frame"]])
 
@@ -219,7 +228,7 @@ def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_reported_t
     else:
         table.loc[index] = np.nan
     table.to_csv(csv)
-    text = " ".join(apply(study))
+    text = apply_by_command()
     copy = read_project(study / "corrected_project")
     assert (row["video"], row["image"]) not in zip(copy.videos, copy.images, strict=True)
     assert len(copy.images) == 15
@@ -232,28 +241,7 @@ def test_a_frame_without_labels_is_left_out_and_what_that_outdates_is_reported_t
         subset = read_subset(tmp_path / f"{subset_path(50, seed)}.json")
         network = network_hash(subset, training(study), network_seed(1, 50, seed, 0))
         missing += not (study / ".store" / network).exists()
-    assert f"outdates {missing} of {SEEDS} networks" in text
-
-
-def test_labels_as_they_were_outdate_no_network_though_two_frames_share_a_picture(tmp_path):
-    """A held-out frame and one of the pool show the same picture, so both are on one side of the split."""
-    project = read_project(draw(tmp_path / "project"))
-    split = hold_out(project.videos, project.images, seed=1, pictures=None, **HELD_OUT)
-    held_out, in_pool = np.flatnonzero(split)[0], np.flatnonzero(~split)[0]
-    shutil.copy(project.paths[in_pool], project.paths[held_out])
-    collect_frames(tmp_path / "project", HELD_OUT, 1, tmp_path / "frames.csv", tmp_path / "labels.h5")
-    frames = pd.read_csv(tmp_path / "frames.csv")
-    pool = np.flatnonzero(frames["split"] == "pool")
-    names = [f"seed-{seed}" for seed in range(1, SEEDS + 1)]
-    inclusion = np.zeros((SEEDS, len(frames)), bool)
-    for row, seed in zip(inclusion, range(1, SEEDS + 1), strict=True):
-        row[pool[draw_subset("balanced", len(pool), 50, seed, 1)]] = True
-    results = SimpleNamespace(
-        frames=frames, labels=SimpleNamespace(xy=project.xy), inclusion=inclusion,
-        networks=pd.DataFrame({"subset": names}),
-        subsets=pd.DataFrame({"subset": names, "design": "balanced", "percent": 50, "seed": range(1, SEEDS + 1)}),
-    )  # fmt: skip
-    assert "outdates none of the 8 networks" in review._outdated(results, tmp_path / "project", HELD_OUT, 1, True)
+    assert f"trains {missing} of {SEEDS} networks" in text
 
 
 def training(study):
@@ -267,9 +255,11 @@ def training(study):
     return options
 
 
-def test_without_snapshots_every_network_is_said_to_be_outdated(study):
+def test_without_snapshots_every_network_is_said_to_be_trained_again(study):
     correct(study, frame(study))
-    assert f"outdates {SEEDS} of {SEEDS} networks" in " ".join(apply(study, keep_snapshots=False))
+    for network in study.glob(".store/*/network.pt"):  # as a study with `keep_snapshots: false` ends
+        network.unlink()
+    assert f"trains {SEEDS} of {SEEDS} networks." in apply_by_command(keep_snapshots=False)
 
 
 def test_napari_saving_both_files_in_single_precision_changes_only_the_frame_that_was_moved(study):
@@ -301,7 +291,7 @@ def test_labels_saved_under_another_scorer_are_not_passed_over(study):
 
 
 def test_applying_a_review_without_a_change_says_so_and_writes_nothing(study):
-    with pytest.raises(UserError, match="no label was changed"):
+    with pytest.raises(UserError, match="has no correction"):
         apply(study)
     assert not (study / "corrected_project").exists()
 

@@ -83,8 +83,8 @@ def test_more_seeds_train_only_what_is_new(tour):
 
 def test_a_corrected_label_trains_only_the_networks_that_saw_it(tour):
     _, printed, trained, *_ = tour
-    message = next(text for text in printed if "outdates" in text)
-    outdated, of = map(int, re.search(r"outdates (\d+) of (\d+) networks", message).groups())
+    message = next(text for text in printed if "the next run trains" in text)
+    outdated, of = map(int, re.search(r"trains (\d+) of (\d+) networks", message).groups())
     assert of == 20
     assert 0 < outdated < of
     before = trained[-2]  # with those of the pilot

@@ -1,18 +1,19 @@
-"""Read and check corrections that a person made on the report's page, and write them into a copy of the project."""
+"""Read and check the labels that a person corrected on the report's page or in the review folder, and write them into a
+copy of the project."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from frameworth.answers.review import same_labels, what_follows, write_corrected
+from frameworth.answers.review import Changes, read_review, same_labels
 from frameworth.attribution.marked_right import digest_of_labels, marked_right, write_marked_right
 from frameworth.errors import UserError
-from frameworth.labels.corrected import Name
+from frameworth.labels.corrected import Name, write_corrected_copy
 from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.storage.files import read_table, replaced_folder, write_csv
 from frameworth.text import counted
 
 COLUMNS = ("video", "image", "mark", "keypoint", "x", "y", "was_x", "was_y")
@@ -20,38 +21,71 @@ _GIVE = "give the file that your browser downloaded from the report"
 _MARKS = ("placed", "deleted", "right")
 
 
-def apply_corrections(
-    corrections: Path, study: Path, project: Path, *, held_out: dict[str, Any], seed: int, keep_snapshots: bool
-) -> list[str]:
-    """Write `corrected_project` of `study`: the project with the corrections of a CSV file.
+def apply_corrections(corrections: Path, study: Path, project: Path) -> tuple[list[str], bool]:
+    """Write `corrected_project` of `study`: the project with the corrections of a CSV file or of a review folder.
 
     `marked_right.csv` of the study remembers the frames that were marked as right, with their labels. A frame that has
-    lost all labels has a row without labels in the copy. The project itself is only read.
+    lost all labels has none in the copy. The project itself is only read.
 
-    Args:
-        held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
-        keep_snapshots: of the config. If no networks are kept, all must be trained again to predict new labels.
-
-    Returns lines to print. Raises UserError for a file that the page did not write or wrote for other labels.
+    Returns lines to print, and whether a label was changed. Raises UserError if nothing was corrected or marked, for a
+    file that the page did not write or wrote for other labels, and for a folder that `review` did not write or wrote
+    for other keypoints.
     """
-    table = _read(corrections)
     source = read_project(project)
-    rows = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
-    changes = _changes(table, source, rows, corrections)
-    lines = write_corrected(study, source, changes, corrections) if changes else []
-    right = _marked(table, source, rows, changes)
+    changes, right = (_of_folder if corrections.is_dir() else _of_file)(corrections, source)
+    lines = _write_corrected(study, source, changes, corrections) if changes else []
     if right:
         write_marked_right(study, marked_right(study) | {name: digest_of_labels(xy) for name, xy in right.items()})
         they = "is marked as right: it is" if len(right) == 1 else "are marked as right: they are"
         lines.append(f"{counted(len(right), 'frame')} {they} not flagged again with these labels.")
-    if changes:
-        return [*lines, *what_follows(study, held_out, seed, keep_snapshots)]
-    if right:
-        return [*lines, "No label was changed, so no network is outdated; run the study again for its new list."]
-    raise UserError(
-        f"{corrections}: holds no correction that {project} does not have already; correct labels on the report's page "
-        "first"
-    )
+    if not lines:
+        raise UserError(f"{corrections}: has no correction that {project} lacks; correct labels first")
+    return lines, bool(changes)
+
+
+def _write_corrected(study: Path, source: LabelledProject, changes: Changes, given: Path) -> list[str]:
+    """Write `corrected_project` of `study`, a copy of `source` with the changes; returns lines to print.
+
+    Raises UserError for a frame that the project does not have, or if no frame would be left.
+    """
+    names = list(zip(source.videos, source.images, strict=True))
+    gone = [name for name in changes if name not in names]
+    if gone:
+        raise UserError(f"{given}: changes {'/'.join(gone[0])}, which is not in {source.root}; remove it there")
+    removed = sum(now is None for now in changes.values())
+    if removed == len(names):
+        raise UserError(f"{given}: removes every frame of the study; leave labels in some")
+    folder, planted_csv = study / "corrected_project", source.root / "planted.csv"
+    with replaced_folder(folder) as new:
+        write_corrected_copy(source, new, changes)
+        if planted_csv.exists():
+            table = read_table(planted_csv, text=("video", "image", "planted"))
+            still = [name not in changes for name in zip(table["video"], table["image"], strict=True)]
+            write_csv(new / planted_csv.name, table[still])
+    lines = [f"{len(changes) - removed} corrected and {removed} removed frames: {folder}/."]
+    if removed:
+        lines.append("A removed frame changes the pool, from which all subsets are drawn.")
+    return lines
+
+
+def _of_folder(folder: Path, source: LabelledProject) -> tuple[Changes, dict[Name, np.ndarray]]:
+    """The changes in a review folder, where no frame is marked as right."""
+    review = read_review(folder)
+    if source.keypoints != review.keypoints:
+        raise UserError(
+            f"{folder}: was written for other keypoints than {source.root} has; delete it and run review again"
+        )
+    return review.changes, {}
+
+
+def _of_file(path: Path, source: LabelledProject) -> tuple[Changes, dict[Name, np.ndarray]]:
+    """The changes in a file from the page, and the labels [K, 2] px of the frames that are marked as right in it."""
+    table = _read(path)
+    rows = {name: row for row, name in enumerate(zip(source.videos, source.images, strict=True))}
+    changes = _changes(table, source, rows, path)
+    marked = [(row.video, row.image) for row in table.itertuples() if row.mark == "right"]
+    now = {name: changes.get(name, source.xy[rows[name]]) for name in marked}
+    return changes, {name: xy for name, xy in now.items() if xy is not None}
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -67,10 +101,8 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _changes(
-    table: pd.DataFrame, source: LabelledProject, rows: dict[Name, int], path: Path
-) -> dict[Name, np.ndarray | None]:
-    """New labels [K, 2] px of the frames that the table changes; None for frames that lose all labels."""
+def _changes(table: pd.DataFrame, source: LabelledProject, rows: dict[Name, int], path: Path) -> Changes:
+    """The changes that a table makes."""
     changes: dict[Name, np.ndarray] = {}
     for number, row in enumerate(table.itertuples(), 2):
         name = (row.video, row.image)
@@ -91,15 +123,6 @@ def _changes(
         if not same_labels(before, now):
             changes.setdefault(name, source.xy[rows[name]].copy())[keypoint] = now
     return {name: None if np.isnan(xy).all() else xy for name, xy in changes.items()}
-
-
-def _marked(
-    table: pd.DataFrame, source: LabelledProject, rows: dict[Name, int], changes: dict[Name, np.ndarray | None]
-) -> dict[Name, np.ndarray]:
-    """Labels [K, 2] px, after the changes, of the frames that are marked as right."""
-    marked = [(row.video, row.image) for row in table.itertuples() if row.mark == "right"]
-    now = {name: changes.get(name, source.xy[rows[name]]) for name in marked}
-    return {name: xy for name, xy in now.items() if xy is not None}
 
 
 def _point(x: str, y: str, path: Path, line: int) -> np.ndarray:

@@ -1,38 +1,34 @@
-"""The review loop: write frames to check as a small DeepLabCut project, and put corrected labels into a copy.
+"""The review folder: the frames to check as a small DeepLabCut project, and the labels that a person corrected in it.
 
-These folders are not outputs of Snakemake, which would delete corrections before it writes a folder again.
+The folder is not an output of Snakemake, which would delete corrections before it writes the folder again.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from frameworth.attribution.inference.values import out_of_bag_consensus
 from frameworth.attribution.label_checks import LOOKED_AT, study_suspects
 from frameworth.errors import UserError
-from frameworth.labels.corrected import Name, write_corrected_copy
-from frameworth.labels.deeplabcut import LabelledProject, read_project
+from frameworth.labels.corrected import Name
+from frameworth.labels.deeplabcut import read_project
 from frameworth.labels.deeplabcut_tables import write_collected_data, write_machine_labels
 from frameworth.labels.labels import labels_as_lists, labels_from_lists
-from frameworth.labels.pictures import inspect_pictures
 from frameworth.labels.project_config import project_config
 from frameworth.labels.readers.deeplabcut_labels import read_label_file
-from frameworth.plan.designs import draw_subset
-from frameworth.plan.split import hold_out
 from frameworth.results.results import Results
 from frameworth.scores.learning import learning_sentences
-from frameworth.storage.files import copy_file, read_table, replaced_folder, write_csv, write_json, write_text
+from frameworth.storage.files import copy_file, replaced_folder, write_json, write_text
 from frameworth.text import counted
 
 UNCHANGED = 1e-3  # px; smaller changes come from editors that store positions in single precision
 MACHINE = "frameworth_out-of-bag"
+Changes = dict[Name, np.ndarray | None]  # new labels [K, 2] px by frame; None for a frame that loses all labels
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class Review:
     current: dict[Name, np.ndarray | None]
 
     @property
-    def changes(self) -> dict[Name, np.ndarray | None]:
+    def changes(self) -> Changes:
         """The new labels of the frames whose labels were changed."""
         return {name: now for name, now in self.current.items() if not same_labels(now, self.written[name])}
 
@@ -84,74 +80,7 @@ def write_review(study: Path, project: Path) -> list[str]:
         *([] if results.learning.learned else learning_sentences(results.learning)),
         f"{counted(len(frames), 'frame')} to check: {folder}/ (open a folder below its labeled-data/ in "
         "napari-deeplabcut).",
-        "Then the same command with `apply_review` in place of `review` reads the corrected labels.",
-    ]
-
-
-def apply_review(
-    study: Path, project: Path, *, held_out: dict[str, Any], seed: int, keep_snapshots: bool = True
-) -> list[str]:
-    """Write `corrected_project` of `study`: the project with the labels corrected in `review`; returns lines to print.
-
-    A frame that has no label left in the review has none in the copy. The project itself is only read.
-
-    Args:
-        held_out: `{"fraction": float, "by": "frame" | "video"}`. seed: the study's.
-        keep_snapshots: of the config. If no networks are kept, all must be trained again to predict new labels.
-
-    Raises UserError if no label was changed, or if the project has other keypoints than the review.
-    """
-    review = read_review(study / "review")
-    changes = review.changes
-    if not changes:
-        raise UserError(f"{study / 'review'}: no label was changed; correct labels there first, then apply the review")
-    source = read_project(project)
-    if source.keypoints != review.keypoints:
-        raise UserError(
-            f"{study / 'review'}: was written for other keypoints than {project} has; delete it and run review again"
-        )
-    corrected = write_corrected(study, source, changes, study / "review")
-    return [*corrected, *what_follows(study, held_out, seed, keep_snapshots)]
-
-
-def write_corrected(
-    study: Path, source: LabelledProject, changes: dict[Name, np.ndarray | None], given: Path
-) -> list[str]:
-    """Write `corrected_project` of `study`, a copy of `source` with `changes` of labels; returns lines to print.
-
-    Args:
-        changes: labels [K, 2] px by frame, None for a frame that loses all labels. given: the source of the changes.
-
-    Raises UserError for a frame that the project does not have, or if no frame would be left.
-    """
-    names = list(zip(source.videos, source.images, strict=True))
-    gone = [name for name in changes if name not in names]
-    if gone:
-        raise UserError(f"{given}: changes {'/'.join(gone[0])}, which is not in {source.root}; remove it there")
-    removed = sum(now is None for now in changes.values())
-    if removed == len(names):
-        raise UserError(f"{given}: removes every frame of the study; leave labels in some")
-    folder, planted_csv = study / "corrected_project", source.root / "planted.csv"
-    with replaced_folder(folder) as new:
-        write_corrected_copy(source, new, changes)
-        if planted_csv.exists():
-            table = read_table(planted_csv, text=("video", "image", "planted"))
-            still = [name not in changes for name in zip(table["video"], table["image"], strict=True)]
-            write_csv(new / planted_csv.name, table[still])
-    return [f"{len(changes) - removed} corrected and {removed} removed frames: {folder}/."]
-
-
-def what_follows(study: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> list[str]:
-    """Lines that say which networks `corrected_project` outdates, and what to do with it next."""
-    folder = study / "corrected_project"
-    return [
-        _outdated(Results(study), folder, held_out, seed, keep_snapshots),
-        f"To see what that changes, write `labels: {folder}` into the config, keep the study's name, leave out `plant` "
-        "if it is there, and run the study again.",
-        f"To train your own network on it, let DeepLabCut open {folder}, or copy its labeled-data/*/CollectedData_* "
-        "files into your project."
-        if not (folder / "planted.csv").exists()
-        else f"{folder} still holds planted errors; train no network of your own on it.",
+        f"Then `frameworth apply {folder} --configfile …` puts the corrected labels into a copy of the project.",
     ]
 
 
@@ -161,10 +90,6 @@ def read_review(folder: Path) -> Review:
     Raises UserError if it is not a review folder, or if its label files cannot be read or contradict each other.
     """
     record = folder / "written.json"
-    if not folder.exists():
-        raise UserError(
-            f"{folder}: there is no such folder; run the same command with `review` in place of `apply_review` first"
-        )
     try:
         content = json.loads(record.read_text())
         keypoints, scorer = tuple(content["keypoints"]), content["scorer"]
@@ -235,8 +160,8 @@ def _keep_corrections(folder: Path, results: Results) -> None:
     if unsaved:
         raise UserError(
             f"{folder}: the labels of {counted(len(unsaved), 'frame')} were changed ({'/'.join(unsaved[0])} …) and are "
-            "not in the study; run apply_review and go on with the corrected project, or delete the folder, then run "
-            "review again"
+            "not in the study; run frameworth apply on the folder and go on with the corrected project, or delete the "
+            "folder, then run review again"
         )
 
 
@@ -246,33 +171,3 @@ def _write_record(
     rows = zip(videos, images, labels_as_lists(xy), strict=True)
     frames = [{"video": video, "image": image, "labels": labels} for video, image, labels in rows]
     write_json(folder / "written.json", {"scorer": scorer, "keypoints": list(keypoints), "frames": frames})
-
-
-def _outdated(results: Results, corrected: Path, held_out: dict[str, Any], seed: int, keep_snapshots: bool) -> str:
-    """Which networks of the grid are outdated by the corrected labels, found by drawing the subsets again."""
-    project = read_project(corrected)
-    pictures = inspect_pictures(project, decode=True)[0].digests  # identical pictures stay on one side of the split
-    pool = np.flatnonzero(~hold_out(project.videos, project.images, seed=seed, pictures=pictures, **held_out))
-    before = _contents(results.frames["video"], results.frames["image"], results.labels.xy)
-    after = _contents(project.videos, project.images, project.xy)
-    networks = Counter(results.networks["subset"])
-    outdated = []
-    for subset, included in zip(results.subsets.itertuples(), results.inclusion, strict=True):
-        drawn = pool[draw_subset(subset.design, len(pool), subset.percent, subset.seed, seed)]
-        if not keep_snapshots or {after[i] for i in drawn} != {before[i] for i in np.flatnonzero(included)}:
-            outdated.append(subset.subset)
-    total = sum(networks.values())
-    if not outdated:
-        return f"That outdates none of the {total} networks: none was trained on a changed frame."
-    count = sum(networks[name] for name in outdated)
-    why = "" if keep_snapshots else " (none is kept, `keep_snapshots: false`)"
-    if len(after) < len(before):
-        why += " (a removed frame changes the pool, from which the subsets are drawn)"
-    rest = f"; the other {total - count} are taken from the store" if count < total else ""
-    subsets = f"{len(outdated)} of {len(results.subsets)} subsets"
-    return f"That outdates {count} of {total} networks, on {subsets}{why}{rest}."
-
-
-def _contents(videos: Sequence[str], images: Sequence[str], xy: np.ndarray) -> list[tuple[str, str, str]]:
-    """What networks depend on in each frame: its name, which stands for the image, and its labels."""
-    return list(zip(videos, images, (str(labels.tolist()) for labels in xy), strict=True))

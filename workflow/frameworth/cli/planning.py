@@ -95,6 +95,26 @@ def uncertain_lines(left: Left) -> list[str]:
     return lines
 
 
+def corrected_lines(config: StudyConfig) -> list[str]:
+    """Lines about the study's `corrected_project`: what the next run trains with it, and what to do with it."""
+    folder = config.folder / "corrected_project"
+    left = StudyNetworks(config.model_copy(update={"labels": str(folder), "plant": None})).left()
+    count, total = left.networks, sum(request.subset.members for request in requests(config))
+    rest = "; the others are taken from the store" if count < total else ""
+    trains = (
+        f"{'up to ' if left.guessed else ''}{count} of {counted(total, 'network')}{rest}" if count else "no network"
+    )
+    return [
+        f"With these labels the next run trains {trains}.",
+        f"To see what that changes, write `labels: {folder}` into the config, keep the study's name, leave out `plant` "
+        "if it is there, and run the study again.",
+        f"To train your own network on it, let DeepLabCut open {folder}, or copy its labeled-data/*/CollectedData_* "
+        "files into your project."
+        if not (folder / "planted.csv").exists()
+        else f"{folder} still holds planted errors; train no network of your own on it.",
+    ]
+
+
 def _experiment_lines(config: StudyConfig, left: Left) -> list[str]:
     experiments = (
         (ARMS, f"in the arms {', '.join(trained_arms(config.arms))}"),

@@ -509,18 +509,6 @@ def review(study: Path, *, project: Project) -> None:
     _say(write_review(study, project))
 
 
-@stage(stages)
-def apply_review(
-    study: Path, *, project: Project, held_out: HeldOut, seed: StudySeed, keep_snapshots: KeepSnapshots
-) -> None:
-    """Write a copy of PROJECT with the labels that were corrected in STUDY's review."""
-    from frameworth.answers.review import apply_review
-    from frameworth.results.study_files import SCORED, require
-
-    require(study, (*SCORED, "rmse.csv"))
-    _say(apply_review(study, project, held_out=held_out, seed=seed, keep_snapshots=keep_snapshots))
-
-
 def _say(lines: Iterable[str]) -> None:
     """Print lines for the user; their prefix distinguishes them from Snakemake's output."""
     print("\n".join(f"frameworth: {line}" if line else "" for line in lines), flush=True)

@@ -301,11 +301,13 @@ def explain(frame: str, configfile: TextIO, pixels: bool) -> None:
 @friendly
 @_examples("frameworth apply corrections.csv --configfile config/mine.yaml")
 def apply(corrections: Path, configfile: TextIO) -> None:
-    """Write the project with the labels that you corrected on the report's page.
+    """Write the project with the labels that you corrected.
 
-    CORRECTIONS is the file that the page gave you. They go into a copy, results/{study}/corrected_project.
+    CORRECTIONS is the file that the report's page gave you, or the review folder. They go into a copy,
+    results/{study}/corrected_project.
     """
     from frameworth.answers.corrections import apply_corrections
+    from frameworth.cli.planning import corrected_lines
     from frameworth.cli.present_frames import project_folder
     from frameworth.errors import UserError
     from frameworth.plan.config import read_config
@@ -316,12 +318,10 @@ def apply(corrections: Path, configfile: TextIO) -> None:
     if project is None:
         raise UserError(f"{folder}: the labels that it was made from are not as they were; {_first(configfile)}")
     with being_read(folder):
-        require(folder, ("frames.csv", "labels.h5", "subsets.csv", "subsets.h5", "rmse.csv"), _first(configfile))
-        lines = apply_corrections(
-            corrections, folder, project, held_out=config.held_out.model_dump(), seed=config.seed,
-            keep_snapshots=config.keep_snapshots,
-        )  # fmt: skip
-    print("\n".join([*lines, f"Next    {command('run', configfile.name)}"]))
+        require(folder, ("frames.csv", "labels.h5"), _first(configfile))
+        lines, changed = apply_corrections(corrections, folder, project)
+    follows = corrected_lines(config) if changed else ["No label was changed, so no network is outdated."]
+    print("\n".join([*lines, *follows, f"Next    {command('run', configfile.name)}"]))
 
 
 @study.command()
