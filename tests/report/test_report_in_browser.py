@@ -91,7 +91,7 @@ def test_the_first_screen_has_the_answer_the_curve_and_the_first_labels_and_all_
     browser: Browser, study: Results
 ):
     with opened(browser, study, unfolded=False, viewport={"width": 1280, "height": 1000}) as page:
-        first = [".answer", ".curve svg", "#check", ".cards > li:first-child svg"]
+        first = [".answer", ".curve img", "#check", ".cards > li:first-child svg"]
         assert max(page.locator(part).first.bounding_box()["y"] for part in first) < 800
         assert page.locator("#check ~ .cards > li").count() == 8
         assert page.locator("details.question").count() == 10

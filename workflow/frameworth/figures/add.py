@@ -41,16 +41,18 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     figure = _style.new_figure(12, 4.4)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 0.85, 1.1])
     curve = results.add_curve
-    _curve(left, curve[curve["keypoint"] == ALL], int(results.pool.sum()))
+    draw_curve(left, curve[curve["keypoint"] == ALL], int(results.pool.sum()))
     gains = table.groupby("keypoint", sort=False).last().reset_index()
     _gains(middle, gains)
     _plane(right, results.add_poses, figure)
+    left.set_ylabel("error on held-out labels (log(1 + px))")
     note = _NOTE.format(level=_style.stated(results.level), times=TIMES[-1], least=WORTHWHILE)
     _style.headline(figure, _title(gains, results), note)
     return figure
 
 
-def _curve(axes: Axes, rows: pd.DataFrame, pool: int) -> None:
+def draw_curve(axes: Axes, rows: pd.DataFrame, pool: int) -> None:
+    """Draw measured errors, and the fitted curve with its intervals: full up to `pool` frames, then dashed."""
     measured, curve = rows.dropna(subset="measured"), rows.dropna(subset="fitted")
     if len(curve):
         axes.fill_between(curve["frames"], curve["ci_low"], curve["ci_high"], color=_style.BLUE, alpha=0.15, lw=0)
@@ -59,7 +61,6 @@ def _curve(axes: Axes, rows: pd.DataFrame, pool: int) -> None:
     axes.plot(measured["frames"], measured["measured"], "o", color=_style.DARK, ms=5)
     axes.axvline(pool, color=_style.DARK, ls=":", lw=1)
     axes.set_xlabel("frames trained on")
-    axes.set_ylabel("error on held-out labels (log(1 + px))")
 
 
 def _gains(axes: Axes, gains: pd.DataFrame) -> None:

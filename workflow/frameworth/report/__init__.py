@@ -90,6 +90,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
     left_out = [f"{images.left_out:,} of {len(images.jpegs):,} frames have no picture"] if images.left_out else []
     left_out += [*influences.left_out, *detected.left_out]
     left_out += [f"the figure {name} is in the figures folder only" for name in unfit]
+    curve = learning_picture(results.add_curve, int(results.pool.sum())) if results.learning.learned else None
     page = (
         _environment()
         .get_template("page.html.j2")
@@ -111,7 +112,7 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
             check_first=_check_first(results, ranked, images, consensus, colours),
             keypoints=list(zip(results.labels.keypoints, colours, strict=True)),
             changes=half_and_twice(results.summary["further_frames"]) if results.summary["further_frames"] else [],
-            curve=learning_picture(results.add_curve, int(results.pool.sum())) if results.learning.learned else None,
+            curve=curve and base64.b64encode(curve.encode()).decode(),
             left_out=left_out,
             figures=figures,
             columns=[(name, units.get(name, "")) for name in table.columns],
