@@ -73,7 +73,7 @@ def opened(browser: Browser, study: Results, unfolded: bool = True, **options: A
         page.wait_for_selector("html[data-ready=true]", timeout=60_000)
     if unfolded and options.get("java_script_enabled", True):
         page.evaluate("document.querySelectorAll('details.question').forEach((part) => { part.open = true; })")
-        for part in ("frames", "influence", "learning", "mend"):
+        for part in ("frames", "influence", "mend"):
             page.wait_for_selector(f"#{part}[data-ready=true]", timeout=60_000)
     yield page
     assert complaints == []

@@ -32,7 +32,7 @@ from frameworth.report.learning_picture import learning_picture
 from frameworth.report.matrix import matrix
 from frameworth.report.packing import Packed, json_in_page, packed
 from frameworth.report.pictures import Pictures, pictures
-from frameworth.report.tables import cell, facts, learning, provenance, readable_columns, sizes, trust_sentence
+from frameworth.report.tables import cell, facts, provenance, readable_columns, sizes, trust_sentence
 from frameworth.results.results import Results
 from frameworth.storage.digests import verified
 from frameworth.storage.files import digest_of_json, write_text
@@ -81,7 +81,6 @@ def write_report(results: Results, path: Path, config: StudyConfig) -> None:
         "arrays": {array.name: array.about for array in arrays},
         "matrix": influences.data,
         **detected.data,
-        "learning": learning(results),
     }
     plotly, script_data = get_plotlyjs(), json_in_page(data)
     script = (_FOLDER / "page.js").read_text().replace("// {{ mend.js }}", (_FOLDER / "mend.js").read_text())

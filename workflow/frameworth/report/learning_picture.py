@@ -27,7 +27,7 @@ def learning_picture(table: pd.DataFrame, pool: int) -> str | None:
         return None
     rows = rows.assign(**{name: np.expm1(rows[name]) for name in _ERRORS})
     with _style.theme():
-        figure = _style.new_figure(4.4, 3.2)
+        figure = _style.new_figure(4.4, 3.0)
         axes = figure.subplots()
         draw_curve(axes, rows, pool)
         for _, row in rows.dropna(subset="measured").iterrows():

@@ -523,36 +523,6 @@ function pairTable(rows, target, score, value, error, training, evaluated) {
       html("td", {}, influence(k)), html("td", {}, number(away(true, k))), html("td", {}, number(away(false, k)))))));
 }
 
-// ---- the learning curve --------------------------------------------------------------------------------------
-
-function showCurve() {
-  const { network, consensus, frames: counts } = data.learning, percents = Object.keys(counts).map(Number);
-  const blue = dark.matches && !printing ? "#6cbcf0" : "#0066a1", orange = dark.matches && !printing ? "#ffb74d" : "#c46a00";
-  const said = (part) => part.seed.map((seed) => `seed ${seed}`);
-  const traces = [{ type: "scatter", mode: "markers", name: "one network", x: network.percent, y: network.rmse, text: said(network),
-    hovertemplate: "%{text}: %{y:.2f} px<extra></extra>", marker: { color: "#8c8c8c", size: 6, opacity: 0.5 } }];
-  const lines = Object.groupBy(consensus.percent.map((_, i) => i), (i) => consensus.line[i]);
-  let first = true;
-  for (const [line, rows] of Object.entries(lines)) {
-    rows.sort((a, b) => consensus.percent[a] - consensus.percent[b]);
-    traces.push({ type: "scatter", mode: line ? "lines+markers" : "markers", x: rows.map((i) => consensus.percent[i]), y: rows.map((i) => consensus.rmse[i]),
-      text: rows.map((i) => `consensus, seed ${consensus.seed[i]}`), hovertemplate: "%{text}: %{y:.2f} px<extra></extra>",
-      name: line ? "consensus of a nested seed" : "consensus of one subset", legendgroup: line ? "nested" : "single", showlegend: !line || first,
-      line: { color: blue, width: 1.5 }, marker: line ? { color: blue, size: 6 } : { color: orange, symbol: "diamond-open", size: 8 } });
-    if (line) first = false;
-  }
-  const mean = percents.map((percent) => meanOf(network.rmse.filter((y, i) => network.percent[i] === percent && known(y))));
-  traces.push({ type: "scatter", mode: "lines+markers", name: "mean of networks", x: percents, y: mean, line: { color: ink(), width: 3 }, marker: { size: 8, color: ink() },
-    hovertemplate: "mean at %{x} %: %{y:.2f} px<extra></extra>" });
-  const axis = { gridcolor: faint(), zeroline: false, automargin: true };
-  const low = Math.min(...network.rmse.filter(known)), high = Math.max(...network.rmse.filter(known));
-  const logarithmic = low > 0 && high / low > 6;
-  const places = logarithmic ? { tickvals: [-2, -1, 0, 1, 2, 3, 4].flatMap((e) => [1, 2, 5].map((m) => m * 10 ** e)) } : {};
-  return Plotly.react($("curve"), traces, { ...bare(), margin: { l: 60, r: 10, t: 10, b: 60 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
-    xaxis: { ...axis, title: { text: "size of the subset (% of the pool, frames)" }, tickvals: percents, tickangle: 0, ticktext: percents.map((p) => `${p} %<br>${counts[p]}`) },
-    yaxis: { ...axis, ...places, title: { text: "RMSE on held-out frames (px)" }, type: logarithmic ? "log" : "linear" } }, CONFIG);
-}
-
 // {{ mend.js }}
 
 // ---- start, colours, print -----------------------------------------------------------------------------------
@@ -561,10 +531,6 @@ function showCurve() {
 const PARTS = {
   mend: startMending,
   frames: startGallery,
-  learning: async () => {
-    runPlotly();
-    await showCurve();
-  },
   influence: async () => {
     runPlotly();
     await startMatrix();
@@ -578,7 +544,7 @@ function started(id) {  // a promise
 }
 
 async function recolour() {
-  await Promise.all([begun.has("influence") ? showMatrix() : null, begun.has("learning") ? showCurve() : null]);
+  if (begun.has("influence")) await showMatrix();
 }
 
 function start() {

@@ -21,22 +21,6 @@ _TINY = 1e-3
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def learning(results: Results) -> dict[str, Any]:
-    """RMSE (px) of networks and of each subset's consensus, for the learning curve."""
-    design = results.subsets.set_index("subset")
-    parts = {}
-    for kind, rows in (("consensus", results.consensus_rmse), ("network", results.networks)):
-        of_subset = design.loc[rows["subset"]]
-        parts[kind] = {
-            "percent": rows["percent"].tolist(),
-            "seed": rows["seed"].tolist(),
-            "rmse": rows["rmse_px"].tolist(),
-            "line": of_subset["cluster"].astype(str).where(of_subset["design"] == "nested", "").tolist(),
-        }
-    frames = {int(percent): int(count) for percent, count in design.groupby("percent")["frames"].first().items()}
-    return parts | {"frames": frames}
-
-
 def sizes(results: Results) -> list[dict[str, str]]:
     """A row for each percent: frames, designs, seeds, networks, and RMSE (px) on the held-out frames."""
     rows = []
