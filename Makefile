@@ -27,7 +27,7 @@ install: .venv/ready
 	@$(BIN)/python -W ignore -m compileall -qq .venv/lib || true
 	@touch $@
 
-# Optional: SLEAP's label quality control in an environment of its own, as a rival for `python -m benchmarks.label_qc`.
+# Optional: SLEAP's label quality control in an environment of its own, for the comparison by `python -m benchmarks.label_qc`.
 # --no-deps, because all of SLEAP would bring Qt and more, of which this part needs nothing.
 sleap-environment: .venv-sleap/ready
 
@@ -77,7 +77,7 @@ test-fast: .venv/ready
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m long --tally results/reliability.json
 
-# 10,000 examples of each of nine kinds, where `make test` tries 60; hours. What became of them is told at the end.
+# 10,000 examples of each of nine kinds, where `make test` tries 60; hours. A summary is printed at the end.
 fuzz: .venv/ready
 	FRAMEWORTH_FUZZ=10000 $(BIN)/python -m pytest -n 2 --dist load tests/faults/test_fuzz.py tests/faults/test_fuzz_files.py --tally results/reliability.json
 
@@ -88,7 +88,7 @@ benchmark-speed: .venv/ready
 
 # A project as a new user would try it: from `init` to the report with nothing edited, and what came of it; about half an
 # hour on two cores. PROJECT is the project or label file, NAME the study's name. With SPOIL=1 a share of the labels
-# of a copy is spoilt before, and with SPOIL=shuffle they are mixed up between frames; the last lines tell who was found.
+# of a copy is spoilt before, and with SPOIL=shuffle they are mixed up between frames; the last lines name the frames that were found.
 NAME ?= trial
 trial: .venv/ready
 ifdef SPOIL

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from frameworth.results.results import Results
+from frameworth.storage.files import read_table
 
 PROJECTS = {"openfield": "open field", "reaching": "reaching", "mirrors": "mirrors"}
 
@@ -20,6 +21,12 @@ def finished(studies: str) -> dict[str, Path]:
 def projects_in(table: pd.DataFrame) -> list[str]:
     """The projects that a question's table is about, in the order of `PROJECTS`."""
     return [project for project in PROJECTS if project in set(table["project"])]
+
+
+def tables(studies: str, file: str) -> pd.DataFrame:
+    """The rows of `file` in all finished studies, with the column `project` first."""
+    parts = {project: read_table(folder / file) for project, folder in finished(studies).items()}
+    return pd.concat(parts, names=["project"]).reset_index("project").reset_index(drop=True)
 
 
 def networks(folder: Path) -> pd.DataFrame:

@@ -17,13 +17,13 @@ WORDS = {
     "more": "a tenth more frames",
     "random": "a tenth checked at random",
     "list": "a tenth checked by the list",
-    "all": "all wrong labels mended",
+    "all": "all wrong labels corrected",
     "list minus more": "checked by the list, minus a tenth more frames",
 }
 
 
 def collect() -> pd.DataFrame:
-    """A row per network: project, planting, how labels were mended, and columns of `networks`."""
+    """A row per network: project, planting, how labels were corrected, and columns of `networks`."""
     parts = [
         networks(folder).assign(project=project, planting=planting, way=way)
         for planting in PLANTINGS

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from findings.drawing import intervals_by_project
-from findings.reading import finished
-from frameworth.storage.files import read_table
+from findings.reading import tables
 
 STUDIES = "arms"
 NARROW = 0.02  # log(1 + px): an interval within ± this excludes any change that matters
@@ -17,11 +16,7 @@ COLUMNS = ["arm", "percent", "pairs", "difference", "ci_low", "ci_high", "p_adju
 
 def collect() -> pd.DataFrame:
     """A row per project, arm and percent: held-out mean log(1 + px) less that of the same subsets without the arm."""
-    parts = []
-    for project, folder in finished(STUDIES).items():
-        rows = read_table(folder / "arms.csv").query("score == 'log_error' and percent != 'all'")
-        parts.append(rows[COLUMNS].assign(project=project))
-    return pd.concat(parts)[["project", *COLUMNS]]
+    return tables(STUDIES, "arms.csv").query("score == 'log_error' and percent != 'all'")[["project", *COLUMNS]]
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from findings.drawing import intervals_by_project
-from findings.reading import finished
-from frameworth.storage.files import read_table
+from findings.reading import tables
 
 STUDIES = "history"
 COLUMNS = ["low", "high", "history", "against", "seeds", "change", "ci_low", "ci_high", "p_adjusted"]
@@ -15,11 +14,7 @@ COLUMNS = ["low", "high", "history", "against", "seeds", "change", "ci_low", "ci
 
 def collect() -> pd.DataFrame:
     """A row per project, step and history, and a row per difference between two histories; of log(1 + px)."""
-    parts = []
-    for project, folder in finished(STUDIES).items():
-        rows = read_table(folder / "figures" / "history.csv").query("score == 'log_error'")
-        parts.append(rows[COLUMNS].assign(project=project))
-    return pd.concat(parts)[["project", *COLUMNS]]
+    return tables(STUDIES, "figures/history.csv").query("score == 'log_error'")[["project", *COLUMNS]]
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Which frames do methods that ask networks call harmful, and how well do they rank the planted ones?
+"""Which frames do methods that examine networks call harmful, and how well do they rank the planted ones?
 
 make findings-methods
 """

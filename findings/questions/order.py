@@ -6,8 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from findings.drawing import intervals_by_project
-from findings.reading import finished
-from frameworth.storage.files import read_table
+from findings.reading import tables
 
 STUDIES = "order"
 COLUMNS = ["component", "share", "share_ci_low", "share_ci_high", "subsets", "networks"]
@@ -15,11 +14,7 @@ COLUMNS = ["component", "share", "share_ci_low", "share_ci_high", "subsets", "ne
 
 def collect() -> pd.DataFrame:
     """A row per project and component: its share of the variance of the held-out log error."""
-    parts = []
-    for project, folder in finished(STUDIES).items():
-        rows = read_table(folder / "variance_components.csv")
-        parts.append(rows.loc[rows["arm"] == "order", COLUMNS].assign(project=project))
-    return pd.concat(parts)[["project", *COLUMNS]]
+    return tables(STUDIES, "variance_components.csv").query("arm == 'order'")[["project", *COLUMNS]]
 
 
 def answer(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from frameworth.answers.answer import Toggled, further_frames, half_and_twice, sentences, toggled
-from frameworth.answers.coverage import animal_length
+from frameworth.answers.coverage import median_animal_length
 from frameworth.answers.explaining import _beside_usual, explain
 from frameworth.answers.frame_values import networks_to_decide, summary
 from frameworth.answers.further_labels import ALL, write_further_labels
@@ -72,8 +72,8 @@ def test_the_error_stands_first_beside_the_animal_and_a_guess():
 
 def test_the_length_of_an_animal_is_the_widest_span_of_its_labels_in_the_typical_frame():
     xy = np.array([[[0.0, 0], [3, 4], [1, 1]], [[0, 0], [30, 40], [np.nan, 1]], [[9, 9], [np.nan, 1], [1, np.nan]]])
-    assert animal_length(xy) == pytest.approx((5 + 50) / 2)
-    assert np.isnan(animal_length(xy[2:]))
+    assert median_animal_length(xy) == pytest.approx((5 + 50) / 2)
+    assert np.isnan(median_animal_length(xy[2:]))
 
 
 def test_numbers_that_are_not_known_read_alike_before_and_after_they_were_a_file():

@@ -46,8 +46,8 @@ def test_what_methods_have_still_to_ask_is_reported_with_its_time(tmp_path, monk
     done.parent.mkdir(parents=True)
     done.touch()
     text = describe(study, cores=2)
-    assert re.search(r"2 networks are asked .*influence.metagradient.*, in about \d+ s", text)
-    assert "2 networks are asked what frames do (`influence.warm`)" in text
+    assert re.search(r"2 networks are examined .*influence.metagradient.*, in about \d+ s", text)
+    assert "2 networks are examined for the effect of frames (`influence.warm`)" in text
 
 
 def test_a_method_that_is_asked_for_after_all_networks_are_trained_is_reported_with_its_time_too(tmp_path, monkeypatch):
@@ -62,10 +62,10 @@ def test_a_method_that_is_asked_for_after_all_networks_are_trained_is_reported_w
     text = describe(check_config(config("project", influence={"warm": {"networks": 2}})), cores=2)
     assert "0 networks in 0 jobs still to come" in text
     assert "Training takes" not in text
-    assert re.search(r"2 networks are asked .*influence.warm.*, in about \d+ s", text)
+    assert re.search(r"2 networks are examined .*influence.warm.*, in about \d+ s", text)
     alone = check_config(config("project", influence={"warm": {"networks": 1}}))
     text = describe(alone.model_copy(update={"videos": ["walk.mp4"]}), cores=2)
-    assert "Then 1 network is asked what frames do" in text
+    assert "Then 1 network is examined for the effect of frames" in text
     assert re.search(r"1 video is looked at by \d+ networks? ", text)
 
 

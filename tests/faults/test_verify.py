@@ -165,7 +165,7 @@ def readers(study: Path):
     }
 
 
-def test_who_reads_a_damaged_artefact_refuses_it_by_name_and_says_how_to_mend_it(study, tally):
+def test_who_reads_a_damaged_artefact_refuses_it_by_name_and_says_how_to_correct_it(study, tally):
     rng = np.random.default_rng(2)
     tried = 0
     for path, read in readers(study).items():

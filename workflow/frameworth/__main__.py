@@ -42,12 +42,12 @@ class _ForPeople(click.Group):
     """A group whose help lists what people call; what the workflow's rules call is in the help of `stages`."""
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
-        """Read the options; what is wrong with them is told in one line."""
+        """Read the options; a wrong option is reported in one line."""
         with _in_one_line():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command; what is wrong with its options is told in one line."""
+        """Call the command; a wrong option is reported in one line."""
         with _in_one_line():
             return super().invoke(ctx)
 
@@ -66,7 +66,7 @@ def main() -> None:
     """Which of your hand-labelled frames help your pose network, and which harm?
 
     A study is a config file and a folder of results. `init` writes the config. `check` and `estimate` look before
-    anything is trained. `run` trains, and ends with the answer. `status`, `explain` and `report` tell what was found.
+    anything is trained. `run` trains, and ends with the answer. `status`, `explain` and `report` show what was found.
 
     \b
     frameworth init path/to/dlc-project --study mine

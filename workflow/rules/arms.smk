@@ -1,6 +1,7 @@
 # Arms: variants of training on the study's subsets, and their paired comparison. Only with `arms` in the config.
 # Needs: labels.h5, frames.csv, the arms' predictions (ensembles.smk) and the baseline's; by kind of arm its scores too.
-# Makes: out_of_bag.h5, arms/{arm}/subsets/ where an arm adds frames, arm_scores.csv, arms.csv.
+# Makes: out_of_bag.h5, arms/{arm}/subsets/ where an arm adds frames, arm_scores.csv, arms.csv,
+# variance_components.csv.
 
 
 localrules:

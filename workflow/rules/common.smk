@@ -1,5 +1,5 @@
 # What all rules share: the checked config, the files it asks for, and how the library is called.
-# Needs: config. Makes: CONFIG, STUDY, RESULTS, FILES, and helper functions.
+# Needs: config. Makes: CONFIG, RESULTS, FILES, and helper functions.
 
 import json
 import re
@@ -26,7 +26,7 @@ from frameworth.plan.requests import GRID, PRUNE, TOGGLE, requests
 if workflow.local_exec and workflow.resource_settings.cores == 0:  # Snakemake would wait for ever
     raise WorkflowError("--cores: 0 is no number of cores; give a number from 1, or all")
 
-# All that is wrong is told at once, before any job. A job on another machine evaluates this again, and need not look
+# All problems are reported at once, before any job. A job on another machine evaluates this again, and need not look
 # at the images a second time.
 CHECKED = check_study(
     dict(config), "headers" if workflow.is_main_process else "tables", runs_here=bool(workflow.local_exec)
@@ -42,9 +42,8 @@ CONFIG = CHECKED.config
 PROJECT_FILES = list(CHECKED.sources)
 FILES = Artefacts(CONFIG, PROJECT_FILES)
 COSTS = Costs(CONFIG, study_size(CONFIG, PROJECT_FILES), measured(CONFIG))  # what to ask of a scheduler
-STUDY = CONFIG.study
 RESULTS = str(CONFIG.folder)
-LOGS = f"logs/{STUDY}"
+LOGS = f"logs/{CONFIG.study}"
 
 
 def refused(look):
@@ -144,7 +143,7 @@ def minutes_of_video(wildcards, attempt):
     return attempt * COSTS.minutes(COSTS.video_seconds(frames, len(FILES.video_networks())))
 
 
-def imagenet_weights(wildcards=None):
+def imagenet_weights():
     """The file of ImageNet weights, if training starts from these; fetching them again outdates no network."""
     return [ancient(f"{RESULTS}/imagenet.pt")] if CONFIG.training.weights == "imagenet" else []
 

@@ -1,7 +1,7 @@
 # Ensembles: the networks of one subset, their predictions of all frames, and their consensus; the GPU jobs, of the grid
 # and of all experiments.
 # Needs: the subset's file, labels.h5, and the images that it names; imagenet.pt if training starts from it, pilot.json
-# where the study has a pilot; of some arms what the baseline's networks told.
+# where the study has a pilot; of some arms the out-of-bag answers of the baseline's networks.
 # Makes: {ensembles, arms/{arm}, toggle/{side}, prune/{removed}}/percent-*/seed-*/ {member-*.pt, training.json,
 # predictions.h5, consensus.h5, consensus_dlc.*}; no member-*.pt with `keep_snapshots: false`, and none of arms, whose
 # networks stay in the store.

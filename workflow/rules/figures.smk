@@ -22,7 +22,7 @@ for JOB in FILES.figure_jobs():
         params:
             study=subpath(output[0], ancestor=2),
             names=JOB.names,
-            options=as_json(options("influence", "figures")),
+            options=as_json(options("influence")),
         shell:
             "python -m frameworth figure {params.names:q} --study {params.study:q} "
             "--options {params.options:q} 2> {log:q}"

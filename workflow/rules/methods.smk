@@ -2,7 +2,7 @@
 # Needs: the networks of some ensembles, their subsets' files, labels.h5, frames.csv; imagenet.pt and pilot.json as
 # training does.
 # Makes: {method}/percent-*/seed-*.h5, a job per base network, and a file of them all, such as warm_influence.h5; of a
-# method that tells of single labels, their table, such as metagradient_labels.csv.
+# method that values single labels, their table, such as metagradient_labels.csv.
 
 
 for METHOD in FILES.methods:

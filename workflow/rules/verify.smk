@@ -7,7 +7,7 @@ localrules:
 
 
 rule verify:
-    """Tell which files of the study are not as they were written."""
+    """Report which files of the study are not as they were written."""
     log:
         f"{LOGS}/verify.log",
     conda:

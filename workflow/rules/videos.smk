@@ -2,7 +2,7 @@
 # Needs: the videos; these networks, and the file of one of their subsets; frames.csv, which says what is labelled.
 # Makes: videos/{video}/ {consensus.h5, consensus_dlc.*}, a job per video; frames_to_label.csv from them all, and
 # figures/video_disagreement.*.
-# The log tells frames done, frames per second and time left, every ten seconds.
+# The log gives frames done, frames per second and time left, every ten seconds.
 
 
 localrules:

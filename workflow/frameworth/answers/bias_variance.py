@@ -163,7 +163,7 @@ def _shares(sums: np.ndarray, fraction: np.ndarray) -> np.ndarray:
 
 
 def error_of_mean_pose(bias_squared: np.ndarray, variance: np.ndarray, members: int, asked: float) -> np.ndarray:
-    """Expected squared error of the mean pose of `asked` networks, from an ensemble of `members`; px².
+    """Expected squared error of the mean pose of `asked` networks, from an ensemble of `members`; px², as both arrays.
 
     The mean over all choices of r among R members is exactly B + V (R − r) / (r (R − 1)). B is the squared error of the
     mean of all members, V is their mean squared distance from that mean. With `asked` infinite it is B − V/(R − 1),

@@ -48,7 +48,7 @@ def _size(xy: np.ndarray, known: np.ndarray) -> float:
     return float(np.median(np.sqrt(np.nanmean(square, axis=1)))) or 1.0
 
 
-def animal_length(xy: np.ndarray) -> float:
+def median_animal_length(xy: np.ndarray) -> float:
     """Median over frames of the largest distance between two labelled keypoints, px; NaN where no frame has two.
 
     Args:

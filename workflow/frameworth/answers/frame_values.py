@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from frameworth.answers.answer import further_frames, sentences
-from frameworth.answers.coverage import animal_length
+from frameworth.answers.coverage import median_animal_length
 from frameworth.answers.further_labels import far_frames
 from frameworth.answers.held_out import RESAMPLES, held_out_influence, memorization
 from frameworth.attribution.inference import values
@@ -162,7 +162,7 @@ def _learning(results: Results, rmse_px: dict[int, float]) -> dict[str, Any]:
         "not_trained_on_median_px": learned.other_px,
         "constant_guess_median_px": learned.guess_px,
         "learned_frames": learned.frames,
-        "animal_length_px": animal_length(results.labels.xy),
+        "animal_length_px": median_animal_length(results.labels.xy),
         "further_frames": further_frames(results.add, results.add_curve, int(results.pool.sum())),
         "far_frames": far_frames(results.add_poses, results.level),
     }

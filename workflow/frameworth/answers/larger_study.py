@@ -20,7 +20,7 @@ from frameworth.config.training import Training
 from frameworth.errors import UserError
 from frameworth.plan.designs import subset_size
 from frameworth.results.results import Results
-from frameworth.storage.files import json_plain, write_csv, write_json
+from frameworth.storage.files import json_plain, write_json, write_tables
 from frameworth.training.measured import measured_networks, network_seconds
 
 LEAST_SUBSETS = 8  # of one percent; with fewer, the noise is not known
@@ -118,8 +118,7 @@ def write_plan(results: Results, training: Training) -> str:
         larger = larger_study(results, training)
     except UserError as error:
         larger = LargerStudy(pd.DataFrame(columns=_NEEDED), pd.DataFrame(columns=_COLUMNS), {"missing": str(error)})
-    write_csv(results.folder / "plan.csv", larger.needed)
-    write_csv(results.folder / "plan_power.csv", larger.power)
+    write_tables(results.folder / "plan", {"needed": larger.needed, "power": larger.power})
     write_json(results.folder / "plan.json", larger.basis)
     return larger.basis.get("missing", "")
 

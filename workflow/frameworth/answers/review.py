@@ -144,6 +144,7 @@ def _now(table: dict[str, np.ndarray], image: str, before: np.ndarray) -> np.nda
 
 
 def same_labels(first: np.ndarray | None, second: np.ndarray | None) -> bool:
+    """Whether two arrays of labels [..., 2] differ by less than `UNCHANGED` px; None equals None alone."""
     if first is None or second is None:
         return first is second
     return np.allclose(first, second, rtol=0, atol=UNCHANGED, equal_nan=True)

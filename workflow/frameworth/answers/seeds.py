@@ -28,7 +28,7 @@ ALONE = {
 
 
 def r_squared(score: np.ndarray, predicted: np.ndarray, baseline: np.ndarray) -> float:
-    """1 − Σ(score − predicted)² / Σ(score − baseline)²; below 0 where the prediction is worse than the baseline."""
+    """1 − Σ(score − predicted)² / Σ(score − baseline)²; below 0 if the baseline is better; all [S]."""
     return float(1 - ((score - predicted) ** 2).sum() / ((score - baseline) ** 2).sum())
 
 
@@ -113,7 +113,11 @@ def _subsets(results: Results) -> pd.DataFrame:
 def summed_values(
     inclusion: np.ndarray, score: np.ndarray, percents: np.ndarray, clusters: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of rows: it gives Σ_{i∈S} value_i of all subsets, with shrunken values by regression on the rows."""
+    """A function of rows: it gives Σ_{i∈S} value_i of all subsets [S], with shrunken values by regression on the rows.
+
+    Args:
+        inclusion: bool [S, N]. score, percents, clusters: [S].
+    """
     return lambda rows: inclusion @ np.nan_to_num(values_from("regression", rows, inclusion, score, percents, clusters))
 
 

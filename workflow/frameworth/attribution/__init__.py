@@ -1,1 +1,1 @@
-"""The value of frames: estimators, uncertainty and tests, methods that question networks, suspicious labels."""
+"""The value of frames: estimators, uncertainty and tests, methods that examine networks, suspicious labels."""

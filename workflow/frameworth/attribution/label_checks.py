@@ -81,7 +81,9 @@ def _standing_for_all(off: np.ndarray) -> int:
     return int(order[(known - 1) // 2 if all_off_alike(off) else known - 1])
 
 
-def study_suspects(results: Results, subsets: np.ndarray | None = None, expected_false: float = 1.0) -> Suspects:
+def study_suspects(
+    results: Results, subsets: np.ndarray | None = None, expected_false: float = EXPECTED_FALSE
+) -> Suspects:
     """Suspects among the study's labels by the networks of `subsets`: int [n], rows of `subsets.csv`; None for all."""
     rows = np.arange(len(results.subsets)) if subsets is None else subsets
     return suspect_labels(

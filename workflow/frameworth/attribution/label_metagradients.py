@@ -51,10 +51,9 @@ def label_metagradients(
     """
     derivative = np.where(labelled, change, np.nan)
     known = np.isfinite(derivative)
-    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    derivative = derivative - np.where(known, derivative, 0).sum(axis=1, keepdims=True) / count
+    derivative = derivative - mean_of_known(derivative, 1)[:, None]
     # Keypoints differ in how much they matter, so labels are compared in units of their own keypoint's spread.
-    spread = np.abs(np.where(known, derivative, 0)).sum(axis=1, keepdims=True) / count
+    spread = mean_of_known(np.abs(derivative), 1)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(spread > 0, derivative / spread, np.nan)
         towards = np.where(known[..., None], -position / np.linalg.norm(position, axis=-1, keepdims=True), np.nan)

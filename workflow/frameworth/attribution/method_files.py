@@ -1,4 +1,4 @@
-"""The files of methods that question networks: the answer of one network, and the answers of all networks together."""
+"""The files of methods that examine networks: the answer of one network, and the answers of all networks together."""
 
 from __future__ import annotations
 

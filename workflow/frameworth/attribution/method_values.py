@@ -1,4 +1,4 @@
-"""The value of each frame by methods that question networks, with tests over frames. Numpy in, numpy out."""
+"""The value of each frame by methods that examine networks, with tests over frames. Numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -28,14 +28,12 @@ class MethodValues:
             more than most frames. This does not decide the frame: only retraining on subsets can.
         stands_out: bool [N], the frame is singled out, and its value is an outlier among all values, too (`outlying`).
             Frames differ, so many good ones are surely worse than average, and are singled out.
-        networks: int [N], number of base networks with a value for the frame.
     """
 
     value: np.ndarray
     standard_error: np.ndarray
     p_adjusted: np.ndarray
     stands_out: np.ndarray
-    networks: np.ndarray
 
 
 def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Generator) -> MethodValues:
@@ -72,7 +70,7 @@ def method_values(per_network: np.ndarray, resamples: int, rng: np.random.Genera
     adjusted = np.maximum(adjusted, holm(_moderated_p(per_network)))
     with np.errstate(invalid="ignore"):
         stands_out = (adjusted < LEVEL) & outlying(value)
-    return MethodValues(value, error, adjusted, stands_out, networks)
+    return MethodValues(value, error, adjusted, stands_out)
 
 
 def outlying(value: np.ndarray) -> np.ndarray:

@@ -23,8 +23,8 @@ from frameworth.plan.pilot import pilot_subset
 from frameworth.plan.requests import ARMS, GRID, Request, requests
 from frameworth.videos.video_names import video_folder
 
-_TABLES = ("frames", "subsets", "rmse", "labels_to_check", "frame_values", "validation")
-_FURTHER_TABLES = (
+_TABLES = (
+    "frames", "subsets", "rmse", "labels_to_check", "frame_values", "validation",
     "distractors", "distractors_groups", "distractors_places", "outliers", "outliers_methods",
     "plan", "plan_power", "add", "add_curve", "add_poses",
 )  # fmt: skip
@@ -200,7 +200,7 @@ class Artefacts:
 
         The ImageNet weights are not included, because only training needs them.
         """
-        names = [f"{table}.csv" for table in (*_TABLES, *_FURTHER_TABLES)] + [f"{array}.h5" for array in _ARRAYS]
+        names = [f"{table}.csv" for table in _TABLES] + [f"{array}.h5" for array in _ARRAYS]
         names.append("plan.json")
         names += ["arm_scores.csv", "variance_components.csv"] if self._arms else []
         steered = any(arm.curriculum or arm.augment for arm in self._arms.values())

@@ -45,7 +45,7 @@ class CheckedStudy:
 
     Attributes:
         config: the config with defaults; None if its keys are wrong.
-        sources: the project's files that the study reads, from `labels.deeplabcut.inspect_project`.
+        sources: the project's files that the study reads, from `labels.sources.inspect_labels`.
         problems: all problems, errors first.
         first_look: lines about the labels that fit their own animal worst; empty if images were not checked or there
             are errors.

@@ -14,8 +14,8 @@ _OPTION_REFUSED = re.compile(r"^(?:\S+: error|Error): (.+)")  # printed before S
 _SLURM_REFUSED = re.compile(r"^SLURM sbatch failed\. The error message was '?(.+?)'?\.?$", re.MULTILINE)
 
 _GO_ON = "Finished networks are kept: run the same command again to go on"
-_MEND = "Correct what is named above, then run the same command again; finished networks are kept"
-_MEND_FIRST = "Nothing was run: correct what is named above, then run the same command again"
+_CORRECT = "Correct what is named above, then run the same command again; finished networks are kept"
+_CORRECT_FIRST = "Nothing was run: correct what is named above, then run the same command again"
 
 _STOPPED = ": stopped by SIG"
 _LOCKED_ADVICE = (
@@ -84,10 +84,10 @@ class Failures:
         if self._locked:
             return "Nothing was run"  # `lines` gives the advice
         if self._slurm:
-            return _MEND
+            return _CORRECT
         if self._jobs:
-            return _MEND if any(_names_what_to_mend(log) for _, log in self._jobs) else _GO_ON
-        return _MEND_FIRST if self._refused else _GO_ON
+            return _CORRECT if any(_names_what_to_correct(log) for _, log in self._jobs) else _GO_ON
+        return _CORRECT_FIRST if self._refused else _GO_ON
 
 
 def _reasons(text: str, exception: str) -> list[str]:
@@ -96,7 +96,7 @@ def _reasons(text: str, exception: str) -> list[str]:
     return [line.strip().removeprefix("Error: ") for line in lines if not line.startswith(exception)]
 
 
-def _names_what_to_mend(log: Path | None) -> bool:
+def _names_what_to_correct(log: Path | None) -> bool:
     """Whether a job's log ends with a line for the user, other than that it was stopped."""
     return any(line.startswith(SAID) and _STOPPED not in line for line in (_log_lines(log) or [])[-1:])
 

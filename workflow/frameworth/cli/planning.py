@@ -26,7 +26,7 @@ from frameworth.plan.pilot import (
     steps_tried,
 )
 from frameworth.plan.requests import ARMS, GRID, PRUNE, TOGGLE, requests
-from frameworth.text import counted, duration
+from frameworth.text import counted, counted_verb, duration
 from frameworth.training.measured import Measured
 
 MAY_BE_THERE = "Some may be there already: this is known once what they depend on has been made again."
@@ -54,7 +54,7 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
     lines = [
         f"Study {config.study}: {_networks(subsets)} on {counted(len(subsets), 'subset')}, "
         f"{most}{_networks(of_grid)} in {counted(_jobs(config, of_grid), 'job')} still to come.",
-        *uncertain_lines(left),
+        *_uncertain_lines(left),
         *_pilot_lines(config, left),
         *_experiment_lines(config, left),
     ]
@@ -78,13 +78,14 @@ def describe(config: StudyConfig, cores: int, measure: bool = True) -> str:
         )
     fate = "are kept and never trained twice" if config.keep_snapshots else "go once their predictions are written"
     if config.videos:
-        videos, networks = len(config.videos), counted(len(video_networks(config)), "network")
-        lines.append(f"{counted(videos, 'video')} {_are(videos)} looked at by {networks} (`videos`).")
+        networks = counted(len(video_networks(config)), "network")
+        videos = counted_verb(len(config.videos), "video", "is", "are")
+        lines.append(f"{videos} looked at by {networks} (`videos`).")
     lines.append(f"Results go to {config.folder}/; finished networks {fate}.")
     return "\n".join(lines)
 
 
-def uncertain_lines(left: Left) -> list[str]:
+def _uncertain_lines(left: Left) -> list[str]:
     """Lines about networks that were trained before but count as still to be trained."""
     lines = []
     if left.outdated:
@@ -163,7 +164,8 @@ def _method_lines(costs: Costs, to_ask: dict[str, int], cores: int) -> list[str]
     for name, left in to_ask.items():
         seconds = left * (costs.method_seconds(name) + _START_SECONDS)
         lines.append(
-            f"Then {counted(left, 'network')} {_are(left)} asked what frames do (`influence.{name}`), in about "
+            f"Then {counted_verb(left, 'network', 'is', 'are')} examined for the effect of frames "
+            f"(`influence.{name}`), in about "
             f"{duration(seconds / min(cores, left))}."
         )
     return lines
@@ -230,10 +232,6 @@ def _cost(costs: Costs, speed: Measured, left: list[PlannedSubset], cores: int) 
 
 def _networks(subsets: list[PlannedSubset]) -> str:
     return counted(sum(subset.members for subset in subsets), "network")
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
 
 
 def _bytes(count: float) -> str:

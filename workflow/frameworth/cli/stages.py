@@ -210,7 +210,7 @@ def method_network(
     imagenet: Imagenet = None,
     out: Path,
 ) -> None:
-    """Ask SUBSET's finished network by METHOD, such as warm, what each frame does."""
+    """Examine SUBSET's finished network by METHOD, such as warm, for the effect of each frame."""
     from frameworth.attribution.method_files import write_network_answer
 
     with sigterm_stops():
@@ -227,7 +227,7 @@ def method_influence(
     *,
     out: Annotated[Path, "The file of all networks to write, such as warm_influence.h5."],
 ) -> None:
-    """Collect FILES, what METHOD was told by single networks."""
+    """Collect FILES, the answers of single networks by METHOD."""
     from frameworth.attribution.method_files import collect_answers
 
     collect_answers(method, files, out)

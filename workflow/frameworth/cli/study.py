@@ -121,7 +121,7 @@ def run(configfile: TextIO, cores: str | None, profile: str | None, snakemake: t
 @friendly
 @_examples("frameworth status --configfile config/mine.yaml")
 def status(configfile: TextIO) -> None:
-    """Tell how far a study is, and what it has found so far."""
+    """Show how far a study is, and what it has found so far."""
     from frameworth.answers.closing import closing_lines, pilot_sentences
     from frameworth.cli.progress import progress_sentence, study_progress
     from frameworth.errors import UserError
@@ -189,7 +189,7 @@ def _reading(config: StudyConfig, configfile: TextIO, *further: str) -> Iterator
 @friendly
 @_examples("frameworth estimate --configfile config/openfield.yaml --cores 2")
 def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
-    """Tell what a study will take: networks, jobs, time, disk.
+    """Show what a study will take: networks, jobs, time, disk.
 
     Time comes from finished networks of the study, or from a few training steps made here.
     """
@@ -211,7 +211,7 @@ def estimate(configfile: TextIO, cores: int, measure: bool) -> None:
     "frameworth plan --configfile config/mine.yaml --effect 0.03 --power 0.9",
 )
 def plan(configfile: TextIO, effect: tuple[float, ...], power: float) -> None:
-    """Tell how many networks would see an effect of a given size.
+    """Show how many networks would see an effect of a given size.
 
     A finished study is the pilot.
     """
@@ -276,7 +276,7 @@ def report(configfile: TextIO, show: bool) -> None:
     "frameworth explain 12 --pixels --configfile config/mine.yaml",
 )
 def explain(frame: str, configfile: TextIO, pixels: bool) -> None:
-    """Tell what a study knows of FRAME.
+    """Show what a study knows of FRAME.
 
     FRAME is a number as in frames.csv, video/image, or an image's name.
     """
@@ -330,7 +330,7 @@ def apply(corrections: Path, configfile: TextIO) -> None:
 @friendly
 @_examples("frameworth check --configfile config/mine.yaml")
 def check(configfile: Path, strict: bool) -> None:
-    """Tell what is wrong with a study before anything trains.
+    """Report what is wrong with a study before anything trains.
 
     A line for each problem, and which labels fit their own animal worst; nothing on disk is changed. Exits with 0 if
     there is no error, with 2 if there is one.
@@ -359,8 +359,8 @@ def check(configfile: Path, strict: bool) -> None:
 def verify(folder: Path, remove: bool) -> None:
     """Find damaged files in the study in FOLDER.
 
-    Reads all of them again and tells which are not as they were written, a line each. Exits with 0 if there is none, or
-    all were removed, else with 1.
+    Reads all of them again and reports which are not as they were written, a line each. Exits with 0 if there is
+    none, or all were removed, else with 1.
     """
     from frameworth.results.verifying import files_of, remove_damaged, verify_study
 

@@ -121,5 +121,5 @@ class Prune(Section):
     by: Ranking = "check_priority"
     """
     The ranking of frame_values.csv by which frames are judged: check_priority (out-of-bag error), value, or the value
-    of a method that asks networks.
+    of a method that examines networks.
     """

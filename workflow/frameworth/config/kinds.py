@@ -3,7 +3,7 @@
 What YAML, a text editor or a command line made of a value is undone: `1e-3`, which YAML takes for a text, is a number,
 and so is the text "5", which Snakemake makes of `--config training='{steps: 5}'`; 50.0 is 50 where an integer is
 wanted, 2024-05-01 is a name and not a day, a single value is a list of one, and ~ or $HOME is a folder.
-A number stays as it was written: 1 and 1.0 are told apart by everything that hashes a config.
+A number stays as it was written: everything that hashes a config distinguishes 1 from 1.0.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class Prediction(Section):
 
 
 class Influence(Section):
-    """How the worth of frames is estimated."""  # `influence_model` adds the methods that ask networks
+    """How the worth of frames is estimated."""  # `influence_model` adds the methods that examine networks
 
     estimator: Estimator = "regression"
     """The estimator behind the values in frame_values.csv; intervals and tests are the size-centred difference's."""
@@ -244,7 +244,7 @@ class StudyConfig(Section):
 
 
 def config_model() -> type[StudyConfig]:
-    """The model of a config as it is given, with a section below `influence` for each method that asks networks."""
+    """The model of a config as it is given, with a section below `influence` for each method that examines networks."""
     return _models(methods_there_are())[0]
 
 
@@ -262,7 +262,7 @@ def _models(methods: tuple[str, ...]) -> tuple[type[StudyConfig], type[Influence
 
 
 def parse_keys(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Problem]]:
-    """The config as it is meant, with its defaults, and what is wrong with its keys, one by one."""
+    """The config with its defaults, and what is wrong with its keys, one by one."""
     if _is_vast(given):
         what = f"holds more than {_MOST_VALUES} values, or one that holds itself"
         return None, [error("config", what, "write out what is meant, without YAML's aliases")]

@@ -1,4 +1,4 @@
-"""What is said of a config's values that do not fit their keys."""
+"""Messages about config values that do not fit their keys."""
 
 from __future__ import annotations
 

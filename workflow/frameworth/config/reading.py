@@ -11,7 +11,7 @@ from frameworth.errors import Problem, error
 
 
 def encoding_problem(name: str, problem: UnicodeDecodeError) -> Problem:
-    """That a config file is in another encoding."""
+    """The error for a config file that is not UTF-8."""
     return error(name, f"cannot be read, as it is not UTF-8 ({problem})", "save it as UTF-8 in the editor")
 
 

@@ -17,7 +17,7 @@ from frameworth.scores.registry import loss_names
 
 
 def methods_there_are() -> tuple[str, ...]:
-    """The names of all methods that ask networks."""
+    """The names of all methods that examine networks."""
     return tuple(method_names())
 
 

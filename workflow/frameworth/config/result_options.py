@@ -31,7 +31,7 @@ class ResultOptions(Section):
 
 
 def result_options(config: StudyConfig) -> ResultOptions:
-    """Those by which commands read a finished study."""
+    """The options with which commands read a finished study."""
     return ResultOptions(
         influence=config.influence,
         validation=config.validation,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from frameworth.attribution.inference.paired import paired_difference
-from frameworth.attribution.inference.values import holm
+from frameworth.attribution.inference.paired import paired_difference, welch
+from frameworth.attribution.inference.values import holm, satterthwaite
 from frameworth.experiments.arm_comparison import SCORES
 
 _FRESH = ("nested", "independent")
@@ -44,13 +44,14 @@ def steps_by_history(networks: pd.DataFrame, arm_scores: pd.DataFrame | None, le
             rows += [step | row for row in _in_pairs("nested", nested, level)]
             smaller, larger = values["independent", low].dropna(), values["independent", high].dropna()
             if len(smaller) > 1 and len(larger) > 1:
-                change, error, freedom = _welch(smaller.to_numpy(), larger.to_numpy())
+                change, error, freedom = welch(smaller.to_numpy(), larger.to_numpy())
                 seeds = len(smaller.index.union(larger.index))
                 rows.append(step | _row("independent", change, error, freedom, seeds, level))
                 if len(nested) > 1:
                     nested_error = nested.std(ddof=1) / np.sqrt(len(nested))
                     both = np.hypot(error, nested_error)
-                    freedom = both**4 / (error**4 / freedom + nested_error**4 / (len(nested) - 1))
+                    parts = [np.array(error**2), np.array(nested_error**2)]
+                    freedom = float(satterthwaite(parts, [np.array(freedom), len(nested) - 1]))
                     gap = change - nested.mean()
                     rows.append(step | _row("independent", gap, both, freedom, seeds + len(nested), level, "nested"))
             is_continued = arm_scores[["start", "percent", "design"]].eq([low, high, "nested"]).all(axis=1)
@@ -77,14 +78,6 @@ def _in_pairs(history: str, changes: pd.Series, level: float, against: str | Non
     paired = paired_difference(changes.to_numpy(), changes.index.to_numpy(), level)
     known = paired.difference, paired.standard_error, paired.clusters - 1, paired.clusters
     return [_row(history, *known, level, against)]
-
-
-def _welch(smaller: np.ndarray, larger: np.ndarray) -> tuple[float, float, float]:
-    """Difference of means (larger minus smaller), its standard error, and Welch's degrees of freedom."""
-    parts = [values.var(ddof=1) / len(values) for values in (smaller, larger)]
-    error = float(np.sqrt(sum(parts)))
-    freedom = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (smaller, larger), strict=True))
-    return float(larger.mean() - smaller.mean()), error, float(freedom)
 
 
 def _row(

@@ -85,10 +85,8 @@ def compare_pruned(scores: dict[str, pd.DataFrame], prune: Prune, level: float) 
                     del paired["clusters"]
                     keys = {"by": prune.by, "score": score, "count": count, "removed": removed, "against": against}
                     known = np.isfinite(of_set - other - none)
-                    means_of_pairs = {"mean": of_set, "mean_none": none}
-                    rows.append(
-                        keys | {k: float(mean_of_known(v[known], 0)) for k, v in means_of_pairs.items()} | paired
-                    )
+                    mean, mean_none = (float(mean_of_known(of[known], 0)) for of in (of_set, none))
+                    rows.append(keys | {"mean": mean, "mean_none": mean_none} | paired)
     table = pd.DataFrame(rows)
     for _, part in table.groupby(["score", "removed", "against"]):
         table.loc[part.index, "p_adjusted"] = holm(part["p"].to_numpy())

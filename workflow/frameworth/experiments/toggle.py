@@ -46,7 +46,7 @@ def group_of(values: pd.DataFrame, toggle: Toggle) -> np.ndarray:
 
 
 def parts_of(group: np.ndarray, parts: int) -> dict[str, np.ndarray]:
-    """The frames that each side adds to the base, by name of side; the last parts are empty if frames are too few."""
+    """The frames of `group`, int [G], that each side adds to the base, by name; the last parts may be empty."""
     pieces = np.array_split(group, parts)
     added = {f"part-{number}": piece for number, piece in enumerate(pieces, 1)} if parts > 1 else {}
     return {"without": group[:0], "with": group} | added

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from sklearn.decomposition import PCA
 
 from frameworth.colours import keypoint_colours
 from frameworth.figures import _style
@@ -55,18 +56,16 @@ def shortened(displacement: np.ndarray) -> np.ndarray:
 def principal_components(displacement: np.ndarray) -> Components:
     """Principal components of [S, D]; see `Components`."""
     mean = displacement.mean(axis=0)
-    left, size, loadings = np.linalg.svd(displacement - mean, full_matrices=False)
-    loadings, size, left = loadings[:_COMPONENTS], size[:_COMPONENTS], left[:, :_COMPONENTS]
-    sign = np.sign(loadings[np.arange(len(loadings)), np.abs(loadings).argmax(axis=1)])
-    loadings = loadings * sign[:, None]
-    total = ((displacement - mean) ** 2).sum()
+    components = min(_COMPONENTS, *displacement.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where all rows are equal
+        pca = PCA(components, svd_solver="full").fit(displacement)
     squares = (displacement**2).sum(axis=1).mean()
     products = (len(displacement) * (mean**2).sum() - squares) / (len(displacement) - 1)
     return Components(
-        share=size**2 / total if total else np.zeros_like(size),
-        scores=left * size * sign,
-        truth=loadings @ -mean,
-        loadings=loadings,
+        share=np.nan_to_num(pca.explained_variance_ratio_),
+        scores=pca.transform(displacement),
+        truth=pca.transform(np.zeros_like(displacement[:1]))[0],
+        loadings=pca.components_,
         common=max(0.0, float(products / squares)) if squares else 0.0,
     )
 

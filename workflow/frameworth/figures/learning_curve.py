@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from scipy import stats
 
-from frameworth.attribution.inference.paired import paired_difference
-from frameworth.attribution.inference.values import satterthwaite
+from frameworth.attribution.inference.paired import paired_difference, welch
 from frameworth.figures import _style
 from frameworth.results.results import Results
 from frameworth.text import counted
@@ -125,11 +124,9 @@ def _step(ladder: pd.DataFrame, low: int, high: int, level: float) -> Step | Non
         return Step(low, high, paired.difference, paired.standard_error, reach, len(both), fell)
     if not len(first) or not len(last):
         return None
-    variances = [np.array(part.var(ddof=1) / len(part)) for part in (first, last)]
-    error = float(np.sqrt(sum(variances)))
-    freedom = satterthwaite(variances, (len(first) - 1, len(last) - 1))
+    change, error, freedom = welch(first.to_numpy(), last.to_numpy())
     reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
-    return Step(low, high, float(last.mean() - first.mean()), error, reach, 0, 0)
+    return Step(low, high, change, error, reach, 0, 0)
 
 
 def _room(axes: Axes, rmse: pd.Series) -> None:

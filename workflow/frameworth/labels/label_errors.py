@@ -36,7 +36,7 @@ def shift_inside(
 def move_one(
     xy: np.ndarray, size: np.ndarray, distances: tuple[float, float], rng: np.random.Generator
 ) -> tuple[np.ndarray, int]:
-    """The labels with one labelled keypoint moved by `shift_inside`, and the number of that keypoint."""
+    """The labels [K, 2] px with one labelled keypoint moved by `shift_inside`, and the number of that keypoint."""
     keypoint = int(rng.choice(np.flatnonzero(np.isfinite(xy).all(axis=1))))
     out = xy.copy()
     out[keypoint] += shift_inside(xy[[keypoint]], size, distances, rng)
@@ -44,7 +44,7 @@ def move_one(
 
 
 def exchange_neighbours(xy: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, int]]:
-    """The labels with a labelled keypoint and its nearest labelled neighbour exchanged, and the numbers of the two.
+    """The labels [K, 2] with a labelled keypoint and its nearest labelled neighbour exchanged, and their two numbers.
 
     Raises ValueError if fewer than two keypoints are labelled.
     """
@@ -67,6 +67,10 @@ def farthest_keypoints(xy: np.ndarray) -> tuple[int, int]:
 
 
 def animal_length(xy: np.ndarray, size: np.ndarray) -> float:
-    """The largest distance in px between two labels of the frame; the image's width if the frame has one label."""
+    """The largest distance in px between two labels [K, 2] of a frame; its width if it has one label.
+
+    Args:
+        size: width and height of the image, px.
+    """
     known = xy[np.isfinite(xy).all(axis=1)]
     return float(np.linalg.norm(known[:, None] - known, axis=-1).max()) or float(size[0])

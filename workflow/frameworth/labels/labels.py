@@ -67,7 +67,7 @@ def read_labels(path: Path | str) -> Labels:
 
 
 def distance(pose: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """‖pose − label‖₂ over the last axis, px; NaN where not labelled."""
+    """‖pose − label‖₂ of positions [..., 2], px; NaN where not labelled."""
     return np.sqrt(((pose - label) ** 2).sum(axis=-1))
 
 

@@ -51,6 +51,11 @@ def plant_errors(
     three neighbouring frames, by the same px). Where the animal is too large to be shifted, or a frame has one label
     and cannot be exchanged, the error is `moved`. `planted.csv` lists the frames with their kind. Held-out frames
     and all other labels keep their bits, and the source is not changed.
+
+    Args:
+        share: of the pool's frames, 0 to 1. moved_by: the ends of the range of distances.
+
+    Raises UserError if the share rounds to no frame, and RefusedError if pictures cannot be used.
     """
     project = read_project(source)
     pictures, problems = inspect_pictures(project, decode=True)  # frames of the same picture are split together

@@ -128,7 +128,10 @@ def collect_subsets(paths: Sequence[Path], frames_csv: Path, subsets_csv: Path, 
 
 
 def read_subsets(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """The table `subsets.csv`, and the inclusion matrix, bool [S, N], with its rows in the same order."""
+    """The table `subsets.csv`, and the inclusion matrix, bool [S, N], with its rows in the same order.
+
+    Raises UserError if a file is missing or damaged.
+    """
     path = folder / "subsets.csv"
     if not path.exists():
         raise UserError(f"{path}: there is no such file; run the workflow to make it")

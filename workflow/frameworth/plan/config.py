@@ -58,7 +58,7 @@ def inspect_config(given: dict[str, Any]) -> tuple[StudyConfig | None, list[Prob
         )
     asked = asked_methods(config.influence)
     for method in asked if not config.keep_snapshots else ():
-        what = "asks finished networks, but keep_snapshots: false keeps none"
+        what = "examines finished networks, but keep_snapshots: false keeps none"
         problems.append(error(f"config: influence.{method}", what, "leave out one of them"))
     for method in replay_windows(config.influence) if config.training.engine == "stock" else ():
         what = "takes frameworth's own training loop again, but training.engine is stock"

@@ -60,7 +60,7 @@ def write_harmful_pixels(results: Results, config: StudyConfig, frame: int) -> t
             imagenet=results.folder / "imagenet.pt" if training.weights == "imagenet" else None,
         )
         if frame in trained.subset.frames:
-            print(f"asks the network of percent {base.percent}, seed {base.seed}", file=sys.stderr)
+            print(f"examines the network of percent {base.percent}, seed {base.seed}", file=sys.stderr)
             image = trained.frames.image(frame)
             maps.append(harm_of_places(telling[name](trained, options, frame), image))
     if not maps:

@@ -489,7 +489,7 @@ async function showPair(training, evaluated) {
       " · each mark is the consensus of one subset"),
     html("div", { class: "pair" }, ...drawnPair),
     html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The pair in numbers" }, pairTable(rows, target, score, value, error, training, evaluated)),
-    frames.pool[evaluated] ? html("p", { class: "note" }, "The evaluated frame is itself trained on in some of the subsets.") : null ?? "");
+    frames.pool[evaluated] ? html("p", { class: "note" }, "The evaluated frame is itself trained on in some of the subsets.") : "");
 }
 
 // Where the crop should reach: detections without the farthest on each side.

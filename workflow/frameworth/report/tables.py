@@ -84,7 +84,7 @@ def provenance(results: Results, config: StudyConfig) -> dict[str, Any]:
     versions = {
         key: text for key, text in attributes["influence.h5"].items() if key not in ("digest", "sign", "consensus_form")
     }
-    hashes = {f"digest of {name}": of_file.get("digest", "") for name, of_file in attributes.items()}
+    hashes = {f"digest of {name}": of_file["digest"] for name, of_file in attributes.items()}
     return {
         "versions": versions | {"plotly (this page)": metadata.version("plotly")},
         "hashes": {"SHA-256 of the config": digest_of_json(config.model_dump())} | hashes,

@@ -164,5 +164,5 @@ def _provenance(folder: Path) -> dict[str, str]:
     made = {key: value for key, value in read_attributes(folder / "scores.h5").items() if key != "digest"}
     files = ("labels.h5", "subsets.h5", "scores.h5", "influence.h5")
     return {"study": folder.resolve().name, **made} | {
-        f"{name.removesuffix('.h5')}_digest": read_attributes(folder / name).get("digest", "") for name in files
+        f"{name.removesuffix('.h5')}_digest": read_attributes(folder / name)["digest"] for name in files
     }

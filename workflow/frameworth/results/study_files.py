@@ -32,7 +32,7 @@ def estimated_otherwise(folder: Path, influence: Influence) -> str:
     was = read_json(folder / "summary.json")
     for key in ("score", "estimator", "level"):
         now = getattr(influence, key)
-        if was.get(key, now) != now:
+        if was[key] != now:
             return f"config: influence.{key}: is {now}, and {folder} was estimated with {was[key]}"
     return ""
 

@@ -33,7 +33,7 @@ def bias_and_variance(poses: np.ndarray, label: np.ndarray) -> tuple[np.ndarray,
 
 
 def rmse(errors: np.ndarray) -> float:
-    """√(mean e²) over all finite errors; NaN if there are none."""
+    """√(mean e²) over all finite errors, px, of any shape; NaN if there are none."""
     known = errors[np.isfinite(errors)]
     return float(np.sqrt((known**2).mean())) if len(known) else float("nan")
 

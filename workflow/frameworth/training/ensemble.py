@@ -162,6 +162,10 @@ def train_missing(
 
 
 def training_data(subset: Subset, frames: ScaledFrames) -> tuple[list[np.ndarray], np.ndarray]:
+    """The subset's scaled images, and its labels [n, K, 2] in px of these.
+
+    Raises UserError if an image changed while the study was running.
+    """
     images, xy = [], subset.xy.copy()
     for index, frame in enumerate(subset.frames):
         if frames.digest(frame) != subset.digests[index]:

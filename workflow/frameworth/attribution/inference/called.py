@@ -19,8 +19,8 @@ def interval_if_called(
     by a t-test; Benjamini and Yekutieli 2005 on why). NaN where `value` was not called.
 
     Args:
-        value, error, null, reach: of one shape; `reach` is a multiple of the observed error.
-        freedom: degrees of freedom behind `error`.
+        value, error, null, reach: arrays of one shape, whichever; `reach` is a multiple of the observed error.
+        freedom: degrees of freedom behind `error`. level: of the intervals, 0 to 1.
     """
     ends = np.full((2, *value.shape), np.nan)
     for place in zip(*np.nonzero(np.abs(value - null) > reach), strict=True):

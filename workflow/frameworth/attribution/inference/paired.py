@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from frameworth.attribution.inference.values import satterthwaite
+
 
 class Paired(NamedTuple):
     """A mean paired difference; all but `difference` are NaN with fewer than two clusters."""
@@ -40,6 +42,16 @@ def paired_difference(differences: np.ndarray, clusters: np.ndarray, level: floa
     t = mean / error if error > 0 else float("nan")
     p = float(2 * stats.t.sf(abs(t), groups - 1))
     return Paired(mean, error, t, p, mean - half, mean + half, pairs, groups)
+
+
+def welch(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
+    """The difference of means (second minus first) of two samples, its standard error, and its degrees of freedom.
+
+    The error and the degrees of freedom are NaN with a single value in a sample. Source: Welch 1947, Biometrika 34.
+    """
+    variances = [np.array(part.var(ddof=1) / len(part) if len(part) > 1 else np.nan) for part in (first, second)]
+    freedom = satterthwaite(variances, (len(first) - 1, len(second) - 1))
+    return float(second.mean() - first.mean()), float(np.sqrt(sum(variances))), float(freedom)
 
 
 def two_way_error(differences: np.ndarray) -> float:

@@ -87,13 +87,13 @@ def out_of_bag_consensus(consensus: np.ndarray, inclusion: np.ndarray) -> np.nda
 def confidence_interval(
     value: np.ndarray, standard_error: np.ndarray, clusters: int, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two-sided intervals value ± t(clusters − 1) · standard error."""
+    """Two-sided intervals value ± t(clusters − 1) · standard error, of arrays of one shape."""
     half = stats.t.ppf((1 + level) / 2, max(clusters - 1, 1)) * standard_error
     return value - half, value + half
 
 
 def p_values(value: np.ndarray, standard_error: np.ndarray, clusters: int) -> np.ndarray:
-    """Two-sided p of value = 0 by t(clusters − 1); NaN where there is no standard error."""
+    """Two-sided p of value = 0 by t(clusters − 1), of arrays of one shape; NaN where there is no standard error."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return 2 * stats.t.sf(np.abs(value / standard_error), max(clusters - 1, 1))
 
@@ -108,7 +108,7 @@ def false_discovery(p: np.ndarray) -> np.ndarray:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p-values adjusted by Holm's step-down over those that are not NaN."""
+    """p-values [M] adjusted by Holm's step-down over those that are not NaN (Holm 1979)."""
     # statsmodels runs Python's garbage collector in each call, which takes a hundred times as long as the rest.
     adjusted, known = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
     order = known[np.argsort(p[known], kind="stable")]
@@ -216,7 +216,7 @@ def satterthwaite(variances: Sequence[np.ndarray], freedom: Sequence[np.ndarray 
 def group_is_worse(
     value: np.ndarray, group: np.ndarray, resamples: int, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Test that the frames in `group` have higher (worse) values than the rest, by relabelling frames.
+    """Test that the frames in `group`, bool [N], have higher (worse) values [N] than the rest, by relabelling frames.
 
     One relabelling of the frames is common to all subsets, so the dependence between subsets is kept. Under the null
     that values do not depend on the group, all relabellings are equally likely.

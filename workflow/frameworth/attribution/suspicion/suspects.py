@@ -22,6 +22,7 @@ from frameworth.attribution.suspicion.deviations import (
     column,
     exchange_gain,
     given_others,
+    robust_spread,
     robust_z,
     size_deviation,
     typical_size,
@@ -260,7 +261,7 @@ def _overlooked(labelled: np.ndarray, spread: np.ndarray, networks: np.ndarray) 
         # A few networks may agree by chance: this is about the variance of the log of their spread in a plane.
         noise = 1 / (4 * np.maximum(networks - 1, 1))
         middle = np.median(relative[missing])
-        total = (1.4826 * np.median(np.abs(relative[missing] - middle))) ** 2
+        total = robust_spread(np.abs(relative[missing] - middle)) ** 2
         between = max(total - noise[missing].mean(), 0)
         p = tail_probability(np.where(missing, (middle - relative) / np.sqrt(between + noise), np.nan))
     else:

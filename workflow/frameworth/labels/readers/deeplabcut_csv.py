@@ -19,6 +19,10 @@ MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NULL", "n
 
 
 def read_csv(path: Path, problems: list[Problem]) -> DeepLabCutTable:
+    """The table of a DeepLabCut CSV; warnings are added to `problems`.
+
+    Raises RefusedError if its header or a row is wrong.
+    """
     rows, decimal = csv_rows(path, problems)
     names = [row[0].strip() for row in rows[:4]]
     levels = ["scorer", *(["individuals"] if names[1:2] == ["individuals"] else []), "bodyparts", "coords"]

@@ -53,6 +53,10 @@ _H5_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, Attribu
 
 
 def read_h5(path: Path) -> DeepLabCutTable:
+    """The table of a DeepLabCut HDF5 file, of which nothing is unpickled that could run code.
+
+    Raises RefusedError if the file is broken or would have to run code.
+    """
     twin = path.with_suffix(".csv").name
     try:
         with h5py.File(path, "r") as file:

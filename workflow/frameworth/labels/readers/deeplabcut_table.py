@@ -34,6 +34,7 @@ class DeepLabCutTable:
 
     @property
     def scorers(self) -> set[str]:
+        """The names of the scorers of the used columns."""
         return {plain_name(self.header[i][0]) for i in self.used}
 
 
