@@ -14,6 +14,7 @@ from frameworth.attribution.suspicion.suspects import where_seen
 
 _ALIKE = 0.25  # of the animal's size: neighbours count as alike if their keypoints move less on average
 _MOST = 8  # frames in a run; if runs were longer, almost every network would have seen a frame of them
+_LEAST_NETWORKS = 3  # that judge a run: the median of two is off if one of them lost the keypoint
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,13 @@ class Run:
 def repeated_errors(
     poses: np.ndarray, labels: np.ndarray, inclusion: np.ndarray, videos: np.ndarray, percents: np.ndarray | None = None
 ) -> list[Run]:
-    """Test each run of at least two frames, if some network saw none of them; the least likely run comes first.
+    """Test each run of at least two frames that three or more networks have not seen; the least likely run comes first.
 
     A network that was trained on a frame's neighbour with the same wrong label repeats the error, so its error at the
     frame is small. So only networks that saw no frame of the run are used. Differences are averaged over the run, in
     the animal's own axes, after they are shortened to the shortest of them: otherwise one wrong label would make its
-    neighbours look wrong. All runs and single frames together show how rarely a correct one has a mean as long.
+    neighbours look wrong. All runs and single frames together show how rarely a correct one has a mean as long. The
+    fewer networks, the longer are these means, so a single frame is judged by as many networks as one of the runs.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
@@ -54,18 +56,26 @@ def repeated_errors(
     """
     place = where_seen(poses, labels, inclusion, percents)[0]
     units = runs(place[..., 0] + 1j * place[..., 1], videos)
-    mean = np.full((len(units), labels.shape[1]), np.nan, complex)
+    percent = np.zeros(len(inclusion)) if percents is None else np.asarray(percents)
+    unseen = [np.logical_not(inclusion[:, frames].any(axis=1)) for frames in units]
+    of_runs = [by for frames, by in zip(units, unseen, strict=True) if len(frames) > 1 and by.sum() >= _LEAST_NETWORKS]
+    if not of_runs:
+        return []
+    rng = np.random.default_rng(0)
     networks = np.zeros(len(units), int)
     for number, frames in enumerate(units):
-        unseen = ~inclusion[:, frames].any(axis=1)
-        networks[number] = unseen.sum()
+        by = unseen[number]
+        if len(frames) == 1:
+            by = _as_many(by, of_runs[rng.integers(len(of_runs))], percent, rng)
+        elif by.sum() < _LEAST_NETWORKS:
+            continue
+        networks[number] = by.sum()
         if networks[number]:
-            of_those = None if percents is None else np.asarray(percents)[unseen]
             nothing = np.zeros((networks[number], len(frames)), bool)
-            seen = where_seen(poses[unseen][:, frames], labels[frames], nothing, of_those)[0]
-            place[frames] = seen
+            place[frames] = where_seen(poses[by][:, frames], labels[frames], nothing, percent[by])[0]
     at, label = (points[..., 0] + 1j * points[..., 1] for points in (place, labels))
     off = (label - at) / direction(at, mean_shape(at))[:, None]
+    mean = np.full((len(units), labels.shape[1]), np.nan, complex)
     for number, frames in enumerate(units):
         if networks[number]:
             mean[number] = _in_common(off[frames])
@@ -88,6 +98,15 @@ def repeated_errors(
             )
         )
     return errors
+
+
+def _as_many(unseen: np.ndarray, of_run: np.ndarray, percent: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random ones of the networks `unseen`, as many of each percent as judge a run if there are so many; bool [S]."""
+    chosen = np.zeros(len(unseen), bool)
+    for size in np.unique(percent[of_run]):
+        of_size = rng.permutation(np.flatnonzero(unseen & (percent == size)))
+        chosen[of_size[: np.count_nonzero(of_run & (percent == size))]] = True
+    return chosen
 
 
 def _in_common(off: np.ndarray) -> np.ndarray:
