@@ -126,6 +126,19 @@ def test_the_parts_of_the_change_in_log_probability_add_up_for_frames_and_single
     tables = distractors(study)
     rows = pd.concat([tables.frames, tables.places])
     np.testing.assert_allclose(rows["log_probability"], rows["log_confidence"] - rows["log_mass"], atol=1e-9)
+    # The change of log probability by one set of weights, as the documentation has it.
+    pool, held_out = np.flatnonzero(study.pool), np.flatnonzero(~study.pool)
+    places = tables.places
+    column = np.searchsorted(held_out, places["evaluated_frame"]) * len(study.labels.keypoints)
+    column = column + [study.labels.keypoints.index(name) for name in places["keypoint"]]
+    asked, where = np.unique(column, return_inverse=True)
+    log = {name: study.members[name][:, held_out].reshape(len(study.percents), -1)[:, asked].astype(float)
+           for name in ("log_confidence", "log_mass")}  # fmt: skip
+    together = np.concatenate(list(log.values()), axis=1)
+    weight = weights_of_subsets(study.inclusion[:, pool], together, study.percents, study.clusters)
+    change = weight.T @ (log["log_confidence"] - log["log_mass"])
+    expected = change[np.searchsorted(pool, places["training_frame"]), where]
+    np.testing.assert_allclose(places["log_probability"], expected, rtol=1e-6)
 
 
 def test_without_any_effect_changes_at_single_labels_are_beyond_chance_in_about_the_nominal_share_of_studies():

@@ -99,6 +99,13 @@ def test_predicted_power_of_a_toggle_is_that_of_simulated_pairs(effect: float):
     assert within(decided / studies, predicted, studies), (decided / studies, predicted)
 
 
+def test_a_toggle_finds_no_harm_by_frames_that_help_though_others_help_more():
+    helping = Pilot(**{**vars(PILOT), "slope": -0.5})
+    assert power_toggle(helping, 0.01, 10_000, 0.05) < 1e-6
+    assert networks_needed(helping, TOGGLE, 0.01, 0.8, 0.05) is None
+    assert power_toggle(helping, 1.5, 10_000, 0.05) == pytest.approx(1)
+
+
 def test_the_networks_needed_are_the_least_that_reach_the_power():
     for method in (SINGLE, TOGGLE):
         needed = networks_needed(PILOT, method, 0.2, 0.8, 0.05)

@@ -103,7 +103,8 @@ def test_the_group_is_said_to_do_harm_only_where_that_is_decided():
     assert "cannot decide whether the 7 frames" not in statement()
     chance = statement(group_test_p=0.4)
     assert "do worse" not in chance
-    assert "cannot decide whether the 7 flagged frames do harm" in chance
+    assert "cannot decide whether the 7 flagged frames of the pool do harm" in chance  # others are held out
+    assert "whether the 7 flagged frames do harm" in statement(group_test_p=0.4, labels_flagged_held_out=0)
     in_px_undecided = statement(group_test_p_px=0.06)
     assert "do worse with the 7 flagged frames" in in_px_undecided
     assert "px each" not in in_px_undecided
@@ -195,17 +196,19 @@ def test_single_frames_that_are_decided_are_counted_and_the_others_named_undecid
     assert "1 harms, 1 is better than average" in statement(verdicts={"harmful": 1, "better than average": 1})
     assert "the others need more than 36 networks" in text
     assert "decided one by one" not in statement()
+    # A frame to check may be decided, too; its verdict does not say so.
+    assert "besides those to check: 1 harms; the others" in statement(verdicts={"harmful": 1, "check label": 2})
 
 
 def test_what_is_undecided_is_one_sentence_with_how_many_networks_would_decide():
     last = sentences(NUMBERS | CHANGES["chance"], 0.05)[-1]
     assert last.startswith("36 networks cannot decide")
-    for words in ("harm", "which single frames harm most", "about 5,300"):
+    for words in ("harm", "which other single frames harm most", "about 5,300"):
         assert words in last
     assert "over a million would tell" in statement(networks_to_decide_top=1_000_000)
     assert "(about 36 would tell)" in statement(networks_to_decide_top=0)
     few = statement(networks_to_decide_top=None)  # too few subsets to know
-    assert "which single frames harm most." in few and "would tell" not in few
+    assert "which other single frames harm most." in few and "would tell" not in few
     assert "cannot decide" not in statement(verdicts={"harmful": 60})
 
 

@@ -19,7 +19,7 @@ from frameworth.labels.labels import Labels, read_labels, write_labels
 from frameworth.labels.subsets import read_subset
 from frameworth.plan.config import check_config, inspect_config
 from frameworth.plan.identity import network_hash, network_seed
-from frameworth.plan.pilot import Try, chosen_training, resolved_training, search
+from frameworth.plan.pilot import Try, chosen_training, pilot_sentence, resolved_training, search
 from frameworth.results.results import Results
 from frameworth.storage.files import write_json
 from frameworth.training.pilot import run_pilot
@@ -114,6 +114,18 @@ def test_what_the_config_gives_is_not_chosen():
     assert check_config(piloted()).training.steps is None
     assert check_config(piloted(steps=9)).training.steps == 9
     assert check_config(piloted()).distractor_radius == 2 * 4 / 0.5
+
+
+def test_the_sentence_names_only_what_the_pilot_chose():
+    tries = [vars(Try(1, 1, None, 8, 50, 64, 48, 4.0, 3.0, 2.0, 30.0, "x"))]
+    record = {"chosen": {"steps": 50}, "taken": 0, "seconds": 60, "tries": tries}
+
+    def chose(**training):
+        return pilot_sentence(record, check_config(piloted(**training))).split(" (")[0]
+
+    assert chose() == "The pilot chose images of 64×48 px and 50 steps"
+    assert chose(steps=50) == "The pilot chose images of 64×48 px"
+    assert chose(scale=0.7) == "The pilot chose 50 steps on images of 64×48 px"
 
 
 def test_a_pilot_with_nothing_left_to_choose_does_nothing_and_says_so():

@@ -132,7 +132,7 @@ def _group(answer: dict[str, Any], alpha: float, group: Toggled | None) -> str:
         return f"Training with {frames} {verb} the error by {_px(abs(change))}{where}."
     if not answer["group_size"] or not _known(answer["group_test_p"]) < alpha:
         return ""
-    frames = _these(answer["group_size"], answer["group_name"])
+    frames = _group_in_words(answer)
     # The score that is tested may be decided where px are not.
     amount = f", by {_px(answer['group_difference_px'])} each" if _known(answer["group_test_p_px"]) < alpha else ""
     return f"Networks do worse with {frames} than with others in their place{amount}."
@@ -175,8 +175,9 @@ def _one_by_one(answer: dict[str, Any]) -> str:
     parts = [f"{verdicts[name]} {words[verdicts[name] > 1]}" for name, words in _CALLED.items() if verdicts.get(name)]
     if not parts:
         return ""
+    besides = " besides those to check" if answer["verdicts"].get("check label") else ""
     others = f"the others need more than {counted(answer['networks'], 'network')}"
-    return f"Frames decided one by one: {', '.join(parts)}; {others}{_called(answer)}."
+    return f"Frames decided one by one{besides}: {', '.join(parts)}; {others}{_called(answer)}."
 
 
 def _called(answer: dict[str, Any]) -> str:
@@ -190,12 +191,13 @@ def _undecided(answer: dict[str, Any], group: bool, more: bool) -> str:
     open_questions = []
     if group and answer["group_size"]:
         does = "does" if answer["group_size"] == 1 else "do"
-        open_questions.append(f"whether {_these(answer['group_size'], answer['group_name'])} {does} harm")
+        open_questions.append(f"whether {_group_in_words(answer)} {does} harm")
     if more:
         open_questions.append("whether more labels help")
     if answer["verdicts"].get("undecided") and not _one_by_one(answer):
         would = _would_tell(answer["networks"], answer["networks_to_decide_top"])
-        open_questions.append(f"which single frames harm most{would}{_called(answer)}")
+        other = "other " if answer["verdicts"].get("check label") else ""
+        open_questions.append(f"which {other}single frames harm most{would}{_called(answer)}")
     if not open_questions:
         return ""
     last = f" or {open_questions[-1]}" if len(open_questions) > 1 else open_questions[-1]
@@ -207,6 +209,12 @@ def _would_tell(networks: int, more: int | None) -> str:
     if more is None:
         return ""
     return " (over a million would tell)" if more >= MOST_NETWORKS else f" (about {_count(networks + more)} would tell)"
+
+
+def _group_in_words(answer: dict[str, Any]) -> str:
+    """The group whose values are tested; of flagged frames only those of the pool have values."""
+    in_pool = " of the pool" if answer["group_name"] == "flagged" and answer["labels_flagged_held_out"] else ""
+    return f"{_these(answer['group_size'], answer['group_name'])}{in_pool}"
 
 
 def _these(size: int, name: str) -> str:

@@ -93,7 +93,7 @@ def pilot_sentences(config: StudyConfig) -> list[str]:
     from frameworth.plan.pilot import pilot_sentence, recorded_pilot
 
     recorded = recorded_pilot(config)
-    return [f"{pilot_sentence(recorded)}."] if recorded else []
+    return [f"{pilot_sentence(recorded, config)}."] if recorded else []
 
 
 def _table(checks: pd.DataFrame, flagged: bool) -> list[str]:

@@ -155,11 +155,12 @@ def _place_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     inclusion = results.inclusion[:, pool]
     shape = parts["distractor_confidence"].shape[1:]
 
-    def difference(name: str, labels: np.ndarray, with_errors: bool) -> size_centred.Estimate:
-        score = parts[name].reshape(len(percents), -1)[:, labels]
+    flat = {name: part.reshape(len(percents), -1) for name, part in parts.items()}
+
+    def difference(score: np.ndarray, with_errors: bool) -> size_centred.Estimate:
         return size_centred.estimate(Sample(inclusion, score, percents, results.clusters), with_errors=with_errors)
 
-    change = difference("distractor_confidence", np.arange(np.prod(shape)), True)
+    change = difference(flat["distractor_confidence"], True)
     p = values.p_values(change.value, change.standard_error, change.clusters)
     q = values.false_discovery(p)
     # Without standard errors the largest changes are shown, and none is called beyond chance.
@@ -171,10 +172,11 @@ def _place_rows(results: Results, parts: dict[str, np.ndarray]) -> pd.DataFrame:
     order = order[np.isfinite(strength.ravel()[order])]
     frames, labels = np.unravel_index(order, strength.shape)
     asked, where = np.unique(labels, return_inverse=True)
-    confidence, mass = (difference(name, asked, False).value[frames, where] for name in ("log_confidence", "log_mass"))
+    # Both parts are estimated together, with the same weights, so that they add up.
+    logs = np.concatenate([flat[name][:, asked] for name in ("log_confidence", "log_mass")], axis=1)
+    confidence, mass = (part[frames, where] for part in np.split(difference(logs, False).value, 2, axis=1))
     evaluated, keypoints = np.unravel_index(labels, shape)
-    every = parts["distractor_confidence"].reshape(len(percents), -1)
-    weight = weights_of_subsets(inclusion, every, percents, results.clusters)
+    weight = weights_of_subsets(inclusion, flat["distractor_confidence"], percents, results.clusters)
     places = [
         place_of_change(
             distractors["distractor_pose"][:, held_out[j], k].astype(float),

@@ -57,7 +57,7 @@ def next_step(
         )
     return NextStep(
         f"Next, double the networks (`seeds` in the config), which takes {_about(summary['networks'], folder, config)} "
-        "and narrows what is uncertain by almost a third.",
+        "and narrows the intervals of values by almost a third.",
         f"{run}   # after you doubled `seeds`",
     )
 

@@ -22,6 +22,7 @@ from frameworth.results.results import Results
 from frameworth.storage.files import write_tables
 
 COMBINED = "outlier score"
+_FEWEST = 3  # frames of a kind; with fewer, the errors of differences of AUROC are too small
 
 
 def outlier_parts() -> dict[str, str]:
@@ -106,7 +107,8 @@ def _compared(results: Results, methods: dict[str, np.ndarray], frames: np.ndarr
 def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) -> list[tuple[object, ...]]:
     """Rows (`auroc` or `auroc difference`, method, value, low, high); a difference is the score's less the method's.
 
-    Intervals are over frames. Those of the differences hold for all methods together (Bonferroni).
+    Intervals are over frames. Those of the differences hold for all methods together (Bonferroni). With fewer than
+    three frames of a kind they are NaN, because the errors are then too small.
 
     Args:
         methods: [n] each; higher is more suspicious, and unknown ranks lowest. truth: bool [n].
@@ -120,7 +122,8 @@ def auroc_rows(methods: dict[str, np.ndarray], truth: np.ndarray, level: float) 
         if name == COMBINED:
             continue
         difference, error, freedom = placements(truth, filled[COMBINED], values)
-        half = float(stats.t.isf(tail, freedom)) * error
+        few = min(truth.sum(), (~truth).sum()) < _FEWEST
+        half = float("nan") if few else float(stats.t.isf(tail, freedom)) * error
         rows.append(("auroc difference", name, difference, difference - half, difference + half))
     return rows
 

@@ -137,7 +137,7 @@ def _pilot_lines(config: StudyConfig, left: Left) -> list[str]:
     if pilot is None:
         return []
     if chosen := recorded_pilot(config):
-        return [f"{pilot_sentence(chosen)}."]
+        return [f"{pilot_sentence(chosen, config)}."]
     networks, _ = pilot_budget(pilot, config.training)
     tried = [f"{len(pilot.choices)} image sizes"] * (len(pilot.choices) > 1)
     if config.training.steps is None:

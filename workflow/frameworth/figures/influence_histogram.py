@@ -90,7 +90,4 @@ def _title(values: np.ndarray) -> str:
     ends = f"1 in 1000 is below {bounds[0]}, 1 in 1000 above {bounds[1]}{_style.NBSP}px"
     if values.size < 1000:
         ends = f"they lie between {_style.signed(values.min(), 1)} and {_style.signed(values.max(), 1)}{_style.NBSP}px"
-    longer = "negative (helping)" if -low > high else "positive (harming)"
-    if max(-low, high) < 1.25 * min(-low, high):
-        return f"Influences on held-out frames have tails of like length: {ends}"
-    return f"Influences on held-out frames have the longer tail on the {longer} side: {ends}"
+    return f"Influences on held-out frames: {ends}"

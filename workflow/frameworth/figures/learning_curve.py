@@ -58,9 +58,10 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     ladder = nested if _joined(nested) else consensus
     mean = ladder.groupby("percent")["rmse_px"].mean()
     axes.plot(mean.index, mean, "o-", color=_style.DARK, lw=2.5, ms=6, zorder=4, label="mean over seeds")
-    level = results.level
+    pairs = _pairs(results, ladder)
+    level = 1 - (1 - results.level) / max(1, len(pairs))  # the title's steps hold together (Bonferroni)
     subject, compared = _comparable(ladder, networks)
-    steps = [step for low, high in _pairs(results, ladder) if (step := _step(compared, low, high, level))]
+    steps = [step for low, high in pairs if (step := _step(compared, low, high, level))]
     for step in steps:
         _annotate(axes, step)
     percents = sorted(table["percent"].unique())
@@ -70,7 +71,7 @@ def draw(table: pd.DataFrame, results: Results) -> Figure:
     axes.set(xlabel="size of the subset (percent of the pool, frames)", ylabel="RMSE on held-out frames (px)")
     _room(axes, table["rmse_px"])
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    _style.headline(figure, _title(consensus, steps, subject), _note(table, consensus, nested, steps, level))
+    _style.headline(figure, _title(consensus, steps, subject), _note(table, consensus, nested, steps, results.level))
     return figure
 
 
@@ -186,6 +187,7 @@ def _note(table: pd.DataFrame, consensus: pd.DataFrame, nested: pd.DataFrame, st
     if _joined(nested):
         text += " The mean and the steps are those of the nested seeds."
     if any(np.isfinite(step.error) for step in steps):
-        clear = f"a change whose {_style.stated(level)} t interval holds 0 is called not clear"
+        together = ", for all steps together," if len(steps) > 1 else ""
+        clear = f"a change whose {_style.stated(level)} t interval{together} holds 0 is called not clear"
         text += f" Steps have ± one standard error of the mean change; {clear}."
     return text

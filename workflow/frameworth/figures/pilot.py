@@ -75,7 +75,7 @@ def _size(row: object) -> str:
 
 def _title(taken: pd.Series) -> str:
     return (
-        f"The pilot took images of {taken['width']}×{taken['height']} px and {taken['steps']} steps: "
+        f"Of images of {taken['width']}×{taken['height']} px, after {taken['steps']} steps, "
         f"others' labels are missed by {taken['error_px']:.3g}{_style.NBSP}px, "
         f"those trained on by {taken['trained_on_px']:.3g}{_style.NBSP}px"
     )

@@ -22,8 +22,8 @@ _NOTE = (
     "The chance to see that each frame is worse than the average by this effect (log(1 + px); .01 is about 1 % of the "
     "error), predicted from the noise of this study. A single frame is tested by max-T over the pool. The group of "
     "{group} frames ({kind}) is tested by random subsets with one network each, or toggled in and out of common "
-    "subsets. Dots are at a chance of {power}; bars show how uncertain the noise is. The dotted line is the networks "
-    "of this study.{toggle}{hours}"
+    "subsets, which shows whether it harms. Dots are at a chance of {power}; bars show how uncertain the noise is. The "
+    "dotted line is the networks of this study.{toggle}{hours}"
 )
 
 

@@ -134,18 +134,21 @@ def further_networks(config: StudyConfig) -> int:
     return networks - (config.training.steps in (None, config.pilot.steps))
 
 
-def pilot_sentence(pilot: dict[str, Any]) -> str:
+def pilot_sentence(pilot: dict[str, Any], config: StudyConfig) -> str:
     """A sentence, without full stop, on what a pilot chose and what it cost; `pilot` is the content of `pilot.json`."""
+    assert config.pilot is not None
     taken, networks = pilot["tries"][pilot["taken"]], len(pilot["tries"])
     crop = f" (cut to {taken['crop']} px)" if taken["crop"] else ""
-    # If the config gives the steps of the grid, the pilot chose only the size.
-    steps = f" and {taken['steps']} steps" if pilot["chosen"]["steps"] == taken["steps"] else ""
-    after = "" if steps else f" after {taken['steps']} steps"
+    images = f"images of {taken['width']}×{taken['height']} px{crop}"
+    of_steps, of_size = config.training.steps is None, len(config.pilot.choices) > 1
+    chose = [images] * of_size + [f"{taken['steps']} steps"] * of_steps
+    where = "" if of_size else f" on {images}"
+    after = "" if of_steps else f" after {taken['steps']} steps"
     sizes = {each["width"] * each["height"] for each in pilot["tries"]}
     largest = max(sizes) == taken["width"] * taken["height"] and len(sizes) > 1
     larger = "; larger images were not tried" if largest else ""
     return (
-        f"The pilot chose images of {taken['width']}×{taken['height']} px{crop}{steps} "
+        f"The pilot chose {' and '.join(chose)}{where} "
         f"(others' labels missed by {readable(taken['error_px'])} px{after}; {counted(networks, 'pilot network')}, "
         f"{duration(pilot['seconds'])}{larger})"
     )

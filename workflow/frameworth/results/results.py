@@ -171,7 +171,8 @@ class Results:
     @cached_property
     def learning(self) -> Learning:
         """Whether the networks have learned; if they have not, no frame is flagged, called or judged."""
-        return learning(self.scores["error"], self.labels.xy, self.inclusion, self.pool, self.percents)
+        # Of several networks one that lost a keypoint moves the mean of log(1 + px) little, and the mean of px much.
+        return learning(np.expm1(self.scores["log_error"]), self.labels.xy, self.inclusion, self.pool, self.percents)
 
     @cached_property
     def distractor_radius(self) -> float:

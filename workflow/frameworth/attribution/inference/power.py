@@ -81,27 +81,33 @@ def power_group(pilot: Pilot, effect: float, networks: int, alpha: float) -> flo
 
 
 def power_toggle(pilot: Pilot, effect: float, networks: int, alpha: float) -> float:
-    """Chance that the paired t-test of networks/2 pairs decides a group that is toggled in and out of common bases.
+    """Chance that the paired t-test of networks/2 pairs finds that a group harms, toggled in and out of common bases.
 
     A pair's difference has the mean g ((n − 1)/n · effect + slope), which is the group's absolute effect, and twice the
     member variance. This is because both networks of a pair share their base, and the effect is taken to be the same on
-    every base (`noise_limits` allows it to differ as much as it can).
+    every base (`noise_limits` allows it to differ as much as it can). Frames that are worse than others
+    may still help, where the usual frame helps (`slope`); then there is no harm to be found.
     """
     pairs = networks // 2
     if pairs < 2 or not pilot.group:
         return 0.0
     absolute = pilot.group * ((pilot.pool - 1) / pilot.pool * effect + pilot.slope)
     error = np.sqrt(2 * pilot.member_variance / pairs)
-    return _two_sided(stats.t.isf(alpha / 2, pairs - 1), pairs - 1, abs(absolute) / error)
+    return _above(stats.t.isf(alpha / 2, pairs - 1), pairs - 1, absolute / error)
 
 
 def _two_sided(critical: float, freedom: int, shift: float) -> float:
-    """Chance that a noncentral t is beyond ±critical; Johnson and Welch's normal (1940) stands in for SciPy's NaN."""
-    upper = stats.nct.sf(critical, freedom, shift)
-    if not np.isfinite(upper):
+    """Chance that a noncentral t is beyond ±critical."""
+    return min(1.0, _above(critical, freedom, shift) + _above(critical, freedom, -shift))
+
+
+def _above(critical: float, freedom: int, shift: float) -> float:
+    """Chance that a noncentral t is above `critical`; Johnson and Welch's normal (1940) stands in for SciPy's NaN."""
+    chance = stats.nct.sf(critical, freedom, shift)
+    if not np.isfinite(chance):
         place = (shift - critical * (1 - 1 / (4 * freedom))) / np.sqrt(1 + critical**2 / (2 * freedom))
-        upper = stats.norm.cdf(place)
-    return float(min(1.0, upper + np.nan_to_num(stats.nct.cdf(-critical, freedom, shift))))
+        chance = stats.norm.cdf(place)
+    return float(chance)
 
 
 METHODS: dict[str, Callable[[Pilot, float, int, float], float]] = {
