@@ -26,8 +26,8 @@ from benchmarks.simulation import KINDS, Block, Grid, grid, simulate
 from frameworth import estimate_influence
 from frameworth.attribution.estimate import Influence
 from frameworth.attribution.estimators import difference_of_means, estimator
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
+from frameworth.attribution.sample import Sample
 from frameworth.plan.designs import draw_subset
 from frameworth.storage.files import write_json
 

@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 
 from frameworth.attribution.estimators import banzhaf
-from frameworth.attribution.estimators._estimate import Sample
+from frameworth.attribution.sample import Sample
 from frameworth.plan.designs import draw_subset
 
 FOLDER = Path(__file__).parents[1] / ".peers"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import precisions
+from frameworth.attribution.sample import precisions
 from frameworth.plan.designs import cluster_of, draw_subset
 
 KINDS = ("additive", "interacting", "heteroscedastic")

@@ -7,8 +7,8 @@ import pytest
 from benchmarks.simulation import grid
 from frameworth.answers.distractors import distractors, held_out_means, place_of_change, weights_of_subsets
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
+from frameworth.attribution.sample import Sample
 from frameworth.scores.members import LEAST_CONFIDENCE, of_networks
 from frameworth.training.scoremaps import at_position, probability_maps
 from synthetic_study import write_study

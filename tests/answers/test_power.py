@@ -13,7 +13,6 @@ from benchmarks.simulation import grid
 from frameworth.answers.larger_study import EFFECTS, larger_study, pilot_of, plan_lines
 from frameworth.attribution.estimate import estimate_influence
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.power import (
     GROUP,
@@ -28,6 +27,7 @@ from frameworth.attribution.inference.power import (
     power_single,
     power_toggle,
 )
+from frameworth.attribution.sample import Sample
 from frameworth.cli.study import study as commands
 from frameworth.errors import UserError
 from frameworth.experiments.toggle import compare_sides

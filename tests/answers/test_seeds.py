@@ -21,7 +21,7 @@ from frameworth.answers.seeds import (
 from frameworth.attribution.inference.components import components
 from frameworth.figures import seeds as figure
 from frameworth.scores.registry import loss_names
-from frameworth.scores.scores import _rmse_rows
+from frameworth.scores.scores import rmse_rows
 from synthetic_study import write_study
 
 POSE = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 3.0]])
@@ -178,7 +178,7 @@ def test_each_network_has_its_mean_in_every_score_that_values_may_be_of():
         pose=pose, consensus_pose=pose.repeat(4, 0),
         confidence_at_label=confidence, probability_at_label=probability,
     )  # fmt: skip
-    network = _rmse_rows(predictions, np.zeros((2, 2, 2)), np.array([True, False]))[0]
+    network = rmse_rows(predictions, np.zeros((2, 2, 2)), np.array([True, False]))[0]
     expected = {"error": 4.0, "log_error": np.log([4, 6]).mean()}
     # −log, where a map that is 0 counts as background.
     expected |= {"log_confidence": -np.log([0.5, 1e-3]).mean(), "log_probability": -np.log([0.01, 1e-6]).mean()}

@@ -11,10 +11,10 @@ from benchmarks.simulation import grid, simulate
 from frameworth import estimate_influence
 from frameworth.attribution.estimate import FewClustersWarning, UndecidableFrameWarning
 from frameworth.attribution.estimators import estimator, estimator_names
-from frameworth.attribution.estimators._estimate import Sample, SamplingWarning, precisions
 from frameworth.attribution.estimators.beta_shapley import beta_weights
 from frameworth.attribution.inference.redraw import redrawn
 from frameworth.attribution.inference.values import confidence_interval
+from frameworth.attribution.sample import Sample, SamplingWarning, precisions
 from frameworth.plan.designs import draw_subset, subset_size
 
 LADDER = (10, 30, 70, 90)

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import simulation
 from frameworth.attribution.estimators import difference_of_means, regression, size_centred
-from frameworth.attribution.estimators._estimate import Sample, precisions
+from frameworth.attribution.sample import Sample, precisions
 
 LADDER = (10, 30, 70, 90)
 

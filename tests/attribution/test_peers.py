@@ -10,8 +10,8 @@ from sklearn.linear_model import LassoCV
 from benchmarks.peers import FOLDER, banzhaf_speed, pydvl_table
 from frameworth.answers.validation import linear_datamodeling_score
 from frameworth.attribution.estimators import banzhaf
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.estimators.ame import marginal_effect_regressors
+from frameworth.attribution.sample import Sample
 
 
 @pytest.fixture(scope="module")

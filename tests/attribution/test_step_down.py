@@ -9,9 +9,9 @@ from scipy import stats
 from benchmarks.simulation import grid, simulate
 from frameworth import estimate_influence
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample, Study, centred
 from frameworth.attribution.inference.balance import variance_factor
 from frameworth.attribution.inference.redraw import family_wise, largest_statistics
+from frameworth.attribution.sample import Sample, Study, centred
 
 
 def influence(study, scores, **options):

@@ -22,10 +22,10 @@ from frameworth.answers.held_out import memorization
 from frameworth.answers.larger_study import write_plan
 from frameworth.answers.outliers import write_outliers
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import confidence_interval, mean_of_known, out_of_bag_error, p_values
 from frameworth.attribution.influence_file import write_influence
 from frameworth.attribution.label_checks import check_name, write_label_checks
+from frameworth.attribution.sample import Sample
 from frameworth.config.result_options import ResultOptions
 from frameworth.config.training import Training
 from frameworth.labels.labels import Labels, distance, write_labels
@@ -34,7 +34,7 @@ from frameworth.plan.designs import cluster_of, draw_subset
 from frameworth.results.results import Results
 from frameworth.scores.members import of_networks, write_members
 from frameworth.scores.registry import SCORES, AtLabels
-from frameworth.scores.scores import _rmse_rows
+from frameworth.scores.scores import rmse_rows
 from frameworth.storage.digests import digest_of_file
 from frameworth.storage.files import write_csv, write_json
 from frameworth.storage.hdf5 import Array, made_from, pose_scales, write_hdf5
@@ -336,7 +336,7 @@ def _rmse(grid: Grid, outputs: AtLabels, consensus: np.ndarray, held_out: np.nda
             consensus_pose=np.stack([consensus[index]] * len(CONSENSUS_FORMS)),
         )  # fmt: skip
         keys = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
-        rows += [keys | row for row in _rmse_rows(predictions, outputs.label, held_out)]
+        rows += [keys | row for row in rmse_rows(predictions, outputs.label, held_out)]
     return pd.DataFrame(rows)
 
 

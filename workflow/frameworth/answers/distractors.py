@@ -17,9 +17,9 @@ import pandas as pd
 
 from frameworth.answers.held_out import RESAMPLES, influence_on
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Sample, centred, comparable, precisions
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.values import mean_of_known
+from frameworth.attribution.sample import Sample, centred, comparable, precisions
 from frameworth.results.results import Results
 from frameworth.storage.files import write_tables
 

@@ -17,13 +17,13 @@ from sklearn.model_selection import GroupKFold
 
 from frameworth.answers.held_out import memorization
 from frameworth.attribution.estimators import estimator
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.auroc import interval_of_auroc
 from frameworth.attribution.inference.redraw import redrawn
 from frameworth.attribution.inference.resampling import interval
 from frameworth.attribution.inference.values import mean_of_known
 from frameworth.attribution.influence_file import ALWAYS
+from frameworth.attribution.sample import Sample
 from frameworth.results.results import MethodAnswers, Results
 
 FOLDS, SPLITS = 4, 3  # ranks are within folds, so folds must not be too small

@@ -10,10 +10,10 @@ import numpy as np
 
 from frameworth.attribution.estimators import estimator as estimator_by_name
 from frameworth.attribution.estimators import estimator_names, size_centred
-from frameworth.attribution.estimators._estimate import Sample, Study, precisions
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.called import interval_if_called
 from frameworth.attribution.inference.step_down import decide
+from frameworth.attribution.sample import Sample, Study, precisions
 from frameworth.plan.designs import DESIGNS, subset_size
 
 VERDICTS = ("harmful", "helpful", "worse than average", "better than average", "undecided")

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from frameworth.attribution.estimators import estimator
-from frameworth.attribution.estimators._estimate import Sample
 from frameworth.attribution.inference.values import false_discovery, p_values
+from frameworth.attribution.sample import Sample
 from frameworth.labels.frames import read_frames
 from frameworth.labels.subsets import read_subsets
 from frameworth.scores.registry import unit_of

@@ -77,7 +77,7 @@ def collect_scores(study: Path, form: str) -> None:
         out["consensus_confidence"][index] = predictions.consensus_confidence
         consensus_pose[index] = pose
         keys = {"subset": subset.subset, "percent": subset.percent, "seed": subset.seed}
-        rows += [keys | row for row in _rmse_rows(predictions, labels.xy, held_out)]
+        rows += [keys | row for row in rmse_rows(predictions, labels.xy, held_out)]
     if not np.isfinite(out["error"]).any():
         raise UserError(
             f"{study / 'ensembles'}: all networks of the study diverged, so that nothing can be scored; lower "
@@ -96,7 +96,7 @@ def collect_scores(study: Path, form: str) -> None:
     write_csv(study / "rmse.csv", pd.DataFrame(rows))
 
 
-def _rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray) -> list[dict[str, object]]:
+def rmse_rows(predictions: Predictions, label: np.ndarray, held_out: np.ndarray) -> list[dict[str, object]]:
     """A row per network and per form of consensus; a consensus has no stored map, so scores that need one are NaN."""
     label = label[held_out]
     unknown = np.full((1, *label.shape[:2]), np.nan)

@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Callable
 from importlib import import_module
 
-from frameworth.attribution.estimators._estimate import Estimate
+from frameworth.attribution.sample import Estimate
 from frameworth.errors import UserError
 
 

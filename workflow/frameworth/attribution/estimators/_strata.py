@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import (
+from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
+from frameworth.attribution.sample import (
     Estimate,
     Sample,
     SamplingWarning,
@@ -15,7 +16,6 @@ from frameworth.attribution.estimators._estimate import (
     decidable,
     without_own,
 )
-from frameworth.attribution.estimators.size_centred import LEAST_CLUSTERS
 
 _EXTRAPOLATED = 0.25  # the share of the weight on sizes outside the drawn ones above which there is a warning
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate, Sample, columns_by_missing_rows, scale_of
 from frameworth.attribution.estimators._sparse import lasso_over_clusters
+from frameworth.attribution.sample import Estimate, Sample, columns_by_missing_rows, scale_of
 
 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from frameworth.attribution.estimators import difference_of_means
-from frameworth.attribution.estimators._estimate import Estimate, Sample, SamplingWarning
+from frameworth.attribution.sample import Estimate, Sample, SamplingWarning
 
 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:

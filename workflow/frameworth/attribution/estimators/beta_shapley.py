@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from frameworth.attribution.estimators._estimate import Estimate, Sample
 from frameworth.attribution.estimators._strata import semivalue
+from frameworth.attribution.sample import Estimate, Sample
 
 ALPHA, BETA = 4.0, 1.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate, Sample, columns_by_missing_rows, in_portions
+from frameworth.attribution.sample import Estimate, Sample, columns_by_missing_rows, in_portions
 
 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:

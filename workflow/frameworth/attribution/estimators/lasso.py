@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate, Sample, decidable, scale_of, without_own
 from frameworth.attribution.estimators._sparse import lasso_over_clusters
+from frameworth.attribution.sample import Estimate, Sample, decidable, scale_of, without_own
 
 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:

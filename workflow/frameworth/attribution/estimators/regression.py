@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import (
+from frameworth.attribution.sample import (
     Estimate,
     Sample,
     centred,

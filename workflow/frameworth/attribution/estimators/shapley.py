@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate, Sample
 from frameworth.attribution.estimators._strata import semivalue
+from frameworth.attribution.sample import Estimate, Sample
 
 
 def estimate(sample: Sample, *, with_errors: bool = True) -> Estimate:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from frameworth.attribution.estimators._estimate import Estimate, Sample, centred, comparable, precisions, without
+from frameworth.attribution.sample import Estimate, Sample, centred, comparable, precisions, without
 
 LEAST_CLUSTERS = 8  # with fewer the jackknife's coverage is not to be trusted, and no interval is given
 

@@ -43,11 +43,11 @@ def interval_on_logit(value: float, error: float, freedom: float, rarer: int, le
 def placements(truth: np.ndarray, suspicion: np.ndarray, other: np.ndarray | None = None) -> tuple[float, float, float]:
     """The AUROC of `suspicion` (minus that of `other`, if given), its standard error and degrees of freedom.
 
-    Args:
-        truth: bool [N]. suspicion, other: [N], higher is more suspicious.
-
     The error comes from each frame's share of correctly ordered frames of the other kind (DeLong, DeLong and
     Clarke-Pearson 1988), with Satterthwaite's freedom. With one frame of a kind it is NaN, or 0 without overlap.
+
+    Args:
+        truth: bool [N]. suspicion, other: [N], higher is more suspicious.
     """
     in_order = _in_order(truth, suspicion) - (0 if other is None else _in_order(truth, other))
     if min(in_order.shape) < 2:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Study, centred, comparable
+from frameworth.attribution.sample import Study, centred, comparable
 
 
 def redrawn(

@@ -11,10 +11,10 @@ import numpy as np
 from scipy import stats
 
 from frameworth.attribution.estimators import size_centred
-from frameworth.attribution.estimators._estimate import Study, centred, comparable, scale_of
 from frameworth.attribution.inference import values
 from frameworth.attribution.inference.balance import variance_factor
 from frameworth.attribution.inference.redraw import family_wise, largest_statistics
+from frameworth.attribution.sample import Study, centred, comparable, scale_of
 
 _CLUSTERS_PER_DECIDED = 5  # if more frames than a fifth of the clusters were fixed, too little data would be left
 _MOST_STEPS = 8  # each step fixes half of the frames that pass, and costs as much as the first

@@ -52,9 +52,9 @@ def biased_groups(
     The difference of each label from the networks' position is turned into the animal's own axes, divided by the
     keypoint's spread, bounded, and averaged over the group. Networks miss each video differently even where all labels
     are right, some keypoints more so than others. So a group has to stand out against the spread of the same keypoint
-    between the other groups. Few groups tell little of a spread, so the spreads of the other keypoints count, too: the
-    more, the more alike they are. If only two groups are compared, these alone count. Then nobody can know which group
-    is off, so both are called.
+    between the other groups. Few groups say little about a spread, so the spreads of the other keypoints count, too:
+    the more, the more alike they are. If only two groups are compared, these alone count. Then nobody can know which
+    group is off, so both are called.
 
     Args:
         poses: [S, N, K, 2] px. labels: [N, K, 2] px. inclusion: bool [S, N]. percents: [S]. As for `suspect_labels`.
