@@ -121,6 +121,7 @@ WRITES_BY_ITSELF = {
     "training/gpus.py": "opens empty lock files, in the folder for temporary files",
     "cli/running.py": "appends to the log of a run",
     "storage/hdf5.py": "through a stream into the temporary file of files.py",
+    "report/learning_picture.py": "into memory, as a part of the page",
     "storage/pytables.py": "into memory, which it hands to files.py",
     "engine/deeplabcut/stock.py": "writes images for DeepLabCut into a temporary folder",
 }
