@@ -30,7 +30,7 @@ VIDEOS = 6
 def study(
     seed: int, *, between: float = 0.0, unequal: float = 0.0, frames: int = 120, videos: int = VIDEOS, **options
 ) -> tuple[Simulated, np.ndarray]:
-    """A study of six videos; in each, networks are off by `between` px on each axis in the animal's own axes.
+    """A study of some videos; in each, networks are off by `between` px on each axis in the animal's own axes.
 
     `unequal` is the standard deviation over keypoints of the logarithm of `between`.
     """

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from frameworth.cli.networks import StudyNetworks
-from frameworth.cli.planning import describe
+from frameworth.cli.planning import corrected_lines, describe
 from frameworth.cli.present_frames import present_frames
 from frameworth.cli.study_record import write_record
 from frameworth.experiments.toggle import write_side
@@ -24,6 +24,7 @@ from frameworth.plan.config import check_config
 from frameworth.plan.designs import draw_subset
 from frameworth.plan.identity import HashedFrames, network_hash, network_seed
 from frameworth.plan.names import subset_path
+from frameworth.plan.split import hold_out
 from frameworth.storage.digests import digest_of_file
 from frameworth.training.store import Entry, PredictionsEntry
 from tiny import HELD_OUT, config, correct_label, draw, pretend_networks, pretend_trained, read_frames_of
@@ -260,6 +261,20 @@ def test_images_that_were_touched_and_hold_the_same_outdate_nothing(study):
     first, second = (Path("project", "labeled-data", row.video, row.image) for row in study.pool()[:2].itertuples())
     shutil.copy(first, second)
     assert not present_frames(study.config).same_pool
+
+
+def test_labels_as_they_were_train_no_network_again_though_two_frames_share_a_picture(tmp_path, monkeypatch):
+    """A held-out frame and one of the pool show the same picture, so both are on one side of the split."""
+    monkeypatch.chdir(tmp_path)
+    project = read_project(draw(tmp_path / "project"))
+    split = hold_out(project.videos, project.images, seed=1, pictures=None, **HELD_OUT)
+    shutil.copy(project.paths[np.flatnonzero(~split)[0]], project.paths[np.flatnonzero(split)[0]])
+    study = Study()
+    read_frames_of(study.config)
+    study.train()
+    assert study.pool()["frame"].tolist() != np.flatnonzero(~split).tolist()
+    shutil.copytree("project", FOLDER / "corrected_project")
+    assert "the next run trains no network" in corrected_lines(study.config)[0]
 
 
 def test_counting_again_sees_what_was_trained_in_between(study):

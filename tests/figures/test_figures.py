@@ -431,7 +431,7 @@ def test_memorization_is_the_diagonal_of_the_influence_on_the_error(study: Resul
     assert row["memorization_px"] == value[row["frame"], row["frame"], keypoint]
 
 
-def test_wrong_labels_are_said_to_change_by_more_px_only_if_chance_would_hardly_pick_such_frames():
+def test_errors_at_wrong_labels_are_said_to_fall_by_more_px_only_if_chance_would_hardly_pick_such_frames():
     """Frames differ in how much is learnt: three of thirty of which somewhat more is say nothing."""
     change = -np.random.default_rng(0).exponential(2, 30)
     spoilt = pd.Series(np.isin(np.arange(30), np.argsort(change)[[4, 9, 14]]))
@@ -439,7 +439,7 @@ def test_wrong_labels_are_said_to_change_by_more_px_only_if_chance_would_hardly_
     assert title.endswith("which may be chance")
     most = pd.Series(np.isin(np.arange(30), np.argsort(change)[:3]))
     title = memorization._title(pd.DataFrame({"memorization_px": change}), most, 0.05)
-    assert title.endswith("by more px than elsewhere")
+    assert title.endswith("it falls by more px than elsewhere")
     unknown = pd.DataFrame({"memorization_px": np.where(most, np.nan, change), "out_of_bag_error": 4.0})
     assert "nan" not in memorization._title(unknown, most, 0.05)
 

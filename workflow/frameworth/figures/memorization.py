@@ -66,7 +66,8 @@ def _title(frames: pd.DataFrame, spoilt: pd.Series, alpha: float) -> str:
     if change[spoilt].notna().any():
         text += f", and by {_style.signed(change[spoilt].mean(), 1)} px where a label error was planted"
         drawn = group_is_worse(-change.to_numpy(), spoilt.to_numpy(), RESAMPLES, np.random.default_rng(0))
-        return f"{text}: by more px than elsewhere" if drawn[1] < alpha else f"{text}, which may be chance"
+        falls_more = change[spoilt].mean() < 0 and drawn[1] < alpha
+        return f"{text}: it falls by more px than elsewhere" if falls_more else f"{text}, which may be chance"
     share = (-change / frames["out_of_bag_error"]).median()
     verb = "loses" if share >= 0 else "gains"
     return f"{text} on average: the typical frame {verb} {_style.percentage(abs(share))} of its out-of-bag error"

@@ -22,8 +22,7 @@ def learning_picture(table: pd.DataFrame, pool: int) -> str | None:
         table: its errors are in log(1 + px), and drawn in px. pool: number of frames in the pool.
     """
     rows = table[table["keypoint"] == ALL].sort_values("frames")
-    measured = rows.dropna(subset="measured")
-    if len(measured) < 2:
+    if rows["measured"].notna().sum() < 2:
         return None
     rows = rows.assign(**{name: np.expm1(rows[name]) for name in _ERRORS})
     with _style.theme():

@@ -107,8 +107,8 @@ class _Means:
     """The mean difference of each keypoint in each group.
 
     Attributes:
-        frames: int [G, K]. mean: complex [G, K], 0 without frames. noise: [G, K], the mean's variance on each axis by
-            the sampling of frames; infinite without frames.
+        frames: int [G, K], the number of frames. mean: complex [G, K], 0 without frames.
+        noise: [G, K], the mean's variance on each axis by the sampling of frames; infinite without frames.
     """
 
     frames: np.ndarray
